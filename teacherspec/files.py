@@ -1,0 +1,138 @@
+"""Files written whole or not at all, with the same bytes for the same content.
+
+Every artifact passes through here: canonical encodings keep hashes stable between builds, and
+atomic renames mean that a kill leaves either the old file, the new file or none.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHUNK_BYTES = 1 << 20
+
+
+def sha256_bytes(content: bytes) -> str:
+    """Hex SHA-256 of `content`."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of the file at `path`, read in bounded memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path` that takes its place on success and vanishes on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.chmod(partial, 0o644)
+        _sync(partial)
+        os.replace(partial, path)
+        _sync(path.parent)
+    finally:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` atomically, creating parent folders."""
+    with _replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` as UTF-8 with `\\n` line ends, atomically."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def encode_json(value: Any) -> str:
+    """Canonical JSON text: sorted keys, two spaces, no NaN.
+
+    Raises:
+        ValueError: `value` holds NaN or an infinity; no artifact may.
+    """
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as canonical JSON, atomically."""
+    write_text(path, encode_json(value))
+
+
+def read_json(path: Path) -> Any:
+    """Parse the JSON file at `path`."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a tab-separated table with a header, atomically. Floats keep their shortest exact form."""
+    lines = ["\t".join(columns)]
+    lines += ["\t".join(str(value).replace("\t", " ").replace("\n", " ") for value in row) for row in rows]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_parquet(path: Path, table: "pa.Table") -> None:
+    """Write `table` as zstd Parquet, atomically. Row groups are bounded so that readers can stream."""
+    import pyarrow.parquet as pq
+
+    with _replacing(path) as partial:
+        pq.write_table(table, partial, compression="zstd", row_group_size=65_536, store_schema=True)
+
+
+def round_floats(value: Any, digits: int = 6) -> Any:
+    """Round every float of a nested structure, so that metric diffs show changes and not noise."""
+    if isinstance(value, float):
+        return round(value, digits)
+    if isinstance(value, dict):
+        return {key: round_floats(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [round_floats(item, digits) for item in value]
+    return value
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Build a folder beside `path` and rename it into place when the block succeeds.
+
+    File modes become 0644 and folder modes 0755, whatever the umask or the library that wrote them. An
+    older `path` is replaced; on failure it stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        for entry in sorted(partial.rglob("*")):
+            entry.chmod(0o755 if entry.is_dir() else 0o644)
+            _sync(entry)
+        partial.chmod(0o755)
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(partial, path)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
