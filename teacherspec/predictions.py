@@ -1,0 +1,121 @@
+"""The narrow waist: what `evaluate` hands to everything after it.
+
+Nothing behind this border knows the task or runs the model. Logits are raw (before any temperature);
+no function guesses from values whether an array holds logits or probabilities.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.errors import DataError
+from teacherspec.files import read_json, write_json, write_parquet
+
+NO_LABEL = -1
+"""Label of a row that belongs to none of the classes (role `ood`)."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits of one split.
+
+    Attributes:
+        ids: row ids, length N.
+        labels: `[N]` int32, index into the label names; `NO_LABEL` where the row has none.
+        logits: `[N, C]` float32, temperature 1.
+    """
+
+    ids: Sequence[str]
+    labels: npt.NDArray[np.int32]
+    logits: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        rows = len(self.ids)
+        if self.labels.shape != (rows,) or self.logits.ndim != 2 or self.logits.shape[0] != rows:
+            raise ValueError(
+                f"predictions disagree: {rows} ids, labels {self.labels.shape}, logits {self.logits.shape}; "
+                "expected [N], [N], [N, C]"
+            )
+
+
+@dataclass(frozen=True)
+class PredictionIndex:
+    """What a folder of predictions holds.
+
+    Attributes:
+        label_names: class names, in the order of the logits' columns.
+        roles: split name → role (`train`, `validation`, `calibration`, `test`, `shifted`, `ood`).
+        rows: split name → number of rows.
+    """
+
+    label_names: tuple[str, ...]
+    roles: Mapping[str, str]
+    rows: Mapping[str, int]
+
+    def splits(self, role: str) -> tuple[str, ...]:
+        """Names of the splits with this role, sorted."""
+        return tuple(sorted(name for name, given in self.roles.items() if given == role))
+
+
+def save_predictions(path: Path, predictions: Predictions) -> None:
+    """Write one split as Parquet: `id`, `label`, `logits` (fixed-size list of float32)."""
+    import pyarrow as pa
+
+    rows, classes = predictions.logits.shape
+    flat = pa.array(np.ascontiguousarray(predictions.logits, dtype=np.float32).reshape(rows * classes))
+    table = pa.table(
+        {
+            "id": pa.array(predictions.ids, pa.string()),
+            "label": pa.array(predictions.labels, pa.int32()),
+            "logits": pa.FixedSizeListArray.from_arrays(flat, classes),
+        }
+    )
+    write_parquet(path, table)
+
+
+def load_predictions(folder: Path, split: str) -> Predictions:
+    """Read the predictions of `split` from `folder` (`artifacts/evaluate`).
+
+    Raises:
+        DataError: there is no such split.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / "predictions" / f"{split}.parquet"
+    if not path.exists():
+        raise DataError(f"{path}: no predictions of split `{split}`; run the stage `evaluate` first")
+    table = pq.read_table(path).combine_chunks()
+    classes = table.schema.field("logits").type.list_size
+    logits = table["logits"].chunk(0).flatten().to_numpy() if table.num_rows else np.empty(0, np.float32)
+    return Predictions(
+        ids=table["id"].to_pylist(),
+        labels=table["label"].to_numpy(),
+        logits=logits.reshape(table.num_rows, classes),
+    )
+
+
+def save_index(folder: Path, index: PredictionIndex) -> None:
+    """Write `predictions.json`, the last file of the folder: its presence means the rest is complete."""
+    splits = {name: {"role": index.roles[name], "rows": index.rows[name]} for name in sorted(index.roles)}
+    write_json(folder / "predictions.json", {"label_names": list(index.label_names), "splits": splits})
+
+
+def load_index(folder: Path) -> PredictionIndex:
+    """Read which splits `folder` holds.
+
+    Raises:
+        DataError: the folder holds no predictions.
+    """
+    path = folder / "predictions.json"
+    if not path.exists():
+        raise DataError(f"{path}: not found; run the stage `evaluate` first")
+    content = read_json(path)
+    splits = content["splits"]
+    return PredictionIndex(
+        label_names=tuple(content["label_names"]),
+        roles={name: split["role"] for name, split in splits.items()},
+        rows={name: split["rows"] for name, split in splits.items()},
+    )

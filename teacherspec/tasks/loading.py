@@ -1,0 +1,140 @@
+"""Pre-trained folders into memory, with every safety said explicitly.
+
+A folder is loaded only after `base` has checked it; even so nothing here runs code from it, follows
+it to the network, or accepts a tensor that is not there.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.errors import BaseError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+SAFE = {"trust_remote_code": False, "local_files_only": True}
+DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
+
+
+def quiet_transformers() -> None:
+    """Keep load reports and progress bars of transformers off the terminal; our own reports say it better."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float | None) -> Any:
+    """Read `config.json`; declare the labels of a new head and override every dropout rate.
+
+    Args:
+        folder: a model folder.
+        label_names: names of the new head's classes, or None to keep the folder's own.
+        dropout: probability for every dropout of the architecture, or None to keep the folder's own.
+
+    Raises:
+        BaseError: transformers does not know the architecture or cannot read the file.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, **SAFE)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BaseError(f"{folder / 'config.json'}: cannot be read as a model config: {first_line(error)}") from error
+    if label_names is not None:
+        config.id2label = dict(enumerate(label_names))
+        config.label2id = {name: index for index, name in enumerate(label_names)}
+    if dropout is not None:
+        rates = [name for name, value in config.to_dict().items() if name.endswith(DROPOUT_SUFFIXES)]
+        for name in rates:
+            setattr(config, name, dropout)
+    return config
+
+
+def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> "PreTrainedModel":
+    """Load safetensors weights in float32, refusing any tensor that is missing outside a new head.
+
+    Float32 always: transformers 5 otherwise keeps the dtype of the file, and training bfloat16 weights
+    loses most updates to rounding.
+
+    Args:
+        auto_class: an `AutoModelFor…` class.
+        folder: a model folder.
+        config: the config to build, see `load_config`.
+        new_head: whether parameters outside the backbone are drawn anew (seed torch before).
+
+    Raises:
+        BaseError: weights are missing, of another shape, or unreadable.
+    """
+    import torch
+
+    quiet_transformers()
+    try:
+        model, report = auto_class.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            ignore_mismatched_sizes=new_head,
+            output_loading_info=True,
+            **SAFE,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise BaseError(f"{folder}: the weights do not load: {first_line(error)}") from error
+    missing = set(report["missing_keys"]) | {str(entry[0]) for entry in report["mismatched_keys"]}
+    backbone = model.base_model_prefix + "."
+    lost = sorted(key for key in missing if not new_head or key.startswith(backbone))
+    if lost:
+        raise BaseError([f"{folder}: tensor `{key}` is missing or has another shape" for key in lost[:20]])
+    if new_head:
+        draw_head(model)
+    return model.train(False)  # type: ignore[no-any-return]
+
+
+def draw_head(model: "PreTrainedModel") -> None:
+    """Draw every parameter outside the backbone anew, by the architecture's own initialisation.
+
+    A base that was fine-tuned for other labels may have a head of the same shape; keeping it would
+    carry the old labels over silently.
+    """
+    for name, module in model.named_children():
+        if name == model.base_model_prefix:
+            continue
+        for part in module.modules():
+            for parameter in part.parameters(recurse=False):
+                parameter._is_hf_initialized = False  # type: ignore[attr-defined]
+            model._init_weights(part)
+
+
+def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
+    """Load the tokenizer and make `max_length` (tokens) its own limit, so that consumers truncate alike.
+
+    Raises:
+        BaseError: there is no tokenizer, or it has no padding token.
+    """
+    from transformers import AutoTokenizer
+
+    quiet_transformers()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BaseError(f"{folder}: the tokenizer does not load: {first_line(error)}") from error
+    tokenizer.model_max_length = max_length
+    if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise BaseError(f"{folder}: the tokenizer has neither a padding nor an end token; give it one")
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer  # type: ignore[no-any-return]
+
+
+def mean_pool(hidden: "torch.Tensor", attention_mask: "torch.Tensor") -> "torch.Tensor":
+    """Mean of the hidden states over real tokens: `[B, L, H]`, `[B, L]` → `[B, H]`."""
+    weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, enough to name the cause."""
+    return str(error).strip().split("\n", 1)[0]

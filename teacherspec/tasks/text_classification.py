@@ -1,0 +1,93 @@
+"""Text classification: one text, one of C labels.
+
+A row as `prepare` stores it: `{"id": "hd-0001", "text": "cant log in since monday", "label": 3}`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field as Param
+
+from teacherspec.section import Section
+from teacherspec.tasks import loading
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class TextClassification(Section):
+    """Assign one of the label names to a text."""
+
+    kind: Literal["text_classification"]
+    """The kind of task; also the name of the module that implements it."""
+
+    max_length: int = Param(default=128, ge=8, le=131_072)
+    """Longest input in tokens, special tokens included; longer texts are cut at the end and counted."""
+
+    label_names: tuple[str, ...] | None = None
+    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
+
+    def load_base(
+        self, folder: Path, label_names: Sequence[str], dropout: float | None = None
+    ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+        """A base with a new head of `len(label_names)` outputs, float32, and its tokenizer.
+
+        The head is drawn from torch's global generator: seed it before. Raises `BaseError`.
+        """
+        from transformers import AutoModelForSequenceClassification
+
+        tokenizer = loading.load_tokenizer(folder, self.max_length)
+        config = loading.load_config(folder, label_names, dropout)
+        config.problem_type = "single_label_classification"
+        config.pad_token_id = tokenizer.pad_token_id
+        model = loading.load_weights(AutoModelForSequenceClassification, folder, config, new_head=True)
+        return model, tokenizer
+
+    def load(self, folder: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+        """A fine-tuned model as saved, with its own head, and its tokenizer. Raises `BaseError`."""
+        from transformers import AutoModelForSequenceClassification
+
+        config = loading.load_config(folder, None, None)
+        model = loading.load_weights(AutoModelForSequenceClassification, folder, config, new_head=False)
+        return model, loading.load_tokenizer(folder, self.max_length)
+
+    def encode(self, tokenizer: "PreTrainedTokenizerBase", rows: "Dataset") -> "Dataset":
+        """Rows → model inputs, `labels` and `length` (tokens), in the order of the rows."""
+
+        def encode_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            inputs = tokenizer(batch["text"], truncation=True, max_length=self.max_length, padding=False)
+            return {**inputs, "labels": batch["label"], "length": [len(ids) for ids in inputs["input_ids"]]}
+
+        return rows.map(
+            encode_batch,
+            batched=True,
+            remove_columns=rows.column_names,
+            keep_in_memory=True,
+            load_from_cache_file=False,
+        )
+
+    def collate(
+        self, tokenizer: "PreTrainedTokenizerBase"
+    ) -> "Callable[[list[Mapping[str, Any]]], Mapping[str, torch.Tensor]]":
+        """A function from encoded examples to one batch, padded to its longest."""
+
+        def collate_batch(examples: list[Mapping[str, Any]]) -> "Mapping[str, torch.Tensor]":
+            inputs = [{k: v for k, v in example.items() if k != "length"} for example in examples]
+            return tokenizer.pad(inputs, padding=True, return_tensors="pt")
+
+        return collate_batch
+
+    def units(
+        self, logits: "torch.Tensor", labels: "torch.Tensor"
+    ) -> "tuple[torch.Tensor, torch.Tensor]":
+        """What the loss counts, one unit a row: logits `[U, C]` and labels `[U]` (here U = batch)."""
+        return logits, labels
+
+    def features(self, model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]") -> "torch.Tensor":
+        """Frozen features `[B, H]`: the mean of the backbone's last hidden states over real tokens."""
+        inputs = {key: value for key, value in batch.items() if key != "labels"}
+        hidden = model.base_model(**inputs).last_hidden_state
+        return loading.mean_pool(hidden, batch["attention_mask"])
