@@ -42,7 +42,7 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` that takes its place on success and vanishes on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -59,7 +59,7 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically, creating parent folders."""
-    with _replacing(path) as partial:
+    with replacing(path) as partial:
         partial.write_bytes(content)
 
 
@@ -98,7 +98,7 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
     """Write `table` as zstd Parquet, atomically. Row groups are bounded so that readers can stream."""
     import pyarrow.parquet as pq
 
-    with _replacing(path) as partial:
+    with replacing(path) as partial:
         pq.write_table(table, partial, compression="zstd", row_group_size=65_536, store_schema=True)
 
 

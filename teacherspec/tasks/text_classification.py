@@ -11,6 +11,7 @@ from pydantic import Field as Param
 
 from teacherspec.section import Section
 from teacherspec.tasks import loading
+from teacherspec.tasks.fields import LabelField, RowFields, TextField
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,10 @@ class TextClassification(Section):
 
     label_names: tuple[str, ...] | None = None
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
+
+    def row_fields(self) -> RowFields:
+        """What `prepare` demands of a row: a text, which decides its split, and one of the labels."""
+        return RowFields(content=(TextField("text"),), label=LabelField("label", self.label_names))
 
     def load_base(
         self, folder: Path, label_names: Sequence[str], dropout: float | None = None

@@ -1,0 +1,111 @@
+"""The border behind `prepare`: the splits on disk and how every later stage opens them.
+
+`prepared.json` names the task, the label names and the splits; each split is `<name>.parquet` with the
+columns `id`, those of the task (`label` is int32, -1 where a row has none) and the kept columns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from teacherspec.errors import DataError
+from teacherspec.files import read_json, replacing, write_json
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Role = Literal["train", "validation", "calibration", "test", "shifted", "ood"]
+ROLES: tuple[Role, ...] = get_args(Role)
+INDEX_NAME = "prepared.json"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split on disk.
+
+    Attributes:
+        name: `train`, `validation`, `calibration`, `test` or the declared name of a further set.
+        role: what the split is for; the four fixed names are their own roles.
+        rows: number of rows.
+        sha256: of the Parquet file, hex.
+        path: the Parquet file.
+    """
+
+    name: str
+    role: Role
+    rows: int
+    sha256: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` hands on.
+
+    Attributes:
+        task: kind of the task the rows were prepared for.
+        label_names: class names in the order of the label index; empty for tasks without classes.
+        splits: by name, sorted.
+    """
+
+    task: str
+    label_names: tuple[str, ...]
+    splits: Mapping[str, Split]
+
+    def of_role(self, *roles: Role) -> tuple[Split, ...]:
+        """The splits with one of these roles, sorted by name."""
+        return tuple(split for split in self.splits.values() if split.role in roles)
+
+
+def save_index(folder: Path, prepared: Prepared) -> None:
+    """Write `prepared.json` into `folder`, beside the Parquet files it names."""
+    splits = {
+        split.name: {"role": split.role, "rows": split.rows, "sha256": split.sha256}
+        for split in prepared.splits.values()
+    }
+    index = {"task": prepared.task, "label_names": list(prepared.label_names), "splits": splits}
+    write_json(folder / INDEX_NAME, index)
+
+
+def load_prepared(folder: Path) -> Prepared:
+    """Read what `prepare` left in `folder` (`artifacts/prepare`).
+
+    Raises:
+        DataError: `folder` holds no prepared data, or a split it names is missing.
+    """
+    if not (folder / INDEX_NAME).is_file():
+        raise DataError(f"{folder / INDEX_NAME}: not found; run the stage `prepare` first")
+    index: dict[str, Any] = read_json(folder / INDEX_NAME)
+    splits = {
+        name: Split(name, entry["role"], entry["rows"], entry["sha256"], folder / f"{name}.parquet")
+        for name, entry in sorted(index["splits"].items())
+    }
+    lost = [
+        f"{split.path}: not found; run the stage `prepare` again"
+        for split in splits.values()
+        if not split.path.is_file()
+    ]
+    if lost:
+        raise DataError(lost)
+    return Prepared(index["task"], tuple(index["label_names"]), splits)
+
+
+def open_split(split: Split, scratch: Path = Path(".scratch")) -> "Dataset":
+    """The rows of a split as a memory-mapped `datasets.Dataset`, in the order of the file.
+
+    Parquet cannot be mapped; the rows are unpacked once into `scratch/splits/<sha256>.arrow` and mapped
+    from there, so memory stays small however large the split. The name is the content: never stale.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from datasets import Dataset
+
+    unpacked = scratch / "splits" / f"{split.sha256}.arrow"
+    if not unpacked.is_file():
+        with replacing(unpacked) as partial, pq.ParquetFile(split.path) as file:
+            schema = file.schema_arrow
+            with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+                for batch in file.iter_batches():
+                    writer.write_batch(batch)
+    return Dataset.from_file(str(unpacked))

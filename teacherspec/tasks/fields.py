@@ -1,0 +1,195 @@
+"""What a row of a task must hold: declared by the task, enforced by `prepare`.
+
+A task answers `row_fields()` with rules from this module. `prepare` reads, keys, stores and measures
+every row through the rules alone, so a new kind of task declares other rules and changes no stage.
+"""
+
+import re
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHOWN_CHARACTERS = 60
+"""Longest piece of a value that a message repeats, in characters."""
+
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class FieldError(ValueError):
+    """A value breaks the rule of its field; the text says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Field(ABC):
+    """The rule of one column.
+
+    Attributes:
+        name: the column's name in the task, in prepared files and in `columns` of a source.
+    """
+
+    name: str
+
+    @abstractmethod
+    def read(self, value: Any) -> Any:
+        """The value to store, or a refusal.
+
+        Raises:
+            FieldError: the value is not what the task needs.
+        """
+
+    @abstractmethod
+    def key(self, value: Any) -> bytes:
+        """What two equal contents share: decides duplicates, leaks and the split of a row."""
+
+    @abstractmethod
+    def storage(self) -> "pa.DataType":
+        """The Arrow type of the stored column."""
+
+    @abstractmethod
+    def text(self, value: Any) -> str:
+        """The value as a person reads it: measured in characters, searched for near-duplicates, shown."""
+
+
+@dataclass(frozen=True)
+class TextField(Field):
+    """A text that says something: not blank, no control characters, no half surrogates.
+
+    Attributes:
+        max_characters: longest text accepted; a longer one is a broken file far more often than a text.
+    """
+
+    max_characters: int = 1_000_000
+
+    def read(self, value: Any) -> str:
+        """The text as given. Raises `FieldError`."""
+        if not isinstance(value, str):
+            raise FieldError(f"must be a text (given {shown(value)})")
+        if is_blank(value):
+            raise FieldError(f"is blank (given {shown(value)}); give a text or take the row out")
+        if unwritable := _UNWRITABLE.search(value):
+            code = ord(unwritable.group())
+            name = "half of a surrogate pair" if code >= 0xD800 else "a control character"
+            raise FieldError(
+                f"holds {name} (U+{code:04X}) at character {unwritable.start() + 1}; repair the text"
+            )
+        if len(value) > self.max_characters:
+            raise FieldError(
+                f"has {len(value)} characters (allowed: {self.max_characters}); shorten or split it"
+            )
+        return value
+
+    def key(self, value: Any) -> bytes:
+        """UTF-8 of the normalised text."""
+        return normalised(value).encode("utf-8")
+
+    def storage(self) -> "pa.DataType":
+        """Text."""
+        import pyarrow as pa
+
+        return pa.string()
+
+    def text(self, value: Any) -> str:
+        """The text itself."""
+        return str(value)
+
+
+@dataclass(frozen=True)
+class LabelField(Field):
+    """One of the label names: a text, or a whole number where every label is one.
+
+    Labels are compared as given (`01` is not `1`). Stored as the int32 index into the label names.
+
+    Attributes:
+        label_names: the declared names, or None when the data decide.
+    """
+
+    label_names: Sequence[str] | None = None
+
+    def read(self, value: Any) -> str | int:
+        """The label as given; its kind (text or number) is kept, so that a mix can be refused.
+
+        Raises:
+            FieldError: not a label, or not one of the declared names.
+        """
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise FieldError(f"must be a text or a whole number (given {shown(value)})")
+        name = str(value)
+        if is_blank(name):
+            raise FieldError(f"is blank (given {shown(value)}); give the row a label or take it out")
+        if name != name.strip() or _UNWRITABLE.search(name):
+            raise FieldError(f"has spaces around it or control characters in it (given {shown(value)})")
+        if self.label_names is not None and name not in self.label_names:
+            raise FieldError(
+                f"is not a declared label (given {shown(value)}; {nearest(name, self.label_names)})"
+            )
+        return value
+
+    def key(self, value: Any) -> bytes:
+        """UTF-8 of the label."""
+        return str(value).encode("utf-8")
+
+    def storage(self) -> "pa.DataType":
+        """Index into the label names."""
+        import pyarrow as pa
+
+        return pa.int32()
+
+    def text(self, value: Any) -> str:
+        """The label's name."""
+        return str(value)
+
+
+@dataclass(frozen=True)
+class RowFields:
+    """The columns of a task's row.
+
+    Attributes:
+        content: what the model is given. Equal content means the same example: it is kept in one split
+            only, and its hash decides which.
+        label: the class of the row, or None for tasks without classes. Rows of role `ood` have none.
+        answers: what the model learns to give besides a class (a completion, references). Rows with
+            equal content may have several.
+    """
+
+    content: tuple[Field, ...]
+    label: LabelField | None = None
+    answers: tuple[Field, ...] = ()
+
+    def columns(self) -> tuple[Field, ...]:
+        """All rules in the order of the stored columns."""
+        return (*self.content, *self.answers, *((self.label,) if self.label else ()))
+
+
+def normalised(text: str) -> str:
+    """The text as compared, never as stored: NFC, case folded, runs of white space as one space."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", text).casefold().split()))
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text can be seen: only white space and invisible format characters."""
+    if text.isascii():
+        return not text.strip()
+    return all(c.isspace() or unicodedata.category(c) == "Cf" for c in text)
+
+
+def shown(value: object) -> str:
+    """A value for a message: on one line, quoted as in Python, cut when long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def nearest(given: str, allowed: Sequence[str]) -> str:
+    """Which of the allowed names may have been meant; all of them when they are few."""
+    close = get_close_matches(given, allowed, n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    if len(allowed) <= 10:
+        return f"{hint}allowed: {', '.join(allowed)}"
+    return f"{hint}{len(allowed)} names are declared in task.label_names"
