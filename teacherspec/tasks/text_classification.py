@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field as Param
 
 from teacherspec.section import Section
-from teacherspec.tasks import loading
+from teacherspec.tasks import classification, loading
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import torch
     from datasets import Dataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -85,11 +87,24 @@ class TextClassification(Section):
 
         return collate_batch
 
+    def batch(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Mapping[str, Any]]
+    ) -> "Mapping[str, torch.Tensor]":
+        """Raw rows → model inputs as one padded batch; what serving and latency go through."""
+        texts = [row["text"] for row in rows]
+        return tokenizer(texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt")
+
     def units(
         self, logits: "torch.Tensor", labels: "torch.Tensor"
     ) -> "tuple[torch.Tensor, torch.Tensor]":
         """What the loss counts, one unit a row: logits `[U, C]` and labels `[U]` (here U = batch)."""
         return logits, labels
+
+    def measure(
+        self, logits: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]"
+    ) -> dict[str, float]:
+        """The metrics that may choose a checkpoint, from logits `[N, C]` and labels `[N]`."""
+        return classification.measure(logits, labels)
 
     def features(self, model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]") -> "torch.Tensor":
         """Frozen features `[B, H]`: the mean of the backbone's last hidden states over real tokens."""

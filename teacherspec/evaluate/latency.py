@@ -1,0 +1,51 @@
+"""How long the model takes on task data. Measured times are kept out of every hashed file."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec import machine
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from teacherspec.tasks import Task
+
+WARM_UP = 5
+
+
+def measure_latency(
+    task: "Task", model: Any, processor: Any, rows: "Dataset", examples: int, batch_size: int
+) -> dict[str, Any]:
+    """Percentiles of the time from raw row to logits, one row at a time, and throughput in batches.
+
+    Returns:
+        `p50_ms`, `p95_ms` per example; `examples_per_s` at `batch_size`; `examples`; `machine`.
+    """
+    chosen = rows.select(range(min(examples, len(rows))))
+    single = [_timed(task, model, processor, chosen.select([i % len(chosen)])) for i in range(WARM_UP)]
+    single = [_timed(task, model, processor, chosen.select([i])) for i in range(len(chosen))]
+    batches = [range(i, min(i + batch_size, len(chosen))) for i in range(0, len(chosen), batch_size)]
+    batched = sum(_timed(task, model, processor, chosen.select(batch)) for batch in batches)
+    p50, p95 = np.percentile(np.array(single) * 1000, [50, 95])
+    return {
+        "p50_ms": round(float(p50), 2),
+        "p95_ms": round(float(p95), 2),
+        "examples_per_s": round(len(chosen) / batched, 1),
+        "examples": len(chosen),
+        "machine": machine.describe(),
+    }
+
+
+def _timed(task: "Task", model: Any, processor: Any, rows: "Dataset") -> float:
+    """Seconds from rows to logits, tokenization included."""
+    import torch
+
+    examples = [dict(row) for row in rows]
+    began = time.perf_counter()
+    with torch.inference_mode():
+        batch = task.batch(processor, examples)
+        logits = model(**{key: value.to(model.device) for key, value in batch.items()}).logits
+        logits.cpu()
+    return time.perf_counter() - began

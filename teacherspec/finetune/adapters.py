@@ -1,0 +1,93 @@
+"""Low-rank adaptation, merged into plain weights before anybody sees the model."""
+
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.errors import UserError
+from teacherspec.finetune.section import Full, Lora
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+MERGE_TOLERANCE = 1e-3
+"""Largest relative difference of logits that float32 merging may cause."""
+
+
+def head_names(model: Any) -> list[str]:
+    """Names of the modules outside the backbone; they start random, so they are always trained whole."""
+    return [name for name, _ in model.named_children() if name != model.base_model_prefix]
+
+
+def linear_layers(model: Any) -> list[str]:
+    """Full names of the backbone's linear layers."""
+    from torch import nn
+
+    prefix = model.base_model_prefix + "."
+    return [
+        name for name, module in model.named_modules() if isinstance(module, nn.Linear) and name.startswith(prefix)
+    ]
+
+
+def adapt(model: Any, method: Full | Lora) -> Any:
+    """The model to train: itself, or wrapped with low-rank updates drawn from torch's generator.
+
+    `all-linear` is spelled out here because peft's own takes the fresh classifier of vision models for a
+    layer to adapt, and then saves no head.
+
+    Raises:
+        UserError: a declared target names no layer of the backbone.
+    """
+    if isinstance(method, Full):
+        return model
+    from peft import LoraConfig, get_peft_model
+
+    layers = linear_layers(model)
+    targets = layers
+    if method.target_modules != "all-linear":
+        targets = [name for name in layers if name.rpartition(".")[2] in method.target_modules]
+        last_names = {name.rpartition(".")[2] for name in layers}
+        unknown = [name for name in method.target_modules if name not in last_names]
+        if unknown:
+            raise UserError(
+                f"finetune.method.target_modules: the base has no linear layer {', '.join(unknown)}; "
+                f"allowed: all-linear, or any of {', '.join(sorted(last_names))}"
+            )
+    config = LoraConfig(
+        r=method.rank,
+        lora_alpha=method.alpha,
+        lora_dropout=method.dropout,
+        target_modules=targets,
+        modules_to_save=head_names(model),
+        bias="none",
+    )
+    return get_peft_model(model, config)
+
+
+def merge(model: Any, method: Full | Lora, batch: "Mapping[str, torch.Tensor]") -> Any:
+    """The plain model with the updates added to its float32 weights.
+
+    Args:
+        model: what `adapt` returned, trained.
+        method: the declared method.
+        batch: model inputs on which adapter and merged logits are compared.
+
+    Raises:
+        UserError: the merged model does not give the adapter's logits.
+    """
+    if isinstance(method, Full):
+        return model
+    import torch
+
+    model.train(False)
+    with torch.no_grad():
+        adapted = model(**batch).logits
+        merged_model = model.merge_and_unload()
+        merged = merged_model(**batch).logits
+    difference = ((adapted - merged).abs().max() / adapted.abs().max().clamp(min=1e-6)).item()
+    if not difference <= MERGE_TOLERANCE:
+        raise UserError(
+            f"finetune: merging the adapter changed the logits by {difference:.2e} of their size "
+            f"(allowed {MERGE_TOLERANCE:.0e}); use a lower finetune.method.alpha or method full"
+        )
+    return merged_model

@@ -1,0 +1,77 @@
+"""Checkpoints that are complete or absent, and never resumed by another training.
+
+Trainer writes a checkpoint file by file, and resumes without an error from one that lacks its optimizer
+or random state, into different weights. So a checkpoint counts only once `COMPLETE.json` lists the
+SHA-256 of each of its files. The folder is named by everything that determines the training; a changed
+learning rate, row or line of code never finds an older run.
+"""
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from teacherspec.files import encode_json, read_json, sha256_file, write_json
+
+MARKER = "COMPLETE.json"
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def loaded_code() -> dict[str, str]:
+    """SHA-256 of every module of this library that is loaded now, by path within the library."""
+    files = {Path(str(module.__file__)).resolve() for module in list(sys.modules.values()) if _has_file(module)}
+    own = sorted(file for file in files if file.is_relative_to(PACKAGE) and file.suffix == ".py")
+    return {str(file.relative_to(PACKAGE)): sha256_file(file) for file in own}
+
+
+def _has_file(module: Any) -> bool:
+    return isinstance(vars(module).get("__file__"), str)
+
+
+def run_key(determinants: Any) -> str:
+    """Hex name of a training, from everything that determines it (a JSON-able value)."""
+    return hashlib.sha256(encode_json(determinants).encode()).hexdigest()[:32]
+
+
+class MarkComplete(TrainerCallback):  # type: ignore[misc]
+    """Seal each checkpoint after Trainer has written all of it."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Write the marker last; Trainer calls this on every process, the first one writes."""
+        if state.is_world_process_zero:
+            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+def seal(checkpoint: Path) -> None:
+    """Record the SHA-256 of each file of `checkpoint`, declaring it complete."""
+    files = sorted(file for file in checkpoint.iterdir() if file.name != MARKER)
+    write_json(checkpoint / MARKER, {file.name: sha256_file(file) for file in files})
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether every file that the marker lists is there, unchanged."""
+    marker = checkpoint / MARKER
+    if not marker.exists():
+        return False
+    return all(
+        (checkpoint / name).exists() and sha256_file(checkpoint / name) == digest
+        for name, digest in read_json(marker).items()
+    )
+
+
+def latest_complete(folder: Path) -> Path | None:
+    """The furthest complete checkpoint below `folder`; incomplete ones are removed.
+
+    A kill while the newest one was written leaves the one before it.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    complete = []
+    for checkpoint in found:
+        if is_complete(checkpoint):
+            complete.append(checkpoint)
+        else:
+            shutil.rmtree(checkpoint)
+    return complete[-1] if complete else None

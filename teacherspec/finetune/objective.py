@@ -1,0 +1,84 @@
+"""The training loss, summed over units and divided once by the units of the whole optimizer step.
+
+The heads of transformers return a mean over the micro-batch, which Trainer then fails to divide by the
+accumulation steps for most classifiers (huggingface/transformers#47688): BERT trains with 4× the loss
+at accumulation 4. Owning the loss makes a step the same however its batch is cut.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.finetune.section import CrossEntropy, Focal
+
+if TYPE_CHECKING:
+    import torch
+
+IGNORE_INDEX = -100
+
+
+def cross_entropy(
+    loss: CrossEntropy, logits: "torch.Tensor", labels: "torch.Tensor", weights: "torch.Tensor | None"
+) -> "torch.Tensor":
+    """Label-smoothed cross-entropy per unit, nats: logits `[U, C]`, labels `[U]` → `[U]`."""
+    from torch.nn import functional
+
+    return functional.cross_entropy(
+        logits,
+        labels,
+        weight=weights,
+        ignore_index=IGNORE_INDEX,
+        label_smoothing=loss.label_smoothing,
+        reduction="none",
+    )
+
+
+def focal(
+    loss: Focal, logits: "torch.Tensor", labels: "torch.Tensor", weights: "torch.Tensor | None"
+) -> "torch.Tensor":
+    """Focal loss per unit, (1 − p)^γ · −log p (Lin et al. 2017, arXiv 1708.02002): `[U, C]`, `[U]` → `[U]`."""
+    from torch.nn import functional
+
+    nll = functional.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="none")
+    losses = (1 - (-nll).exp()).clamp(min=0.0).pow(loss.gamma) * nll
+    return losses if weights is None else losses * weights[labels.clamp(min=0)]
+
+
+PER_UNIT: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {CrossEntropy: cross_entropy, Focal: focal}
+
+
+def objective(
+    loss: CrossEntropy | Focal,
+    units: "Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]",
+    weights: "torch.Tensor | None",
+) -> Callable[..., "torch.Tensor"]:
+    """The function Trainer calls as `compute_loss_func(outputs, labels, num_items_in_batch)`.
+
+    Args:
+        loss: the declared loss.
+        units: the task's verb from outputs and labels to logits `[U, C]` and labels `[U]`.
+        weights: `[C]` class weights, or None.
+    """
+    per_unit = PER_UNIT[type(loss)]
+
+    def compute_loss(
+        outputs: Any, labels: "torch.Tensor", num_items_in_batch: "torch.Tensor | int | None" = None
+    ) -> "torch.Tensor":
+        logits, targets = units(outputs["logits"], labels)
+        device_weights = None if weights is None else weights.to(logits.device)
+        total: torch.Tensor = per_unit(loss, logits.float(), targets, device_weights).sum()
+        return total / (num_items_in_batch if num_items_in_batch is not None else (targets != IGNORE_INDEX).sum())
+
+    return compute_loss
+
+
+def balanced_weights(labels: "torch.Tensor", classes: int) -> "torch.Tensor":
+    """Weights `[C]` inverse to class frequency, scaled so that the mean over the rows is 1.
+
+    Same as scikit-learn's `class_weight="balanced"`: n / (C · n_c), over the classes that occur.
+    """
+    import torch
+
+    counts = torch.bincount(labels, minlength=classes).double()
+    present = counts > 0
+    weights = torch.where(present, labels.numel() / (present.sum() * counts.clamp(min=1)), 0.0)
+    return weights.float()

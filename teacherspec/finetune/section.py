@@ -1,0 +1,118 @@
+"""`params.yaml: finetune`, how the base is adapted to the task."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from teacherspec.section import Section
+
+SelectionMetric = Literal["nll", "accuracy", "macro_f1", "brier"]
+
+
+class CrossEntropy(Section):
+    """Negative log-likelihood of the label."""
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+    """The loss."""
+
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Probability mass spread evenly over all classes in training. Calibrates, but erases what a student
+    could learn about wrong classes (Müller et al. 2019); prefer 0 for a teacher."""
+
+
+class Focal(Section):
+    """Focal loss (Lin et al. 2017): easy examples weigh less, which counters over-confidence."""
+
+    kind: Literal["focal"]
+    """The loss."""
+
+    gamma: float = Field(default=2.0, ge=0.0, le=10.0)
+    """Exponent of (1 − p): 0 is cross-entropy."""
+
+
+class Full(Section):
+    """Train every parameter."""
+
+    kind: Literal["full"] = "full"
+    """The method."""
+
+
+class Lora(Section):
+    """Train low-rank updates (Hu et al. 2021) and the head; merged into the weights in float32 at the end."""
+
+    kind: Literal["lora"]
+    """The method."""
+
+    rank: int = Field(default=16, ge=1, le=1024)
+    """Rank of each update."""
+
+    alpha: float = Field(default=32.0, gt=0.0)
+    """Scale: the update is multiplied by alpha / rank."""
+
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Dropout probability on the update's input."""
+
+    target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+    """Names of the layers that get an update; `all-linear` takes every linear layer of the backbone."""
+
+
+class EarlyStopping(Section):
+    """Stop when the validation split no longer improves."""
+
+    patience: int = Field(ge=1)
+    """Evaluations without improvement before stopping."""
+
+    min_delta: float = Field(default=0.0, ge=0.0)
+    """Smallest change of the metric that counts as improvement, in the metric's unit."""
+
+
+class Finetune(Section):
+    """Supervised fine-tuning of the base on the train split."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the new head, the order of the examples, and dropout."""
+
+    method: Annotated[Full | Lora, Field(discriminator="kind")] = Full()
+    """Which parameters are trained."""
+
+    loss: Annotated[CrossEntropy | Focal, Field(discriminator="kind")] = CrossEntropy()
+    """What is minimised; reported losses are always the plain negative log-likelihood."""
+
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs each class by the inverse of its frequency in train (mean weight 1)."""
+
+    epochs: int = Field(ge=1, le=1000)
+    """Passes over the train split at most; early stopping may end sooner."""
+
+    batch_size: int = Field(ge=1, le=65_536)
+    """Examples per optimizer step, over all processes and micro-batches together."""
+
+    learning_rate: float = Field(gt=0.0, le=1.0)
+    """Peak learning rate of AdamW."""
+
+    warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of all steps in which the learning rate rises from 0."""
+
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """Course of the learning rate after the warm-up."""
+
+    weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)
+    """Decoupled weight decay; never applied to biases and normalisation layers."""
+
+    max_grad_norm: float = Field(default=1.0, gt=0.0)
+    """Gradients are clipped to this global L2 norm."""
+
+    dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    """Probability for every dropout of the architecture; omit to keep the base's own."""
+
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of forward and backward passes; master weights and optimizer stay float32."""
+
+    selection_metric: SelectionMetric = "nll"
+    """Validation metric that chooses the checkpoint and stops training early."""
+
+    evaluations_per_epoch: int = Field(default=1, ge=1, le=100)
+    """How often per epoch the validation split is measured and a checkpoint written."""
+
+    early_stopping: EarlyStopping | None = None
+    """Omit to train all epochs; the best checkpoint is kept either way."""

@@ -1,0 +1,183 @@
+"""Supervised fine-tuning: transformers' Trainer used plainly, with our own loss and checkpoint rules."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments, set_seed
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from teacherspec import machine
+from teacherspec.errors import DataError
+from teacherspec.files import new_folder, round_floats, write_json
+from teacherspec.finetune.adapters import adapt, merge
+from teacherspec.finetune.checkpoints import MarkComplete, latest_complete
+from teacherspec.finetune.objective import balanced_weights, objective
+from teacherspec.finetune.section import Finetune
+from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, write_log
+from teacherspec.prepared import Prepared, open_split
+from teacherspec.tasks import Task
+from teacherspec.tasks.saving import save_pretrained
+
+SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+HIGHER_IS_BETTER = {"nll": False, "brier": False, "accuracy": True, "macro_f1": True}
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Everything a training starts from: model and encoded rows."""
+
+    model: Any
+    processor: Any
+    train: Any
+    validation: Any
+    classes: int
+
+
+def gather(task: Task, section: Finetune, base: Path, prepared: Prepared) -> Materials:
+    """Load base and rows. The seed is set before anything is drawn: head first, then adapters."""
+    set_seed(section.seed)
+    torch.use_deterministic_algorithms(not machine.has_accelerator())
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    model, processor = task.load_base(base, prepared.label_names, section.dropout)
+    model = adapt(model, section.method)
+    absent = [name for name in ("train", "validation") if name not in prepared.splits]
+    if absent:
+        raise DataError([f"prepare: there is no {name} split to fine-tune with; declare one" for name in absent])
+    return Materials(
+        model=model,
+        processor=processor,
+        train=task.encode(processor, open_split(prepared.splits["train"])),
+        validation=task.encode(processor, open_split(prepared.splits["validation"])),
+        classes=len(prepared.label_names),
+    )
+
+
+def arguments(section: Finetune, rows: int, run: Path) -> TrainingArguments:
+    """Trainer's arguments; each one that is not a declared value has its reason beside it."""
+    placement = machine.place(section.batch_size)
+    steps_per_epoch = -(-rows // section.batch_size)
+    interval = max(1, -(-steps_per_epoch // section.evaluations_per_epoch))
+    return TrainingArguments(
+        output_dir=str(run),
+        seed=section.seed,
+        num_train_epochs=section.epochs,
+        per_device_train_batch_size=placement.micro_batch,
+        gradient_accumulation_steps=placement.accumulation,
+        per_device_eval_batch_size=placement.micro_batch,
+        learning_rate=section.learning_rate,
+        lr_scheduler_type=SCHEDULES[section.schedule],
+        warmup_steps=section.warmup,  # below 1 Trainer reads a share of all steps
+        weight_decay=section.weight_decay,
+        max_grad_norm=section.max_grad_norm,
+        optim="adamw_torch_fused",  # its square root is IEEE-exact on every CPU, the unfused one is not
+        bf16=section.precision == "bf16",
+        use_cpu=not machine.has_accelerator(),
+        train_sampling_strategy="group_by_length",
+        eval_strategy="steps",
+        eval_steps=interval,
+        save_strategy="steps",
+        save_steps=interval,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=section.selection_metric,
+        greater_is_better=HIGHER_IS_BETTER[section.selection_metric],
+        restore_callback_states_from_checkpoint=True,  # or early stopping forgets its count on resume
+        logging_steps=max(1, steps_per_epoch // 10),
+        logging_nan_inf_filter=False,  # by default NaN losses are hidden behind the running mean
+        remove_unused_columns=False,
+        label_names=["labels"],
+        dataloader_num_workers=0,
+        dataloader_pin_memory=machine.has_accelerator(),
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def metrics_of(task: Task) -> Callable[[EvalPrediction], dict[str, float]]:
+    """The function Trainer calls on the validation logits `[N, C]` and labels `[N]`."""
+
+    def compute(predicted: EvalPrediction) -> dict[str, float]:
+        return task.measure(predicted.predictions, predicted.label_ids)
+
+    return compute
+
+
+def train(task: Task, section: Finetune, materials: Materials, run: Path) -> Trainer:
+    """Train to the end, from the last complete checkpoint in `run` where there is one."""
+    weights = None
+    if section.class_weights == "balanced":
+        weights = balanced_weights(torch.tensor(materials.train["labels"]), materials.classes)
+    callbacks: list[Any] = [RefuseNonFinite(), MarkComplete(), ShowProgress(section.batch_size, section.selection_metric)]
+    if section.early_stopping is not None:
+        callbacks.append(EarlyStoppingCallback(section.early_stopping.patience, section.early_stopping.min_delta))
+    trainer = Trainer(
+        model=materials.model,
+        args=arguments(section, len(materials.train), run),
+        data_collator=task.collate(materials.processor),
+        train_dataset=materials.train,
+        eval_dataset=materials.validation,
+        compute_loss_func=objective(section.loss, task.units, weights),
+        compute_metrics=metrics_of(task),
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    checkpoint = latest_complete(run)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    best = trainer.state.best_model_checkpoint
+    if best is None or not Path(best).exists():
+        raise DataError(f"{run}: the best checkpoint is gone; remove this folder and run the stage again")
+    return trainer
+
+
+def finetune(task: Task, section: Finetune, base: Path, prepared: Prepared, run: Path, output: Path) -> None:
+    """Fine-tune `base` on the prepared splits and write model, log and summary to `output`.
+
+    Args:
+        task: the declared task.
+        section: `params.yaml: finetune`.
+        base: verified base folder.
+        prepared: the prepared splits.
+        run: scratch folder of exactly this training, for checkpoints; removed at the end.
+        output: folder to create: `model/`, `log/steps.tsv`, `log/evaluations.tsv`, `training.json`.
+
+    Raises:
+        UserError: the declaration does not fit the machine, or training diverges.
+    """
+    materials = gather(task, section, base, prepared)
+    trainer = train(task, section, materials, run)
+    sample = task.collate(materials.processor)([materials.validation[i] for i in range(min(8, len(materials.validation)))])
+    inputs = {key: value.to(trainer.args.device) for key, value in sample.items() if key != "labels"}
+    trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    model = merge(trainer.model, section.method, inputs)
+    with new_folder(output) as folder:
+        save_pretrained(model, materials.processor, folder / "model")
+        write_log(folder / "log", trainer.state.log_history, tuple(HIGHER_IS_BETTER))
+        write_json(folder / "training.json", summary(section, materials, trainer, trainable))
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def summary(section: Finetune, materials: Materials, trainer: Trainer, trainable: int) -> dict[str, Any]:
+    """What the model card says of the training; only values that the declaration determines."""
+    state = trainer.state
+    best = next(e for e in state.log_history if e["step"] == state.best_global_step and "eval_nll" in e)
+    last_evaluation = [entry for entry in state.log_history if "eval_nll" in entry][-1]
+    return round_floats(
+        {
+            "declared": section.model_dump(mode="json"),
+            "train_rows": len(materials.train),
+            "validation_rows": len(materials.validation),
+            "parameters": sum(p.numel() for p in materials.model.parameters()),
+            "trainable_parameters": trainable,
+            "steps": state.global_step,
+            "epochs": last_evaluation["epoch"],
+            "stopped_early": state.global_step < state.max_steps,
+            "best_step": best["step"],
+            "best_epoch": best["epoch"],
+            "validation": {name: best[f"eval_{name}"] for name in HIGHER_IS_BETTER},
+        }
+    )
