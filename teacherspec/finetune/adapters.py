@@ -25,7 +25,9 @@ def linear_layers(model: Any) -> list[str]:
 
     prefix = model.base_model_prefix + "."
     return [
-        name for name, module in model.named_modules() if isinstance(module, nn.Linear) and name.startswith(prefix)
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and name.startswith(prefix)
     ]
 
 

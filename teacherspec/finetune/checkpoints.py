@@ -22,7 +22,9 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 def loaded_code() -> dict[str, str]:
     """SHA-256 of every module of this library that is loaded now, by path within the library."""
-    files = {Path(str(module.__file__)).resolve() for module in list(sys.modules.values()) if _has_file(module)}
+    files = {
+        Path(str(module.__file__)).resolve() for module in list(sys.modules.values()) if _has_file(module)
+    }
     own = sorted(file for file in files if file.is_relative_to(PACKAGE) and file.suffix == ".py")
     return {str(file.relative_to(PACKAGE)): sha256_file(file) for file in own}
 

@@ -43,7 +43,10 @@ def focal(
     return losses if weights is None else losses * weights[labels.clamp(min=0)]
 
 
-PER_UNIT: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {CrossEntropy: cross_entropy, Focal: focal}
+PER_UNIT: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {
+    CrossEntropy: cross_entropy,
+    Focal: focal,
+}
 
 
 def objective(
@@ -66,7 +69,9 @@ def objective(
         logits, targets = units(outputs["logits"], labels)
         device_weights = None if weights is None else weights.to(logits.device)
         total: torch.Tensor = per_unit(loss, logits.float(), targets, device_weights).sum()
-        return total / (num_items_in_batch if num_items_in_batch is not None else (targets != IGNORE_INDEX).sum())
+        return total / (
+            num_items_in_batch if num_items_in_batch is not None else (targets != IGNORE_INDEX).sum()
+        )
 
     return compute_loss
 

@@ -46,7 +46,9 @@ def gather(task: Task, section: Finetune, base: Path, prepared: Prepared) -> Mat
     model = adapt(model, section.method)
     absent = [name for name in ("train", "validation") if name not in prepared.splits]
     if absent:
-        raise DataError([f"prepare: there is no {name} split to fine-tune with; declare one" for name in absent])
+        raise DataError(
+            [f"prepare: there is no {name} split to fine-tune with; declare one" for name in absent]
+        )
     return Materials(
         model=model,
         processor=processor,
@@ -111,9 +113,15 @@ def train(task: Task, section: Finetune, materials: Materials, run: Path) -> Tra
     weights = None
     if section.class_weights == "balanced":
         weights = balanced_weights(torch.tensor(materials.train["labels"]), materials.classes)
-    callbacks: list[Any] = [RefuseNonFinite(), MarkComplete(), ShowProgress(section.batch_size, section.selection_metric)]
+    callbacks: list[Any] = [
+        RefuseNonFinite(),
+        MarkComplete(),
+        ShowProgress(section.batch_size, section.selection_metric),
+    ]
     if section.early_stopping is not None:
-        callbacks.append(EarlyStoppingCallback(section.early_stopping.patience, section.early_stopping.min_delta))
+        callbacks.append(
+            EarlyStoppingCallback(section.early_stopping.patience, section.early_stopping.min_delta)
+        )
     trainer = Trainer(
         model=materials.model,
         args=arguments(section, len(materials.train), run),
@@ -150,7 +158,9 @@ def finetune(task: Task, section: Finetune, base: Path, prepared: Prepared, run:
     """
     materials = gather(task, section, base, prepared)
     trainer = train(task, section, materials, run)
-    sample = task.collate(materials.processor)([materials.validation[i] for i in range(min(8, len(materials.validation)))])
+    sample = task.collate(materials.processor)(
+        [materials.validation[i] for i in range(min(8, len(materials.validation)))]
+    )
     inputs = {key: value.to(trainer.args.device) for key, value in sample.items() if key != "labels"}
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     model = merge(trainer.model, section.method, inputs)

@@ -28,7 +28,11 @@ class RefuseNonFinite(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
         """Look at every number that is logged."""
-        bad = [name for name, value in (logs or {}).items() if isinstance(value, float) and not math.isfinite(value)]
+        bad = [
+            name
+            for name, value in (logs or {}).items()
+            if isinstance(value, float) and not math.isfinite(value)
+        ]
         if bad:
             raise UserError(
                 f"finetune: {', '.join(sorted(bad))} is not finite at step {state.global_step} of "
@@ -108,5 +112,7 @@ def write_log(folder: Path, history: Sequence[Mapping[str, Any]], metrics: Seque
     steps = [[entry[column] for column in STEP_COLUMNS] for entry in history if "loss" in entry]
     write_tsv(folder / "steps.tsv", STEP_COLUMNS, steps)
     measured = [entry for entry in history if f"eval_{metrics[0]}" in entry]
-    rows = [[entry["step"], entry["epoch"], *(entry[f"eval_{name}"] for name in metrics)] for entry in measured]
+    rows = [
+        [entry["step"], entry["epoch"], *(entry[f"eval_{name}"] for name in metrics)] for entry in measured
+    ]
     write_tsv(folder / "evaluations.tsv", ("step", "epoch", *metrics), rows)

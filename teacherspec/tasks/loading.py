@@ -42,7 +42,9 @@ def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float 
     try:
         config = AutoConfig.from_pretrained(folder, **SAFE)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BaseError(f"{folder / 'config.json'}: cannot be read as a model config: {first_line(error)}") from error
+        raise BaseError(
+            f"{folder / 'config.json'}: cannot be read as a model config: {first_line(error)}"
+        ) from error
     if label_names is not None:
         config.id2label = dict(enumerate(label_names))
         config.label2id = {name: index for index, name in enumerate(label_names)}

@@ -92,17 +92,15 @@ class TextClassification(Section):
     ) -> "Mapping[str, torch.Tensor]":
         """Raw rows → model inputs as one padded batch; what serving and latency go through."""
         texts = [row["text"] for row in rows]
-        return tokenizer(texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt")
+        return tokenizer(
+            texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt"
+        )
 
-    def units(
-        self, logits: "torch.Tensor", labels: "torch.Tensor"
-    ) -> "tuple[torch.Tensor, torch.Tensor]":
+    def units(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
         """What the loss counts, one unit a row: logits `[U, C]` and labels `[U]` (here U = batch)."""
         return logits, labels
 
-    def measure(
-        self, logits: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]"
-    ) -> dict[str, float]:
+    def measure(self, logits: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
         """The metrics that may choose a checkpoint, from logits `[N, C]` and labels `[N]`."""
         return classification.measure(logits, labels)
 

@@ -1,0 +1,102 @@
+"""How good the predictions of one split are, each number with its interval."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
+from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews, per_class
+from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, mean_interval, wilson_interval
+from teacherspec.metrics.proper import brier_per_row, nll_per_row
+from teacherspec.metrics.softmax import softmax, top_label
+from teacherspec.predictions import Predictions
+
+CLASS_COLUMNS = (
+    "label", "support", "recall", "recall_low", "recall_high", "precision", "precision_low", "precision_high", "f1",
+)  # fmt: skip
+
+
+def quality(predictions: Predictions, *, confidence: float, resamples: int, seed: int) -> dict[str, Any]:
+    """Metrics of a labelled split, before any calibration.
+
+    Args:
+        predictions: every row has a label.
+        confidence: level of the intervals.
+        resamples: bootstrap resamples.
+        seed: of the resamples.
+
+    Returns:
+        `rows`; `accuracy` with Wilson interval; `nll` (nats a row), `brier`, `macro_f1` with bootstrap
+        interval; `balanced_accuracy`, `matthews`, `ece` (15 equal-width bins) as plain numbers.
+    """
+    logits, labels = predictions.logits, predictions.labels
+    probs, predicted = softmax(logits), top_label(logits)
+    classes, rows = logits.shape[1], len(labels)
+
+    def f1_of(chosen: npt.NDArray[np.intp]) -> float:
+        return macro_f1(labels[chosen], predicted[chosen], n_classes=classes)
+
+    def mean_of(values: npt.NDArray[np.float64]) -> Interval:
+        return mean_interval(values, n_resamples=resamples, seed=seed, confidence=confidence)
+
+    draws = bootstrap(f1_of, rows, n_resamples=resamples, seed=seed)
+    intervals = {
+        "accuracy": wilson_interval(int((predicted == labels).sum()), rows, confidence=confidence),
+        "macro_f1": interval_of(float(draws.observed), draws.resampled, confidence=confidence),
+        "nll": mean_of(nll_per_row(logits, labels)),
+        "brier": mean_of(brier_per_row(probs, labels)),
+    }
+    return {
+        "rows": rows,
+        **{name: asdict(interval) for name, interval in intervals.items()},
+        "balanced_accuracy": balanced_accuracy(labels, predicted, n_classes=classes),
+        "matthews": matthews(labels, predicted, n_classes=classes),
+        "ece": expected_calibration_error(*top_label_confidence(probs, labels)),
+    }
+
+
+def loss_ratio(validation: Predictions, train: Predictions) -> float:
+    """Validation NLL over train NLL, both in eval mode, both plain means over rows.
+
+    1.0–1.2 is healthy; far above means that the training rows are memorised, and targets for them
+    carry little beyond their labels.
+    """
+    below, above = (nll_per_row(split.logits, split.labels).mean() for split in (train, validation))
+    return float(above / max(below, np.finfo(np.float64).tiny))
+
+
+def class_rows(predictions: Predictions, label_names: Sequence[str], confidence: float) -> list[list[object]]:
+    """One row a class in the order of `CLASS_COLUMNS`; a cell is empty where the number does not exist."""
+    classes = per_class(
+        predictions.labels, top_label(predictions.logits), n_classes=len(label_names), confidence=confidence
+    )
+
+    def cells(interval: Interval | None) -> list[object]:
+        return (
+            ["", "", ""]
+            if interval is None
+            else [round(x, 6) for x in (interval.value, interval.low, interval.high)]
+        )
+
+    return [
+        [
+            name,
+            found.support,
+            *cells(found.recall),
+            *cells(found.precision),
+            "" if found.f1 is None else round(found.f1, 6),
+        ]
+        for name, found in zip(label_names, classes, strict=True)
+    ]
+
+
+def confusion_rows(predictions: Predictions, label_names: Sequence[str]) -> list[tuple[str, str]]:
+    """(label, predicted label) of every row, as the confusion template of `dvc plots` reads them."""
+    guesses = top_label(predictions.logits)
+    return [
+        (label_names[label], label_names[guess])
+        for label, guess in zip(predictions.labels, guesses, strict=True)
+    ]

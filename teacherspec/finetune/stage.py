@@ -1,0 +1,51 @@
+"""The stage `finetune`: find the run this training belongs to, and finish it."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from teacherspec.base.manifest import open_base
+from teacherspec.base.section import Base
+from teacherspec.files import read_json, sha256_file
+from teacherspec.finetune.checkpoints import loaded_code, run_key
+from teacherspec.finetune.section import Finetune
+from teacherspec.finetune.train import finetune
+from teacherspec.prepared import INDEX_NAME, load_prepared
+from teacherspec.tasks import Task
+
+SCRATCH = Path(".scratch/finetune")
+LIBRARIES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")
+
+
+def run_finetune(
+    task: Task,
+    base: Base,
+    section: Finetune,
+    prepared: Path,
+    manifest: Path,
+    output: Path,
+    scratch: Path = SCRATCH,
+) -> None:
+    """Fine-tune from the verified base, resuming a killed run of exactly this training.
+
+    Args:
+        task: the declared task.
+        base: `params.yaml: base`.
+        section: `params.yaml: finetune`.
+        prepared: folder that `prepare` left.
+        manifest: the base's manifest, whose hashes every file must have.
+        output: folder to create.
+        scratch: parent of the runs' checkpoint folders.
+
+    Raises:
+        UserError: data, base, declaration and machine do not fit together.
+    """
+    determinants = {
+        "task": task.model_dump(mode="json"),
+        "finetune": section.model_dump(mode="json"),
+        "data": sha256_file(prepared / INDEX_NAME),
+        "base": read_json(manifest),
+        "code": loaded_code(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    folder = open_base(base, manifest)
+    finetune(task, section, folder, load_prepared(prepared), scratch / run_key(determinants), output)
