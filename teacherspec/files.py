@@ -102,6 +102,18 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
         pq.write_table(table, partial, compression="zstd", row_group_size=65_536, store_schema=True)
 
 
+def write_parquet_parts(path: Path, schema: "pa.Schema", parts: "Iterable[pa.Table]") -> None:
+    """Write a table given in parts, one row group each, as zstd Parquet, atomically and in bounded memory."""
+    import pyarrow.parquet as pq
+
+    with (
+        replacing(path) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd", store_schema=True) as writer,
+    ):
+        for part in parts:
+            writer.write_table(part)
+
+
 def round_floats(value: Any, digits: int = 6) -> Any:
     """Round every float of a nested structure, so that metric diffs show changes and not noise."""
     if isinstance(value, float):

@@ -1,0 +1,50 @@
+"""What the amount and the balance of the data ask of the stages behind."""
+
+from typing import Any
+
+FEW_ROWS = 1_000
+MANY_ROWS = 100_000
+UNEVEN = 3.0
+"""Largest over smallest class from which weights begin to matter."""
+FEW_REPORTED = 30
+"""Test rows of a class below which its recall is a rough guess (95 % interval wider than ±0.17)."""
+
+
+def advice(metrics: dict[str, Any]) -> list[str]:
+    """Sentences for the person who declares the teacher, each tied to its number."""
+    sentences = (_amount(metrics), _balance(metrics), _reported(metrics))
+    return [sentence for sentence in sentences if sentence]
+
+
+def _amount(metrics: dict[str, Any]) -> str:
+    rows = metrics["splits"]["train"]["rows"]
+    if rows < FEW_ROWS:
+        return (
+            f"Only {rows} rows train (1,000 to 10,000 are usual). Regularise more: raise `finetune.dropout` "
+            "and `finetune.weight_decay`, declare label smoothing, lower `finetune.epochs` or the patience "
+            "of early stopping, or tune with LoRA."
+        )
+    if rows > MANY_ROWS:
+        return f"{rows} rows train; beyond 100,000 more rows rarely pay. A sample trains faster, usually as well."
+    return f"{rows} rows train: a usual amount."
+
+
+def _balance(metrics: dict[str, Any]) -> str:
+    train = metrics["splits"]["train"]
+    if "smallest_class" not in train:
+        return ""
+    smallest, largest = train["smallest_class"], train["largest_class"]
+    if largest < UNEVEN * smallest:
+        return f"Classes are even enough ({smallest} to {largest} rows each in train): no weights needed."
+    return (
+        f"Classes are uneven ({smallest} to {largest} rows each in train). Declare class weights in "
+        "`finetune`, and judge by macro-F1 beside accuracy."
+    )
+
+
+def _reported(metrics: dict[str, Any]) -> str:
+    few = sorted(label for label, counts in metrics["classes"].items() if counts["test"] < FEW_REPORTED)
+    if not few:
+        return ""
+    names = ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
+    return f"Fewer than {FEW_REPORTED} test rows report on {names}: read the intervals of their recall."

@@ -1,0 +1,100 @@
+"""CSV and its relatives: values stay text (`NA`, `01`), quoted newlines are part of the value."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from teacherspec.errors import DataError
+from teacherspec.prepare.lines import TextLines
+from teacherspec.prepare.rows import AnyRow, BadRow, BlankRow, OpenTable, Row
+from teacherspec.tasks.fields import shown
+
+_SEPARATORS = {",": "`,`", ";": "`;`", "\t": "a tab", "|": "`|`"}
+MAX_COLUMNS = 10_000
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How fields are told apart.
+
+    Attributes:
+        delimiter: the one character between fields.
+        quoted: whether `"` around a field protects delimiters and line ends in it.
+    """
+
+    delimiter: str
+    quoted: bool
+
+
+def open_delimited(name: str, lines: TextLines, dialect: Dialect, max_field_characters: int) -> OpenTable:
+    """Read the header and start reading the rows.
+
+    Raises:
+        DataError: there is no usable header.
+    """
+    csv.field_size_limit(max_field_characters)
+    reader = csv.reader(
+        lines,
+        delimiter=dialect.delimiter,
+        quotechar='"' if dialect.quoted else None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
+        strict=True,
+    )
+    try:
+        header = next((fields for fields in reader if fields), [])
+    except csv.Error as error:
+        raise DataError(f"{name}:1: the header cannot be read: {error}") from error
+    if fault := lines.take_fault():
+        raise DataError(f"{name}:{fault[1]}:{fault[2]}: {fault[0]}")
+    _check_header(name, header, dialect.delimiter)
+    return OpenTable(tuple(header), _rows(lines, reader, header))
+
+
+def _check_header(name: str, header: list[str], delimiter: str) -> None:
+    if not header:
+        raise DataError(f"{name}: no rows")
+    if len(header) > MAX_COLUMNS:
+        raise DataError(f"{name}:1: {len(header)} columns (allowed: {MAX_COLUMNS})")
+    twice = sorted({column for column in header if header.count(column) > 1})
+    if twice:
+        raise DataError(f"{name}:1: the header names {', '.join(map(shown, twice))} twice; rename one")
+    if len(header) == 1:
+        for separator, words in _SEPARATORS.items():
+            if separator != delimiter and separator in header[0]:
+                raise DataError(
+                    f"{name}:1: only one column, {shown(header[0])}; the separator seems to be {words}: "
+                    f"declare `delimiter: {separator!r}`"
+                )
+
+
+def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> Iterator[AnyRow]:
+    width = len(header)
+    while True:
+        first_line = lines.number + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            lines.take_fault()
+            yield BadRow(first_line, _explain(str(error), lines.number - first_line))
+            continue
+        if fault := lines.take_fault():
+            what, number, byte = fault
+            yield BadRow(number, what, byte)
+        elif len(fields) == width:
+            yield Row(first_line, dict(zip(header, fields, strict=True)))
+        elif not fields:
+            yield BlankRow(first_line)
+        else:
+            yield BadRow(
+                first_line, f"{len(fields)} fields where the header has {width}; quote or complete the row"
+            )
+
+
+def _explain(error: str, further_lines: int) -> str:
+    if "unexpected end of data" in error:
+        return f"a quote opened here is never closed ({further_lines} further lines read); close it"
+    if "field larger than" in error:
+        return f"a field is too long ({error}); is a quote opened here and never closed?"
+    return f'broken quoting: {error}; write a quote inside a quoted field as `""`'

@@ -1,0 +1,100 @@
+"""Which rows say the same: duplicates in a split, leaks between splits, conflicting labels.
+
+Pure index work on hashes; nothing here knows texts or files. Every result depends on the rows as a
+set, never on their order.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What overlap is judged by, one entry a row.
+
+    Attributes:
+        key_high, key_low: `[N]` hash of the content.
+        answer: `[N]` hash of the answers, 0 for tasks without.
+        label: `[N]` index of the label, -1 without.
+        split: `[N]` index of the split; a higher one is nearer to the report.
+        digest: `[N]` hash of the whole row, to choose among equals.
+    """
+
+    key_high: npt.NDArray[np.uint64]
+    key_low: npt.NDArray[np.uint64]
+    answer: npt.NDArray[np.uint64]
+    label: npt.NDArray[np.int32]
+    split: npt.NDArray[np.int8]
+    digest: npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Rows that one finding is about, each with the row that makes it one.
+
+    Attributes:
+        rows: `[M]` the rows.
+        because: `[M]` for each, the row it equals, leaks into or contradicts.
+    """
+
+    rows: Indices
+    because: Indices
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The three findings; no row is in two of them."""
+
+    duplicates: Removed
+    leaks: Removed
+    conflicts: Removed
+
+
+def find_overlap(rows: Rows) -> Overlap:
+    """Judge all rows: duplicates first, leaks among what is left, conflicts among the rest.
+
+    A duplicate has the content, answers and label of another row of its split; of equals the one with
+    the smallest digest stays. A leak has content that also lies in a split nearer to the report. A
+    conflict has the content of another row of its split but another label; all of them are named.
+    """
+    order = np.lexsort((rows.digest, rows.answer, rows.label, -rows.split, rows.key_low, rows.key_high))
+    same_content = _equals_previous(order, rows.key_high, rows.key_low)
+    same_row = same_content & _equals_previous(order, rows.split, rows.label, rows.answer)
+    first, _ = _run_ends(same_row)
+    duplicates = Removed(order[same_row], order[first[same_row]])
+
+    order, same_content = order[~same_row], same_content[~same_row]
+    # Sorted by falling split: the first row of a content lies in the split nearest to the report.
+    first, _ = _run_ends(same_content)
+    leaked = rows.split[order] != rows.split[order[first]]
+    leaks = Removed(order[leaked], order[first[leaked]])
+
+    order, same_content = order[~leaked], same_content[~leaked]
+    first, last = _run_ends(same_content)
+    torn = rows.label[order[first]] != rows.label[order[last]]
+    other = np.where(rows.label[order] == rows.label[order[first]], last, first)
+    conflicts = Removed(order[torn], order[other[torn]])
+    return Overlap(duplicates, leaks, conflicts)
+
+
+def _equals_previous(order: Indices, *columns: npt.NDArray[np.generic]) -> Mask:
+    """For each position of the order, whether the row equals the one before it in all columns."""
+    equal = np.ones(len(order), bool)
+    equal[:1] = False
+    for column in columns:
+        values = column[order]
+        equal[1:] &= values[1:] == values[:-1]
+    return equal
+
+
+def _run_ends(continues: Mask) -> tuple[Indices, Indices]:
+    """For each position, where its run begins and ends; `continues` is False where one begins."""
+    run = np.cumsum(~continues) - 1
+    begins = np.flatnonzero(~continues)
+    ends = np.append(begins[1:], len(continues)) - 1
+    return begins[run], ends[run]

@@ -1,0 +1,88 @@
+"""From the declared path of a source to files that are safe and sensible to read."""
+
+import stat
+from difflib import get_close_matches
+from pathlib import Path
+
+from teacherspec.errors import DataError
+
+_HEAD_BYTES = 64
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_DVC_POINTERS = (b"outs:\n- md5:", b"md5: ")
+_WILDCARDS = frozenset("*?[")
+
+
+def problem_of_path(path: str) -> str | None:
+    """Why a declared path may not be used, or None.
+
+    Only plain paths inside the repository are data: everything else would make the teacher depend on
+    one person's machine.
+    """
+    parts = path.split("/")
+    if not path or path.startswith(("/", "~")) or "\\" in path or ":" in parts[0]:
+        return "must be relative to the repository, with `/` between folders"
+    if ".." in parts:
+        return "must stay inside the repository: no `..`"
+    if "$" in path or any(ord(character) < 32 for character in path):
+        return "must be a plain path: no variables, no control characters"
+    return None
+
+
+def resolve(root: Path, pattern: str) -> list[Path]:
+    """The files that `pattern` names under `root`, sorted by name so that no file system decides.
+
+    Raises:
+        DataError: nothing there, not a regular file, a link out of `root`, empty, or only a pointer.
+    """
+    if _WILDCARDS.intersection(pattern):
+        files = sorted(path for path in root.glob(pattern) if not path.is_dir())
+        if not files:
+            raise DataError(f"{pattern}: no file matches; see prepare.sources")
+    else:
+        files = [root / pattern]
+    problems = [f"{path.relative_to(root)}: {problem}" for path in files if (problem := _problem(root, path))]
+    if problems:
+        raise DataError(problems)
+    return files
+
+
+def _problem(root: Path, path: Path) -> str | None:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return (
+            _missing(root, path)
+            if isinstance(error, FileNotFoundError)
+            else f"cannot be read: {error.strerror}"
+        )
+    if not path.resolve().is_relative_to(root.resolve()):
+        return "is a link out of the repository; put the file itself there"
+    if stat.S_ISDIR(status.st_mode):
+        return "is a folder; name its files, for example with `*`"
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if status.st_size == 0:
+        return "is empty: no rows"
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if head.startswith(_LFS_POINTER):
+        return "is a Git LFS pointer, not the data; run `git lfs pull`"
+    if head.startswith(_DVC_POINTERS) or path.suffix == ".dvc":
+        return f"is a DVC pointer, not the data; name `{path.stem}` and run `dvc pull`"
+    return None
+
+
+def _missing(root: Path, path: Path) -> str:
+    if path.is_symlink():
+        return "is a link to nothing"
+    if path.with_name(path.name + ".dvc").is_file():
+        return "not found, but DVC tracks it; run `dvc pull`"
+    folder = path.parent
+    if not folder.is_dir():
+        return f"not found: there is no folder `{folder.relative_to(root)}`"
+    names = sorted(entry.name for entry in folder.iterdir())
+    close = get_close_matches(path.name, names, n=3, cutoff=0.6)
+    return f"not found; did you mean {' or '.join(close)}?" if close else "not found"

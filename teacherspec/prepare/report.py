@@ -1,0 +1,86 @@
+"""The report a person reads: what came in, what was taken out and why, what is left."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from teacherspec.files import round_floats, write_json, write_text, write_tsv
+from teacherspec.prepare.advice import advice
+from teacherspec.prepare.findings import Finding
+
+EXAMPLES = 5
+NONE = "-"
+
+
+def write_reports(folder: Path, metrics: dict[str, Any], findings: Sequence[Finding]) -> None:
+    """Write `metrics.json`, `classes.tsv` (one line a class and split) and `report.md`."""
+    counts = [
+        (label, split, rows) for label, splits in metrics["classes"].items() for split, rows in splits.items()
+    ]
+    write_tsv(folder / "classes.tsv", ("label", "split", "rows"), counts)
+    write_text(folder / "report.md", report(metrics, findings))
+    write_json(folder / "metrics.json", round_floats(metrics))
+
+
+def report(metrics: dict[str, Any], findings: Sequence[Finding]) -> str:
+    """The report as Markdown."""
+    parts = [_rows(metrics["rows"]), _splits(metrics["splits"]), _classes(metrics), _taken_out(findings)]
+    lines = "\n".join(f"- {sentence}" for sentence in advice(metrics))
+    return "\n\n".join(["# Prepared data", *filter(None, parts), f"## Advice\n\n{lines}"]) + "\n"
+
+
+def _rows(rows: dict[str, int]) -> str:
+    words = {
+        "read": "rows read",
+        "blank_lines": "blank lines skipped",
+        "duplicates": "duplicates taken out (same content and label, same split)",
+        "leaks": "leaks taken out (content also in a split nearer to the report)",
+        "leaks_with_another_label": "of these leaks, labelled differently there",
+        "conflicts": "conflicts taken out (same content, another label, same split)",
+        "kept": "**rows kept**",
+    }
+    return _table(("", "rows"), [(text, rows[name]) for name, text in words.items()])
+
+
+def _splits(splits: dict[str, Any]) -> str:
+    columns = ("split", "rows", "smallest class", "largest class", "balance", "characters p50", "p95", "max")
+    lines = [
+        (
+            name,
+            split["rows"],
+            split.get("smallest_class", NONE),
+            split.get("largest_class", NONE),
+            f"{split['balance']:.3f}" if "balance" in split else NONE,
+            *(split["characters"][quantile] for quantile in ("p50", "p95", "max")),
+        )
+        for name, split in splits.items()
+    ]
+    return "## Splits\n\n" + _table(columns, lines)
+
+
+def _classes(metrics: dict[str, Any]) -> str:
+    if not metrics["classes"]:
+        return ""
+    splits = list(next(iter(metrics["classes"].values())))
+    lines = [(label, *(counts[split] for split in splits)) for label, counts in metrics["classes"].items()]
+    return "## Classes\n\n" + _table(("label", *splits), lines)
+
+
+def _taken_out(findings: Sequence[Finding]) -> str:
+    sections = []
+    for finding in findings:
+        if finding.total:
+            examples = [f"- {line}" for line in islice(finding.lines(), EXAMPLES)]
+            more = [f"- … and {finding.total - EXAMPLES} more"] if finding.total > EXAMPLES else []
+            sections.append("\n".join([f"### {finding.title}", "", *examples, *more]))
+    return "\n\n".join(["## Taken out", *sections]) if sections else ""
+
+
+def _table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
+    rows = [columns, ["---", *["---:"] * (len(columns) - 1)], *lines]
+    return "\n".join("| " + " | ".join(_cell(value) for value in row) + " |" for row in rows)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,58 @@
+"""What every reader hands on: rows with their place, broken and blank ones included."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Row(NamedTuple):
+    """One readable row: where it begins (line or row number, from 1) and its values by file column."""
+
+    number: int
+    values: dict[str, Any]
+
+
+class BadRow(NamedTuple):
+    """One unreadable row: where, what is wrong, and at which byte of the line (from 1), if known."""
+
+    number: int
+    problem: str
+    position: int | None = None
+
+
+class BlankRow(NamedTuple):
+    """A line with nothing on it: no row, but counted."""
+
+    number: int
+
+
+AnyRow = Row | BadRow | BlankRow
+
+
+class OpenTable(NamedTuple):
+    """A table being read: its columns where the file declares them once, and its rows as a stream."""
+
+    columns: tuple[str, ...] | None
+    rows: Iterator[AnyRow]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One file (or hub split) of a source, not yet opened.
+
+    Attributes:
+        name: as shown in messages, relative to the repository.
+        counts_lines: whether row numbers are line numbers of a text file.
+        open: starts reading, given the columns that will be used (others need not be read); raises
+            DataError, also while iterating, when the file as a whole cannot be read.
+    """
+
+    name: str
+    counts_lines: bool
+    open: Callable[[Collection[str]], OpenTable]
+
+    def place(self, number: int, position: int | None = None) -> str:
+        """Where a row lies, in the form editors and people can follow."""
+        if not self.counts_lines:
+            return f"{self.name}: row {number}"
+        return f"{self.name}:{number}" if position is None else f"{self.name}:{number}:{position}"

@@ -1,0 +1,58 @@
+"""The stage from declared sources to splits on disk and their report."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from teacherspec.prepare.findings import Findings
+from teacherspec.prepare.ingest import Ingested, ingest, new_spool
+from teacherspec.prepare.judge import judge
+from teacherspec.prepare.minimums import check_minimums
+from teacherspec.prepare.problems import Problems
+from teacherspec.prepare.report import write_reports
+from teacherspec.prepare.section import Prepare
+from teacherspec.prepare.statistics import metrics
+from teacherspec.prepare.write import write_splits
+from teacherspec.prepared import Prepared
+from teacherspec.tasks.fields import RowFields
+
+
+def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Path, reports: Path) -> Prepared:
+    """Read, validate, clean and split the declared rows; write the splits and the report.
+
+    Args:
+        root: the repository, which the paths of the sources are relative to.
+        kind: of the task.
+        fields: what the task demands of a row.
+        section: the declaration.
+        out: folder of the splits, replaced whole.
+        reports: folder of the report.
+
+    Raises:
+        DataError: the first problems of all files and how many there are; nothing was written.
+    """
+    problems = Problems()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory(dir=out.parent, prefix=".prepare-") as scratch,
+        new_spool(Path(scratch) / "rows.arrow", fields, section.keep_columns) as spool,
+    ):
+        ingested = Ingested(spool)
+        ingest(root, section.sources, fields, section.keep_columns, ingested, problems)
+        problems.refuse_any()
+        spool.seal()
+        judged = judge(ingested, fields, section, problems)
+        findings = Findings(ingested, fields, judged)
+        policies = [
+            (findings.duplicates, section.duplicates),
+            (findings.leaks, section.leaks),
+            (findings.conflicts, section.conflicts),
+        ]
+        refused = [findings.repeated_ids, *(finding for finding, policy in policies if policy == "refuse")]
+        for finding in refused:
+            problems.add_all((line + finding.cure for line in finding.lines()), finding.total)
+        problems.refuse_any()
+        check_minimums(judged, section.min_rows_per_class, problems)
+        problems.refuse_any()
+        prepared = write_splits(out, kind, ingested, fields, section.keep_columns, judged)
+        write_reports(reports, metrics(ingested, judged), [finding for finding, _ in policies])
+    return prepared

@@ -1,0 +1,48 @@
+"""The split of a row: a function of its content and the seed, of nothing else.
+
+Adding, removing or reordering rows therefore moves no other row, and equal contents always meet in
+one split.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def uniform(keys: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.float64]:
+    """One number in [0, 1) for each key, fixed by key and seed.
+
+    The finaliser of SplitMix64 (Steele, Lea, Flood 2014, https://doi.org/10.1145/2660193.2660195) over
+    key xor mixed seed; keys are 64 bits of a cryptographic hash, so seeds only have to re-deal them.
+
+    Args:
+        keys: `[N]`.
+        seed: any non-negative integer below 2^63.
+
+    Returns:
+        `[N]`, multiples of 2^-53.
+    """
+    start = _mix(np.array([(seed + 1) * _GOLDEN % 2**64], np.uint64))
+    return (_mix(keys ^ start) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    values = (values ^ (values >> np.uint64(30))) * _MIX_1
+    values = (values ^ (values >> np.uint64(27))) * _MIX_2
+    return values ^ (values >> np.uint64(31))
+
+
+def assign(keys: npt.NDArray[np.uint64], fractions: Sequence[float], seed: int) -> npt.NDArray[np.int8]:
+    """The index of the fraction into which each key falls: `[N]`.
+
+    A key moves only when the border that it lies at moves; fractions of 0 receive nothing.
+    """
+    borders = np.cumsum(fractions)
+    # Rounding may leave the last border just below 1: everything above the last but one belongs there.
+    last = max(index for index, fraction in enumerate(fractions) if fraction > 0)
+    return np.minimum(np.searchsorted(borders, uniform(keys, seed), side="right"), last).astype(np.int8)

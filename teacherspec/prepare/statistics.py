@@ -1,0 +1,63 @@
+"""What was found and what was kept, in numbers."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.prepare.ingest import NO_LABEL, Ingested
+from teacherspec.prepare.judge import Judged
+
+QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
+
+
+def metrics(ingested: Ingested, judged: Judged) -> dict[str, Any]:
+    """All numbers of the report, nested for `dvc metrics diff`."""
+    characters = ingested.spool.numbers("characters")
+    splits = {name: _split(judged, number, characters) for number, name in enumerate(judged.split_names)}
+    return {"rows": _rows(ingested, judged), "splits": splits, "classes": _classes(judged)}
+
+
+def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:
+    overlap = judged.overlap
+    leaks, because = overlap.leaks.rows, overlap.leaks.because
+    labelled = (judged.label[leaks] != NO_LABEL) & (judged.label[because] != NO_LABEL)
+    return {
+        "read": ingested.rows_read,
+        "kept": int(judged.kept.sum()),
+        "blank_lines": ingested.blank_lines,
+        "duplicates": len(overlap.duplicates.rows),
+        "leaks": len(leaks),
+        "leaks_with_another_label": int((labelled & (judged.label[leaks] != judged.label[because])).sum()),
+        "conflicts": len(overlap.conflicts.rows),
+    }
+
+
+def _split(judged: Judged, number: int, characters: npt.NDArray[np.int32]) -> dict[str, Any]:
+    rows = judged.kept & (judged.split == number)
+    lengths = np.quantile(characters[rows], list(QUANTILES.values()), method="inverted_cdf")
+    found: dict[str, Any] = {
+        "rows": int(rows.sum()),
+        "characters": {name: int(value) for name, value in zip(QUANTILES, lengths, strict=True)},
+    }
+    counts = np.bincount(judged.label[rows & (judged.label != NO_LABEL)], minlength=len(judged.label_names))
+    if counts.sum() > 0:
+        found["balance"] = balance(counts)
+        found["smallest_class"] = int(counts.min())
+        found["largest_class"] = int(counts.max())
+    return found
+
+
+def balance(counts: npt.NDArray[np.int64]) -> float:
+    """Evenness of class counts `[C]`: entropy over its maximum; 1 when all are equal (Pielou 1966)."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum() / np.log(len(counts))) if len(counts) > 1 else 1.0
+
+
+def _classes(judged: Judged) -> dict[str, dict[str, int]]:
+    counts = judged.class_counts()
+    labelled = [number for number in range(len(judged.split_names)) if judged.roles[number] != "ood"]
+    return {
+        label: {judged.split_names[number]: int(counts[number, index]) for number in labelled}
+        for index, label in enumerate(judged.label_names)
+    }
