@@ -1,0 +1,52 @@
+"""A problem in the declaration: where it is, what is wrong, and how a list of them is shown."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from teacherspec.errors import DeclarationError
+
+Where = tuple[str | int, ...]
+"""A place in the declaration as keys and list indexes: `("task", "label_names", 2)`."""
+
+SHOWN_PROBLEMS = 20
+PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class Position(NamedTuple):
+    """Line and column in the file, both counted from 1, columns in characters."""
+
+    line: int
+    column: int
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong, sorted by where it stands in the file."""
+
+    position: Position
+    where: Where
+    what: str
+
+
+def dotted(where: Where) -> str:
+    """`task.label_names[2]` for `("task", "label_names", 2)`; odd keys are quoted."""
+    text = ""
+    for step in where:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            name = step if PLAIN_KEY.fullmatch(step) else json.dumps(step, ensure_ascii=False)
+            text += f".{name}" if text else name
+    return text
+
+
+def refusal(file: Path, problems: Iterable[Problem]) -> DeclarationError:
+    """All `problems` of `file` as one error: sorted by position, one line each, the first 20 shown."""
+    lines = []
+    for position, where, what in sorted(set(problems)):
+        name = f"{dotted(where)}: " if where else ""
+        lines.append(f"{file}:{position.line}:{position.column}: {name}{what}")
+    hidden = len(lines) - SHOWN_PROBLEMS
+    return DeclarationError(lines[:SHOWN_PROBLEMS] + ([f"{file}: + {hidden} more"] if hidden > 0 else []))

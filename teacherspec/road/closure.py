@@ -1,0 +1,129 @@
+"""Which files of the project a stage runs: the closure of its imports, read from the source.
+
+DVC reruns a stage when a file it depends on changes, so the declared code must be exactly the imported
+code. Static on purpose: an import inside a function counts although a test run may never reach it.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+BY_NAME = frozenset({"import_module", "__import__"})
+RUNNERS = frozenset({"run_module", "run_path", "spec_from_file_location", "exec_module"})
+BUILTINS = frozenset({"exec", "eval"})
+
+
+class DynamicImportError(Exception):
+    """A module is named at run time, so that no one can know which file it is."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """The Python files below `root` that belong to the project's own packages.
+
+    Attributes:
+        root: folder of `dvc.yaml`.
+        packages: top-level packages whose files count.
+        exempt: (importing file, imported module) pairs that are known not to alter any result.
+    """
+
+    root: Path
+    packages: tuple[str, ...] = ("stages", "teacherspec")
+    exempt: frozenset[tuple[str, str]] = frozenset()
+
+    def closure(self, entry: str) -> frozenset[str]:
+        """All files that running `entry` can import, itself included, as paths from the root.
+
+        Empty `__init__.py` files are left out: they hold nothing that could change.
+
+        Raises:
+            DynamicImportError: a file imports what only run time knows.
+        """
+        found: set[str] = set()
+        waiting = [entry]
+        while waiting:
+            file = waiting.pop()
+            if file not in found:
+                found.add(file)
+                waiting += self.imports(file)
+        return frozenset(found)
+
+    def imports(self, file: str) -> list[str]:
+        """The project's files that `file` imports directly, with the packages they lie in."""
+        tree = ast.parse((self.root / file).read_text(encoding="utf-8"), filename=file)
+        nodes = list(_executed(tree))
+        _refuse_dynamic(nodes, file)
+        modules = [
+            module for node in nodes for module in _modules(node, file) if (file, module) not in self.exempt
+        ]
+        return sorted({path for module in modules for path in self._files(module)})
+
+    def _files(self, module: str) -> Iterator[str]:
+        """The file of `module` and the non-empty `__init__.py` of every package around it."""
+        parts = module.split(".")
+        if parts[0] not in self.packages:
+            return
+        for length in range(1, len(parts) + 1):
+            path = PurePosixPath(*parts[:length])
+            for file in (path / "__init__.py", path.with_suffix(".py")):
+                if (self.root / file).is_file() and (self.root / file).read_text(encoding="utf-8").strip():
+                    yield str(file)
+
+
+def _executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but the bodies of `if TYPE_CHECKING:`, which never run."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            for branch in node.orelse:
+                yield branch
+                yield from _executed(branch)
+        else:
+            yield node
+            yield from _executed(node)
+
+
+def _modules(node: ast.AST, file: str) -> list[str]:
+    """The modules that one node imports. `from a import b` may mean the module `a.b`."""
+    match node:
+        case ast.Import():
+            return [alias.name for alias in node.names]
+        case ast.ImportFrom():
+            base = _absolute(node, file)
+            return [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        case ast.Call(func=func, args=[ast.Constant(value=str(module))]) if _last_name(func) in BY_NAME:
+            return [module]
+    return []
+
+
+def _absolute(node: ast.ImportFrom, file: str) -> str:
+    if not node.level:
+        return node.module or ""
+    package = PurePosixPath(file).parts[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def _refuse_dynamic(nodes: list[ast.AST], file: str) -> None:
+    """Refuse every use of a name that runs code by name, unless it imports a module written out there."""
+    plain = {id(node.func) for node in nodes if isinstance(node, ast.Call) and _modules(node, file)}
+    for node in nodes:
+        if (
+            isinstance(node, ast.alias | ast.Name | ast.Attribute)
+            and id(node) not in plain
+            and _runs_code(node)
+        ):
+            raise DynamicImportError(f"{file}:{node.lineno}: `{ast.unparse(node)}` hides which code is run")
+
+
+def _runs_code(node: ast.alias | ast.Name | ast.Attribute) -> bool:
+    if isinstance(node, ast.alias):
+        return node.asname is not None and node.name.rpartition(".")[2] in BY_NAME | RUNNERS
+    # `model.eval()` is a method like any other; only the bare builtins run code.
+    return _last_name(node) in BY_NAME | RUNNERS or (isinstance(node, ast.Name) and node.id in BUILTINS)
+
+
+def _last_name(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
