@@ -25,7 +25,7 @@ def _amount(metrics: dict[str, Any]) -> str:
             "of early stopping, or tune with LoRA."
         )
     if rows > MANY_ROWS:
-        return f"{rows} rows train; beyond 100,000 more rows rarely pay. A sample trains faster, usually as well."
+        return f"{rows} rows train; beyond 100,000 more rarely pay. A sample trains faster, usually as well."
     return f"{rows} rows train: a usual amount."
 
 

@@ -55,6 +55,9 @@ class Findings:
         again = np.flatnonzero((given[order][1:] == given[order][:-1]) & (given[order][1:] != 0)) + 1
         return Removed(order[again], order[again - 1])
 
+    def _place(self, row: int) -> str:
+        return self._ingested.place(row)
+
     def _text(self, row: int) -> str:
         content = [rule.name for rule in self._fields.content]
         values = self._ingested.spool.gather(np.array([row]), content).to_pylist()[0]
@@ -64,27 +67,25 @@ class Findings:
         return shown(self._judged.label_names[self._judged.label[row]])
 
     def _split(self, row: int) -> str:
-        return self._judged.split_names[self._judged.split[row]]
+        return str(self._judged.split_names[self._judged.split[row]])
 
     def _duplicate(self, row: int, because: int) -> str:
-        return (
-            f"{self._ingested.place(row)}: the same row as {self._ingested.place(because)}: {self._text(row)}"
-        )
+        return f"{self._place(row)}: the same row as {self._place(because)}: {self._text(row)}"
 
     def _leak(self, row: int, because: int) -> str:
-        other = f"{self._ingested.place(because)} ({self._split(because)})"
+        other = f"{self._place(because)} ({self._split(because)})"
         labels = (self._judged.label[row], self._judged.label[because])
         torn = labels[0] != labels[1] and min(labels) >= 0
         note = f", labelled {self._label(row)} here and {self._label(because)} there" if torn else ""
-        return f"{self._ingested.place(row)}: in {self._split(row)}, but also at {other}{note}: {self._text(row)}"
+        return f"{self._place(row)}: in {self._split(row)}, but also at {other}{note}: {self._text(row)}"
 
     def _conflict(self, row: int, because: int) -> str:
-        other = f"{self._ingested.place(because)} has {self._label(because)}"
-        return f"{self._ingested.place(row)}: labelled {self._label(row)}, but {other} for the same: {self._text(row)}"
+        other = f"{self._place(because)} has {self._label(because)}"
+        return f"{self._place(row)}: labelled {self._label(row)}, but {other} for the same: {self._text(row)}"
 
     def _repeated_id(self, row: int, because: int) -> str:
         name = self._ingested.spool.gather(np.array([row]), ["id"]).to_pylist()[0]["id"]
-        return f"{self._ingested.place(row)}: id: {shown(name)} was already given at {self._ingested.place(because)}"
+        return f"{self._place(row)}: id: {shown(name)} was already given at {self._place(because)}"
 
 
 def content_text(fields: RowFields, values: Mapping[str, Any]) -> str:

@@ -52,8 +52,6 @@ def _rows(name: str, rows: "IterableDataset", names: dict[str, list[str]]) -> It
         raise DataError(
             f"{name}: broken behind row {number}: {str(error).strip().splitlines()[0]}"
         ) from error
-    if number == 0:
-        raise DataError(f"{name}: no rows")
 
 
 def _named(value: Any, names: list[str] | None) -> Any:

@@ -3,37 +3,22 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from teacherspec.errors import DataError
+from teacherspec.prepare.checking import CheckedRow, RowChecker
+from teacherspec.prepare.indexing import INDEX, RowIndexer
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.rows import BadRow, BlankRow, Row, Table
-from teacherspec.prepare.section import Source
+from teacherspec.prepare.sources import Source
 from teacherspec.prepare.spool import Spool
-from teacherspec.tasks.fields import Field, FieldError, RowFields, TextField, nearest, shown
+from teacherspec.tasks.fields import RowFields
 
 NO_LABEL = -1
-ID = TextField("id", max_characters=200)
-
-INDEX = {
-    "key_high": "uint64",
-    "key_low": "uint64",
-    "answer": "uint64",
-    "digest": "uint64",
-    "given_id": "uint64",
-    "label": "int32",
-    "characters": "int32",
-    "table": "int32",
-    "number": "int64",
-}
-"""Numbers kept beside every row, all functions of the row alone. `key_high`, `key_low`: 128-bit hash of
-the normalised content. `answer`: hash of the normalised answers. `digest`: hash of everything in the
-row, to choose among equals whatever the order. `given_id`: hash of the id, 0 without one. `table`,
-`number`: where the row came from."""
+PLACE = {"label": "int32", "table": "int32", "number": "int64"}
+"""Also kept beside every row: the code of its label (-1 without) and where it came from."""
 
 
 @dataclass
@@ -57,7 +42,9 @@ class Ingested:
         spool: the valid rows.
         tables: every table, indexed by the `table` number of a row.
         sources: for each table, the index of its source.
-        labels: label value → code, in order of first appearance.
+        labels: label as given → code, in order of first appearance.
+        label_kinds: kinds of labels seen.
+        kept_kinds: kinds of values seen in each kept column.
         rows_read: rows seen, broken ones included.
         blank_lines: lines with nothing on them.
     """
@@ -89,8 +76,8 @@ def new_spool(path: Path, fields: RowFields, keep: Sequence[str]) -> Spool:
 
     payload = [(rule.name, rule.storage()) for rule in (*fields.content, *fields.answers)]
     kept = [(kept_column(name), pa.string()) for name in keep]
-    index = [(name, pa.type_for_alias(kind)) for name, kind in INDEX.items()]
-    return Spool(path, pa.schema([*payload, ("id", pa.string()), *kept, *index]))
+    numbers = [(name, pa.type_for_alias(kind)) for name, kind in (INDEX | PLACE).items()]
+    return Spool(path, pa.schema([*payload, ("id", pa.string()), *kept, *numbers]))
 
 
 def ingest(
@@ -98,12 +85,14 @@ def ingest(
     sources: Sequence[Source],
     fields: RowFields,
     keep: Sequence[str],
-    into: Ingested,
+    spool: Spool,
     problems: Problems,
-) -> None:
+) -> Ingested:
     """Read every row of every source; valid rows go into the spool, the others into `problems`."""
-    into.kept_kinds = {name: Kinds() for name in keep}
+    into = Ingested(spool, kept_kinds={name: Kinds() for name in keep})
+    indexer = RowIndexer(fields)
     for number, source in enumerate(sources):
+        checker = RowChecker(source, fields, keep)
         try:
             tables = source.tables(root)
         except DataError as error:
@@ -112,195 +101,57 @@ def ingest(
         for table in tables:
             into.tables.append(table)
             into.sources.append(number)
-            before = into.rows_read
             try:
-                _TableReader(source, fields, keep, into, problems).read(table)
+                _read_table(table, checker, indexer, into, problems)
             except DataError as error:
                 problems.add_error(error)
-            else:
-                if into.rows_read == before:
-                    problems.add(f"{table.name}: no rows")
     _refuse_mixed_kinds(into, fields, problems)
+    return into
 
 
-class _TableReader:
-    """Reads one table; holds what is looked up for every row."""
-
-    def __init__(
-        self, source: Source, fields: RowFields, keep: Sequence[str], into: Ingested, problems: Problems
-    ) -> None:
-        def column(name: str) -> str:
-            return source.columns.get(name, name)
-
-        label = fields.label if source.role != "ood" else None
-        self.content = [(rule, column(rule.name)) for rule in fields.content]
-        self.answers = [(rule, column(rule.name)) for rule in fields.answers]
-        self.label = (label, column(label.name)) if label else None
-        self.keep = [(name, column(name)) for name in keep]
-        self.id_column = column("id")
-        self.id_declared = "id" in source.columns
-        self.ignore_others = source.other_columns == "ignore"
-        self.source = source
-        self.fields = fields
-        self.into = into
-        self.problems = problems
-        required = [*self.content, *self.answers, *([self.label] if self.label else [])]
-        self.required = [name for _, name in required] + [name for _, name in self.keep]
-        unlabelled = {column(fields.label.name)} if fields.label and not label else set()
-        self.known = {*self.required, self.id_column} | unlabelled
-
-    def read(self, table: Table) -> None:
-        """Read the table. Raises DataError when it cannot be read as a whole."""
-        self.table = table
-        self.table_index = len(self.into.tables) - 1
-        self._check_names()
-        opened = table.open(self.known)
-        if opened.columns is not None:
-            self._check_columns(opened.columns)
+def _read_table(
+    table: Table, checker: RowChecker, indexer: RowIndexer, into: Ingested, problems: Problems
+) -> None:
+    before = into.rows_read
+    with table.open(checker.known) as opened:
+        checker.check_table(table, opened.columns)
         for row in opened.rows:
             if isinstance(row, BlankRow):
-                self.into.blank_lines += 1
+                into.blank_lines += 1
                 continue
-            self.into.rows_read += 1
-            if isinstance(row, BadRow):
-                self.problems.add(f"{table.place(row.number, row.position)}: {row.problem}")
+            into.rows_read += 1
+            checked = _check(row, checker)
+            if isinstance(checked, CheckedRow):
+                _spool(checked, indexer, table, row.number, into)
             else:
-                self._take(row)
-
-    def _check_names(self) -> None:
-        names = [rule.name for rule in self.fields.columns()] + [name for name, _ in self.keep] + ["id"]
-        unknown = [name for name in self.source.columns if name not in names]
-        if unknown:
-            raise DataError(
-                f"{self.table.name}: prepare.sources.columns: the task has no column "
-                f"{shown(unknown[0])}; {nearest(unknown[0], names)}"
-            )
-
-    def _check_columns(self, columns: tuple[str, ...]) -> None:
-        required = [*self.required, *([self.id_column] if self.id_declared else [])]
-        where = self.table.place(1)
-        lost = [name for name in required if name not in columns]
-        found = ", ".join(columns[:20])
-        problems = [
-            f"{where}: column {shown(name)} not found (columns: {found}); name it in `columns` of the source"
-            for name in lost
-        ]
-        if not problems and not self.ignore_others and (extra := [c for c in columns if c not in self.known]):
-            problems = [f"{where}: {_unused(extra)}"]
-        if problems:
-            raise DataError(problems)
-
-    def _take(self, row: Row) -> None:
-        values = row.values
-        wrong: list[str] = []
-        content = [self._value(rule, column, values, wrong) for rule, column in self.content]
-        answers = [self._value(rule, column, values, wrong) for rule, column in self.answers]
-        label = self._value(*self.label, values, wrong) if self.label else None
-        identity = self._identity(values, wrong)
-        kept = [self._kept(name, column, values, wrong) for name, column in self.keep]
-        if not self.ignore_others and (extra := values.keys() - self.known):
-            wrong.append(_unused(sorted(extra)))
-        if wrong:
-            for problem in wrong:
-                self.problems.add(f"{self.table.place(row.number)}: {problem}")
-            return
-        self._spool(row.number, content, answers, label, identity, kept)
-
-    def _value(self, rule: Field, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
-        if column not in values:
-            wrong.append(f"{rule.name}: missing (no {shown(column)} in this row)")
-            return None
-        try:
-            return rule.read(values[column])
-        except FieldError as error:
-            wrong.append(f"{column}: {error}")
-            return None
-
-    def _identity(self, values: dict[str, Any], wrong: list[str]) -> str | None:
-        if not self.id_declared and self.id_column not in values:
-            return None
-        if self.id_column not in values:
-            wrong.append(f"id: missing (no {shown(self.id_column)} in this row)")
-            return None
-        value = values[self.id_column]
-        try:
-            return ID.read(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
-        except FieldError as error:
-            wrong.append(f"{self.id_column}: {error}")
-            return None
-
-    def _kept(self, name: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
-        if column not in values:
-            wrong.append(f"{name}: missing (no {shown(column)} in this row; see prepare.keep_columns)")
-            return None
-        value = values[column]
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            wrong.append(f"{column}: must be a text or a number to be kept (given {shown(value)})")
-            return None
-        return json.dumps(value, ensure_ascii=True)
-
-    def _spool(
-        self,
-        number: int,
-        content: list[Any],
-        answers: list[Any],
-        label: str | int | None,
-        identity: str | None,
-        kept: list[str | None],
-    ) -> None:
-        into = self.into
-        code = NO_LABEL
-        if label is not None:
-            code = into.labels.setdefault(label, len(into.labels))
-            into.label_kinds.note(label, lambda: self.table.place(number))
-        for (name, _), value in zip(self.keep, kept, strict=True):
-            if value is not None:
-                into.kept_kinds[name].note(json.loads(value), lambda: self.table.place(number))
-        key = _hash([rule.key(value) for (rule, _), value in zip(self.content, content, strict=True)], 16)
-        answer = _hash([rule.key(value) for (rule, _), value in zip(self.answers, answers, strict=True)], 8)
-        everything = [repr((content, answers, label, identity, kept)).encode("utf-8", "surrogatepass")]
-        characters = sum(
-            len(rule.text(value)) for (rule, _), value in zip(self.content, content, strict=True)
-        )
-        into.spool.append(
-            (
-                *content,
-                *answers,
-                identity,
-                *kept,
-                int.from_bytes(key[:8], "big"),
-                int.from_bytes(key[8:], "big"),
-                int.from_bytes(answer, "big") if answers else 0,
-                int.from_bytes(_hash(everything, 8), "big"),
-                int.from_bytes(_hash([identity.encode("utf-8", "surrogatepass")], 8), "big")
-                if identity
-                else 0,
-                code,
-                characters,
-                self.table_index,
-                number,
-            )
-        )
+                for problem in checked:
+                    problems.add(f"{table.place(row.number, _position(row))}: {problem}")
+    if into.rows_read == before:
+        raise DataError(f"{table.name}: no rows")
 
 
-def _hash(parts: Sequence[bytes], size: int) -> bytes:
-    """BLAKE2b of the parts; their lengths are hashed too, so that no two lists of parts run together."""
-    digest = blake2b(digest_size=size)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
+def _check(row: Row | BadRow, checker: RowChecker) -> CheckedRow | list[str]:
+    return [row.problem] if isinstance(row, BadRow) else checker.check(row.values)
 
 
-def _unused(columns: Sequence[str]) -> str:
-    names = ", ".join(shown(column) for column in columns[:10])
-    return f"{names}: not used by the task; keep (`keep_columns`), or declare `other_columns: ignore`"
+def _position(row: Row | BadRow) -> int | None:
+    return row.position if isinstance(row, BadRow) else None
+
+
+def _spool(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into: Ingested) -> None:
+    code = NO_LABEL
+    if row.label is not None:
+        code = into.labels.setdefault(row.label, len(into.labels))
+        into.label_kinds.note(row.label, lambda: table.place(number))
+    for kinds, value in zip(into.kept_kinds.values(), row.kept, strict=True):
+        if value is not None:
+            kinds.note(json.loads(value), lambda: table.place(number))
+    place = (code, len(into.tables) - 1, number)
+    into.spool.append((*row.content, *row.answers, row.identity, *row.kept, *indexer.numbers(row), *place))
 
 
 def _refuse_mixed_kinds(into: Ingested, fields: RowFields, problems: Problems) -> None:
-    label: list[tuple[str, Kinds]] = [(fields.label.name, into.label_kinds)] if fields.label else []
+    label = [(fields.label.name, into.label_kinds)] if fields.label else []
     for name, kinds in [*label, *into.kept_kinds.items()]:
         if len(kinds.first) > 1:
             text, number = kinds.first["text"], kinds.first["number"]

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.overlap import Overlap, Rows, find_overlap
 from teacherspec.prepare.problems import Problems
-from teacherspec.prepare.section import BY_HASH, FIXED_SPLITS, Prepare
+from teacherspec.prepare.section import Prepare
+from teacherspec.prepare.sources import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.splits import assign
 from teacherspec.prepared import Role
 from teacherspec.tasks.fields import RowFields, shown

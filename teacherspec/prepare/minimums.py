@@ -4,7 +4,8 @@ import numpy as np
 
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.problems import Problems
-from teacherspec.prepare.section import FIXED_SPLITS, MinimumRows
+from teacherspec.prepare.section import MinimumRows
+from teacherspec.prepare.sources import FIXED_SPLITS
 from teacherspec.tasks.fields import shown
 
 

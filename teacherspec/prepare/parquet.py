@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,10 @@ _BATCH_ROWS = 4096
 Decoder = Callable[[Any], Any]
 
 
-def open_parquet(name: str, path: Path, wanted: Collection[str], max_row_group_bytes: int) -> OpenTable:
+@contextmanager
+def open_parquet(
+    name: str, path: Path, wanted: Collection[str], max_row_group_bytes: int
+) -> Iterator[OpenTable]:
     """Read the schema and start reading the wanted columns.
 
     Raises:
@@ -30,10 +34,21 @@ def open_parquet(name: str, path: Path, wanted: Collection[str], max_row_group_b
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name}: is not a readable Parquet file: {str(error).splitlines()[0]}") from error
+    with file:
+        _check_groups(name, file, max_row_group_bytes)
+        columns = _columns(name, file)
+        yield OpenTable(columns, _rows(name, file, [column for column in columns if column in wanted]))
+
+
+def _columns(name: str, file: "pq.ParquetFile") -> tuple[str, ...]:
     columns = tuple(file.schema_arrow.names)
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise DataError(f"{name}: has the columns {', '.join(twice)} twice; rename one")
+    return columns
+
+
+def _check_groups(name: str, file: "pq.ParquetFile", max_row_group_bytes: int) -> None:
     for group in range(file.metadata.num_row_groups):
         size = file.metadata.row_group(group).total_byte_size
         if size > max_row_group_bytes:
@@ -41,7 +56,6 @@ def open_parquet(name: str, path: Path, wanted: Collection[str], max_row_group_b
                 f"{name}: row group {group + 1} unpacks to {size} bytes (allowed: {max_row_group_bytes}); "
                 "write the file with smaller row groups"
             )
-    return OpenTable(columns, _rows(name, file, [column for column in columns if column in wanted]))
 
 
 def _rows(name: str, file: "pq.ParquetFile", wanted: list[str]) -> Iterator[AnyRow]:
@@ -56,10 +70,6 @@ def _rows(name: str, file: "pq.ParquetFile", wanted: list[str]) -> Iterator[AnyR
                 yield Row(number, values)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name}: broken behind row {number}: {str(error).splitlines()[0]}") from error
-    finally:
-        file.close()
-    if number == 0:
-        raise DataError(f"{name}: no rows")
 
 
 def _decoded(batch: "pa.RecordBatch", decoders: dict[str, Decoder]) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What every reader hands on: rows with their place, broken and blank ones included."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -43,13 +44,13 @@ class Table:
     Attributes:
         name: as shown in messages, relative to the repository.
         counts_lines: whether row numbers are line numbers of a text file.
-        open: starts reading, given the columns that will be used (others need not be read); raises
-            DataError, also while iterating, when the file as a whole cannot be read.
+        open: reads, given the columns that will be used (others need not be read); raises DataError,
+            also while iterating, when the file as a whole cannot be read.
     """
 
     name: str
     counts_lines: bool
-    open: Callable[[Collection[str]], OpenTable]
+    open: Callable[[Collection[str]], AbstractContextManager[OpenTable]]
 
     def place(self, number: int, position: int | None = None) -> str:
         """Where a row lies, in the form editors and people can follow."""

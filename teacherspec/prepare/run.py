@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from teacherspec.prepare.findings import Findings
-from teacherspec.prepare.ingest import Ingested, ingest, new_spool
+from teacherspec.prepare.ingest import ingest, new_spool
 from teacherspec.prepare.judge import judge
 from teacherspec.prepare.minimums import check_minimums
 from teacherspec.prepare.problems import Problems
@@ -36,8 +36,7 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
         TemporaryDirectory(dir=out.parent, prefix=".prepare-") as scratch,
         new_spool(Path(scratch) / "rows.arrow", fields, section.keep_columns) as spool,
     ):
-        ingested = Ingested(spool)
-        ingest(root, section.sources, fields, section.keep_columns, ingested, problems)
+        ingested = ingest(root, section.sources, fields, section.keep_columns, spool, problems)
         problems.refuse_any()
         spool.seal()
         judged = judge(ingested, fields, section, problems)

@@ -1,0 +1,125 @@
+"""One row of a file against what the task demands of it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from teacherspec.errors import DataError
+from teacherspec.prepare.rows import Table
+from teacherspec.prepare.sources import Source
+from teacherspec.tasks.fields import Field, FieldError, RowFields, TextField, nearest, shown
+
+ID = TextField("id", max_characters=200)
+
+
+class CheckedRow(NamedTuple):
+    """A row that keeps every rule, values in the order of the rules.
+
+    `identity` is None where the row has no id; kept values are JSON, None where null.
+    """
+
+    content: tuple[Any, ...]
+    answers: tuple[Any, ...]
+    label: str | int | None
+    identity: str | None
+    kept: tuple[str | None, ...]
+
+
+class RowChecker:
+    """The rules of one source, looked up once and applied to each of its rows."""
+
+    def __init__(self, source: Source, fields: RowFields, keep: Sequence[str]) -> None:
+        """Rules of `fields` for the columns of `source`, and the columns to `keep`."""
+        names = {rule.name: source.columns.get(rule.name, rule.name) for rule in fields.columns()}
+        labelled = fields.label is not None and source.role != "ood"
+        self._content = [(rule, names[rule.name]) for rule in fields.content]
+        self._answers = [(rule, names[rule.name]) for rule in fields.answers]
+        self._label = (fields.label, names[fields.label.name]) if fields.label and labelled else None
+        self._keep = [(name, source.columns.get(name, name)) for name in keep]
+        self._id = source.columns.get("id", "id")
+        self._id_declared = "id" in source.columns
+        self._others = source.other_columns
+        label = [names[fields.label.name]] if fields.label else []
+        self._required = [
+            *(column for _, column in (*self._content, *self._answers, *self._keep)),
+            *(label if labelled else []),
+            *([self._id] if self._id_declared else []),
+        ]
+        self.known = {*self._required, *label, self._id}
+        allowed = [*names, *keep, "id"]
+        self._strange = [(name, nearest(name, allowed)) for name in source.columns if name not in allowed]
+
+    def check_table(self, table: Table, columns: tuple[str, ...] | None) -> None:
+        """Refuse a table whose declared or own columns cannot serve.
+
+        Raises:
+            DataError: `columns` of the source names no column of the task, or a column is not there or
+                not used.
+        """
+        problems = [
+            f"prepare.sources.columns: the task has no column {shown(n)}; {hint}" for n, hint in self._strange
+        ]
+        if columns is not None and not problems:
+            found = ", ".join(columns[:20])
+            problems = [
+                f"{table.place(1)}: column {shown(name)} not found (columns: {found}); name it in `columns`"
+                for name in self._required
+                if name not in columns
+            ] or [f"{table.place(1)}: {problem}" for problem in self._unused(columns)]
+        if problems:
+            raise DataError(problems)
+
+    def check(self, values: dict[str, Any]) -> CheckedRow | list[str]:
+        """The row as the rules read it, or everything that is wrong with it."""
+        wrong: list[str] = []
+        row = CheckedRow(
+            tuple([self._value(rule, column, values, wrong) for rule, column in self._content]),
+            tuple([self._value(rule, column, values, wrong) for rule, column in self._answers]),
+            self._value(*self._label, values, wrong) if self._label else None,
+            self._identity(values, wrong),
+            tuple([self._kept(name, column, values, wrong) for name, column in self._keep]),
+        )
+        if not values.keys() <= self.known:
+            wrong += self._unused(values)
+        return wrong or row
+
+    def _value(self, rule: Field, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
+        if column not in values:
+            wrong.append(f"{rule.name}: missing (no {shown(column)} in this row)")
+            return None
+        try:
+            return rule.read(values[column])
+        except FieldError as error:
+            wrong.append(f"{column}: {error}")
+            return None
+
+    def _identity(self, values: dict[str, Any], wrong: list[str]) -> str | None:
+        if self._id not in values:
+            if self._id_declared:
+                wrong.append(f"id: missing (no {shown(self._id)} in this row)")
+            return None
+        value = values[self._id]
+        try:
+            return ID.read(str(value) if type(value) is int else value)
+        except FieldError as error:
+            wrong.append(f"{self._id}: {error}")
+            return None
+
+    def _kept(self, name: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
+        if column not in values:
+            wrong.append(f"{name}: missing (no {shown(column)} in this row; see prepare.keep_columns)")
+            return None
+        value = values[column]
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            wrong.append(f"{column}: must be a text or a number to be kept (given {shown(value)})")
+            return None
+        return json.dumps(value)
+
+    def _unused(self, columns: Sequence[str] | dict[str, Any]) -> list[str]:
+        extra = [column for column in columns if column not in self.known]
+        if self._others == "ignore" or not extra:
+            return []
+        names = ", ".join(shown(column) for column in extra[:10])
+        return [f"{names}: the task has no use for it; `keep_columns` or declare `other_columns: ignore`"]
