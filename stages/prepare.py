@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.declaration.loading import load_sections
-from teacherspec.errors import UserError
+from teacherspec.door import load_declared, plain_errors
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
 from teacherspec.section import Section
@@ -22,15 +21,12 @@ class Declared(Section):
 @click.command()
 @click.argument("artifacts", type=click.Path(path_type=Path))
 @click.argument("reports", type=click.Path(path_type=Path))
+@plain_errors()
 def main(artifacts: Path, reports: Path) -> None:
     """Write the splits to ARTIFACTS and the report on them to REPORTS."""
-    try:
-        declared = load_sections(Declared)
-        task = declared.task
-        prepared = prepare(Path.cwd(), task.kind, task.row_fields(), declared.prepare, artifacts, reports)
-    except UserError as error:
-        click.echo(error, err=True)
-        raise SystemExit(1) from error
+    spec = load_declared(Declared)
+    task = spec.task
+    prepared = prepare(Path.cwd(), task.kind, task.row_fields(), spec.prepare, artifacts, reports)
     for split in prepared.splits.values():
         click.echo(f"{split.name}: {split.rows} rows")
 

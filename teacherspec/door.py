@@ -1,5 +1,6 @@
 """What every door does around its work: refuse a wrong declaration, speak of mistakes plainly."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +8,40 @@ from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
-from teacherspec.declaration.loading import PARAMS, load_sections
+from ruamel.yaml import YAML
+
 from teacherspec.errors import UserError
 from teacherspec.section import Section
+
+PARAMS = Path("params.yaml")
+"""The declaration, seen from the root of the repository, where DVC runs every stage."""
 
 FAILED = 1
 INTERRUPTED = 130
 
 Sections = TypeVar("Sections", bound=Section)
+
+
+def declared(model: type[Sections], file: Path = PARAMS) -> Sections:
+    """The sections of `file` that are fields of `model`; a stage sees no others.
+
+    A stage lists what it reads, and `dvc.yaml` declares the same names under `params`:
+
+        class Declared(Section):
+            task: Task
+            finetune: Finetune
+
+    Before that the whole of `file` is checked, so that the first stage stops what a later one would
+    stumble over. The check is imported by name at run time: it knows the sections of every stage and
+    explains mistakes, but it can only refuse, never alter a result, so no stage depends on its code.
+
+    Raises:
+        DeclarationError: anything in `file` is wrong, in these sections or any other.
+    """
+    import_module("teacherspec.spec").check(file)
+    values = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
+    projected = {name: values[name] for name in model.model_fields if name in values}
+    return model.model_validate_json(json.dumps(projected))
 
 
 @contextmanager
@@ -30,25 +57,3 @@ def plain_errors() -> Iterator[None]:
         raise SystemExit(FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
-
-
-def load_declared(model: type[Sections], file: Path = PARAMS) -> Sections:
-    """The sections that a stage declares as the fields of `model`, once all of `file` is known to be right.
-
-    Raises:
-        DeclarationError: anything in `file` is wrong, in these sections or any other.
-    """
-    refuse_wrong_declaration(file)
-    return load_sections(model, file)
-
-
-def refuse_wrong_declaration(file: Path = PARAMS) -> None:
-    """Check the whole of `file`, so that the first stage stops what a later one would stumble over.
-
-    Imported by name at run time: the check knows the sections of every stage, but can only refuse,
-    never alter a result, so no stage depends on its code.
-
-    Raises:
-        DeclarationError: a section, or how sections fit together, is wrong; holds every problem.
-    """
-    import_module("teacherspec.spec").check(file)

@@ -1,0 +1,22 @@
+"""`python -m teacherspec schema [--write]`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.files import encode_json, write_text
+
+SCHEMA = Path("params.schema.json")
+
+
+@click.command("schema")
+@click.option("--write", is_flag=True, help=f"Write {SCHEMA} instead of showing it.")
+def command(write: bool) -> None:
+    """Show the JSON Schema of params.yaml, from which editors complete and explain."""
+    from teacherspec.spec import json_schema
+
+    text = encode_json(json_schema())
+    if write:
+        write_text(SCHEMA, text)
+    else:
+        click.echo(text, nl=False)

@@ -1,0 +1,26 @@
+"""A document against the model of its sections."""
+
+import json
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from teacherspec.declaration.allowed import SchemaTree
+from teacherspec.declaration.explaining import Explainer
+from teacherspec.declaration.problem import Problem
+from teacherspec.declaration.reading import Document
+from teacherspec.section import Section
+
+Model = TypeVar("Model", bound=Section)
+
+
+def validate(model: type[Model], document: Document) -> tuple[Model | None, list[Problem]]:
+    """`document` as a `model`, or None and every problem that pydantic finds in it.
+
+    Values pass through strict JSON validation: lists become tuples, but "3", true and 3.0 are no whole
+    numbers.
+    """
+    try:
+        return model.model_validate_json(json.dumps(document.values)), []
+    except ValidationError as error:
+        return None, Explainer(SchemaTree(model.model_json_schema()), document).explain(error)

@@ -1,0 +1,142 @@
+"""The whole declaration: every section, how they must fit together, and the JSON Schema of the file.
+
+No stage depends on this file (see `teacherspec/door.py`): it may refuse a declaration, never change a result.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from teacherspec.base.section import Base
+from teacherspec.declaration.problem import Problem, Where
+from teacherspec.declaration.reading import Document, read_document
+from teacherspec.declaration.scalars import did_you_mean, listed
+from teacherspec.declaration.validating import validate
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.finetune.section import Finetune
+from teacherspec.prepare.section import Prepare
+from teacherspec.section import Section
+from teacherspec.tasks import Task
+
+
+class Spec(Section):
+    """The declaration of one teacher."""
+
+    task: Task
+    """What the teacher does: the kind of task and its inputs."""
+
+    prepare: Prepare
+    """Where the rows come from, how they are cleaned and split."""
+
+    base: Base
+    """The pre-trained model the teacher starts from."""
+
+    finetune: Finetune
+    """How the base is adapted to the task."""
+
+    evaluate: Evaluate
+    """How the fine-tuned model is measured."""
+
+
+class Finding(NamedTuple):
+    """Two sections that do not fit: the place to mend, and what is wrong there."""
+
+    where: Where
+    what: str
+
+
+class Rule(NamedTuple):
+    """What must hold between sections; looked at as soon as these sections are right by themselves."""
+
+    sections: tuple[str, ...]
+    findings: Callable[[Spec], Iterator[Finding]]
+
+
+def check(file: Path) -> Spec:
+    """The declaration in `file`, if nothing at all is wrong with it.
+
+    Raises:
+        DeclarationError: holds every problem as `file:line:column: key: what is wrong`.
+    """
+    document = read_document(file)
+    spec, problems = validate(Spec, document)
+    problems += _disagreements(document, problems)
+    if spec is None or problems or document.problems:
+        raise document.refusal(problems)
+    return spec
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of the whole file, described by the docstrings of its fields."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Spec.model_json_schema()}
+
+
+def columns_belong_to_the_task(spec: Spec) -> Iterator[Finding]:
+    """`columns` of a source renames columns of the task, so its keys are among them."""
+    allowed = [
+        "id",
+        *(column.name for column in spec.task.row_fields().columns()),
+        *spec.prepare.keep_columns,
+    ]
+    for index, source in enumerate(spec.prepare.sources):
+        for name in source.columns:
+            if name not in allowed:
+                what = f"a {spec.task.kind} row has no such column (allowed {listed(allowed)}"
+                where = ("prepare", "sources", index, "columns", name)
+                yield Finding(where, f"{what}{did_you_mean(name, allowed)})")
+
+
+def kept_columns_are_further_ones(spec: Spec) -> Iterator[Finding]:
+    """A column of the task is kept anyway."""
+    columns = [column.name for column in spec.task.row_fields().columns()]
+    for index, name in enumerate(spec.prepare.keep_columns):
+        if name in columns:
+            yield Finding(
+                ("prepare", "keep_columns", index), f"{name} is a column of the task, always kept: drop it"
+            )
+
+
+def losses_need_labels(spec: Spec) -> Iterator[Finding]:
+    """Class weights, focal loss and label smoothing speak of classes; not every task has them."""
+    if spec.task.row_fields().label is not None:
+        return
+    without = f"a {spec.task.kind} task has no labels"
+    if spec.finetune.class_weights != "none":
+        yield Finding(("finetune", "class_weights"), f"{without} to weigh: drop it")
+    if spec.finetune.loss.kind == "focal":
+        yield Finding(("finetune", "loss", "kind"), f"{without}, which focal loss needs: use cross_entropy")
+    elif spec.finetune.loss.label_smoothing > 0:
+        yield Finding(("finetune", "loss", "label_smoothing"), f"{without} to smooth: drop it")
+
+
+RULES = (
+    Rule(("task", "prepare"), columns_belong_to_the_task),
+    Rule(("task", "prepare"), kept_columns_are_further_ones),
+    Rule(("task", "finetune"), losses_need_labels),
+)
+
+
+def _disagreements(document: Document, problems: list[Problem]) -> list[Problem]:
+    """What the rules find between the sections that are right by themselves."""
+    wrong = {problem.where[0] for problem in (*problems, *document.problems) if problem.where}
+    sound = {
+        name: _section(field, document.values[name])
+        for name, field in Spec.model_fields.items()
+        if name in document.values and name not in wrong
+    }
+    part = Spec.model_construct(**sound)
+    return [
+        Problem(document.value_position(finding.where), finding.where, finding.what)
+        for rule in RULES
+        if sound.keys() >= set(rule.sections)
+        for finding in rule.findings(part)
+    ]
+
+
+def _section(field: FieldInfo, values: Any) -> Any:
+    annotation: Any = Annotated[field.annotation, field]
+    return TypeAdapter(annotation).validate_json(json.dumps(values))
