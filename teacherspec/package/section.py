@@ -1,0 +1,88 @@
+"""`params.yaml: package`, what the teacher promises and what its card says beside the numbers."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from teacherspec.section import Section
+
+SplitName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+class Gate(Section):
+    """A limit that a measured number must keep. A number that is missing or not finite fails it."""
+
+    metric: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$", max_length=200)
+    """Dotted name of the number: the stage, then its place in that stage's `metrics.json`, such as
+    `evaluate.test.accuracy`."""
+
+    at_least: float | None = None
+    """Lowest value that passes, in the unit of the metric."""
+
+    at_most: float | None = None
+    """Highest value that passes, in the unit of the metric. A calibration error also passes up to the
+    95 % point of its noise: below that it tells nothing about the model."""
+
+    judge: Literal["point", "bound"] = "point"
+    """What must keep the limit: `point`, the measured value; `bound`, the pessimistic end of its interval,
+    so that sampling luck does not pass."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a gate needs at_least, at_most or both")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"nothing passes: at_least {self.at_least} is above at_most {self.at_most}")
+        return self
+
+
+DEFAULT_GATES = (
+    Gate(metric="evaluate.test.accuracy", at_least=0.90),
+    Gate(metric="calibrate.test.ece.after", at_most=0.05),
+    Gate(metric="evaluate.loss_ratio", at_least=1.0, at_most=1.2),
+)
+"""What makes a teacher worth distilling from, unless declared otherwise."""
+
+
+class Package(Section):
+    """The folder that is handed over: its card, its soft targets and its gates."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    """Name of the teacher: lower-case letters, digits and dashes."""
+
+    description: Sentence
+    """One or two sentences on what the teacher does, for the card."""
+
+    intended_use: Sentence
+    """What the teacher is meant for, for the card."""
+
+    limits: tuple[Sentence, ...] = ()
+    """What the teacher must not be used for and what the numbers cannot show, one sentence each."""
+
+    language: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")], ...] = ()
+    """Languages of the texts as ISO 639 codes, such as `en`."""
+
+    data_license: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$")
+    """Licence of the rows, SPDX or Hugging Face identifier such as `cc0-1.0`; soft targets carry them."""
+
+    gates: tuple[Gate, ...] = Field(default=DEFAULT_GATES, min_length=1)
+    """All must pass for the verdict `ready`."""
+
+    on_not_ready: Literal["warn", "fail"] = "warn"
+    """Whether the stage fails when a gate does. `warn` writes the package with its verdict."""
+
+    soft_targets: tuple[SplitName, ...] = ("train", "validation", "calibration")
+    """Splits whose rows and logits go into `distill/`; never the split that students are compared on."""
+
+    golden_examples: int = Field(default=16, ge=8, le=32)
+    """Test rows packed with their logits, from which anyone proves to have loaded this teacher."""
+
+    @field_validator("soft_targets")
+    @classmethod
+    def _keep_test_unseen(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("names a split twice")
+        if "test" in names:
+            raise ValueError("test must stay unseen by students: the teacher's numbers are reported on it")
+        return names
