@@ -1,0 +1,183 @@
+"""Temperature scaling (Guo et al. 2017): one number, fitted exactly.
+
+The mean NLL is convex in β = 1/T, so Newton's method inside a bracket finds its minimum to machine
+precision in a few passes over the logits, without a learning rate or a grid.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.metrics.arrays import FloatArray, IntArray, finite_values, label_values, logit_rows
+from teacherspec.metrics.moments import BANNED, TemperatureMoments, centred, row_weights, temperature_moments
+
+Status = Literal["ok", "at_lower_bound", "at_upper_bound", "flat"]
+
+LOWEST_BETA, HIGHEST_BETA = 1e-3, 1e3
+
+RELATIVE_STEP = 1e-7
+"""Newton's error is about the square of its last step: a step of 1e-7 leaves about 1e-14."""
+
+HALVE_EVERY = 8
+"""Newton needs 3 to 10 steps. Every eighth looks at a bound or halves the bracket instead, so that a curve
+without a minimum (separable rows) is found out soon and any other ends for certain."""
+
+SAMPLE_ROWS = 1 << 14
+"""Rows of the evenly spaced sample that a larger set starts from: its T is within about 1 %."""
+
+
+@dataclass(frozen=True)
+class TemperatureFit:
+    """The temperature that minimises the mean NLL of softmax(z / T), and how far to trust it.
+
+    Attributes:
+        temperature: T; 1 unless the status is `ok`.
+        standard_error: of T, from the sandwich estimate; None unless the status is `ok`.
+        status: `ok`; `at_lower_bound`, no row is wrong in a way that a higher temperature would mend, so T
+            would fall without end; `at_upper_bound`, no better than chance (are the labels misaligned?);
+            `flat`, every row's logits are equal and T changes nothing.
+        iterations: passes over all rows.
+        nll_before: mean NLL at T = 1, nats.
+        nll_after: mean NLL at `temperature`, nats.
+        rows: N.
+    """
+
+    temperature: float
+    standard_error: float | None
+    status: Status
+    iterations: int
+    nll_before: float
+    nll_after: float
+    rows: int
+
+
+def fit_temperature(
+    logits: npt.ArrayLike, labels: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+) -> TemperatureFit:
+    """Fit T on logits `[N, C]` and labels `[N]`, in float64 from any float dtype.
+
+    Adding a constant to a row, the order of rows or classes, and sharding change nothing; T(kz) = k T(z).
+    Fit on the NLL only: a calibration error is no proper score, and piecewise constant in T.
+
+    Args:
+        logits: `[N, C]`, before any temperature; -∞ (a banned class) is legal except on the label.
+        labels: `[N]`.
+        weights: `[N]`, not negative; a whole number counts as that many equal rows.
+
+    Raises:
+        ValueError: wrong shapes, NaN or +∞, -∞ on a label, or a label out of range, naming the row.
+    """
+    array = logit_rows(logits)
+    targets = label_values(labels, n_classes=array.shape[1], rows=len(array))
+    curve = _Curve(array, targets, row_weights(weights, len(array)))
+    before = curve.at(1.0)
+    nll_before = float(before.nll[0] / before.weight)
+    if not before.curvature[0] and not before.gradient[0] and _is_flat(array, targets):
+        return _unfitted("flat", curve, nll_before)
+    status, here, beta = _minimum(curve, _start(curve, before))
+    if status != "ok":
+        return _unfitted(status, curve, nll_before)
+    step = beta - float(here.betas[0])
+    nll_after = here.nll[0] + step * here.gradient[0] + 0.5 * step * step * here.curvature[0]
+    return TemperatureFit(
+        temperature=1.0 / beta,
+        standard_error=float(np.sqrt(here.gradient_squares[0]) / here.curvature[0] / beta**2),
+        status="ok",
+        iterations=curve.passes,
+        nll_before=nll_before,
+        nll_after=float(nll_after / here.weight),
+        rows=len(array),
+    )
+
+
+def fit_binary_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> TemperatureFit:
+    """Fit T of sigmoid(x / T) on scores x `[N]`, the log-odds of class 1, and labels `[N]`, 0 or 1.
+
+    Raises:
+        ValueError: as `fit_temperature`.
+    """
+    positive = finite_values(scores, name="scores")
+    return fit_temperature(np.stack([np.zeros_like(positive), positive], axis=1), labels)
+
+
+class _Curve:
+    """L and its derivatives over a set of rows, with the passes over the rows counted."""
+
+    def __init__(self, logits: npt.NDArray[Any], labels: IntArray, weights: FloatArray) -> None:
+        self.logits, self.labels, self.weights = logits, labels, weights
+        self.passes = 0
+
+    def at(self, beta: float) -> TemperatureMoments:
+        self.passes += 1
+        return temperature_moments(self.logits, self.labels, betas=[beta], weights=self.weights)
+
+    def sample(self) -> "_Curve":
+        every = len(self.logits) // SAMPLE_ROWS
+        return _Curve(self.logits[::every], self.labels[::every], self.weights[::every])
+
+
+def _start(curve: _Curve, before: TemperatureMoments) -> TemperatureMoments:
+    """Moments to start from: at β = 1, or at the minimum of a sample where passes are costly."""
+    if len(curve.logits) < 4 * SAMPLE_ROWS:
+        return before
+    sample = curve.sample()
+    if not sample.weights.any():
+        return before
+    status, _, beta = _minimum(sample, sample.at(1.0))
+    return curve.at(beta) if status == "ok" else before
+
+
+def _minimum(curve: _Curve, here: TemperatureMoments) -> tuple[Status, TemperatureMoments, float]:
+    """Status, the moments nearest to the minimum, and the β that minimises L."""
+    low, high = 0.0, np.inf  # as long as nothing is known of a side
+    for step in count(1):
+        beta, gradient = float(here.betas[0]), float(here.gradient[0])
+        target = _newton(here)
+        # Tested before the bracket: rounding noise in the last step must not cost a bisection.
+        if abs(target - beta) <= RELATIVE_STEP * beta:
+            return "ok", here, target
+        if gradient <= 0.0 and beta >= HIGHEST_BETA:
+            return "at_lower_bound", here, beta
+        if gradient >= 0.0 and beta <= LOWEST_BETA:
+            return "at_upper_bound", here, beta
+        low, high = (beta, high) if gradient <= 0.0 else (low, beta)
+        if high - low <= RELATIVE_STEP * low:
+            return "ok", here, beta
+        here = curve.at(_next_beta(target if step % HALVE_EVERY else np.nan, low, high))
+    raise AssertionError("count() is endless")
+
+
+def _newton(moments: TemperatureMoments) -> float:
+    """Where the tangent of L' crosses zero, or the end of the axis it points to where L' is level."""
+    gradient, curvature = float(moments.gradient[0]), float(moments.curvature[0])
+    if curvature == 0.0:
+        return np.inf if gradient <= 0.0 else -np.inf
+    return float(moments.betas[0]) - gradient / curvature
+
+
+def _next_beta(target: float, low: float, high: float) -> float:
+    """The target if it lies in the bracket, else the bound of a side not yet looked at, or the middle.
+
+    NaN stands for no target.
+    """
+    lower, upper = max(low, LOWEST_BETA), min(high, HIGHEST_BETA)
+    if lower < target < upper:
+        return target
+    if high == np.inf and not target < upper:
+        return HIGHEST_BETA
+    if low == 0.0 and not target > lower:
+        return LOWEST_BETA
+    return float(np.sqrt(lower * upper))
+
+
+def _is_flat(logits: npt.NDArray[Any], labels: IntArray) -> bool:
+    """Whether the legal logits of every row are equal."""
+    z, _ = centred(logits, labels, first=0)
+    return bool(((z == 0.0) | (z == BANNED)).all())
+
+
+def _unfitted(status: Status, curve: _Curve, nll_before: float) -> TemperatureFit:
+    return TemperatureFit(1.0, None, status, curve.passes, nll_before, nll_before, len(curve.logits))

@@ -1,0 +1,125 @@
+"""How sure a number is: Wilson intervals for shares, seeded bootstrap intervals for everything else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from teacherspec.metrics.arrays import FloatArray, IntArray, finite_values
+
+Statistic = Callable[[IntArray], npt.ArrayLike]
+"""From row indices `[N]` (with repetitions) to one number, or to an array of them."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured value between the bounds of its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class BootstrapDraws:
+    """A statistic on the rows as they are, and on resamples of them.
+
+    Attributes:
+        observed: `[...]`, the shape of the statistic.
+        resampled: `[n_resamples, ...]`.
+    """
+
+    observed: FloatArray
+    resampled: FloatArray
+
+
+def _check_level(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence: given {confidence}; expected a level between 0 and 1, such as 0.95")
+
+
+def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:
+    """Wilson score interval of a share (Wilson 1927), right also at 0, at 1 and for few trials.
+
+    Raises:
+        ValueError: no trials, or successes outside 0..trials.
+    """
+    _check_level(confidence)
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ValueError(
+            f"successes, trials: given {successes}, {trials}; expected 0 <= successes <= trials, trials >= 1"
+        )
+    share = successes / trials
+    z = float(ndtri(0.5 + confidence / 2))
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    # The formula touches 0 and 1 only up to rounding.
+    low = 0.0 if successes == 0 else float(centre - half)
+    high = 1.0 if successes == trials else float(centre + half)
+    return Interval(share, low, high)
+
+
+def bootstrap(statistic: Statistic, rows: int, *, n_resamples: int = 1000, seed: int = 0) -> BootstrapDraws:
+    """A statistic on resamples of `rows` rows with replacement (Efron 1979).
+
+    One call with an array-valued statistic shares its resamples between metrics, and between two models
+    measured on the same rows, which is what pairs them.
+
+    Args:
+        statistic: called with `arange(rows)` and then with each resample.
+        rows: N.
+        n_resamples: number of resamples.
+        seed: of the resamples; the same seed gives the same numbers.
+
+    Raises:
+        ValueError: fewer than two rows, no resamples, or a statistic that is not finite.
+    """
+    if rows < 2:
+        raise ValueError(f"rows: given {rows}; expected at least 2, one row says nothing about spread")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples: given {n_resamples}; expected at least 1")
+    generator = np.random.default_rng(seed)
+    observed = np.asarray(statistic(np.arange(rows)), dtype=np.float64)
+    resampled = np.empty((n_resamples, *observed.shape))
+    for draw in range(n_resamples):
+        resampled[draw] = statistic(generator.integers(0, rows, size=rows))
+    if not (np.isfinite(observed).all() and np.isfinite(resampled).all()):
+        raise ValueError("statistic: not finite on the rows or on a resample of them")
+    return BootstrapDraws(observed, resampled)
+
+
+def interval_of(
+    observed: float,
+    resampled: npt.ArrayLike,
+    *,
+    confidence: float = 0.95,
+    kind: Literal["percentile", "basic"] = "percentile",
+) -> Interval:
+    """Bounds of a statistic from its resamples `[n_resamples]`.
+
+    `percentile` takes the quantiles of the resamples. `basic` mirrors them around the observed value
+    (2·observed - quantile), which takes the bias of the resamples out: right for binned calibration
+    errors, whose resamples lie above the truth (see `ece_noise_floor`).
+    """
+    _check_level(confidence)
+    draws = finite_values(resampled, name="resampled")
+    low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    if kind == "basic":
+        low, high = 2 * observed - high, 2 * observed - low
+    return Interval(float(observed), float(low), float(high))
+
+
+def mean_interval(
+    values: npt.ArrayLike, *, n_resamples: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> Interval:
+    """Percentile bootstrap interval of the mean of row-wise values `[N]` (NLL, Brier, accuracy).
+
+    Raises:
+        ValueError: not finite, or fewer than two rows.
+    """
+    array = finite_values(values, name="values")
+    draws = bootstrap(lambda rows: array[rows].mean(), len(array), n_resamples=n_resamples, seed=seed)
+    return interval_of(float(draws.observed), draws.resampled, confidence=confidence)
