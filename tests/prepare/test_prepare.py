@@ -1,0 +1,253 @@
+"""The stage as a whole, on small files."""
+
+import json
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from teacherspec.files import sha256_file
+from teacherspec.prepared import load_prepared
+from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
+
+ONE_FILE = [{"kind": "jsonl", "path": "data/rows.jsonl"}]
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def split_of_text(workshop: Workshop) -> dict[str, str]:
+    return {row["text"]: split for split, rows in workshop.all_rows().items() for row in rows}
+
+
+def test_rows_arrive_with_id_text_and_label(workshop: Workshop) -> None:
+    rows = messages(120)
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    prepared = workshop.prepare(ONE_FILE)
+    assert prepared.label_names == ("ant", "bee", "cat")
+    assert set(prepared.splits) == {"train", "validation", "calibration", "test"}
+    stored = [row for part in workshop.all_rows().values() for row in part]
+    assert {(row["text"], prepared.label_names[row["label"]]) for row in stored} == {
+        (row["text"], row["label"]) for row in rows
+    }
+    assert len({row["id"] for row in stored}) == 120
+    assert all(list(row) == ["id", "text", "label"] for row in stored)
+
+
+def test_the_index_names_every_file_by_its_hash(workshop: Workshop) -> None:
+    workshop.write("data/rows.jsonl", jsonl(messages(60)))
+    prepared = workshop.prepare(ONE_FILE)
+    assert load_prepared(workshop.out) == prepared
+    for split in prepared.splits.values():
+        assert split.sha256 == sha256_file(split.path)
+        assert split.rows == len(workshop.rows(split.name))
+
+
+@FEW
+@given(st.randoms(use_true_random=False), st.integers(0, 59))
+def test_order_of_rows_and_files_changes_no_byte(
+    workshop: Workshop, shuffler: random.Random, cut: int
+) -> None:
+    rows = [*messages(60), *messages(9)]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    before = workshop.prepare(ONE_FILE)
+    shuffler.shuffle(rows)
+    workshop.write("data/one.jsonl", jsonl([rows[0], *rows[:cut]]))
+    workshop.write("data/two.jsonl", jsonl(rows[cut:]))
+    sources = [{"kind": "jsonl", "path": f"data/{name}.jsonl"} for name in ("two", "one")]
+    after = workshop.prepare(sources)
+    assert after == before
+
+
+@FEW
+@given(st.sets(st.integers(0, 59), max_size=20), st.integers(0, 40))
+def test_rows_added_or_taken_away_move_no_other_row(workshop: Workshop, gone: set[int], more: int) -> None:
+    rows = messages(60)
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare(ONE_FILE)
+    before = split_of_text(workshop)
+    changed = [row for at, row in enumerate(rows) if at not in gone] + messages(more, start=1000)
+    workshop.write("data/rows.jsonl", jsonl(changed))
+    workshop.prepare(ONE_FILE)
+    after = split_of_text(workshop)
+    assert all(after[text] == split for text, split in before.items() if text in after)
+
+
+@pytest.mark.parametrize("other", ["Message  NUMBER 1 about b", "\tmessage number 1 about b\n"])
+def test_case_and_space_do_not_make_another_example(workshop: Workshop, other: str) -> None:
+    workshop.write("data/rows.jsonl", jsonl([*messages(60), {"text": other, "label": "bee"}]))
+    workshop.prepare(ONE_FILE)
+    assert workshop.metrics()["rows"]["duplicates"] == 1
+    assert workshop.metrics()["rows"]["kept"] == 60
+
+
+def test_composed_and_decomposed_letters_are_the_same_example(workshop: Workshop) -> None:
+    texts = ["caf\u00e9 ouvert", "cafe\u0301 ouvert", "CAFE\u0301  OUVERT"]
+    workshop.write("data/rows.jsonl", jsonl([*messages(60), *({"text": t, "label": "ant"} for t in texts)]))
+    workshop.prepare(ONE_FILE)
+    assert workshop.metrics()["rows"]["duplicates"] == 2
+
+
+def test_a_ready_made_test_split_stays_whole_and_train_loses_the_leak(workshop: Workshop) -> None:
+    test = messages(12)
+    leak = {"text": test[3]["text"].upper(), "label": "cat"}
+    workshop.write("data/rows.jsonl", jsonl([*messages(60, start=100), leak]))
+    workshop.write("data/test.jsonl", jsonl(test))
+    fractions = {"train": 0.6, "validation": 0.2, "calibration": 0.2, "test": 0.0}
+    workshop.prepare(
+        [*ONE_FILE, {"kind": "jsonl", "path": "data/test.jsonl", "split": "test"}], fractions=fractions
+    )
+    assert {row["text"] for row in workshop.rows("test")} == {row["text"] for row in test}
+    counted = workshop.metrics()["rows"]
+    assert (counted["leaks"], counted["leaks_with_another_label"]) == (1, 1)
+    assert "data/rows.jsonl:61: in " in workshop.report()
+    assert "data/test.jsonl:4 (test), labelled 'cat' here and 'ant' there" in workshop.report()
+
+
+def test_shifted_and_out_of_scope_sets_are_kept_apart(workshop: Workshop) -> None:
+    workshop.write("data/rows.jsonl", jsonl(messages(60)))
+    workshop.write("data/shifted.jsonl", jsonl(messages(6, start=500)))
+    workshop.write(
+        "data/strange.jsonl", jsonl([{"text": "who are you", "label": "nobody knows"}, {"text": "hm?"}])
+    )
+    prepared = workshop.prepare(
+        [
+            *ONE_FILE,
+            {"kind": "jsonl", "path": "data/shifted.jsonl", "split": "spoken", "role": "shifted"},
+            {"kind": "jsonl", "path": "data/strange.jsonl", "split": "strange", "role": "ood"},
+        ]
+    )
+    assert {split.name: split.role for split in prepared.of_role("shifted", "ood")} == {
+        "spoken": "shifted",
+        "strange": "ood",
+    }
+    assert prepared.label_names == ("ant", "bee", "cat")
+    assert [row["label"] for row in workshop.rows("strange")] == [-1, -1]
+    assert len(workshop.rows("spoken")) == 6
+
+
+def test_given_ids_and_kept_columns_travel_with_the_row(workshop: Workshop) -> None:
+    rows = [{**row, "key": f"m-{at}", "from": "web", "stars": at / 2} for at, row in enumerate(messages(60))]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    source = {**ONE_FILE[0], "columns": {"id": "key", "channel": "from"}}
+    workshop.prepare([source], keep_columns=["channel", "stars"])
+    stored = {row["id"]: row for part in workshop.all_rows().values() for row in part}
+    assert stored.keys() == {row["key"] for row in rows}
+    assert list(stored["m-7"]) == ["id", "text", "label", "channel", "stars"]
+    assert (stored["m-7"]["channel"], stored["m-7"]["stars"]) == ("web", 3.5)
+
+
+def test_number_labels_are_sorted_as_numbers(workshop: Workshop) -> None:
+    rows = [{"text": f"text {at}", "label": at % 11} for at in range(220)]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    assert workshop.prepare(ONE_FILE).label_names == tuple(map(str, range(11)))
+
+
+def test_declared_label_names_keep_their_order(workshop: Workshop) -> None:
+    workshop.fields = text_fields(("cat", "bee", "ant"))
+    workshop.write("data/rows.jsonl", jsonl(messages(60)))
+    assert workshop.prepare(ONE_FILE).label_names == ("cat", "bee", "ant")
+    assert {row["label"] for row in workshop.rows("train") if row["text"].endswith("about a")} == {2}
+
+
+def test_csv_keeps_text_as_text(workshop: Workshop) -> None:
+    lines = ['"NA, with\r\na line break",01', "null,02", "None,01", '"say ""hi""",02', "007,01"]
+    filler = [f"filler {at},0{at % 2 + 1}" for at in range(40)]
+    content = "\r\n".join(["text,label", *lines, *filler]) + "\r\n"
+    workshop.write("data/rows.csv", b"\xef\xbb\xbf" + content.encode())
+    prepared = workshop.prepare([{"kind": "csv", "path": "data/rows.csv"}])
+    assert prepared.label_names == ("01", "02")
+    texts = {row["text"] for part in workshop.all_rows().values() for row in part}
+    assert {"NA, with\r\na line break", "null", "None", 'say "hi"', "007"} <= texts
+
+
+def test_tab_separated_without_quotes(workshop: Workshop) -> None:
+    rows = [f'say "{at}\t{"ab"[at % 2]}' for at in range(40)]
+    workshop.write("data/rows.tsv", "\n".join(["text\tlabel", *rows]))
+    workshop.prepare([{"kind": "csv", "path": "data/rows.tsv", "delimiter": "\t", "quoted": False}])
+    assert workshop.metrics()["rows"]["kept"] == 40
+
+
+def test_conflicting_labels_are_dropped_where_declared(workshop: Workshop) -> None:
+    torn = [{"text": "Torn between", "label": label} for label in ("ant", "bee", "bee")]
+    workshop.write("data/rows.jsonl", jsonl([*messages(60), *torn]))
+    assert len(workshop.refusal(ONE_FILE)) == 2
+    workshop.prepare(ONE_FILE, conflicts="drop")
+    counted = workshop.metrics()["rows"]
+    assert (counted["conflicts"], counted["duplicates"], counted["kept"]) == (2, 1, 60)
+
+
+def test_a_refusal_leaves_the_earlier_splits_untouched(workshop: Workshop) -> None:
+    workshop.write("data/rows.jsonl", jsonl(messages(60)))
+    workshop.prepare(ONE_FILE)
+    workshop.write("data/rows.jsonl", jsonl(messages(60)) + "{broken\n")
+    assert workshop.refusal(ONE_FILE) == (
+        "data/rows.jsonl:61:2: broken JSON: Expecting property name enclosed in double quotes",
+    )
+    assert load_prepared(workshop.out).splits["train"].rows > 0
+
+
+def test_all_problems_of_all_files_come_at_once_but_not_thousands(workshop: Workshop) -> None:
+    workshop.write("data/one.jsonl", jsonl({"text": "", "label": "ant"} for _ in range(30)))
+    workshop.write("data/two.jsonl", "[]\n")
+    sources = [{"kind": "jsonl", "path": f"data/{name}.jsonl"} for name in ("one", "two", "three")]
+    problems = workshop.refusal(sources)
+    assert len(problems) == 21
+    assert problems[0].startswith("data/one.jsonl:1: text: is blank")
+    assert problems[-1] == "… and 12 more problems"
+
+
+def test_a_wildcard_reads_files_by_name(workshop: Workshop) -> None:
+    for part in range(3):
+        workshop.write(f"data/part-{part}.jsonl", jsonl(messages(30, start=30 * part)))
+    workshop.prepare([{"kind": "jsonl", "path": "data/part-*.jsonl"}])
+    assert workshop.metrics()["rows"]["kept"] == 90
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"fractions": {"train": 0.5, "validation": 0.2, "calibration": 0.2, "test": 0.2}}, "add up to 1.1"),
+        (
+            {"fractions": {"train": 0.8, "validation": 0.1, "calibration": 0.1, "test": 0.0}},
+            "no rows would reach test",
+        ),
+        ({"fractions": None}, "declare `fractions`"),
+        ({"keep_columns": ["id"]}, "always kept"),
+    ],
+)
+def test_a_declaration_that_cannot_work_is_refused(workshop: Workshop, given: dict, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        workshop.section(ONE_FILE, **given)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"split": "spoken"}, "needs a role"),
+        ({"split": "test", "role": "ood"}, "has no role"),
+        ({"path": "../rows.jsonl"}, "inside the repository"),
+        ({"path": "/etc/passwd"}, "relative to the repository"),
+        ({"path": "~/rows.jsonl"}, "relative to the repository"),
+        ({"path": "$HOME/rows.jsonl"}, "plain path"),
+        ({"path": "s3://bucket/rows.jsonl"}, "relative to the repository"),
+        ({"kind": "hub", "path": None, "dataset": "a/b", "revision": "main"}, "revision"),
+    ],
+)
+def test_a_source_that_cannot_work_is_refused(workshop: Workshop, source: dict, said: str) -> None:
+    declared = {key: value for key, value in {**ONE_FILE[0], **source}.items() if value is not None}
+    with pytest.raises(ValidationError, match=said):
+        workshop.section([declared])
+
+
+def test_the_report_tells_amount_and_balance(workshop: Workshop) -> None:
+    workshop.write("data/rows.jsonl", jsonl(messages(300)))
+    workshop.prepare(ONE_FILE)
+    assert "Regularise more: raise `finetune.dropout`" in workshop.report()
+    assert "Classes are even enough" in workshop.report()
+    metrics = workshop.metrics()
+    assert metrics["splits"]["train"]["balance"] > 0.99
+    tsv = (workshop.reports / "classes.tsv").read_text().splitlines()
+    assert tsv[0] == "label\tsplit\trows"
+    assert f"ant\ttrain\t{metrics['classes']['ant']['train']}" in tsv
+    assert json.dumps(metrics).count("NaN") == 0

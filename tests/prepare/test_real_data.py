@@ -1,0 +1,63 @@
+"""Public data sets with traps that are known and counted; every one of them must be found."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.prepare.workshop import SHARED, Workshop, jsonl
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data sets at {SHARED}")
+NO_TEST = {"train": 0.8, "validation": 0.1, "calibration": 0.1, "test": 0.0}
+
+
+def link(workshop: Workshop, name: str, path: Path) -> None:
+    workshop.write(name, path.read_bytes())
+
+
+@needs_shared
+def test_banking77(workshop: Workshop) -> None:
+    for name in ("train", "test"):
+        link(workshop, f"data/{name}.csv", SHARED / "text" / "banking77" / f"{name}.csv")
+    source = {"kind": "csv", "columns": {"label": "category"}}
+    prepared = workshop.prepare(
+        [{**source, "path": "data/train.csv"}, {**source, "path": "data/test.csv", "split": "test"}],
+        fractions=NO_TEST,
+        min_rows_per_class={"validation": 0},
+    )
+    assert len(prepared.label_names) == 77
+    counted = workshop.metrics()["rows"]
+    # Four rows of train are copies; one of test differs from another in case only.
+    assert counted["duplicates"] == 5
+    assert (counted["leaks"], counted["leaks_with_another_label"], counted["conflicts"]) == (7, 0, 0)
+    assert counted["read"] == 10_003 + 3_080  # ten of them go over several lines
+    assert any("\n" in row["text"] for row in workshop.rows("train"))
+    assert len(workshop.rows("test")) == 3_079
+
+
+@needs_shared
+def test_clinc150(workshop: Workshop) -> None:
+    data = json.loads((SHARED / "text" / "clinc150" / "data_full.json").read_text())
+
+    def rows(name: str) -> list[Mapping[str, Any]]:
+        return [{"text": text, "label": label} for text, label in data[name]]
+
+    for name in ("train", "val", "test", "oos_test"):
+        workshop.write(f"data/{name}.jsonl", jsonl(rows(name)))
+    prepared = workshop.prepare(
+        [
+            {"kind": "jsonl", "path": "data/train.jsonl", "split": "train"},
+            {"kind": "jsonl", "path": "data/val.jsonl"},
+            {"kind": "jsonl", "path": "data/test.jsonl", "split": "test"},
+            {"kind": "jsonl", "path": "data/oos_test.jsonl", "split": "strange", "role": "ood"},
+        ],
+        fractions={"train": 0.0, "validation": 0.5, "calibration": 0.5, "test": 0.0},
+        min_rows_per_class={"train": 90, "test": 30},
+    )
+    assert len(prepared.label_names) == 150
+    assert prepared.splits["strange"].rows == 1_000
+    counted = workshop.metrics()["rows"]
+    assert (counted["leaks"], counted["leaks_with_another_label"]) == (5, 4)
+    assert counted["conflicts"] == 0
