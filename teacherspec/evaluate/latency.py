@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from teacherspec.tasks import Task
 
 WARM_UP = 5
+"""Rows run untimed first: the first calls allocate memory and choose kernels."""
 
 
 def measure_latency(
@@ -24,7 +25,8 @@ def measure_latency(
         `p50_ms`, `p95_ms` per example; `examples_per_s` at `batch_size`; `examples`; `machine`.
     """
     chosen = rows.select(range(min(examples, len(rows))))
-    single = [_timed(task, model, processor, chosen.select([i % len(chosen)])) for i in range(WARM_UP)]
+    for i in range(WARM_UP):
+        _timed(task, model, processor, chosen.select([i % len(chosen)]))
     single = [_timed(task, model, processor, chosen.select([i])) for i in range(len(chosen))]
     batches = [range(i, min(i + batch_size, len(chosen))) for i in range(0, len(chosen), batch_size)]
     batched = sum(_timed(task, model, processor, chosen.select(batch)) for batch in batches)

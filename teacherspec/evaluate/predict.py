@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teacherspec.errors import DataError, UserError
 from teacherspec.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -28,29 +29,31 @@ def predict(task: "Task", model: Any, processor: Any, rows: "Dataset", batch_siz
         batch_size: examples per forward pass.
 
     Raises:
-        ValueError: a logit is not finite; the message names the row.
+        DataError: there are no rows.
+        UserError: a logit is not finite; the message names the row.
     """
     import torch
 
+    if len(rows) == 0:
+        raise DataError("prepare: a split without rows cannot be predicted; declare rows for it or drop it")
     encoded = task.encode(processor, rows)
     collate = task.collate(processor)
     order = np.argsort(-np.asarray(encoded["length"]), kind="stable")
-    logits: np.ndarray[Any, np.dtype[np.float32]] | None = None
+    parts = []
     with torch.inference_mode():
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size].tolist()
             batch = to_device(collate([encoded[i] for i in indices]), model.device)
             outputs = model(**{key: value for key, value in batch.items() if key != "labels"})
-            part = outputs.logits.float().cpu().numpy()
-            if logits is None:
-                logits = np.empty((len(order), part.shape[1]), np.float32)
-            logits[indices] = part
-    if logits is None:
-        raise ValueError("no rows to predict")
-    bad = np.flatnonzero(~np.isfinite(logits).all(1))
-    if len(bad):
-        raise ValueError(f"row {rows[int(bad[0])]['id']}: logits are not finite ({len(bad)} such rows)")
-    return Predictions(ids=rows["id"][:], labels=np.asarray(encoded["labels"], np.int32), logits=logits)
+            parts.append(outputs.logits.float().cpu().numpy())
+    logits = np.concatenate(parts)[np.argsort(order)]
+    ids = rows["id"][:]
+    if bad := np.flatnonzero(~np.isfinite(logits).all(axis=1)).tolist():
+        raise UserError(
+            f"evaluate: the model's logits for row {ids[bad[0]]} are not finite ({len(bad)} such rows of "
+            f"{len(ids)}); the weights are broken or overflow: fine-tune again with a lower learning rate"
+        )
+    return Predictions(ids=ids, labels=np.asarray(encoded["labels"], np.int32), logits=logits)
 
 
 def to_device(batch: Mapping[str, Any], device: Any) -> dict[str, Any]:

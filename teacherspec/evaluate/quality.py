@@ -10,13 +10,19 @@ import numpy.typing as npt
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews, per_class
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, mean_interval, wilson_interval
-from teacherspec.metrics.proper import brier_per_row, nll_per_row
+from teacherspec.metrics.proper import brier_per_row, nll, nll_per_row
 from teacherspec.metrics.softmax import softmax, top_label
 from teacherspec.predictions import Predictions
 
 CLASS_COLUMNS = (
-    "label", "support", "recall", "recall_low", "recall_high", "precision", "precision_low", "precision_high", "f1",
+    "label", "support",
+    "recall", "recall_low", "recall_high",
+    "precision", "precision_low", "precision_high",
+    "f1",
 )  # fmt: skip
+
+SMALLEST_NLL = 1e-12
+"""Nats a row below which the train loss counts as this: float32 logits resolve no smaller one."""
 
 
 def quality(predictions: Predictions, *, confidence: float, resamples: int, seed: int) -> dict[str, Any]:
@@ -30,7 +36,8 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
 
     Returns:
         `rows`; `accuracy` with Wilson interval; `nll` (nats a row), `brier`, `macro_f1` with bootstrap
-        interval; `balanced_accuracy`, `matthews`, `ece` (15 equal-width bins) as plain numbers.
+        interval; `balanced_accuracy`, `ece` (15 equal-width bins) as plain numbers, and so `matthews`
+        unless it is undefined because labels or predictions are all of one class.
     """
     logits, labels = predictions.logits, predictions.labels
     probs, predicted = softmax(logits), top_label(logits)
@@ -49,13 +56,15 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
         "nll": mean_of(nll_per_row(logits, labels)),
         "brier": mean_of(brier_per_row(probs, labels)),
     }
-    return {
+    measured = {
         "rows": rows,
         **{name: asdict(interval) for name, interval in intervals.items()},
         "balanced_accuracy": balanced_accuracy(labels, predicted, n_classes=classes),
-        "matthews": matthews(labels, predicted, n_classes=classes),
         "ece": expected_calibration_error(*top_label_confidence(probs, labels)),
     }
+    if np.ptp(labels) > 0 and np.ptp(predicted) > 0:
+        measured["matthews"] = matthews(labels, predicted, n_classes=classes)
+    return measured
 
 
 def loss_ratio(validation: Predictions, train: Predictions) -> float:
@@ -64,8 +73,7 @@ def loss_ratio(validation: Predictions, train: Predictions) -> float:
     1.0–1.2 is healthy; far above means that the training rows are memorised, and targets for them
     carry little beyond their labels.
     """
-    below, above = (nll_per_row(split.logits, split.labels).mean() for split in (train, validation))
-    return float(above / max(below, np.finfo(np.float64).tiny))
+    return nll(validation.logits, validation.labels) / max(nll(train.logits, train.labels), SMALLEST_NLL)
 
 
 def class_rows(predictions: Predictions, label_names: Sequence[str], confidence: float) -> list[list[object]]:

@@ -1,0 +1,38 @@
+"""Run the fine-tuned model once over every split and report how good it is, where, and how fast."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import declared, plain_errors
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.section import Section
+from teacherspec.tasks import Task
+
+
+class Declared(Section):
+    """What this stage reads of `params.yaml`."""
+
+    task: Task
+    evaluate: Evaluate
+
+
+@click.command()
+@click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("finetuned", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("timing", type=click.Path(path_type=Path))
+@plain_errors()
+def main(prepared: Path, finetuned: Path, output: Path, report: Path, timing: Path) -> None:
+    """Measure the model in FINETUNED on the splits in PREPARED.
+
+    Predictions go to OUTPUT, numbers and pictures to REPORT, measured times to TIMING.
+    """
+    spec = declared(Declared)
+    run_evaluate(spec.task, spec.evaluate, prepared, finetuned, output, report, timing)
+
+
+if __name__ == "__main__":
+    main()
