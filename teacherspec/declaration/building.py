@@ -64,7 +64,7 @@ class Builder:
     def _value(self, event: Event, where: Where) -> Any:
         """The value that begins with `event` and stands at `where`; None when it is refused."""
         position = at(event.start_mark)
-        if not isinstance(event, ScalarEvent) or event.value or event.style:
+        if isinstance(event, ScalarEvent) and (event.value or event.style):
             self.places.setdefault(where, position)
         self.count += 1
         if self.count > MOST_VALUES:

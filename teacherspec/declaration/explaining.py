@@ -74,7 +74,8 @@ class Explainer:
             case "union_tag_invalid":
                 return self._wrong_value("unknown kind", self._kind(place))
             case "value_error" | "assertion_error":
-                what = detail["msg"].partition(", ")[2] + self._given(place.where)
+                what = detail["msg"].partition(", ")[2]
+                what += "" if "(given" in what else self._given(place.where)
                 return Problem(self.document.value_position(place.where), place.where, what)
         wrong = "wrong value" if "anyOf" in place.schema else WRONG.get(detail["type"], "wrong type")
         return self._wrong_value(wrong, place)
@@ -137,8 +138,9 @@ def _meaning(schema: Schema) -> str:
 
 def _advice(value: Any, schema: Schema) -> str:
     """What was probably meant by a value of the wrong type or a misspelt name."""
-    if isinstance(value, str) and "enum" in schema:
-        return did_you_mean(value, [option for option in schema["enum"] if isinstance(option, str)])
+    names = [option for option in schema.get("enum", [schema.get("const")]) if isinstance(option, str)]
+    if isinstance(value, str) and names:
+        return did_you_mean(value, names)
     meant: str | None = None
     match schema.get("type"), value:
         case "integer", float() if value.is_integer():

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from teacherspec.declaration.scalars import blotted
 from teacherspec.errors import DeclarationError
 
 Where = tuple[str | int, ...]
@@ -47,6 +48,6 @@ def refusal(file: Path, problems: Iterable[Problem]) -> DeclarationError:
     lines = []
     for position, where, what in sorted(set(problems)):
         name = f"{dotted(where)}: " if where else ""
-        lines.append(f"{file}:{position.line}:{position.column}: {name}{what}")
+        lines.append(blotted(f"{file}:{position.line}:{position.column}: {name}{what}"))
     hidden = len(lines) - SHOWN_PROBLEMS
     return DeclarationError(lines[:SHOWN_PROBLEMS] + ([f"{file}: + {hidden} more"] if hidden > 0 else []))

@@ -45,7 +45,7 @@ class Document:
     keys: dict[Where, Position]
     """Where each key stands (each item, in a list)."""
     places: dict[Where, Position]
-    """Where each value starts."""
+    """Where each single value starts; lists, mappings and empty values are found by their keys."""
     problems: tuple[Problem, ...]
     """Values that were refused; in `values` they are None."""
 
@@ -62,7 +62,7 @@ class Document:
         return self.keys[where]
 
     def value_position(self, where: Where) -> Position:
-        """The position of the value `where`, or of its key when the file gives it no value."""
+        """The position of the value `where`, or of its key when it is no single value."""
         return self.places.get(where) or self.key_position(where)
 
 
@@ -83,6 +83,9 @@ def read_document(file: Path) -> Document:
         pass
     except YAMLError as error:
         builder.problems.append(_syntax_problem(error, text))
+    except (ValueError, OverflowError):
+        # ruamel.yaml hands an escape like "\U00110000" to chr() unchecked.
+        builder.note(at(yaml.reader.get_mark()), (), "this is not YAML (an escape of no character)")
     builder.problems += _secrets(text, builder)
     if not isinstance(values, dict):
         raise refusal(file, builder.problems)
@@ -102,7 +105,7 @@ def _one_document(builder: Builder) -> Any:
         values = builder.document(event)
     if not isinstance(values, dict):
         given = "an empty file" if values is None else "a list" if isinstance(values, list) else "one value"
-        position = builder.places.get((), Position(1, 1))
+        position = builder.keys.get((), Position(1, 1))
         builder.note(position, (), f"expected a mapping of sections (given {given})")
     return values
 

@@ -102,11 +102,17 @@ def show(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` in quotes on one line, shortened, secrets blotted out."""
-    for secret in SECRETS.values():
-        text = secret.sub("***", text)
+    """`text` in quotes on one line, shortened and without secrets."""
+    text = blotted(text)
     short = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
     return json.dumps(short, ensure_ascii=False)
+
+
+def blotted(text: str) -> str:
+    """`text` with every secret in it made unreadable."""
+    for secret in SECRETS.values():
+        text = secret.sub("***", text)
+    return text
 
 
 def listed(names: Sequence[str], most: int = 16) -> str:
