@@ -1,0 +1,135 @@
+"""Whether the measured teacher keeps its promises. What cannot be judged fails."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from teacherspec.package.section import Gate
+
+QUALITY = ("accuracy", "balanced_accuracy", "brier", "ece", "macro_f1", "matthews", "nll", "rows")
+"""What `evaluate` measures of every labelled split."""
+
+NOISE_POINTS = {
+    f"calibrate.test.ece.{when}": f"calibrate.test.ece.noise_{when}" for when in ("before", "after")
+}
+"""Calibration errors, and where the report holds the 95 % point of those of a perfectly calibrated model."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number of a report, with the ends of its interval where it has one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        ends = "" if self.low is None or self.high is None else f" ({self.low:.4g} to {self.high:.4g})"
+        return f"{self.value:.4g}{ends}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How a gate was judged.
+
+    Attributes:
+        gate: as declared.
+        measured: what the report says; None where it holds no finite number.
+        passed: whether every limit is kept.
+        reason: one line for a person.
+    """
+
+    gate: Gate
+    measured: Measured | None
+    passed: bool
+    reason: str
+
+
+def known_metrics(roles: Mapping[str, str]) -> frozenset[str]:
+    """Dotted names of all numbers that the stages will measure, known before any of them runs.
+
+    Args:
+        roles: split name → role.
+    """
+    labelled = [name for name, role in roles.items() if role != "ood"]
+    return frozenset(
+        {f"evaluate.{split}.{name}" for split in labelled for name in QUALITY}
+        | {"evaluate.loss_ratio"}
+        | NOISE_POINTS.keys()
+    )
+
+
+def judge(gates: Sequence[Gate], reports: Mapping[str, Any]) -> tuple[Judgement, ...]:
+    """Judge every gate.
+
+    Args:
+        gates: the declared gates.
+        reports: stage → content of its `metrics.json`: numbers, or `{value, low, high}`, by nested names.
+    """
+    return tuple(_judged(gate, reports) for gate in gates)
+
+
+def find(reports: Mapping[str, Any], metric: str) -> Measured | None:
+    """The number called `metric` in the reports, or None: absent, no number, or not finite."""
+    found: Any = reports
+    for name in metric.split("."):
+        if not isinstance(found, Mapping) or name not in found:
+            return None
+        found = found[name]
+    parts = found if isinstance(found, Mapping) else {"value": found}
+    numbers = [parts.get("value"), *(parts[end] for end in ("low", "high") if end in parts)]
+    if not all(_is_finite(number) for number in numbers):
+        return None
+    return Measured(parts["value"], parts.get("low"), parts.get("high"))
+
+
+def _is_finite(number: Any) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+
+
+def _judged(gate: Gate, reports: Mapping[str, Any]) -> Judgement:
+    measured = find(reports, gate.metric)
+    if measured is None:
+        return Judgement(gate, None, False, "not measured: the reports hold no finite number of this name")
+    noise = find(reports, NOISE_POINTS[gate.metric]) if gate.metric in NOISE_POINTS else None
+    found = list(_findings(gate, measured, noise))
+    return Judgement(gate, measured, all(passed for passed, _ in found), "; ".join(text for _, text in found))
+
+
+def _findings(gate: Gate, measured: Measured, noise: Measured | None) -> Iterator[tuple[bool, str]]:
+    """For each limit of the gate: whether it is kept, and a sentence."""
+    if gate.at_least is not None:
+        yield _compared(gate.judge, measured.value, measured.low, gate.at_least, above=True)
+    if gate.at_most is None:
+        return
+    if noise is not None and noise.value > gate.at_most:
+        passed, text = _compared(gate.judge, measured.value, measured.high, noise.value, above=False)
+        yield (
+            passed,
+            (
+                f"{gate.at_most:g} cannot be tested on so few rows: a perfectly calibrated model shows up to "
+                f"{noise.value:.4g}; {text}"
+            ),
+        )
+    else:
+        yield _compared(gate.judge, measured.value, measured.high, gate.at_most, above=False)
+
+
+def _compared(
+    judge: str, value: float, pessimistic: float | None, limit: float, *, above: bool
+) -> tuple[bool, str]:
+    """Compare the judged end with the limit, and say when the other end would have decided otherwise."""
+
+    def keeps(number: float) -> bool:
+        return number >= limit if above else number <= limit
+
+    if judge == "bound" and pessimistic is None:
+        return False, "has no interval, so its bound cannot be judged; declare `judge: point`"
+    judged = value if judge == "point" or pessimistic is None else pessimistic
+    sign = ("≥" if above else "≤") if keeps(judged) else ("<" if above else ">")
+    subject = "" if judge == "point" else "bound "
+    text = f"{subject}{judged:.4g} {sign} {limit:.4g}"
+    if judge == "point" and pessimistic is not None and keeps(value) and not keeps(pessimistic):
+        text += f", by its value only: the interval reaches {pessimistic:.4g}"
+    return keeps(judged), text

@@ -1,0 +1,123 @@
+"""A few test rows with the logits of the packaged model: proof, in a second, that this teacher is loaded."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.errors import UserError
+from teacherspec.files import read_json, replacing, write_json, write_text
+from teacherspec.predictions import Predictions
+from teacherspec.tasks import Task
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+ROWS, INPUTS, LOGITS, ABOUT = "rows.jsonl", "inputs.safetensors", "logits.safetensors", "golden.json"
+
+FLOAT32_TOLERANCE = 1e-4
+"""Largest difference of a logit between machines and batch shapes in float32; seen on CPUs: about 1e-6."""
+
+ROUNDINGS = 8
+"""Roundings of a half-precision type that its logits may be off by, relative to the largest logit."""
+
+EPSILON = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What `golden/` holds.
+
+    Attributes:
+        rows: the raw rows, N of them.
+        logits: `[N, C]` float32.
+        tolerance: dtype → largest absolute difference of a logit.
+    """
+
+    rows: Sequence[dict[str, Any]]
+    logits: npt.NDArray[np.float32]
+    tolerance: dict[str, float]
+
+
+def pack_golden(
+    task: Task, model: Path, rows: "Dataset", expected: Predictions, count: int, target: Path
+) -> None:
+    """Run the packaged model on `count` rows spread evenly over a split and write `golden/`.
+
+    Args:
+        task: the declared task.
+        model: model folder of the package.
+        rows: the split.
+        expected: what `evaluate` predicted for the split, in the same order.
+        count: number of rows; all where the split has fewer.
+        target: folder to create.
+
+    Raises:
+        UserError: the packaged model does not give the logits that everything was measured on.
+    """
+    from safetensors.numpy import save
+
+    picked = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
+    chosen = [dict(rows[int(index)]) for index in picked]
+    inputs, logits = run(task, model, chosen)
+    require_close(expected.logits[picked], logits, [row["id"] for row in chosen], FLOAT32_TOLERANCE)
+    write_text(target / ROWS, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in chosen))
+    for name, tensors in ((INPUTS, inputs), (LOGITS, {"logits": logits})):
+        with replacing(target / name) as partial:
+            partial.write_bytes(save(tensors))
+    write_json(target / ABOUT, {"rows": len(chosen), "tolerance": tolerances(logits)})
+
+
+def run(
+    task: Task, model: Path, rows: Sequence[dict[str, Any]]
+) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.float32]]:
+    """Model inputs, and logits `[N, C]` in float32 on the CPU, of raw rows as one batch."""
+    import torch
+
+    loaded, processor = task.load(model)
+    batch = task.batch(processor, rows)
+    with torch.inference_mode():
+        logits = loaded(**batch).logits.float().numpy()
+    return {name: tensor.numpy() for name, tensor in batch.items()}, logits
+
+
+def tolerances(logits: npt.NDArray[np.float32]) -> dict[str, float]:
+    """Largest absolute difference per dtype that still is this teacher, for logits `[N, C]`."""
+    largest = float(np.abs(logits).max())
+    half = {name: round(ROUNDINGS * epsilon * largest, 6) for name, epsilon in EPSILON.items()}
+    return {"float32": FLOAT32_TOLERANCE, **half}
+
+
+def require_close(
+    expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32], ids: Sequence[str], tolerance: float
+) -> None:
+    """Refuse logits `[N, C]` that differ by more than `tolerance`.
+
+    Raises:
+        UserError: names the row that is furthest off.
+    """
+    if expected.shape != found.shape:
+        raise UserError(f"model: gives logits {list(found.shape)}, expected {list(expected.shape)}")
+    off = np.abs(expected.astype(np.float64) - found).max(axis=1)
+    worst = int(off.argmax())
+    if not off[worst] <= tolerance:
+        raise UserError(
+            f"row {ids[worst]}: the packaged model's logits differ from the stored ones by {off[worst]:.3g} "
+            f"(allowed {tolerance:g}); the predictions are of another model: run `dvc repro` again"
+        )
+
+
+def load_golden(folder: Path) -> Golden:
+    """Read `golden/` of a package."""
+    from safetensors.numpy import load_file
+
+    lines = (folder / ROWS).read_text(encoding="utf-8").splitlines()
+    return Golden(
+        rows=[json.loads(line) for line in lines],
+        logits=load_file(folder / LOGITS)["logits"],
+        tolerance=read_json(folder / ABOUT)["tolerance"],
+    )

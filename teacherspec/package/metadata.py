@@ -1,0 +1,184 @@
+"""`metadata.json`: what a program wants to know of a teacher before it loads it.
+
+The models below are the format; `metadata.schema.json` beside this file is made from them.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from teacherspec.section import Section
+
+SCHEMA_VERSION = 1
+Sha256 = str
+
+
+class Estimate(Section):
+    """A measured number and the ends of its interval, where it has one."""
+
+    value: float
+    """The measured value."""
+
+    low: float | None = None
+    """Lower end of the interval."""
+
+    high: float | None = None
+    """Upper end of the interval."""
+
+
+class BaseModel(Section):
+    """The model that was fine-tuned."""
+
+    source: dict[str, Any]
+    """Where it came from, pinned: hub repository and commit, wheel and hash, or folder."""
+
+    architecture: str
+    """Kind of architecture, such as `bert`."""
+
+    license: str
+    """Licence of the base."""
+
+
+class SplitRows(Section):
+    """One prepared split."""
+
+    role: Literal["train", "validation", "calibration", "test", "shifted", "ood"]
+    """What the split was used for."""
+
+    rows: int
+    """Number of rows."""
+
+    sha256: Sha256
+    """SHA-256 of the prepared rows."""
+
+
+class Calibration(Section):
+    """How logits become calibrated probabilities; the numbers lie in `calibration/calibration.json`."""
+
+    method: str
+    """Name of the method."""
+
+    ece_before: Estimate
+    """Expected calibration error on the test split at temperature 1."""
+
+    ece_after: Estimate
+    """Expected calibration error on the test split after calibration."""
+
+    ece_noise: float | None
+    """95 % point of the error that a perfectly calibrated model shows on as many rows."""
+
+
+class SoftTargets(Section):
+    """What lies in `distill/`."""
+
+    temperature: Literal[1]
+    """Temperature at which the logits are stored."""
+
+    rows: dict[str, int]
+    """Split → number of soft targets."""
+
+    on_train_share: float = Field(ge=0.0, le=1.0)
+    """Share of them on rows that the teacher was fitted on."""
+
+
+class Digests(Section):
+    """SHA-256 of what determines the teacher; the parts lie in `provenance/digests.json`."""
+
+    spec: Sha256
+    """The declaration."""
+
+    data: Sha256
+    """The prepared splits."""
+
+    base: Sha256
+    """The files of the base."""
+
+    code: Sha256
+    """The code that the stages run."""
+
+
+class Metadata(Section):
+    """A packaged teacher."""
+
+    schema_version: Literal[1]
+    """Version of this format."""
+
+    name: str
+    """Name of the teacher."""
+
+    task: str
+    """Kind of the task."""
+
+    label_names: tuple[str, ...]
+    """Class names in the order of the logits; empty for tasks without classes."""
+
+    label_names_sha256: Sha256
+    """SHA-256 of the label names, each ended by a line feed: two packages with the same one agree on order."""
+
+    base_model: BaseModel
+    """The model that was fine-tuned."""
+
+    parameters: int
+    """Number of parameters of the model."""
+
+    examples: int
+    """Rows that the weights were fitted on."""
+
+    splits: dict[str, SplitRows]
+    """All prepared splits by name."""
+
+    epochs: float
+    """Passes over the train split until training ended."""
+
+    best_epoch: float
+    """Epoch of the checkpoint that was kept."""
+
+    learning_rate: float
+    """Peak learning rate."""
+
+    batch_size: int
+    """Examples per optimizer step."""
+
+    label_smoothing: float
+    """Label smoothing in training; above 0 it erases what students learn from wrong classes."""
+
+    validation_accuracy: Estimate
+    """Accuracy on the validation split, which chose the checkpoint."""
+
+    test_accuracy: Estimate
+    """Accuracy on the test split, which chose nothing."""
+
+    loss_ratio: float
+    """Validation loss over train loss, both plain negative log-likelihood in eval mode."""
+
+    ece: Estimate
+    """Expected calibration error on the test split after calibration."""
+
+    calibration: Calibration
+    """How it was calibrated."""
+
+    soft_targets: SoftTargets
+    """What there is to distil from."""
+
+    advice: tuple[str, ...]
+    """What students should mind."""
+
+    license: str
+    """Licence of the weights: that of the base."""
+
+    data_license: str
+    """Licence of the rows in `distill/` and `golden/`."""
+
+    verdict: Literal["ready", "not ready"]
+    """Whether every gate passed; the reasons lie in `READINESS.json`."""
+
+    libraries: dict[str, str]
+    """Library → version that it was built with."""
+
+    digests: Digests
+    """What it was built from."""
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of `metadata.json`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Metadata.model_json_schema()}

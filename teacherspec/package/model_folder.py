@@ -1,0 +1,95 @@
+"""The model folder of a package: readable by transformers 4 and 5 alike, with the same numbers.
+
+transformers 5 writes other keys and fewer files than transformers 4 reads: without `rope_theta` version
+4.57 computes with another one and says nothing, without a tokenizer class it knows it does not load.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from teacherspec.base.gate import check_folder
+from teacherspec.errors import UserError
+from teacherspec.files import read_json, write_json
+
+ONLY_IN_5 = {"TokenizersBackend": "PreTrainedTokenizerFast"}
+"""Tokenizer class names of transformers 5, and the name of the same thing that both versions know."""
+
+VOCABULARY_FILES = frozenset({"WordPiece", "BPE"})
+"""Kinds of tokenizer for which older readers want the vocabulary as files of their own."""
+
+
+def pack_model(source: Path, target: Path) -> None:
+    """Copy a fine-tuned model into the package, its JSON files in both dialects.
+
+    Args:
+        source: folder as `from_pretrained` reads it.
+        target: folder to create.
+
+    Raises:
+        UserError: `source` holds anything but allowed, sound files.
+    """
+    contents = check_folder(source)
+    target.mkdir(parents=True)
+    for name in contents.files:
+        (target / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+    write_json(target / "config.json", both_dialects(contents.config))
+    if (target / "tokenizer.json").is_file():
+        pack_tokenizer(target)
+
+
+def both_dialects(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A `config.json` of transformers 5 with the keys added that transformers 4 reads, nested configs too.
+
+    Raises:
+        UserError: the rotary parameters differ by kind of layer, which version 4 has no common keys for.
+    """
+    added: dict[str, Any] = {}
+    if "dtype" in config:
+        added["torch_dtype"] = config["dtype"]
+    if rope := config.get("rope_parameters"):
+        added |= _rope_of_4(rope)
+    nested = {
+        name: both_dialects(value)
+        for name, value in config.items()
+        if name.endswith("_config") and isinstance(value, Mapping)
+    }
+    return {**config, **nested, **added}
+
+
+def _rope_of_4(rope: Mapping[str, Any]) -> dict[str, Any]:
+    if "rope_theta" not in rope:
+        raise UserError(
+            f"config.json: rope_parameters differ by kind of layer ({', '.join(sorted(rope))}); "
+            "transformers 4 would compute other logits, so this base cannot be packaged yet"
+        )
+    scaling = {
+        key: value for key, value in rope.items() if key not in ("rope_theta", "partial_rotary_factor")
+    }
+    keys = {"rope_theta": rope["rope_theta"], "rope_scaling": None}
+    if rope["rope_type"] != "default":
+        keys["rope_scaling"] = scaling
+    if "partial_rotary_factor" in rope:
+        keys["partial_rotary_factor"] = rope["partial_rotary_factor"]
+    return keys
+
+
+def pack_tokenizer(folder: Path) -> None:
+    """Give the tokenizer in `folder` the class name and the files that older readers know."""
+    from tokenizers import Tokenizer
+    from transformers import AutoTokenizer
+
+    settings = read_json(folder / "tokenizer_config.json")
+    written = settings.get("tokenizer_class")
+    settings["tokenizer_class"] = ONLY_IN_5.get(written, written)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    write_json(folder / "tokenizer_config.json", settings)
+    special = {
+        name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)
+    }
+    write_json(folder / "special_tokens_map.json", special)
+    if json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["type"] in VOCABULARY_FILES:
+        Tokenizer.from_file(str(folder / "tokenizer.json")).model.save(str(folder))
