@@ -18,7 +18,10 @@ from teacherspec.declaration.scalars import did_you_mean, listed
 from teacherspec.declaration.validating import validate
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.finetune.section import Finetune
+from teacherspec.package.gates import known_metrics
+from teacherspec.package.section import Package
 from teacherspec.prepare.section import Prepare
+from teacherspec.prepare.sources import FIXED_SPLITS
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 
@@ -40,6 +43,9 @@ class Spec(Section):
 
     evaluate: Evaluate
     """How the fine-tuned model is measured."""
+
+    package: Package
+    """What is handed over, and what it promises."""
 
 
 class Finding(NamedTuple):
@@ -113,10 +119,36 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
         yield Finding(("finetune", "loss", "label_smoothing"), f"{without} to smooth: drop it")
 
 
+def gates_are_measured(spec: Spec) -> Iterator[Finding]:
+    """A gate names a number that a stage will report for these splits."""
+    known = known_metrics(_roles(spec.prepare))
+    for index, gate in enumerate(spec.package.gates):
+        if gate.metric not in known:
+            what = f"no stage measures {gate.metric} (measured are {listed(sorted(known))}"
+            yield Finding(("package", "gates", index, "metric"), f"{what}{did_you_mean(gate.metric, known)})")
+
+
+def soft_targets_are_splits(spec: Spec) -> Iterator[Finding]:
+    """Soft targets are taken from splits that `prepare` makes."""
+    splits = [name for name in _roles(spec.prepare) if name != "test"]
+    for index, name in enumerate(spec.package.soft_targets):
+        if name not in splits:
+            what = f"prepare makes no such split (given {name}; allowed {listed(splits)}"
+            yield Finding(("package", "soft_targets", index), f"{what}{did_you_mean(name, splits)})")
+
+
+def _roles(prepare: Prepare) -> dict[str, str]:
+    """Split name → role, of all splits that `prepare` will make."""
+    further = {source.split: source.role for source in prepare.sources if source.role is not None}
+    return {**{name: name for name in FIXED_SPLITS}, **further}
+
+
 RULES = (
     Rule(("task", "prepare"), columns_belong_to_the_task),
     Rule(("task", "prepare"), kept_columns_are_further_ones),
     Rule(("task", "finetune"), losses_need_labels),
+    Rule(("prepare", "package"), gates_are_measured),
+    Rule(("prepare", "package"), soft_targets_are_splits),
 )
 
 

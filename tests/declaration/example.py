@@ -28,6 +28,13 @@ finetune:
   learning_rate: 2e-4
 evaluate:
   batch_size: 64
+package:
+  name: mailroom
+  description: Sorts messages.
+  intended_use: Teaching a smaller model to sort messages.
+  data_license: cc0-1.0
+  gates:
+    - {metric: evaluate.test.accuracy, at_least: 0.9}
 """
 
 

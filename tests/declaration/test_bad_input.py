@@ -84,7 +84,7 @@ ONE_PROBLEM = {
         changed(("learning_rate: 2e-4", "learning_rate: 2e-4\n  ? [a]\n  : x")),
         "20:5: finetune: a key must be a text",
     ),
-    "two documents": (RIGHT + "---\ntask: 1\n", "22:1: a second document starts here"),
+    "two documents": (RIGHT + "---\ntask: 1\n", "29:1: a second document starts here"),
     "YAML directive": ("%YAML 1.1\n---\n" + RIGHT, "1:1: a YAML directive changes how values are read"),
     "tab": (changed(("  epochs: 3", "\tepochs: 3")), "17:1: a tab in the indentation: use spaces"),
     "unclosed list": (changed(("kind: hub", "kind: [hub")), "13:7: this is not YAML (expected ',' or ']'"),
@@ -210,11 +210,33 @@ ONE_PROBLEM = {
         "(allowed id, text, label",
         "did you mean text?)",
     ),
+    "gate on a misspelt metric": (
+        changed(("evaluate.test.accuracy", "evaluate.test.acuracy")),
+        "28:16: package.gates[0].metric: no stage measures evaluate.test.acuracy (measured are ",
+        "; did you mean evaluate.test.accuracy?)",
+    ),
+    "gate on a split without rows": (
+        changed(("evaluate.test.accuracy", "evaluate.shifted.accuracy")),
+        "28:16: package.gates[0].metric: no stage measures evaluate.shifted.accuracy",
+    ),
+    "soft targets of no split": (
+        changed(("  gates:", "  soft_targets: [train, calibratoin]\n  gates:")),
+        "27:25: package.soft_targets[1]: prepare makes no such split (given calibratoin",
+        "did you mean calibration?)",
+    ),
+    **{
+        f"teacher called {name!r}": (
+            changed(("mailroom", f'"{name}"')),
+            "23:9: package.name: wrong form (given the text ",
+            "Name of the teacher: lower-case letters, digits and dashes",
+        )
+        for name in ("mail@room", "mail/room", "mail room", "..", "-mail", "Mail", "", "m" * 300)
+    },
     "Hugging Face token": (
         changed(("owner/encoder", HUGGING_FACE)),
         "13:9: base.source.id: looks like a Hugging Face token: remove it, revoke it",
     ),
-    "GitHub token in a comment": (RIGHT + f"# {GITHUB}\n", "22:3: looks like a GitHub token"),
+    "GitHub token in a comment": (RIGHT + f"# {GITHUB}\n", "29:3: looks like a GitHub token"),
     "AWS key as a key": (changed(("  max_length: 64", f"  {AWS}: 64")), "looks like an AWS access key"),
 }
 
