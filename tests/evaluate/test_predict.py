@@ -43,7 +43,7 @@ def test_every_row_gets_the_logits_it_has_alone(loaded: tuple[Any, Any], rows: D
     for i in range(len(rows)):
         with torch.inference_mode():
             alone = model(**TASK.batch(processor, [rows[i]])).logits[0].numpy()
-        np.testing.assert_allclose(found.logits[i], alone, atol=1e-5)
+        np.testing.assert_allclose(found.logits[i], alone, atol=1e-3)
     assert np.ptp(found.logits, axis=0).min() > 0.1, "rows differ, so a mix-up would show"
 
 
@@ -51,7 +51,7 @@ def test_every_row_gets_the_logits_it_has_alone(loaded: tuple[Any, Any], rows: D
 def test_batches_do_not_matter(loaded: tuple[Any, Any], rows: Dataset, batch_size: int) -> None:
     whole = predict(TASK, *loaded, rows, 16)
     other = predict(TASK, *loaded, rows, batch_size)
-    np.testing.assert_allclose(other.logits, whole.logits, atol=1e-5)
+    np.testing.assert_allclose(other.logits, whole.logits, atol=1e-3)
     np.testing.assert_array_equal(predict(TASK, *loaded, rows, 16).logits, whole.logits)
 
 
@@ -60,7 +60,7 @@ def test_the_order_of_rows_is_kept(loaded: tuple[Any, Any], rows: Dataset) -> No
     straight = predict(TASK, *loaded, rows, 16)
     shuffled = predict(TASK, *loaded, rows.select(order), 16)
     assert list(shuffled.ids) == [straight.ids[i] for i in order]
-    np.testing.assert_allclose(shuffled.logits, straight.logits[order], atol=1e-5)
+    np.testing.assert_allclose(shuffled.logits, straight.logits[order], atol=1e-3)
 
 
 def test_a_broken_logit_is_refused_by_row(loaded: tuple[Any, Any], rows: Dataset) -> None:
