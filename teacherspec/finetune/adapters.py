@@ -1,5 +1,6 @@
 """Low-rank adaptation, merged into plain weights before anybody sees the model."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
@@ -15,8 +16,13 @@ MERGE_TOLERANCE = 1e-3
 
 
 def head_names(model: Any) -> list[str]:
-    """Names of the modules outside the backbone; they start random, so they are always trained whole."""
-    return [name for name, _ in model.named_children() if name != model.base_model_prefix]
+    """Names of the modules outside the backbone that learn; they start random, so they are trained whole."""
+    children = model.named_children()
+    return [
+        name
+        for name, child in children
+        if name != model.base_model_prefix and next(child.parameters(), None) is not None
+    ]
 
 
 def linear_layers(model: Any) -> list[str]:
@@ -63,7 +69,10 @@ def adapt(model: Any, method: Full | Lora) -> Any:
         modules_to_save=head_names(model),
         bias="none",
     )
-    return get_peft_model(model, config)
+    with warnings.catch_warnings():
+        # peft 0.21 still asks for a name that transformers 5.23 has renamed; nothing a user can mend.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return get_peft_model(model, config)
 
 
 def merge(model: Any, method: Full | Lora, batch: "Mapping[str, torch.Tensor]") -> Any:

@@ -65,15 +65,19 @@ def is_complete(checkpoint: Path) -> bool:
 
 
 def latest_complete(folder: Path) -> Path | None:
-    """The furthest complete checkpoint below `folder`; incomplete ones are removed.
+    """The furthest checkpoint below `folder` to resume from; incomplete ones are removed.
 
-    A kill while the newest one was written leaves the one before it.
+    A kill while the newest one was written leaves the one before it. A checkpoint also needs the best
+    one it names, which Trainer restores at the end and otherwise only warns about.
     """
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    complete = []
     for checkpoint in found:
-        if is_complete(checkpoint):
-            complete.append(checkpoint)
-        else:
+        if not is_complete(checkpoint):
             shutil.rmtree(checkpoint)
-    return complete[-1] if complete else None
+    usable = [checkpoint for checkpoint in found if checkpoint.exists() and _best_of(checkpoint).exists()]
+    return usable[-1] if usable else None
+
+
+def _best_of(checkpoint: Path) -> Path:
+    best = read_json(checkpoint / "trainer_state.json")["best_model_checkpoint"]
+    return checkpoint if best is None else checkpoint.with_name(Path(best).name)

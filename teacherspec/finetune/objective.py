@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 IGNORE_INDEX = -100
+ALMOST_CERTAIN = 1e-8
+"""Smallest 1 - p of the focal factor; at 0 its gradient would be 0 times infinity for γ below 1."""
 
 
 def cross_entropy(
@@ -35,11 +37,11 @@ def cross_entropy(
 def focal(
     loss: Focal, logits: "torch.Tensor", labels: "torch.Tensor", weights: "torch.Tensor | None"
 ) -> "torch.Tensor":
-    """Focal loss per unit, (1 − p)^γ · −log p (Lin et al. 2017, arXiv 1708.02002): `[U, C]`, `[U]` → `[U]`."""
+    """Focal loss per unit, (1 - p)^γ · -log p (Lin et al. 2017): `[U, C]`, `[U]` → `[U]`."""
     from torch.nn import functional
 
     nll = functional.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="none")
-    losses = (1 - (-nll).exp()).clamp(min=0.0).pow(loss.gamma) * nll
+    losses = (1 - (-nll).exp()).clamp(min=ALMOST_CERTAIN).pow(loss.gamma) * nll
     return losses if weights is None else losses * weights[labels.clamp(min=0)]
 
 

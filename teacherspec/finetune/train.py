@@ -41,7 +41,6 @@ def gather(task: Task, section: Finetune, base: Path, prepared: Prepared) -> Mat
     """Load base and rows. The seed is set before anything is drawn: head first, then adapters."""
     set_seed(section.seed)
     torch.use_deterministic_algorithms(not machine.has_accelerator())
-    torch.utils.deterministic.fill_uninitialized_memory = False
     model, processor = task.load_base(base, prepared.label_names, section.dropout)
     model = adapt(model, section.method)
     absent = [name for name in ("train", "validation") if name not in prepared.splits]
@@ -176,7 +175,7 @@ def summary(section: Finetune, materials: Materials, trainer: Trainer, trainable
     state = trainer.state
     best = next(e for e in state.log_history if e["step"] == state.best_global_step and "eval_nll" in e)
     last_evaluation = [entry for entry in state.log_history if "eval_nll" in entry][-1]
-    return round_floats(
+    facts: dict[str, Any] = round_floats(
         {
             "declared": section.model_dump(mode="json"),
             "train_rows": len(materials.train),
@@ -191,3 +190,4 @@ def summary(section: Finetune, materials: Materials, trainer: Trainer, trainable
             "validation": {name: best[f"eval_{name}"] for name in HIGHER_IS_BETTER},
         }
     )
+    return facts

@@ -18,12 +18,14 @@ SAFE = {"trust_remote_code": False, "local_files_only": True}
 DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
 
 
-def quiet_transformers() -> None:
-    """Keep load reports and progress bars of transformers off the terminal; our own reports say it better."""
+def quiet_libraries() -> None:
+    """Keep load reports and progress bars of libraries off the terminal; our own reports say it better."""
+    import datasets
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    datasets.disable_progress_bars()
 
 
 def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float | None) -> Any:
@@ -72,7 +74,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
     """
     import torch
 
-    quiet_transformers()
+    quiet_libraries()
     try:
         model, report = auto_class.from_pretrained(
             folder,
@@ -92,7 +94,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
         raise BaseError([f"{folder}: tensor `{key}` is missing or has another shape" for key in lost[:20]])
     if new_head:
         draw_head(model)
-    return model.train(False)  # type: ignore[no-any-return]
+    return model.train(False)
 
 
 def draw_head(model: "PreTrainedModel") -> None:
@@ -106,7 +108,7 @@ def draw_head(model: "PreTrainedModel") -> None:
             continue
         for part in module.modules():
             for parameter in part.parameters(recurse=False):
-                parameter._is_hf_initialized = False  # type: ignore[attr-defined]
+                parameter._is_hf_initialized = False
             model._init_weights(part)
 
 
@@ -118,7 +120,7 @@ def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
     """
     from transformers import AutoTokenizer
 
-    quiet_transformers()
+    quiet_libraries()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -128,7 +130,7 @@ def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
         if tokenizer.eos_token is None:
             raise BaseError(f"{folder}: the tokenizer has neither a padding nor an end token; give it one")
         tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer  # type: ignore[no-any-return]
+    return tokenizer
 
 
 def mean_pool(hidden: "torch.Tensor", attention_mask: "torch.Tensor") -> "torch.Tensor":

@@ -83,7 +83,8 @@ class TextClassification(Section):
 
         def collate_batch(examples: list[Mapping[str, Any]]) -> "Mapping[str, torch.Tensor]":
             inputs = [{k: v for k, v in example.items() if k != "length"} for example in examples]
-            return tokenizer.pad(inputs, padding=True, return_tensors="pt")
+            batch: Mapping[str, torch.Tensor] = tokenizer.pad(inputs, padding=True, return_tensors="pt")
+            return batch
 
         return collate_batch
 

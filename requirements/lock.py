@@ -1,0 +1,49 @@
+"""Resolve the pins of pyproject.toml in fresh environments; write requirements.txt, requirements-dev.txt.
+
+    python requirements/lock.py        (a few minutes; needs the package index)
+
+Written by pip's own resolver from what it really installs. Local build tags (`+cpu`) are dropped, so the
+files name the same versions for CPU and CUDA builds of torch; pip adds what a CUDA build needs.
+"""
+
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROAD = ("data", "model", "maths", "reports", "road")
+HEADER = "# Written by requirements/lock.py from the pins in pyproject.toml; do not edit.\n"
+
+
+def freeze(pins: list[str]) -> list[str]:
+    """Every distribution that installing `pins` into an empty environment brings, pinned, sorted."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = str(Path(folder, "bin", "python"))
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *pins], check=True)
+        done = subprocess.run(
+            [python, "-m", "pip", "list", "--format=freeze", "--exclude", "pip", "--exclude", "setuptools"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    lines = (line.split("+")[0] for line in done.stdout.splitlines() if "==" in line)
+    return sorted(lines, key=str.lower)
+
+
+def main() -> None:
+    """Write both files."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    road = freeze([pin for group in ROAD for pin in groups[group]])
+    everything = freeze([*road, *groups["dev"]])
+    development = [line for line in everything if line not in road]
+    (ROOT / "requirements.txt").write_text(HEADER + "\n".join(road) + "\n")
+    (ROOT / "requirements-dev.txt").write_text(
+        HEADER + "-r requirements.txt\n" + "\n".join(development) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Fine-tune the base on the train split, choosing the checkpoint on the validation split."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.base.section import Base
+from teacherspec.door import declared, plain_errors
+from teacherspec.finetune.section import Finetune
+from teacherspec.section import Section
+from teacherspec.tasks import Task
+
+
+class Declared(Section):
+    """What this stage reads of `params.yaml`."""
+
+    task: Task
+    base: Base
+    finetune: Finetune
+
+
+@click.command()
+@click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@plain_errors()
+def main(prepared: Path, manifest: Path, output: Path) -> None:
+    """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
+    spec = declared(Declared)
+    from teacherspec.finetune.stage import run_finetune
+
+    run_finetune(spec.task, spec.base, spec.finetune, prepared, manifest, output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The loss against torch's and scikit-learn's own, and its independence of how a batch is cut."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.utils.class_weight import compute_class_weight
+from torch.nn import functional
+
+from teacherspec.finetune.objective import IGNORE_INDEX, balanced_weights, objective
+from teacherspec.finetune.section import CrossEntropy, Focal
+
+LOGITS = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
+LABELS = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2, 0, 0, 1, 0])
+
+
+def same(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return logits, labels
+
+
+def loss_of(
+    section: CrossEntropy | Focal, weights: torch.Tensor | None = None, items: int | None = None
+) -> float:
+    return float(objective(section, same, weights)({"logits": LOGITS}, LABELS, items))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cross_entropy_is_torchs_mean(smoothing: float) -> None:
+    expected = functional.cross_entropy(LOGITS, LABELS, label_smoothing=smoothing)
+    assert loss_of(CrossEntropy(label_smoothing=smoothing)) == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_focal_with_gamma_zero_is_cross_entropy() -> None:
+    assert loss_of(Focal(kind="focal", gamma=0.0)) == pytest.approx(loss_of(CrossEntropy()), rel=1e-6)
+
+
+def test_focal_by_its_formula() -> None:
+    p = torch.softmax(LOGITS.double(), 1)[torch.arange(12), LABELS]
+    expected = (-((1 - p) ** 2) * p.log()).mean()
+    assert loss_of(Focal(kind="focal", gamma=2.0)) == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_focal_gradient_is_finite_for_a_certain_row() -> None:
+    logits = torch.tensor([[60.0, -60.0]], requires_grad=True)
+    objective(Focal(kind="focal", gamma=0.5), same, None)({"logits": logits}, torch.tensor([0])).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("section", [CrossEntropy(label_smoothing=0.1), Focal(kind="focal")])
+def test_parts_of_a_step_add_up_to_the_step(section: CrossEntropy | Focal) -> None:
+    weights = balanced_weights(LABELS, 5)
+    compute = objective(section, same, weights)
+    parts = sum(compute({"logits": LOGITS[i : i + 3]}, LABELS[i : i + 3], 12) for i in range(0, 12, 3))
+    assert float(parts) == pytest.approx(float(compute({"logits": LOGITS}, LABELS, 12)), rel=1e-6)
+
+
+def test_ignored_positions_count_nowhere() -> None:
+    labels = LABELS.clone()
+    labels[6:] = IGNORE_INDEX
+    found = objective(CrossEntropy(), same, None)({"logits": LOGITS}, labels)
+    assert float(found) == pytest.approx(functional.cross_entropy(LOGITS[:6], LABELS[:6]).item(), rel=1e-6)
+
+
+def test_balanced_weights_are_scikit_learns() -> None:
+    expected = compute_class_weight("balanced", classes=np.arange(5), y=LABELS.numpy())
+    weights = balanced_weights(LABELS, 5)
+    np.testing.assert_allclose(weights.numpy(), expected, rtol=1e-6)
+    assert weights[LABELS].mean().item() == pytest.approx(1.0, rel=1e-6)
+
+
+def test_a_class_without_rows_has_no_weight() -> None:
+    weights = balanced_weights(torch.tensor([0, 0, 2]), 3)
+    assert weights[1] == 0
+    assert weights[torch.tensor([0, 0, 2])].mean().item() == pytest.approx(1.0)
