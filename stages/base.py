@@ -1,0 +1,37 @@
+"""Pin the base model, check that it fits task, data and memory, and measure it untrained."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.base.section import Base
+from teacherspec.base.stage import run_base
+from teacherspec.door import declared, plain_errors
+from teacherspec.section import Section
+from teacherspec.tasks import Task
+
+
+class Declared(Section):
+    """What this stage reads of `params.yaml`."""
+
+    task: Task
+    base: Base
+
+
+@click.command()
+@click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("reports", type=click.Path(path_type=Path))
+@plain_errors()
+def main(prepared: Path, reports: Path) -> None:
+    """Check the declared base against the splits in PREPARED; write manifest and fit report to REPORTS."""
+    spec = declared(Declared)
+    fit = run_base(spec.task, spec.base, prepared, reports)
+    accuracy = fit["untrained"]["accuracy"]["linear_probe"]["value"]
+    parameters = fit["parameters"]["total"]
+    click.echo(
+        f"{fit['architecture']}: {parameters:,} parameters, untrained accuracy {accuracy:.3f} (linear probe)"
+    )
+
+
+if __name__ == "__main__":
+    main()

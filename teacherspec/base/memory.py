@@ -1,0 +1,63 @@
+"""What fine-tuning this base will need in memory, from its parameters and one real forward pass."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+FLOAT32_BYTES = 4
+ADAMW_STATES = 2
+
+ASSUMPTIONS = (
+    "float32 weights and gradients, two AdamW states; activations measured in training mode on the longest "
+    "examples, without gradient checkpointing, scaled linearly to task.max_length; LoRA needs weights, "
+    "activations and 16 bytes per adapter parameter"
+)
+
+
+def activation_bytes(
+    model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]"
+) -> "tuple[int, torch.Tensor]":
+    """Bytes that one forward pass keeps for the backward pass, and its logits `[B, C]`.
+
+    Counts what autograd saves, once per storage, without the weights themselves.
+    """
+    import torch
+
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    saved: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    model.train(True)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        logits = model(**batch).logits
+    model.train(False)
+    return sum(saved.values()), logits.detach()
+
+
+def memory_plan(parameters: int, activations: int, tokens: int, max_length: int) -> dict[str, Any]:
+    """Bytes by purpose.
+
+    Args:
+        parameters: of the model with its new head.
+        activations: bytes kept for the backward pass of the measured batch.
+        tokens: examples x padded length of that batch.
+        max_length: `task.max_length`, tokens.
+    """
+    weights = parameters * FLOAT32_BYTES
+    optimizer = ADAMW_STATES * weights
+    return {
+        "weights": weights,
+        "gradients": weights,
+        "optimizer": optimizer,
+        "full_without_activations": weights + weights + optimizer,
+        "activations_per_example": round(activations / tokens * max_length),
+        "assumptions": ASSUMPTIONS,
+    }

@@ -1,0 +1,124 @@
+"""A base is first built, without its weights, in a process of its own that may fail, hang or grow.
+
+A tokenizer file can hold a regular expression that never ends, a config can ask for a million layers, a
+chat template can loop. So configuration, architecture and tokenizer are tried in a child with a limit on
+processor time and memory; the model lives on torch's meta device, where tensors have shapes only.
+"""
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from teacherspec.base import rehearsal_child
+from teacherspec.errors import BaseError
+
+CPU_LIMIT_SECONDS = 120
+MEMORY_LIMIT_BYTES = 4 << 30
+WALL_LIMIT_SECONDS = 900
+PRELOADED = ["torch", "transformers.modeling_layers", "transformers.tokenization_utils_tokenizers"]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What building the base without its weights shows.
+
+    Attributes:
+        architecture: class of the backbone, such as `BertModel`.
+        parameters: number of parameters of the backbone.
+        context: longest input in tokens, None where the architecture sets no limit.
+        embeddings: rows of the token embedding, None where there is none.
+        tokens: highest token id of the tokenizer plus one, None without tokenizer.
+        unread: tensors of the files that the backbone does not use, sorted.
+    """
+
+    architecture: str
+    parameters: int
+    context: int | None
+    embeddings: int | None
+    tokens: int | None
+    unread: tuple[str, ...]
+
+
+def rehearse(
+    folder: Path,
+    texts: Sequence[str],
+    cpu_seconds: int = CPU_LIMIT_SECONDS,
+    memory_bytes: int = MEMORY_LIMIT_BYTES,
+) -> Rehearsal:
+    """Build the base of a folder that passed the gate, in a child process and without its weights.
+
+    Args:
+        folder: the base.
+        texts: real inputs for the tokenizer; empty for none.
+        cpu_seconds: limit on processor time, counted after the libraries are imported.
+        memory_bytes: limit on memory beyond the libraries and the files of weights.
+
+    Raises:
+        BaseError: a step fails, runs too long or asks for too much memory; a tensor has another shape than
+            the config says; the tokenizer knows more tokens than the embedding has rows.
+    """
+    request = rehearsal_child.Request(
+        folder.resolve(),
+        tuple(texts),
+        cpu_seconds,
+        memory_bytes + sum(path.stat().st_size for path in folder.glob("*.safetensors")),
+    )
+    # A fork of a clean process: this one may already run threads, which a fork would not survive.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=rehearsal_child.answer, args=(request, sender), daemon=True)
+    child.start()
+    sender.close()
+    messages = _listen(receiver)
+    if child.is_alive():
+        child.join(timeout=1)
+        child.kill()
+    child.join()
+    step = next((text for kind, text in reversed(messages) if kind == "step"), "importing transformers")
+    results = dict(messages)
+    if "built" in results:
+        return _judge(folder, results["built"])
+    raise BaseError(f"{folder}: {step}: {results.get('error') or _end(child.exitcode, cpu_seconds)}")
+
+
+def _listen(receiver: Connection) -> list[tuple[str, Any]]:
+    """Everything the child says until it ends or its time is over."""
+    messages: list[tuple[str, Any]] = []
+    deadline = time.monotonic() + WALL_LIMIT_SECONDS
+    while receiver.poll(max(0.0, deadline - time.monotonic())):
+        try:
+            messages.append(receiver.recv())
+        except EOFError:
+            break
+    receiver.close()
+    return messages
+
+
+def _end(status: int | None, cpu_seconds: int) -> str:
+    """Why the child ended before it could say."""
+    if status in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"takes more than {cpu_seconds} s of processor time; choose another base"
+    return f"ends the process with status {status}, or asks for more memory than allowed; choose another base"
+
+
+def _judge(folder: Path, answer: dict[str, Any]) -> Rehearsal:
+    problems = [
+        f"{folder}: tensor `{name}` has shape {given}, config.json makes it {wanted}; mend config.json"
+        for name, given, wanted in answer.pop("reshaped")[:20]
+    ]
+    answer["unread"] = tuple(answer["unread"])
+    built = Rehearsal(**answer)
+    if built.tokens is not None and built.embeddings is not None and built.tokens > built.embeddings:
+        problems.append(
+            f"{folder}: the tokenizer has token ids up to {built.tokens - 1}, the embedding only "
+            f"{built.embeddings} rows; use the tokenizer this model was trained with, or resize the model"
+        )
+    if problems:
+        raise BaseError(problems)
+    return built

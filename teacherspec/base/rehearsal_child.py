@@ -1,0 +1,132 @@
+"""The child's side of `rehearsal`: everything here runs under limits, on files that may be hostile."""
+
+import os
+import re
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+POSITION_TABLE = re.compile(r"(^|\.)(position_embeddings?|embed_positions|wpe)$")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json")
+SAFE = {"trust_remote_code": False, "local_files_only": True}
+
+
+Say = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to try, and within which limits."""
+
+    folder: Path
+    texts: tuple[str, ...]
+    cpu_seconds: int
+    memory_bytes: int
+
+
+def _limit(cpu_seconds: int, memory_bytes: int) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = int(used.ru_utime + used.ru_stime) + 1 + cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    memory = pages * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _positions(model: "PreTrainedModel", declared: dict[str, Any]) -> int | None:
+    """Longest input in tokens: the smallest of the learned tables and what the config declares."""
+    from torch import nn
+
+    limits = [declared[key] for key in ("max_position_embeddings", "n_positions") if declared.get(key)]
+    for name, module in model.named_modules():
+        if POSITION_TABLE.search(name) and "vision" not in name and isinstance(module, nn.Embedding):
+            # RoBERTa and its kin count positions from behind the padding index.
+            skipped = 0 if module.padding_idx is None else module.padding_idx + 1
+            limits.append(module.num_embeddings - skipped)
+    return min(limits, default=None)
+
+
+def _build(folder: Path, say: Say) -> dict[str, Any]:
+    """Shapes of the backbone against the files."""
+    from torch import nn
+    from transformers import AutoConfig, AutoModel
+
+    say("step", "config.json")
+    config = AutoConfig.from_pretrained(folder, **SAFE)
+    say("step", "building the architecture")
+    model, report = AutoModel.from_pretrained(
+        folder,
+        config=config,
+        device_map="meta",
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        **SAFE,
+    )
+    try:
+        table = model.get_input_embeddings()
+    except NotImplementedError:
+        table = None
+    return {
+        "architecture": type(model).__name__,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "context": _positions(model, config.get_text_config().to_dict()),
+        "embeddings": table.num_embeddings if isinstance(table, nn.Embedding) else None,
+        "unread": sorted(report["unexpected_keys"]),
+        "reshaped": sorted(
+            (name, list(given), list(wanted)) for name, given, wanted in report["mismatched_keys"]
+        ),
+    }
+
+
+def _tokenize(folder: Path, texts: list[str], say: Say) -> int | None:
+    """Load the tokenizer, use it on real texts, render its chat template; highest token id plus one."""
+    from transformers import AutoTokenizer
+
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        return None
+    say("step", "tokenizer")
+    tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
+    if texts:
+        tokenizer(texts)
+    if tokenizer.chat_template:
+        say("step", "chat template")
+        messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello."}]
+        tokenizer.apply_chat_template(messages, tokenize=False)
+    return max(tokenizer.get_vocab().values(), default=-1) + 1
+
+
+def answer(request: Request, sender: Connection) -> None:
+    """Try the base; send `("step", name)` before each step, then `("built", dict)` or `("error", line)`."""
+
+    def say(kind: str, value: Any) -> None:
+        sender.send((kind, value))
+
+    import transformers
+    from huggingface_hub import constants
+
+    # The child must not reach the network, whatever a config names, and has nothing to tell a terminal.
+    constants.HF_HUB_OFFLINE = True
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    _limit(request.cpu_seconds, request.memory_bytes)
+    try:
+        built = _build(request.folder, say)
+        built["tokens"] = _tokenize(request.folder, list(request.texts), say)
+    except MemoryError:
+        say("error", "asks for more memory than allowed; choose another base")
+    except BaseException as error:  # a hostile file may provoke anything, panics of Rust included
+        say("error", str(error).strip().split("\n", 1)[0][:300] or type(error).__name__)
+    else:
+        say("built", built)

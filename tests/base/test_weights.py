@@ -1,0 +1,60 @@
+"""Our reader against the library's writer, our bit test against torch's `isfinite`."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from teacherspec.base.weights import not_finite, read_header
+
+NAMES = {
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float32: "F32",
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+SHAPES = st.lists(st.integers(0, 4), max_size=3)
+DRAWN = st.lists(st.tuples(st.sampled_from(list(NAMES)), SHAPES), min_size=1, max_size=5)
+ODD = [0.0, -0.0, 1.0, -2.5, math.inf, -math.inf, math.nan, 6.0e4, 1e-40]
+
+
+@given(DRAWN)
+@settings(max_examples=50, deadline=None)
+def test_reads_what_the_library_writes(tmp_path_factory: pytest.TempPathFactory, drawn: list[object]) -> None:
+    path = tmp_path_factory.mktemp("w") / "model.safetensors"
+    tensors = {f"t.{i}": torch.zeros(shape, dtype=dtype) for i, (dtype, shape) in enumerate(drawn)}  # type: ignore[misc]
+    save_file(tensors, path)
+    header = read_header(path)
+    assert {name: (entry.dtype, entry.shape) for name, entry in header.items()} == {
+        name: (NAMES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()
+    }
+
+
+@given(
+    st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]),
+    st.lists(st.sampled_from(ODD), min_size=1, max_size=6),
+)
+@settings(max_examples=80, deadline=None)
+def test_finds_what_torch_calls_not_finite(
+    tmp_path_factory: pytest.TempPathFactory, dtype: torch.dtype, values: list[float]
+) -> None:
+    path = tmp_path_factory.mktemp("w") / "model.safetensors"
+    tensor = torch.tensor(values, dtype=torch.float64).to(dtype)
+    save_file({"good": torch.ones(3), "maybe": tensor}, path)
+    found = list(not_finite(path, read_header(path)))
+    assert found == ([] if torch.isfinite(tensor).all() else ["maybe"])
+
+
+def test_looks_beyond_the_first_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("teacherspec.base.weights.CHUNK_BYTES", 64)
+    tensor = torch.zeros(1000)
+    tensor[-1] = math.nan
+    save_file({"w": tensor}, tmp_path / "m.safetensors")
+    assert list(not_finite(tmp_path / "m.safetensors", read_header(tmp_path / "m.safetensors"))) == ["w"]
