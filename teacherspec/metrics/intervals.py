@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -91,25 +90,44 @@ def bootstrap(statistic: Statistic, rows: int, *, n_resamples: int = 1000, seed:
     return BootstrapDraws(observed, resampled)
 
 
-def interval_of(
-    observed: float,
-    resampled: npt.ArrayLike,
-    *,
-    confidence: float = 0.95,
-    kind: Literal["percentile", "basic"] = "percentile",
-) -> Interval:
-    """Bounds of a statistic from its resamples `[n_resamples]`.
+def interval_of(observed: float, resampled: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Percentile interval of a statistic from its resamples `[n_resamples]`.
 
-    `percentile` takes the quantiles of the resamples. `basic` mirrors them around the observed value
-    (2·observed - quantile), which takes the bias of the resamples out: right for binned calibration
-    errors, whose resamples lie above the truth (see `ece_noise_floor`).
+    Raises:
+        ValueError: no resamples, or one that is not finite.
     """
+    low, high = _quantiles(resampled, confidence)
+    return Interval(float(observed), low, high)
+
+
+def calibration_error_interval(
+    observed: float, resampled: npt.ArrayLike, *, noise_point: float, confidence: float = 0.95
+) -> Interval:
+    """Interval of a binned calibration error, whose resamples lie above the truth (it adds noise to noise).
+
+    Neither the quantiles of the resamples nor their mirror image about the observed value hold their
+    level near zero; the wider end of the two does on each side, together with a lower end of 0 for every
+    error that a perfectly calibrated model shows too.
+
+    Args:
+        observed: the error on the rows as they are.
+        resampled: `[n_resamples]`, the error on resamples of them.
+        noise_point: 95 % point for a perfectly calibrated model, `calibration.ece_noise_quantile`.
+        confidence: level of the interval.
+
+    Raises:
+        ValueError: no resamples, or one that is not finite.
+    """
+    low, high = _quantiles(resampled, confidence)
+    lower = 0.0 if observed <= noise_point else max(0.0, min(low, 2.0 * observed - high))
+    return Interval(float(observed), lower, max(high, 2.0 * observed - low))
+
+
+def _quantiles(resampled: npt.ArrayLike, confidence: float) -> tuple[float, float]:
     _check_level(confidence)
     draws = finite_values(resampled, name="resampled")
     low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    if kind == "basic":
-        low, high = 2 * observed - high, 2 * observed - low
-    return Interval(float(observed), float(low), float(high))
+    return float(low), float(high)
 
 
 def mean_interval(

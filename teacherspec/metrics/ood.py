@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit, ndtri
 
 from teacherspec.metrics.arrays import FloatArray, finite_values, logit_rows, shifted
+from teacherspec.metrics.intervals import Interval
 from teacherspec.metrics.ranking import area_under_roc, average_precision, separate
 
 
@@ -49,6 +51,43 @@ def ood_detection(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike) -> OodDet
         fpr_at_95_in_recall=_kept_at_recall(inside, outside),
         fpr_at_95_out_recall=_kept_at_recall(-outside, -inside),
     )
+
+
+def auroc_interval(
+    in_scores: npt.ArrayLike, out_scores: npt.ArrayLike, *, confidence: float = 0.95
+) -> Interval:
+    """AUROC with the interval of DeLong et al. 1988, on the log-odds scale so that it stays in [0, 1].
+
+    A perfect separation has no measurable spread: its interval then assumes one more pair, ranked wrong.
+
+    Args:
+        in_scores: `[P]`, higher means in scope.
+        out_scores: `[Q]`.
+        confidence: level of the interval.
+
+    Raises:
+        ValueError: fewer than two rows on one side, or a score that is not finite, naming the row.
+    """
+    inside = finite_values(in_scores, name="in_scores")
+    outside = finite_values(out_scores, name="out_scores")
+    if min(len(inside), len(outside)) < 2:
+        raise ValueError(f"scores: given {len(inside)} and {len(outside)}; expected at least 2 on each side")
+    area = area_under_roc(separate(inside, outside))
+    wins = _share_below(inside, outside)
+    losses = _share_below(outside, inside)
+    spread = np.sqrt(wins.var(ddof=1) / len(inside) + losses.var(ddof=1) / len(outside))
+    smallest = 0.5 / (len(inside) * len(outside))
+    centre = float(np.clip(area, smallest, 1.0 - smallest))
+    half = ndtri(0.5 + confidence / 2) * max(float(spread), smallest) / (centre * (1.0 - centre))
+    return Interval(area, float(expit(logit(centre) - half)), float(expit(logit(centre) + half)))
+
+
+def _share_below(scores: FloatArray, others: FloatArray) -> FloatArray:
+    """Share `[P]` of `others` below each score, ties counting half."""
+    ascending = np.sort(others)
+    both = np.searchsorted(ascending, scores, side="left") + np.searchsorted(ascending, scores, side="right")
+    share: FloatArray = both / (2.0 * len(others))
+    return share
 
 
 def _kept_at_recall(positive: FloatArray, negative: FloatArray) -> float:

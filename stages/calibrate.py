@@ -1,0 +1,33 @@
+"""Fit the calibrator on the calibration split and report it on the others."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.calibrate.section import Calibrate
+from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.door import declared, plain_errors
+from teacherspec.section import Section
+
+
+class Declared(Section):
+    """What this stage reads of `params.yaml`."""
+
+    calibrate: Calibrate
+
+
+@click.command()
+@click.argument("predictions", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("report", type=click.Path(path_type=Path))
+@plain_errors()
+def main(predictions: Path, output: Path, report: Path) -> None:
+    """Calibrate the PREDICTIONS that `evaluate` left.
+
+    The calibrator goes to OUTPUT, numbers and pictures before and after to REPORT.
+    """
+    run_calibrate(declared(Declared).calibrate, predictions, output, report)
+
+
+if __name__ == "__main__":
+    main()

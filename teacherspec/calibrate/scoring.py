@@ -1,0 +1,167 @@
+"""What calibration does to one split: every measure before and after, on the same rows."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.calibrate.section import Calibrate
+from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.binning import Binning, bin_index
+from teacherspec.metrics.calibration import (
+    classwise_calibration_error,
+    ece_noise_floor,
+    ece_noise_quantile,
+    top_label_confidence,
+)
+from teacherspec.metrics.comparison import paired_bootstrap
+from teacherspec.metrics.intervals import (
+    bootstrap,
+    calibration_error_interval,
+    interval_of,
+    wilson_interval,
+)
+from teacherspec.metrics.proper import brier_per_row, nll_per_row
+from teacherspec.metrics.summary import top_label_summary
+
+BINNINGS: dict[str, Binning] = {"ece": "equal_width", "ece_equal_mass": "equal_mass"}
+
+MEANS = ("nll", "brier", "signed")
+"""Measures that are means over rows."""
+
+PLAIN = ("smooth_ece", "rmsce", "mce", "debiased_squared", "aurc", "augrc", "correctness_auroc")
+"""Fields of the summary that are reported without an interval."""
+
+NOISE_QUANTILE = 0.95
+
+Parts = dict[str, Any]
+"""Of one measure: its value under the key `""`, and what it must be read against under `floor_`, `noise_`."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The measures of each row under one set of probabilities.
+
+    Attributes:
+        probs: `[N, C]`.
+        labels: `[N]`.
+        nll: `[N]` nats.
+        brier: `[N]`.
+        confidences: `[N]`, probability of the predicted label.
+        correct: `[N]`.
+    """
+
+    probs: FloatArray
+    labels: IntArray
+    nll: FloatArray
+    brier: FloatArray
+    confidences: FloatArray
+    correct: npt.NDArray[np.bool_]
+
+
+def score(log_probs: FloatArray, labels: npt.ArrayLike) -> Scored:
+    """Measure each row of log-probabilities `[N, C]` against labels `[N]`.
+
+    Raises:
+        ValueError: wrong shapes, or values out of range, naming the row.
+    """
+    probs = np.exp(log_probs)
+    confidences, correct = top_label_confidence(probs, labels)
+    return Scored(
+        probs=probs,
+        labels=np.asarray(labels, dtype=np.int64),
+        nll=nll_per_row(log_probs, labels),
+        brier=brier_per_row(probs, labels),
+        confidences=confidences,
+        correct=correct,
+    )
+
+
+def compare(before: Scored, after: Scored, section: Calibrate) -> dict[str, Any]:
+    """Nested measures of one split, `before` and `after` calibration.
+
+    Accuracy has a Wilson interval; NLL, Brier and the signed error have percentile bootstrap intervals;
+    binned errors have `calibration_error_interval`, their noise floor and its 95 % point. `change` of NLL
+    and Brier is after - before on the same resamples. A measure that is undefined on these rows is left out.
+
+    Args:
+        before: rows under the model's own probabilities.
+        after: the same rows under calibrated ones.
+        section: bins, resamples, seed, level.
+    """
+    found: dict[str, Any] = {
+        "rows": len(before.labels),
+        "argmax_changed": int((before.probs.argmax(axis=1) != after.probs.argmax(axis=1)).sum()),
+    }
+    for when, scored in (("before", before), ("after", after)):
+        for name, parts in _measures(scored, section).items():
+            found.setdefault(name, {}).update({f"{part}{when}": value for part, value in parts.items()})
+    pairs = {"nll": (before.nll, after.nll), "brier": (before.brier, after.brier)}
+    for name, (first, second) in pairs.items():
+        change = paired_bootstrap(
+            first,
+            second,
+            n_resamples=section.resamples,
+            seed=section.seed,
+            confidence=section.confidence,
+        )
+        found[name] |= {"change": asdict(change.difference), "p_value": change.p_value}
+    return found
+
+
+def _measures(scored: Scored, section: Calibrate) -> dict[str, Parts]:
+    """Every measure of one set of probabilities, by name."""
+    statistic = _Statistic(scored, section.n_bins)
+    draws = bootstrap(statistic, len(scored.labels), n_resamples=section.resamples, seed=section.seed)
+    drawn = dict(zip(_Statistic.NAMES, zip(draws.observed, draws.resampled.T, strict=True), strict=True))
+    accuracy = wilson_interval(int(scored.correct.sum()), len(scored.correct), confidence=section.confidence)
+    summary = asdict(top_label_summary(scored.confidences, scored.correct, n_bins=section.n_bins))
+    classwise = classwise_calibration_error(scored.probs, scored.labels, n_bins=section.n_bins)
+    return {
+        "accuracy": {"": asdict(accuracy)},
+        **{name: {"": asdict(interval_of(*drawn[name], confidence=section.confidence))} for name in MEANS},
+        **{name: _binned_error(*drawn[name], scored, binning, section) for name, binning in BINNINGS.items()},
+        "classwise_ece": {"": classwise},
+        **{name: {"": summary[name]} for name in PLAIN if summary[name] is not None},
+    }
+
+
+def _binned_error(
+    observed: float, resampled: FloatArray, scored: Scored, binning: Binning, section: Calibrate
+) -> Parts:
+    """A calibration error with its interval, its noise floor and the 95 % point of its noise."""
+    noise = ece_noise_quantile(
+        scored.confidences,
+        n_bins=section.n_bins,
+        binning=binning,
+        quantile=NOISE_QUANTILE,
+        n_draws=section.resamples,
+        seed=section.seed,
+    )
+    interval = calibration_error_interval(
+        observed, resampled, noise_point=noise, confidence=section.confidence
+    )
+    floor = ece_noise_floor(scored.confidences, n_bins=section.n_bins, binning=binning)
+    return {"": asdict(interval), "floor_": floor, "noise_": noise}
+
+
+class _Statistic:
+    """The resampled measures of one set of probabilities, from row indices to an array of numbers."""
+
+    NAMES = (*MEANS, *BINNINGS)
+
+    def __init__(self, scored: Scored, n_bins: int) -> None:
+        excess = scored.confidences - scored.correct
+        # One row-major table: a resample gathers whole rows.
+        self.table = np.stack([scored.nll, scored.brier, excess], axis=1)
+        self.bins = [
+            bin_index(scored.confidences, n_bins=n_bins, binning=binning) for binning in BINNINGS.values()
+        ]
+
+    def __call__(self, rows: IntArray) -> FloatArray:
+        table = self.table[rows]
+        errors = [
+            np.abs(np.bincount(index[rows], weights=table[:, 2])).sum() / len(rows) for index in self.bins
+        ]
+        return np.concatenate([table.mean(axis=0), errors])

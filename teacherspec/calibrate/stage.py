@@ -1,0 +1,150 @@
+"""The stage `calibrate`: fit on the calibration split, report on the others. Predictions only, no model."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherspec.calibrate.calibrators import apply
+from teacherspec.calibrate.methods import Fitted
+from teacherspec.calibrate.report import draw, out_of_scope, write_tables
+from teacherspec.calibrate.scoring import Scored, compare, score
+from teacherspec.calibrate.section import Calibrate
+from teacherspec.errors import DataError
+from teacherspec.files import new_folder, round_floats, write_json
+from teacherspec.metrics.softmax import log_softmax
+from teacherspec.predictions import PredictionIndex, Predictions, load_index, load_predictions
+
+MINIMUM_ROWS = 20
+"""Rows below which a calibrator would be guessed, not fitted; 100 and more are advised."""
+
+ROLES = ("calibration", "test", "shifted", "ood")
+
+
+def run_calibrate(section: Calibrate, predictions: Path, output: Path, report: Path) -> None:
+    """Fit the declared calibrator and report what it does.
+
+    Args:
+        section: `params.yaml: calibrate`.
+        predictions: folder that `evaluate` left.
+        output: folder to create, with `calibration.json`.
+        report: folder for `metrics.json`, `reliability.tsv`, `classes.tsv`, `risk_coverage.tsv`,
+            `reliability.png` and `risk_coverage.png`.
+
+    Raises:
+        DataError: the calibration or test split is missing or too small, their rows overlap, or a row's
+            logits or label are broken; all problems at once.
+    """
+    index = load_index(predictions)
+    splits = {name: load_predictions(predictions, name) for role in ROLES for name in index.splits(role)}
+    refuse_broken(index, splits)
+    calibration = splits[index.splits("calibration")[0]]
+    test = splits[index.splits("test")[0]]
+    fitted = section.method.fit(calibration.logits, calibration.labels)
+    in_sample = compare(*_scored(calibration, fitted), section)
+    measured: dict[str, Any] = {"calibration": {**_fit_numbers(fitted), **_headline(in_sample)}}
+    for name in (*index.splits("test"), *index.splits("shifted")):
+        measured[name] = compare(*_scored(splits[name], fitted), section)
+    for name in index.splits("ood"):
+        measured[name] = out_of_scope(test, splits[name], fitted.calibrator, section)
+    with new_folder(output) as folder:
+        write_json(folder / "calibration.json", artifact(section, fitted, calibration, in_sample))
+    before_after = dict(zip(("before", "after"), _scored(test, fitted), strict=True))
+    write_tables(report, before_after, index.label_names, section)
+    draw(report, before_after, measured[index.splits("test")[0]], fitted.calibrator, section)
+    write_json(report / "metrics.json", round_floats(measured))
+
+
+def artifact(
+    section: Calibrate, fitted: Fitted, calibration: Predictions, in_sample: dict[str, Any]
+) -> dict[str, Any]:
+    """Content of `calibration.json`: the calibrator as data, where it comes from and how far to trust it."""
+    found = fitted.temperature
+    return {
+        "applies_to": "raw logits of the packaged model, temperature 1; apply once",
+        "before_after": round_floats(_headline(in_sample)),
+        "calibrator": fitted.calibrator.model_dump(mode="json"),
+        "declared": section.method.model_dump(mode="json"),
+        "keeps_argmax": fitted.calibrator.keeps_argmax,
+        "reason": fitted.reason,
+        "row_ids_sha256": hashlib.sha256("\n".join(sorted(calibration.ids)).encode()).hexdigest(),
+        "rows": len(calibration.ids),
+        "standard_error": None if found is None else found.standard_error,
+        "status": fitted.status,
+        "temperature": None if found is None else found.temperature,
+    }
+
+
+def refuse_broken(index: PredictionIndex, splits: dict[str, Predictions]) -> None:
+    """Everything that calibration rests on is there and sound.
+
+    Raises:
+        DataError: names every problem.
+    """
+    problems = [
+        f"prepare: {len(index.splits(role))} splits have the role {role}; declare exactly one"
+        for role in ("calibration", "test")
+        if len(index.splits(role)) != 1
+    ]
+    for name, split in splits.items():
+        problems += _problems_of(name, index.roles[name], split, len(index.label_names))
+    problems += _overlaps(index, splits)
+    if problems:
+        raise DataError(problems)
+
+
+def _problems_of(name: str, role: str, split: Predictions, n_classes: int) -> Iterator[str]:
+    least = MINIMUM_ROWS if role == "calibration" else 2
+    if len(split.ids) < least:
+        yield f"prepare: split {name} has {len(split.ids)} rows; calibration needs at least {least}, add rows"
+        return
+    if split.logits.shape[1] != n_classes:
+        yield f"evaluate: split {name} has {split.logits.shape[1]} logits a row for {n_classes} label names"
+        return
+    for row in np.flatnonzero(~np.isfinite(split.logits).all(axis=1))[:1]:
+        yield f"evaluate: split {name}, row {split.ids[row]}: logits are not finite; the model is broken"
+    outside = (split.labels < 0) | (split.labels >= n_classes)
+    for row in np.flatnonzero(outside if role != "ood" else np.zeros_like(outside))[:1]:
+        yield (
+            f"prepare: split {name}, row {split.ids[row]}: label {split.labels[row]} is outside "
+            f"0..{n_classes - 1}; give it a label, or the split the role ood"
+        )
+
+
+def _overlaps(index: PredictionIndex, splits: dict[str, Predictions]) -> Iterator[str]:
+    """A calibrator must not be reported on rows it was fitted on."""
+    fitted_on = {row for name in index.splits("calibration") for row in splits[name].ids}
+    for name, split in splits.items():
+        shared = fitted_on.intersection(split.ids) if index.roles[name] != "calibration" else set()
+        if shared:
+            yield (
+                f"prepare: {len(shared)} rows are in the calibration split and in {name}, such as "
+                f"{min(shared)}; keep them apart"
+            )
+
+
+def _scored(split: Predictions, fitted: Fitted) -> tuple[Scored, Scored]:
+    return (
+        score(log_softmax(split.logits), split.labels),
+        score(apply(fitted.calibrator, split.logits), split.labels),
+    )
+
+
+def _fit_numbers(fitted: Fitted) -> dict[str, float]:
+    """The fit itself, as numbers that `dvc metrics diff` can compare and a gate can judge."""
+    numbers: dict[str, float] = {"fitted": int(fitted.status == "ok")}
+    if fitted.temperature is not None:
+        numbers["temperature"] = fitted.temperature.temperature
+    if fitted.temperature is not None and fitted.temperature.standard_error is not None:
+        numbers["standard_error"] = fitted.temperature.standard_error
+    return numbers
+
+
+def _headline(compared: dict[str, Any], names: Sequence[str] = ("nll", "brier", "ece")) -> dict[str, Any]:
+    """Values before and after, without intervals."""
+    return {
+        "rows": compared["rows"],
+        **{name: {when: compared[name][when]["value"] for when in ("before", "after")} for name in names},
+    }

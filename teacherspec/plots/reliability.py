@@ -1,0 +1,125 @@
+"""Reliability diagrams with the confidence histogram and the noise band of a calibrated model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from teacherspec.metrics.reliability import ReliabilityBin
+from teacherspec.plots.style import BAND, DPI, GRID, INK, MUTED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class ReliabilityPanel:
+    """One diagram.
+
+    Attributes:
+        title: what was measured.
+        summary: one or two lines of numbers, set inside the diagram.
+        colour: of the measured accuracies.
+        bins: the numbers.
+        accuracy: overall share of right predictions.
+        mean_confidence: overall mean confidence.
+    """
+
+    title: str
+    summary: str
+    colour: str
+    bins: Sequence[ReliabilityBin]
+    accuracy: float
+    mean_confidence: float
+
+
+def reliability_figure(panels: Sequence[ReliabilityPanel]) -> "Figure":
+    """Diagrams side by side; call it inside `style.drawing()`.
+
+    Above: accuracy of each bin with its interval against mean confidence, and the grey band where the
+    accuracies of a perfectly calibrated model with the same confidences fall. Below: how the confidences
+    are spread, with overall accuracy and mean confidence.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.3 * len(panels) + 0.2, 5.3), dpi=DPI, layout="constrained")
+    axes = figure.subplots(2, len(panels), sharex=True, squeeze=False, height_ratios=[3.2, 1.0])
+    highest = max(bin_.count for panel in panels for bin_ in panel.bins)
+    for column, panel in enumerate(panels):
+        _draw_diagram(axes[0, column], panel)
+        _draw_histogram(axes[1, column], panel, highest)
+    axes[0, 0].set_ylabel("accuracy")
+    axes[1, 0].set_ylabel("rows")
+    return figure
+
+
+def _draw_diagram(axes: "Axes", panel: ReliabilityPanel) -> None:
+    x = [bin_.confidence for bin_ in panel.bins]
+    y = np.array([bin_.accuracy.value for bin_ in panel.bins])
+    ends = np.array([[bin_.accuracy.low, bin_.accuracy.high] for bin_ in panel.bins]).T
+    for bin_ in panel.bins:
+        axes.fill_between(
+            [bin_.lower, bin_.upper],
+            bin_.band_low,
+            bin_.band_high,
+            color=BAND,
+            alpha=0.55,
+            linewidth=0,
+            zorder=1,
+        )
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=2)
+    axes.errorbar(
+        x,
+        y,
+        yerr=np.abs(ends - y),
+        color=panel.colour,
+        ecolor=panel.colour,
+        elinewidth=1.1,
+        linewidth=1.4,
+        marker="o",
+        markersize=4.5,
+        markeredgecolor="white",
+        markeredgewidth=0.7,
+        clip_on=False,
+        zorder=3,
+    )
+    axes.set(title=panel.title, xlim=(0, 1), ylim=(0, 1.02), aspect="auto")
+    axes.text(
+        0.96,
+        0.05,
+        panel.summary,
+        transform=axes.transAxes,
+        ha="right",
+        va="bottom",
+        multialignment="left",
+        fontsize=8,
+        linespacing=1.5,
+        bbox={"facecolor": "white", "edgecolor": GRID, "boxstyle": "round,pad=0.5", "alpha": 0.9},
+        zorder=4,
+    )
+
+
+def _draw_histogram(axes: "Axes", panel: ReliabilityPanel, highest: int) -> None:
+    lower = [bin_.lower for bin_ in panel.bins]
+    axes.bar(
+        lower,
+        [bin_.count for bin_ in panel.bins],
+        width=[bin_.upper - bin_.lower for bin_ in panel.bins],
+        align="edge",
+        color=panel.colour,
+        alpha=0.75,
+        edgecolor="white",
+        linewidth=0.6,
+    )
+    axes.axvline(panel.accuracy, color=INK, linewidth=1.1, label=f"accuracy {panel.accuracy:.3f}")
+    axes.axvline(
+        panel.mean_confidence,
+        color=INK,
+        linewidth=1.1,
+        linestyle=(0, (2, 2)),
+        label=f"mean confidence {panel.mean_confidence:.3f}",
+    )
+    axes.set(xlabel="confidence", ylim=(0, highest * 1.08))
+    axes.legend(loc="upper left", handlelength=1.6)
