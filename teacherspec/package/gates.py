@@ -1,7 +1,7 @@
 """Whether the measured teacher keeps its promises. What cannot be judged fails."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,21 @@ from teacherspec.package.section import Gate
 QUALITY = ("accuracy", "balanced_accuracy", "brier", "ece", "macro_f1", "matthews", "nll", "rows")
 """What `evaluate` measures of every labelled split."""
 
-NOISE_POINTS = {
-    f"calibrate.test.ece.{when}": f"calibrate.test.ece.noise_{when}" for when in ("before", "after")
-}
-"""Calibration errors, and where the report holds the 95 % point of those of a perfectly calibrated model."""
+INTERVALS = ("accuracy", "brier", "ece", "ece_equal_mass", "nll", "signed")
+"""What `calibrate` measures before and after, with intervals, on test and shifted splits."""
+
+PLAIN = (
+    "augrc", "aurc", "classwise_ece", "correctness_auroc", "debiased_squared", "mce", "rmsce", "smooth_ece",
+)  # fmt: skip
+"""The same without intervals."""
+
+SCOPE = ("auroc", "aupr_in", "aupr_out", "fpr_at_95_in_recall", "fpr_at_95_out_recall")
+"""What `calibrate` measures of a split that belongs to no label."""
+
+NOISY = ("ece", "ece_equal_mass")
+"""Calibration errors of which the report holds the 95 % point for a perfectly calibrated model."""
+
+WHEN = ("before", "after")
 
 
 @dataclass(frozen=True)
@@ -47,17 +58,46 @@ class Judgement:
 
 
 def known_metrics(roles: Mapping[str, str]) -> frozenset[str]:
-    """Dotted names of all numbers that the stages will measure, known before any of them runs.
+    """Dotted names of all numbers that the stages may measure, known before any of them runs.
 
     Args:
         roles: split name → role.
     """
-    labelled = [name for name, role in roles.items() if role != "ood"]
-    return frozenset(
-        {f"evaluate.{split}.{name}" for split in labelled for name in QUALITY}
-        | {"evaluate.loss_ratio"}
-        | NOISE_POINTS.keys()
-    )
+    names = {"evaluate.loss_ratio"}
+    for split, role in roles.items():
+        evaluated = ("rows",) if role == "ood" else QUALITY
+        names |= {f"evaluate.{split}.{name}" for name in evaluated}
+        names |= {f"calibrate.{split}.{name}" for name in CALIBRATED.get(role, ())}
+    return frozenset(names)
+
+
+def _before_and_after(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(f"{name}.{when}" for name in names for when in WHEN)
+
+
+_COMPARED = frozenset(
+    {"rows", "argmax_changed"}
+    | {f"{name}.{about}" for name in ("nll", "brier") for about in ("change", "p_value")}
+    | {f"{name}.{about}_{when}" for name in NOISY for about in ("floor", "noise") for when in WHEN}
+    | _before_and_after((*INTERVALS, *PLAIN))
+)
+
+CALIBRATED: Mapping[str, frozenset[str]] = {
+    "calibration": frozenset({"rows", "fitted", "temperature", "standard_error"})
+    | _before_and_after(("nll", "brier", "ece")),
+    "test": _COMPARED,
+    "shifted": _COMPARED,
+    "ood": frozenset({"rows"})
+    | {f"{score}.{name}" for score in _before_and_after(("max_probability", "energy")) for name in SCOPE},
+}
+"""Role of a split → what `calibrate` measures of it."""
+
+
+def noise_point(metric: str) -> str | None:
+    """Where the reports hold the noise of this calibration error; None where it is another metric."""
+    name, _, when = metric.rpartition(".")
+    is_noisy = name.rpartition(".")[2] in NOISY and when in WHEN
+    return f"{name}.noise_{when}" if is_noisy else None
 
 
 def judge(gates: Sequence[Gate], reports: Mapping[str, Any]) -> tuple[Judgement, ...]:
@@ -92,7 +132,8 @@ def _judged(gate: Gate, reports: Mapping[str, Any]) -> Judgement:
     measured = find(reports, gate.metric)
     if measured is None:
         return Judgement(gate, None, False, "not measured: the reports hold no finite number of this name")
-    noise = find(reports, NOISE_POINTS[gate.metric]) if gate.metric in NOISE_POINTS else None
+    point = noise_point(gate.metric)
+    noise = find(reports, point) if point else None
     found = list(_findings(gate, measured, noise))
     return Judgement(gate, measured, all(passed for passed, _ in found), "; ".join(text for _, text in found))
 

@@ -113,7 +113,7 @@ class Metadata(Section):
     """Class names in the order of the logits; empty for tasks without classes."""
 
     label_names_sha256: Sha256
-    """SHA-256 of the label names, each ended by a line feed: two packages with the same one agree on order."""
+    """SHA-256 of the label names, each ended by a line feed: equal where two packages agree on the order."""
 
     base_model: BaseModel
     """The model that was fine-tuned."""

@@ -79,7 +79,8 @@ def provenance(
         data={split.name: split.sha256 for split in prepared.splits.values()},
         base=without_place(manifest),
         code=code_digests(root, prepared.task),
-        libraries={name: version(name) for name in LIBRARIES},
+        # Without the build tag: 2.13.0+cpu and 2.13.0 are the same release, on other machines.
+        libraries={name: version(name).partition("+")[0] for name in LIBRARIES},
     )
 
 

@@ -39,6 +39,7 @@ class Gate(Section):
 
 DEFAULT_GATES = (
     Gate(metric="evaluate.test.accuracy", at_least=0.90),
+    Gate(metric="calibrate.calibration.fitted", at_least=1.0),
     Gate(metric="calibrate.test.ece.after", at_most=0.05),
     Gate(metric="evaluate.loss_ratio", at_least=1.0, at_most=1.2),
 )

@@ -5,7 +5,7 @@ A row as `prepare` stores it: `{"id": "hd-0001", "text": "cant log in since mond
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field as Param
 
@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 
 class TextClassification(Section):
     """Assign one of the label names to a text."""
+
+    hub_task: ClassVar[str] = "text-classification"
+    """The task's name on the Hugging Face hub."""
+
+    reader: ClassVar[tuple[str, str]] = (
+        "import torch\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n",
+        (
+            'tokenizer = AutoTokenizer.from_pretrained("model")\n'
+            'model = AutoModelForSequenceClassification.from_pretrained("model").eval()\n'
+            'batch = tokenizer(["a text"], truncation=True, padding=True, return_tensors="pt")\n'
+            "with torch.inference_mode():\n"
+            "    logits = model(**batch).logits\n"
+        ),
+    )
+    """Program lines for the card: the imports, and from the folder `model` to `logits` `[N, C]`."""
 
     kind: Literal["text_classification"]
     """The kind of task; also the name of the module that implements it."""

@@ -1,0 +1,48 @@
+"""Assemble the teacher that is handed over, judge it by its gates, and say how good it is."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.base.section import Base
+from teacherspec.calibrate.section import Calibrate
+from teacherspec.door import declared, plain_errors
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.finetune.section import Finetune
+from teacherspec.package.closing import show
+from teacherspec.package.evidence import Stages
+from teacherspec.package.section import Package
+from teacherspec.package.stage import run_package
+from teacherspec.prepare.section import Prepare
+from teacherspec.section import Section
+from teacherspec.tasks import Task
+
+
+class Declared(Section):
+    """What this stage reads of `params.yaml`: all, to record what the teacher was made from."""
+
+    task: Task
+    prepare: Prepare
+    base: Base
+    finetune: Finetune
+    evaluate: Evaluate
+    calibrate: Calibrate
+    package: Package
+
+
+@click.command()
+@click.argument("artifacts", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("reports", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("timing", type=click.Path(path_type=Path))
+@click.argument("teacher", type=click.Path(path_type=Path))
+@click.argument("report", type=click.Path(path_type=Path))
+@plain_errors()
+def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
+    """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; show the times in TIMING beside it."""
+    spec = declared(Declared)
+    stages = Stages(artifacts, reports)
+    show(run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report), timing)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The road's last word on the terminal: how good the teacher is, whether it is ready, where it lies."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from teacherspec.files import read_json
+from teacherspec.package.evidence import Evidence
+from teacherspec.package.readiness import limit, verdict
+from teacherspec.package.stage import Packaged
+from teacherspec.package.strengths import interval
+
+MEBIBYTE = 1 << 20
+
+
+def show(packaged: Packaged, timing: Path) -> None:
+    """Print one compact table.
+
+    Args:
+        packaged: what the stage ended with.
+        timing: JSON file of measured times, which no stage tracks; may be absent.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for row in (*_measured(packaged.evidence), *_latency(timing), *_gates(packaged)):
+        table.add_row(*row)
+    colour = "green" if verdict(packaged.judgements) == "ready" else "red"
+    console = Console(highlight=False)
+    console.print(table)
+    size = packaged.size_bytes / MEBIBYTE
+    console.print(
+        f"[bold {colour}]{verdict(packaged.judgements).upper()}[/] {packaged.teacher} ({size:.1f} MiB)",
+        soft_wrap=True,
+    )
+
+
+def _measured(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    yield "accuracy", interval(evidence.number("evaluate.test.accuracy")), "test"
+    for split in evidence.prepared.of_role("shifted"):
+        yield "", interval(evidence.number(f"evaluate.{split.name}.accuracy")), split.name
+    before, after = (evidence.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
+    noise = evidence.number("calibrate.test.ece.noise_after").value
+    yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise"
+    yield "loss ratio", f"{evidence.number('evaluate.loss_ratio').value:.3f}", "validation over train"
+    for split in evidence.prepared.of_role("ood"):
+        auroc = evidence.number(f"calibrate.{split.name}.max_probability.after.auroc")
+        yield "AUROC", interval(auroc), f"test against {split.name}"
+
+
+def _latency(timing: Path) -> Iterator[tuple[str, str, str]]:
+    if timing.is_file():
+        times: Mapping[str, Any] = read_json(timing)
+        yield (
+            "latency",
+            f"{times['p50_ms']:.1f} ms (p95 {times['p95_ms']:.1f})",
+            f"one at a time; {times['examples_per_s']:.0f} examples/s in batches",
+        )
+
+
+def _gates(packaged: Packaged) -> Iterator[tuple[str, str, str]]:
+    for judgement in packaged.judgements:
+        sign = "[green]pass[/]" if judgement.passed else "[bold red]FAIL[/]"
+        yield sign, f"{judgement.gate.metric} {limit(judgement)}", judgement.reason

@@ -1,0 +1,90 @@
+"""From evidence to `metadata.json`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from teacherspec.files import sha256_bytes
+from teacherspec.package.evidence import Evidence
+from teacherspec.package.gates import Judgement, find
+from teacherspec.package.metadata import Metadata
+from teacherspec.package.provenance import Provenance
+from teacherspec.package.readiness import verdict
+from teacherspec.package.section import Package
+from teacherspec.package.strengths import advice
+
+
+def describe(
+    section: Package,
+    evidence: Evidence,
+    judgements: Sequence[Judgement],
+    provenance: Provenance,
+    soft_targets: dict[str, int],
+) -> Metadata:
+    """What `metadata.json` says.
+
+    Args:
+        section: `params.yaml: package`.
+        evidence: what the stages left.
+        judgements: how the gates were judged.
+        provenance: what the teacher was made from.
+        soft_targets: split → number of soft targets.
+    """
+    prepared, training = evidence.prepared, evidence.training
+    declared = training["declared"]
+    smoothing = declared["loss"].get("label_smoothing", 0.0)
+    return Metadata.model_validate(
+        {
+            "schema_version": 1,
+            "name": section.name,
+            "task": prepared.task,
+            "label_names": prepared.label_names,
+            "label_names_sha256": label_names_sha256(prepared.label_names),
+            "base_model": {key: provenance.base[key] for key in ("source", "architecture", "license")},
+            "parameters": training["parameters"],
+            "examples": training["train_rows"],
+            "splits": {
+                name: {"role": split.role, "rows": split.rows, "sha256": split.sha256}
+                for name, split in prepared.splits.items()
+            },
+            **{name: declared[name] for name in ("learning_rate", "batch_size")},
+            **{name: training[name] for name in ("epochs", "best_epoch")},
+            "label_smoothing": smoothing,
+            "validation_accuracy": _estimate(evidence, "evaluate.validation.accuracy"),
+            "test_accuracy": _estimate(evidence, "evaluate.test.accuracy"),
+            "loss_ratio": evidence.number("evaluate.loss_ratio").value,
+            "ece": _estimate(evidence, "calibrate.test.ece.after"),
+            "calibration": _calibration(evidence),
+            "soft_targets": _soft_targets(evidence, soft_targets),
+            "advice": tuple(advice(evidence, smoothing)),
+            "license": evidence.manifest["license"],
+            "data_license": section.data_license,
+            "verdict": verdict(judgements),
+            "libraries": dict(provenance.libraries),
+            "digests": provenance.digests(),
+        }
+    )
+
+
+def label_names_sha256(names: Sequence[str]) -> str:
+    """SHA-256 of the names in their order, each as UTF-8 and ended by a line feed."""
+    return sha256_bytes("".join(f"{name}\n" for name in names).encode())
+
+
+def _estimate(evidence: Evidence, metric: str) -> dict[str, float | None]:
+    return asdict(evidence.number(metric))
+
+
+def _calibration(evidence: Evidence) -> dict[str, Any]:
+    noise = find(evidence.reports, "calibrate.test.ece.noise_after")
+    return {
+        "method": evidence.calibration["calibrator"]["kind"],
+        "ece_before": _estimate(evidence, "calibrate.test.ece.before"),
+        "ece_after": _estimate(evidence, "calibrate.test.ece.after"),
+        "ece_noise": noise.value if noise else None,
+    }
+
+
+def _soft_targets(evidence: Evidence, rows: dict[str, int]) -> dict[str, Any]:
+    on_train = sum(n for name, n in rows.items() if evidence.prepared.splits[name].role == "train")
+    return {"temperature": 1, "rows": rows, "on_train_share": on_train / max(1, sum(rows.values()))}

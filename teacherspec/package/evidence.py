@@ -1,0 +1,143 @@
+"""Everything the earlier stages left that the package speaks of, read once and checked to belong together."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teacherspec.errors import DataError, UserError
+from teacherspec.files import read_json
+from teacherspec.package.gates import Measured, find
+from teacherspec.predictions import load_index
+from teacherspec.prepared import Prepared, load_prepared
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Where the earlier stages left their work.
+
+    Attributes:
+        artifacts: folder with one folder of artifacts a stage, named like it.
+        reports: folder with one folder of reports a stage.
+    """
+
+    artifacts: Path
+    reports: Path
+
+    @property
+    def prepared(self) -> Path:
+        """The splits."""
+        return self.artifacts / "prepare"
+
+    @property
+    def finetuned(self) -> Path:
+        """The model, and how it was trained."""
+        return self.artifacts / "finetune"
+
+    @property
+    def evaluated(self) -> Path:
+        """The predictions."""
+        return self.artifacts / "evaluate"
+
+    @property
+    def calibrated(self) -> Path:
+        """The calibrator."""
+        return self.artifacts / "calibrate"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured and recorded on the way.
+
+    Attributes:
+        prepared: the splits.
+        training: `training.json` of `finetune`.
+        manifest: the base's manifest.
+        calibration: `calibration.json`.
+        reports: `evaluate` and `calibrate` → their `metrics.json`.
+        classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined.
+        confusions: (label, predicted label) of every test row.
+    """
+
+    prepared: Prepared
+    training: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    calibration: Mapping[str, Any]
+    reports: Mapping[str, Any]
+    classes: Sequence[Mapping[str, Any]]
+    confusions: Sequence[tuple[str, str]]
+
+    def number(self, metric: str) -> Measured:
+        """The number with this dotted name.
+
+        Raises:
+            UserError: no report holds it.
+        """
+        found = find(self.reports, metric)
+        if found is None:
+            stage = metric.partition(".")[0]
+            raise UserError(
+                f"reports/{stage}/metrics.json: holds no finite `{metric}`; run the stage `{stage}` again"
+            )
+        return found
+
+
+def load_evidence(stages: Stages) -> Evidence:
+    """Read and cross-check what the stages left.
+
+    Raises:
+        UserError: a file is missing, or two stages speak of different labels or splits.
+    """
+    reports = stages.reports
+    texts = {
+        "training": stages.finetuned / "training.json",
+        "calibration": stages.calibrated / "calibration.json",
+        "manifest": reports / "base/manifest.json",
+        "evaluate": reports / "evaluate/metrics.json",
+        "calibrate": reports / "calibrate/metrics.json",
+    }
+    tables = [reports / "evaluate/classes.tsv", reports / "evaluate/confusion.tsv"]
+    missing = [
+        f"{path}: not found; run `dvc repro`" for path in (*texts.values(), *tables) if not path.is_file()
+    ]
+    if missing:
+        raise UserError(missing)
+    prepared = load_prepared(stages.prepared)
+    _require_agreement(prepared, stages)
+    found = {name: read_json(path) for name, path in texts.items()}
+    classes, confusions = map(_read_tsv, tables)
+    return Evidence(
+        prepared=prepared,
+        training=found["training"],
+        manifest=found["manifest"],
+        calibration=found["calibration"],
+        reports={"evaluate": found["evaluate"], "calibrate": found["calibrate"]},
+        classes=[_class(row) for row in classes],
+        confusions=[(row["label"], row["predicted"]) for row in confusions],
+    )
+
+
+def _require_agreement(prepared: Prepared, stages: Stages) -> None:
+    """The same label names in data, predictions and model, in the same order; the same splits predicted."""
+    index = load_index(stages.evaluated)
+    config = read_json(stages.finetuned / "model/config.json")
+    named = config.get("id2label", {})
+    in_model = tuple(named[str(number)] for number in range(len(named)))
+    for place, names in ((stages.evaluated, index.label_names), (stages.finetuned, in_model)):
+        if names != prepared.label_names:
+            raise DataError(f"{place}: label names differ from those of {stages.prepared}; run `dvc repro`")
+    if dict(index.rows) != {name: split.rows for name, split in prepared.splits.items()}:
+        raise DataError(
+            f"{stages.evaluated}: predictions of other splits than {stages.prepared}; run `dvc repro`"
+        )
+
+
+def _read_tsv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _class(row: Mapping[str, str]) -> dict[str, Any]:
+    numbers = {name: float(cell) if cell else None for name, cell in row.items() if name != "label"}
+    return {"label": row["label"], **numbers}

@@ -1,0 +1,60 @@
+"""The code on the card: from a text to calibrated probabilities with transformers alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CALIBRATED = {
+    "none": "probs = logits.softmax(-1)\n",
+    "temperature": 'probs = (logits / c["temperature"]).softmax(-1)\n',
+    "class_temperature": (
+        't = torch.tensor(c["temperatures"], dtype=torch.float64)[logits.argmax(-1)]\n'
+        "probs = (logits / t[:, None]).softmax(-1)\n"
+    ),
+    "vector": (
+        'scale, bias = (torch.tensor(c[name], dtype=torch.float64) for name in ("scale", "bias"))\n'
+        "probs = (scale * logits + bias).softmax(-1)\n"
+    ),
+    "dirichlet": (
+        'weights, bias = (torch.tensor(c[name], dtype=torch.float64) for name in ("weights", "bias"))\n'
+        "probs = (logits.log_softmax(-1) @ weights.T + bias).softmax(-1)\n"
+    ),
+    "isotonic": (
+        "p = logits.softmax(-1)\n"
+        'confidence = torch.tensor(np.interp(p.max(-1).values, c["knots"], c["values"]))[:, None]\n'
+    ),
+    "histogram": (
+        "p = logits.softmax(-1)\n"
+        'bins = np.searchsorted(c["upper_edges"][:-1], p.max(-1).values, side="left")\n'
+        'confidence = torch.tensor(c["values"], dtype=torch.float64)[bins][:, None]\n'
+    ),
+}
+"""Kind of calibrator → lines from `logits` `[N, C]` float64 and the fitted numbers `c` to `probs` `[N, C]`,
+the same mathematics as `teacherspec.calibrate.calibrators`."""
+
+TOP_LABEL = """\
+first = torch.zeros_like(p).scatter(-1, p.argmax(-1, keepdim=True), 1.0)
+others = (logits - logits.max(-1, keepdim=True).values).masked_fill(first.bool(), -torch.inf).softmax(-1)
+least = others.max(-1, keepdim=True).values  # the first class never falls below the second
+confidence = confidence.maximum(least / (1 + least) * (1 + 1e-9))
+probs = first * confidence + others * (1 - confidence)
+"""
+"""What follows where only the confidence of the first class was fitted: the others share the rest."""
+
+
+def calibrated_code(kind: str) -> str:
+    """Lines from `logits` and `c` to `probs` for this kind of calibrator."""
+    return CALIBRATED[kind] + (TOP_LABEL if kind in ("isotonic", "histogram") else "")
+
+
+def loading_code(imports: str, logits: str, calibrator: Mapping[str, Any]) -> str:
+    """A whole program, run inside the package folder.
+
+    Args:
+        imports: lines that import what `logits` needs.
+        logits: lines that load `model/` and leave `logits` `[N, C]`.
+        calibrator: the fitted calibrator.
+    """
+    numpy = "import numpy as np\n" if calibrator["kind"] in ("isotonic", "histogram") else ""
+    reading = 'c = json.load(open("calibration/calibration.json"))["calibrator"]\n'
+    calibrated = calibrated_code(calibrator["kind"])
+    return f"import json\n{numpy}{imports}\n{logits}logits = logits.double()\n{reading}{calibrated}"

@@ -1,0 +1,154 @@
+"""The stage `package`: assemble the teacher, judge it, and write the folder that is handed over."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teacherspec.errors import DataError, UserError
+from teacherspec.files import new_folder, round_floats, write_json, write_text
+from teacherspec.package import readiness
+from teacherspec.package.card import card
+from teacherspec.package.checksums import files_below, write_sums
+from teacherspec.package.describe import describe
+from teacherspec.package.evidence import Evidence, Stages, load_evidence
+from teacherspec.package.gates import Judgement, judge
+from teacherspec.package.golden import pack_golden
+from teacherspec.package.model_folder import pack_model
+from teacherspec.package.provenance import provenance
+from teacherspec.package.section import Package
+from teacherspec.package.soft_targets import pack_soft_targets
+from teacherspec.predictions import load_predictions
+from teacherspec.prepared import Split, open_split
+from teacherspec.tasks import Task
+
+EVALUATED = (
+    "evaluate/metrics.json",
+    "evaluate/classes.tsv",
+    "calibrate/metrics.json",
+)
+"""Reports that go into `eval/`, their folder turned into a prefix of the name."""
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """What the stage ends with.
+
+    Attributes:
+        evidence: what the stages left.
+        judgements: how the gates were judged.
+        teacher: the folder that was written.
+        size_bytes: of all its files.
+    """
+
+    evidence: Evidence
+    judgements: Sequence[Judgement]
+    teacher: Path
+    size_bytes: int
+
+
+def run_package(
+    section: Package,
+    task: Task,
+    spec: Mapping[str, Any],
+    stages: Stages,
+    teacher: Path,
+    report: Path,
+    root: Path = Path(),
+) -> Packaged:
+    """Write the teacher to `teacher`, and its verdict to `report`.
+
+    Args:
+        section: `params.yaml: package`.
+        task: the declared task.
+        spec: all sections, JSON-able, for the digests.
+        stages: where the earlier stages left their work.
+        teacher: folder to create.
+        report: folder for `metrics.json` and `readiness.md`.
+        root: the repository, whose code is digested.
+
+    Raises:
+        UserError: the stages' work does not belong together, or a gate failed and `on_not_ready` is `fail`.
+    """
+    evidence = load_evidence(stages)
+    targets = _declared_splits(section, evidence)
+    judgements = judge(section.gates, evidence.reports)
+    if section.on_not_ready == "fail":
+        refuse_not_ready(judgements)
+    made_from = provenance(root, spec, evidence.prepared, evidence.manifest)
+    with new_folder(teacher) as folder:
+        pack_model(stages.finetuned / "model", folder / "model")
+        test = evidence.prepared.splits["test"]
+        predicted = load_predictions(stages.evaluated, "test")
+        pack_golden(
+            task, folder / "model", open_split(test), predicted, section.golden_examples, folder / "golden"
+        )
+        soft_targets = pack_soft_targets(
+            targets,
+            stages.evaluated / "predictions",
+            task.row_fields(),
+            evidence.prepared.label_names,
+            folder / "distill",
+        )
+        pack_reports(stages, folder)
+        made_from.write(folder / "provenance")
+        metadata = describe(section, evidence, judgements, made_from, soft_targets)
+        write_json(folder / "metadata.json", round_floats(metadata.model_dump(mode="json")))
+        write_json(folder / "READINESS.json", readiness.as_json(judgements))
+        write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))
+        write_sums(folder)
+    size_bytes = sum((teacher / name).stat().st_size for name in files_below(teacher))
+    write_reports(report, section.name, judgements, evidence, soft_targets, size_bytes)
+    return Packaged(evidence, judgements, teacher, size_bytes)
+
+
+def refuse_not_ready(judgements: Sequence[Judgement]) -> None:
+    """Refuse a teacher that fails a gate.
+
+    Raises:
+        UserError: names every gate that failed and why.
+    """
+    failed = [judgement for judgement in judgements if not judgement.passed]
+    if failed:
+        raise UserError([f"gate {judgement.gate.metric}: {judgement.reason}" for judgement in failed])
+
+
+def _declared_splits(section: Package, evidence: Evidence) -> list[Split]:
+    splits = evidence.prepared.splits
+    unknown = [name for name in section.soft_targets if name not in splits]
+    if unknown:
+        raise DataError(
+            f"package.soft_targets: no split {', '.join(unknown)} was prepared (allowed: {', '.join(splits)})"
+        )
+    return [splits[name] for name in section.soft_targets]
+
+
+def pack_reports(stages: Stages, folder: Path) -> None:
+    """Copy calibration and reports: small files, as the stages wrote them."""
+    copies = {stages.calibrated / "calibration.json": folder / "calibration/calibration.json"}
+    copies |= {stages.reports / name: folder / "eval" / name.replace("/", "-") for name in EVALUATED}
+    copies[stages.reports / "calibrate/reliability.png"] = folder / "eval/reliability.png"
+    for source, target in copies.items():
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def write_reports(
+    report: Path,
+    name: str,
+    judgements: Sequence[Judgement],
+    evidence: Evidence,
+    soft_targets: Mapping[str, int],
+    size_bytes: int,
+) -> None:
+    """What a pull request shows: `metrics.json` and `readiness.md`."""
+    passed = sum(judgement.passed for judgement in judgements)
+    metrics = {
+        "gates": {"passed": passed, "failed": len(judgements) - passed},
+        "size_bytes": size_bytes,
+        "parameters": evidence.training["parameters"],
+        "soft_targets": sum(soft_targets.values()),
+    }
+    write_json(report / "metrics.json", metrics)
+    write_text(report / "readiness.md", readiness.report(name, judgements))
