@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from teacherspec.base.section import Base
+from teacherspec.calibrate.section import Calibrate
 from teacherspec.declaration.problem import Problem, Where
 from teacherspec.declaration.reading import Document, read_document
 from teacherspec.declaration.scalars import did_you_mean, listed
@@ -43,6 +44,9 @@ class Spec(Section):
 
     evaluate: Evaluate
     """How the fine-tuned model is measured."""
+
+    calibrate: Calibrate
+    """How the probabilities are made honest."""
 
     package: Package
     """What is handed over, and what it promises."""

@@ -116,29 +116,22 @@ def _item(values: Any, step: str | int) -> Any:
 
 
 def _limits(schema: Schema) -> list[str]:
-    """The ranges of numbers, lengths and forms of texts, numbers of items."""
+    """The range of a number, of the length of a text, of the number of items."""
     unit = {"string": "character", "array": "item"}.get(schema.get("type", ""), "")
-    words = {
-        "exclusiveMinimum": "above {}",
-        "minimum": "at least {}",
-        "exclusiveMaximum": "below {}",
-        "maximum": "at most {}",
-        "minLength": "at least {}",
-        "maxLength": "at most {}",
-        "minItems": "at least {}",
-        "maxItems": "at most {}",
-        "pattern": "of the form {}",
-    }
-    limits = {key: schema[key] for key in words if key in schema}
-    if "minItems" in limits and limits["minItems"] == limits.get("maxItems"):
-        words |= {"minItems": "exactly {}", "maxItems": ""}
-    return [words[key].format(_amount(limit, unit)) for key, limit in limits.items() if words[key]]
+    lowest = next((schema[key] for key in ("minimum", "minLength", "minItems") if key in schema), None)
+    highest = next((schema[key] for key in ("maximum", "maxLength", "maxItems") if key in schema), None)
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if lowest is not None and highest is not None:
+        both = _amount(highest, unit)
+        return [f"exactly {both}" if lowest == highest else f"{_amount(lowest)} to {both}"]
+    words = {"above": above, "at least": lowest, "below": below, "at most": highest}
+    return [f"{word} {_amount(limit, unit)}" for word, limit in words.items() if limit is not None]
 
 
-def _amount(limit: Any, unit: str) -> str:
+def _amount(limit: float, unit: str = "") -> str:
     """`1 item`, `0.5`, `2^64`."""
-    if unit and isinstance(limit, int):
-        return f"{limit} {unit}" + ("s" if limit != 1 else "")
+    if unit:
+        return f"{limit} {unit}" + ("" if limit == 1 else "s")
     if isinstance(limit, int) and limit.bit_count() == 1 and limit > 2**20:
         return f"2^{limit.bit_length() - 1}"
     return f"{limit:g}" if isinstance(limit, float) else str(limit)

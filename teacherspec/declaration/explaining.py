@@ -124,8 +124,9 @@ class Explainer:
             f"{len(value)} items" if isinstance(value, list) and wrong == WRONG["too_short"] else show(value)
         )
         allowed = self.tree.describe(place.schema)
-        meaning = f"; {_meaning(place.schema)}" if wrong == WRONG["string_pattern_mismatch"] else ""
-        notes = f"given {given}" + (f"; allowed {allowed}" if allowed else "") + meaning
+        if wrong == WRONG["string_pattern_mismatch"]:
+            allowed = f"{place.schema['pattern']}, {_meaning(place.schema)}".rstrip(", ")
+        notes = f"given {given}" + (f"; allowed {allowed}" if allowed else "")
         what = f"{wrong} ({notes}{_advice(value, place.schema)})"
         return Problem(self.document.value_position(place.where), place.where, what)
 

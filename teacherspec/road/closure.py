@@ -5,13 +5,15 @@ code. Static on purpose: an import inside a function counts although a test run 
 """
 
 import ast
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 BY_NAME = frozenset({"import_module", "__import__"})
 RUNNERS = frozenset({"run_module", "run_path", "spec_from_file_location", "exec_module"})
 BUILTINS = frozenset({"exec", "eval"})
+DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
 class DynamicImportError(Exception):
@@ -25,12 +27,14 @@ class Project:
     Attributes:
         root: folder of `dvc.yaml`.
         packages: top-level packages whose files count.
-        exempt: (importing file, imported module) pairs that are known not to alter any result.
+        exempt: (importing file, imported file) pairs that are known not to alter any result.
+        known: what each file imports, kept because stages share most of their files.
     """
 
     root: Path
     packages: tuple[str, ...] = ("stages", "teacherspec")
     exempt: frozenset[tuple[str, str]] = frozenset()
+    known: dict[str, list[str]] = field(default_factory=dict)
 
     def closure(self, entry: str) -> frozenset[str]:
         """All files that running `entry` can import, itself included, as paths from the root.
@@ -51,13 +55,17 @@ class Project:
 
     def imports(self, file: str) -> list[str]:
         """The project's files that `file` imports directly, with the packages they lie in."""
+        if file not in self.known:
+            self.known[file] = self._imports(file)
+        return self.known[file]
+
+    def _imports(self, file: str) -> list[str]:
         tree = ast.parse((self.root / file).read_text(encoding="utf-8"), filename=file)
         nodes = list(_executed(tree))
         _refuse_dynamic(nodes, file)
-        modules = [
-            module for node in nodes for module in _modules(node, file) if (file, module) not in self.exempt
-        ]
-        return sorted({path for module in modules for path in self._files(module)})
+        modules = {module for node in nodes for module in _modules(node, file)}
+        found = {path for module in modules for path in self._files(module)}
+        return sorted(path for path in found if (file, path) not in self.exempt)
 
     def _files(self, module: str) -> Iterator[str]:
         """The file of `module` and the non-empty `__init__.py` of every package around it."""
@@ -84,15 +92,18 @@ def _executed(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _modules(node: ast.AST, file: str) -> list[str]:
-    """The modules that one node imports. `from a import b` may mean the module `a.b`."""
+    """The modules that one node imports. `from a import b` may mean the module `a.b`.
+
+    A text that is the full name of a module counts: it is handed to `import_module` or `python -m`.
+    """
     match node:
         case ast.Import():
             return [alias.name for alias in node.names]
         case ast.ImportFrom():
             base = _absolute(node, file)
             return [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        case ast.Call(func=func, args=[ast.Constant(value=str(module))]) if _last_name(func) in BY_NAME:
-            return [module]
+        case ast.Constant(value=str(text)) if DOTTED.fullmatch(text):
+            return [text]
     return []
 
 
@@ -105,7 +116,7 @@ def _absolute(node: ast.ImportFrom, file: str) -> str:
 
 def _refuse_dynamic(nodes: list[ast.AST], file: str) -> None:
     """Refuse every use of a name that runs code by name, unless it imports a module written out there."""
-    plain = {id(node.func) for node in nodes if isinstance(node, ast.Call) and _modules(node, file)}
+    plain = {id(node.func) for node in nodes if isinstance(node, ast.Call) and _names_module(node)}
     for node in nodes:
         if (
             isinstance(node, ast.alias | ast.Name | ast.Attribute)
@@ -113,6 +124,13 @@ def _refuse_dynamic(nodes: list[ast.AST], file: str) -> None:
             and _runs_code(node)
         ):
             raise DynamicImportError(f"{file}:{node.lineno}: `{ast.unparse(node)}` hides which code is run")
+
+
+def _names_module(call: ast.Call) -> bool:
+    match call.args:
+        case [ast.Constant(value=str())]:
+            return _last_name(call.func) in BY_NAME
+    return False
 
 
 def _runs_code(node: ast.alias | ast.Name | ast.Attribute) -> bool:

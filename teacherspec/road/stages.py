@@ -17,7 +17,7 @@ ROAD = Path("dvc.yaml")
 CHOSEN_TASK = "teacherspec/tasks/${task.kind}.py"
 """How `dvc.yaml` names the one kind of task that a teacher uses."""
 
-EXEMPT = frozenset({("teacherspec/door.py", "teacherspec.spec")})
+EXEMPT = frozenset({("teacherspec/door.py", "teacherspec/spec.py")})
 """The whole-file check can refuse a declaration and nothing else, so no result depends on its code."""
 
 
@@ -90,8 +90,12 @@ def real_code(root: Path, door: str) -> frozenset[str]:
     What any kind imports counts for every kind: `dvc.yaml` cannot list files by kind, but an edit of
     another kind's own file leaves a teacher up to date.
     """
-    files = Project(root, exempt=EXEMPT).closure(door)
-    return frozenset(CHOSEN_TASK if is_kind_of_task(root, file) else file for file in files)
+    return _real_code(Project(root, exempt=EXEMPT), door)
+
+
+def _real_code(project: Project, door: str) -> frozenset[str]:
+    files = project.closure(door)
+    return frozenset(CHOSEN_TASK if is_kind_of_task(project.root, file) else file for file in files)
 
 
 def is_kind_of_task(root: Path, file: str) -> bool:
@@ -116,8 +120,9 @@ def sections_read(root: Path, door: str) -> frozenset[str]:
 def differences(root: Path) -> list[Difference]:
     """Every stage whose declared code is not its real code."""
     found = []
+    project = Project(root, exempt=EXEMPT)
     for stage in read_stages(root):
-        real = real_code(root, stage.door)
+        real = _real_code(project, stage.door)
         if real != stage.code:
             missing, extra = tuple(sorted(real - stage.code)), tuple(sorted(stage.code - real))
             found.append(Difference(stage.name, missing, extra))

@@ -16,6 +16,7 @@ prepare:
     - kind: jsonl
       path: data/messages.jsonl
   fractions: {train: 0.6, validation: 0.1, calibration: 0.15, test: 0.15}
+  data: data
 base:
   source:
     kind: hub
@@ -28,6 +29,8 @@ finetune:
   learning_rate: 2e-4
 evaluate:
   batch_size: 64
+calibrate:
+  n_bins: 15
 package:
   name: mailroom
   description: Sorts messages.

@@ -22,17 +22,17 @@ AWS = "AKIA" + "ABCD1234" * 2
 ONE_PROBLEM = {
     "unknown key": (
         changed(("learning_rate:", "learning_rat:")),
-        "19:3: finetune.learning_rat: unknown key (allowed ",
+        "20:3: finetune.learning_rat: unknown key (allowed ",
         "; did you mean learning_rate?)",
     ),
     "unknown section": (
         changed(("evaluate:", "evalute:")),
-        "20:1: evalute: unknown key",
+        "21:1: evalute: unknown key",
         "did you mean evaluate?",
     ),
     "missing key": (
         changed(("  epochs: 3\n", "")),
-        "16:1: finetune.epochs: missing key (Passes over the train split",
+        "17:1: finetune.epochs: missing key (Passes over the train split",
     ),
     "missing section": (
         changed(("evaluate:\n  batch_size: 64\n", "")),
@@ -40,33 +40,33 @@ ONE_PROBLEM = {
     ),
     "section without values": (
         changed(("evaluate:\n  batch_size: 64\n", "evaluate:\n")),
-        "20:1: evaluate: wrong type (given nothing; allowed a mapping, with the keys batch_size",
+        "21:1: evaluate: wrong type (given nothing; allowed a mapping, with the keys batch_size",
     ),
     "ambiguous whole number": (
         changed(("epochs: 3", "epochs: 010")),
-        "17:11: finetune.epochs: an ambiguous number (given 010, which YAML versions read differently",
+        "18:11: finetune.epochs: an ambiguous number (given 010, which YAML versions read differently",
         "; write 10, or ",
     ),
     "ambiguous underscore": (
         changed(("epochs: 3", "epochs: 1_0")),
-        "17:11: finetune.epochs: an ambiguous number",
+        "18:11: finetune.epochs: an ambiguous number",
     ),
-    "hexadecimal": (changed(("epochs: 3", "epochs: 0x1F")), "17:11: finetune.epochs: an ambiguous number"),
+    "hexadecimal": (changed(("epochs: 3", "epochs: 0x1F")), "18:11: finetune.epochs: an ambiguous number"),
     "time is text": (
         changed(("epochs: 3", "epochs: 12:30:45")),
-        '17:11: finetune.epochs: wrong type (given the text "12:30:45"; allowed a whole number',
+        '18:11: finetune.epochs: wrong type (given the text "12:30:45"; allowed a whole number',
     ),
     "yes is text": (
         changed(("epochs: 3", "epochs: yes")),
-        '17:11: finetune.epochs: wrong type (given the text "yes"; allowed a whole number',
+        '18:11: finetune.epochs: wrong type (given the text "yes"; allowed a whole number',
     ),
     "date": (
         changed(("apache-2.0", "2024-01-31")),
-        "15:12: base.license: a date is no value here (given 2024-01-31",
+        "16:12: base.license: a date is no value here (given 2024-01-31",
     ),
     "duplicate key": (
         changed(("  batch_size: 32\n", "  batch_size: 32\n  epochs: 4\n")),
-        "19:3: finetune.epochs: duplicate key (first given on line 17)",
+        "20:3: finetune.epochs: duplicate key (first given on line 18)",
     ),
     "anchor": (
         changed(("max_length: 64", "max_length: &n 64")),
@@ -78,23 +78,23 @@ ONE_PROBLEM = {
     ),
     "key that is a number": (
         changed(("learning_rate: 2e-4", "learning_rate: 2e-4\n  3: x")),
-        '20:3: finetune."3": a key must be a text (given 3; did you mean "3"?)',
+        '21:3: finetune."3": a key must be a text (given 3; did you mean "3"?)',
     ),
     "key that is a list": (
         changed(("learning_rate: 2e-4", "learning_rate: 2e-4\n  ? [a]\n  : x")),
-        "20:5: finetune: a key must be a text",
+        "21:5: finetune: a key must be a text",
     ),
-    "two documents": (RIGHT + "---\ntask: 1\n", "29:1: a second document starts here"),
+    "two documents": (RIGHT + "---\ntask: 1\n", "32:1: a second document starts here"),
     "YAML directive": ("%YAML 1.1\n---\n" + RIGHT, "1:1: a YAML directive changes how values are read"),
-    "tab": (changed(("  epochs: 3", "\tepochs: 3")), "17:1: a tab in the indentation: use spaces"),
-    "unclosed list": (changed(("kind: hub", "kind: [hub")), "13:7: this is not YAML (expected ',' or ']'"),
+    "tab": (changed(("  epochs: 3", "\tepochs: 3")), "18:1: a tab in the indentation: use spaces"),
+    "unclosed list": (changed(("kind: hub", "kind: [hub")), "14:7: this is not YAML (expected ',' or ']'"),
     "colon in a value": (
         changed(("license: apache-2.0", "license: apache: 2")),
-        "15:18: this is not YAML (mapping values are not allowed here): a value that holds `: ` needs quotes",
+        "16:18: this is not YAML (mapping values are not allowed here): a value that holds `: ` needs quotes",
     ),
     "percent sign": (
         changed(("license: apache-2.0", "license: %x")),
-        "15:12: this is not YAML",
+        "16:12: this is not YAML",
         "needs quotes",
     ),
     "nothing": ("", "1:1: expected a mapping of sections (given an empty file)"),
@@ -102,45 +102,45 @@ ONE_PROBLEM = {
     "only a mark": ("---\n", "expected a mapping of sections (given an empty file)"),
     "list": ("- task\n", "1:1: expected a mapping of sections (given a list)"),
     "one text": ("task\n", "1:1: expected a mapping of sections (given one value)"),
-    "NaN": (changed(("2e-4", ".nan")), "19:18: finetune.learning_rate: not a finite number (given .nan)"),
+    "NaN": (changed(("2e-4", ".nan")), "20:18: finetune.learning_rate: not a finite number (given .nan)"),
     "infinity": (
         changed(("2e-4", "-.inf")),
-        "19:18: finetune.learning_rate: not a finite number (given -.inf)",
+        "20:18: finetune.learning_rate: not a finite number (given -.inf)",
     ),
     "infinite by size": (
         changed(("2e-4", "1e999")),
-        "19:18: finetune.learning_rate: not a finite number (given 1e999",
+        "20:18: finetune.learning_rate: not a finite number (given 1e999",
     ),
     "number without end": (
         changed(("2e-4", "2" * 5000)),
-        "19:18: finetune.learning_rate: a number of 5000 characters",
+        "20:18: finetune.learning_rate: a number of 5000 characters",
     ),
     "true for a number": (
         changed(("epochs: 3", "epochs: true")),
-        "17:11: finetune.epochs: wrong type (given true; allowed a whole number, at least 1",
+        "18:11: finetune.epochs: wrong type (given true; allowed a whole number, 1 to 1000",
     ),
     "text for a number": (
         changed(("epochs: 3", 'epochs: "3"')),
-        '17:11: finetune.epochs: wrong type (given the text "3"; allowed a whole number',
+        '18:11: finetune.epochs: wrong type (given the text "3"; allowed a whole number',
         "did you mean 3 without quotes?)",
     ),
     "decimal for a whole number": (
         changed(("epochs: 3", "epochs: 3.0")),
-        "17:11: finetune.epochs: wrong type (given 3.0; allowed a whole number",
+        "18:11: finetune.epochs: wrong type (given 3.0; allowed a whole number",
         "did you mean 3?)",
     ),
     "learning rate of 0": (
         changed(("2e-4", "0")),
-        "19:18: finetune.learning_rate: out of range (given 0; allowed a number, above 0, at most 1)",
+        "20:18: finetune.learning_rate: out of range (given 0; allowed a number, above 0, at most 1)",
     ),
     "learning rate above 1": (
         changed(("2e-4", "1.5")),
-        "19:18: finetune.learning_rate: out of range (given 1.5;",
+        "20:18: finetune.learning_rate: out of range (given 1.5;",
     ),
-    "no epochs": (changed(("epochs: 3", "epochs: 0")), "17:11: finetune.epochs: out of range (given 0;"),
+    "no epochs": (changed(("epochs: 3", "epochs: 0")), "18:11: finetune.epochs: out of range (given 0;"),
     "no batch": (
         changed(("batch_size: 32", "batch_size: 0")),
-        "18:15: finetune.batch_size: out of range (given 0;",
+        "19:15: finetune.batch_size: out of range (given 0;",
     ),
     "negative seed": (changed(("seed: 1", "seed: -1")), "5:9: prepare.seed: out of range (given -1;"),
     "seed beyond 64 bits": (
@@ -150,16 +150,16 @@ ONE_PROBLEM = {
     "UTF-16": (RIGHT.encode("utf-16"), "1:1: UTF-16 from byte 0 on: save the file as UTF-8"),
     "not UTF-8": (
         RIGHT.encode().replace(b"apache", b"apach\xe9"),
-        "15:17: byte 328 (0xe9) is not UTF-8: save the file as UTF-8",
+        "16:17: byte 341 (0xe9) is not UTF-8: save the file as UTF-8",
     ),
-    "NUL": (RIGHT.encode().replace(b"apache", b"apach\0"), "15:17: byte 328 is NUL"),
+    "NUL": (RIGHT.encode().replace(b"apache", b"apach\0"), "16:17: byte 341 is NUL"),
     "control character": (
         RIGHT.replace("apache", "apach\x01"),
-        "15:17: the character U+0001 is not allowed in YAML",
+        "16:17: the character U+0001 is not allowed in YAML",
     ),
     "escaped control character": (
         changed(("apache-2.0", '"apache\\0"')),
-        "15:12: base.license: the text holds the control character U+0000",
+        "16:12: base.license: the text holds the control character U+0000",
     ),
     "path above the repository": (
         changed(("data/messages", "../data/messages")),
@@ -170,11 +170,11 @@ ONE_PROBLEM = {
     "path with a variable": (changed(("data/messages", "$HOME/messages")), "8:13: prepare.sources[0].path: "),
     "branch for a commit": (
         changed(("0123456789abcdef0123456789abcdef01234567", "main")),
-        "14:15: base.source.revision: must be a full commit hash of 40 hex digits",
+        "15:15: base.source.revision: must be a full commit hash of 40 hex digits",
     ),
     "short commit": (
         changed(("0123456789abcdef0123456789abcdef01234567", "deadbee")),
-        "14:15: base.source.revision: ",
+        "15:15: base.source.revision: ",
     ),
     "unknown kind": (
         changed(("kind: text_classification", "kind: text_clasification")),
@@ -189,11 +189,11 @@ ONE_PROBLEM = {
     ),
     "kind left out": (
         changed(("    kind: hub\n", "")),
-        "11:3: base.source.kind: missing key (allowed hub, path, wheel)",
+        "12:3: base.source.kind: missing key (allowed hub, path, wheel)",
     ),
     "misspelt metric": (
         changed(("epochs: 3", "epochs: 3\n  selection_metric: accurcay")),
-        '18:21: finetune.selection_metric: unknown value (given the text "accurcay"; allowed nll, accuracy',
+        '19:21: finetune.selection_metric: unknown value (given the text "accurcay"; allowed nll, accuracy',
         "did you mean accuracy?)",
     ),
     "fractions of less than 1": (
@@ -212,31 +212,31 @@ ONE_PROBLEM = {
     ),
     "gate on a misspelt metric": (
         changed(("evaluate.test.accuracy", "evaluate.test.acuracy")),
-        "28:16: package.gates[0].metric: no stage measures evaluate.test.acuracy (measured are ",
+        "31:16: package.gates[0].metric: no stage measures evaluate.test.acuracy (measured are ",
         "; did you mean evaluate.test.accuracy?)",
     ),
     "gate on a split without rows": (
         changed(("evaluate.test.accuracy", "evaluate.shifted.accuracy")),
-        "28:16: package.gates[0].metric: no stage measures evaluate.shifted.accuracy",
+        "31:16: package.gates[0].metric: no stage measures evaluate.shifted.accuracy",
     ),
     "soft targets of no split": (
         changed(("  gates:", "  soft_targets: [train, calibratoin]\n  gates:")),
-        "27:25: package.soft_targets[1]: prepare makes no such split (given calibratoin",
+        "30:25: package.soft_targets[1]: prepare makes no such split (given calibratoin",
         "did you mean calibration?)",
     ),
     **{
         f"teacher called {name!r}": (
             changed(("mailroom", f'"{name}"')),
-            "23:9: package.name: wrong form (given the text ",
+            "26:9: package.name: wrong form (given the text ",
             "Name of the teacher: lower-case letters, digits and dashes",
         )
         for name in ("mail@room", "mail/room", "mail room", "..", "-mail", "Mail", "", "m" * 300)
     },
     "Hugging Face token": (
         changed(("owner/encoder", HUGGING_FACE)),
-        "13:9: base.source.id: looks like a Hugging Face token: remove it, revoke it",
+        "14:9: base.source.id: looks like a Hugging Face token: remove it, revoke it",
     ),
-    "GitHub token in a comment": (RIGHT + f"# {GITHUB}\n", "29:3: looks like a GitHub token"),
+    "GitHub token in a comment": (RIGHT + f"# {GITHUB}\n", "32:3: looks like a GitHub token"),
     "AWS key as a key": (changed(("  max_length: 64", f"  {AWS}: 64")), "looks like an AWS access key"),
 }
 
@@ -283,9 +283,9 @@ def test_many_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path)
         ["3:15", "task.max_length"],
         ["5:9", "prepare.seed"],
         ["7:13", "prepare.sources[0].kind"],
-        ["10:1", "base.license"],
-        ["16:11", "finetune.epochs"],
-        ["18:3", "finetune.learning_rat"],
+        ["11:1", "base.license"],
+        ["17:11", "finetune.epochs"],
+        ["19:3", "finetune.learning_rat"],
     ]
 
 

@@ -1,0 +1,142 @@
+"""The checks of the road see every import, and say exactly what to mend."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from teacherspec.cli.main import main
+from teacherspec.errors import UserError
+from teacherspec.road.closure import DynamicImportError, Project
+from teacherspec.road.stages import differences, mended, read_stages, real_code, sections_read
+from tests.road.example import ROAD, write, write_project
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_project(tmp_path)
+    return tmp_path
+
+
+def test_a_road_that_is_right_has_no_differences(root: Path) -> None:
+    assert differences(root) == []
+    assert mended(root) == ROAD
+
+
+def test_sections_are_the_fields_of_the_doors_section(root: Path) -> None:
+    (boil, pour) = read_stages(root)
+    assert sections_read(root, boil.door) == boil.sections == {"task", "boil"}
+    assert boil.door == "stages/boil.py"
+    assert pour.sections == {"pour"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import teacherspec.spoon",
+        "import teacherspec.spoon as thing",
+        "from teacherspec import spoon",
+        "from teacherspec.spoon import x",
+        "from . import spoon",
+        "from .spoon import x",
+        "def f():\n    from teacherspec import spoon",
+        "class A:\n    def f(self):\n        if True:\n            import teacherspec.spoon",
+        "try:\n    import json\nexcept ImportError:\n    import teacherspec.spoon",
+        "from importlib import import_module\nimport_module('teacherspec.spoon')",
+        "import importlib\nimportlib.import_module('teacherspec.spoon')",
+        "__import__('teacherspec.spoon')",
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'teacherspec.spoon'])",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    pass\nelse:\n    import teacherspec.spoon",
+    ],
+)
+def test_every_form_of_import_counts(root: Path, statement: str) -> None:
+    write(root, "teacherspec/cup.py", statement + "\n")
+    (difference,) = differences(root)
+    assert (difference.stage, difference.missing, difference.extra) == ("pour", ("teacherspec/spoon.py",), ())
+    assert str(difference) == "dvc.yaml: stages.pour.deps:\n  add     - teacherspec/spoon.py"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from importlib import import_module\nimport_module(name)",
+        "from importlib import import_module as load\nload('teacherspec.spoon')",
+        "import importlib\nlist(map(importlib.import_module, names))",
+        "__import__(name)",
+        "exec('import teacherspec.spoon')",
+        "eval(text)",
+        "import runpy\nrunpy.run_path(path)",
+        "import importlib.util\nimportlib.util.spec_from_file_location('a', path)",
+    ],
+)
+def test_imports_that_only_run_time_knows_are_refused(root: Path, statement: str) -> None:
+    write(root, "teacherspec/cup.py", statement + "\n")
+    with pytest.raises(DynamicImportError, match=r"teacherspec/cup\.py:\d+: .* hides which code is run"):
+        differences(root)
+
+
+def test_a_package_that_is_no_longer_empty_counts(root: Path) -> None:
+    write(root, "teacherspec/water/__init__.py", "x = 1\n")
+    (difference,) = differences(root)
+    assert difference.missing == ("teacherspec/water/__init__.py",)
+
+
+def test_a_new_kind_of_task_changes_no_stage(root: Path) -> None:
+    write(root, "teacherspec/tasks/juice.py", 'kind: Literal["juice"]\n')
+    write(root, "teacherspec/tasks/__init__.py", "from teacherspec.tasks import coffee, juice, tea\n")
+    assert differences(root) == []
+
+
+def test_exempt_imports_are_not_followed(root: Path) -> None:
+    write(root, "teacherspec/cup.py", "import teacherspec.spoon\n")
+    exempt = frozenset({("teacherspec/cup.py", "teacherspec/spoon.py")})
+    assert Project(root, exempt=exempt).closure("stages/pour.py") == {"stages/pour.py", "teacherspec/cup.py"}
+    assert "teacherspec/spoon.py" in real_code(root, "stages/pour.py")
+
+
+LINES = [line for line in ROAD.splitlines() if line.endswith(".py")]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_dropped_line_is_found_and_put_back(root: Path, line: str) -> None:
+    write(root, "dvc.yaml", ROAD.replace(line + "\n", "", 1))
+    (difference,) = differences(root)
+    assert difference.missing == (line.removeprefix("      - "),)
+    assert mended(root) == ROAD
+
+
+def test_lines_too_many_are_taken_out_and_nothing_else_changes(root: Path) -> None:
+    text = ROAD.replace("      - stages/boil.py\n", "      - stages/boil.py\n      - teacherspec/spoon.py\n")
+    text = text.replace("      - teacherspec/cup.py\n", "      - teacherspec/spoon.py\n")
+    write(root, "dvc.yaml", text)
+    assert [difference.extra for difference in differences(root)] == [("teacherspec/spoon.py",)] * 2
+    assert mended(root) == ROAD
+
+
+def test_the_command_shows_differences_and_mends_them(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    write(root, "dvc.yaml", ROAD.replace("      - teacherspec/cup.py\n", "      - teacherspec/spoon.py\n"))
+    shown = CliRunner().invoke(main, ["deps"])
+    assert shown.exit_code == 1
+    assert "  add     - teacherspec/cup.py\n  remove  - teacherspec/spoon.py\n" in shown.stderr
+    assert CliRunner().invoke(main, ["deps", "--write"]).exit_code == 0
+    assert (root / "dvc.yaml").read_text() == ROAD
+    assert CliRunner().invoke(main, ["deps"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("python -m stages.pour", "python stages/pour.py", "runs no door"),
+        (
+            "\n      - artifacts/boil\n      - stages/pour.py\n      - teacherspec/cup.py",
+            " [a, b]",
+            "one dependency a line",
+        ),
+    ],
+)
+def test_a_road_that_cannot_be_checked_is_refused(root: Path, old: str, new: str, words: str) -> None:
+    assert old in ROAD
+    write(root, "dvc.yaml", ROAD.replace(old, new))
+    with pytest.raises(UserError, match=words):
+        read_stages(root)

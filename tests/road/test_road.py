@@ -1,0 +1,67 @@
+"""`dvc.yaml` tells the truth about the code and the params of every stage."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from teacherspec.road.stages import ROAD, differences, read_stages, real_code, sections_read
+
+ROOT = Path(__file__).parents[2]
+
+STAGES = {stage.name: stage for stage in read_stages(ROOT)}
+
+
+def test_the_road_is_the_six_stages_in_order() -> None:
+    assert list(STAGES) == ["prepare", "base", "finetune", "evaluate", "calibrate", "package"]
+
+
+def test_declared_code_is_imported_code() -> None:
+    found = differences(ROOT)
+    assert not found, "\n".join([*map(str, found), "mend with `python -m teacherspec deps --write`"])
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_declared_params_are_the_sections_the_door_reads(name: str) -> None:
+    assert STAGES[name].sections == sections_read(ROOT, STAGES[name].door)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_one_name_everywhere(name: str) -> None:
+    assert STAGES[name].door == f"stages/{name}.py"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_folder_of_code_is_a_dependency(name: str) -> None:
+    assert not [dep for dep in STAGES[name].deps if re.fullmatch(r"(stages|teacherspec)(/[^.]*)?", dep)]
+
+
+@pytest.mark.parametrize("door", sorted(path.name for path in (ROOT / "stages").glob("[!_]*.py")))
+def test_doors_are_thin(door: str) -> None:
+    text = (ROOT / "stages" / door).read_text()
+    assert len(text.splitlines()) < 50
+    assert "declared(Declared)" in text
+    assert "@plain_errors()" in text
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_dropped_dependency_is_missed(name: str, tmp_path: Path) -> None:
+    for folder in ("stages", "teacherspec"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    head, stage, tail = (ROOT / ROAD).read_text().partition(f"\n  {name}:\n")
+    dropped = max(STAGES[name].code)
+    (tmp_path / ROAD).write_text(head + stage + re.sub(rf"\n +- {re.escape(dropped)}\n", "\n", tail, count=1))
+    found = {difference.stage: difference.missing for difference in differences(tmp_path)}
+    assert dropped in found[name]
+
+
+def test_calibrate_knows_no_task_and_no_torch() -> None:
+    code = real_code(ROOT, "stages/calibrate.py")
+    assert not [file for file in code if file.startswith("teacherspec/tasks/")]
+    assert not [file for file in code if "import torch" in (ROOT / file).read_text()]
+
+
+def test_no_stage_depends_on_how_mistakes_are_explained() -> None:
+    explaining = ("teacherspec/declaration/", "teacherspec/spec.py")
+    for stage in STAGES.values():
+        assert not [file for file in real_code(ROOT, stage.door) if file.startswith(explaining)]
