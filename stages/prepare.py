@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import load_declared, plain_errors
+from teacherspec.door import declared, plain_errors
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
 from teacherspec.section import Section
@@ -24,7 +24,7 @@ class Declared(Section):
 @plain_errors()
 def main(artifacts: Path, reports: Path) -> None:
     """Write the splits to ARTIFACTS and the report on them to REPORTS."""
-    spec = load_declared(Declared)
+    spec = declared(Declared)
     task = spec.task
     prepared = prepare(Path.cwd(), task.kind, task.row_fields(), spec.prepare, artifacts, reports)
     for split in prepared.splits.values():

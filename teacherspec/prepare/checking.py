@@ -61,8 +61,10 @@ class RowChecker:
         ]
         if columns is not None and not problems:
             found = ", ".join(columns[:20])
+            headless = not self.known.intersection(columns)
+            hint = "is the header missing?" if headless else "name it in `columns` of the source"
             problems = [
-                f"{table.place(1)}: column {shown(name)} not found (columns: {found}); name it in `columns`"
+                f"{table.place(1)}: column {shown(name)} not found (columns: {found}); {hint}"
                 for name in self._required
                 if name not in columns
             ] or [f"{table.place(1)}: {problem}" for problem in self._unused(columns)]

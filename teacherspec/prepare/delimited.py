@@ -1,6 +1,7 @@
 """CSV and its relatives: values stay text (`NA`, `01`), quoted newlines are part of the value."""
 
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ def _check_header(name: str, header: list[str], delimiter: str) -> None:
             if separator != delimiter and separator in header[0]:
                 raise DataError(
                     f"{name}:1: only one column, {shown(header[0])}; the separator seems to be {words}: "
-                    f"declare `delimiter: {separator!r}`"
+                    f"declare `delimiter: {json.dumps(separator)}`"
                 )
 
 
@@ -88,7 +89,8 @@ def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> I
             yield BlankRow(first_line)
         else:
             yield BadRow(
-                first_line, f"{len(fields)} fields where the header has {width}; quote or complete the row"
+                first_line,
+                f"the header names {width} columns, this row has {len(fields)}; quote or complete it",
             )
 
 

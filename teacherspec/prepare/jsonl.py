@@ -10,6 +10,10 @@ from teacherspec.prepare.rows import AnyRow, BadRow, BlankRow, OpenTable, Row
 from teacherspec.tasks.fields import shown
 
 
+class _RefusedError(Exception):
+    """JSON that the standard parser would take, but not we."""
+
+
 def open_jsonl(name: str, lines: TextLines) -> OpenTable:
     """Start reading; columns may differ from line to line, so none are declared.
 
@@ -41,8 +45,10 @@ def _row(decode: Callable[[str], Any], number: int, text: str) -> Row | BadRow:
         return BadRow(number, f"broken JSON: {error.msg}", error.pos + 1)
     except RecursionError:
         return BadRow(number, "broken JSON: nested too deeply")
-    except ValueError as error:
+    except _RefusedError as error:
         return BadRow(number, f"broken JSON: {error}")
+    except ValueError:  # Python's own limit on the digits of a whole number
+        return BadRow(number, "broken JSON: a number of thousands of digits")
     if not isinstance(value, dict):
         return BadRow(number, f"must be a JSON object (given {shown(value)})")
     return Row(number, value)
@@ -61,9 +67,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {shown(twice)} is given twice")
+        raise _RefusedError(f"the key {shown(twice)} is given twice")
     return value
 
 
 def _refuse_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+    raise _RefusedError(f"{constant} is not JSON")

@@ -47,7 +47,7 @@ class TextLines(Iterator[str]):
             raw = self._check_head(raw)
         if len(raw) > self._max_line_bytes:
             self._skip_line(raw)
-            self._remember(f"is longer than {self._max_line_bytes} bytes (prepare.max_line_bytes)", 1)
+            self._remember(f"is longer than {self._max_line_bytes} bytes (`max_line_bytes` of the source)", 1)
             return "\n"
         try:
             text = raw.decode("utf-8")

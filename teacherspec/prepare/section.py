@@ -5,7 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from teacherspec.prepare.sources import BY_HASH, FIXED_SPLITS, Source
+from teacherspec.prepare.paths import problem_of_path
+from teacherspec.prepare.sources import BY_HASH, FIXED_SPLITS, FileSource, Source
 from teacherspec.section import Section
 
 
@@ -62,6 +63,9 @@ class Prepare(Section):
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of the split. Another seed shares the rows out anew; nothing else moves a row."""
 
+    data: str
+    """Folder that holds every file the sources name; `dvc.yaml` watches it as the data of the road."""
+
     sources: tuple[Source, ...] = Field(min_length=1)
     """Where rows come from."""
 
@@ -105,6 +109,23 @@ class Prepare(Section):
         torn = sorted({split for split, _ in roles if len([s for s, _ in roles if s == split]) > 1})
         if torn:
             raise ValueError(f"the sources of {', '.join(torn)} disagree about its role")
+        return self
+
+    @field_validator("data")
+    @classmethod
+    def _is_a_plain_folder(cls, data: str) -> str:
+        if problem := problem_of_path(data):
+            raise ValueError(problem)
+        return data.rstrip("/")
+
+    @model_validator(mode="after")
+    def _sources_lie_in_data(self) -> Self:
+        paths = [source.path for source in self.sources if isinstance(source, FileSource)]
+        outside = [path for path in paths if not path.startswith(f"{self.data}/")]
+        if outside:
+            raise ValueError(
+                f"{', '.join(outside)} lies outside `data: {self.data}`, where DVC would not see it"
+            )
         return self
 
     @field_validator("keep_columns")

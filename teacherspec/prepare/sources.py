@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from teacherspec.prepare.bytestream import open_bytes
 from teacherspec.prepare.delimited import Dialect, open_delimited
 from teacherspec.prepare.hub import open_hub
 from teacherspec.prepare.jsonl import open_jsonl
@@ -59,7 +60,8 @@ class FileSource(SourceBase):
     """Whether rows are found again by line number."""
 
     path: str
-    """File relative to the repository; `*`, `?` and `[…]` match several, read in the order of their names."""
+    """File relative to the repository; `*`, `?` and `[…]` match several, read in the order of their names.
+    Text files may be packed (`.gz`, `.zst`)."""
 
     @field_validator("path")
     @classmethod
@@ -84,6 +86,20 @@ class TextFileSource(FileSource):
     max_line_bytes: int = Field(default=16 << 20, ge=1024, le=1 << 30)
     """Longest line in bytes; a longer one is refused without being read into memory."""
 
+    encoding: str = "utf-8"
+    """Character encoding of the file, by a name that Python knows (`utf-16`, `cp1252`, `shift_jis`)."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except LookupError as error:
+            raise ValueError(
+                f"{encoding!r} is no text encoding; see the standard encodings of Python"
+            ) from error
+        return encoding
+
 
 class JsonlSource(TextFileSource):
     """JSON lines: one object a line."""
@@ -94,7 +110,7 @@ class JsonlSource(TextFileSource):
     @contextmanager
     def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
         """Read one file. Raises `DataError`."""
-        with path.open("rb") as stream:
+        with open_bytes(name, path, self.encoding) as stream:
             yield open_jsonl(name, TextLines(name, stream, self.max_line_bytes))
 
 
@@ -113,7 +129,7 @@ class CsvSource(TextFileSource):
     @contextmanager
     def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
         """Read one file. Raises `DataError`."""
-        with path.open("rb") as stream:
+        with open_bytes(name, path, self.encoding) as stream:
             lines = TextLines(name, stream, self.max_line_bytes)
             yield open_delimited(name, lines, Dialect(self.delimiter, self.quoted), self.max_line_bytes)
 

@@ -56,7 +56,7 @@ class Workshop:
     def section(self, sources: Sequence[Mapping[str, Any]], **given: Any) -> Prepare:
         hashed = any(source.get("split", "by_hash") == "by_hash" for source in sources)
         shares = {"fractions": HALVES} if hashed else {}
-        declared = {"sources": sources, **shares, "min_rows_per_class": ANY_AMOUNT, **given}
+        declared = {"data": "data", "sources": sources, **shares, "min_rows_per_class": ANY_AMOUNT, **given}
         return Prepare.model_validate_json(json.dumps(declared))
 
     def prepare(self, sources: Sequence[Mapping[str, Any]], **given: Any) -> Prepared:

@@ -1,0 +1,110 @@
+"""A file as a stream of UTF-8 bytes: unpacked and transcoded on the way, never whole in memory."""
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from teacherspec.errors import DataError
+
+SUFFIXES = (".gz", ".zst")
+"""File name endings that mean packed data."""
+
+_FREE_BYTES = 64 << 20
+_MAX_RATIO = 1000
+_CHUNK_BYTES = 1 << 18
+
+
+@contextmanager
+def open_bytes(name: str, path: Path, encoding: str) -> Iterator[BinaryIO]:
+    """The text of `path` as UTF-8 bytes, unpacked where its name ends in `.gz` or `.zst`.
+
+    Raises:
+        DataError: while reading: packed data that is broken, cut or swells more than a thousandfold,
+            bytes that the encoding does not know, a file that changes meanwhile.
+    """
+    before = path.stat()
+    with path.open("rb", buffering=_CHUNK_BYTES) as file:
+        stream: io.RawIOBase | io.BufferedIOBase = file
+        if path.suffix in SUFFIXES:
+            stream = _Bounded(name, _unpacked(file, path.suffix), before.st_size)
+        if codecs.lookup(encoding).name != "utf-8":
+            stream = _Transcoded(name, stream, encoding)
+        reader = io.BufferedReader(cast(io.RawIOBase, stream), _CHUNK_BYTES) if stream is not file else file
+        yield cast(BinaryIO, reader)
+    after = path.stat()
+    if (before.st_size, before.st_mtime_ns, before.st_ino) != (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ino,
+    ):
+        raise DataError(f"{name}: changed while it was read; run again")
+
+
+def _unpacked(file: io.BufferedReader, suffix: str) -> io.BufferedIOBase:
+    if suffix == ".gz":
+        return gzip.GzipFile(fileobj=file)
+    import pyarrow as pa
+
+    return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file), "zstd"), _CHUNK_BYTES)
+
+
+class _Bounded(io.RawIOBase):
+    """Unpacked bytes, as long as they stay in proportion to the packed ones."""
+
+    def __init__(self, name: str, stream: io.BufferedIOBase, packed_bytes: int) -> None:
+        self._name = name
+        self._stream = stream
+        self._left = max(_FREE_BYTES, _MAX_RATIO * packed_bytes)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        try:
+            content = self._stream.read(len(buffer))
+        except (EOFError, OSError, zlib.error) as error:
+            raise DataError(f"{self._name}: the packed data is broken or cut: {error}") from error
+        self._left -= len(content)
+        if self._left < 0:
+            raise DataError(f"{self._name}: unpacks to over {_MAX_RATIO} times its size; unpack and check it")
+        buffer[: len(content)] = content
+        return len(content)
+
+
+class _Transcoded(io.RawIOBase):
+    """Text of another encoding as UTF-8."""
+
+    def __init__(self, name: str, stream: io.RawIOBase | io.BufferedIOBase, encoding: str) -> None:
+        self._name = name
+        self._stream = stream
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        self._read_bytes = 0
+        self._pending = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        while not self._pending:
+            content = self._stream.read(_CHUNK_BYTES) or b""
+            try:
+                self._pending = self._decoder.decode(content, final=not content).encode(
+                    "utf-8", "surrogatepass"
+                )
+            except UnicodeError as error:
+                raise DataError(
+                    f"{self._name}: is not {self._encoding} behind byte {self._read_bytes}: {error}"
+                ) from error
+            self._read_bytes += len(content)
+            if not content:
+                break
+        count = min(len(buffer), len(self._pending))
+        buffer[:count] = self._pending[:count]
+        self._pending = self._pending[count:]
+        return count
