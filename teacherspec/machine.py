@@ -52,6 +52,11 @@ def place(batch_size: int) -> Placement:
     return Placement(micro_batch=int(given), accumulation=share // int(given))
 
 
+def memory_bytes() -> int:
+    """Main memory of this machine, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def has_accelerator() -> bool:
     """Whether torch sees a CUDA device."""
     import torch

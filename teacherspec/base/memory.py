@@ -1,12 +1,18 @@
 """What fine-tuning this base will need in memory, from its parameters and one real forward pass."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from teacherspec.base.rehearsal import Rehearsal
+from teacherspec.errors import BaseError
+from teacherspec.machine import memory_bytes
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+GIBIBYTE = 1 << 30
 FLOAT32_BYTES = 4
 ADAMW_STATES = 2
 
@@ -40,6 +46,20 @@ def activation_bytes(
         logits = model(**batch).logits
     model.train(False)
     return sum(saved.values()), logits.detach()
+
+
+def require_memory(built: Rehearsal, folder: Path) -> None:
+    """Refuse a base whose weights alone this machine cannot hold, before it is loaded.
+
+    Raises:
+        BaseError: the weights in float32 are larger than main memory.
+    """
+    needed, present = built.parameters * FLOAT32_BYTES, memory_bytes()
+    if needed > present:
+        raise BaseError(
+            f"{folder}: {built.parameters:,} parameters need {needed / GIBIBYTE:.1f} GiB in float32, "
+            f"this machine has {present / GIBIBYTE:.1f} GiB; choose a smaller base or a larger machine"
+        )
 
 
 def memory_plan(parameters: int, activations: int, tokens: int, max_length: int) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from typing import Any
 
 from teacherspec.base.fit import measure_fit, require_context
 from teacherspec.base.gate import check_folder
-from teacherspec.base.manifest import SCRATCH, describe, materialise, stated_licenses
+from teacherspec.base.manifest import SCRATCH, materialise
+from teacherspec.base.memory import require_memory
+from teacherspec.base.pinning import pin, stated_licenses
 from teacherspec.base.rehearsal import rehearse
 from teacherspec.base.report import write_report
 from teacherspec.base.section import Base
@@ -34,11 +36,12 @@ def run_base(task: Task, base: Base, prepared: Path, output: Path, scratch: Path
     data = load_prepared(prepared)
     folder = materialise(base, scratch)
     contents = check_folder(folder)
-    manifest = describe(base, folder, contents.files, contents.config)
+    manifest = pin(base, folder, contents.files, contents.config)
     train = open_split(data.splits["train"])
     rows = train.select(range(min(len(train), REHEARSED_ROWS)))
     built = rehearse(folder, [value for row in rows for value in row.values() if isinstance(value, str)])
     require_context(task, built, folder)
+    require_memory(built, folder)
     fit: dict[str, Any] = round_floats(measure_fit(task, folder, data, built, contents.tensors))
     write_json(output / "fit.json", fit)
     write_text(output / "report.md", write_report(manifest, fit, stated_licenses(folder)))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +7,10 @@ from datasets import Dataset
 from transformers import BertConfig, BertForSequenceClassification
 
 from teacherspec.base.lengths import length_report, sample
-from teacherspec.base.memory import activation_bytes, memory_plan
+from teacherspec.base.memory import activation_bytes, memory_plan, require_memory
 from teacherspec.base.probe import probe
+from teacherspec.base.rehearsal import Rehearsal
+from teacherspec.errors import BaseError
 
 
 def test_lengths_by_hand() -> None:
@@ -87,3 +91,14 @@ def test_memory_plan_by_hand() -> None:
     assert plan["full_without_activations"] == 16_000
     assert (plan["weights"], plan["gradients"], plan["optimizer"]) == (4000, 4000, 8000)
     assert plan["activations_per_example"] == 200 * 64
+
+
+def test_weights_beyond_main_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    seven_billion = Rehearsal("LlamaModel", 7_000_000_000, 4096, 32_000, 32_000, ())
+    monkeypatch.setattr("teacherspec.base.memory.memory_bytes", lambda: 16 << 30)
+    with pytest.raises(
+        BaseError, match=r"7,000,000,000 parameters need 26\.1 GiB in float32, this machine has 16"
+    ):
+        require_memory(seven_billion, Path("base"))
+    monkeypatch.setattr("teacherspec.base.memory.memory_bytes", lambda: 32 << 30)
+    require_memory(seven_billion, Path("base"))

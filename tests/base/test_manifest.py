@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from teacherspec.base.gate import check_folder
-from teacherspec.base.manifest import describe, open_base, stated_licenses
+from teacherspec.base.manifest import open_base
+from teacherspec.base.pinning import pin, stated_licenses
 from teacherspec.base.section import Base
 from teacherspec.errors import BaseError
 from teacherspec.files import write_json
@@ -26,7 +27,7 @@ def _pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     toy_base(Path("model"))
     contents = check_folder(Path("model"))
-    write_json(MANIFEST, describe(declared(), Path("model"), contents.files, contents.config))
+    write_json(MANIFEST, pin(declared(), Path("model"), contents.files, contents.config))
 
 
 def test_the_manifest_holds_every_byte_and_nothing_measured() -> None:
@@ -43,7 +44,7 @@ def test_the_digest_covers_names_and_contents() -> None:
 
     def digest() -> str:
         files = tuple(sorted(path.name for path in Path("model").iterdir()))
-        return str(describe(declared(), Path("model"), files, contents.config)["digest"])
+        return str(pin(declared(), Path("model"), files, contents.config)["digest"])
 
     first = digest()
     assert digest() == first
@@ -93,10 +94,10 @@ def test_a_manifest_of_another_source_or_none_is_refused() -> None:
 def test_declared_hashes_are_compared() -> None:
     contents = check_folder(Path("model"))
     right = hashlib.sha256(Path("model/config.json").read_bytes()).hexdigest()
-    describe(declared(sha256={"config.json": right}), Path("model"), contents.files, contents.config)
+    pin(declared(sha256={"config.json": right}), Path("model"), contents.files, contents.config)
     wrong = declared(sha256={"config.json": "0" * 64, "none.json": right})
     with pytest.raises(BaseError) as refused:
-        describe(wrong, Path("model"), contents.files, contents.config)
+        pin(wrong, Path("model"), contents.files, contents.config)
     changed, missing = refused.value.problems
     assert f"model/config.json: has sha256 {right}, base.sha256 expects 000" in changed
     assert "base.sha256.none.json: no such file" in missing
@@ -122,5 +123,5 @@ def test_another_licence_than_the_files_state_is_refused() -> None:
     Path("model/README.md").write_text("---\nlicense: CC-BY-NC-4.0\n---\n")
     contents = check_folder(Path("model"))
     with pytest.raises(BaseError, match=r"states licence CC-BY-NC-4\.0, base\.license says cc0-1\.0"):
-        describe(declared(), Path("model"), contents.files, contents.config)
-    describe(declared(licence="cc-by-nc-4.0"), Path("model"), contents.files, contents.config)
+        pin(declared(), Path("model"), contents.files, contents.config)
+    pin(declared(licence="cc-by-nc-4.0"), Path("model"), contents.files, contents.config)
