@@ -11,7 +11,8 @@ from typing import Any
 
 from teacherspec.files import encode_json, sha256_bytes, sha256_file, write_json
 from teacherspec.prepared import Prepared
-from teacherspec.road.stages import CHOSEN_TASK, real_code
+from teacherspec.road.closure import Project
+from teacherspec.road.stages import EXEMPT, is_kind_of_task
 
 LIBRARIES = (
     "accelerate",
@@ -103,10 +104,8 @@ def code_digests(root: Path, kind: str) -> dict[str, str]:
     Code of other kinds of task is left out, as `dvc.yaml` leaves it out. The files are dependencies of the
     stage `package`, so that the digests never grow stale.
     """
-    doors = [f"stages/{path.name}" for path in sorted((root / "stages").glob("[a-z]*.py"))]
-    files = {
-        file.replace(CHOSEN_TASK, f"teacherspec/tasks/{kind}.py")
-        for door in doors
-        for file in real_code(root, door)
-    }
-    return {file: sha256_file(root / file) for file in sorted(files)}
+    project = Project(root, exempt=EXEMPT)
+    doors = [f"stages/{path.name}" for path in (root / "stages").glob("[a-z]*.py")]
+    files = {file for door in doors for file in project.closure(door)}
+    own = (file for file in files if not is_kind_of_task(root, file) or Path(file).stem == kind)
+    return {file: sha256_file(root / file) for file in sorted(own)}

@@ -20,11 +20,12 @@ CALIBRATED = {
     ),
     "isotonic": (
         "p = logits.softmax(-1)\n"
-        'confidence = torch.tensor(np.interp(p.max(-1).values, c["knots"], c["values"]))[:, None]\n'
+        'confidence = torch.tensor(np.interp(p.max(-1).values.numpy(), c["knots"], c["values"]))[:, None]\n'
     ),
     "histogram": (
         "p = logits.softmax(-1)\n"
-        'bins = np.searchsorted(c["upper_edges"][:-1], p.max(-1).values, side="left")\n'
+        'edges = torch.tensor(c["upper_edges"][:-1], dtype=torch.float64)\n'
+        "bins = torch.searchsorted(edges, p.max(-1).values)\n"
         'confidence = torch.tensor(c["values"], dtype=torch.float64)[bins][:, None]\n'
     ),
 }
@@ -54,7 +55,7 @@ def loading_code(imports: str, logits: str, calibrator: Mapping[str, Any]) -> st
         logits: lines that load `model/` and leave `logits` `[N, C]`.
         calibrator: the fitted calibrator.
     """
-    numpy = "import numpy as np\n" if calibrator["kind"] in ("isotonic", "histogram") else ""
-    reading = 'c = json.load(open("calibration/calibration.json"))["calibrator"]\n'
-    calibrated = calibrated_code(calibrator["kind"])
-    return f"import json\n{numpy}{imports}\n{logits}logits = logits.double()\n{reading}{calibrated}"
+    numpy = "import numpy as np\n" if calibrator["kind"] == "isotonic" else ""
+    header = f"import json\nfrom pathlib import Path\n\n{numpy}{imports}"
+    reading = 'c = json.loads(Path("calibration/calibration.json").read_text())["calibrator"]\n'
+    return f"{header}\n{logits}logits = logits.double()\n{reading}{calibrated_code(calibrator['kind'])}"

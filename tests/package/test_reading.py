@@ -1,0 +1,38 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from teacherspec.calibrate.calibrators import Calibrator, apply
+from teacherspec.package.reading import CALIBRATED, calibrated_code
+
+FITTED = [
+    {"kind": "none"},
+    {"kind": "temperature", "temperature": 1.7},
+    {"kind": "class_temperature", "temperatures": [0.5, 1.5, 3.0]},
+    {"kind": "vector", "scale": [1.0, 0.7, 1.4], "bias": [0.1, -0.3, 0.0]},
+    {
+        "kind": "dirichlet",
+        "weights": [[0.9, 0.1, 0.0], [0.0, 1.1, -0.1], [0.2, 0.0, 0.8]],
+        "bias": [0.2, 0.0, -0.2],
+    },
+    {"kind": "isotonic", "knots": [0.3, 0.6, 0.95], "values": [0.1, 0.5, 0.99]},
+    {"kind": "histogram", "upper_edges": [0.5, 0.8, 1.0], "values": [0.2, 0.7, 0.9]},
+]
+
+
+def test_every_calibrator_has_code() -> None:
+    assert sorted(fitted["kind"] for fitted in FITTED) == sorted(CALIBRATED)
+    kinds = TypeAdapter(Calibrator).json_schema()["discriminator"]["mapping"]
+    assert sorted(kinds) == sorted(CALIBRATED)
+
+
+@pytest.mark.parametrize("fitted", FITTED, ids=lambda fitted: fitted["kind"])
+def test_the_code_on_the_card_calibrates_as_the_library_does(fitted: dict[str, object]) -> None:
+    calibrator = TypeAdapter(Calibrator).validate_json(json.dumps(fitted))
+    logits = np.random.default_rng(0).normal(scale=3.0, size=(500, 3))
+    names = {"torch": torch, "np": np, "logits": torch.tensor(logits), "c": fitted}
+    exec(calibrated_code(str(fitted["kind"])), names)  # noqa: S102 the code under test
+    np.testing.assert_allclose(names["probs"], np.exp(apply(calibrator, logits)), rtol=1e-9, atol=1e-12)
