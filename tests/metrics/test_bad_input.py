@@ -1,0 +1,209 @@
+"""A broken array is refused with its name and row; no metric turns it into a number."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from teacherspec.metrics import (
+    calibration,
+    classification,
+    comparison,
+    intervals,
+    labels,
+    language,
+    moments,
+    ood,
+    proper,
+    reliability,
+    selective,
+    smooth,
+    softmax,
+    summary,
+)
+
+TOP_LABEL = [
+    calibration.expected_calibration_error,
+    partial(calibration.expected_calibration_error, binning="equal_mass"),
+    calibration.root_mean_squared_calibration_error,
+    calibration.maximum_calibration_error,
+    calibration.mean_bin_calibration_error,
+    calibration.signed_calibration_error,
+    calibration.debiased_squared_calibration_error,
+    calibration.positive_class_calibration_error,
+    smooth.smooth_ece,
+    selective.risk_coverage,
+    selective.aurc,
+    selective.excess_aurc,
+    selective.augrc,
+    selective.correctness_auroc,
+    summary.top_label_summary,
+    reliability.reliability_bins,
+]
+FROM_PROBS = [
+    calibration.classwise_calibration_error,
+    calibration.calibration_error_by_class,
+    calibration.top_label_confidence,
+    proper.brier,
+    proper.brier_per_row,
+    proper.brier_parts,
+    labels.self_confidence,
+    labels.normalized_margin,
+    labels.label_issues,
+]
+FROM_LOGITS = [proper.nll, proper.nll_per_row, partial(moments.temperature_moments, betas=[1.0])]
+FROM_LABELS = [
+    partial(metric, n_classes=3)
+    for metric in (
+        classification.accuracy,
+        classification.balanced_accuracy,
+        classification.macro_f1,
+        classification.micro_f1,
+        classification.matthews,
+        classification.per_class,
+        classification.confusion_matrix,
+    )
+]
+BAD_CONFIDENCES = [
+    ([0.5, np.nan, 0.7], r"row 1 is nan"),
+    ([0.5, 0.7, np.inf], r"row 2 is inf"),
+    ([-0.1, 0.7, 0.1], r"row 0 is -0\.1"),
+    ([0.5, 1.0000001, 0.1], r"row 1 is 1\.0000001"),
+    ([], r"shape \[0\]"),
+    ([[0.5, 0.7]], r"shape \[1, 2\]"),
+    (["a", "b"], r"expected real numbers"),
+    ([0.5, 0.7 + 1j], r"expected real numbers"),
+]
+
+
+@pytest.mark.parametrize("metric", TOP_LABEL)
+@pytest.mark.parametrize(("confidences", "message"), BAD_CONFIDENCES)
+def test_confidences(metric, confidences, message):
+    with pytest.raises(ValueError, match=message):
+        metric(confidences, np.ones(len(confidences), dtype=int))
+
+
+@pytest.mark.parametrize("metric", TOP_LABEL)
+@pytest.mark.parametrize(
+    ("correct", "message"),
+    [([1, 0, 2], r"row 2 is 2"), ([1.0, np.nan, 0.0], r"row 1 is nan"), ([1, 0], r"2 rows; expected 3")],
+)
+def test_correct(metric, correct, message):
+    with pytest.raises(ValueError, match=message):
+        metric([0.5, 0.6, 0.7], correct)
+
+
+@pytest.mark.parametrize("metric", [calibration.ece_noise_floor, calibration.ece_noise_quantile])
+@pytest.mark.parametrize(("confidences", "message"), BAD_CONFIDENCES)
+def test_noise(metric, confidences, message):
+    with pytest.raises(ValueError, match=message):
+        metric(confidences)
+
+
+@pytest.mark.parametrize("metric", FROM_PROBS)
+@pytest.mark.parametrize(
+    ("probs", "given", "message"),
+    [
+        ([[0.5, 0.5], [np.nan, 1.0]], [0, 1], r"row 1 is \[nan"),
+        ([[0.5, 0.5], [0.5, 0.6]], [0, 1], r"row 1 sums to 1\.1"),
+        ([[1.5, -0.5], [0.5, 0.5]], [0, 1], r"row 0 is \[1\.5"),
+        ([[0.5, 0.5], [0.5, 0.5]], [0, 2], r"labels: row 1 is 2"),
+        ([[0.5, 0.5], [0.5, 0.5]], [0, -1], r"labels: row 1 is -1"),
+        ([[0.5, 0.5], [0.5, 0.5]], [0.0, 1.0], r"expected integers"),
+        ([[0.5, 0.5], [0.5, 0.5]], [0], r"1 rows; expected 2"),
+        ([0.5, 0.5], [0, 1], r"expected \[N, C\]"),
+        (np.empty((0, 2)), [], r"at least one row"),
+    ],
+)
+def test_probs(metric, probs, given, message):
+    with pytest.raises(ValueError, match=message):
+        metric(probs, given)
+
+
+@pytest.mark.parametrize("metric", FROM_LOGITS)
+@pytest.mark.parametrize(
+    ("logits", "given", "message"),
+    [
+        ([[0.0, 1.0], [np.nan, 1.0]], [0, 1], r"row 1 holds nan"),
+        ([[0.0, 1.0], [np.inf, 1.0]], [0, 1], r"row 1 holds inf"),
+        ([[0.0, 1.0], [-np.inf, -np.inf]], [0, 1], r"row 1 holds -inf"),
+        ([[0.0, 1.0], [-np.inf, 0.0]], [0, 0], r"row 1 is -inf on its label 0"),
+        ([[0.0, 1.0], [1.0, 0.0]], [0, 2], r"labels: row 1 is 2"),
+        ([[0.0, 1.0], [1.0, 0.0]], [0], r"1 rows; expected 2"),
+        (np.empty((2, 0)), [0, 0], r"at least one row"),
+    ],
+)
+def test_logits(metric, logits, given, message):
+    with pytest.raises(ValueError, match=message):
+        metric(logits, given)
+
+
+@pytest.mark.parametrize("metric", FROM_LABELS)
+@pytest.mark.parametrize(
+    ("given", "predicted", "message"),
+    [
+        ([0, 3], [0, 1], r"labels: row 1 is 3; expected 0\.\.2"),
+        ([0, 1], [-1, 1], r"predicted: row 0 is -1"),
+        ([0, 1], [0], r"predicted: given 1 rows; expected 2"),
+        ([], [], r"shape \[0\]"),
+    ],
+)
+def test_labels(metric, given, predicted, message):
+    with pytest.raises(ValueError, match=message):
+        metric(given, predicted)
+
+
+UNDEFINED = [
+    (lambda: classification.matthews([0, 0], [0, 1], n_classes=2), "one class"),
+    (lambda: selective.correctness_auroc([0.5, 0.6], [1, 1]), "undefined with 2 positive and 0 negative"),
+    (lambda: ood.ood_detection([0.5], []), "out_scores"),
+    (lambda: ood.ood_detection([0.5, np.nan], [0.1]), "in_scores: row 1 is nan"),
+    (lambda: ood.auroc_interval([0.5], [0.1, 0.2]), "at least 2 on each side"),
+    (lambda: ood.energy([[0.0, 1.0]], temperature=0.0), "positive"),
+    (lambda: ood.confidence_log_odds([[1.0]]), "at least two classes"),
+    (lambda: ood.confidence_log_odds([[1.0, -np.inf]]), "row 0 is -inf"),
+    (lambda: intervals.wilson_interval(1, 0), "trials"),
+    (lambda: intervals.wilson_interval(3, 2), "successes"),
+    (lambda: intervals.wilson_interval(1, 2, confidence=95), "between 0 and 1"),
+    (lambda: intervals.mean_interval([1.0]), "at least 2"),
+    (lambda: intervals.bootstrap(lambda rows: np.nan, 5), "not finite"),
+    (lambda: intervals.bootstrap(lambda rows: 1.0, 5, n_resamples=0), "n_resamples"),
+    (lambda: comparison.mcnemar_exact(-1, 2), "counts"),
+    (lambda: comparison.compare_accuracy([1, 0], [1]), "1 rows; expected 2"),
+    (lambda: comparison.paired_bootstrap([1.0, 2.0], [1.0, np.inf]), "row 1 is inf"),
+    (lambda: comparison.benjamini_hochberg([0.5, 1.5]), "expected"),
+    (lambda: comparison.benjamini_hochberg([np.nan]), "row 0 is nan"),
+    (lambda: calibration.expected_calibration_error([0.5], [1], n_bins=0), "n_bins"),
+    (lambda: calibration.expected_calibration_error([0.5], [1], binning="quantile"), "equal_mass"),
+    (lambda: calibration.ece_noise_quantile([0.5], quantile=95), "quantile"),
+    (lambda: language.token_nll([]), "at least one"),
+    (lambda: language.token_nll([[1.0], [np.nan]]), "sequence 1: row 0"),
+    (lambda: language.tail_record([1.0, 2.0], k=2), "k: given 2"),
+    (lambda: softmax.softmax([[0.0, np.nan]]), "row 0 holds nan"),
+    (lambda: softmax.top_label([[0.0, np.nan]]), "row 0 holds nan"),
+    (lambda: moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[-1.0]), "weights: row 0"),
+    (lambda: moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[0.0]), "all are 0"),
+    (lambda: moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[1.0, 1.0]), "shape"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), UNDEFINED)
+def test_what_is_undefined_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_perplexity_too_large_for_a_float_is_infinite_and_its_nll_kept():
+    found = language.token_nll([[1000.0]])
+    assert found.perplexity == np.inf
+    assert found.micro == 1000.0
+
+
+def test_one_row_one_class_and_half_precision_are_legal():
+    assert calibration.expected_calibration_error([1.0], [True]) == 0.0
+    assert calibration.classwise_calibration_error([[1.0]], [0]) == 0.0
+    assert proper.nll([[3.0]], [0]) == 0.0
+    assert proper.brier(softmax.softmax(np.array([[1, 2]], np.float16)), [1]) > 0
+    assert selective.aurc([0.5], [0]) == 1.0
+    assert selective.excess_aurc([0.5], [0]) == 0.0
+    assert labels.normalized_margin([[1.0]], [0]) == pytest.approx([1.0])
