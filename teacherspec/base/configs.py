@@ -40,10 +40,11 @@ REFUSED_KEYS = {
 }
 """Keys refused at any depth unless their value is empty or false."""
 
-PRIVATE_KEYS = frozenset(
-    {"__type", "__version__", "_commit_hash", "_from_model_config", "_name_or_path", "_num_labels"}
-)
-"""Names with a leading underscore that writers leave behind and loading ignores."""
+BUILT_IN_ATTENTION = ("eager", "sdpa")
+"""Values of `attn_implementation` that name no code from outside."""
+
+PRIVATE_KEYS = frozenset({"__type", "__version__", "_commit_hash", "_name_or_path", "_valid_processor_keys"})
+"""Names with a leading underscore whose texts writers leave behind and loading ignores."""
 
 LABEL_KEYS = frozenset({"id2label", "label2id"})
 
@@ -125,9 +126,13 @@ def flat(item: Any, depth: int = 0) -> Iterator[Any]:
 def refused_keys(config: Mapping[str, Any]) -> Iterator[str]:
     """Problems with keys, for every JSON file of a base that holds settings."""
     for path, key, value in walk(config):
+        if key.endswith("attn_implementation") and value in BUILT_IN_ATTENTION:
+            continue
         if key in REFUSED_KEYS and value:
             yield f"{path}: {REFUSED_KEYS[key]} (given {_shown(value)})"
-        elif key.startswith("_") and key not in PRIVATE_KEYS and value:
+        elif (
+            key.startswith("_") and key not in PRIVATE_KEYS and value and isinstance(value, str | list | dict)
+        ):
             yield f"{path}: is private to the loading library; remove the key (given {_shown(value)})"
 
 

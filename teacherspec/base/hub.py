@@ -14,7 +14,12 @@ from teacherspec.errors import BaseError
 from teacherspec.section import Section
 
 # Patterns for the hub's own filter; `is_allowed` decides again on what comes back.
-PATTERNS = [*sorted(NAMES), "model*.safetensors", "LICEN?E*", "NOTICE*", "COPYING*", "USE_POLICY*"]
+PATTERNS = [
+    *sorted(NAMES),
+    "model.safetensors",
+    "model-?????-of-?????.safetensors",
+    *("LICEN?E*", "NOTICE*", "COPYING*", "USE_POLICY*"),
+]
 
 
 class HubSource(Section):

@@ -103,7 +103,7 @@ def _listen(receiver: Connection) -> list[tuple[str, Any]]:
 def _end(status: int | None, cpu_seconds: int) -> str:
     """Why the child ended before it could say."""
     if status in (-signal.SIGXCPU, -signal.SIGKILL):
-        return f"takes more than {cpu_seconds} s of processor time; choose another base"
+        return f"takes longer than {cpu_seconds} s of processor time allow; choose another base"
     return f"ends the process with status {status}, or asks for more memory than allowed; choose another base"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 POSITION_TABLE = re.compile(r"(^|\.)(position_embeddings?|embed_positions|wpe)$")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json")
@@ -87,7 +87,7 @@ def _build(folder: Path, say: Say) -> dict[str, Any]:
 
 
 def _tokenize(folder: Path, texts: list[str], say: Say) -> int | None:
-    """Load the tokenizer, use it on real texts, render its chat template; highest token id plus one."""
+    """Load the tokenizer, use it on real texts, render its chat templates; highest token id plus one."""
     from transformers import AutoTokenizer
 
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
@@ -98,9 +98,23 @@ def _tokenize(folder: Path, texts: list[str], say: Say) -> int | None:
         tokenizer(texts)
     if tokenizer.chat_template:
         say("step", "chat template")
-        messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello."}]
-        tokenizer.apply_chat_template(messages, tokenize=False)
+        _render(tokenizer)
     return max(tokenizer.get_vocab().values(), default=-1) + 1
+
+
+def _render(tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Render every chat template once; a template may itself refuse a conversation, say without a system role."""
+    from jinja2.exceptions import SecurityError, TemplateError
+
+    given = tokenizer.chat_template
+    messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello."}]
+    for template in given.values() if isinstance(given, dict) else [given]:
+        try:
+            tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False)
+        except SecurityError:
+            raise
+        except TemplateError:
+            continue
 
 
 def answer(request: Request, sender: Connection) -> None:

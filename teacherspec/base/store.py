@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import encode_json, new_folder, read_json, sha256_bytes, sha256_file, write_json
+from teacherspec.files import encode_json, new_folder, sha256_bytes, sha256_file, write_json
 
 
 def hash_files(folder: Path) -> dict[str, str]:
@@ -23,7 +23,7 @@ def fetch_once(pin: Mapping[str, Any], scratch: Path, fetch: Callable[[Path], No
     """
     folder = scratch / sha256_bytes(encode_json(dict(pin)).encode())[:16]
     record = folder.with_suffix(".json")
-    if folder.is_dir() and record.is_file() and read_json(record) == hash_files(folder):
+    if folder.is_dir() and record.is_file() and record.read_text("utf-8") == encode_json(hash_files(folder)):
         return folder
     record.unlink(missing_ok=True)
     with new_folder(folder) as fresh:

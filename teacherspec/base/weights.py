@@ -18,6 +18,10 @@ import numpy as np
 HEADER_LIMIT_BYTES = 25_000_000
 """Longest header accepted; the largest public shards stay below a tenth of it."""
 
+DIMENSIONS_LIMIT = 16
+SIZE_LIMIT = 1 << 48
+"""Bounds of a shape: the product of a longer one would be work in itself."""
+
 CHUNK_BYTES = 1 << 22
 LFS_POINTER = b"version https://git-lfs"
 
@@ -106,9 +110,9 @@ def _tensor(name: str, entry: Any, offset: int) -> Tensor:
     if not TENSOR_NAME.fullmatch(name):
         raise UnsoundWeightsError(f"tensor {name[:60]!r} has an unusual name")
     match entry:
-        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]} if all(
-            type(size) is int and size >= 0 for size in shape
-        ):
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]} if len(
+            shape
+        ) <= DIMENSIONS_LIMIT and all(type(n) is int and 0 <= n <= SIZE_LIMIT for n in shape):
             pass
         case _:
             raise UnsoundWeightsError(f"tensor `{name}` has no sound dtype, shape and data_offsets")

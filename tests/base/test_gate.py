@@ -93,6 +93,9 @@ def test_old_but_harmless_keys_pass(folder: Path) -> None:
         "position_embedding_type": "absolute",
         "auto_map": None,
         "use_kernels": False,
+        "_attn_implementation": "sdpa",
+        "_attn_implementation_autoset": True,
+        "text_config": {"_sliding_window_pattern": 6, "_name_or_path": "lmsys/vicuna-7b-v1.5"},
         "pooler_type": "first_token_transform",
         "transformers_version": "4.6.0.dev0",
     }

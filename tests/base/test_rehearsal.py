@@ -51,6 +51,12 @@ def test_the_terminal_stays_silent(good: Path, tmp_path: Path, capfd: pytest.Cap
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_template_may_refuse_a_conversation(good: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(good, tmp_path / "base"))
+    (folder / "chat_template.jinja").write_text("{{ raise_exception('only system messages') }}")
+    assert rehearse(folder, TEXTS).tokens == 26
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"real models are not at {REAL}")
 @pytest.mark.parametrize(
     ("model", "architecture", "context", "unread"),

@@ -1,6 +1,7 @@
 """Our reader against the library's writer, our bit test against torch's `isfinite`."""
 
 import math
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from teacherspec.base.weights import not_finite, read_header
+from teacherspec.base.weights import UnsoundWeightsError, not_finite, read_header
 
 NAMES = {
     torch.float16: "F16",
@@ -58,3 +59,18 @@ def test_looks_beyond_the_first_chunk(tmp_path: Path, monkeypatch: pytest.Monkey
     tensor[-1] = math.nan
     save_file({"w": tensor}, tmp_path / "m.safetensors")
     assert list(not_finite(tmp_path / "m.safetensors", read_header(tmp_path / "m.safetensors"))) == ["w"]
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_damage_is_refused_or_harmless(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Any bytes in place of any bytes of a header: a plain refusal, or a header that still fits the file."""
+    path = tmp_path_factory.mktemp("w") / "model.safetensors"
+    save_file({"a": torch.ones(2, 3), "b": torch.zeros(5, dtype=torch.int64)}, path)
+    content = bytearray(path.read_bytes())
+    begin = data.draw(st.integers(0, len(content) - 64))
+    content[begin : begin + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=6))
+    path.write_bytes(content)
+    with suppress(UnsoundWeightsError):
+        header = read_header(path)
+        assert sum(entry.end - entry.begin for entry in header.values()) <= len(content)
