@@ -29,13 +29,12 @@ def open_bytes(name: str, path: Path, encoding: str) -> Iterator[BinaryIO]:
     """
     before = path.stat()
     with path.open("rb", buffering=_CHUNK_BYTES) as file:
-        stream: io.RawIOBase | io.BufferedIOBase = file
+        stream: BinaryIO = file
         if path.suffix in SUFFIXES:
-            stream = _Bounded(name, _unpacked(file, path.suffix), before.st_size)
+            stream = _buffered(_Bounded(name, _unpacked(file, path.suffix), before.st_size))
         if codecs.lookup(encoding).name != "utf-8":
-            stream = _Transcoded(name, stream, encoding)
-        reader = io.BufferedReader(cast(io.RawIOBase, stream), _CHUNK_BYTES) if stream is not file else file
-        yield cast(BinaryIO, reader)
+            stream = _buffered(_Transcoded(name, stream, encoding))
+        yield stream
     after = path.stat()
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (
         after.st_size,
@@ -45,18 +44,22 @@ def open_bytes(name: str, path: Path, encoding: str) -> Iterator[BinaryIO]:
         raise DataError(f"{name}: changed while it was read; run again")
 
 
-def _unpacked(file: io.BufferedReader, suffix: str) -> io.BufferedIOBase:
+def _buffered(stream: io.RawIOBase) -> BinaryIO:
+    return io.BufferedReader(stream, _CHUNK_BYTES)
+
+
+def _unpacked(file: BinaryIO, suffix: str) -> BinaryIO:
     if suffix == ".gz":
-        return gzip.GzipFile(fileobj=file)
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
     import pyarrow as pa
 
-    return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file), "zstd"), _CHUNK_BYTES)
+    return _buffered(pa.CompressedInputStream(pa.PythonFile(file), "zstd"))
 
 
 class _Bounded(io.RawIOBase):
     """Unpacked bytes, as long as they stay in proportion to the packed ones."""
 
-    def __init__(self, name: str, stream: io.BufferedIOBase, packed_bytes: int) -> None:
+    def __init__(self, name: str, stream: BinaryIO, packed_bytes: int) -> None:
         self._name = name
         self._stream = stream
         self._left = max(_FREE_BYTES, _MAX_RATIO * packed_bytes)
@@ -79,7 +82,7 @@ class _Bounded(io.RawIOBase):
 class _Transcoded(io.RawIOBase):
     """Text of another encoding as UTF-8."""
 
-    def __init__(self, name: str, stream: io.RawIOBase | io.BufferedIOBase, encoding: str) -> None:
+    def __init__(self, name: str, stream: BinaryIO, encoding: str) -> None:
         self._name = name
         self._stream = stream
         self._encoding = encoding
@@ -92,7 +95,7 @@ class _Transcoded(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         while not self._pending:
-            content = self._stream.read(_CHUNK_BYTES) or b""
+            content = self._stream.read(_CHUNK_BYTES)
             try:
                 self._pending = self._decoder.decode(content, final=not content).encode(
                     "utf-8", "surrogatepass"

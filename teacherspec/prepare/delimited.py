@@ -82,7 +82,7 @@ def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> I
             continue
         if fault := lines.take_fault():
             what, number, byte = fault
-            yield BadRow(number, what, byte)
+            yield BadRow(number, what, byte, fields)
         elif len(fields) == width:
             yield Row(first_line, dict(zip(header, fields, strict=True)))
         elif not fields:
@@ -91,6 +91,7 @@ def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> I
             yield BadRow(
                 first_line,
                 f"the header names {width} columns, this row has {len(fields)}; quote or complete it",
+                given=fields,
             )
 
 

@@ -26,7 +26,7 @@ class Finding:
     title: str
     total: int
     lines: Callable[[], Iterator[str]]
-    cure: str
+    cure: str = ""
 
 
 class Findings:

@@ -11,7 +11,8 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.checking import CheckedRow, RowChecker
 from teacherspec.prepare.indexing import INDEX, RowIndexer
 from teacherspec.prepare.problems import Problems
-from teacherspec.prepare.rows import BadRow, BlankRow, Row, Table
+from teacherspec.prepare.quarantine import Quarantine
+from teacherspec.prepare.rows import BadRow, BlankRow, Table
 from teacherspec.prepare.sources import Source
 from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import RowFields
@@ -86,9 +87,13 @@ def ingest(
     fields: RowFields,
     keep: Sequence[str],
     spool: Spool,
+    quarantine: Quarantine,
     problems: Problems,
 ) -> Ingested:
-    """Read every row of every source; valid rows go into the spool, the others into `problems`."""
+    """Read every row of every source: valid ones into the spool, broken ones into quarantine.
+
+    What makes a whole file or column useless goes into `problems`.
+    """
     into = Ingested(spool, kept_kinds={name: Kinds() for name in keep})
     indexer = RowIndexer(fields)
     for number, source in enumerate(sources):
@@ -102,7 +107,7 @@ def ingest(
             into.tables.append(table)
             into.sources.append(number)
             try:
-                _read_table(table, checker, indexer, into, problems)
+                _read_table(table, checker, indexer, into, quarantine)
             except DataError as error:
                 problems.add_error(error)
     _refuse_mixed_kinds(into, fields, problems)
@@ -110,7 +115,7 @@ def ingest(
 
 
 def _read_table(
-    table: Table, checker: RowChecker, indexer: RowIndexer, into: Ingested, problems: Problems
+    table: Table, checker: RowChecker, indexer: RowIndexer, into: Ingested, quarantine: Quarantine
 ) -> None:
     before = into.rows_read
     with table.open(checker.known) as opened:
@@ -120,22 +125,16 @@ def _read_table(
                 into.blank_lines += 1
                 continue
             into.rows_read += 1
-            checked = _check(row, checker)
+            if isinstance(row, BadRow):
+                quarantine.reject(table.place(row.number, row.position), [row.problem], row.given)
+                continue
+            checked = checker.check(row.values)
             if isinstance(checked, CheckedRow):
                 _spool(checked, indexer, table, row.number, into)
             else:
-                for problem in checked:
-                    problems.add(f"{table.place(row.number, _position(row))}: {problem}")
+                quarantine.reject(table.place(row.number), checked, row.values)
     if into.rows_read == before:
         raise DataError(f"{table.name}: no rows")
-
-
-def _check(row: Row | BadRow, checker: RowChecker) -> CheckedRow | list[str]:
-    return [row.problem] if isinstance(row, BadRow) else checker.check(row.values)
-
-
-def _position(row: Row | BadRow) -> int | None:
-    return row.position if isinstance(row, BadRow) else None
 
 
 def _spool(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into: Ingested) -> None:

@@ -29,7 +29,7 @@ def _rows(name: str, lines: TextLines) -> Iterator[AnyRow]:
         text = line.strip()
         if fault := lines.take_fault():
             what, number, byte = fault
-            yield BadRow(number, what, byte)
+            yield BadRow(number, what, byte, text)
         elif text:
             if lines.number == 1:
                 _refuse_array(name, text)
@@ -42,15 +42,15 @@ def _row(decode: Callable[[str], Any], number: int, text: str) -> Row | BadRow:
     try:
         value = decode(text)
     except json.JSONDecodeError as error:
-        return BadRow(number, f"broken JSON: {error.msg}", error.pos + 1)
+        return BadRow(number, f"broken JSON: {error.msg}", error.pos + 1, text)
     except RecursionError:
-        return BadRow(number, "broken JSON: nested too deeply")
+        return BadRow(number, "broken JSON: nested too deeply", None, text)
     except _RefusedError as error:
-        return BadRow(number, f"broken JSON: {error}")
+        return BadRow(number, f"broken JSON: {error}", None, text)
     except ValueError:  # Python's own limit on the digits of a whole number
-        return BadRow(number, "broken JSON: a number of thousands of digits")
+        return BadRow(number, "broken JSON: a number of thousands of digits", None, text)
     if not isinstance(value, dict):
-        return BadRow(number, f"must be a JSON object (given {shown(value)})")
+        return BadRow(number, f"must be a JSON object (given {shown(value)})", None, text)
     return Row(number, value)
 
 

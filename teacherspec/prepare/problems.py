@@ -9,23 +9,28 @@ SHOWN_PROBLEMS = 20
 
 
 class Problems:
-    """Collects problem lines; refuses once, with the first `SHOWN_PROBLEMS` and the total."""
+    """Collects problem lines; refuses once, with the first `SHOWN_PROBLEMS` and the total.
+
+    Attributes:
+        total: number of problems.
+        shown: the first of them.
+    """
 
     def __init__(self) -> None:
         """Begin without problems."""
         self.total = 0
-        self._shown: list[str] = []
+        self.shown: list[str] = []
 
     def add(self, line: str) -> None:
         """Count one problem: `file:line: field: what is wrong; what to do`."""
         self.total += 1
-        if len(self._shown) < SHOWN_PROBLEMS:
-            self._shown.append(line)
+        if len(self.shown) < SHOWN_PROBLEMS:
+            self.shown.append(line)
 
     def add_all(self, lines: Iterator[str], total: int) -> None:
         """Count `total` problems; of their lines only those that will be shown are taken."""
-        room = max(0, SHOWN_PROBLEMS - len(self._shown))
-        self._shown += islice(lines, room)
+        room = max(0, SHOWN_PROBLEMS - len(self.shown))
+        self.shown += islice(lines, room)
         self.total += total
 
     def add_error(self, error: DataError) -> None:
@@ -39,7 +44,7 @@ class Problems:
         Raises:
             DataError: the first problems, one a line, and how many more there are.
         """
-        if self.total > len(self._shown):
-            raise DataError([*self._shown, f"… and {self.total - len(self._shown)} more problems"])
+        if self.total > len(self.shown):
+            raise DataError([*self.shown, f"… and {self.total - len(self.shown)} more problems"])
         if self.total:
-            raise DataError(self._shown)
+            raise DataError(self.shown)

@@ -34,6 +34,7 @@ def _rows(rows: dict[str, int]) -> str:
     words = {
         "read": "rows read",
         "blank_lines": "blank lines skipped",
+        "quarantined": "broken rows set aside (`quarantine.jsonl`)",
         "duplicates": "duplicates taken out (same content and label, same split)",
         "leaks": "leaks taken out (content also in a split nearer to the report)",
         "leaks_with_another_label": "of these leaks, labelled differently there",

@@ -14,11 +14,12 @@ class Row(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """One unreadable row: where, what is wrong, and at which byte of the line (from 1), if known."""
+    """One unreadable row: where, what is wrong and, if known, at which byte of the line and what was given."""
 
     number: int
     problem: str
     position: int | None = None
+    given: Any = None
 
 
 class BlankRow(NamedTuple):

@@ -3,11 +3,13 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from teacherspec.prepare.findings import Findings
+from teacherspec.prepare.findings import Finding, Findings
 from teacherspec.prepare.ingest import ingest, new_spool
 from teacherspec.prepare.judge import judge
 from teacherspec.prepare.minimums import check_minimums
 from teacherspec.prepare.problems import Problems
+from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
+from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.report import write_reports
 from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.statistics import metrics
@@ -31,12 +33,17 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
         DataError: the first problems of all files and how many there are; nothing was written.
     """
     problems = Problems()
+    quarantining = section.on_error == "quarantine"
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(dir=out.parent, prefix=".prepare-") as scratch,
         new_spool(Path(scratch) / "rows.arrow", fields, section.keep_columns) as spool,
+        Quarantine(Path(scratch) / QUARANTINE, Problems() if quarantining else problems) as quarantine,
     ):
-        ingested = ingest(root, section.sources, fields, section.keep_columns, spool, problems)
+        ingested = ingest(root, section.sources, fields, section.keep_columns, spool, quarantine, problems)
+        quarantine.close()
+        if quarantining:
+            _refuse_too_many(quarantine, section.max_quarantined * ingested.rows_read, problems)
         problems.refuse_any()
         spool.seal()
         judged = judge(ingested, fields, section, problems)
@@ -52,6 +59,15 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
         problems.refuse_any()
         check_minimums(judged, section.min_rows_per_class, problems)
         problems.refuse_any()
-        prepared = write_splits(out, kind, ingested, fields, section.keep_columns, judged)
-        write_reports(reports, metrics(ingested, judged), [finding for finding, _ in policies])
+        told = [Finding("Quarantined", quarantine.told.total, lambda: iter(quarantine.told.shown))]
+        extras = [quarantine.path] if quarantining else []
+        prepared = write_splits(out, kind, ingested, fields, section.keep_columns, judged, extras)
+        told += [finding for finding, _ in policies]
+        write_reports(reports, metrics(ingested, judged, quarantine.rows), told)
     return prepared
+
+
+def _refuse_too_many(quarantine: Quarantine, most: float, problems: Problems) -> None:
+    if quarantine.rows > most:
+        problems.add(f"prepare.max_quarantined: {quarantine.rows} rows are broken (allowed: {int(most)})")
+        problems.add_all(iter(quarantine.told.shown), quarantine.told.total)

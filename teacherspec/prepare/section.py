@@ -85,6 +85,13 @@ class Prepare(Section):
     """Content in more than one split. `drop`: it stays only in the split nearest to the report (`test`,
     then shifted and ood sets, `calibration`, `validation`, `train`), so `test` never loses a row."""
 
+    on_error: Literal["refuse", "quarantine"] = "refuse"
+    """Broken rows: refuse them all at once, or set them aside in `quarantine.jsonl` and count them. A file
+    that cannot be read as a whole is always refused."""
+
+    max_quarantined: float = Field(default=0.01, gt=0, lt=1)
+    """Largest share of the rows read that may be set aside; more is no accident and is refused."""
+
     min_rows_per_class: MinimumRows = MinimumRows()
     """Fewest rows of each class in each split."""
 

@@ -27,11 +27,12 @@ def uniform(keys: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.float64]:
     Returns:
         `[N]`, multiples of 2^-53.
     """
-    start = _mix(np.array([(seed + 1) * _GOLDEN % 2**64], np.uint64))
-    return (_mix(keys ^ start) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    start = mix(np.array([(seed + 1) * _GOLDEN % 2**64], np.uint64))
+    return (mix(keys ^ start) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Spread every bit of each value over all bits: the finaliser of SplitMix64."""
     values = (values ^ (values >> np.uint64(30))) * _MIX_1
     values = (values ^ (values >> np.uint64(27))) * _MIX_2
     return values ^ (values >> np.uint64(31))

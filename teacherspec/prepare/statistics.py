@@ -11,11 +11,15 @@ from teacherspec.prepare.judge import Judged
 QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
 
 
-def metrics(ingested: Ingested, judged: Judged) -> dict[str, Any]:
+def metrics(ingested: Ingested, judged: Judged, quarantined: int) -> dict[str, Any]:
     """All numbers of the report, nested for `dvc metrics diff`."""
     characters = ingested.spool.numbers("characters")
     splits = {name: _split(judged, number, characters) for number, name in enumerate(judged.split_names)}
-    return {"rows": _rows(ingested, judged), "splits": splits, "classes": _classes(judged)}
+    return {
+        "rows": {**_rows(ingested, judged), "quarantined": quarantined},
+        "splits": splits,
+        "classes": _classes(judged),
+    }
 
 
 def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Judged rows as the splits on disk."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,15 @@ PART_ROWS = 65_536
 
 
 def write_splits(
-    out: Path, kind: str, ingested: Ingested, fields: RowFields, keep: Sequence[str], judged: Judged
+    out: Path,
+    kind: str,
+    ingested: Ingested,
+    fields: RowFields,
+    keep: Sequence[str],
+    judged: Judged,
+    extras: Sequence[Path],
 ) -> Prepared:
-    """Write every split and the index as one new folder, whole or not at all.
+    """Write every split, the index and copies of the extra files as one new folder, whole or not at all.
 
     Rows lie in the order of their content hash: the same rows give the same bytes in whatever order
     they were read, and any first part of a split is a random sample of it.
@@ -39,6 +46,8 @@ def write_splits(
             splits[name] = Split(name, role, len(rows), sha256_file(path), out / path.name)
         prepared = Prepared(kind, judged.label_names, splits)
         save_index(folder, prepared)
+        for path in extras:
+            shutil.copyfile(path, folder / path.name)
     return prepared
 
 

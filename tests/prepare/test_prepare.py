@@ -251,3 +251,30 @@ def test_the_report_tells_amount_and_balance(workshop: Workshop) -> None:
     assert tsv[0] == "label\tsplit\trows"
     assert f"ant\ttrain\t{metrics['classes']['ant']['train']}" in tsv
     assert json.dumps(metrics).count("NaN") == 0
+
+
+def test_broken_rows_are_set_aside_counted_and_shown(workshop: Workshop) -> None:
+    broken = ['{"text": "cut', '{"text": "", "label": "ant"}', "\udcff"]
+    content = jsonl(messages(300)) + "\n".join(broken)
+    workshop.write("data/rows.jsonl", content.encode("utf-8", "surrogateescape"))
+    assert len(workshop.refusal(ONE_FILE)) == 3
+    workshop.prepare(ONE_FILE, on_error="quarantine")
+    aside = [json.loads(line) for line in (workshop.out / "quarantine.jsonl").read_text().splitlines()]
+    assert [row["where"] for row in aside] == [f"data/rows.jsonl:{at}" for at in ("301:10", "302", "303:1")]
+    assert aside[1]["given"] == {"text": "", "label": "ant"}
+    counted = workshop.metrics()["rows"]
+    assert (counted["read"], counted["quarantined"], counted["kept"]) == (303, 3, 300)
+    assert "data/rows.jsonl:302: text: is blank" in workshop.report()
+
+
+def test_too_many_broken_rows_are_refused_all_the_same(workshop: Workshop) -> None:
+    workshop.write("data/rows.jsonl", jsonl(messages(99)) + "5\n5\n")
+    problems = workshop.refusal(ONE_FILE, on_error="quarantine")
+    assert problems[0] == "prepare.max_quarantined: 2 rows are broken (allowed: 1)"
+    assert problems[1].startswith("data/rows.jsonl:100: must be a JSON object")
+
+
+def test_a_quarantine_without_rows_is_an_empty_file(workshop: Workshop) -> None:
+    workshop.write("data/rows.jsonl", jsonl(messages(60)))
+    workshop.prepare(ONE_FILE, on_error="quarantine")
+    assert (workshop.out / "quarantine.jsonl").read_text() == ""
