@@ -103,7 +103,7 @@ def _tokenize(folder: Path, texts: list[str], say: Say) -> int | None:
 
 
 def _render(tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Render every chat template once; a template may itself refuse a conversation, say without a system role."""
+    """Render every chat template once; a template may itself refuse a conversation without a system role."""
     from jinja2.exceptions import SecurityError, TemplateError
 
     given = tokenizer.chat_template
