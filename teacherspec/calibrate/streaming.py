@@ -40,8 +40,8 @@ def streamed_temperature(moments: TemperatureMoments) -> TemperatureFit:
     beta = float(slope.roots(extrapolate=False)[0])
     curvature = float(slope.derivative()(beta))
     spread = float(np.sqrt(np.interp(beta, betas, moments.gradient_squares)))
-    # The spline of L' integrates to L up to a constant, which L at β = 1 fixes.
-    nll_after = nll_before + float(slope.integrate(1.0, beta)) / weight
+    nearest = int(np.abs(betas - beta).argmin())
+    nll_after = (float(moments.nll[nearest]) + float(slope.integrate(betas[nearest], beta))) / weight
     return TemperatureFit(
         temperature=1.0 / beta,
         standard_error=spread / curvature / beta**2,
