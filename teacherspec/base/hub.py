@@ -55,14 +55,15 @@ class HubSource(Section):
     def _fetch(self, folder: Path) -> None:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, IncompleteSnapshotError, LocalEntryNotFoundError
-        from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+        from huggingface_hub.utils import disable_progress_bars, logging  # type: ignore[attr-defined]
 
         disable_progress_bars()
+        logging.set_verbosity_error()
         where = f"base.source: {self.id}@{self.revision[:12]}"
         try:
             snapshot = Path(snapshot_download(self.id, revision=self.revision, allow_patterns=PATTERNS))
         except (HfHubHTTPError, IncompleteSnapshotError, LocalEntryNotFoundError, OSError) as error:
-            cause = str(error).strip().split("\n", 1)[0]
+            cause = str(error).strip().split("\n", 1)[0].rstrip(".")
             raise BaseError(
                 f"{where}: cannot be fetched: {cause}; check id, revision, network and `hf auth login`"
             ) from error
