@@ -11,6 +11,7 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from teacherspec.errors import UserError
+from teacherspec.process import die_with_parent
 from teacherspec.section import Section
 
 PARAMS = Path("params.yaml")
@@ -38,6 +39,7 @@ def declared(model: type[Sections], file: Path = PARAMS) -> Sections:
     Raises:
         DeclarationError: anything in `file` is wrong, in these sections or any other.
     """
+    die_with_parent()
     import_module("teacherspec.spec").check(file)
     values = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
     projected = {name: values[name] for name in model.model_fields if name in values}

@@ -10,6 +10,7 @@ from teacherspec.finetune.checkpoints import loaded_code, run_key
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.prepared import INDEX_NAME, load_prepared
+from teacherspec.process import alone
 from teacherspec.tasks import Task
 
 SCRATCH = Path(".scratch/finetune")
@@ -48,4 +49,6 @@ def run_finetune(
         "libraries": {name: version(name) for name in LIBRARIES},
     }
     folder = open_base(base, manifest)
-    finetune(task, section, folder, load_prepared(prepared), scratch / run_key(determinants), output)
+    run = scratch / run_key(determinants)
+    with alone(run.with_suffix(".lock"), f"finetune in {run}"):
+        finetune(task, section, folder, load_prepared(prepared), run, output)

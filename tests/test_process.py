@@ -1,0 +1,79 @@
+"""A killed parent takes its stage with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from teacherspec.errors import UserError
+from teacherspec.process import alone
+
+CHILD = """
+import time
+from teacherspec.process import die_with_parent
+die_with_parent()
+print("up", flush=True)
+time.sleep(60)
+"""
+HOLDER = """
+import sys, time
+from pathlib import Path
+from teacherspec.process import alone
+with alone(Path(sys.argv[1]), "work"):
+    print("up", flush=True)
+    time.sleep(60)
+"""
+PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+
+
+def descendants_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children]
+
+
+def alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal exists on Linux only")
+@pytest.mark.parametrize(("stage", "survives"), [("finetune", False), (None, True)])
+def test_a_stage_dies_with_dvc_but_not_with_a_shell(stage: str | None, survives: bool) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
+    if stage:
+        environment["DVC_STAGE"] = stage
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "up\n"
+    (child,) = descendants_of(parent.pid)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + (2 if survives else 20)
+    while alive(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    try:
+        assert alive(child) is survives
+    finally:
+        if alive(child):
+            os.kill(child, signal.SIGKILL)
+
+
+def test_the_second_is_told_who_is_first_and_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "run.lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "up\n"
+    with pytest.raises(UserError, match=rf"process {holder.pid} is at it already"), alone(lock, "work"):
+        pass
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    with alone(lock, "work"):
+        pass
