@@ -58,7 +58,7 @@ class HubSource(Section):
         from huggingface_hub.utils import disable_progress_bars, logging  # type: ignore[attr-defined]
 
         disable_progress_bars()
-        logging.set_verbosity_error()
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         where = f"base.source: {self.id}@{self.revision[:12]}"
         try:
             snapshot = Path(snapshot_download(self.id, revision=self.revision, allow_patterns=PATTERNS))
