@@ -120,9 +120,7 @@ class Explainer:
 
     def _wrong_value(self, wrong: str, place: Place) -> Problem:
         value = self._value(place.where)
-        given = (
-            f"{len(value)} items" if isinstance(value, list) and wrong == WRONG["too_short"] else show(value)
-        )
+        given = str(len(value)) if isinstance(value, list) and wrong == WRONG["too_short"] else show(value)
         allowed = self.tree.describe(place.schema)
         if wrong == WRONG["string_pattern_mismatch"]:
             allowed = f"{place.schema['pattern']}, {_meaning(place.schema)}".rstrip(", ")

@@ -12,6 +12,7 @@ from pydantic import Field as Param
 from teacherspec.section import Section
 from teacherspec.tasks import classification, loading
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
+from teacherspec.tasks.label_names import LabelNames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +46,7 @@ class TextClassification(Section):
     max_length: int = Param(default=128, ge=8, le=131_072)
     """Longest input in tokens, special tokens included; longer texts are cut at the end and counted."""
 
-    label_names: tuple[str, ...] | None = None
+    label_names: LabelNames | None = None
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
     def row_fields(self) -> RowFields:

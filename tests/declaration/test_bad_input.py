@@ -210,6 +210,26 @@ ONE_PROBLEM = {
         "(allowed id, text, label",
         "did you mean text?)",
     ),
+    "one label": (
+        changed(("max_length: 64", "label_names: [a]")),
+        "3:3: task.label_names: wrong number of items (given 1; allowed a list, at least 2 items",
+    ),
+    "label twice": (
+        changed(("max_length: 64", "label_names: [a, b, a]")),
+        "3:3: task.label_names: names a twice: every class needs a name of its own",
+    ),
+    "label with spaces": (
+        changed(("max_length: 64", 'label_names: [a, " b"]')),
+        '3:20: task.label_names[1]: wrong form (given the text " b"',
+    ),
+    "list for a text": (
+        changed(("owner/encoder", "[owner/encoder]")),
+        "14:5: base.source.id: wrong type (given a list; allowed a text)",
+    ),
+    "text for a list": (
+        changed(("  data: data", "  data: data\n  keep_columns: channel")),
+        "did you mean a list: [channel]?)",
+    ),
     "gate on a misspelt metric": (
         changed(("evaluate.test.accuracy", "evaluate.test.acuracy")),
         "31:16: package.gates[0].metric: no stage measures evaluate.test.acuracy (measured are ",
