@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from teacherspec.errors import DataError
@@ -9,44 +10,69 @@ from teacherspec.prepare.rows import Table
 from teacherspec.prepare.sources import Source
 from teacherspec.tasks.fields import Field, FieldError, RowFields, TextField, nearest, shown
 
-ID = TextField("id", max_characters=200)
+NAME = TextField("name", max_characters=200)
+"""The rule of ids and groups."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Columns that a row has beside those of the task.
+
+    Attributes:
+        keep: columns stored with the row.
+        group: column whose value keeps rows together in one split, or None.
+    """
+
+    keep: tuple[str, ...] = ()
+    group: str | None = None
 
 
 class CheckedRow(NamedTuple):
     """A row that keeps every rule, values in the order of the rules.
 
-    `identity` is None where the row has no id; kept values are JSON, None where null.
+    `identity` and `group` are None where the row has none; kept values are JSON, None where null.
     """
 
     content: tuple[Any, ...]
     answers: tuple[Any, ...]
     label: str | int | None
     identity: str | None
+    group: str | None
     kept: tuple[str | None, ...]
 
 
 class RowChecker:
     """The rules of one source, looked up once and applied to each of its rows."""
 
-    def __init__(self, source: Source, fields: RowFields, keep: Sequence[str]) -> None:
-        """Rules of `fields` for the columns of `source`, and the columns to `keep`."""
-        names = {rule.name: source.columns.get(rule.name, rule.name) for rule in fields.columns()}
-        labelled = fields.label is not None and source.role != "ood"
-        self._content = [(rule, names[rule.name]) for rule in fields.content]
-        self._answers = [(rule, names[rule.name]) for rule in fields.answers]
-        self._label = (fields.label, names[fields.label.name]) if fields.label and labelled else None
-        self._keep = [(name, source.columns.get(name, name)) for name in keep]
-        self._id = source.columns.get("id", "id")
+    def __init__(self, source: Source, fields: RowFields, beside: Beside) -> None:
+        """Rules for the columns of `source`, as far as its role needs them."""
+
+        def column(name: str) -> str:
+            return source.columns.get(name, name)
+
+        needed = fields.without_label() if source.role == "ood" else fields
+        if source.role == "external":
+            needed, beside = RowFields(fields.content), Beside()
+        self._content = [(rule, column(rule.name)) for rule in needed.content]
+        self._answers = [(rule, column(rule.name)) for rule in needed.answers]
+        self._label = (needed.label, column(needed.label.name)) if needed.label else None
+        self._keep = [(name, column(name)) for name in beside.keep]
+        self._group = column(beside.group) if beside.group else None
+        self._id = column("id")
         self._id_declared = "id" in source.columns
         self._others = source.other_columns
-        label = [names[fields.label.name]] if fields.label else []
         self._required = [
-            *(column for _, column in (*self._content, *self._answers, *self._keep)),
-            *(label if labelled else []),
+            *(column(rule.name) for rule in needed.columns()),
+            *(column(name) for name in (*beside.keep, *([beside.group] if beside.group else []))),
             *([self._id] if self._id_declared else []),
         ]
-        self.known = {*self._required, *label, self._id}
-        allowed = [*names, *keep, "id"]
+        self.known = {*self._required, *(column(rule.name) for rule in fields.columns()), self._id}
+        allowed = [
+            *(rule.name for rule in fields.columns()),
+            *beside.keep,
+            "id",
+            *filter(None, [beside.group]),
+        ]
         self._strange = [(name, nearest(name, allowed)) for name in source.columns if name not in allowed]
 
     def check_table(self, table: Table, columns: tuple[str, ...] | None) -> None:
@@ -79,6 +105,7 @@ class RowChecker:
             tuple([self._value(rule, column, values, wrong) for rule, column in self._answers]),
             self._value(*self._label, values, wrong) if self._label else None,
             self._identity(values, wrong),
+            self._name("group", self._group, values, wrong) if self._group else None,
             tuple([self._kept(name, column, values, wrong) for name, column in self._keep]),
         )
         if not values.keys() <= self.known:
@@ -96,15 +123,19 @@ class RowChecker:
             return None
 
     def _identity(self, values: dict[str, Any], wrong: list[str]) -> str | None:
-        if self._id not in values:
-            if self._id_declared:
-                wrong.append(f"id: missing (no {shown(self._id)} in this row)")
+        if self._id not in values and not self._id_declared:
             return None
-        value = values[self._id]
+        return self._name("id", self._id, values, wrong)
+
+    def _name(self, what: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
+        if column not in values:
+            wrong.append(f"{what}: missing (no {shown(column)} in this row)")
+            return None
+        value = values[column]
         try:
-            return ID.read(str(value) if type(value) is int else value)
+            return NAME.read(str(value) if type(value) is int else value)
         except FieldError as error:
-            wrong.append(f"{self._id}: {error}")
+            wrong.append(f"{column}: {error}")
             return None
 
     def _kept(self, name: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Duplicates, leaks, conflicts and repeated ids in words: where, what, and what it equals."""
+"""What was found among the rows in words: where, what, and which other row makes it so."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,52 +8,64 @@ import numpy as np
 
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.judge import Judged
-from teacherspec.prepare.overlap import Removed
+from teacherspec.prepare.overlap import Found
 from teacherspec.tasks.fields import RowFields, shown
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Rows that something is wrong with.
+    """Rows that something is to be said about.
 
     Attributes:
         title: of a section of the report.
         total: number of rows.
         lines: yields one line a row, in the order in which the rows were read; built only when asked.
-        cure: what a person can do who is refused because of it.
     """
 
     title: str
     total: int
     lines: Callable[[], Iterator[str]]
-    cure: str = ""
 
 
-class Findings:
-    """What overlap found, told with places and texts."""
+class Narrator:
+    """Tells findings with places, splits, labels and texts."""
 
     def __init__(self, ingested: Ingested, fields: RowFields, judged: Judged) -> None:
-        """Collect all findings; their words are built when asked for."""
+        """For the rows of one run."""
         self._ingested = ingested
         self._fields = fields
         self._judged = judged
-        overlap = judged.overlap
-        self.duplicates = self._finding("Duplicates", overlap.duplicates, self._duplicate, "duplicates: drop")
-        self.leaks = self._finding("Leaks", overlap.leaks, self._leak, "leaks: drop")
-        self.conflicts = self._finding("Conflicts", overlap.conflicts, self._conflict, "conflicts: drop")
-        self.repeated_ids = self._finding("Repeated ids", self._find_repeated_ids(), self._repeated_id, "")
 
-    def _finding(self, title: str, found: Removed, tell: Callable[[int, int], str], policy: str) -> Finding:
-        order = np.argsort(found.rows, kind="stable")
-        pairs = list(zip(found.rows[order].tolist(), found.because[order].tolist(), strict=True))
-        cure = f"; or declare `prepare.{policy}`" if policy else ""
-        return Finding(title, len(pairs), lambda: (tell(row, because) for row, because in pairs), cure)
+    def findings(self) -> dict[str, Finding]:
+        """Everything that was found, by name."""
+        words = {
+            "duplicates": ("Duplicates", self._duplicate),
+            "leaks": ("Leaks", self._leak),
+            "group_leaks": ("Groups in several splits", self._leak),
+            "near_leaks": ("Nearly the same in another split", self._leak),
+            "conflicts": ("Conflicting labels", self._conflict),
+            "near_duplicates": ("Nearly the same in one split", self._near_duplicate),
+            "near_disagreeing": ("Nearly the same under another label", self._near_disagreeing),
+        }
+        return {
+            name: self._finding(title, self._judged.found[name], tell)
+            for name, (title, tell) in words.items()
+        }
 
-    def _find_repeated_ids(self) -> Removed:
-        given = self._ingested.spool.numbers("given_id")
+    def repeated_ids(self) -> Finding:
+        """Rows with the id of an earlier row."""
+        given = self._judged.hashes.identity
         order = np.argsort(given, kind="stable")
         again = np.flatnonzero((given[order][1:] == given[order][:-1]) & (given[order][1:] != 0)) + 1
-        return Removed(order[again], order[again - 1])
+        return self._finding("Repeated ids", Found(order[again], order[again - 1]), self._repeated_id)
+
+    def _finding(self, title: str, found: Found, tell: Callable[[int, int], str]) -> Finding:
+        order = np.argsort(found.rows, kind="stable")
+
+        def lines() -> Iterator[str]:
+            return (tell(int(found.rows[at]), int(found.because[at])) for at in order)
+
+        return Finding(title, len(order), lines)
 
     def _place(self, row: int) -> str:
         return self._ingested.place(row)
@@ -67,21 +79,33 @@ class Findings:
         return shown(self._judged.label_names[self._judged.label[row]])
 
     def _split(self, row: int) -> str:
-        return str(self._judged.split_names[self._judged.split[row]])
+        return self._judged.split_names[int(self._judged.split[row])]
 
     def _duplicate(self, row: int, because: int) -> str:
         return f"{self._place(row)}: the same row as {self._place(because)}: {self._text(row)}"
 
     def _leak(self, row: int, because: int) -> str:
-        other = f"{self._place(because)} ({self._split(because)})"
-        labels = (self._judged.label[row], self._judged.label[because])
+        there = f"{self._place(because)} ({self._split(because)})"
+        labels = self._judged.label[row], self._judged.label[because]
         torn = labels[0] != labels[1] and min(labels) >= 0
         note = f", labelled {self._label(row)} here and {self._label(because)} there" if torn else ""
-        return f"{self._place(row)}: in {self._split(row)}, but also at {other}{note}: {self._text(row)}"
+        same = self._text(row) if self._text(row) == self._text(because) else self._both(row, because)
+        return f"{self._place(row)}: in {self._split(row)}, but also at {there}{note}: {same}"
+
+    def _both(self, row: int, because: int) -> str:
+        return f"{self._text(row)} and {self._text(because)}"
+
+    def _near_duplicate(self, row: int, because: int) -> str:
+        return f"{self._place(row)}: nearly the same as {self._place(because)}: {self._both(row, because)}"
+
+    def _near_disagreeing(self, row: int, because: int) -> str:
+        there = f"{self._place(because)} has {self._label(because)}"
+        both = self._both(row, because)
+        return f"{self._place(row)}: labelled {self._label(row)}, but {there} for nearly the same: {both}"
 
     def _conflict(self, row: int, because: int) -> str:
-        other = f"{self._place(because)} has {self._label(because)}"
-        return f"{self._place(row)}: labelled {self._label(row)}, but {other} for the same: {self._text(row)}"
+        there = f"{self._place(because)} has {self._label(because)}"
+        return f"{self._place(row)}: labelled {self._label(row)}, but {there} for the same: {self._text(row)}"
 
     def _repeated_id(self, row: int, because: int) -> str:
         name = self._ingested.spool.gather(np.array([row]), ["id"]).to_pylist()[0]["id"]

@@ -2,44 +2,70 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from teacherspec.prepare.checking import CheckedRow
 from teacherspec.tasks.fields import Field, RowFields
 
-INDEX = {
-    "key_high": "uint64",
-    "key_low": "uint64",
-    "answer": "uint64",
-    "digest": "uint64",
-    "given_id": "uint64",
-    "characters": "int32",
-}
-"""`key_high`, `key_low`: 128-bit hash of the normalised content. `answer`: hash of the normalised answers,
-0 for tasks without. `digest`: hash of the row as it is, to choose among equals in whatever order they
-came. `given_id`: hash of the id, 0 without one. `characters`: length of the content."""
+WORDS = 5
+HASHES_BYTES = 8 * WORDS
+
+Words = npt.NDArray[np.uint64]
+
+
+class Hashes(NamedTuple):
+    """Hashes of N rows, each `[N]`.
+
+    `content` and `content_low` together are 128 bits of the normalised content; 64 bits each of the
+    normalised answers, the given id and the group; 0 where a row has none.
+    """
+
+    content: Words
+    content_low: Words
+    answer: Words
+    identity: Words
+    group: Words
 
 
 class RowIndexer:
-    """Turns checked rows into the numbers of `INDEX`, in its order."""
+    """Hashes checked rows and measures them."""
 
     def __init__(self, fields: RowFields) -> None:
-        """Numbers for rows of these fields."""
+        """For rows of these fields."""
         self._content = fields.content
         self._answers = fields.answers
 
-    def numbers(self, row: CheckedRow) -> tuple[int, ...]:
-        """The numbers of one row."""
-        key = _hash(_keys(self._content, row.content), 16)
-        answer = _hash(_keys(self._answers, row.answers), 8) if self._answers else bytes(8)
-        given_id = _hash([row.identity.encode()], 8) if row.identity is not None else bytes(8)
-        return (
-            int.from_bytes(key[:8], "big"),
-            int.from_bytes(key[8:], "big"),
-            int.from_bytes(answer, "big"),
-            int.from_bytes(_hash([repr(row).encode()], 8), "big"),
-            int.from_bytes(given_id, "big"),
-            sum(len(rule.text(value)) for rule, value in zip(self._content, row.content, strict=True)),
+    def hashes(self, row: CheckedRow) -> bytes:
+        """The hashes of one row, big-endian, in the order of `Hashes`."""
+        return b"".join(
+            (
+                _hash(_keys(self._content, row.content), 16),
+                _hash(_keys(self._answers, row.answers), 8) if self._answers else _NONE,
+                _hash([row.identity.encode()], 8) if row.identity is not None else _NONE,
+                _hash([row.group.encode()], 8) if row.group is not None else _NONE,
+            )
         )
+
+    def characters(self, row: CheckedRow) -> int:
+        """Length of the content in characters."""
+        return sum(len(rule.text(value)) for rule, value in zip(self._content, row.content, strict=True))
+
+
+def split_words(packed: npt.NDArray[np.uint8]) -> Hashes:
+    """The packed hashes `[N, 40]` of all rows as arrays of native words."""
+    words = packed.view(">u8").astype(np.uint64)
+    return Hashes(*(np.ascontiguousarray(words[:, at]) for at in range(WORDS)))
+
+
+def hash_text(text: str) -> int:
+    """64 bits of the hash of a text."""
+    return int.from_bytes(_hash([text.encode("utf-8", "surrogatepass")], 8), "big")
+
+
+_NONE = bytes(8)
 
 
 def _keys(rules: Sequence[Field], values: Sequence[object]) -> list[bytes]:
@@ -47,7 +73,9 @@ def _keys(rules: Sequence[Field], values: Sequence[object]) -> list[bytes]:
 
 
 def _hash(parts: Sequence[bytes], size: int) -> bytes:
-    """BLAKE2b of the parts; their lengths are hashed too, so that no two lists of parts run together."""
+    """BLAKE2b of the parts; with several, their lengths too, so that no two lists of parts run together."""
+    if len(parts) == 1:
+        return blake2b(parts[0], digest_size=size).digest()
     digest = blake2b(digest_size=size)
     for part in parts:
         digest.update(len(part).to_bytes(8, "big"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.checking import CheckedRow, RowChecker
-from teacherspec.prepare.indexing import INDEX, RowIndexer
+from teacherspec.prepare.checking import Beside, CheckedRow, RowChecker
+from teacherspec.prepare.indexing import HASHES_BYTES, Hashes, RowIndexer, split_words
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.rows import BadRow, BlankRow, Table
@@ -18,8 +18,8 @@ from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import RowFields
 
 NO_LABEL = -1
-PLACE = {"label": "int32", "table": "int32", "number": "int64"}
-"""Also kept beside every row: the code of its label (-1 without) and where it came from."""
+NUMBERS = {"characters": "int32", "label": "int32", "table": "int32", "number": "int64"}
+"""Beside the hashes of every row: its length, the code of its label (-1 without) and where it came from."""
 
 
 @dataclass
@@ -46,6 +46,7 @@ class Ingested:
         labels: label as given → code, in order of first appearance.
         label_kinds: kinds of labels seen.
         kept_kinds: kinds of values seen in each kept column.
+        no_answers: what a row without answers stores in their place.
         rows_read: rows seen, broken ones included.
         blank_lines: lines with nothing on them.
     """
@@ -56,6 +57,7 @@ class Ingested:
     labels: dict[str | int, int] = field(default_factory=dict)
     label_kinds: Kinds = field(default_factory=Kinds)
     kept_kinds: dict[str, Kinds] = field(default_factory=dict)
+    no_answers: tuple[None, ...] = ()
     rows_read: int = 0
     blank_lines: int = 0
 
@@ -65,27 +67,32 @@ class Ingested:
         table: Table = self.tables[found["table"]]
         return table.place(found["number"])
 
+    def hashes(self) -> Hashes:
+        """The hashes of the rows of the sealed spool."""
+        return split_words(self.spool.packed("hashes"))
+
 
 def kept_column(name: str) -> str:
     """The spool's name of a kept column: its values lie there as JSON until their type is known."""
     return f"kept:{name}"
 
 
-def new_spool(path: Path, fields: RowFields, keep: Sequence[str]) -> Spool:
+def new_spool(path: Path, fields: RowFields, beside: Beside) -> Spool:
     """An empty spool for rows of these fields."""
     import pyarrow as pa
 
     payload = [(rule.name, rule.storage()) for rule in (*fields.content, *fields.answers)]
-    kept = [(kept_column(name), pa.string()) for name in keep]
-    numbers = [(name, pa.type_for_alias(kind)) for name, kind in (INDEX | PLACE).items()]
-    return Spool(path, pa.schema([*payload, ("id", pa.string()), *kept, *numbers]))
+    kept = [(kept_column(name), pa.string()) for name in beside.keep]
+    hashes = ("hashes", pa.binary(HASHES_BYTES))
+    numbers = [(name, pa.type_for_alias(kind)) for name, kind in NUMBERS.items()]
+    return Spool(path, pa.schema([*payload, ("id", pa.string()), *kept, hashes, *numbers]))
 
 
 def ingest(
     root: Path,
     sources: Sequence[Source],
     fields: RowFields,
-    keep: Sequence[str],
+    beside: Beside,
     spool: Spool,
     quarantine: Quarantine,
     problems: Problems,
@@ -94,10 +101,11 @@ def ingest(
 
     What makes a whole file or column useless goes into `problems`.
     """
-    into = Ingested(spool, kept_kinds={name: Kinds() for name in keep})
+    no_answers = (None,) * len(fields.answers)
+    into = Ingested(spool, no_answers=no_answers, kept_kinds={name: Kinds() for name in beside.keep})
     indexer = RowIndexer(fields)
     for number, source in enumerate(sources):
-        checker = RowChecker(source, fields, keep)
+        checker = RowChecker(source, fields, beside)
         try:
             tables = source.tables(root)
         except DataError as error:
@@ -142,11 +150,13 @@ def _spool(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into
     if row.label is not None:
         code = into.labels.setdefault(row.label, len(into.labels))
         into.label_kinds.note(row.label, lambda: table.place(number))
-    for kinds, value in zip(into.kept_kinds.values(), row.kept, strict=True):
+    for name, value in zip(into.kept_kinds, row.kept, strict=False):  # an external row keeps nothing
         if value is not None:
-            kinds.note(json.loads(value), lambda: table.place(number))
-    place = (code, len(into.tables) - 1, number)
-    into.spool.append((*row.content, *row.answers, row.identity, *row.kept, *indexer.numbers(row), *place))
+            into.kept_kinds[name].note(json.loads(value), lambda: table.place(number))
+    answers = row.answers or into.no_answers
+    kept = row.kept or (None,) * len(into.kept_kinds)
+    numbers = (indexer.characters(row), code, len(into.tables) - 1, number)
+    into.spool.append((*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers))
 
 
 def _refuse_mixed_kinds(into: Ingested, fields: RowFields, problems: Problems) -> None:

@@ -1,18 +1,23 @@
-"""What becomes of every valid row: its label, split and id, and whether it stays."""
+"""What becomes of every valid row: its label and split, and whether it stays."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.prepare.indexing import Hashes, hash_text
 from teacherspec.prepare.ingest import NO_LABEL, Ingested
-from teacherspec.prepare.overlap import Overlap, Rows, find_overlap
+from teacherspec.prepare.near import NO_NEAR, Near, find_near
+from teacherspec.prepare.overlap import Found, Mask, Rows, find_overlap, find_straddling, repeated
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.sources import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.splits import assign
-from teacherspec.prepared import Role
 from teacherspec.tasks.fields import RowFields, shown
+
+DIGEST_ROWS = 16_384
 
 
 @dataclass(frozen=True)
@@ -22,22 +27,26 @@ class Judged:
     Attributes:
         label_names: class names in the order of the logits; empty for tasks without classes.
         split_names: in rising nearness to the report: `train` first, `test` last.
-        roles: of each split.
+        roles: of each split; those of role `external` are never stored.
         split: `[N]` index into `split_names`.
         label: `[N]` index into `label_names`, -1 without.
-        keys: `[N]` first 64 bits of the content hash; also the order of the rows on disk.
+        hashes: of every row; the first also orders rows on disk.
         kept: `[N]` whether the row stays.
-        overlap: why others do not.
+        found: name of a finding → the rows it is about.
     """
 
     label_names: tuple[str, ...]
     split_names: tuple[str, ...]
-    roles: tuple[Role, ...]
+    roles: tuple[str, ...]
     split: npt.NDArray[np.int8]
     label: npt.NDArray[np.int32]
-    keys: npt.NDArray[np.uint64]
-    kept: npt.NDArray[np.bool_]
-    overlap: Overlap
+    hashes: Hashes
+    kept: Mask
+    found: Mapping[str, Found]
+
+    def stored(self) -> list[tuple[int, str]]:
+        """Number and name of each split that is stored."""
+        return [(at, name) for at, name in enumerate(self.split_names) if self.roles[at] != "external"]
 
     def class_counts(self) -> npt.NDArray[np.int64]:
         """Kept rows `[S, C]` of each class in each split; rows without label count nowhere."""
@@ -51,19 +60,68 @@ class Judged:
         return np.bincount(self.split[self.kept], minlength=len(self.split_names))
 
 
-def judge(ingested: Ingested, fields: RowFields, section: Prepare, problems: Problems) -> Judged:
-    """Decide about every row. Findings are marked, not yet refused: that is the section's to say."""
-    spool = ingested.spool
+def judge(
+    ingested: Ingested, fields: RowFields, section: Prepare, problems: Problems, scratch: Path
+) -> Judged:
+    """Decide about every row. What is found is marked, not refused: that is the section's to say."""
     names, label = _labels(ingested, fields, problems)
-    split_names, roles, split = _splits(ingested, section)
-    keys = spool.numbers("key_high")
-    overlap = find_overlap(
-        Rows(keys, spool.numbers("key_low"), spool.numbers("answer"), label, split, spool.numbers("digest"))
+    hashes = ingested.hashes()
+    split_names, roles, split = _splits(ingested, hashes, section)
+    stored = np.array([role != "external" for role in roles])[split]
+    digest = _digests(ingested, fields, repeated(hashes.content))
+    overlap = find_overlap(Rows(hashes.content, hashes.content_low, hashes.answer, label, split, digest))
+    distinct = np.ones(len(split), bool)
+    for one in (overlap.duplicates, overlap.leaks, overlap.conflicts):
+        distinct[one.rows] = False
+    straddling = find_straddling(hashes.group, split, distinct)
+    distinct[straddling.rows] = False
+    near = _near(ingested, fields, section, distinct, split, label, hashes, scratch)
+    found = {
+        "duplicates": overlap.duplicates.only(stored),
+        "leaks": overlap.leaks.only(stored),
+        "conflicts": overlap.conflicts.only(stored),
+        "group_leaks": straddling.only(stored),
+        "near_leaks": near.leaks.only(stored),
+        "near_duplicates": near.duplicates.only(stored),
+        "near_disagreeing": near.disagreeing.only(stored),
+    }
+    kept = stored.copy()
+    for name, policy in section.policies().items():
+        if policy.action != "keep":
+            kept[found[name].rows] = False
+    return Judged(names, split_names, roles, split, label, hashes, kept, found)
+
+
+def _near(
+    ingested: Ingested,
+    fields: RowFields,
+    section: Prepare,
+    among: Mask,
+    split: npt.NDArray[np.int8],
+    label: npt.NDArray[np.int32],
+    hashes: Hashes,
+    scratch: Path,
+) -> Near:
+    rules = [rule for rule in fields.content if rule.near]
+    if section.near_duplicates is None or not rules:
+        return NO_NEAR
+    similarity = section.near_duplicates.similarity
+    return find_near(
+        ingested.spool, rules, among, split, label, hashes.content, hashes.answer, similarity, scratch
     )
-    kept = np.ones(len(spool), bool)
-    for found in (overlap.duplicates, overlap.leaks, overlap.conflicts):
-        kept[found.rows] = False
-    return Judged(names, split_names, roles, split, label, keys, kept, overlap)
+
+
+def _digests(ingested: Ingested, fields: RowFields, needed: Mask) -> npt.NDArray[np.uint64]:
+    """A hash of everything in a row, for the rows where it must choose among equals; 0 elsewhere."""
+    digest = np.zeros(len(needed), np.uint64)
+    names = {rule.name for rule in fields.columns()} | {"id"}
+    columns = [name for name in ingested.spool.schema.names if name in names or name.startswith("kept:")]
+    rows = np.flatnonzero(needed)
+    for start in range(0, len(rows), DIGEST_ROWS):
+        part = rows[start : start + DIGEST_ROWS]
+        values = ingested.spool.gather(part, columns).to_pylist()
+        digest[part] = [hash_text(repr(tuple(row.values()))) for row in values]
+    return digest
 
 
 def _labels(
@@ -97,25 +155,20 @@ def _labels(
 
 
 def _splits(
-    ingested: Ingested, section: Prepare
-) -> tuple[tuple[str, ...], tuple[Role, ...], npt.NDArray[np.int8]]:
+    ingested: Ingested, hashes: Hashes, section: Prepare
+) -> tuple[tuple[str, ...], tuple[str, ...], npt.NDArray[np.int8]]:
     """Names and roles of the splits in rising nearness to the report, and each row's index there."""
-    *fitted, last = FIXED_SPLITS
+    roles = dict(zip(FIXED_SPLITS, FIXED_SPLITS, strict=True))
     further = {source.split: source.role for source in section.sources if source.role is not None}
-    names = (*fitted, *sorted(further), last)
-    roles: tuple[Role, ...] = (
-        "train",
-        "validation",
-        "calibration",
-        *(further[n] for n in sorted(further)),
-        "test",
-    )
+    *fitted, last = FIXED_SPLITS
+    names = (*fitted, *sorted(further, key=lambda name: (further[name] != "external", name)), last)
     spool = ingested.spool
     ready = [section.sources[source].split for source in ingested.sources]
     target = np.array([names.index(name) if name != BY_HASH else -1 for name in ready], np.int8)
     split = target[spool.numbers("table")]
     if section.fractions is not None:
-        hashed = assign(spool.numbers("key_high"), section.fractions.in_order(), section.seed)
+        keys = np.where(hashes.group != 0, hashes.group, hashes.content)
+        hashed = assign(keys, section.fractions.in_order(), section.seed)
         of_fixed = np.array([names.index(name) for name in FIXED_SPLITS], np.int8)
         split = np.where(split == -1, of_fixed[hashed], split)
-    return names, roles, split
+    return names, tuple({**roles, **further}[name] for name in names), split

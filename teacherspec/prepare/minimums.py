@@ -12,8 +12,8 @@ from teacherspec.tasks.fields import shown
 def check_minimums(judged: Judged, minimum: MinimumRows, problems: Problems) -> None:
     """Refuse empty splits, a single class, and classes with too few rows."""
     rows = judged.split_rows()
-    for name, count in zip(judged.split_names, rows, strict=True):
-        if count == 0:
+    for at, name in judged.stored():
+        if rows[at] == 0:
             problems.add(f"prepare: no rows reach the split `{name}` ({rows.sum()} rows in all); add rows")
     if not judged.label_names:
         return

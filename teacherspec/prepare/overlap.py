@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Indices = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -18,23 +19,23 @@ class Rows:
     """What overlap is judged by, one entry a row.
 
     Attributes:
-        key_high, key_low: `[N]` hash of the content.
+        content, content_low: `[N]` hash of the content.
         answer: `[N]` hash of the answers, 0 for tasks without.
         label: `[N]` index of the label, -1 without.
         split: `[N]` index of the split; a higher one is nearer to the report.
-        digest: `[N]` hash of the whole row, to choose among equals.
+        digest: `[N]` hash of the whole row, to choose among rows of equal content.
     """
 
-    key_high: npt.NDArray[np.uint64]
-    key_low: npt.NDArray[np.uint64]
-    answer: npt.NDArray[np.uint64]
+    content: Words
+    content_low: Words
+    answer: Words
     label: npt.NDArray[np.int32]
     split: npt.NDArray[np.int8]
-    digest: npt.NDArray[np.uint64]
+    digest: Words
 
 
 @dataclass(frozen=True)
-class Removed:
+class Found:
     """Rows that one finding is about, each with the row that makes it one.
 
     Attributes:
@@ -45,14 +46,28 @@ class Removed:
     rows: Indices
     because: Indices
 
+    def only(self, mask: Mask) -> "Found":
+        """The findings about rows for which the mask `[N]` of all rows holds."""
+        chosen = mask[self.rows]
+        return Found(self.rows[chosen], self.because[chosen])
+
 
 @dataclass(frozen=True)
 class Overlap:
     """The three findings; no row is in two of them."""
 
-    duplicates: Removed
-    leaks: Removed
-    conflicts: Removed
+    duplicates: Found
+    leaks: Found
+    conflicts: Found
+
+
+def repeated(content: Words) -> Mask:
+    """Rows `[N]` whose content hash another row has too."""
+    order = np.argsort(content, kind="stable")
+    same = _equals_previous(order, content)
+    found = np.zeros(len(content), bool)
+    found[order] = same | np.append(same[1:], False)[: len(same)]
+    return found
 
 
 def find_overlap(rows: Rows) -> Overlap:
@@ -62,24 +77,39 @@ def find_overlap(rows: Rows) -> Overlap:
     the smallest digest stays. A leak has content that also lies in a split nearer to the report. A
     conflict has the content of another row of its split but another label; all of them are named.
     """
-    order = np.lexsort((rows.digest, rows.answer, rows.label, -rows.split, rows.key_low, rows.key_high))
-    same_content = _equals_previous(order, rows.key_high, rows.key_low)
+    order = np.lexsort((rows.digest, rows.answer, rows.label, -rows.split, rows.content_low, rows.content))
+    same_content = _equals_previous(order, rows.content, rows.content_low)
     same_row = same_content & _equals_previous(order, rows.split, rows.label, rows.answer)
     first, _ = _run_ends(same_row)
-    duplicates = Removed(order[same_row], order[first[same_row]])
+    duplicates = Found(order[same_row], order[first[same_row]])
 
     order, same_content = order[~same_row], same_content[~same_row]
     # Sorted by falling split: the first row of a content lies in the split nearest to the report.
     first, _ = _run_ends(same_content)
     leaked = rows.split[order] != rows.split[order[first]]
-    leaks = Removed(order[leaked], order[first[leaked]])
+    leaks = Found(order[leaked], order[first[leaked]])
 
     order, same_content = order[~leaked], same_content[~leaked]
     first, last = _run_ends(same_content)
     torn = rows.label[order[first]] != rows.label[order[last]]
     other = np.where(rows.label[order] == rows.label[order[first]], last, first)
-    conflicts = Removed(order[torn], order[other[torn]])
+    conflicts = Found(order[torn], order[other[torn]])
     return Overlap(duplicates, leaks, conflicts)
+
+
+def find_straddling(group: Words, split: npt.NDArray[np.int8], among: Mask) -> Found:
+    """Rows whose group also has rows in a split nearer to the report.
+
+    Args:
+        group: `[N]` hash of the group, 0 without.
+        split: `[N]` index of the split.
+        among: `[N]` rows to look at.
+    """
+    rows = np.flatnonzero(among & (group != 0))
+    order = rows[np.lexsort((-split[rows], group[rows]))]
+    first, _ = _run_ends(_equals_previous(order, group))
+    straddling = split[order] != split[order[first]]
+    return Found(order[straddling], order[first[straddling]])
 
 
 def _equals_previous(order: Indices, *columns: npt.NDArray[np.generic]) -> Mask:

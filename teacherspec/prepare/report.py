@@ -35,10 +35,14 @@ def _rows(rows: dict[str, int]) -> str:
         "read": "rows read",
         "blank_lines": "blank lines skipped",
         "quarantined": "broken rows set aside (`quarantine.jsonl`)",
-        "duplicates": "duplicates taken out (same content and label, same split)",
-        "leaks": "leaks taken out (content also in a split nearer to the report)",
-        "leaks_with_another_label": "of these leaks, labelled differently there",
-        "conflicts": "conflicts taken out (same content, another label, same split)",
+        "duplicates": "the same content and label in the same split",
+        "leaks": "content also in a split nearer to the report",
+        "leaks_with_another_label": "of these, labelled differently there",
+        "group_leaks": "group also in a split nearer to the report",
+        "near_leaks": "nearly the same in a split nearer to the report",
+        "conflicts": "the same content under another label in the same split",
+        "near_duplicates": "nearly the same in the same split",
+        "near_disagreeing": "nearly the same under another label",
         "kept": "**rows kept**",
     }
     return _table(("", "rows"), [(text, rows[name]) for name, text in words.items()])
@@ -75,7 +79,7 @@ def _taken_out(findings: Sequence[Finding]) -> str:
             examples = [f"- {line}" for line in islice(finding.lines(), EXAMPLES)]
             more = [f"- … and {finding.total - EXAMPLES} more"] if finding.total > EXAMPLES else []
             sections.append("\n".join([f"### {finding.title}", "", *examples, *more]))
-    return "\n\n".join(["## Taken out", *sections]) if sections else ""
+    return "\n\n".join(["## Found", *sections]) if sections else ""
 
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> str:

@@ -14,7 +14,7 @@ class Row(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """One unreadable row: where, what is wrong and, if known, at which byte of the line and what was given."""
+    """One unreadable row: where, what is wrong and, if known, at which byte of it and what was given."""
 
     number: int
     problem: str

@@ -1,9 +1,11 @@
 """The stage from declared sources to splits on disk and their report."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from teacherspec.prepare.findings import Finding, Findings
+from teacherspec.prepare.checking import Beside
+from teacherspec.prepare.findings import Finding, Narrator
 from teacherspec.prepare.ingest import ingest, new_spool
 from teacherspec.prepare.judge import judge
 from teacherspec.prepare.minimums import check_minimums
@@ -11,9 +13,9 @@ from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.report import write_reports
-from teacherspec.prepare.section import Prepare
+from teacherspec.prepare.section import Policy, Prepare
 from teacherspec.prepare.statistics import metrics
-from teacherspec.prepare.write import write_splits
+from teacherspec.prepare.write import Layout, write_splits
 from teacherspec.prepared import Prepared
 from teacherspec.tasks.fields import RowFields
 
@@ -33,38 +35,45 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
         DataError: the first problems of all files and how many there are; nothing was written.
     """
     problems = Problems()
+    beside = Beside(section.keep_columns, section.group)
     quarantining = section.on_error == "quarantine"
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
-        TemporaryDirectory(dir=out.parent, prefix=".prepare-") as scratch,
-        new_spool(Path(scratch) / "rows.arrow", fields, section.keep_columns) as spool,
-        Quarantine(Path(scratch) / QUARANTINE, Problems() if quarantining else problems) as quarantine,
+        TemporaryDirectory(dir=out.parent, prefix=".prepare-") as folder,
+        new_spool(Path(folder) / "rows.arrow", fields, beside) as spool,
+        Quarantine(Path(folder) / QUARANTINE, Problems() if quarantining else problems) as quarantine,
     ):
-        ingested = ingest(root, section.sources, fields, section.keep_columns, spool, quarantine, problems)
+        ingested = ingest(root, section.sources, fields, beside, spool, quarantine, problems)
         quarantine.close()
         if quarantining:
             _refuse_too_many(quarantine, section.max_quarantined * ingested.rows_read, problems)
         problems.refuse_any()
         spool.seal()
-        judged = judge(ingested, fields, section, problems)
-        findings = Findings(ingested, fields, judged)
-        policies = [
-            (findings.duplicates, section.duplicates),
-            (findings.leaks, section.leaks),
-            (findings.conflicts, section.conflicts),
-        ]
-        refused = [findings.repeated_ids, *(finding for finding, policy in policies if policy == "refuse")]
-        for finding in refused:
-            problems.add_all((line + finding.cure for line in finding.lines()), finding.total)
+        judged = judge(ingested, fields, section, problems, Path(folder))
+        narrator = Narrator(ingested, fields, judged)
+        findings = narrator.findings()
+        _refuse(narrator.repeated_ids(), "", problems)
+        _refuse_by_policy(findings, section.policies(), problems)
         problems.refuse_any()
         check_minimums(judged, section.min_rows_per_class, problems)
         problems.refuse_any()
-        told = [Finding("Quarantined", quarantine.told.total, lambda: iter(quarantine.told.shown))]
-        extras = [quarantine.path] if quarantining else []
-        prepared = write_splits(out, kind, ingested, fields, section.keep_columns, judged, extras)
-        told += [finding for finding, _ in policies]
-        write_reports(reports, metrics(ingested, judged, quarantine.rows), told)
+        layout = Layout(kind, fields, section.keep_columns, section.folds, section.seed)
+        prepared = write_splits(out, ingested, judged, layout, [quarantine.path] if quarantining else [])
+        aside = Finding("Quarantined", quarantine.told.total, lambda: iter(quarantine.told.shown))
+        write_reports(reports, metrics(ingested, judged, quarantine.rows), [aside, *findings.values()])
     return prepared
+
+
+def _refuse_by_policy(
+    findings: Mapping[str, Finding], policies: Mapping[str, Policy], problems: Problems
+) -> None:
+    for name, policy in policies.items():
+        if policy.action == "refuse":
+            _refuse(findings[name], f"; or declare `prepare.{policy.declared}: drop`", problems)
+
+
+def _refuse(finding: Finding, cure: str, problems: Problems) -> None:
+    problems.add_all((line + cure for line in finding.lines()), finding.total)
 
 
 def _refuse_too_many(quarantine: Quarantine, most: float, problems: Problems) -> None:

@@ -1,13 +1,20 @@
 """What `params.yaml: prepare` may say: where rows come from and how they are cleaned and split."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from teacherspec.prepare.paths import problem_of_path
 from teacherspec.prepare.sources import BY_HASH, FIXED_SPLITS, FileSource, Source
 from teacherspec.section import Section
+
+
+class Policy(NamedTuple):
+    """What follows from a finding: `drop`, `refuse` or `keep` the rows; and where in `prepare` it is said."""
+
+    action: str
+    declared: str
 
 
 class Fractions(Section):
@@ -57,6 +64,20 @@ class MinimumRows(Section):
         return (self.train, self.validation, self.calibration, self.test)
 
 
+class NearDuplicates(Section):
+    """What counts as nearly the same text, and what follows from it."""
+
+    similarity: float = Field(default=0.8, ge=0.5, le=1)
+    """Jaccard index of the sets of five-character pieces from which two texts are nearly the same."""
+
+    across_splits: Literal["drop", "refuse", "keep"] = "drop"
+    """Nearly the same text in two splits: keep it out of the one further from the report, refuse, or only
+    count it."""
+
+    within_split: Literal["keep", "drop", "refuse"] = "keep"
+    """Nearly the same texts with one label in one split: only count them, keep one of them, or refuse."""
+
+
 class Prepare(Section):
     """Read, validate, clean and split the rows."""
 
@@ -85,6 +106,17 @@ class Prepare(Section):
     """Content in more than one split. `drop`: it stays only in the split nearest to the report (`test`,
     then shifted and ood sets, `calibration`, `validation`, `train`), so `test` never loses a row."""
 
+    near_duplicates: NearDuplicates | None = NearDuplicates()
+    """Search for texts that differ by little; null to do without."""
+
+    group: str | None = None
+    """Column of the files whose value keeps rows together (a user, a conversation, a document): a group
+    lies in one split, decided by its own hash in place of the content's."""
+
+    folds: int | None = Field(default=None, ge=2, le=100)
+    """Number of folds for cross-fitting: adds the column `fold` to `train`, from the hash of content or
+    group."""
+
     on_error: Literal["refuse", "quarantine"] = "refuse"
     """Broken rows: refuse them all at once, or set them aside in `quarantine.jsonl` and count them. A file
     that cannot be read as a whole is always refused."""
@@ -94,6 +126,18 @@ class Prepare(Section):
 
     min_rows_per_class: MinimumRows = MinimumRows()
     """Fewest rows of each class in each split."""
+
+    def policies(self) -> dict[str, Policy]:
+        """What follows from each kind of finding."""
+        near = self.near_duplicates
+        return {
+            "duplicates": Policy(self.duplicates, "duplicates"),
+            "leaks": Policy(self.leaks, "leaks"),
+            "group_leaks": Policy(self.leaks, "leaks"),
+            "conflicts": Policy(self.conflicts, "conflicts"),
+            "near_leaks": Policy(near.across_splits if near else "keep", "near_duplicates.across_splits"),
+            "near_duplicates": Policy(near.within_split if near else "keep", "near_duplicates.within_split"),
+        }
 
     @model_validator(mode="after")
     def _splits_are_supplied(self) -> Self:

@@ -62,7 +62,9 @@ def similar_pairs(rows: npt.NDArray[np.int64], texts: Texts, similarity: float, 
         scratch: folder for a temporary file of N x bands x 8 bytes.
     """
     bands, minima = banding(similarity)
-    keys = np.lib.format.open_memmap(scratch / "bands.npy", mode="w+", dtype=np.uint64, shape=(bands, len(rows)))
+    keys = np.lib.format.open_memmap(
+        scratch / "bands.npy", mode="w+", dtype=np.uint64, shape=(bands, len(rows))
+    )
     for start in range(0, len(rows), _BATCH_ROWS):
         batch = texts(rows[start : start + _BATCH_ROWS])
         keys[:, start : start + len(batch)] = band_keys(batch, bands, minima)

@@ -34,11 +34,12 @@ class SourceBase(Section):
 
     split: str = Field(default=BY_HASH, pattern=r"^[a-z][a-z0-9_]{0,39}$")
     """`by_hash`: rows are shared out by `fractions`. `train`, `validation`, `calibration`, `test`: a
-    ready-made split. Any other name: a further evaluation set, with a `role`."""
+    ready-made split. Any other name: a further set, with a `role`."""
 
-    role: Literal["shifted", "ood"] | None = None
-    """For a further evaluation set only. `shifted`: the same labels, other texts. `ood`: out of
-    distribution, rows that belong to no label."""
+    role: Literal["shifted", "ood", "external"] | None = None
+    """For any other split. `shifted`: the same labels, other texts. `ood`: out of distribution, rows that
+    belong to no label. `external`: somebody else's benchmark, never stored; what it holds is kept out of
+    `train`, `validation` and `calibration`."""
 
     @model_validator(mode="after")
     def _role_fits_split(self) -> Self:
@@ -49,7 +50,7 @@ class SourceBase(Section):
             )
         if not fixed and self.role is None:
             known = ", ".join((BY_HASH, *FIXED_SPLITS))
-            raise ValueError(f"split `{self.split}` needs a role, shifted or ood (without role: {known})")
+            raise ValueError(f"split `{self.split}` needs a role: shifted, ood, external (without: {known})")
         return self
 
 

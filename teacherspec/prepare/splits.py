@@ -14,8 +14,12 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
-def uniform(keys: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.float64]:
-    """One number in [0, 1) for each key, fixed by key and seed.
+SPLIT_STREAM, FOLD_STREAM, SAMPLE_STREAM = range(3)
+"""Independent draws for the same key: its split, its fold, its place in a sample."""
+
+
+def uniform(keys: npt.NDArray[np.uint64], seed: int, stream: int) -> npt.NDArray[np.float64]:
+    """One number in [0, 1) for each key, fixed by key, seed and stream.
 
     The finaliser of SplitMix64 (Steele, Lea, Flood 2014, https://doi.org/10.1145/2660193.2660195) over
     key xor mixed seed; keys are 64 bits of a cryptographic hash, so seeds only have to re-deal them.
@@ -23,11 +27,12 @@ def uniform(keys: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.float64]:
     Args:
         keys: `[N]`.
         seed: any non-negative integer below 2^63.
+        stream: what the number is for.
 
     Returns:
         `[N]`, multiples of 2^-53.
     """
-    start = mix(np.array([(seed + 1) * _GOLDEN % 2**64], np.uint64))
+    start = mix(mix(np.array([(seed + 1) * _GOLDEN % 2**64], np.uint64)) + np.uint64(stream))
     return (mix(keys ^ start) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
@@ -46,4 +51,6 @@ def assign(keys: npt.NDArray[np.uint64], fractions: Sequence[float], seed: int) 
     borders = np.cumsum(fractions)
     # Rounding may leave the last border just below 1: everything above the last but one belongs there.
     last = max(index for index, fraction in enumerate(fractions) if fraction > 0)
-    return np.minimum(np.searchsorted(borders, uniform(keys, seed), side="right"), last).astype(np.int8)
+    return np.minimum(np.searchsorted(borders, uniform(keys, seed, SPLIT_STREAM), side="right"), last).astype(
+        np.int8
+    )

@@ -84,6 +84,14 @@ class Spool:
         empty = np.empty(0, self.schema.field(column).type.to_pandas_dtype())
         return np.concatenate(parts) if parts else empty
 
+    def packed(self, column: str) -> npt.NDArray[np.uint8]:
+        """A column of fixed-size binary as one array `[N, bytes]`."""
+        width = self.schema.field(column).type.byte_width
+        parts = [np.frombuffer(batch.column(column).buffers()[1], np.uint8) for batch in self._batches]
+        sizes = [batch.num_rows * width for batch in self._batches]
+        flat = [part[:size] for part, size in zip(parts, sizes, strict=True)]
+        return np.concatenate([np.empty(0, np.uint8), *flat]).reshape(-1, width)
+
     def gather(self, rows: npt.NDArray[np.int64], columns: Sequence[str]) -> "pa.Table":
         """The named columns of the given rows, in the given order."""
         import pyarrow as pa

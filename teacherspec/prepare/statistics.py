@@ -14,26 +14,21 @@ QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
 def metrics(ingested: Ingested, judged: Judged, quarantined: int) -> dict[str, Any]:
     """All numbers of the report, nested for `dvc metrics diff`."""
     characters = ingested.spool.numbers("characters")
-    splits = {name: _split(judged, number, characters) for number, name in enumerate(judged.split_names)}
-    return {
-        "rows": {**_rows(ingested, judged), "quarantined": quarantined},
-        "splits": splits,
-        "classes": _classes(judged),
-    }
+    splits = {name: _split(judged, number, characters) for number, name in judged.stored()}
+    rows = _rows(ingested, judged) | {"quarantined": quarantined}
+    return {"rows": rows, "splits": splits, "classes": _classes(judged)}
 
 
 def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:
-    overlap = judged.overlap
-    leaks, because = overlap.leaks.rows, overlap.leaks.because
-    labelled = (judged.label[leaks] != NO_LABEL) & (judged.label[because] != NO_LABEL)
+    leaks = judged.found["leaks"]
+    here, there = judged.label[leaks.rows], judged.label[leaks.because]
+    torn = (here != NO_LABEL) & (there != NO_LABEL) & (here != there)
     return {
         "read": ingested.rows_read,
         "kept": int(judged.kept.sum()),
         "blank_lines": ingested.blank_lines,
-        "duplicates": len(overlap.duplicates.rows),
-        "leaks": len(leaks),
-        "leaks_with_another_label": int((labelled & (judged.label[leaks] != judged.label[because])).sum()),
-        "conflicts": len(overlap.conflicts.rows),
+        "leaks_with_another_label": int(torn.sum()),
+        **{name: len(found.rows) for name, found in judged.found.items()},
     }
 
 
@@ -60,8 +55,8 @@ def balance(counts: npt.NDArray[np.int64]) -> float:
 
 def _classes(judged: Judged) -> dict[str, dict[str, int]]:
     counts = judged.class_counts()
-    labelled = [number for number in range(len(judged.split_names)) if judged.roles[number] != "ood"]
+    labelled = [(number, name) for number, name in judged.stored() if judged.roles[number] != "ood"]
     return {
-        label: {judged.split_names[number]: int(counts[number, index]) for number in labelled}
+        label: {name: int(counts[number, index]) for number, name in labelled}
         for index, label in enumerate(judged.label_names)
     }

@@ -3,16 +3,19 @@
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from teacherspec.files import new_folder, sha256_file, write_parquet_parts
+from teacherspec.prepare.indexing import Hashes
 from teacherspec.prepare.ingest import Ingested, Kinds, kept_column
 from teacherspec.prepare.judge import Judged
-from teacherspec.prepared import Prepared, Split, save_index
+from teacherspec.prepare.splits import FOLD_STREAM, uniform
+from teacherspec.prepared import Prepared, Role, Split, save_index
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:
@@ -21,75 +24,95 @@ if TYPE_CHECKING:
 PART_ROWS = 65_536
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What the files hold.
+
+    Attributes:
+        task: kind of the task.
+        fields: its columns.
+        keep: names of the kept columns.
+        folds: number of folds of `train`, or None for no such column.
+        seed: of the folds.
+    """
+
+    task: str
+    fields: RowFields
+    keep: Sequence[str]
+    folds: int | None
+    seed: int
+
+
 def write_splits(
-    out: Path,
-    kind: str,
-    ingested: Ingested,
-    fields: RowFields,
-    keep: Sequence[str],
-    judged: Judged,
-    extras: Sequence[Path],
+    out: Path, ingested: Ingested, judged: Judged, layout: Layout, extras: Sequence[Path]
 ) -> Prepared:
     """Write every split, the index and copies of the extra files as one new folder, whole or not at all.
 
     Rows lie in the order of their content hash: the same rows give the same bytes in whatever order
     they were read, and any first part of a split is a random sample of it.
     """
-    schema = _schema(fields, keep, ingested.kept_kinds)
     splits = {}
     with new_folder(out) as folder:
-        for number, (name, role) in enumerate(zip(judged.split_names, judged.roles, strict=True)):
+        for number, name in judged.stored():
             rows = np.flatnonzero(judged.kept & (judged.split == number))
-            rows = rows[np.lexsort((ingested.spool.numbers("answer")[rows], judged.keys[rows]))]
+            rows = rows[np.lexsort((judged.hashes.answer[rows], judged.hashes.content[rows]))]
             path = folder / f"{name}.parquet"
-            write_parquet_parts(path, schema, _parts(schema, ingested, judged, fields, keep, rows))
+            schema = _schema(layout, ingested.kept_kinds, with_fold=name == "train")
+            write_parquet_parts(path, schema, _parts(schema, ingested, judged, layout, rows))
+            role = cast(Role, judged.roles[number])
             splits[name] = Split(name, role, len(rows), sha256_file(path), out / path.name)
-        prepared = Prepared(kind, judged.label_names, splits)
+        prepared = Prepared(layout.task, judged.label_names, splits)
         save_index(folder, prepared)
-        for path in extras:
-            shutil.copyfile(path, folder / path.name)
+        for extra in extras:
+            shutil.copyfile(extra, folder / extra.name)
     return prepared
 
 
-def _schema(fields: RowFields, keep: Sequence[str], kinds: dict[str, Kinds]) -> "pa.Schema":
+def _schema(layout: Layout, kinds: dict[str, Kinds], with_fold: bool) -> "pa.Schema":
     import pyarrow as pa
 
-    kept = [(name, pa.float64() if "number" in kinds[name].first else pa.string()) for name in keep]
-    return pa.schema(
-        [("id", pa.string()), *((rule.name, rule.storage()) for rule in fields.columns()), *kept]
-    )
+    columns = [("id", pa.string()), *((rule.name, rule.storage()) for rule in layout.fields.columns())]
+    columns += [
+        (name, pa.float64() if "number" in kinds[name].first else pa.string()) for name in layout.keep
+    ]
+    if with_fold and layout.folds is not None:
+        columns.append(("fold", pa.int8()))
+    return pa.schema(columns)
 
 
 def _parts(
-    schema: "pa.Schema",
-    ingested: Ingested,
-    judged: Judged,
-    fields: RowFields,
-    keep: Sequence[str],
-    rows: npt.NDArray[np.int64],
+    schema: "pa.Schema", ingested: Ingested, judged: Judged, layout: Layout, rows: npt.NDArray[np.int64]
 ) -> "Iterator[pa.Table]":
     import pyarrow as pa
 
-    stored = [rule.name for rule in (*fields.content, *fields.answers)]
-    columns = [*stored, "id", *map(kept_column, keep), "key_high", "answer"]
+    stored = [rule.name for rule in (*layout.fields.content, *layout.fields.answers)]
+    columns = [*stored, "id", *map(kept_column, layout.keep)]
     for start in range(0, len(rows), PART_ROWS):
         part = rows[start : start + PART_ROWS]
         table = ingested.spool.gather(part, columns)
+        hashes = Hashes(*(words[part] for words in judged.hashes))
         values: dict[str, Any] = {name: table.column(name) for name in stored}
-        values["id"] = pa.array(_ids(table), pa.string())
-        if fields.label:
-            values[fields.label.name] = pa.array(judged.label[part], pa.int32())
-        for name in keep:
+        values["id"] = pa.array(_ids(table.column("id").to_pylist(), hashes), pa.string())
+        if layout.fields.label:
+            values[layout.fields.label.name] = pa.array(judged.label[part], pa.int32())
+        for name in layout.keep:
             texts = table.column(kept_column(name)).to_pylist()
             typed = [None if text is None else json.loads(text) for text in texts]
             values[name] = pa.array(typed, schema.field(name).type)
+        if layout.folds is not None:
+            values["fold"] = pa.array(_folds(hashes, layout.folds, layout.seed), pa.int8())
         yield pa.table([values[name] for name in schema.names], schema=schema)
 
 
-def _ids(table: "pa.Table") -> list[str]:
+def _ids(given: Sequence[str | None], hashes: Hashes) -> list[str]:
     """The given id of each row, else 16 hexadecimal digits of the hash of content and answers."""
-    given = table.column("id").to_pylist()
-    hashes = (table.column("key_high").to_numpy() ^ table.column("answer").to_numpy()).tolist()
+    numbers = (hashes.content ^ hashes.answer).tolist()
     return [
-        name if name is not None else f"{number:016x}" for name, number in zip(given, hashes, strict=True)
+        name if name is not None else f"{number:016x}" for name, number in zip(given, numbers, strict=True)
     ]
+
+
+def _folds(hashes: Hashes, folds: int, seed: int) -> npt.NDArray[np.int8]:
+    """The fold of each row, from the hash that also decides its split: groups stay whole, rows never move."""
+    keys = np.where(hashes.group != 0, hashes.group, hashes.content)
+    return (uniform(keys, seed, FOLD_STREAM) * folds).astype(np.int8)

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +34,9 @@ class Field(ABC):
     """
 
     name: str
+
+    near: ClassVar[bool] = False
+    """Whether texts of this column that differ little count as nearly the same content."""
 
     @abstractmethod
     def read(self, value: Any) -> Any:
@@ -65,6 +68,8 @@ class TextField(Field):
     """
 
     max_characters: int = 1_000_000
+
+    near: ClassVar[bool] = True
 
     def read(self, value: Any) -> str:
         """The text as given. Raises `FieldError`."""
@@ -160,6 +165,10 @@ class RowFields:
     content: tuple[Field, ...]
     label: LabelField | None = None
     answers: tuple[Field, ...] = ()
+
+    def without_label(self) -> "RowFields":
+        """The same row where no class is known."""
+        return RowFields(self.content, None, self.answers)
 
     def columns(self) -> tuple[Field, ...]:
         """All rules in the order of the stored columns."""

@@ -14,8 +14,8 @@ ROWS = st.lists(ROW, max_size=30)
 def rows_of(values: list[tuple[int, int, int, int]], digests: list[int] | None = None) -> Rows:
     columns = np.array(values, np.int64).reshape(-1, 4)
     return Rows(
-        key_high=np.zeros(len(columns), np.uint64),
-        key_low=columns[:, 0].astype(np.uint64),
+        content=np.zeros(len(columns), np.uint64),
+        content_low=columns[:, 0].astype(np.uint64),
         answer=columns[:, 1].astype(np.uint64),
         label=columns[:, 2].astype(np.int32),
         split=columns[:, 3].astype(np.int8),

@@ -1,0 +1,112 @@
+"""What nearly equal texts mean: leaks between splits, repetition within one, labels that disagree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.prepare.overlap import Found, Mask
+from teacherspec.prepare.similar import Pairs, similar_pairs
+from teacherspec.prepare.spool import Spool
+from teacherspec.tasks.fields import Field, normalised
+
+
+@dataclass(frozen=True)
+class Near:
+    """Findings among nearly equal texts.
+
+    Attributes:
+        leaks: rows nearly equal to a row of a split nearer to the report; because: the most similar one.
+        duplicates: rows nearly equal, directly or in steps, to another row of their split with the same
+            label and answers; because: the one of them that leads.
+        disagreeing: rows nearly equal to a row with another label; because: that row.
+    """
+
+    leaks: Found
+    duplicates: Found
+    disagreeing: Found
+
+
+NOTHING = Found(np.empty(0, np.int64), np.empty(0, np.int64))
+NO_NEAR = Near(NOTHING, NOTHING, NOTHING)
+
+
+def find_near(
+    spool: Spool,
+    rules: Sequence[Field],
+    among: Mask,
+    split: npt.NDArray[np.int8],
+    label: npt.NDArray[np.int32],
+    content: npt.NDArray[np.uint64],
+    answer: npt.NDArray[np.uint64],
+    similarity: float,
+    scratch: Path,
+) -> Near:
+    """Compare the texts of the rows `among` all; rows nearer to the report, then smaller hashes, lead."""
+    names = [rule.name for rule in rules]
+
+    def texts(rows: npt.NDArray[np.int64]) -> list[str]:
+        columns = [spool.gather(rows, [name]).column(name).to_pylist() for name in names]
+        values = zip(*columns, strict=True)
+        return [
+            normalised(" ".join(rule.text(value) for rule, value in zip(rules, row, strict=True)))
+            for row in values
+        ]
+
+    rows = np.flatnonzero(among)
+    rows = rows[np.lexsort((content[rows], -split[rows]))]
+    pairs = similar_pairs(rows, texts, similarity, scratch)
+    leaks = _leaks(pairs, split)
+    fresh = np.ones(len(split), bool)
+    fresh[leaks.rows] = False
+    stays = fresh[pairs.first] & fresh[pairs.second]
+    within = Pairs(pairs.first[stays], pairs.second[stays], pairs.similarity[stays])
+    return Near(leaks, _duplicates(within, split, label, answer, rows), _disagreeing(pairs, label))
+
+
+def _leaks(pairs: Pairs, split: npt.NDArray[np.int8]) -> Found:
+    across = split[pairs.first] != split[pairs.second]  # the first of a pair never lies in a lower split
+    rows, because = pairs.second[across], pairs.first[across]
+    return _most_similar(rows, because, pairs.similarity[across])
+
+
+def _disagreeing(pairs: Pairs, label: npt.NDArray[np.int32]) -> Found:
+    labels = label[pairs.first], label[pairs.second]
+    torn = (labels[0] != labels[1]) & (labels[0] >= 0) & (labels[1] >= 0)
+    rows = np.concatenate([pairs.first[torn], pairs.second[torn]])
+    because = np.concatenate([pairs.second[torn], pairs.first[torn]])
+    return _most_similar(rows, because, np.tile(pairs.similarity[torn], 2))
+
+
+def _most_similar(
+    rows: npt.NDArray[np.int64], because: npt.NDArray[np.int64], similarity: npt.NDArray[np.float64]
+) -> Found:
+    """Each row once, with the most similar of its partners."""
+    order = np.lexsort((-similarity, rows))
+    _, first = np.unique(rows[order], return_index=True)
+    return Found(rows[order][first], because[order][first])
+
+
+def _duplicates(
+    pairs: Pairs,
+    split: npt.NDArray[np.int8],
+    label: npt.NDArray[np.int32],
+    answer: npt.NDArray[np.uint64],
+    rows: npt.NDArray[np.int64],
+) -> Found:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    place = np.empty(len(split), np.int64)
+    place[rows] = np.arange(len(rows))
+    alike = np.ones(len(pairs.first), bool)
+    for values in (split, label, answer):
+        alike &= values[pairs.first] == values[pairs.second]
+    ends = place[pairs.first[alike]], place[pairs.second[alike]]
+    graph = coo_array((np.ones(len(ends[0]), bool), ends), shape=(len(rows), len(rows)))
+    _, component = connected_components(graph, directed=False)
+    _, leader = np.unique(component, return_index=True)
+    follows = np.flatnonzero(leader[component] != np.arange(len(rows)))
+    return Found(rows[follows], rows[leader[component[follows]]])
