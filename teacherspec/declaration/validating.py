@@ -1,6 +1,7 @@
 """A document against the model of its sections."""
 
 import json
+from functools import cache
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -23,4 +24,9 @@ def validate(model: type[Model], document: Document) -> tuple[Model | None, list
     try:
         return model.model_validate_json(json.dumps(document.values)), []
     except ValidationError as error:
-        return None, Explainer(SchemaTree(model.model_json_schema()), document).explain(error)
+        return None, Explainer(_schema(model), document).explain(error)
+
+
+@cache
+def _schema(model: type[Section]) -> SchemaTree:
+    return SchemaTree(model.model_json_schema())
