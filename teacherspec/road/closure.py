@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+PACKAGES = ("stages", "teacherspec")
+"""The project's own top-level packages; only their files count as code."""
+
 BY_NAME = frozenset({"import_module", "__import__"})
 RUNNERS = frozenset({"run_module", "run_path", "spec_from_file_location", "exec_module"})
 BUILTINS = frozenset({"exec", "eval"})
+FILE_NAME = re.compile(r"\w[\w-]*(\.\w+)+")
 DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
@@ -26,18 +30,16 @@ class Project:
 
     Attributes:
         root: folder of `dvc.yaml`.
-        packages: top-level packages whose files count.
         exempt: (importing file, imported file) pairs that are known not to alter any result.
         known: what each file imports, kept because stages share most of their files.
     """
 
     root: Path
-    packages: tuple[str, ...] = ("stages", "teacherspec")
     exempt: frozenset[tuple[str, str]] = frozenset()
     known: dict[str, list[str]] = field(default_factory=dict)
 
     def closure(self, entry: str) -> frozenset[str]:
-        """All files that running `entry` can import, itself included, as paths from the root.
+        """All files that running `entry` can import or open by name, itself included, as paths from the root.
 
         Empty `__init__.py` files are left out: they hold nothing that could change.
 
@@ -60,23 +62,38 @@ class Project:
         return self.known[file]
 
     def _imports(self, file: str) -> list[str]:
+        if not file.endswith(".py"):
+            return []
         tree = ast.parse((self.root / file).read_text(encoding="utf-8"), filename=file)
         nodes = list(_executed(tree))
         _refuse_dynamic(nodes, file)
         modules = {module for node in nodes for module in _modules(node, file)}
         found = {path for module in modules for path in self._files(module)}
+        found |= {path for node in nodes for path in self._beside(node, file)}
         return sorted(path for path in found if (file, path) not in self.exempt)
+
+    def _beside(self, node: ast.AST, file: str) -> Iterator[str]:
+        """A file of the same folder whose whole name stands as a text in the code: a template, a program."""
+        match node:
+            case ast.Constant(value=str(name)) if FILE_NAME.fullmatch(name):
+                path = PurePosixPath(file).with_name(name)
+                if self._holds_something(path):
+                    yield str(path)
 
     def _files(self, module: str) -> Iterator[str]:
         """The file of `module` and the non-empty `__init__.py` of every package around it."""
         parts = module.split(".")
-        if parts[0] not in self.packages:
+        if parts[0] not in PACKAGES:
             return
         for length in range(1, len(parts) + 1):
             path = PurePosixPath(*parts[:length])
             for file in (path / "__init__.py", path.with_suffix(".py")):
-                if (self.root / file).is_file() and (self.root / file).read_text(encoding="utf-8").strip():
+                if self._holds_something(file):
                     yield str(file)
+
+    def _holds_something(self, path: PurePosixPath) -> bool:
+        file = self.root / path
+        return file.is_file() and bool(file.read_bytes().strip())
 
 
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:

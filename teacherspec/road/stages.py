@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from teacherspec.errors import UserError
-from teacherspec.road.closure import Project
+from teacherspec.road.closure import PACKAGES, Project
 
 ROAD = Path("dvc.yaml")
 CHOSEN_TASK = "teacherspec/tasks/${task.kind}.py"
@@ -34,8 +34,8 @@ class Stage:
 
     @property
     def code(self) -> frozenset[str]:
-        """The Python files among its deps."""
-        return frozenset(dep for dep in self.deps if dep.endswith(".py"))
+        """The files of the project's packages among its deps."""
+        return frozenset(dep for dep in self.deps if is_code(dep))
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Difference:
         lines += [f"  add     - {dep}" for dep in self.missing]
         lines += [f"  remove  - {dep}" for dep in self.extra]
         return "\n".join(lines)
+
+
+def is_code(dep: str) -> bool:
+    """Whether a dependency is code rather than data."""
+    return dep.startswith(tuple(f"{package}/" for package in PACKAGES))
 
 
 def read_stages(root: Path) -> list[Stage]:
@@ -149,7 +154,7 @@ def _mend(lines: list[str], stage: Stage, difference: Difference) -> None:
     # A new line goes before the first code dep that sorts after it, or after the last dep.
     edits: list[tuple[int, str]] = []
     for dep in difference.missing:
-        later = [line for other, line in kept if other.endswith(".py") and other > dep]
+        later = [line for other, line in kept if is_code(other) and other > dep]
         edits.append((min(later, default=places[-1][0] + 1), f"{indent}{dep}\n"))
     removed = {line for dep, (line, _) in zip(stage.deps, places, strict=True) if dep in difference.extra}
     for line in range(places[-1][0] + 1, places[0][0] - 1, -1):

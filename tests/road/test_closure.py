@@ -81,6 +81,15 @@ def test_a_package_that_is_no_longer_empty_counts(root: Path) -> None:
     assert difference.missing == ("teacherspec/water/__init__.py",)
 
 
+def test_a_file_that_the_code_opens_by_name_counts(root: Path) -> None:
+    write(root, "teacherspec/page.html.j2", "<p>")
+    write(root, "teacherspec/cup.py", "from pathlib import Path\nPath(__file__).with_name('page.html.j2')\n")
+    (difference,) = differences(root)
+    assert difference.missing == ("teacherspec/page.html.j2",)
+    write(root, "dvc.yaml", mended(root))
+    assert differences(root) == []
+
+
 def test_a_new_kind_of_task_changes_no_stage(root: Path) -> None:
     write(root, "teacherspec/tasks/juice.py", 'kind: Literal["juice"]\n')
     write(root, "teacherspec/tasks/__init__.py", "from teacherspec.tasks import coffee, juice, tea\n")
