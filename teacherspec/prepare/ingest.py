@@ -164,6 +164,4 @@ def _refuse_mixed_kinds(into: Ingested, fields: RowFields, problems: Problems) -
     for name, kinds in [*label, *into.kept_kinds.items()]:
         if len(kinds.first) > 1:
             text, number = kinds.first["text"], kinds.first["number"]
-            problems.add(
-                f"{text}: {name}: a text here, a number at {number}; write all as texts or all as numbers"
-            )
+            problems.add(text, f"{name}: a text here, a number at {number}; write all as one or the other")

@@ -145,9 +145,7 @@ def _labels(
     for name in names:
         other = folded.setdefault(name.casefold(), name)
         if other != name:
-            problems.add(
-                f"{fields.label.name}: the labels {shown(other)} and {shown(name)} differ only in case"
-            )
+            problems.add(fields.label.name, f"{shown(other)} and {shown(name)} differ only in case; use one")
     index = {name: position for position, name in enumerate(names)}
     # One entry more than there are codes: code -1 (no label) picks it.
     table = np.array([*(index[str(label)] for label in found), NO_LABEL], np.int32)

@@ -14,20 +14,21 @@ def check_minimums(judged: Judged, minimum: MinimumRows, problems: Problems) -> 
     rows = judged.split_rows()
     for at, name in judged.stored():
         if rows[at] == 0:
-            problems.add(f"prepare: no rows reach the split `{name}` ({rows.sum()} rows in all); add rows")
+            problems.add("prepare", f"no rows reach the split `{name}` ({rows.sum()} rows in all); add rows")
     if not judged.label_names:
         return
     if len(judged.label_names) == 1:
         problems.add(
-            f"label: only one class, {shown(judged.label_names[0])}; a classifier needs at least two"
+            "label", f"only one class, {shown(judged.label_names[0])}; a classifier needs at least two"
         )
         return
     needed = len(judged.label_names) * len(FIXED_SPLITS)
     in_fixed = sum(int(rows[judged.split_names.index(name)]) for name in FIXED_SPLITS)
     if in_fixed < needed:
         problems.add(
-            f"prepare: {in_fixed} rows cannot fill {len(judged.label_names)} classes in "
-            f"{len(FIXED_SPLITS)} splits ({needed} rows at the very least); add rows"
+            "prepare",
+            f"{in_fixed} rows cannot fill {len(judged.label_names)} classes in "
+            f"{len(FIXED_SPLITS)} splits ({needed} rows at the very least); add rows",
         )
         return
     counts = judged.class_counts()
@@ -35,7 +36,8 @@ def check_minimums(judged: Judged, minimum: MinimumRows, problems: Problems) -> 
         of_split = counts[judged.split_names.index(split)]
         for label in np.flatnonzero(of_split < least):
             problems.add(
-                f"label: {shown(judged.label_names[label])} has {of_split[label]} rows in {split} "
+                "label",
+                f"{shown(judged.label_names[label])} has {of_split[label]} rows in {split} "
                 f"({counts[:, label].sum()} in all; prepare.min_rows_per_class.{split}: {least}); "
-                "add rows, or take the class out"
+                "add rows, or take the class out",
             )

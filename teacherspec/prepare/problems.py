@@ -13,30 +13,44 @@ class Problems:
 
     Attributes:
         total: number of problems.
-        shown: the first of them.
     """
 
     def __init__(self) -> None:
         """Begin without problems."""
         self.total = 0
-        self.shown: list[str] = []
+        self._first: dict[str, str] = {}
+        self._times: dict[str, int] = {}
 
-    def add(self, line: str) -> None:
-        """Count one problem: `file:line: field: what is wrong; what to do`."""
+    def add(self, place: str, what: str) -> None:
+        """Count one problem: where (`file:line`), and what is wrong and to be done.
+
+        The same problem in other places is shown once, with the number of places.
+        """
         self.total += 1
-        if len(self.shown) < SHOWN_PROBLEMS:
-            self.shown.append(line)
+        if what in self._first:
+            self._times[what] += 1
+        elif len(self._first) < SHOWN_PROBLEMS:
+            self._first[what] = place
+            self._times[what] = 1
 
     def add_all(self, lines: Iterator[str], total: int) -> None:
-        """Count `total` problems; of their lines only those that will be shown are taken."""
-        room = max(0, SHOWN_PROBLEMS - len(self.shown))
-        self.shown += islice(lines, room)
-        self.total += total
+        """Count `total` problems; of their lines (place and problem in one) only those shown are taken."""
+        taken = list(islice(lines, max(0, SHOWN_PROBLEMS - len(self._first))))
+        for line in taken:
+            self.add("", line)
+        self.total += total - len(taken)
 
     def add_error(self, error: DataError) -> None:
         """Count every problem of an error that stopped the reading of one file."""
-        for line in error.problems:
-            self.add(line)
+        self.add_all(iter(error.problems), len(error.problems))
+
+    def shown(self) -> list[str]:
+        """The first problems, one a line."""
+        return [self._line(place, what, self._times[what]) for what, place in self._first.items()]
+
+    def _line(self, place: str, what: str, times: int) -> str:
+        more = f" (and {times - 1} more like it)" if times > 1 else ""
+        return f"{place}: {what}{more}" if place else f"{what}{more}"
 
     def refuse_any(self) -> None:
         """Raise when there was a problem.
@@ -44,7 +58,6 @@ class Problems:
         Raises:
             DataError: the first problems, one a line, and how many more there are.
         """
-        if self.total > len(self.shown):
-            raise DataError([*self.shown, f"… and {self.total - len(self.shown)} more problems"])
+        untold = self.total - sum(self._times.values())
         if self.total:
-            raise DataError(self.shown)
+            raise DataError([*self.shown(), *([f"… and {untold} more problems"] if untold else [])])

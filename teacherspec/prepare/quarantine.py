@@ -43,5 +43,5 @@ class Quarantine:
         """Set the row at `place` aside, with all that is wrong with it and what was given."""
         self.rows += 1
         for problem in wrong:
-            self.told.add(f"{place}: {problem}")
+            self.told.add(place, problem)
         self._file.write(json.dumps({"where": place, "wrong": wrong, "given": given}, default=repr) + "\n")

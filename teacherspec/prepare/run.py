@@ -59,7 +59,7 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
         problems.refuse_any()
         layout = Layout(kind, fields, section.keep_columns, section.folds, section.seed)
         prepared = write_splits(out, ingested, judged, layout, [quarantine.path] if quarantining else [])
-        aside = Finding("Quarantined", quarantine.told.total, lambda: iter(quarantine.told.shown))
+        aside = Finding("Quarantined", quarantine.told.total, lambda: iter(quarantine.told.shown()))
         write_reports(reports, metrics(ingested, judged, quarantine.rows), [aside, *findings.values()])
     return prepared
 
@@ -78,5 +78,5 @@ def _refuse(finding: Finding, cure: str, problems: Problems) -> None:
 
 def _refuse_too_many(quarantine: Quarantine, most: float, problems: Problems) -> None:
     if quarantine.rows > most:
-        problems.add(f"prepare.max_quarantined: {quarantine.rows} rows are broken (allowed: {int(most)})")
-        problems.add_all(iter(quarantine.told.shown), quarantine.told.total)
+        problems.add("prepare.max_quarantined", f"{quarantine.rows} rows are broken (allowed: {int(most)})")
+        problems.add_all(iter(quarantine.told.shown()), quarantine.told.total)

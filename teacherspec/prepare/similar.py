@@ -61,6 +61,8 @@ def similar_pairs(rows: npt.NDArray[np.int64], texts: Texts, similarity: float, 
         similarity: between 0.5 and 1.
         scratch: folder for a temporary file of N x bands x 8 bytes.
     """
+    if not len(rows):
+        return Pairs(rows, rows, np.empty(0))
     bands, minima = banding(similarity)
     keys = np.lib.format.open_memmap(
         scratch / "bands.npy", mode="w+", dtype=np.uint64, shape=(bands, len(rows))
@@ -71,7 +73,7 @@ def similar_pairs(rows: npt.NDArray[np.int64], texts: Texts, similarity: float, 
     found = np.empty(0, np.int64)
     for band in range(bands):
         found = np.unique(np.concatenate([found, _candidates(np.asarray(keys[band]))]))
-    first, second = np.divmod(found, max(1, len(rows)))
+    first, second = np.divmod(found, len(rows))
     return _verified(rows[first], rows[second], texts, similarity)
 
 

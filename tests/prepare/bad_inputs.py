@@ -132,7 +132,7 @@ lines("an empty label", "label: is blank", {"text": "x", "label": ""})
 lines("a label with a space behind it", "label: has spaces around it", {"text": "x", "label": "ant "})
 lines(
     "labels that differ in case",
-    "label: the labels 'Ant' and 'ant' differ only in case",
+    "label: 'Ant' and 'ant' differ only in case",
     {"text": "x", "label": "Ant"},
 )
 lines(

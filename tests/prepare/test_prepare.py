@@ -3,6 +3,7 @@
 import json
 import random
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -192,8 +193,14 @@ def test_all_problems_of_all_files_come_at_once_but_not_thousands(workshop: Work
     workshop.write("data/two.jsonl", "[]\n")
     sources = [{"kind": "jsonl", "path": f"data/{name}.jsonl"} for name in ("one", "two", "three")]
     problems = workshop.refusal(sources)
+    assert problems == (
+        "data/one.jsonl:1: text: is blank (given ''); give a text or take the row out (and 29 more like it)",
+        "data/two.jsonl:1: must be a JSON object (given [])",
+        "data/three.jsonl: not found; did you mean two.jsonl or one.jsonl?",
+    )
+    workshop.write("data/one.jsonl", jsonl({"text": at, "label": "ant"} for at in range(30)))
+    problems = workshop.refusal(sources)
     assert len(problems) == 21
-    assert problems[0].startswith("data/one.jsonl:1: text: is blank")
     assert problems[-1] == "… and 12 more problems"
 
 
@@ -278,3 +285,108 @@ def test_a_quarantine_without_rows_is_an_empty_file(workshop: Workshop) -> None:
     workshop.write("data/rows.jsonl", jsonl(messages(60)))
     workshop.prepare(ONE_FILE, on_error="quarantine")
     assert (workshop.out / "quarantine.jsonl").read_text() == ""
+
+
+def chatter(number: int, start: int = 0) -> list[dict[str, str]]:
+    """Texts so different from each other that none is nearly another."""
+    draw = np.random.default_rng(start)
+    words = ["".join(draw.choice(list("abcdefghij"), 6)) for _ in range(500)]
+    texts = [" ".join(draw.choice(words, 7, replace=False)) for _ in range(number)]
+    return [{"text": text, "label": ("ant", "bee")[at % 2]} for at, text in enumerate(texts)]
+
+
+def test_nearly_the_same_text_in_two_splits_stays_in_test_only(workshop: Workshop) -> None:
+    rows = chatter(200)
+    near = [{**row, "text": row["text"] + "s"} for row in rows[:5]]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.write("data/test.jsonl", jsonl([*near, *chatter(20, start=9)]))
+    sources = [*ONE_FILE, {"kind": "jsonl", "path": "data/test.jsonl", "split": "test"}]
+    shares = {"train": 0.6, "validation": 0.2, "calibration": 0.2, "test": 0.0}
+    workshop.prepare(sources, fractions=shares)
+    assert workshop.metrics()["rows"]["near_leaks"] == 5
+    assert not {row["text"] for row in rows[:5]} & split_of_text(workshop).keys()
+    assert {row["text"] for row in near} <= {row["text"] for row in workshop.rows("test")}
+    assert "### Nearly the same in another split" in workshop.report()
+    kept = workshop.metrics()["rows"]["kept"]
+    refused = workshop.refusal(sources, fractions=shares, near_duplicates={"across_splits": "refuse"})
+    assert len(refused) == 5
+    assert refused[0].endswith("or declare `prepare.near_duplicates.across_splits: drop`")
+    workshop.prepare(sources, fractions=shares, near_duplicates=None)
+    assert workshop.metrics()["rows"]["kept"] == kept + 5
+
+
+def test_nearly_the_same_texts_in_one_split_are_counted_or_dropped(workshop: Workshop) -> None:
+    rows = chatter(200)
+    near = [{**row, "text": row["text"] + "!"} for row in rows[:8]]
+    torn = [{"text": rows[8]["text"] + "!", "label": {"ant": "bee", "bee": "ant"}[rows[8]["label"]]}]
+    workshop.write("data/train.jsonl", jsonl([*rows, *near, *torn]))
+    workshop.write("data/rows.jsonl", jsonl(chatter(60, start=9)))
+    shares = {"train": 0.0, "validation": 0.4, "calibration": 0.3, "test": 0.3}
+    sources = [{"kind": "jsonl", "path": "data/train.jsonl", "split": "train"}, *ONE_FILE]
+    workshop.prepare(sources, fractions=shares)
+    counted = workshop.metrics()["rows"]
+    assert (counted["near_duplicates"], counted["near_disagreeing"]) == (8, 2)
+    assert len(workshop.rows("train")) == 209
+    workshop.prepare(sources, fractions=shares, near_duplicates={"within_split": "drop"})
+    assert len(workshop.rows("train")) == 201
+
+
+def test_a_group_lies_in_one_split(workshop: Workshop) -> None:
+    rows = [{**row, "user": f"user {at % 20}"} for at, row in enumerate(messages(400))]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare(ONE_FILE, group="user", keep_columns=["user"])
+    users = [{row["user"] for row in part} for part in workshop.all_rows().values()]
+    assert sum(map(len, users)) == 20
+
+
+def test_a_group_in_two_ready_made_splits_is_a_leak(workshop: Workshop) -> None:
+    rows = [{**row, "user": at % 20} for at, row in enumerate(messages(400))]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.write("data/test.jsonl", jsonl({**row, "user": 7} for row in messages(6, start=900)))
+    sources = [*ONE_FILE, {"kind": "jsonl", "path": "data/test.jsonl", "split": "test"}]
+    fractions = {"train": 0.6, "validation": 0.2, "calibration": 0.2, "test": 0.0}
+    workshop.prepare(sources, group="user", fractions=fractions)
+    assert workshop.metrics()["rows"]["group_leaks"] == 20
+    assert workshop.metrics()["rows"]["kept"] == 386
+
+
+def test_a_row_without_its_group_is_refused(workshop: Workshop) -> None:
+    workshop.write(
+        "data/rows.jsonl", jsonl([*({**row, "user": "u"} for row in messages(60)), messages(61)[-1]])
+    )
+    assert workshop.refusal(ONE_FILE, group="user") == (
+        "data/rows.jsonl:61: group: missing (no 'user' in this row)",
+    )
+
+
+def test_an_external_benchmark_is_kept_out_of_what_is_fitted_and_never_stored(workshop: Workshop) -> None:
+    rows = chatter(300)
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare(ONE_FILE)
+    before = split_of_text(workshop)
+    benchmark = [{"text": row["text"].upper()} for row in rows[:50]]
+    workshop.write("data/benchmark.jsonl", jsonl(benchmark))
+    source = {"kind": "jsonl", "path": "data/benchmark.jsonl", "split": "public", "role": "external"}
+    prepared = workshop.prepare([*ONE_FILE, source], keep_columns=[])
+    after = split_of_text(workshop)
+    assert "public" not in prepared.splits
+    fitted = [row["text"] for row in rows[:50] if before[row["text"]] != "test"]
+    assert before.keys() - after.keys() == set(fitted)
+    assert workshop.metrics()["rows"]["leaks"] == len(fitted)
+    assert "(public)" in workshop.report()
+
+
+def test_folds_are_even_stable_and_keep_groups_whole(workshop: Workshop) -> None:
+    rows = [{**row, "user": f"user {at % 50}"} for at, row in enumerate(messages(600))]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare(ONE_FILE, folds=5, keep_columns=["user"])
+    before = {row["text"]: row["fold"] for row in workshop.rows("train")}
+    sizes = [list(before.values()).count(fold) for fold in range(5)]
+    assert min(sizes) > 20
+    assert "fold" not in workshop.rows("test")[0]
+    workshop.write("data/rows.jsonl", jsonl(rows[300:]))
+    workshop.prepare(ONE_FILE, folds=5, keep_columns=["user"])
+    assert all(before[row["text"]] == row["fold"] for row in workshop.rows("train"))
+    workshop.prepare(ONE_FILE, folds=5, group="user", keep_columns=["user"])
+    homes = {(row["user"], row["fold"]) for row in workshop.rows("train")}
+    assert len(homes) == len({user for user, _ in homes})
