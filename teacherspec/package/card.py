@@ -1,11 +1,11 @@
 """The model card: what the teacher is, how good it is and where not, and how to use and check it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from teacherspec.package import strengths
-from teacherspec.package.evidence import Evidence
-from teacherspec.package.gates import Judgement, find
+from teacherspec.package.evidence import PLOT, Evidence
+from teacherspec.package.gates import Judgement, Measured, find
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.readiness import as_table
 from teacherspec.package.reading import loading_code
@@ -13,7 +13,7 @@ from teacherspec.package.section import Package
 from teacherspec.package.strengths import interval
 from teacherspec.tasks import Task
 
-PLOT = "eval/reliability.png"
+CLASSES_SHOWN = 20
 
 VERIFY = """\
 ```
@@ -46,6 +46,7 @@ def card(
         _data(section, metadata),
         _training(evidence, metadata),
         _results(evidence),
+        _classes(evidence),
         "## Strengths\n\n" + _bullets(strengths.strengths(evidence)),
         "## Weaknesses and blind spots\n\n" + _bullets(strengths.weaknesses(evidence)),
         _students(metadata),
@@ -165,8 +166,25 @@ def _calibration_results(evidence: Evidence) -> str:
     against = f"; a perfectly calibrated model shows up to {noise.value:.3f} on as many rows" if noise else ""
     return (
         f"Calibration on test: ECE {both('ece')}{against}; NLL {both('nll')}.\n\n"
-        f"![Reliability before and after calibration]({PLOT})"
+        f"![Reliability before and after calibration](eval/{PLOT})"
     )
+
+
+def _classes(evidence: Evidence) -> str:
+    """Recall of each class on test, the weakest first; of many classes only those."""
+    measured = [row for row in evidence.classes if row["recall"] is not None]
+    weakest = sorted(measured, key=lambda row: (row["recall"], row["label"]))[:CLASSES_SHOWN]
+    rows = [
+        (f"`{row['label']}`", int(row["support"]), interval(_recall(row), 2), f"{row['precision'] or 0:.2f}")
+        for row in weakest
+    ]
+    count = "All" if len(weakest) == len(evidence.classes) else f"The {len(weakest)} weakest of"
+    title = f"### Classes\n\n{count} {len(evidence.classes)} labels on test, by recall:"
+    return f"{title}\n\n{_table(('label', 'rows', 'recall', 'precision'), rows)}"
+
+
+def _recall(row: Mapping[str, Any]) -> Measured:
+    return Measured(row["recall"], row["recall_low"], row["recall_high"])
 
 
 def _students(metadata: Metadata) -> str:

@@ -12,6 +12,9 @@ from teacherspec.package.gates import Measured, find
 from teacherspec.predictions import load_index
 from teacherspec.prepared import Prepared, load_prepared
 
+PLOT = "calibrate/reliability.png"
+"""The picture of the card, among the reports."""
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -56,8 +59,8 @@ class Evidence:
         manifest: the base's manifest.
         calibration: `calibration.json`.
         reports: `evaluate` and `calibrate` → their `metrics.json`.
+        findings: sentences of `evaluate`: `kind` (`strength`, `weakness`, `blind_spot`), `sentence`, ….
         classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined.
-        confusions: (label, predicted label) of every test row.
     """
 
     prepared: Prepared
@@ -65,8 +68,8 @@ class Evidence:
     manifest: Mapping[str, Any]
     calibration: Mapping[str, Any]
     reports: Mapping[str, Any]
+    findings: Sequence[Mapping[str, Any]]
     classes: Sequence[Mapping[str, Any]]
-    confusions: Sequence[tuple[str, str]]
 
     def number(self, metric: str) -> Measured:
         """The number with this dotted name.
@@ -95,26 +98,25 @@ def load_evidence(stages: Stages) -> Evidence:
         "calibration": stages.calibrated / "calibration.json",
         "manifest": reports / "base/manifest.json",
         "evaluate": reports / "evaluate/metrics.json",
+        "findings": reports / "evaluate/findings.json",
         "calibrate": reports / "calibrate/metrics.json",
     }
-    tables = [reports / "evaluate/classes.tsv", reports / "evaluate/confusion.tsv"]
-    missing = [
-        f"{path}: not found; run `dvc repro`" for path in (*texts.values(), *tables) if not path.is_file()
-    ]
+    classes = reports / "evaluate/classes.tsv"
+    needed = (*texts.values(), classes, reports / PLOT)
+    missing = [f"{path}: not found; run `dvc repro`" for path in needed if not path.is_file()]
     if missing:
         raise UserError(missing)
     prepared = load_prepared(stages.prepared)
     _require_agreement(prepared, stages)
     found = {name: read_json(path) for name, path in texts.items()}
-    classes, confusions = map(_read_tsv, tables)
     return Evidence(
         prepared=prepared,
         training=found["training"],
         manifest=found["manifest"],
         calibration=found["calibration"],
         reports={"evaluate": found["evaluate"], "calibrate": found["calibrate"]},
-        classes=[_class(row) for row in classes],
-        confusions=[(row["label"], row["predicted"]) for row in confusions],
+        findings=found["findings"],
+        classes=[_class(row) for row in _read_tsv(classes)],
     )
 
 

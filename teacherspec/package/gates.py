@@ -10,6 +10,10 @@ from teacherspec.package.section import Gate
 QUALITY = ("accuracy", "balanced_accuracy", "brier", "ece", "macro_f1", "matthews", "nll", "rows")
 """What `evaluate` measures of every labelled split."""
 
+PERTURBATIONS = ("case", "punctuation", "typos")
+ROBUSTNESS = ("accuracy", "flip_rate")
+"""What `evaluate` measures of the test split under each perturbation."""
+
 INTERVALS = ("accuracy", "brier", "ece", "ece_equal_mass", "nll", "signed")
 """What `calibrate` measures before and after, with intervals, on test and shifted splits."""
 
@@ -64,6 +68,7 @@ def known_metrics(roles: Mapping[str, str]) -> frozenset[str]:
         roles: split name → role.
     """
     names = {"evaluate.loss_ratio"}
+    names |= {f"evaluate.robustness.{change}.{name}" for change in PERTURBATIONS for name in ROBUSTNESS}
     for split, role in roles.items():
         evaluated = ("rows",) if role == "ood" else QUALITY
         names |= {f"evaluate.{split}.{name}" for name in evaluated}

@@ -12,7 +12,7 @@ from typing import Any
 from teacherspec.files import encode_json, sha256_bytes, sha256_file, write_json
 from teacherspec.prepared import Prepared
 from teacherspec.road.closure import Project
-from teacherspec.road.stages import EXEMPT, is_kind_of_task
+from teacherspec.road.stages import EXEMPT, code_of_road, is_kind_of_task
 
 LIBRARIES = (
     "accelerate",
@@ -104,8 +104,6 @@ def code_digests(root: Path, kind: str) -> dict[str, str]:
     Code of other kinds of task is left out, as `dvc.yaml` leaves it out. The files are dependencies of the
     stage `package`, so that the digests never grow stale.
     """
-    project = Project(root, exempt=EXEMPT)
-    doors = [f"stages/{path.name}" for path in (root / "stages").glob("[a-z]*.py")]
-    files = {file for door in doors for file in project.closure(door)}
+    files = code_of_road(Project(root, exempt=EXEMPT))
     own = (file for file in files if not is_kind_of_task(root, file) or Path(file).stem == kind)
     return {file: sha256_file(root / file) for file in sorted(own)}

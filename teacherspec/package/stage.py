@@ -12,7 +12,7 @@ from teacherspec.package import readiness
 from teacherspec.package.card import card
 from teacherspec.package.checksums import files_below, write_sums
 from teacherspec.package.describe import describe
-from teacherspec.package.evidence import Evidence, Stages, load_evidence
+from teacherspec.package.evidence import PLOT, Evidence, Stages, load_evidence
 from teacherspec.package.gates import Judgement, judge
 from teacherspec.package.golden import pack_golden
 from teacherspec.package.model_folder import pack_model
@@ -23,12 +23,14 @@ from teacherspec.predictions import load_predictions
 from teacherspec.prepared import Split, open_split
 from teacherspec.tasks import Task
 
-EVALUATED = (
-    "evaluate/metrics.json",
+REPORTS = (
     "evaluate/classes.tsv",
+    "evaluate/findings.json",
+    "evaluate/metrics.json",
     "calibrate/metrics.json",
+    PLOT,
 )
-"""Reports that go into `eval/`, their folder turned into a prefix of the name."""
+"""Reports that go into `eval/`, one folder a stage."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,9 @@ def _declared_splits(section: Package, evidence: Evidence) -> list[Split]:
 def pack_reports(stages: Stages, folder: Path) -> None:
     """Copy calibration and reports: small files, as the stages wrote them."""
     copies = {stages.calibrated / "calibration.json": folder / "calibration/calibration.json"}
-    copies |= {stages.reports / name: folder / "eval" / name.replace("/", "-") for name in EVALUATED}
-    copies[stages.reports / "calibrate/reliability.png"] = folder / "eval/reliability.png"
+    copies |= {stages.reports / name: folder / "eval" / name for name in REPORTS}
     for source, target in copies.items():
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
 
 

@@ -129,7 +129,7 @@ def test_the_hub_reads_the_card(road: Road) -> None:
     )
     for heading in ("Intended use", "Load", "Data", "Results", "Weaknesses and blind spots", "Verify"):
         assert f"\n## {heading}\n" in card.text
-    assert (road.teacher / "eval/reliability.png").read_bytes()[:4] == b"\x89PNG"
+    assert (road.teacher / "eval/calibrate/reliability.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_the_program_on_the_card_runs(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
