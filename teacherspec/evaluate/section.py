@@ -1,8 +1,99 @@
 """`params.yaml: evaluate`, how the fine-tuned model is measured."""
 
-from pydantic import Field
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Literal
 
+from pydantic import Field, field_validator
+
+from teacherspec.evaluate.facets import (
+    LENGTH,
+    Facet,
+    by_confidence,
+    by_edges,
+    by_label,
+    by_quartiles,
+    by_value,
+    length,
+)
+from teacherspec.evaluate.measured import Measured
 from teacherspec.section import Section
+
+
+def _ascending(edges: Sequence[float] | None) -> Sequence[float] | None:
+    if edges is not None and any(high <= low for low, high in pairwise(edges)):
+        raise ValueError("edges must ascend")
+    return edges
+
+
+class ColumnSlices(Section):
+    """One slice for each value of a kept column, or between edges of a column of numbers."""
+
+    kind: Literal["column"]
+    """The way to cut."""
+
+    column: str
+    """A column named in `prepare.keep_columns`."""
+
+    edges: tuple[float, ...] | None = Field(default=None, min_length=1, max_length=50)
+    """Where to cut a column of numbers, ascending, in its unit; omit to take each value by itself."""
+
+    _edges_ascend = field_validator("edges")(_ascending)
+
+    def facet(self, measured: Measured) -> Facet:
+        """The cut of these rows. Raises `DataError`."""
+        values = measured.columns[self.column]
+        return (
+            by_value(self.column, values) if self.edges is None else by_edges(self.column, values, self.edges)
+        )
+
+
+class LengthSlices(Section):
+    """Slices by the length of the text."""
+
+    kind: Literal["length"] = "length"
+    """The way to cut."""
+
+    edges: tuple[int, ...] | None = Field(default=None, min_length=1, max_length=50)
+    """Where to cut, ascending, in characters; omit for the quartiles of the test split."""
+
+    _edges_ascend = field_validator("edges")(_ascending)
+
+    def facet(self, measured: Measured) -> Facet:
+        """The cut of these rows."""
+        lengths = length(measured.texts)
+        return by_quartiles(LENGTH, lengths) if self.edges is None else by_edges(LENGTH, lengths, self.edges)
+
+
+class LabelSlices(Section):
+    """One slice for each label."""
+
+    kind: Literal["label"] = "label"
+    """The way to cut."""
+
+    def facet(self, measured: Measured) -> Facet:
+        """The cut of these rows."""
+        return by_label(measured.labels, measured.label_names)
+
+
+class ConfidenceSlices(Section):
+    """Slices by the model's confidence before calibration. Low confidence should mean low accuracy, so a
+    weak slice of this kind is no blind spot; wrong answers at high confidence are what to look for."""
+
+    kind: Literal["confidence"] = "confidence"
+    """The way to cut."""
+
+    edges: tuple[float, ...] = Field(default=(0.5, 0.9), min_length=1, max_length=50)
+    """Where to cut, ascending, as probabilities."""
+
+    _edges_ascend = field_validator("edges")(_ascending)
+
+    def facet(self, measured: Measured) -> Facet:
+        """The cut of these rows."""
+        return by_confidence(measured.confidence, self.edges)
+
+
+Slices = Annotated[ColumnSlices | LengthSlices | LabelSlices | ConfidenceSlices, Field(discriminator="kind")]
 
 
 class Evaluate(Section):
@@ -20,5 +111,36 @@ class Evaluate(Section):
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of resampling and perturbation."""
 
+    slices: tuple[Slices, ...] = (LabelSlices(), LengthSlices(), ConfidenceSlices())
+    """Parts of the test split to compare with the rest of it."""
+
+    discover_slices: bool = True
+    """Whether to look for weak slices that nobody declared, among pairs of facets of the rows."""
+
+    min_slice_rows: int = Field(default=20, ge=5)
+    """Fewest test rows of a discovered slice."""
+
+    false_discovery_rate: float = Field(default=0.05, gt=0.0, le=0.5)
+    """Expected share of false alarms among the slices, perturbations and sets that are called weak
+    (Benjamini & Hochberg 1995)."""
+
+    perturbations: tuple[str, ...] | None = None
+    """Changes to the test rows under which a person would answer the same, such as `typos`, `case`
+    and `punctuation` of texts; omit for all that fit the rows, empty for none."""
+
     latency_examples: int = Field(default=100, ge=10, le=100_000)
     """Test examples timed one by one for the latency percentiles."""
+
+    @field_validator("slices")
+    @classmethod
+    def _differ(cls, slices: tuple[Slices, ...]) -> tuple[Slices, ...]:
+        if len({declared.model_dump_json() for declared in slices}) < len(slices):
+            raise ValueError("declares the same slices twice")
+        return slices
+
+    @field_validator("perturbations")
+    @classmethod
+    def _name_each_once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and len(set(names)) < len(names):
+            raise ValueError("names a perturbation twice")
+        return names

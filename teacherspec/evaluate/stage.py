@@ -4,16 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from teacherspec.errors import DataError, UserError
+from teacherspec.evaluate.analysis import analyse
 from teacherspec.evaluate.latency import measure_latency
+from teacherspec.evaluate.measured import measured_rows
+from teacherspec.evaluate.page import write_page
+from teacherspec.evaluate.perturbing import perturbations_of
 from teacherspec.evaluate.predict import load_model, predict
-from teacherspec.evaluate.quality import CLASS_COLUMNS, class_rows, confusion_rows, loss_ratio, quality
+from teacherspec.evaluate.report import draw, write_tables
+from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.section import Evaluate
-from teacherspec.files import new_folder, round_floats, write_json, write_tsv
+from teacherspec.files import new_folder, write_json
 from teacherspec.predictions import PredictionIndex, Predictions, save_index, save_predictions
 from teacherspec.prepared import Prepared, load_prepared, open_split
 from teacherspec.tasks import Task
 
 NEEDED = ("train", "validation", "calibration", "test")
+
+TAKEN = ("loss_ratio", "robustness")
+"""Keys of `metrics.json` beside the names of the splits."""
 
 
 def run_evaluate(
@@ -33,31 +41,51 @@ def run_evaluate(
         prepared: folder that `prepare` left.
         finetuned: folder that `finetune` left, with `model/`.
         output: folder to create: `predictions/<split>.parquet`, `predictions.json`.
-        report: folder for `metrics.json`, `classes.tsv`, `confusion.tsv`.
+        report: folder for `metrics.json`, `findings.json`, `report.html`, the tables `classes.tsv`,
+            `confusion.tsv`, `slices.tsv`, `robustness.tsv`, `label_errors.tsv`, `hardest.tsv` and
+            `risk_coverage.tsv`, and a PNG beside four of them.
         timing: JSON file for measured times, which no hash covers.
 
     Raises:
         UserError: a split that the numbers need is missing, or the model does not fit the splits.
     """
-    data = load_prepared(prepared)
+    data, fields = load_prepared(prepared), task.row_fields()
     refuse_missing_rows(data)
+    perturbations = chosen_perturbations(perturbations_of(fields), section.perturbations)
     model, processor = load_model(task, finetuned / "model")
     splits = {name: open_split(split) for name, split in data.splits.items()}
     found = {name: predict(task, model, processor, rows, section.batch_size) for name, rows in splits.items()}
     refuse_foreign_model(data, found["test"])
-    write_predictions(output, data, found)
-    write_reports(report, section, data, found)
-    write_json(
-        timing,
-        measure_latency(task, model, processor, splits["test"], section.latency_examples, section.batch_size),
+    perturbed = predict_perturbed(
+        task,
+        model,
+        processor,
+        splits["test"],
+        found["test"],
+        perturbations,
+        batch_size=section.batch_size,
+        seed=section.seed,
     )
+    measured = {
+        split.name: measured_rows(fields, splits[split.name], found[split.name], data.label_names)
+        for split in data.of_role("validation", "calibration", "test", "shifted")
+    }
+    analysis = analyse(section, data, found, measured, perturbed)
+    write_predictions(output, data, found)
+    write_tables(report, analysis, section.confidence)
+    draw(report, analysis, finetuned, section.confidence)
+    write_page(report, analysis, section)
+    latency = measure_latency(
+        task, model, processor, splits["test"], section.latency_examples, section.batch_size
+    )
+    write_json(timing, latency)
 
 
 def refuse_missing_rows(prepared: Prepared) -> None:
-    """Every split that the numbers need is there, with rows enough for an interval.
+    """Every split that the numbers need is there, with rows enough for an interval and a name of its own.
 
     Raises:
-        DataError: names every split that is missing or has fewer than two rows.
+        DataError: names every split that is missing, has fewer than two rows, or bears a metric's name.
     """
     absent = [name for name in NEEDED if name not in prepared.splits]
     short = [split for split in prepared.splits.values() if split.rows < 2]
@@ -65,6 +93,11 @@ def refuse_missing_rows(prepared: Prepared) -> None:
     problems += [
         f"prepare: split {split.name} has {split.rows} rows, too few for any interval; give it more"
         for split in short
+    ]
+    problems += [
+        f"prepare: a split cannot be called {name}, which is the name of a metric; give it another"
+        for name in TAKEN
+        if name in prepared.splits
     ]
     if problems:
         raise DataError(problems)
@@ -95,21 +128,3 @@ def write_predictions(output: Path, prepared: Prepared, found: Mapping[str, Pred
             rows={name: split.rows for name, split in prepared.splits.items()},
         )
         save_index(folder, index)
-
-
-def write_reports(
-    report: Path, section: Evaluate, prepared: Prepared, found: Mapping[str, Predictions]
-) -> None:
-    """Metrics of every labelled split, rows of the others; classes and confusions of the test split."""
-    metrics: dict[str, object] = {split.name: {"rows": split.rows} for split in prepared.of_role("ood")}
-    for name in prepared.splits.keys() - metrics.keys():
-        metrics[name] = quality(
-            found[name], confidence=section.confidence, resamples=section.resamples, seed=section.seed
-        )
-    metrics["loss_ratio"] = loss_ratio(found["validation"], found["train"])
-    write_json(report / "metrics.json", round_floats(metrics))
-    classes = class_rows(found["test"], prepared.label_names, section.confidence)
-    write_tsv(report / "classes.tsv", CLASS_COLUMNS, classes)
-    write_tsv(
-        report / "confusion.tsv", ("label", "predicted"), confusion_rows(found["test"], prepared.label_names)
-    )

@@ -10,16 +10,25 @@ import numpy as np
 import pytest
 from transformers import set_seed
 
-from teacherspec.errors import DataError, UserError
+from teacherspec.errors import DataError, DeclarationError, UserError
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import refuse_missing_rows, run_evaluate
 from teacherspec.predictions import load_index, load_predictions
 from teacherspec.prepared import load_prepared
 from teacherspec.tasks import Task
 from teacherspec.tasks.saving import save_pretrained
+from tests.evaluate.measuring import training_log
 from tests.toys import LABELS, toy_base, toy_prepared
 
 TASK = Task(kind="text_classification", max_length=16)
+
+
+REPORTS = {
+    "classes.png", "classes.tsv", "confusion.png", "confusion.tsv", "findings.json", "hardest.tsv",
+    "label_errors.tsv", "learning.png", "metrics.json", "report.html", "risk_coverage.png",
+    "risk_coverage.tsv", "robustness.tsv", "slices.tsv",
+}  # fmt: skip
+"""The files that `dvc.yaml` names one by one: always all of them, whatever the data."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     toy_prepared(folder / "prepare")
     set_seed(0)
     model, processor = TASK.load_base(toy_base(folder / "base"), LABELS)
-    save_pretrained(model, processor, folder / "finetune/model")
+    save_pretrained(model, processor, training_log(folder / "finetune") / "model")
     return folder
 
 
@@ -66,7 +75,9 @@ def test_leaves_predictions_metrics_and_times(place: Path) -> None:
     assert index.rows["train"] == 96
     assert index.splits("ood") == ("out_of_scope",)
     metrics = json.loads((out / "report/metrics.json").read_text())
-    assert set(metrics) >= {*index.roles, "loss_ratio"}
+    assert set(metrics) == {*index.roles, "loss_ratio", "robustness"}
+    assert set(metrics["robustness"]) == {"case", "punctuation", "typos"}
+    assert 0 <= metrics["robustness"]["typos"]["flip_rate"]["value"] <= 1
     assert metrics["out_of_scope"] == {"rows": 32}, "rows without labels have no accuracy"
     for name in index.roles:
         predictions = load_predictions(out / "evaluate", name)
@@ -81,6 +92,7 @@ def test_leaves_predictions_metrics_and_times(place: Path) -> None:
     times = json.loads((out / "times.json").read_text())
     assert 0 < times["p50_ms"] <= times["p95_ms"]
     assert times["examples"] == 10
+    assert {path.name for path in (out / "report").iterdir()} == REPORTS
 
 
 def test_twice_gives_the_same_bytes(place: Path) -> None:
@@ -93,12 +105,14 @@ def test_missing_and_tiny_splits_are_refused_together(place: Path) -> None:
     prepared = load_prepared(place / "prepare")
     splits = {name: split for name, split in prepared.splits.items() if name not in ("test", "validation")}
     splits["shifted"] = replace(splits["shifted"], rows=1)
+    splits["robustness"] = replace(splits["calibration"], name="robustness")
     with pytest.raises(DataError) as refusal:
         refuse_missing_rows(replace(prepared, splits=splits))
-    assert len(refusal.value.problems) == 3
+    assert len(refusal.value.problems) == 4
     assert "no validation split" in refusal.value.problems[0]
     assert "no test split" in refusal.value.problems[1]
     assert "split shifted has 1 rows" in refusal.value.problems[2]
+    assert "cannot be called robustness" in refusal.value.problems[3]
 
 
 def test_a_model_of_other_classes_is_refused(place: Path, tmp_path: Path) -> None:
@@ -117,3 +131,16 @@ def test_broken_weights_are_refused_by_row(place: Path, tmp_path: Path) -> None:
     (tmp_path / "prepare").symlink_to(place / "prepare")
     with pytest.raises(UserError, match=r"row \S+ are not finite"):
         run(tmp_path, "out")
+
+
+def test_unknown_perturbations_are_refused_before_work(place: Path) -> None:
+    with pytest.raises(DeclarationError, match="know no rain"):
+        run(place, "out", perturbations=["rain"])
+    assert not Path("out").exists()
+
+
+def test_nothing_optional_is_needed(place: Path) -> None:
+    out = run(place, "out", perturbations=[], slices=[], discover_slices=False)
+    assert {path.name for path in (out / "report").iterdir()} == REPORTS
+    assert (out / "report/slices.tsv").read_text().count("\n") == 1
+    assert json.loads((out / "report/metrics.json").read_text())["robustness"] == {}

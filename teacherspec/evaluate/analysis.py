@@ -1,0 +1,182 @@
+"""Everything that is measured of a model's predictions, before any of it is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from teacherspec.evaluate.facets import (
+    LENGTH,
+    Facet,
+    by_label,
+    by_quartiles,
+    facets_of_columns,
+    facets_of_text,
+    length,
+)
+from teacherspec.evaluate.findings import Finding, Shift, all_findings
+from teacherspec.evaluate.measured import Measured
+from teacherspec.evaluate.quality import loss_ratio, quality
+from teacherspec.evaluate.robustness import Robustness, measure_robustness
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.evaluate.significance import adjusted, fisher_exact
+from teacherspec.evaluate.slices import (
+    SliceQuality,
+    discover,
+    measure_slices,
+    single_slices,
+    sorted_by_need,
+)
+from teacherspec.evaluate.suspects import Example, LabelSuspect, label_suspects, telling_examples
+from teacherspec.metrics.intervals import wilson_interval
+from teacherspec.predictions import Predictions
+from teacherspec.prepared import Prepared
+
+UNSEEN = ("validation", "calibration", "test")
+"""Splits whose labels the weights were not fitted on, so that the model may doubt them."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the reports tell.
+
+    Attributes:
+        metrics: content of `metrics.json`, not rounded.
+        test: the test split and its predictions.
+        shifted: further sets of the same labels.
+        slices: of the test split, those in need first.
+        combinations: slices that discovery tested.
+        robustness: of the test split.
+        suspects: likely label errors.
+        examples: telling rows of the test split.
+        findings: sentences.
+    """
+
+    metrics: Mapping[str, Any]
+    test: Measured
+    shifted: Mapping[str, Measured]
+    slices: Sequence[SliceQuality]
+    combinations: int
+    robustness: Sequence[Robustness]
+    suspects: Sequence[LabelSuspect]
+    examples: Sequence[Example]
+    findings: Sequence[Finding]
+
+    @property
+    def weak_classes(self) -> frozenset[str]:
+        """Names of the classes that are weak slices."""
+        weak = {found.slice.name for found in self.slices if found.weak}
+        return frozenset(name for name in self.test.label_names if f"label = {name}" in weak)
+
+
+def analyse(
+    section: Evaluate,
+    prepared: Prepared,
+    found: Mapping[str, Predictions],
+    measured: Mapping[str, Measured],
+    perturbed: Mapping[str, tuple[Predictions, int]],
+) -> Analysis:
+    """Measure everything that predictions can tell.
+
+    Args:
+        section: `params.yaml: evaluate`.
+        prepared: the prepared splits.
+        found: split name → predictions, of every split.
+        measured: the same beside their rows, of every labelled split but `train`.
+        perturbed: perturbation → predictions of the changed test rows, and how many rows changed.
+
+    Raises:
+        DataError: a column cannot be sliced as declared.
+    """
+    test = measured["test"]
+    slices, combinations = all_slices(section, test)
+    robustness = measure_robustness(found["test"], perturbed, confidence=section.confidence)
+    shifted = {split.name: measured[split.name] for split in prepared.of_role("shifted")}
+    metrics = all_metrics(section, prepared, found, robustness)
+    findings = all_findings(
+        test,
+        slices=slices,
+        robustness=robustness,
+        shifts=compare_shifts(test, shifted, section.confidence),
+        loss_ratio=metrics["loss_ratio"],
+        confidence=section.confidence,
+        false_discovery_rate=section.false_discovery_rate,
+    )
+    return Analysis(
+        metrics=metrics,
+        test=test,
+        shifted=shifted,
+        slices=slices,
+        combinations=combinations,
+        robustness=robustness,
+        suspects=label_suspects({name: measured[name] for name in UNSEEN}),
+        examples=telling_examples(test),
+        findings=findings,
+    )
+
+
+def all_metrics(
+    section: Evaluate,
+    prepared: Prepared,
+    found: Mapping[str, Predictions],
+    robustness: Sequence[Robustness],
+) -> dict[str, Any]:
+    """Quality of every labelled split, rows of the others, loss ratio and robustness."""
+    metrics: dict[str, Any] = {split.name: {"rows": split.rows} for split in prepared.of_role("ood")}
+    for name in prepared.splits.keys() - metrics.keys():
+        metrics[name] = quality(
+            found[name], confidence=section.confidence, resamples=section.resamples, seed=section.seed
+        )
+    metrics["loss_ratio"] = loss_ratio(found["validation"], found["train"])
+    metrics["robustness"] = {
+        one.name: {"accuracy": asdict(one.accuracy), "flip_rate": asdict(one.flip_rate)} for one in robustness
+    }
+    return metrics
+
+
+def all_slices(section: Evaluate, test: Measured) -> tuple[list[SliceQuality], int]:
+    """Declared and discovered slices of the test split, and how many combinations discovery tested."""
+    level = {"confidence": section.confidence, "false_discovery_rate": section.false_discovery_rate}
+    cuts = [declared.facet(test) for declared in section.slices]
+    # Unsure answers are wrong more often in any model: counted among the others, these certain
+    # discoveries would let through more false ones.
+    sure = [cut for cut in cuts if cut.of_model]
+    cuts = [cut for cut in cuts if not cut.of_model]
+    by_confidence = measure_slices(list(single_slices(sure)), test.correct, "confidence", **level)
+    declared = measure_slices(list(single_slices(cuts)), test.correct, "declared", **level)
+    discovered: list[SliceQuality] = []
+    combinations = 0
+    if section.discover_slices:
+        facets = {facet.name: facet for facet in (*automatic_facets(test), *cuts)}
+        discovered, combinations = discover(
+            list(facets.values()), declared, test.correct, min_rows=section.min_slice_rows, **level
+        )
+    return sorted_by_need([*declared, *by_confidence, *discovered]), combinations
+
+
+def automatic_facets(measured: Measured) -> list[Facet]:
+    """Facets that any split has: label, length and look of the text, and its kept columns."""
+    return [
+        by_label(measured.labels, measured.label_names),
+        by_quartiles(LENGTH, length(measured.texts)),
+        *facets_of_text(measured.texts),
+        *facets_of_columns(measured.columns),
+    ]
+
+
+def compare_shifts(test: Measured, shifted: Mapping[str, Measured], confidence: float) -> list[Shift]:
+    """Accuracy of each shifted set against the test split."""
+    hits, rows = int(test.correct.sum()), len(test)
+    counts = {name: (int(measured.correct.sum()), len(measured)) for name, measured in shifted.items()}
+    p_values = [fisher_exact(right, total, hits, rows) for right, total in counts.values()]
+    tests = zip(p_values, adjusted(p_values), strict=True)
+    return [
+        Shift(
+            split=name,
+            rows=total,
+            accuracy=wilson_interval(right, total, confidence=confidence),
+            test_accuracy=hits / rows,
+            p_value=p_value,
+            q_value=q_value,
+        )
+        for (name, (right, total)), (p_value, q_value) in zip(counts.items(), tests, strict=True)
+    ]

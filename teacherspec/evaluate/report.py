@@ -1,0 +1,110 @@
+"""What the stage writes for people and for `dvc metrics` and `dvc plots`."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from teacherspec.evaluate import robustness, slices, suspects
+from teacherspec.evaluate.analysis import Analysis
+from teacherspec.evaluate.measured import Measured
+from teacherspec.evaluate.quality import CLASS_COLUMNS, class_rows, confusion_rows
+from teacherspec.files import read_json, round_floats, write_json, write_tsv
+from teacherspec.metrics.classification import confusion_matrix, per_class
+from teacherspec.metrics.intervals import wilson_interval
+from teacherspec.metrics.selective import risk_coverage
+from teacherspec.plots.confusion import confusion_figure
+from teacherspec.plots.learning import Learning, learning_figure
+from teacherspec.plots.recall import ClassRecall, recall_figure
+from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
+from teacherspec.plots.style import BEFORE, MUTED, RIGHT, drawing, save_png
+
+RISK_COLUMNS = ("split", "coverage", "risk")
+
+RISK_POINTS = 100
+"""Points of a risk-coverage curve in the table: more cannot be told apart in a plot."""
+
+LINE_COLOURS = (RIGHT, BEFORE, "#3b8a5a", "#8b5fb0", MUTED)
+"""Colours of the test split and the shifted sets, in turn."""
+
+PICTURES = ("classes.png", "confusion.png", "risk_coverage.png", "learning.png")
+
+
+def write_tables(report: Path, analysis: Analysis, confidence: float) -> None:
+    """Every table, and `metrics.json` and `findings.json`."""
+    test, names = analysis.test, analysis.test.label_names
+    write_json(report / "metrics.json", round_floats(dict(analysis.metrics)))
+    write_json(report / "findings.json", round_floats([asdict(finding) for finding in analysis.findings]))
+    write_tsv(report / "classes.tsv", CLASS_COLUMNS, class_rows(test.predictions, names, confidence))
+    write_tsv(report / "confusion.tsv", ("label", "predicted"), confusion_rows(test.predictions, names))
+    write_tsv(report / "slices.tsv", slices.COLUMNS, [found.row() for found in analysis.slices])
+    write_tsv(report / "robustness.tsv", robustness.COLUMNS, [found.row() for found in analysis.robustness])
+    write_tsv(
+        report / "label_errors.tsv", suspects.LABEL_COLUMNS, [found.row() for found in analysis.suspects]
+    )
+    write_tsv(report / "hardest.tsv", suspects.EXAMPLE_COLUMNS, [found.row() for found in analysis.examples])
+    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, _risk_rows(_reported(analysis)))
+
+
+def draw(report: Path, analysis: Analysis, finetuned: Path, confidence: float) -> None:
+    """Every picture.
+
+    Args:
+        report: folder for them.
+        analysis: the numbers.
+        finetuned: folder that `finetune` left, for its log.
+        confidence: level of the intervals.
+    """
+    test, names = analysis.test, analysis.test.label_names
+    matrix = confusion_matrix(test.labels, test.predicted, n_classes=len(names))
+    accuracy = wilson_interval(int(test.correct.sum()), len(test), confidence=confidence)
+    found = per_class(test.labels, test.predicted, n_classes=len(names), confidence=confidence)
+    recalls = [
+        ClassRecall(name, quality.support, quality.recall, weak=name in analysis.weak_classes)
+        for name, quality in zip(names, found, strict=True)
+        if quality.recall is not None
+    ]
+    lines = [
+        RiskLine(name, LINE_COLOURS[i % len(LINE_COLOURS)], risk_coverage(part.confidence, part.correct))
+        for i, (name, part) in enumerate(_reported(analysis).items())
+    ]
+    with drawing():
+        save_png(confusion_figure(matrix, names, "Confusions, test"), report / "confusion.png")
+        save_png(recall_figure(recalls, accuracy, "Recall by class, test"), report / "classes.png")
+        save_png(risk_coverage_figure(lines, "Errors at each coverage"), report / "risk_coverage.png")
+        save_png(learning_figure(read_learning(finetuned)), report / "learning.png")
+
+
+def read_learning(finetuned: Path) -> Learning:
+    """The log of the training that `finetune` left."""
+    steps, evaluations = (_columns(finetuned / "log" / name) for name in ("steps.tsv", "evaluations.tsv"))
+    return Learning(
+        step_epoch=steps["epoch"],
+        step_loss=steps["loss"],
+        epoch=evaluations["epoch"],
+        nll=evaluations["nll"],
+        accuracy=evaluations["accuracy"],
+        best_epoch=read_json(finetuned / "training.json")["best_epoch"],
+    )
+
+
+def _columns(path: Path) -> dict[str, list[float]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+
+
+def _reported(analysis: Analysis) -> dict[str, Measured]:
+    """The sets that quality is reported on, test first."""
+    return {"test": analysis.test, **analysis.shifted}
+
+
+def _risk_rows(splits: Mapping[str, Measured]) -> Sequence[Sequence[object]]:
+    rows = []
+    for name, part in splits.items():
+        curve = risk_coverage(part.confidence, part.correct)
+        kept = np.unique(np.linspace(0, len(curve.risk) - 1, RISK_POINTS).round().astype(np.int64))
+        rows += [(name, round(float(curve.coverage[k]), 6), round(float(curve.risk[k]), 6)) for k in kept]
+    return rows

@@ -1,0 +1,172 @@
+"""Does the answer stay when the input changes in ways that should not matter."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec.errors import DeclarationError
+from teacherspec.evaluate.perturbing import Perturbation
+from teacherspec.evaluate.predict import predict
+from teacherspec.evaluate.significance import adjusted
+from teacherspec.metrics.comparison import mcnemar_exact
+from teacherspec.metrics.intervals import Interval, wilson_interval
+from teacherspec.metrics.softmax import top_label
+from teacherspec.predictions import Predictions
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from teacherspec.tasks import Task
+
+COLUMNS = (
+    "perturbation", "rows", "changed",
+    "accuracy", "accuracy_low", "accuracy_high",
+    "flip_rate", "flip_rate_low", "flip_rate_high",
+    "right_to_wrong", "wrong_to_right", "p_value", "q_value",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """A perturbed split against the same split as it is.
+
+    Attributes:
+        name: of the perturbation.
+        rows: of the split.
+        changed: rows in which the perturbation found something to change.
+        accuracy: share of right predictions on the perturbed split.
+        flip_rate: share of rows whose predicted label changes.
+        right_to_wrong: rows that only the perturbation gets wrong.
+        wrong_to_right: rows that only the perturbation gets right.
+        p_value: exact McNemar test that accuracy stays.
+        q_value: p-value adjusted over all perturbations.
+    """
+
+    name: str
+    rows: int
+    changed: int
+    accuracy: Interval
+    flip_rate: Interval
+    right_to_wrong: int
+    wrong_to_right: int
+    p_value: float
+    q_value: float
+
+    def row(self) -> list[object]:
+        """Its line in the order of `COLUMNS`."""
+        intervals = [
+            round(number, 6)
+            for found in (self.accuracy, self.flip_rate)
+            for number in (found.value, found.low, found.high)
+        ]
+        tests = [float(f"{value:.3g}") for value in (self.p_value, self.q_value)]
+        counts = (self.right_to_wrong, self.wrong_to_right)
+        return [self.name, self.rows, self.changed, *intervals, *counts, *tests]
+
+
+def chosen_perturbations(
+    known: Mapping[str, Perturbation], declared: Sequence[str] | None
+) -> dict[str, Perturbation]:
+    """The declared perturbations, or all that there are.
+
+    Raises:
+        DeclarationError: names every one that there is not.
+    """
+    names = sorted(known) if declared is None else declared
+    if strange := [name for name in names if name not in known]:
+        allowed = ", ".join(sorted(known)) or "none"
+        raise DeclarationError(
+            [
+                f"evaluate.perturbations: the rows of this task know no {name} (allowed: {allowed})"
+                for name in strange
+            ]
+        )
+    return {name: known[name] for name in names}
+
+
+def generator(seed: int, name: str, row_id: str) -> np.random.Generator:
+    """The generator of one row under one perturbation, whatever else is perturbed and in whatever order."""
+    digest = hashlib.sha256(f"{seed}\0{name}\0{row_id}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def predict_perturbed(
+    task: "Task",
+    model: Any,
+    processor: Any,
+    rows: "Dataset",
+    plain: Predictions,
+    perturbations: Mapping[str, Perturbation],
+    *,
+    batch_size: int,
+    seed: int,
+) -> dict[str, tuple[Predictions, int]]:
+    """Predictions of the rows under each perturbation, and the number of rows it changed.
+
+    A row that a perturbation leaves as it is keeps its plain logits, so that nothing flips by rounding.
+
+    Args:
+        task: the declared task.
+        model: in eval mode.
+        processor: of the model.
+        rows: a split as `prepare` left it.
+        plain: predictions of the rows as they are.
+        perturbations: by name.
+        batch_size: examples per forward pass.
+        seed: of the perturbations.
+    """
+    from datasets import Dataset
+
+    originals = [dict(row) for row in rows]
+    found = {}
+    for name, perturb in perturbations.items():
+        perturbed = [perturb(row, generator(seed, name, row["id"])) for row in originals]
+        changed = [
+            i for i, (row, original) in enumerate(zip(perturbed, originals, strict=True)) if row != original
+        ]
+        logits = plain.logits.copy()
+        if changed:
+            part = Dataset.from_list([perturbed[i] for i in changed], features=rows.features)
+            logits[changed] = predict(task, model, processor, part, batch_size).logits
+        found[name] = Predictions(plain.ids, plain.labels, logits), len(changed)
+    return found
+
+
+def measure_robustness(
+    plain: Predictions, perturbed: Mapping[str, tuple[Predictions, int]], *, confidence: float
+) -> list[Robustness]:
+    """Each perturbation against the rows as they are.
+
+    Args:
+        plain: predictions of a labelled split.
+        perturbed: name → predictions of the same rows in the same order, and how many rows changed.
+        confidence: level of the intervals.
+    """
+    before, rows = top_label(plain.logits), len(plain.ids)
+    right = before == plain.labels
+    counts = {}
+    for name, (predictions, _) in perturbed.items():
+        after = top_label(predictions.logits)
+        still = after == plain.labels
+        counts[name] = (int(still.sum()), int((after != before).sum()), int((right & ~still).sum()),
+                        int((still & ~right).sum()))  # fmt: skip
+    p_values = [mcnemar_exact(lost, gained) for _, _, lost, gained in counts.values()]
+    return [
+        Robustness(
+            name=name,
+            rows=rows,
+            changed=perturbed[name][1],
+            accuracy=wilson_interval(hits, rows, confidence=confidence),
+            flip_rate=wilson_interval(flips, rows, confidence=confidence),
+            right_to_wrong=lost,
+            wrong_to_right=gained,
+            p_value=p_value,
+            q_value=q_value,
+        )
+        for (name, (hits, flips, lost, gained)), p_value, q_value in zip(
+            counts.items(), p_values, adjusted(p_values), strict=True
+        )
+    ]
