@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.arrays import FloatArray, IntArray, finite_values, label_values, logit_rows
-from teacherspec.metrics.moments import BANNED, TemperatureMoments, centred, row_weights, temperature_moments
+from teacherspec.metrics.moments import Precision, TemperatureMoments, row_weights, temperature_moments
 
 Status = Literal["ok", "at_lower_bound", "at_upper_bound", "flat"]
 
@@ -21,12 +21,15 @@ LOWEST_BETA, HIGHEST_BETA = 1e-3, 1e3
 RELATIVE_STEP = 1e-7
 """Newton's error is about the square of its last step: a step of 1e-7 leaves about 1e-14."""
 
+ROUGH_STEP = 1e-3
+"""The same for the first approach to the minimum of many rows, which leaves about 1e-6."""
+
 HALVE_EVERY = 8
 """Newton needs 3 to 10 steps. Every eighth looks at a bound or halves the bracket instead, so that a curve
 without a minimum (separable rows) is found out soon and any other ends for certain."""
 
-SAMPLE_ROWS = 1 << 14
-"""Rows of the evenly spaced sample that a larger set starts from: its T is within about 1 %."""
+SAMPLE_ROWS = 1 << 16
+"""Rows of the evenly spaced sample that a larger set starts from: its β is within about 1 %."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,9 @@ def fit_temperature(
     curve = _Curve(array, targets, row_weights(weights, len(array)))
     before = curve.at(1.0)
     nll_before = float(before.nll[0] / before.weight)
-    if not before.curvature[0] and not before.gradient[0] and _is_flat(array, targets):
+    if not before.curvature[0] and not before.gradient[0] and _is_flat(array):
         return _unfitted("flat", curve, nll_before)
-    status, here, beta = _minimum(curve, _start(curve, before))
+    status, here, beta = _minimum(curve, _start(curve, before), RELATIVE_STEP)
     if status != "ok":
         return _unfitted(status, curve, nll_before)
     step = beta - float(here.betas[0])
@@ -106,45 +109,60 @@ def fit_binary_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> Temp
 class _Curve:
     """L and its derivatives over a set of rows, with the passes over the rows counted."""
 
-    def __init__(self, logits: npt.NDArray[Any], labels: IntArray, weights: FloatArray) -> None:
-        self.logits, self.labels, self.weights = logits, labels, weights
+    def __init__(
+        self,
+        logits: npt.NDArray[Any],
+        labels: IntArray,
+        weights: FloatArray,
+        precision: Precision = np.float64,
+    ) -> None:
+        self.logits, self.labels, self.weights, self.precision = logits, labels, weights, precision
         self.passes = 0
 
     def at(self, beta: float) -> TemperatureMoments:
         self.passes += 1
-        return temperature_moments(self.logits, self.labels, betas=[beta], weights=self.weights)
+        return temperature_moments(
+            self.logits, self.labels, betas=[beta], weights=self.weights, precision=self.precision
+        )
 
-    def sample(self) -> "_Curve":
-        every = len(self.logits) // SAMPLE_ROWS
-        return _Curve(self.logits[::every], self.labels[::every], self.weights[::every])
+    def rough(self, every: int) -> "_Curve":
+        """The curve of every so manieth row, with exponentials in float32."""
+        rows = slice(None, None, every)
+        return _Curve(self.logits[rows], self.labels[rows], self.weights[rows], np.float32)
 
 
 def _start(curve: _Curve, before: TemperatureMoments) -> TemperatureMoments:
-    """Moments to start from: at β = 1, or at the minimum of a sample where passes are costly."""
-    if len(curve.logits) < 4 * SAMPLE_ROWS:
+    """Moments to start from: at β = 1, or near the minimum where exact passes over the rows are costly.
+
+    First a sample, then all rows in lower precision. That changes the way to the minimum, not the minimum.
+    """
+    every = len(curve.logits) // SAMPLE_ROWS
+    if every < 2 or not curve.weights[::every].any():
         return before
-    sample = curve.sample()
-    if not sample.weights.any():
-        return before
-    status, _, beta = _minimum(sample, sample.at(1.0))
+    sample, whole = curve.rough(every), curve.rough(1)
+    status, _, beta = _minimum(sample, sample.at(1.0), ROUGH_STEP)
+    if status == "ok":
+        status, _, beta = _minimum(whole, whole.at(beta), ROUGH_STEP)
     return curve.at(beta) if status == "ok" else before
 
 
-def _minimum(curve: _Curve, here: TemperatureMoments) -> tuple[Status, TemperatureMoments, float]:
+def _minimum(
+    curve: _Curve, here: TemperatureMoments, tolerance: float
+) -> tuple[Status, TemperatureMoments, float]:
     """Status, the moments nearest to the minimum, and the β that minimises L."""
     low, high = 0.0, np.inf  # as long as nothing is known of a side
     for step in count(1):
         beta, gradient = float(here.betas[0]), float(here.gradient[0])
         target = _newton(here)
         # Tested before the bracket: rounding noise in the last step must not cost a bisection.
-        if abs(target - beta) <= RELATIVE_STEP * beta:
+        if abs(target - beta) <= tolerance * beta:
             return "ok", here, target
         if gradient <= 0.0 and beta >= HIGHEST_BETA:
             return "at_lower_bound", here, beta
         if gradient >= 0.0 and beta <= LOWEST_BETA:
             return "at_upper_bound", here, beta
         low, high = (beta, high) if gradient <= 0.0 else (low, beta)
-        if high - low <= RELATIVE_STEP * low:
+        if high - low <= tolerance * low:
             return "ok", here, beta
         here = curve.at(_next_beta(target if step % HALVE_EVERY else np.nan, low, high))
     raise AssertionError("count() is endless")
@@ -173,10 +191,9 @@ def _next_beta(target: float, low: float, high: float) -> float:
     return float(np.sqrt(lower * upper))
 
 
-def _is_flat(logits: npt.NDArray[Any], labels: IntArray) -> bool:
+def _is_flat(logits: npt.NDArray[Any]) -> bool:
     """Whether the legal logits of every row are equal."""
-    z, _ = centred(logits, labels, first=0)
-    return bool(((z == 0.0) | (z == BANNED)).all())
+    return bool(((logits == logits.max(axis=1, keepdims=True)) | np.isneginf(logits)).all())
 
 
 def _unfitted(status: Status, curve: _Curve, nll_before: float) -> TemperatureFit:

@@ -145,3 +145,9 @@ def test_what_has_no_minimum_is_said_and_left_at_one(logits, labels, status):
     assert (fit.temperature, fit.standard_error) == (1.0, None)
     assert fit.nll_after == fit.nll_before
     assert fit.iterations < 15
+
+
+def test_many_equal_rows_are_as_exact_as_few():
+    logits, labels = np.array([[1.0, 0.0], [3.0, 0.0], [2.0, 0.0], [0.5, 0.0]]), np.array([0, 0, 1, 1])
+    fit = fit_temperature(np.tile(logits, (SAMPLE_ROWS, 1)), np.tile(labels, SAMPLE_ROWS))
+    assert fit.temperature == pytest.approx(4.627412097207427, rel=1e-12)
