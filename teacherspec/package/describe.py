@@ -13,6 +13,13 @@ from teacherspec.package.readiness import verdict
 from teacherspec.package.section import Package
 from teacherspec.package.strengths import advice
 
+ESTIMATES = {
+    "validation_accuracy": "evaluate.validation.accuracy",
+    "test_accuracy": "evaluate.test.accuracy",
+    "ece": "calibrate.test.ece.after",
+}
+"""Fields of the metadata and the metrics they repeat."""
+
 
 def describe(
     section: Package,
@@ -50,10 +57,8 @@ def describe(
             **{name: declared[name] for name in ("learning_rate", "batch_size")},
             **{name: training[name] for name in ("epochs", "best_epoch")},
             "label_smoothing": smoothing,
-            "validation_accuracy": _estimate(evidence, "evaluate.validation.accuracy"),
-            "test_accuracy": _estimate(evidence, "evaluate.test.accuracy"),
+            **{name: _estimate(evidence, metric) for name, metric in ESTIMATES.items()},
             "loss_ratio": evidence.number("evaluate.loss_ratio").value,
-            "ece": _estimate(evidence, "calibrate.test.ece.after"),
             "calibration": _calibration(evidence),
             "soft_targets": _soft_targets(evidence, soft_targets),
             "advice": tuple(advice(evidence, smoothing)),

@@ -1,7 +1,7 @@
 """A few test rows with the logits of the packaged model: proof, in a second, that this teacher is loaded."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,11 +34,13 @@ class Golden:
 
     Attributes:
         rows: the raw rows, N of them.
+        inputs: what the processor makes of them, as one batch: name → array.
         logits: `[N, C]` float32.
         tolerance: dtype → largest absolute difference of a logit.
     """
 
     rows: Sequence[dict[str, Any]]
+    inputs: Mapping[str, npt.NDArray[Any]]
     logits: npt.NDArray[np.float32]
     tolerance: dict[str, float]
 
@@ -63,8 +65,9 @@ def pack_golden(
 
     picked = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
     chosen = [dict(rows[int(index)]) for index in picked]
-    inputs, logits = run(task, model, chosen)
-    require_close(expected.logits[picked], logits, [row["id"] for row in chosen], FLOAT32_TOLERANCE)
+    inputs, logits = forward(task, *task.load(model), chosen)
+    if found := furthest(expected.logits[picked], logits, [row["id"] for row in chosen], FLOAT32_TOLERANCE):
+        raise UserError(f"{found}: the predictions are of another model; run `dvc repro` again")
     write_text(target / ROWS, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in chosen))
     for name, tensors in ((INPUTS, inputs), (LOGITS, {"logits": logits})):
         with replacing(target / name) as partial:
@@ -72,16 +75,15 @@ def pack_golden(
     write_json(target / ABOUT, {"rows": len(chosen), "tolerance": tolerances(logits)})
 
 
-def run(
-    task: Task, model: Path, rows: Sequence[dict[str, Any]]
+def forward(
+    task: Task, model: Any, processor: Any, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.float32]]:
     """Model inputs, and logits `[N, C]` in float32 on the CPU, of raw rows as one batch."""
     import torch
 
-    loaded, processor = task.load(model)
     batch = task.batch(processor, rows)
     with torch.inference_mode():
-        logits = loaded(**batch).logits.float().numpy()
+        logits = model(**batch).logits.float().numpy()
     return {name: tensor.numpy() for name, tensor in batch.items()}, logits
 
 
@@ -92,23 +94,17 @@ def tolerances(logits: npt.NDArray[np.float32]) -> dict[str, float]:
     return {"float32": FLOAT32_TOLERANCE, **half}
 
 
-def require_close(
+def furthest(
     expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32], ids: Sequence[str], tolerance: float
-) -> None:
-    """Refuse logits `[N, C]` that differ by more than `tolerance`.
-
-    Raises:
-        UserError: names the row that is furthest off.
-    """
+) -> str | None:
+    """Which row's logits `[N, C]` differ most, in words; None where all are within `tolerance`."""
     if expected.shape != found.shape:
-        raise UserError(f"model: gives logits {list(found.shape)}, expected {list(expected.shape)}")
+        return f"logits have shape {list(found.shape)}, expected {list(expected.shape)}"
     off = np.abs(expected.astype(np.float64) - found).max(axis=1)
     worst = int(off.argmax())
-    if not off[worst] <= tolerance:
-        raise UserError(
-            f"row {ids[worst]}: the packaged model's logits differ from the stored ones by {off[worst]:.3g} "
-            f"(allowed {tolerance:g}); the predictions are of another model: run `dvc repro` again"
-        )
+    if off[worst] <= tolerance:
+        return None
+    return f"row {ids[worst]}: the model's logits are off by {off[worst]:.3g} (allowed {tolerance:g})"
 
 
 def load_golden(folder: Path) -> Golden:
@@ -118,6 +114,7 @@ def load_golden(folder: Path) -> Golden:
     lines = (folder / ROWS).read_text(encoding="utf-8").splitlines()
     return Golden(
         rows=[json.loads(line) for line in lines],
+        inputs=load_file(folder / INPUTS),
         logits=load_file(folder / LOGITS)["logits"],
         tolerance=read_json(folder / ABOUT)["tolerance"],
     )

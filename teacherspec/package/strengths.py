@@ -68,6 +68,6 @@ def _out_of_scope(evidence: Evidence) -> Iterator[str]:
         kept = evidence.number(f"calibrate.{split.name}.max_probability.after.fpr_at_95_in_recall").value
         yield (
             f"Rows that belong to no label (`{split.name}`, {split.rows} rows) still get one. Confidence "
-            f"tells them from test rows with AUROC {interval(auroc)}; a threshold that keeps 95 % of the test "
-            f"rows keeps {kept:.0%} of them."
+            f"tells them from test rows with AUROC {interval(auroc)}; a threshold that keeps 95 % of the "
+            f"test rows keeps {kept:.0%} of them."
         )

@@ -80,9 +80,9 @@ def package(stages: Stages, place: Path, **values: Any) -> Packaged:
     repository = place / "repository"
     write_text(repository / "stages/package.py", "import teacherspec.room\n")
     write_text(repository / "teacherspec/room.py", "KEPT = 1\n")
-    return run_package(
-        section(**values), TASK, SPEC, stages, place / "teacher", place / "report", root=repository
-    )
+    declared = section(**values)
+    spec = {**SPEC, "package": declared.model_dump(mode="json")}
+    return run_package(declared, TASK, spec, stages, place / "teacher", place / "report", root=repository)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,29 @@
+"""`python -m teacherspec verify DIR`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import plain_errors
+from teacherspec.errors import UserError
+
+
+@click.command("verify")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@plain_errors()
+def command(folder: Path) -> None:
+    """Check that the teacher package in DIR is whole, safe, and gives the logits it was packed with.
+
+    Nothing but the package is needed. Nothing is loaded before its files are known and unchanged.
+
+    Exit code 0: all checks passed; 1: one failed, each problem on a line of its own.
+    """
+    from teacherspec.package.verify import verify
+
+    checks = verify(folder)
+    for check in checks:
+        state = "skipped" if check.skipped else "FAILED" if check.problems else "ok"
+        click.echo(f"{check.name:12} {state}")
+    problems = [f"{check.name}: {problem}" for check in checks for problem in check.problems]
+    if problems:
+        raise UserError(problems)

@@ -1,0 +1,66 @@
+"""Whether the parts of a package say the same: labels, digests, verdict, numbers."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from teacherspec.files import encode_json, read_json
+from teacherspec.package.describe import ESTIMATES, label_names_sha256
+from teacherspec.package.gates import find, judge
+from teacherspec.package.opened import Opened
+from teacherspec.package.provenance import digest
+from teacherspec.package.readiness import as_json
+from teacherspec.package.section import Gate
+from teacherspec.package.soft_targets import CONFIG
+
+
+def disagreeing_labels(opened: Opened) -> Iterator[str]:
+    """The same label names in the same order, wherever they are written."""
+    import pyarrow.parquet as pq
+    from datasets import Features
+
+    names = opened.metadata.label_names
+    if opened.metadata.label_names_sha256 != label_names_sha256(names):
+        yield "metadata.json: label_names_sha256 is not that of label_names"
+    config = read_json(opened.folder / "model/config.json")
+    if config["id2label"] != {str(index): name for index, name in enumerate(names)}:
+        yield "model/config.json: id2label differs from the label names of metadata.json"
+    if config["label2id"] != {name: index for index, name in enumerate(names)}:
+        yield "model/config.json: label2id differs from the label names of metadata.json"
+    for path in sorted((opened.folder / "distill" / CONFIG).glob("*.parquet")):
+        features = Features.from_arrow_schema(pq.read_schema(path))
+        if tuple(features["label"].names) != names or features["logits"].length != len(names):
+            yield f"distill/{CONFIG}/{path.name}: its labels differ from the label names of metadata.json"
+
+
+def disagreeing_digests(opened: Opened) -> Iterator[str]:
+    """The digests follow from the files that they are of."""
+    folder = opened.folder / "provenance"
+    written, base = read_json(folder / "digests.json"), read_json(folder / "base.json")
+    data = {name: split.sha256 for name, split in opened.metadata.splits.items()}
+    parts = {"spec": opened.spec, "data": data, "base": base["files"], "code": written["code"]}
+    stated = opened.metadata.digests.model_dump()
+    for name, part in parts.items():
+        if not digest(part) == stated[name] == written["digests"][name]:
+            yield f"provenance: the digest of {name} is not that of its content"
+    if written["data"] != data:
+        yield "provenance/digests.json: data differs from the splits of metadata.json"
+
+
+def disagreeing_verdict(opened: Opened) -> Iterator[str]:
+    """The declared gates, judged anew on the packaged reports, give the written verdict."""
+    gates = [Gate.model_validate_json(json.dumps(gate)) for gate in opened.spec["package"]["gates"]]
+    judged = as_json(judge(gates, opened.reports))
+    if encode_json(judged) != (opened.folder / "READINESS.json").read_text(encoding="utf-8"):
+        yield f"READINESS.json: the reports in eval/ give another judgement (verdict {judged['verdict']!r})"
+    if judged["verdict"] != opened.metadata.verdict:
+        yield f"metadata.json: says {opened.metadata.verdict!r}, the gates say {judged['verdict']!r}"
+
+
+def disagreeing_numbers(opened: Opened) -> Iterator[str]:
+    """The numbers of `metadata.json` are those of the packaged reports."""
+    stated = opened.metadata.model_dump()
+    for name, metric in ESTIMATES.items():
+        found = find(opened.reports, metric)
+        if found is None or asdict(found) != stated[name]:
+            yield f"metadata.json: {name} is not what the reports in eval/ say of {metric}"

@@ -1,0 +1,74 @@
+"""What a package may consist of: every file known by its place, nothing that runs, links or hides."""
+
+import fnmatch
+import stat
+from pathlib import Path
+
+from teacherspec.base.allowed import is_allowed, why_refused
+from teacherspec.base.gate import check_folder
+from teacherspec.errors import BaseError
+from teacherspec.files import sha256_file
+from teacherspec.package.checksums import SUMS, read_sums
+
+MODEL = "model/"
+PLACES = (
+    "README.md",
+    "READINESS.json",
+    "SHA256SUMS",
+    "metadata.json",
+    "calibration/calibration.json",
+    "distill/README.md",
+    "distill/soft/*.parquet",
+    "eval/*/*.json",
+    "eval/*/*.png",
+    "eval/*/*.tsv",
+    "golden/golden.json",
+    "golden/inputs.safetensors",
+    "golden/logits.safetensors",
+    "golden/rows.jsonl",
+    "provenance/base.json",
+    "provenance/digests.json",
+    "provenance/spec.json",
+)
+NEEDED = tuple(name for name in PLACES if "*" not in name)
+
+
+def forbidden_files(folder: Path) -> list[str]:
+    """Problems with what lies in the package, and with what does not; nothing is opened but `model/`."""
+    problems = [f"{name}: missing" for name in NEEDED if not (folder / name).is_file()]
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            problems.append(f"{name}: is a link; a package holds the files themselves")
+        elif not stat.S_ISDIR(mode) and not (stat.S_ISREG(mode) and _has_place(name)):
+            problems.append(f"{name}: {why_refused(name)}".replace(" base ", " package "))
+    if problems:
+        return problems
+    try:
+        check_folder(folder / MODEL)
+    except BaseError as error:
+        return list(error.problems)
+    return []
+
+
+def _has_place(name: str) -> bool:
+    if name.startswith(MODEL):
+        return is_allowed(name.removeprefix(MODEL))
+    return any(name.count("/") == place.count("/") and fnmatch.fnmatchcase(name, place) for place in PLACES)
+
+
+def wrong_checksums(folder: Path) -> list[str]:
+    """Files that `SHA256SUMS` does not know, knows and cannot find, or knows with other bytes."""
+    try:
+        sums = read_sums(folder)
+    except ValueError as error:
+        return [f"{SUMS}: {error}"]
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {SUMS}
+    problems = [f"{name}: is not in {SUMS}" for name in sorted(there - sums.keys())]
+    problems += [f"{name}: is in {SUMS} but missing" for name in sorted(sums.keys() - there)]
+    return problems + [
+        f"{name}: its bytes are not those that were packaged"
+        for name in sorted(there & sums.keys())
+        if sha256_file(folder / name) != sums[name]
+    ]

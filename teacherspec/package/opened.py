@@ -1,0 +1,46 @@
+"""A package whose files are known and unchanged, opened for the checks that read it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from teacherspec.files import read_json
+from teacherspec.package.metadata import Metadata
+from teacherspec.tasks import Task
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a package says of itself.
+
+    Attributes:
+        folder: the package.
+        metadata: `metadata.json`.
+        spec: the declaration it was built from.
+        task: the declared task.
+        reports: stage → its packaged `metrics.json`.
+    """
+
+    folder: Path
+    metadata: Metadata
+    spec: Mapping[str, Any]
+    task: Task
+    reports: Mapping[str, Any]
+
+
+def open_package(folder: Path) -> Opened:
+    """Read metadata, declaration and reports of a package.
+
+    Raises:
+        ValueError: they are not of this format.
+    """
+    spec = read_json(folder / "provenance/spec.json")
+    task: Task = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
+    metadata = Metadata.model_validate_json((folder / "metadata.json").read_bytes())
+    stages = ("evaluate", "calibrate")
+    reports = {stage: read_json(folder / "eval" / stage / "metrics.json") for stage in stages}
+    return Opened(folder, metadata, spec, task, reports)

@@ -1,0 +1,106 @@
+"""Whether the packaged model gives what is stored of it: golden logits, soft targets, calibrated loss."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from teacherspec.calibrate.calibrators import Calibrator, apply
+from teacherspec.files import read_json
+from teacherspec.metrics.proper import nll
+from teacherspec.package.golden import forward, furthest, load_golden
+from teacherspec.package.opened import Opened
+from teacherspec.package.soft_targets import CONFIG, content_sha256
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NLL_TOLERANCE = 1e-5
+"""Reports keep six decimals."""
+
+SAMPLED_ROWS = 16
+"""Soft targets of each split that the model computes again."""
+
+
+def wrong_golden(opened: Opened) -> Iterator[str]:
+    """Golden rows give the golden inputs, and these the golden logits."""
+    golden = load_golden(opened.folder / "golden")
+    inputs, logits = forward(opened.task, *opened.task.load(opened.folder / "model"), golden.rows)
+    if inputs.keys() != golden.inputs.keys() or not all(
+        np.array_equal(inputs[name], golden.inputs[name]) for name in inputs
+    ):
+        yield "golden: the processor makes other inputs of the rows"
+    ids = [row["id"] for row in golden.rows]
+    if found := furthest(golden.logits, logits, ids, golden.tolerance["float32"]):
+        yield f"golden: {found}"
+
+
+def wrong_soft_targets(opened: Opened) -> Iterator[str]:
+    """Every row's content has its hash; the model gives the stored logits of some rows of each split."""
+    tolerance = load_golden(opened.folder / "golden").tolerance["float32"]
+    loaded = opened.task.load(opened.folder / "model")
+    for split, stated in opened.metadata.soft_targets.rows.items():
+        sampled = set(np.linspace(0, stated - 1, SAMPLED_ROWS).round().astype(int).tolist())
+        count, rows, problems = _read_split(opened, _shards(opened, split), sampled)
+        yield from (f"distill: {split}: {problem}" for problem in problems)
+        if count != stated:
+            yield f"distill: {split}: {count} soft targets, metadata.json says {stated}"
+        if rows:
+            _, logits = forward(opened.task, *loaded, rows)
+            stored = np.array([row["logits"] for row in rows], np.float32)
+            if found := furthest(stored, logits, [row["id"] for row in rows], tolerance):
+                yield f"distill: {split}: {found}"
+
+
+def wrong_calibration(opened: Opened) -> Iterator[str]:
+    """The calibrator gives, on the soft targets of the rows it was fitted on, the loss it was saved with.
+
+    Nothing is known where those rows are not among the soft targets.
+    """
+    saved = read_json(opened.folder / "calibration/calibration.json")
+    calibrator: Calibrator = TypeAdapter(Calibrator).validate_json(json.dumps(saved["calibrator"]))
+    fitted_on = [name for name, split in opened.metadata.splits.items() if split.role == "calibration"]
+    for split in fitted_on:
+        if split in opened.metadata.soft_targets.rows:
+            rows = [row for batch in _batches(_shards(opened, split)) for row in batch.to_pylist()]
+            logits = np.array([row["logits"] for row in rows], np.float32)
+            found = nll(apply(calibrator, logits), [row["label"] for row in rows])
+            stated = saved["before_after"]["nll"]["after"]
+            if not abs(found - stated) <= NLL_TOLERANCE:
+                yield f"calibration: NLL {found:.6f} after calibration, calibration.json says {stated:.6f}"
+
+
+def _read_split(
+    opened: Opened, paths: Sequence[Path], sampled: set[int]
+) -> tuple[int, list[dict[str, Any]], list[str]]:
+    """Number of rows, the sampled ones, and the first row whose content has not its hash."""
+    names = [field.name for field in opened.task.row_fields().content]
+    count = 0
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for batch in _batches(paths):
+        contents = zip(*(batch[name].to_pylist() for name in names), strict=True)
+        hashes = batch["content_sha256"].to_pylist()
+        wrong = [i for i, content in enumerate(contents) if content_sha256(content) != hashes[i]]
+        if wrong and not problems:
+            problems.append(f"row {batch['id'][wrong[0]]}: content_sha256 is not that of its content")
+        rows += batch.take(
+            [i - count for i in sorted(sampled) if count <= i < count + len(batch)]
+        ).to_pylist()
+        count += len(batch)
+    return count, rows, problems
+
+
+def _shards(opened: Opened, split: str) -> list[Path]:
+    return sorted((opened.folder / "distill" / CONFIG).glob(f"{split}-*.parquet"))
+
+
+def _batches(paths: Sequence[Path]) -> "Iterator[pa.RecordBatch]":
+    import pyarrow.parquet as pq
+
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches()

@@ -1,0 +1,75 @@
+"""Whether a package is what it says, from the package alone.
+
+Files and checksums come first: what they refuse is never loaded. The later checks find what somebody who
+also rewrote `SHA256SUMS` changed, as far as the package contradicts itself; only a signature says who
+wrote it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from teacherspec.package.agreement import (
+    disagreeing_digests,
+    disagreeing_labels,
+    disagreeing_numbers,
+    disagreeing_verdict,
+)
+from teacherspec.package.contents import forbidden_files, wrong_checksums
+from teacherspec.package.opened import Opened, open_package
+from teacherspec.package.reproduction import wrong_calibration, wrong_golden, wrong_soft_targets
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        problems: everything wrong with it; empty when it passed.
+        skipped: not looked at, because an earlier check failed.
+    """
+
+    name: str
+    problems: tuple[str, ...] = ()
+    skipped: bool = False
+
+
+def verify(folder: Path) -> tuple[Check, ...]:
+    """Check the package in `folder`.
+
+    Returns:
+        All checks in their order; those after a failed `files`, `checksums` or `metadata` are skipped,
+        because nothing unknown is loaded.
+    """
+    safety = {"files": forbidden_files, "checksums": wrong_checksums, "metadata": broken_metadata}
+    contents: dict[str, Callable[[Opened], Iterator[str]]] = {
+        "labels": disagreeing_labels,
+        "provenance": disagreeing_digests,
+        "gates": disagreeing_verdict,
+        "numbers": disagreeing_numbers,
+        "golden": wrong_golden,
+        "soft targets": wrong_soft_targets,
+        "calibration": wrong_calibration,
+    }
+    checks: list[Check] = []
+    for name, look in safety.items():
+        checks.append(Check(name, tuple(look(folder))))
+        if checks[-1].problems:
+            rest = [*safety, *contents][len(checks) :]
+            return (*checks, *(Check(name, skipped=True) for name in rest))
+    opened = open_package(folder)
+    return (*checks, *(Check(name, tuple(find(opened))) for name, find in contents.items()))
+
+
+def broken_metadata(folder: Path) -> list[str]:
+    """Whether `metadata.json`, the declaration and the reports can be read at all."""
+    try:
+        open_package(folder)
+    except ValidationError as error:
+        return [f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()]
+    except (KeyError, ValueError) as error:
+        return [f"cannot be read: {error}"]
+    return []
