@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.rows import Table
-from teacherspec.prepare.sources import Source
+from teacherspec.prepare.source import SourceBase
 from teacherspec.tasks.fields import Field, FieldError, RowFields, TextField, nearest, shown
 
 NAME = TextField("name", max_characters=200)
@@ -44,7 +44,7 @@ class CheckedRow(NamedTuple):
 class RowChecker:
     """The rules of one source, looked up once and applied to each of its rows."""
 
-    def __init__(self, source: Source, fields: RowFields, beside: Beside) -> None:
+    def __init__(self, source: SourceBase, fields: RowFields, beside: Beside) -> None:
         """Rules for the columns of `source`, as far as its role needs them."""
 
         def column(name: str) -> str:
@@ -66,7 +66,14 @@ class RowChecker:
             *(column(name) for name in (*beside.keep, *([beside.group] if beside.group else []))),
             *([self._id] if self._id_declared else []),
         ]
-        self.known = {*self._required, *(column(rule.name) for rule in fields.columns()), self._id}
+        self._transforms = [transform.ready() for transform in source.transforms]
+        self._made = frozenset[str]().union(*(transform.uses() for transform in source.transforms))
+        self.known = {
+            *self._made,
+            *self._required,
+            *(column(rule.name) for rule in fields.columns()),
+            self._id,
+        }
         allowed = [
             *(rule.name for rule in fields.columns()),
             *beside.keep,
@@ -92,13 +99,21 @@ class RowChecker:
             problems = [
                 f"{table.place(1)}: column {shown(name)} not found (columns: {found}); {hint}"
                 for name in self._required
-                if name not in columns
+                if name not in columns and name not in self._made
             ] or [f"{table.place(1)}: {problem}" for problem in self._unused(columns)]
         if problems:
             raise DataError(problems)
 
-    def check(self, values: dict[str, Any]) -> CheckedRow | list[str]:
-        """The row as the rules read it, or everything that is wrong with it."""
+    def check(self, values: dict[str, Any]) -> CheckedRow | list[str] | None:
+        """The row as the rules read it, everything that is wrong with it, or None to leave it out.
+
+        The transforms of the source change `values` in place.
+        """
+        try:
+            if not all(apply(values) for apply in self._transforms):
+                return None
+        except FieldError as error:
+            return [str(error)]
         wrong: list[str] = []
         row = CheckedRow(
             tuple([self._value(rule, column, values, wrong) for rule, column in self._content]),

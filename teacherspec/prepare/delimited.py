@@ -2,53 +2,62 @@
 
 import csv
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from teacherspec.errors import DataError
+from teacherspec.prepare.bytestream import open_bytes
 from teacherspec.prepare.lines import TextLines
 from teacherspec.prepare.rows import AnyRow, BadRow, BlankRow, OpenTable, Row
+from teacherspec.prepare.source import TextFileSource
 from teacherspec.tasks.fields import shown
 
 _SEPARATORS = {",": "`,`", ";": "`;`", "\t": "a tab", "|": "`|`"}
 MAX_COLUMNS = 10_000
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """How fields are told apart.
+class CsvSource(TextFileSource):
+    """Delimiter-separated values with a header; every value stays text."""
 
-    Attributes:
-        delimiter: the one character between fields.
-        quoted: whether `"` around a field protects delimiters and line ends in it.
-    """
+    kind: Literal["csv"]
+    """The format."""
 
-    delimiter: str
-    quoted: bool
+    delimiter: str = Field(default=",", pattern=r"^[^\r\n\"]$")
+    r"""The one character between fields; `"\t"` for TSV."""
+
+    quoted: bool = True
+    """Whether `"` around a field protects delimiters and line ends in it; false where `"` is plain text."""
+
+    @contextmanager
+    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
+        """Read one file. Raises `DataError`."""
+        csv.field_size_limit(self.max_line_bytes)
+        with open_bytes(name, path, self.encoding) as stream:
+            lines = TextLines(name, stream, self.max_line_bytes)
+            reader = csv.reader(
+                lines,
+                delimiter=self.delimiter,
+                quotechar='"' if self.quoted else None,
+                quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
+                strict=True,
+            )
+            header = _read_header(name, lines, reader, self.delimiter)
+            yield OpenTable(tuple(header), _rows(lines, reader, header))
 
 
-def open_delimited(name: str, lines: TextLines, dialect: Dialect, max_field_characters: int) -> OpenTable:
-    """Read the header and start reading the rows.
-
-    Raises:
-        DataError: there is no usable header.
-    """
-    csv.field_size_limit(max_field_characters)
-    reader = csv.reader(
-        lines,
-        delimiter=dialect.delimiter,
-        quotechar='"' if dialect.quoted else None,
-        quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
-        strict=True,
-    )
+def _read_header(name: str, lines: TextLines, reader: Iterator[list[str]], delimiter: str) -> list[str]:
     try:
         header = next((fields for fields in reader if fields), [])
     except csv.Error as error:
         raise DataError(f"{name}:1: the header cannot be read: {error}") from error
     if fault := lines.take_fault():
         raise DataError(f"{name}:{fault[1]}:{fault[2]}: {fault[0]}")
-    _check_header(name, header, dialect.delimiter)
-    return OpenTable(tuple(header), _rows(lines, reader, header))
+    _check_header(name, header, delimiter)
+    return header
 
 
 def _check_header(name: str, header: list[str], delimiter: str) -> None:

@@ -1,13 +1,47 @@
 """A data set of the Hugging Face hub at one commit, streamed."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.rows import AnyRow, OpenTable, Row
+from teacherspec.prepare.rows import AnyRow, OpenTable, Row, Table
+from teacherspec.prepare.source import SourceBase
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
+
+
+class HubSource(SourceBase):
+    """A data set of the Hugging Face hub, at one commit."""
+
+    kind: Literal["hub"]
+    """The format."""
+
+    dataset: str = Field(pattern=r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?$")
+    """Name on the hub, `owner/name`."""
+
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    """Commit, 40 hexadecimal digits: branches and tags move, commits do not."""
+
+    config: str | None = None
+    """Configuration of the data set, where it has several."""
+
+    hub_split: str = "train"
+    """The data set's own split to read."""
+
+    def tables(self, root: Path) -> list[Table]:
+        """One table: the hub's split."""
+        name = f"{self.dataset}@{self.revision[:12]}/{self.hub_split}"
+        return [Table(name, counts_lines=False, open=partial(self._open, name))]
+
+    @contextmanager
+    def _open(self, name: str, wanted: Collection[str]) -> Iterator[OpenTable]:
+        yield open_hub(name, self.dataset, self.config, self.hub_split, self.revision)
 
 
 def open_hub(name: str, dataset: str, config: str | None, split: str, revision: str) -> OpenTable:

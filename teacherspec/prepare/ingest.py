@@ -13,7 +13,7 @@ from teacherspec.prepare.indexing import HASHES_BYTES, Hashes, RowIndexer, split
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.rows import BadRow, BlankRow, Table
-from teacherspec.prepare.sources import Source
+from teacherspec.prepare.source import SourceBase
 from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import RowFields
 
@@ -49,6 +49,7 @@ class Ingested:
         no_answers: what a row without answers stores in their place.
         rows_read: rows seen, broken ones included.
         blank_lines: lines with nothing on them.
+        left_out: rows that transforms left out.
     """
 
     spool: Spool
@@ -60,6 +61,7 @@ class Ingested:
     no_answers: tuple[None, ...] = ()
     rows_read: int = 0
     blank_lines: int = 0
+    left_out: int = 0
 
     def place(self, row: int) -> str:
         """`file:line` of a row of the sealed spool."""
@@ -90,7 +92,7 @@ def new_spool(path: Path, fields: RowFields, beside: Beside) -> Spool:
 
 def ingest(
     root: Path,
-    sources: Sequence[Source],
+    sources: Sequence[SourceBase],
     fields: RowFields,
     beside: Beside,
     spool: Spool,
@@ -137,7 +139,9 @@ def _read_table(
                 quarantine.reject(table.place(row.number, row.position), [row.problem], row.given)
                 continue
             checked = checker.check(row.values)
-            if isinstance(checked, CheckedRow):
+            if checked is None:
+                into.left_out += 1
+            elif isinstance(checked, CheckedRow):
                 _spool(checked, indexer, table, row.number, into)
             else:
                 quarantine.reject(table.place(row.number), checked, row.values)

@@ -1,16 +1,33 @@
 """JSON lines: one object a line, read strictly."""
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
 
 from teacherspec.errors import DataError
+from teacherspec.prepare.bytestream import open_bytes
 from teacherspec.prepare.lines import TextLines
 from teacherspec.prepare.rows import AnyRow, BadRow, BlankRow, OpenTable, Row
+from teacherspec.prepare.source import TextFileSource
 from teacherspec.tasks.fields import shown
 
 
-class _RefusedError(Exception):
+class JsonlSource(TextFileSource):
+    """JSON lines: one object a line."""
+
+    kind: Literal["jsonl"]
+    """The format."""
+
+    @contextmanager
+    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
+        """Read one file. Raises `DataError`."""
+        with open_bytes(name, path, self.encoding) as stream:
+            yield open_jsonl(name, TextLines(name, stream, self.max_line_bytes))
+
+
+class RefusedError(ValueError):
     """JSON that the standard parser would take, but not we."""
 
 
@@ -24,7 +41,6 @@ def open_jsonl(name: str, lines: TextLines) -> OpenTable:
 
 
 def _rows(name: str, lines: TextLines) -> Iterator[AnyRow]:
-    decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant).decode
     for line in lines:
         text = line.strip()
         if fault := lines.take_fault():
@@ -33,19 +49,19 @@ def _rows(name: str, lines: TextLines) -> Iterator[AnyRow]:
         elif text:
             if lines.number == 1:
                 _refuse_array(name, text)
-            yield _row(decode, lines.number, text)
+            yield _row(lines.number, text)
         else:
             yield BlankRow(lines.number)
 
 
-def _row(decode: Callable[[str], Any], number: int, text: str) -> Row | BadRow:
+def _row(number: int, text: str) -> Row | BadRow:
     try:
-        value = decode(text)
+        value = decode_strictly(text)
     except json.JSONDecodeError as error:
         return BadRow(number, f"broken JSON: {error.msg}", error.pos + 1, text)
     except RecursionError:
         return BadRow(number, "broken JSON: nested too deeply", None, text)
-    except _RefusedError as error:
+    except RefusedError as error:
         return BadRow(number, f"broken JSON: {error}", None, text)
     except ValueError:  # Python's own limit on the digits of a whole number
         return BadRow(number, "broken JSON: a number of thousands of digits", None, text)
@@ -67,9 +83,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise _RefusedError(f"the key {shown(twice)} is given twice")
+        raise RefusedError(f"the key {shown(twice)} is given twice")
     return value
 
 
 def _refuse_constant(constant: str) -> Any:
-    raise _RefusedError(f"{constant} is not JSON")
+    raise RefusedError(f"{constant} is not JSON")
+
+
+decode_strictly = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant).decode
+"""JSON text → value, as the standard says: no key twice, no NaN, no infinities."""

@@ -13,8 +13,8 @@ from teacherspec.prepare.near import NO_NEAR, Near, find_near
 from teacherspec.prepare.overlap import Found, Mask, Rows, find_overlap, find_straddling, repeated
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.section import Prepare
-from teacherspec.prepare.sources import BY_HASH, FIXED_SPLITS
-from teacherspec.prepare.splits import assign
+from teacherspec.prepare.source import BY_HASH, FIXED_SPLITS
+from teacherspec.prepare.splits import SAMPLE_STREAM, assign, rank_within, uniform
 from teacherspec.tasks.fields import RowFields, shown
 
 DIGEST_ROWS = 16_384
@@ -33,6 +33,7 @@ class Judged:
         hashes: of every row; the first also orders rows on disk.
         kept: `[N]` whether the row stays.
         found: name of a finding → the rows it is about.
+        unsampled: number of rows that their sources were told not to use.
     """
 
     label_names: tuple[str, ...]
@@ -43,6 +44,7 @@ class Judged:
     hashes: Hashes
     kept: Mask
     found: Mapping[str, Found]
+    unsampled: int
 
     def stored(self) -> list[tuple[int, str]]:
         """Number and name of each split that is stored."""
@@ -68,9 +70,11 @@ def judge(
     hashes = ingested.hashes()
     split_names, roles, split = _splits(ingested, hashes, section)
     stored = np.array([role != "external" for role in roles])[split]
+    sampled = _sampled(ingested, hashes, label, section)
     digest = _digests(ingested, fields, repeated(hashes.content))
-    overlap = find_overlap(Rows(hashes.content, hashes.content_low, hashes.answer, label, split, digest))
-    distinct = np.ones(len(split), bool)
+    rows = Rows(hashes.content, hashes.content_low, hashes.answer, label, split, digest)
+    overlap = find_overlap(rows, sampled)
+    distinct = sampled.copy()
     for one in (overlap.duplicates, overlap.leaks, overlap.conflicts):
         distinct[one.rows] = False
     straddling = find_straddling(hashes.group, split, distinct)
@@ -85,11 +89,25 @@ def judge(
         "near_duplicates": near.duplicates.only(stored),
         "near_disagreeing": near.disagreeing.only(stored),
     }
-    kept = stored.copy()
+    kept = stored & sampled
     for name, policy in section.policies().items():
         if policy.action != "keep":
             kept[found[name].rows] = False
-    return Judged(names, split_names, roles, split, label, hashes, kept, found)
+    unsampled = int((stored & ~sampled).sum())
+    return Judged(names, split_names, roles, split, label, hashes, kept, found, unsampled)
+
+
+def _sampled(ingested: Ingested, hashes: Hashes, label: npt.NDArray[np.int32], section: Prepare) -> Mask:
+    """Rows `[N]` that the shares and the most rows per class of their sources admit."""
+    spool = ingested.spool
+    source = np.array(ingested.sources, np.int32)[spool.numbers("table")]
+    place = uniform(hashes.content, section.seed, SAMPLE_STREAM)
+    sampled: Mask = place < np.array([one.share for one in section.sources])[source]
+    for number, one in enumerate(section.sources):
+        if one.rows_per_class is not None:
+            rows = np.flatnonzero(sampled & (source == number))
+            sampled[rows] = rank_within(label[rows], place[rows]) < one.rows_per_class
+    return sampled
 
 
 def _near(

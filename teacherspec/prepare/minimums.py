@@ -5,7 +5,7 @@ import numpy as np
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.section import MinimumRows
-from teacherspec.prepare.sources import FIXED_SPLITS
+from teacherspec.prepare.source import FIXED_SPLITS
 from teacherspec.tasks.fields import shown
 
 

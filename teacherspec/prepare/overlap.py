@@ -70,14 +70,16 @@ def repeated(content: Words) -> Mask:
     return found
 
 
-def find_overlap(rows: Rows) -> Overlap:
-    """Judge all rows: duplicates first, leaks among what is left, conflicts among the rest.
+def find_overlap(rows: Rows, among: Mask) -> Overlap:
+    """Judge the rows `among` all: duplicates first, leaks among what is left, conflicts among the rest.
 
     A duplicate has the content, answers and label of another row of its split; of equals the one with
     the smallest digest stays. A leak has content that also lies in a split nearer to the report. A
     conflict has the content of another row of its split but another label; all of them are named.
     """
-    order = np.lexsort((rows.digest, rows.answer, rows.label, -rows.split, rows.content_low, rows.content))
+    chosen = np.flatnonzero(among)
+    columns = (rows.digest, rows.answer, rows.label, -rows.split, rows.content_low, rows.content)
+    order = chosen[np.lexsort([column[chosen] for column in columns])]
     same_content = _equals_previous(order, rows.content, rows.content_low)
     same_row = same_content & _equals_previous(order, rows.split, rows.label, rows.answer)
     first, _ = _run_ends(same_row)

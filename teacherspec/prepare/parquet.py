@@ -1,47 +1,63 @@
 """Parquet files, read in bounded batches."""
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.rows import AnyRow, OpenTable, Row
+from teacherspec.prepare.source import FileSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_BATCH_ROWS = 4096
+BATCH_ROWS = 4096
 
 Decoder = Callable[[Any], Any]
 
 
-@contextmanager
-def open_parquet(
-    name: str, path: Path, wanted: Collection[str], max_row_group_bytes: int
-) -> Iterator[OpenTable]:
-    """Read the schema and start reading the wanted columns.
+class ParquetSource(FileSource):
+    """Parquet."""
 
-    Raises:
-        DataError: not a readable Parquet file, a column twice, or a row group larger than allowed.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    kind: Literal["parquet"]
+    """The format."""
 
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: is not a readable Parquet file: {str(error).splitlines()[0]}") from error
-    with file:
-        _check_groups(name, file, max_row_group_bytes)
-        columns = _columns(name, file)
-        yield OpenTable(columns, _rows(name, file, [column for column in columns if column in wanted]))
+    max_row_group_bytes: int = Field(default=1 << 30, ge=1 << 20)
+    """Largest row group in bytes when unpacked."""
+
+    counts_lines: ClassVar[bool] = False
+
+    @contextmanager
+    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
+        """Read the wanted columns of one file. Raises `DataError`."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            file = pq.ParquetFile(path)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{name}: is not a readable Parquet file: {first_line(error)}") from error
+        with file:
+            _check_groups(name, file, self.max_row_group_bytes)
+            columns = unique_columns(name, file.schema_arrow)
+            chosen = [column for column in columns if column in wanted]
+            batches = file.iter_batches(BATCH_ROWS, columns=chosen)
+            yield OpenTable(columns, batch_rows(name, batches, file.schema_arrow, chosen))
 
 
-def _columns(name: str, file: "pq.ParquetFile") -> tuple[str, ...]:
-    columns = tuple(file.schema_arrow.names)
+def first_line(error: Exception) -> str:
+    """The first line of an error of Arrow."""
+    return str(error).splitlines()[0]
+
+
+def unique_columns(name: str, schema: "pa.Schema") -> tuple[str, ...]:
+    """The names of the columns. Raises `DataError` when one is there twice."""
+    columns = tuple(schema.names)
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise DataError(f"{name}: has the columns {', '.join(twice)} twice; rename one")
@@ -58,18 +74,25 @@ def _check_groups(name: str, file: "pq.ParquetFile", max_row_group_bytes: int) -
             )
 
 
-def _rows(name: str, file: "pq.ParquetFile", wanted: list[str]) -> Iterator[AnyRow]:
+def batch_rows(
+    name: str, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema", wanted: Collection[str]
+) -> Iterator[AnyRow]:
+    """The rows of Arrow batches, class numbers as names.
+
+    Raises:
+        DataError: while iterating, when the data is broken.
+    """
     import pyarrow as pa
 
-    decoders = class_label_decoders(file.schema_arrow.metadata or {}, wanted)
+    decoders = class_label_decoders(schema.metadata or {}, wanted)
     number = 0
     try:
-        for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
+        for batch in batches:
             for values in _decoded(batch, decoders):
                 number += 1
                 yield Row(number, values)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: broken behind row {number}: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{name}: broken behind row {number}: {first_line(error)}") from error
 
 
 def _decoded(batch: "pa.RecordBatch", decoders: dict[str, Decoder]) -> Iterator[dict[str, Any]]:

@@ -40,13 +40,16 @@ def resolve(root: Path, pattern: str) -> list[Path]:
             raise DataError(f"{pattern}: no file matches; see prepare.sources")
     else:
         files = [root / pattern]
-    problems = [f"{path.relative_to(root)}: {problem}" for path in files if (problem := _problem(root, path))]
+    problems = [
+        f"{path.relative_to(root)}: {problem}" for path in files if (problem := problem_of_file(root, path))
+    ]
     if problems:
         raise DataError(problems)
     return files
 
 
-def _problem(root: Path, path: Path) -> str | None:
+def problem_of_file(root: Path, path: Path) -> str | None:
+    """Why a file cannot be data, or None."""
     try:
         status = path.stat()
     except OSError as error:

@@ -34,6 +34,8 @@ def _rows(rows: dict[str, int]) -> str:
     words = {
         "read": "rows read",
         "blank_lines": "blank lines skipped",
+        "left_out": "left out by transforms",
+        "unsampled": "not sampled (`share`, `rows_per_class`)",
         "quarantined": "broken rows set aside (`quarantine.jsonl`)",
         "duplicates": "the same content and label in the same split",
         "leaks": "content also in a split nearer to the report",

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple, Self
 from pydantic import Field, field_validator, model_validator
 
 from teacherspec.prepare.paths import problem_of_path
-from teacherspec.prepare.sources import BY_HASH, FIXED_SPLITS, FileSource, Source
+from teacherspec.prepare.source import BY_HASH, FIXED_SPLITS
+from teacherspec.prepare.sources import Source
 from teacherspec.section import Section
 
 
@@ -171,8 +172,8 @@ class Prepare(Section):
 
     @model_validator(mode="after")
     def _sources_lie_in_data(self) -> Self:
-        paths = [source.path for source in self.sources if isinstance(source, FileSource)]
-        outside = [path for path in paths if not path.startswith(f"{self.data}/")]
+        paths = [source.local_path() for source in self.sources]
+        outside = [path for path in paths if path is not None and not path.startswith(f"{self.data}/")]
         if outside:
             raise ValueError(
                 f"{', '.join(outside)} lies outside `data: {self.data}`, where DVC would not see it"

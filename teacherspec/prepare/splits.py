@@ -54,3 +54,12 @@ def assign(keys: npt.NDArray[np.uint64], fractions: Sequence[float], seed: int) 
     return np.minimum(np.searchsorted(borders, uniform(keys, seed, SPLIT_STREAM), side="right"), last).astype(
         np.int8
     )
+
+
+def rank_within(kinds: npt.NDArray[np.int32], places: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """For each entry, how many of its kind have a smaller place: `[N]`, `[N]` → `[N]`."""
+    order = np.lexsort((places, kinds))
+    begins = np.searchsorted(kinds[order], kinds[order])
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - begins
+    return rank

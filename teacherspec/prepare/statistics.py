@@ -27,6 +27,8 @@ def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:
         "read": ingested.rows_read,
         "kept": int(judged.kept.sum()),
         "blank_lines": ingested.blank_lines,
+        "left_out": ingested.left_out,
+        "unsampled": judged.unsampled,
         "leaks_with_another_label": int(torn.sum()),
         **{name: len(found.rows) for name, found in judged.found.items()},
     }

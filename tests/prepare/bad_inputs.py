@@ -564,6 +564,169 @@ def _(workshop: Workshop) -> Sources:
     return [{"kind": "parquet", "path": "data/rows.parquet", "max_row_group_bytes": 1 << 20}]
 
 
+# --- Arrow, JSON documents, folders ---------------------------------------------------------------
+def arrow_bytes(columns: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, columns.schema) as writer:
+        writer.write_table(columns)
+    return sink.getvalue()
+
+
+DOCUMENT = json.dumps({"data": {"train": [["x", "ant"], ["y", "bee"]]}}).encode()
+GOOD_ARROW = arrow_bytes(pa.table({"text": TEXTS, "label": LABELS}))
+whole(
+    "Arrow that was cut",
+    "data/rows.arrow: is not a readable Arrow file",
+    GOOD_ARROW[:-40],
+    "rows.arrow",
+    kind="arrow",
+)
+whole("text called Arrow", "data/rows.arrow: is not a readable Arrow file", GOOD, "rows.arrow", kind="arrow")
+whole(
+    "Arrow without the column",
+    "column 'label' not found (columns: text)",
+    arrow_bytes(pa.table({"text": TEXTS})),
+    "rows.arrow",
+    kind="arrow",
+)
+whole(
+    "a broken JSON document",
+    "data/rows.json:1:47: broken JSON",
+    DOCUMENT[:-3],
+    "rows.json",
+    kind="json_document",
+    rows="data.train",
+)
+whole(
+    "a key that a JSON document does not have",
+    "data/rows.json: no key 'trian' of `rows: data.trian`; did you mean 'train'?",
+    DOCUMENT,
+    "rows.json",
+    kind="json_document",
+    rows="data.trian",
+)
+whole(
+    "keys that lead to no list",
+    "`rows: data` must lead to a list (it leads to {'train':",
+    DOCUMENT,
+    "rows.json",
+    kind="json_document",
+    rows="data",
+)
+whole(
+    "lists of values without names",
+    "data/rows.json: row 1: must be an object (given ['x', 'ant'])",
+    DOCUMENT,
+    "rows.json",
+    kind="json_document",
+    rows="data.train",
+)
+whole(
+    "too few names for the values",
+    "row 1: must be a list of 1 values (given ['x', 'ant'])",
+    DOCUMENT,
+    "rows.json",
+    kind="json_document",
+    rows="data.train",
+    names=["text"],
+)
+whole(
+    "a JSON document over its size",
+    "data/rows.json: over 1024 bytes",
+    b" " * 2000,
+    "rows.json",
+    kind="json_document",
+    max_bytes=1024,
+)
+
+
+def folder(title: str, says: str, files: dict[str, bytes]) -> None:
+    """A case of text files in class folders."""
+
+    def build(workshop: Workshop) -> Sources:
+        for row, number in zip(messages(60), range(60), strict=True):
+            workshop.write(f"data/texts/{row['label']}/{number}.txt", row["text"])
+        for name, content in files.items():
+            workshop.write(f"data/texts/{name}", content)
+        return [{"kind": "text_folder", "path": "data/texts", "other_columns": "ignore"}]
+
+    CASES.append(Case(title, says, build))
+
+
+folder(
+    "a file beside the class folders", "data/texts/notes.txt: is not a folder of a class", {"notes.txt": b"x"}
+)
+folder(
+    "a hidden folder among the classes",
+    "data/texts/.cache: is not a folder of a class",
+    {".cache/x.txt": b"x"},
+)
+folder(
+    "class folders that differ in case",
+    "data/texts/ant: differs from 'Ant' in case or Unicode form only",
+    {"Ant/x.txt": b"x"},
+)
+folder(
+    "class folders that differ in Unicode form",
+    "in case or Unicode form only",
+    {"caf\u00e9/x.txt": b"x", "cafe\u0301/x.txt": b"x"},
+)
+folder("a folder inside a class", "data/texts/ant: row 21: more is a folder", {"ant/more/x.txt": b"x"})
+folder("an empty text file", "data/texts/ant: row 21: empty.txt is empty", {"ant/empty.txt": b""})
+folder(
+    "a text file that is not UTF-8",
+    "data/texts/ant: row 21: latin.txt is not UTF-8 at byte 1",
+    {"ant/latin.txt": b"\xc3\xa9\xe9"[1:]},
+)
+
+
+@case("a class folder without files", "data/texts/dog: an empty class; take the folder out")
+def _(workshop: Workshop) -> Sources:
+    workshop.write("data/texts/ant/1.txt", "x")
+    (workshop.root / "data/texts/dog").mkdir()
+    return [{"kind": "text_folder", "path": "data/texts", "other_columns": "ignore"}]
+
+
+# --- Transforms -----------------------------------------------------------------------------------
+def transformed(title: str, says: str, **transform: Any) -> None:
+    """A case of one transform on good rows."""
+    whole(title, says, GOOD, transforms=[transform])
+
+
+transformed(
+    "a label that the map does not name",
+    "rows.jsonl:3: label: not named by the map (given 'cat'; did you mean 'ant'? allowed: ant, bee)",
+    kind="map",
+    column="label",
+    values={"ant": "a", "bee": "b"},
+)
+transformed(
+    "a constant that hides a column",
+    "label: the file has this column; a constant would hide it",
+    kind="constant",
+    column="label",
+    value="x",
+)
+transformed(
+    "a filter on a column that is not there",
+    "rows.jsonl:1: keep_if: Undefined variable or function: 'lang'",
+    kind="filter",
+    keep_if="lang == 'en'",
+)
+transformed(
+    "a filter that answers with a text",
+    "rows.jsonl:1: keep_if: must be true or false (it is 'message number 0 about a')",
+    kind="filter",
+    keep_if="text",
+)
+transformed(
+    "a filter that compares text and number", "rows.jsonl:1: keep_if:", kind="filter", keep_if="text > 3"
+)
+transformed(
+    "a filter that leaves nothing", "no rows reach the split `train`", kind="filter", keep_if="label == 'dog'"
+)
+
+
 def render() -> str:
     """The table of all cases as Markdown."""
     head = (

@@ -23,6 +23,10 @@ def rows_of(values: list[tuple[int, int, int, int]], digests: list[int] | None =
     )
 
 
+def overlap_of(values: list[tuple[int, int, int, int]], digests: list[int] | None = None) -> Overlap:
+    return find_overlap(rows_of(values, digests), np.ones(len(values), bool))
+
+
 def kept(values: list[tuple[int, int, int, int]], overlap: Overlap) -> set[int]:
     removed = (overlap.duplicates, overlap.leaks, overlap.conflicts)
     return set(range(len(values))) - {int(row) for found in removed for row in found.rows}
@@ -50,14 +54,14 @@ def expected(values: list[tuple[int, int, int, int]]) -> tuple[set[int], set[int
 
 @given(ROWS)
 def test_findings_agree_with_plain_loops(values: list[tuple[int, int, int, int]]) -> None:
-    found = find_overlap(rows_of(values))
+    found = overlap_of(values)
     sets = tuple(set(part.rows.tolist()) for part in (found.duplicates, found.leaks, found.conflicts))
     assert sets == expected(values)
 
 
 @given(ROWS)
 def test_every_finding_names_a_row_that_explains_it(values: list[tuple[int, int, int, int]]) -> None:
-    found = find_overlap(rows_of(values))
+    found = overlap_of(values)
     for row, because in zip(found.duplicates.rows, found.duplicates.because, strict=True):
         assert values[row] == values[because]
         assert row != because
@@ -72,11 +76,11 @@ def test_every_finding_names_a_row_that_explains_it(values: list[tuple[int, int,
 @given(ROWS, st.randoms())
 def test_what_stays_does_not_depend_on_the_order(values: list[tuple[int, int, int, int]], random) -> None:
     digests = list(range(len(values)))
-    before = kept(values, find_overlap(rows_of(values, digests)))
+    before = kept(values, overlap_of(values, digests))
     order = digests.copy()
     random.shuffle(order)
     shuffled = [values[at] for at in order]
-    after = kept(shuffled, find_overlap(rows_of(shuffled, [digests[at] for at in order])))
+    after = kept(shuffled, overlap_of(shuffled, [digests[at] for at in order]))
     assert {order[at] for at in after} == before
 
 
@@ -84,7 +88,7 @@ def test_what_stays_does_not_depend_on_the_order(values: list[tuple[int, int, in
 def test_no_content_is_left_in_two_splits_or_under_two_labels(
     values: list[tuple[int, int, int, int]],
 ) -> None:
-    stays = kept(values, find_overlap(rows_of(values)))
+    stays = kept(values, overlap_of(values))
     assert len({values[row] for row in stays}) == len(stays)
     for index in (2, 3):
         assert len({(values[row][0], values[row][index]) for row in stays}) == len(
@@ -94,6 +98,6 @@ def test_no_content_is_left_in_two_splits_or_under_two_labels(
 
 @given(ROWS)
 def test_the_last_split_loses_only_copies_and_contradictions(values: list[tuple[int, int, int, int]]) -> None:
-    found = find_overlap(rows_of(values))
+    found = overlap_of(values)
     last = max((value[3] for value in values), default=0)
     assert all(values[row][3] < last for row in found.leaks.rows)

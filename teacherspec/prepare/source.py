@@ -1,0 +1,114 @@
+"""What every kind of source declares and answers."""
+
+from abc import abstractmethod
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from teacherspec.prepare.paths import problem_of_path, resolve
+from teacherspec.prepare.rows import OpenTable, Table
+from teacherspec.prepare.transforms import Transform
+from teacherspec.section import Section
+
+BY_HASH = "by_hash"
+FIXED_SPLITS = ("train", "validation", "calibration", "test")
+
+
+class SourceBase(Section):
+    """What every source declares."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Column of the task (or `id`) → column of the file, where the names differ."""
+
+    other_columns: Literal["refuse", "ignore"] = "refuse"
+    """What to do with columns that neither the task nor `keep_columns` uses."""
+
+    transforms: tuple[Transform, ...] = ()
+    """Changes to each row, in this order, before it is checked."""
+
+    split: str = Field(default=BY_HASH, pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    """`by_hash`: rows are shared out by `fractions`. `train`, `validation`, `calibration`, `test`: a
+    ready-made split. Any other name: a further set, with a `role`."""
+
+    role: Literal["shifted", "ood", "external"] | None = None
+    """For any other split. `shifted`: the same labels, other texts. `ood`: out of distribution, rows that
+    belong to no label. `external`: somebody else's benchmark, never stored; what it holds is kept out of
+    `train`, `validation` and `calibration`."""
+
+    share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the rows to use, to mix sources: the same rows for the same seed, whatever else there is."""
+
+    rows_per_class: int | None = Field(default=None, ge=1)
+    """Most rows of each class to use; the same ones for the same seed as long as the class keeps them."""
+
+    @model_validator(mode="after")
+    def _role_fits_split(self) -> Self:
+        fixed = self.split == BY_HASH or self.split in FIXED_SPLITS
+        if fixed and self.role is not None:
+            raise ValueError(f"split `{self.split}` has no role; name a further set or drop `role`")
+        if not fixed and self.role is None:
+            known = ", ".join((BY_HASH, *FIXED_SPLITS))
+            raise ValueError(f"split `{self.split}` needs a role: shifted, ood, external (without: {known})")
+        return self
+
+    @abstractmethod
+    def tables(self, root: Path) -> list[Table]:
+        """The tables of this source in the repository `root`. Raises `DataError`."""
+
+    def local_path(self) -> str | None:
+        """What the source reads in the repository, or None."""
+        return None
+
+
+class FileSource(SourceBase):
+    """A file, or several by wildcard, inside the repository."""
+
+    counts_lines: ClassVar[bool] = True
+    """Whether rows are found again by line number."""
+
+    path: str
+    """File relative to the repository; `*`, `?` and `[…]` match several, read in the order of their names.
+    Text files may be packed (`.gz`, `.zst`)."""
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        if problem := problem_of_path(path):
+            raise ValueError(problem)
+        return path
+
+    def local_path(self) -> str | None:
+        """The file or wildcard."""
+        return self.path
+
+    def tables(self, root: Path) -> list[Table]:
+        """One table a file. Raises `DataError`."""
+        files = [(str(path.relative_to(root)), path) for path in resolve(root, self.path)]
+        return [Table(name, self.counts_lines, partial(self.open_file, name, path)) for name, path in files]
+
+    @abstractmethod
+    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> AbstractContextManager[OpenTable]:
+        """Read one file, called `name` in messages. Raises `DataError`."""
+
+
+class TextFileSource(FileSource):
+    """A text file, read line by line."""
+
+    max_line_bytes: int = Field(default=16 << 20, ge=1024, le=1 << 30)
+    """Longest line in bytes; a longer one is refused without being read into memory."""
+
+    encoding: str = "utf-8"
+    """Character encoding of the file, by a name that Python knows (`utf-16`, `cp1252`, `shift_jis`)."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except LookupError as error:
+            raise ValueError(f"{encoding!r} is no text encoding that Python knows") from error
+        return encoding

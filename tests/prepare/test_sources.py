@@ -1,0 +1,144 @@
+"""Every kind of source gives the same rows."""
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
+
+from teacherspec.errors import DataError
+from teacherspec.prepare.hub import HubSource, stream_rows
+from tests.prepare.workshop import SHARED, Workshop, jsonl, messages
+
+ROWS = messages(60)
+TABLE = pa.table({name: [row[name] for row in ROWS] for name in ("text", "label")})
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data sets at {SHARED}")
+
+
+def csv_text(delimiter: str) -> str:
+    return "".join(
+        f"{row['text']}{delimiter}{row['label']}\n" for row in [{"text": "text", "label": "label"}, *ROWS]
+    )
+
+
+def parquet_bytes() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(TABLE, sink, row_group_size=7)
+    return sink.getvalue()
+
+
+def arrow_bytes(new: Callable[..., Any]) -> bytes:
+    sink = io.BytesIO()
+    with new(sink, TABLE.schema) as writer:
+        writer.write_table(TABLE, max_chunksize=7)
+    return sink.getvalue()
+
+
+def class_label_parquet() -> bytes:
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["ant", "bee", "cat"])})
+    names = features["label"]
+    rows = [{"text": row["text"], "label": names.str2int(row["label"])} for row in ROWS]
+    sink = io.BytesIO()
+    Dataset.from_list(rows, features=features).to_parquet(sink)
+    return sink.getvalue()
+
+
+CONTENT = jsonl(ROWS).encode()
+SOURCES = {
+    "jsonl": (CONTENT, {"kind": "jsonl", "path": "data/rows.jsonl"}),
+    "byte order mark, CRLF, no last line end": (
+        b"\xef\xbb\xbf" + CONTENT.replace(b"\n", b"\r\n")[:-2],
+        {"kind": "jsonl", "path": "data/rows.jsonl"},
+    ),
+    "gzip": (gzip.compress(CONTENT), {"kind": "jsonl", "path": "data/rows.jsonl.gz"}),
+    "zstandard": (
+        pa.compress(CONTENT, "zstd", asbytes=True),
+        {"kind": "jsonl", "path": "data/rows.jsonl.zst"},
+    ),
+    "utf-16": (
+        CONTENT.decode().encode("utf-16"),
+        {"kind": "jsonl", "path": "data/rows.jsonl", "encoding": "utf-16"},
+    ),
+    "csv": (csv_text(",").encode(), {"kind": "csv", "path": "data/rows.csv"}),
+    "tsv, gzip": (
+        gzip.compress(csv_text("\t").encode()),
+        {"kind": "csv", "path": "data/rows.tsv.gz", "delimiter": "\t"},
+    ),
+    "parquet": (parquet_bytes(), {"kind": "parquet", "path": "data/rows.parquet"}),
+    "parquet of datasets": (class_label_parquet(), {"kind": "parquet", "path": "data/rows.parquet"}),
+    "arrow file": (arrow_bytes(pa.ipc.new_file), {"kind": "arrow", "path": "data/rows.arrow"}),
+    "arrow stream": (arrow_bytes(pa.ipc.new_stream), {"kind": "arrow", "path": "data/rows.arrow"}),
+    "json document": (
+        json.dumps({"data": {"all": ROWS}}, indent=2).encode(),
+        {"kind": "json_document", "path": "data/rows.json", "rows": "data.all"},
+    ),
+    "json document of lists": (
+        json.dumps([[row["text"], row["label"]] for row in ROWS]).encode(),
+        {"kind": "json_document", "path": "data/rows.json", "names": ["text", "label"]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "source"), SOURCES.values(), ids=SOURCES)
+def test_the_same_rows_give_the_same_splits_from_any_source(
+    workshop: Workshop, content: bytes, source: dict
+) -> None:
+    workshop.write("data/plain/rows.jsonl", CONTENT)
+    expected = workshop.prepare([{"kind": "jsonl", "path": "data/plain/rows.jsonl"}])
+    workshop.write(source["path"], content)
+    assert workshop.prepare([source]) == expected
+
+
+def test_text_folders(workshop: Workshop) -> None:
+    workshop.write("data/rows.jsonl", CONTENT)
+    expected = workshop.prepare([{"kind": "jsonl", "path": "data/rows.jsonl"}])
+    for number, row in enumerate(ROWS):
+        workshop.write(f"data/texts/{row['label']}/{number}.txt", row["text"])
+    source = {"kind": "text_folder", "path": "data/texts", "other_columns": "ignore"}
+    assert workshop.prepare([source]) == expected
+    workshop.prepare([source], keep_columns=["file"])
+    assert {row["file"] for row in workshop.rows("train")} <= {f"{number}.txt" for number in range(60)}
+
+
+def test_a_stream_of_the_hub_gives_class_names() -> None:
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["ant", "bee"])})
+    rows = [{"text": "x", "label": 1}, {"text": "y", "label": -1}]
+    opened = stream_rows("toy", IterableDataset.from_generator(lambda: iter(rows), features=features))
+    assert opened.columns == ("text", "label")
+    assert [row.values for row in opened.rows] == [{"text": "x", "label": "bee"}, {"text": "y", "label": -1}]
+
+
+def test_a_hub_that_cannot_be_reached_is_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    source = HubSource(kind="hub", dataset="somebody/nothing", revision="0" * 40)
+    (table,) = source.tables(workshop.root)
+    assert table.place(3) == "somebody/nothing@000000000000/train: row 3"
+    with (
+        pytest.raises(DataError, match="somebody/nothing@000000000000/train: cannot be opened"),
+        table.open(()),
+    ):
+        pass
+
+
+@needs_shared
+def test_clinc150_as_it_is_published(workshop: Workshop) -> None:
+    published = (SHARED / "text" / "clinc150" / "data_full.json").read_bytes()
+    workshop.write("data/clinc150.json", published)
+    source = {"kind": "json_document", "path": "data/clinc150.json", "names": ["text", "label"]}
+    prepared = workshop.prepare(
+        [
+            {**source, "rows": "train", "split": "train"},
+            {**source, "rows": "val"},
+            {**source, "rows": "test", "split": "test"},
+            {**source, "rows": "oos_test", "split": "strange", "role": "ood"},
+        ],
+        fractions={"train": 0.0, "validation": 0.5, "calibration": 0.5, "test": 0.0},
+    )
+    assert len(prepared.label_names) == 150
+    assert prepared.splits["strange"].rows == 1_000
