@@ -63,16 +63,15 @@ def upper_edges(confidences: FloatArray, n_bins: int, binning: Binning) -> Float
         return np.arange(1, n_bins + 1) / n_bins
     if binning != "equal_mass":
         raise ValueError(f"binning: given {binning!r}; expected 'equal_width' or 'equal_mass'")
-    return mass_edges(np.sort(confidences), n_bins)
-
-
-def mass_edges(ascending: FloatArray, n_bins: int) -> FloatArray:
-    """Upper edges of equal-mass bins of sorted confidences `[N]`."""
-    rows = len(ascending)
-    ranks = np.rint(np.arange(1, n_bins) * rows / n_bins).astype(np.int64)
+    ascending = np.sort(confidences)
     # The value at a cut is the bin's upper edge: right-closed, it takes the whole group of equal values.
-    cuts = ascending[ranks[ranks > 0] - 1]
-    return np.unique(np.append(cuts, ascending[-1]))
+    return np.unique(np.append(ascending[mass_ranks(len(ascending), n_bins) - 1], ascending[-1]))
+
+
+def mass_ranks(rows: int, n_bins: int) -> IntArray:
+    """Ranks, from 1, of the sorted rows whose values close the equal-mass bins; the last bin is left out."""
+    ranks = np.rint(np.arange(1, n_bins) * rows / n_bins).astype(np.int64)
+    return ranks[ranks > 0]
 
 
 def bin_index(confidences: npt.ArrayLike, *, n_bins: int = 15, binning: Binning = "equal_width") -> IntArray:

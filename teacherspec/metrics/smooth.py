@@ -28,7 +28,36 @@ def smooth_ece(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     """
     values = confidence_values(confidences)
     truth = truth_values(correct, rows=len(values))
-    spectrum = dct(_residual_density(values, truth - values), type=2, norm="ortho")
+    residuals = truth - values
+    gap = np.searchsorted(cell_centres(), values, side="left")
+    first, second = (
+        np.bincount(gap, weights=w, minlength=CELLS + 1) for w in (residuals, residuals * values)
+    )
+    return smooth_ece_of(first.astype(np.float64), second.astype(np.float64), len(values))
+
+
+def cell_centres() -> FloatArray:
+    """Centres `[CELLS]` of the cells; gap j lies between the centres j - 1 and j, or beyond the outermost."""
+    return (np.arange(CELLS) + 0.5) / CELLS
+
+
+def smooth_ece_of(residuals: FloatArray, moments: FloatArray, rows: int) -> float:
+    """Smooth ECE from sums over the gaps between cell centres.
+
+    Args:
+        residuals: `[CELLS + 1]` Σ (a - c).
+        moments: `[CELLS + 1]` Σ (a - c) c.
+        rows: N.
+    """
+    # Each residual is shared linearly between the two centres beside it. Outside the outermost centres
+    # lies half a cell, and what would go beyond the border is reflected back into that cell.
+    upper = moments * CELLS - residuals * (np.arange(CELLS + 1) - 0.5)
+    mass = np.zeros(CELLS)
+    mass += upper[:-1]
+    mass += (residuals - upper)[1:]
+    mass[0] += (residuals - upper)[0]
+    mass[-1] += upper[-1]
+    spectrum = dct(mass * (CELLS / rows), type=2, norm="ortho")
     frequency = np.pi * np.arange(CELLS)
 
     def excess(width: float) -> float:
@@ -37,16 +66,3 @@ def smooth_ece(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
 
     # smECE_s falls as s grows and is at most 1 (up to rounding), so it crosses s once below 2.
     return float(brentq(excess, 0.0, 2.0, xtol=1e-12))
-
-
-def _residual_density(confidences: FloatArray, residuals: FloatArray) -> FloatArray:
-    """Mean residual per unit of confidence on the cells' centres, shared linearly between neighbours."""
-    position = confidences * CELLS - 0.5
-    left = np.floor(position)
-    share = position - left
-    # Half a cell outside the outermost centres lies the border; mass reflected there returns to that cell.
-    below = np.clip(left, 0, CELLS - 1).astype(np.int64)
-    above = np.clip(left + 1, 0, CELLS - 1).astype(np.int64)
-    mass = np.bincount(below, weights=residuals * (1.0 - share), minlength=CELLS)
-    mass += np.bincount(above, weights=residuals * share, minlength=CELLS)
-    return (mass * (CELLS / len(confidences))).astype(np.float64, copy=False)

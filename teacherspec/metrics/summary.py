@@ -1,16 +1,23 @@
-"""Every scalar measure of top-label confidences at the price of one sort."""
+"""Every scalar measure of top-label confidences at the price of little more than one sort."""
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray, confidence_values, truth_values
-from teacherspec.metrics.binning import BinSums, mass_edges, upper_edges
+from teacherspec.metrics.arrays import FloatArray, IntArray, confidence_values, truth_values
+from teacherspec.metrics.binning import BinSums, mass_ranks, upper_edges
 from teacherspec.metrics.calibration import debiased_squared_of, ece_of, mce_of, rmsce_of
-from teacherspec.metrics.ranking import area_under_roc, group_ties, sort_confidences
-from teacherspec.metrics.selective import expected_errors
-from teacherspec.metrics.smooth import smooth_ece
+from teacherspec.metrics.ranking import group_ties, pack, sorted_keys, unpack
+from teacherspec.metrics.smooth import cell_centres, smooth_ece_of
+
+BLOCK = 1 << 16
+"""Rows worked on at once: what is made of them stays in the second-level cache of one core."""
+
+Keys = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -68,45 +75,129 @@ def top_label_summary(
         ValueError: no rows, wrong shapes, or values out of range, naming the row.
     """
     values = confidence_values(confidences)
-    values, truth = sort_confidences(values, truth_values(correct, rows=len(values)))
-    rows, hits = len(values), int(truth.sum())
-    width = _sums(values, truth, upper_edges(values, n_bins, "equal_width"))
-    mass = _sums(values, truth, mass_edges(values, n_bins))
-    squares = _segment_sums(values * values, values, upper_edges(values, n_bins, "equal_width"))
-    mean = float(width.confidence.sum() / rows)
-    groups = group_ties(values, truth)
-    errors = expected_errors(groups)
+    width_edges = upper_edges(values, n_bins, "equal_width")
+    keys = sorted_keys(values, truth_values(correct, rows=len(values)))
+    rows = len(keys)
+    # Ranks at which each kind of bin ends; together they cut the rows into segments that serve them all.
+    ends = {
+        "width": _ranks(keys, width_edges),
+        "mass": np.append(_ranks(keys, unpack(keys[mass_ranks(rows, n_bins) - 1])[0]), rows),
+        "gaps": np.append(_ranks(keys, cell_centres()), rows),
+    }
+    cuts = np.unique(np.concatenate([[0], *ends.values()]))[:-1]
+    blocks = _in_blocks(keys, cuts)
+    segments = np.concatenate([block.segments for block in blocks], axis=1)
+    starts = np.concatenate([block.starts for block in blocks])
+    width, mass, gaps = (_sums(segments, starts, ends[kind]) for kind in ("width", "mass", "gaps"))
+    total = segments.sum(axis=1)
+    hits, mean = int(total[HITS]), float(total[CONFIDENCE] / rows)
+    bins = _bin_sums(width, ends["width"])
+    aurc, augrc, auroc = _ranking(blocks, rows, hits)
     return TopLabelSummary(
         rows=rows,
         accuracy=hits / rows,
         mean_confidence=mean,
-        certain=rows - int(np.searchsorted(values, 1.0, side="left")),
+        certain=rows - int(np.searchsorted(keys, pack(np.ones(1)))[0]),
         signed=mean - hits / rows,
-        ece=ece_of(width),
-        ece_equal_mass=ece_of(mass),
-        noise_floor=float(np.sqrt(2.0 * (width.confidence - squares) / np.pi).sum() / rows),
-        rmsce=rmsce_of(width),
-        mce=mce_of(width),
-        debiased_squared=debiased_squared_of(width),
-        smooth_ece=smooth_ece(values, truth),
-        top_label_brier=float((squares.sum() - 2.0 * values[truth].sum() + hits) / rows),
-        aurc=float((errors / np.arange(1, rows + 1)).mean()),
-        augrc=float(errors.mean() / rows),
-        correctness_auroc=area_under_roc(groups) if 0 < hits < rows else None,
+        ece=ece_of(bins),
+        ece_equal_mass=ece_of(_bin_sums(mass, ends["mass"])),
+        noise_floor=float(np.sqrt(2.0 / np.pi * (width[CONFIDENCE] - width[SQUARE])).sum() / rows),
+        rmsce=rmsce_of(bins),
+        mce=mce_of(bins),
+        debiased_squared=debiased_squared_of(bins),
+        smooth_ece=smooth_ece_of(gaps[HITS] - gaps[CONFIDENCE], gaps[PRODUCT] - gaps[SQUARE], rows),
+        top_label_brier=float((total[SQUARE] - 2.0 * total[PRODUCT] + hits) / rows),
+        aurc=aurc,
+        augrc=augrc,
+        correctness_auroc=auroc,
     )
 
 
-def _segment_sums(terms: npt.NDArray[np.generic], ascending: FloatArray, edges: FloatArray) -> FloatArray:
-    """Sums of `terms` `[N]` over the bins of sorted confidences; 0 in an empty bin."""
-    ends = np.searchsorted(ascending, edges, side="right")
-    total = [terms[start:end].sum() for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    return np.asarray(total, dtype=np.float64)
+CONFIDENCE, SQUARE, HITS, PRODUCT = range(4)
+"""Rows of segment sums: Σ c, Σ c², Σ a, Σ a c."""
 
 
-def _sums(ascending: FloatArray, truth: npt.NDArray[np.bool_], edges: FloatArray) -> BinSums:
-    ends = np.searchsorted(ascending, edges, side="right")
-    return BinSums(
-        count=np.diff(ends, prepend=0).astype(np.int64, copy=False),
-        confidence=_segment_sums(ascending, ascending, edges),
-        correct=_segment_sums(truth, ascending, edges).astype(np.int64),
+@dataclass(frozen=True)
+class _Block:
+    """What one block of ascending keys adds to the measures.
+
+    Attributes:
+        starts: `[S]` ranks at which its segments start.
+        segments: `[4, S]` sums over them.
+        rows: of the block.
+        hits: right predictions in it.
+        inverse_ranks: Σ 1/k over its rows, k = 1 the most confident of all.
+        risk: Σ e_k / k, e_k the expected errors of the block among the k most confident.
+        errors: Σ e_k.
+        wins: Σ over right rows of the wrong rows of the block below them, ties counting half.
+    """
+
+    starts: IntArray
+    segments: FloatArray
+    rows: int
+    hits: int
+    inverse_ranks: float
+    risk: float
+    errors: float
+    wins: float
+
+
+def _in_blocks(keys: Keys, cuts: IntArray) -> list[_Block]:
+    """Work through the keys in blocks that never split a group of equal confidences."""
+    nominal = np.arange(BLOCK, len(keys), BLOCK)
+    inner = np.searchsorted(keys, keys[nominal - 1] | np.uint64(1), side="right")
+    bounds = np.unique(np.concatenate([[0], inner, [len(keys)]]))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(lambda start, end: _block(keys, cuts, start, end), bounds[:-1], bounds[1:]))
+
+
+def _block(keys: Keys, cuts: IntArray, start: int, end: int) -> _Block:
+    values, truth = unpack(keys[start:end])
+    inside = cuts[np.searchsorted(cuts, start, side="right") : np.searchsorted(cuts, end, side="left")]
+    starts = np.concatenate([[start], inside])
+    hit = truth.astype(np.float64)
+    terms = (values, values * values, hit, hit * values)
+    groups = group_ties(values, truth)
+    wrong = groups.count - groups.positive
+    errors = np.cumsum(np.repeat(wrong / groups.count, groups.count)[::-1])
+    inverse = 1.0 / np.arange(len(keys) - end + 1, len(keys) - start + 1)
+    return _Block(
+        starts=starts,
+        segments=np.stack([np.add.reduceat(term, starts - start) for term in terms]),
+        rows=end - start,
+        hits=int(groups.positive.sum()),
+        inverse_ranks=float(inverse.sum()),
+        risk=float(errors @ inverse),
+        errors=float(errors.sum()),
+        wins=float(groups.positive @ (np.cumsum(wrong) - 0.5 * wrong)),
     )
+
+
+def _ranks(keys: Keys, edges: FloatArray) -> IntArray:
+    """Number of rows `[M]` with confidence at most each edge."""
+    return np.searchsorted(keys, pack(edges) | np.uint64(1), side="right").astype(np.int64, copy=False)
+
+
+def _sums(segments: FloatArray, starts: IntArray, ends: IntArray) -> FloatArray:
+    """Sums `[4, M]` over bins that end at the given ranks, from those over segments."""
+    index = np.searchsorted(ends, starts, side="right")
+    return np.stack([np.bincount(index, weights=row, minlength=len(ends)) for row in segments])
+
+
+def _bin_sums(sums: FloatArray, ends: IntArray) -> BinSums:
+    return BinSums(np.diff(ends, prepend=0), sums[CONFIDENCE], sums[HITS].astype(np.int64))
+
+
+def _ranking(blocks: Sequence[_Block], rows: int, hits: int) -> tuple[float, float, float | None]:
+    """AURC, AUGRC and AUROC of right against wrong, from the least to the most confident block."""
+    errors_above, wrong_below = rows - hits, 0
+    risk = errors = wins = 0.0
+    for block in blocks:
+        wrong = block.rows - block.hits
+        errors_above -= wrong
+        risk += block.risk + errors_above * block.inverse_ranks
+        errors += block.errors + errors_above * block.rows
+        wins += block.wins + wrong_below * block.hits
+        wrong_below += wrong
+    auroc = wins / hits / (rows - hits) if 0 < hits < rows else None
+    return risk / rows, errors / rows / rows, auroc

@@ -6,7 +6,16 @@ import scipy.stats
 import sklearn.metrics as sk
 from scipy.integrate import quad
 
-from teacherspec.metrics import classification, comparison, intervals, ood, proper, selective
+from teacherspec.metrics import (
+    calibration,
+    classification,
+    comparison,
+    intervals,
+    ood,
+    proper,
+    selective,
+    summary,
+)
 from teacherspec.metrics.calibration import (
     calibration_error_by_class,
     classwise_calibration_error,
@@ -19,7 +28,6 @@ from teacherspec.metrics.labels import label_issues
 from teacherspec.metrics.reliability import reliability_bins
 from teacherspec.metrics.smooth import smooth_ece
 from teacherspec.metrics.softmax import log_softmax, softmax
-from teacherspec.metrics.summary import top_label_summary
 from tests.calibrate.workshop import planted
 
 LOGITS, LABELS = planted(500, 5, 1.7, seed=11)
@@ -222,20 +230,32 @@ def test_paired_bootstrap_sees_what_unpaired_intervals_cannot():
     assert (same.difference.low, same.difference.high) == (0.0, 0.0)
 
 
-def test_summary_equals_the_single_functions():
-    found = top_label_summary(CONFIDENCES, CORRECT)
-    assert found.ece == pytest.approx(expected_calibration_error(CONFIDENCES, CORRECT), **EXACT)
-    assert found.ece_equal_mass == pytest.approx(
-        expected_calibration_error(CONFIDENCES, CORRECT, binning="equal_mass"), **EXACT
-    )
-    assert found.noise_floor == pytest.approx(ece_noise_floor(CONFIDENCES), **EXACT)
-    assert found.smooth_ece == pytest.approx(smooth_ece(CONFIDENCES, CORRECT), **EXACT)
-    assert found.aurc == pytest.approx(selective.aurc(CONFIDENCES, CORRECT), **EXACT)
-    assert found.augrc == pytest.approx(selective.augrc(CONFIDENCES, CORRECT), **EXACT)
-    assert found.correctness_auroc == selective.correctness_auroc(CONFIDENCES, CORRECT)
-    assert found.top_label_brier == pytest.approx(((CONFIDENCES - CORRECT) ** 2).mean(), **EXACT)
-    assert found.accuracy == CORRECT.mean()
-    assert top_label_summary([0.5, 0.7], [1, 1]).correctness_auroc is None
+@pytest.mark.parametrize("block", [16, summary.BLOCK])
+@pytest.mark.parametrize("digits", [1, 2, 16])
+def test_summary_equals_the_single_functions(monkeypatch, block, digits):
+    monkeypatch.setattr(summary, "BLOCK", block)
+    given = CONFIDENCES.round(digits), CORRECT
+    found = summary.top_label_summary(*given)
+    single = {
+        "rows": len(CORRECT),
+        "accuracy": CORRECT.mean(),
+        "mean_confidence": given[0].mean(),
+        "certain": (given[0] == 1.0).sum(),
+        "signed": calibration.signed_calibration_error(*given),
+        "ece": expected_calibration_error(*given),
+        "ece_equal_mass": expected_calibration_error(*given, binning="equal_mass"),
+        "noise_floor": ece_noise_floor(given[0]),
+        "rmsce": calibration.root_mean_squared_calibration_error(*given),
+        "mce": calibration.maximum_calibration_error(*given),
+        "debiased_squared": calibration.debiased_squared_calibration_error(*given),
+        "smooth_ece": smooth_ece(*given),
+        "top_label_brier": ((given[0] - CORRECT) ** 2).mean(),
+        "aurc": selective.aurc(*given),
+        "augrc": selective.augrc(*given),
+        "correctness_auroc": selective.correctness_auroc(*given),
+    }
+    assert vars(found) == pytest.approx(single, rel=1e-9, abs=1e-12)
+    assert summary.top_label_summary([0.5, 0.7], [1, 1]).correctness_auroc is None
 
 
 def test_reliability_bins_hold_the_ece():
