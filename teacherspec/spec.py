@@ -17,12 +17,13 @@ from teacherspec.declaration.problem import Problem, Where
 from teacherspec.declaration.reading import Document, read_document
 from teacherspec.declaration.scalars import did_you_mean, listed
 from teacherspec.declaration.validating import validate
+from teacherspec.evaluate.perturbing import perturbations_of
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.finetune.section import Finetune
 from teacherspec.package.gates import known_metrics
 from teacherspec.package.section import Package
 from teacherspec.prepare.section import Prepare
-from teacherspec.prepare.sources import FIXED_SPLITS
+from teacherspec.prepare.source import FIXED_SPLITS
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 
@@ -141,6 +142,26 @@ def soft_targets_are_splits(spec: Spec) -> Iterator[Finding]:
             yield Finding(("package", "soft_targets", index), f"{what}{did_you_mean(name, splits)})")
 
 
+def slices_have_their_columns(spec: Spec) -> Iterator[Finding]:
+    """A slice by column needs the column beside the prepared rows."""
+    kept = spec.prepare.keep_columns
+    for index, declared in enumerate(spec.evaluate.slices):
+        if declared.kind == "column" and declared.column not in kept:
+            what = f"prepare keeps no such column (given {declared.column}; "
+            what += f"allowed {listed(kept)}" if kept else "name it in prepare.keep_columns"
+            where = ("evaluate", "slices", index, "column")
+            yield Finding(where, f"{what}{did_you_mean(declared.column, kept)})")
+
+
+def perturbations_fit_the_rows(spec: Spec) -> Iterator[Finding]:
+    """A perturbation changes a kind of content that the task's rows have."""
+    known = sorted(perturbations_of(spec.task.row_fields()))
+    for index, name in enumerate(spec.evaluate.perturbations or ()):
+        if name not in known:
+            what = f"a {spec.task.kind} row cannot be perturbed so (given {name}; allowed {listed(known)}"
+            yield Finding(("evaluate", "perturbations", index), f"{what}{did_you_mean(name, known)})")
+
+
 def _roles(prepare: Prepare) -> dict[str, str]:
     """Split name → role, of all splits that `prepare` will make."""
     further = {source.split: source.role for source in prepare.sources if source.role is not None}
@@ -151,6 +172,8 @@ RULES = (
     Rule(("task", "prepare"), columns_belong_to_the_task),
     Rule(("task", "prepare"), kept_columns_are_further_ones),
     Rule(("task", "finetune"), losses_need_labels),
+    Rule(("prepare", "evaluate"), slices_have_their_columns),
+    Rule(("task", "evaluate"), perturbations_fit_the_rows),
     Rule(("prepare", "package"), gates_are_measured),
     Rule(("prepare", "package"), soft_targets_are_splits),
 )
