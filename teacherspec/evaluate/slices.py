@@ -23,6 +23,10 @@ Family = Literal["declared", "confidence", "discovered"]
 CONTAINED = 0.8
 """Share of a slice's rows inside another from which on the two are taken for the same finding."""
 
+OWN_LEVEL = 0.01
+"""P-value up to which a slice says more than the weak slice around it; strict, for every weak slice inside
+another takes this test."""
+
 COLUMNS = (
     "slice", "family", "rows", "accuracy", "low", "high", "elsewhere", "p_value", "q_value", "weak"
 )  # fmt: skip
@@ -182,39 +186,36 @@ def discover(
     )
     weak = [found for found in tested if found.weak]
     told = [found for found in declared if found.weak]
-    return drop_subsumed(weak, told, correct, false_discovery_rate), len(tested)
+    return drop_subsumed(weak, told, correct), len(tested)
 
 
 def drop_subsumed(
     weak: Sequence[SliceQuality],
     told: Sequence[SliceQuality],
     correct: "npt.NDArray[np.bool_]",
-    level: float,
 ) -> list[SliceQuality]:
     """The weak slices that are not explained by simpler or stronger ones.
 
-    A slice that lies (up to 20 % of its rows) inside a weak slice told before is kept only if it is worse
-    than the remainder of that slice, too, at `level`.
+    A slice that lies (up to 20 % of its rows) inside a weak slice told before is kept only if it is clearly
+    worse than the remainder of that slice, too.
     """
     kept: list[SliceQuality] = []
     for found in sorted(
         weak, key=lambda found: (len(found.slice.conditions), found.p_value, found.slice.name)
     ):
-        if not any(_explains(earlier, found, correct, level) for earlier in (*told, *kept)):
+        if not any(_explains(earlier, found, correct) for earlier in (*told, *kept)):
             kept.append(found)
     return kept
 
 
-def _explains(
-    earlier: SliceQuality, found: SliceQuality, correct: "npt.NDArray[np.bool_]", level: float
-) -> bool:
+def _explains(earlier: SliceQuality, found: SliceQuality, correct: "npt.NDArray[np.bool_]") -> bool:
     rows, around = found.slice.rows, earlier.slice.rows
     if (rows & around).sum() < CONTAINED * rows.sum():
         return False
     remainder = around & ~rows
     hits, other = int(correct[rows].sum()), int(correct[remainder].sum())
     worse = hits * remainder.sum() < other * rows.sum()
-    return not (worse and fisher_exact(hits, int(rows.sum()), other, int(remainder.sum())) <= level)
+    return not (worse and fisher_exact(hits, int(rows.sum()), other, int(remainder.sum())) <= OWN_LEVEL)
 
 
 def sorted_by_need(found: Sequence[SliceQuality]) -> list[SliceQuality]:

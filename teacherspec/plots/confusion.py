@@ -122,8 +122,12 @@ def _list(matrix: IntArray, label_names: Sequence[str], title: str) -> "Figure":
     axes.set_yticks(
         range(len(pairs)), [f"{writable(label_names[i])}  →  {writable(label_names[j])}" for i, j in pairs]
     )
-    axes.invert_yaxis()
-    axes.set(title=title, xlabel="rows of the label predicted so", xlim=(0, max(values, default=1) * 1.15))
+    axes.set(
+        title=title,
+        xlabel="rows of the label predicted so",
+        xlim=(0, max(values, default=1) * 1.15),
+        ylim=(len(pairs) - 0.4, -0.6),
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)

@@ -106,6 +106,8 @@ def save_png(figure: "Figure", path: Path) -> None:
     drawn, reduced = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
     with Image.open(drawn) as image:
-        palette = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        palette = image.convert("RGB").quantize(
+            COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
         palette.save(reduced, format="png", optimize=True, dpi=(DPI, DPI))
     write_bytes(path, reduced.getvalue())

@@ -138,9 +138,9 @@ def test_what_a_simpler_slice_explains_is_dropped() -> None:
     nearly = Slice(("z",), ("z = c",), np.arange(200) < 62)
     tested = measure_slices([wide, nested, nearly], correct, "discovered", **LEVEL)
     assert all(one.weak for one in tested)
-    kept = drop_subsumed(tested, [], correct, 0.05)
+    kept = drop_subsumed(tested, [], correct)
     assert [one.slice.name for one in kept] == ["x = a"]
-    assert drop_subsumed(tested, [tested[0]], correct, 0.05) == [], "declared ones are not told twice"
+    assert drop_subsumed(tested, [tested[0]], correct) == [], "declared ones are not told twice"
 
 
 def test_a_worse_core_is_kept() -> None:
@@ -150,7 +150,7 @@ def test_a_worse_core_is_kept() -> None:
     wide = Slice(("x",), ("x = a",), np.arange(200) < 60)
     core = Slice(("x", "y"), ("x = a", "y = b"), np.arange(200) < 30)
     tested = measure_slices([wide, core], correct, "discovered", **LEVEL)
-    assert [one.slice.name for one in drop_subsumed(tested, [], correct, 0.05)] == ["x = a", "x = a & y = b"]
+    assert [one.slice.name for one in drop_subsumed(tested, [], correct)] == ["x = a", "x = a & y = b"]
 
 
 def test_small_slices_are_not_discovered() -> None:
