@@ -4,7 +4,7 @@ import fnmatch
 import stat
 from pathlib import Path
 
-from teacherspec.base.allowed import is_allowed, why_refused
+from teacherspec.base.allowed import PICKLES, is_allowed
 from teacherspec.base.gate import check_folder
 from teacherspec.errors import BaseError
 from teacherspec.files import sha256_file
@@ -42,7 +42,7 @@ def forbidden_files(folder: Path) -> list[str]:
         if stat.S_ISLNK(mode):
             problems.append(f"{name}: is a link; a package holds the files themselves")
         elif not stat.S_ISDIR(mode) and not (stat.S_ISREG(mode) and _has_place(name)):
-            problems.append(f"{name}: {why_refused(name)}".replace(" base ", " package "))
+            problems.append(f"{name}: {_why_refused(path.name)}")
     if problems:
         return problems
     try:
@@ -50,6 +50,12 @@ def forbidden_files(folder: Path) -> list[str]:
     except BaseError as error:
         return list(error.problems)
     return []
+
+
+def _why_refused(name: str) -> str:
+    if any(fnmatch.fnmatch(name, pattern) for pattern in PICKLES):
+        return "may hold a pickle, which runs code when read"
+    return "has no place in a package"
 
 
 def _has_place(name: str) -> bool:
