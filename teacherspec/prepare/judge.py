@@ -71,7 +71,7 @@ def judge(
     split_names, roles, split = _splits(ingested, hashes, section)
     stored = np.array([role != "external" for role in roles])[split]
     sampled = _sampled(ingested, hashes, label, section)
-    digest = _digests(ingested, fields, repeated(hashes.content))
+    digest = _digests(ingested, fields, repeated(hashes.content, sampled))
     rows = Rows(hashes.content, hashes.content_low, hashes.answer, label, split, digest)
     overlap = find_overlap(rows, sampled)
     distinct = sampled.copy()

@@ -61,9 +61,10 @@ class Overlap:
     conflicts: Found
 
 
-def repeated(content: Words) -> Mask:
-    """Rows `[N]` whose content hash another row has too."""
-    order = np.argsort(content, kind="stable")
+def repeated(content: Words, among: Mask) -> Mask:
+    """Rows `[N]` among those given whose content hash another of them has too."""
+    rows = np.flatnonzero(among)
+    order = rows[np.argsort(content[rows], kind="stable")]
     same = _equals_previous(order, content)
     found = np.zeros(len(content), bool)
     found[order] = same | np.append(same[1:], False)[: len(same)]

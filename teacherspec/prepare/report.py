@@ -1,11 +1,13 @@
 """The report a person reads: what came in, what was taken out and why, what is left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from teacherspec.files import round_floats, write_json, write_text, write_tsv
+from teacherspec.plots.data import data_figure
+from teacherspec.plots.style import drawing, save_png
 from teacherspec.prepare.advice import advice
 from teacherspec.prepare.findings import Finding
 
@@ -13,19 +15,25 @@ EXAMPLES = 5
 NONE = "-"
 
 
-def write_reports(folder: Path, metrics: dict[str, Any], findings: Sequence[Finding]) -> None:
-    """Write `metrics.json`, `classes.tsv` (one line a class and split) and `report.md`."""
+def write_reports(
+    folder: Path, metrics: dict[str, Any], lengths: Mapping[str, Sequence[int]], findings: Sequence[Finding]
+) -> None:
+    """Write `metrics.json`, `classes.tsv` (one line a class and split), `data.png` and `report.md`."""
     counts = [
         (label, split, rows) for label, splits in metrics["classes"].items() for split, rows in splits.items()
     ]
     write_tsv(folder / "classes.tsv", ("label", "split", "rows"), counts)
     write_text(folder / "report.md", report(metrics, findings))
+    in_train = {label: splits["train"] for label, splits in metrics["classes"].items()}
+    with drawing():
+        save_png(data_figure(in_train, lengths), folder / "data.png")
     write_json(folder / "metrics.json", round_floats(metrics))
 
 
 def report(metrics: dict[str, Any], findings: Sequence[Finding]) -> str:
     """The report as Markdown."""
-    parts = [_rows(metrics["rows"]), _splits(metrics["splits"]), _classes(metrics), _taken_out(findings)]
+    parts = [_rows(metrics["rows"]), _splits(metrics["splits"]), _drift(metrics["splits"])]
+    parts += [_classes(metrics), _taken_out(findings)]
     lines = "\n".join(f"- {sentence}" for sentence in advice(metrics))
     return "\n\n".join(["# Prepared data", *filter(None, parts), f"## Advice\n\n{lines}"]) + "\n"
 
@@ -43,6 +51,7 @@ def _rows(rows: dict[str, int]) -> str:
         "group_leaks": "group also in a split nearer to the report",
         "near_leaks": "nearly the same in a split nearer to the report",
         "conflicts": "the same content under another label in the same split",
+        "several_answers": "kept rows that share their content with another (several answers)",
         "near_duplicates": "nearly the same in the same split",
         "near_disagreeing": "nearly the same under another label",
         "kept": "**rows kept**",
@@ -64,6 +73,20 @@ def _splits(splits: dict[str, Any]) -> str:
         for name, split in splits.items()
     ]
     return "## Splits\n\n" + _table(columns, lines)
+
+
+def _drift(splits: dict[str, Any]) -> str:
+    lines = [
+        (name, *(_distance(split["drift"], kind) for kind in ("words", "classes")))
+        for name, split in splits.items()
+        if "drift" in split
+    ]
+    what = "Distance from train, and in brackets what chance alone gives (0: the same, 1: nothing in common)."
+    return f"## Drift\n\n{what}\n\n" + _table(("split", "words", "classes"), lines) if lines else ""
+
+
+def _distance(drift: dict[str, float], kind: str) -> str:
+    return f"{drift[kind]:.3f} ({drift[f'{kind}_by_chance']:.3f})" if kind in drift else NONE
 
 
 def _classes(metrics: dict[str, Any]) -> str:

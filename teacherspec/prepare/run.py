@@ -14,7 +14,7 @@ from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.report import write_reports
 from teacherspec.prepare.section import Policy, Prepare
-from teacherspec.prepare.statistics import metrics
+from teacherspec.prepare.statistics import length_quantiles, metrics
 from teacherspec.prepare.write import Layout, write_splits
 from teacherspec.prepared import Prepared
 from teacherspec.tasks.fields import RowFields
@@ -60,7 +60,8 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
         layout = Layout(kind, fields, section.keep_columns, section.folds, section.seed)
         prepared = write_splits(out, ingested, judged, layout, [quarantine.path] if quarantining else [])
         aside = Finding("Quarantined", quarantine.told.total, lambda: iter(quarantine.told.shown()))
-        write_reports(reports, metrics(ingested, judged, quarantine.rows), [aside, *findings.values()])
+        numbers = metrics(ingested, fields, judged, quarantine.rows)
+        write_reports(reports, numbers, length_quantiles(ingested, judged), [aside, *findings.values()])
     return prepared
 
 

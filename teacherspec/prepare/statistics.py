@@ -5,18 +5,42 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.prepare.drift import class_drift, word_drift
 from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.judge import Judged
+from teacherspec.prepare.overlap import repeated
+from teacherspec.tasks.fields import RowFields
 
 QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
 
 
-def metrics(ingested: Ingested, judged: Judged, quarantined: int) -> dict[str, Any]:
+def metrics(ingested: Ingested, fields: RowFields, judged: Judged, quarantined: int) -> dict[str, Any]:
     """All numbers of the report, nested for `dvc metrics diff`."""
     characters = ingested.spool.numbers("characters")
-    splits = {name: _split(judged, number, characters) for number, name in judged.stored()}
+    counts = judged.class_counts()
+    drift = word_drift(ingested, fields, judged)
+    splits = {}
+    for number, name in judged.stored():
+        splits[name] = _split(judged, number, characters)
+        distances = drift.get(name, {})
+        if number > 0 and counts[number].sum() > 0:
+            distances |= class_drift(counts[[0, number]])
+        if distances:
+            splits[name]["drift"] = distances
     rows = _rows(ingested, judged) | {"quarantined": quarantined}
     return {"rows": rows, "splits": splits, "classes": _classes(judged)}
+
+
+def length_quantiles(ingested: Ingested, judged: Judged, number: int = 101) -> dict[str, list[int]]:
+    """For each split, its lengths in characters at `number` equally spaced quantiles."""
+    characters = ingested.spool.numbers("characters")
+    shares = np.linspace(0, 1, number)
+    return {
+        name: np.quantile(
+            characters[judged.kept & (judged.split == at)], shares, method="inverted_cdf"
+        ).tolist()
+        for at, name in judged.stored()
+    }
 
 
 def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:
@@ -30,6 +54,7 @@ def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:
         "left_out": ingested.left_out,
         "unsampled": judged.unsampled,
         "leaks_with_another_label": int(torn.sum()),
+        "several_answers": int((judged.kept & repeated(judged.hashes.content, judged.kept)).sum()),
         **{name: len(found.rows) for name, found in judged.found.items()},
     }
 

@@ -105,6 +105,40 @@ class TextField(Field):
 
 
 @dataclass(frozen=True)
+class TextListField(Field):
+    """A list of texts, such as several references or the sentences of a document; at least one.
+
+    Attributes:
+        max_texts: longest list accepted.
+    """
+
+    max_texts: int = 10_000
+
+    near: ClassVar[bool] = True
+
+    def read(self, value: Any) -> list[str]:
+        """The texts as given. Raises `FieldError`."""
+        if not isinstance(value, list | tuple) or not 0 < len(value) <= self.max_texts:
+            raise FieldError(f"must be a list of 1 to {self.max_texts} texts (given {shown(value)})")
+        rule = TextField(self.name)
+        return [rule.read(text) for text in value]
+
+    def key(self, value: Any) -> bytes:
+        """UTF-8 of the normalised texts, one a line."""
+        return "\n".join(map(normalised, value)).encode("utf-8")
+
+    def storage(self) -> "pa.DataType":
+        """A list of texts."""
+        import pyarrow as pa
+
+        return pa.list_(pa.string())
+
+    def text(self, value: Any) -> str:
+        """The texts one after the other."""
+        return " ".join(value)
+
+
+@dataclass(frozen=True)
 class LabelField(Field):
     """One of the label names: a text, or a whole number where every label is one.
 

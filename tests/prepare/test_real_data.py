@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from teacherspec.tasks.fields import RowFields, TextField, TextListField
 from tests.prepare.workshop import SHARED, Workshop, jsonl
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data sets at {SHARED}")
@@ -61,3 +62,70 @@ def test_clinc150(workshop: Workshop) -> None:
     counted = workshop.metrics()["rows"]
     assert (counted["leaks"], counted["leaks_with_another_label"]) == (5, 4)
     assert counted["conflicts"] == 0
+
+
+def texts_and_answers(content: str, answer: str) -> RowFields:
+    return RowFields(content=(TextField(content),), answers=(TextField(answer),))
+
+
+@needs_shared
+def test_gsm8k(workshop: Workshop) -> None:
+    for name in ("train", "test"):
+        link(workshop, f"data/{name}.jsonl", SHARED / "gen" / "gsm8k" / f"{name}.jsonl")
+    workshop.fields = texts_and_answers("question", "answer")
+    source = {"kind": "jsonl"}
+    prepared = workshop.prepare(
+        [{**source, "path": "data/train.jsonl"}, {**source, "path": "data/test.jsonl", "split": "test"}],
+        fractions=NO_TEST,
+    )
+    assert prepared.label_names == ()
+    assert prepared.splits["test"].rows == 1_319
+    assert workshop.metrics()["rows"]["read"] == 7_473 + 1_319
+    assert all("####" in row["answer"] for row in workshop.rows("test"))
+
+
+@needs_shared
+def test_e2e_keeps_all_references_of_one_input_in_one_split(workshop: Workshop) -> None:
+    for name in ("devset", "testset_w_refs"):
+        link(workshop, f"data/{name}.csv", SHARED / "gen" / "e2e" / f"{name}.csv")
+    workshop.fields = texts_and_answers("mr", "ref")
+    workshop.prepare(
+        [
+            {"kind": "csv", "path": "data/devset.csv"},
+            {"kind": "csv", "path": "data/testset_w_refs.csv", "split": "test"},
+        ],
+        fractions=NO_TEST,
+        near_duplicates=None,
+    )
+    homes = {(row["mr"], split) for split, rows in workshop.all_rows().items() for row in rows}
+    assert len(homes) == len({text for text, _ in homes})
+    assert len(homes) == 547 + 630
+    counted = workshop.metrics()["rows"]
+    assert counted["read"] == 4_672 + 4_693
+    assert counted["several_answers"] > 9_000
+    ids = [row["id"] for rows in workshop.all_rows().values() for row in rows]
+    assert len(ids) == len(set(ids)) == counted["kept"]
+
+
+@needs_shared
+def test_scitldr_has_several_references(workshop: Workshop) -> None:
+    for name in ("train", "dev", "test"):
+        link(workshop, f"data/{name}.jsonl", SHARED / "gen" / "scitldr" / f"{name}.jsonl")
+    workshop.fields = RowFields(content=(TextListField("source"),), answers=(TextListField("target"),))
+    source = {"kind": "jsonl", "other_columns": "ignore"}
+    workshop.prepare(
+        [
+            {**source, "path": "data/train.jsonl", "split": "train"},
+            {**source, "path": "data/dev.jsonl"},
+            {**source, "path": "data/test.jsonl", "split": "test"},
+        ],
+        fractions={"train": 0.0, "validation": 0.5, "calibration": 0.5, "test": 0.0},
+        on_error="quarantine",
+    )
+    aside = [json.loads(line) for line in (workshop.out / "quarantine.jsonl").read_text().splitlines()]
+    assert [(row["where"], row["wrong"][0].split(" (")[0]) for row in aside] == [
+        ("data/train.jsonl:1538", "source: is blank"),
+        ("data/train.jsonl:1935", "source: holds a control character"),
+    ]
+    assert {len(row["target"]) for row in workshop.rows("test")} > {2, 3}
+    assert workshop.metrics()["splits"]["test"]["rows"] == 618

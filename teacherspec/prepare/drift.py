@@ -1,0 +1,89 @@
+"""How far each split lies from train, beside how far chance alone would put it."""
+
+import re
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.prepare.findings import content_text
+from teacherspec.prepare.ingest import Ingested
+from teacherspec.prepare.judge import Judged
+from teacherspec.tasks.fields import RowFields, normalised
+
+MOST_ROWS = 20_000
+"""Rows of a split that are compared: rows lie in the order of a hash, so the first are a random sample."""
+
+_BINS = 1 << 16
+_WORD = re.compile(r"\w+")
+
+Counts = npt.NDArray[np.int64]
+
+
+def word_drift(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, dict[str, float]]:
+    """For each split but train: the distance of its words from train's, and what chance alone gives.
+
+    `words` is the Jensen-Shannon distance (base 2, 0 to 1; Lin 1991) between the word counts of train and
+    of the split; `words_by_chance` the same for as many rows held out of train. Words are counted in 65,536
+    bins of a hash.
+    """
+    train, *others = judged.stored()
+    held_rows = _rows(judged, train[0])
+    found = {}
+    for number, name in others:
+        rows = _rows(judged, number)[: len(held_rows) // 2]
+        if len(rows):
+            rest, held = held_rows[: -len(rows)], held_rows[-len(rows) :]
+            reference = _words(ingested, fields, rest)
+            found[name] = {
+                "words": jensen_shannon(reference, _words(ingested, fields, rows)),
+                "words_by_chance": jensen_shannon(reference, _words(ingested, fields, held)),
+            }
+    return found
+
+
+def class_drift(counts: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Distance of the class shares of a split from those of train, and what chance alone gives.
+
+    `classes` is the total variation distance (0: the same shares, 1: no class in common);
+    `classes_by_chance` its expectation for rows drawn at random, by the normal approximation
+    E|share - p| = sqrt(2 p (1 - p) / (pi n)).
+
+    Args:
+        counts: `[2, C]` rows of each class in train and in the split.
+    """
+    train, split = counts[0] / counts[0].sum(), counts[1] / counts[1].sum()
+    by_chance = np.sqrt(2 * train * (1 - train) / (np.pi * counts[1].sum()))
+    return {
+        "classes": float(np.abs(train - split).sum() / 2),
+        "classes_by_chance": float(by_chance.sum() / 2),
+    }
+
+
+def jensen_shannon(one: Counts, other: Counts) -> float:
+    """Jensen-Shannon distance, base 2, of two lists of counts; 0 where one of them is empty."""
+    if not one.sum() or not other.sum():
+        return 0.0
+    p, q = one / one.sum(), other / other.sum()
+    middle = (p + q) / 2
+    divergence = sum(_kullback_leibler(share, middle) for share in (p, q)) / 2
+    return float(np.sqrt(max(0.0, divergence)))
+
+
+def _kullback_leibler(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
+    some = p > 0
+    return float((p[some] * np.log2(p[some] / q[some])).sum())
+
+
+def _rows(judged: Judged, split: int) -> npt.NDArray[np.int64]:
+    rows = np.flatnonzero(judged.kept & (judged.split == split))
+    return rows[np.argsort(judged.hashes.content[rows], kind="stable")][:MOST_ROWS]
+
+
+def _words(ingested: Ingested, fields: RowFields, rows: npt.NDArray[np.int64]) -> Counts:
+    columns = [rule.name for rule in fields.content]
+    counts = np.zeros(_BINS, np.int64)
+    for values in ingested.spool.gather(rows, columns).to_pylist():
+        words = _WORD.findall(normalised(content_text(fields, values)))
+        np.add.at(counts, [crc32(word.encode()) % _BINS for word in words], 1)
+    return counts
