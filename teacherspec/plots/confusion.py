@@ -57,7 +57,7 @@ def _matrix(matrix: IntArray, label_names: Sequence[str], title: str) -> "Figure
     side = max(4.0, 0.34 * len(names) + 2.2)
     figure = Figure(figsize=(side, side), dpi=DPI, layout="constrained")
     axes = figure.subplots()
-    axes.imshow(_colours(counts))
+    axes.imshow(_colours(counts), interpolation="nearest")
     for label, guess in zip(*np.nonzero(counts), strict=True):
         axes.text(
             guess,

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from teacherspec.files import write_bytes
 
 if TYPE_CHECKING:
@@ -101,13 +103,13 @@ def save_png(figure: "Figure", path: Path) -> None:
     Pictures live in git with every teacher: reduced to `COLOURS` colours they look the same in a third of
     the bytes.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    drawn, reduced = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI)
-    with Image.open(drawn) as image:
-        palette = image.convert("RGB").quantize(
-            COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
-        palette.save(reduced, format="png", optimize=True, dpi=(DPI, DPI))
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    palette = image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    reduced = io.BytesIO()
+    palette.save(reduced, format="png", optimize=True, dpi=(DPI, DPI))
     write_bytes(path, reduced.getvalue())

@@ -161,7 +161,7 @@ def test_many_classes_and_a_model_that_is_always_right(tmp_path: Path) -> None:
     assert "class_149" in (tmp_path / "report.html").read_text()
 
 
-@pytest.mark.parametrize("classes", [2, 3, 40, 41])
+@pytest.mark.parametrize("classes", [2, 40])
 def test_pictures_of_any_number_of_classes(tmp_path: Path, classes: int) -> None:
     labels = [i % classes for i in range(200)]
     predicted: Sequence[int] = [0 if i % 7 == 0 else label for i, label in enumerate(labels)]
