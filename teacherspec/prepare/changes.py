@@ -1,0 +1,136 @@
+"""What changed between two preparations of the data: rows added, removed, edited, relabelled, moved."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from teacherspec.prepared import Prepared, load_prepared
+from teacherspec.tasks.fields import shown
+
+EXAMPLES = 5
+_BATCH_ROWS = 8192
+_NO_LABEL = -1
+
+
+class Row(NamedTuple):
+    """What of a row can change under the same id."""
+
+    split: str
+    label: str | None
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Ids of the rows that changed, sorted, and what became of the classes.
+
+    Attributes:
+        added: only there after.
+        removed: only there before.
+        edited: same id, other content.
+        relabelled: same id, other label; id → label before and after.
+        moved: same id, other split; id → split before and after.
+        unchanged: number of rows that are as they were.
+        classes: label → rows before and after, over all splits.
+        splits: split → rows before and after.
+    """
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    edited: tuple[str, ...]
+    relabelled: Mapping[str, tuple[str | None, str | None]]
+    moved: Mapping[str, tuple[str, str]]
+    unchanged: int
+    classes: Mapping[str, tuple[int, int]]
+    splits: Mapping[str, tuple[int, int]]
+
+    def counts(self) -> dict[str, int]:
+        """How many rows of each change."""
+        return {
+            "added": len(self.added),
+            "removed": len(self.removed),
+            "edited": len(self.edited),
+            "relabelled": len(self.relabelled),
+            "moved": len(self.moved),
+            "unchanged": self.unchanged,
+        }
+
+
+def compare_prepared(before: Path, after: Path) -> Changes:
+    """Compare two folders that `prepare` wrote.
+
+    Rows are the same when their ids are. Ids derived from the content change with it, so there an edited
+    row counts as removed and added.
+
+    Raises:
+        DataError: one of the folders holds no prepared data.
+    """
+    old_index, new_index = load_prepared(before), load_prepared(after)
+    old, new = dict(_rows(old_index)), dict(_rows(new_index))
+    both = sorted(old.keys() & new.keys())
+    changed = [name for name in both if old[name] != new[name]]
+    return Changes(
+        added=tuple(sorted(new.keys() - old.keys())),
+        removed=tuple(sorted(old.keys() - new.keys())),
+        edited=tuple(name for name in changed if old[name].content != new[name].content),
+        relabelled={n: (old[n].label, new[n].label) for n in changed if old[n].label != new[n].label},
+        moved={n: (old[n].split, new[n].split) for n in changed if old[n].split != new[n].split},
+        unchanged=len(both) - len(changed),
+        classes=_tally([row.label for row in old.values()], [row.label for row in new.values()]),
+        splits=_tally([row.split for row in old.values()], [row.split for row in new.values()]),
+    )
+
+
+def _rows(prepared: Prepared) -> Iterator[tuple[str, Row]]:
+    import pyarrow.parquet as pq
+
+    for split in prepared.splits.values():
+        with pq.ParquetFile(split.path) as file:
+            for batch in file.iter_batches(_BATCH_ROWS):
+                for values in batch.to_pylist():
+                    yield values["id"], _row(split.name, values, prepared.label_names)
+
+
+def _row(split: str, values: dict[str, Any], label_names: tuple[str, ...]) -> Row:
+    code = values.pop("label", _NO_LABEL)
+    label = label_names[code] if code != _NO_LABEL and label_names else None
+    return Row(split, label, blake2b(repr(sorted(values.items())).encode(), digest_size=8).digest())
+
+
+def _tally(
+    before: list[str | None] | list[str], after: list[str | None] | list[str]
+) -> dict[str, tuple[int, int]]:
+    counts: dict[str, list[int]] = {}
+    for at, names in enumerate((before, after)):
+        for name in names:
+            if name is not None:
+                counts.setdefault(name, [0, 0])[at] += 1
+    return {name: (was, now) for name, (was, now) in sorted(counts.items())}
+
+
+def changes_as_markdown(changes: Changes) -> str:
+    """The changes as a person reads them: counts, splits, classes that moved, examples."""
+    lines = [
+        "| rows | |",
+        "| --- | ---: |",
+        *(f"| {name} | {count} |" for name, count in changes.counts().items()),
+    ]
+    for title, table in (("split", changes.splits), ("class", changes.classes)):
+        moved = {name: pair for name, pair in table.items() if pair[0] != pair[1]}
+        if moved:
+            lines += ["", f"| {title} | before | after |", "| --- | ---: | ---: |"]
+            lines += [f"| {name} | {was} | {now} |" for name, (was, now) in moved.items()]
+    examples = {
+        "relabelled": [f"{shown(n)}: {was} → {now}" for n, (was, now) in changes.relabelled.items()],
+        "moved": [f"{shown(n)}: {was} → {now}" for n, (was, now) in changes.moved.items()],
+        "edited": list(map(shown, changes.edited)),
+        "removed": list(map(shown, changes.removed)),
+        "added": list(map(shown, changes.added)),
+    }
+    for title, rows in examples.items():
+        if rows:
+            more = f", and {len(rows) - EXAMPLES} more" if len(rows) > EXAMPLES else ""
+            lines += ["", f"{title}: {', '.join(rows[:EXAMPLES])}{more}"]
+    return "\n".join(lines) + "\n"
