@@ -5,7 +5,6 @@
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export HF_HUB_OFFLINE ?= 1
 export DVC_NO_ANALYTICS = 1
 
 .PHONY: teacher test test-slow check lock schema clean

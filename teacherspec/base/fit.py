@@ -14,6 +14,7 @@ from teacherspec.base.weights import Tensor
 from teacherspec.errors import BaseError
 from teacherspec.prepared import Prepared, open_split
 from teacherspec.tasks import Task
+from teacherspec.tasks.pooling import Pooling
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -44,13 +45,19 @@ def require_context(task: Task, built: Rehearsal, folder: Path) -> None:
 
 
 def measure_fit(
-    task: Task, folder: Path, prepared: Prepared, built: Rehearsal, tensors: Mapping[str, Tensor]
+    task: Task,
+    folder: Path,
+    pooling: Pooling,
+    prepared: Prepared,
+    built: Rehearsal,
+    tensors: Mapping[str, Tensor],
 ) -> dict[str, Any]:
     """Load the base with a new head and measure it on the prepared data; the same numbers on every run.
 
     Args:
         task: the declared task.
         folder: a base that passed gate and rehearsal.
+        pooling: `params.yaml: base.pooling`.
         prepared: splits and label names.
         built: what the rehearsal found.
         tensors: headers of the weights.
@@ -63,7 +70,7 @@ def measure_fit(
 
     disable_progress_bars()
     torch.manual_seed(SEED)
-    model, tokenizer = task.load_base(folder, prepared.label_names)
+    model, tokenizer = task.load_base(folder, prepared.label_names, pooling=pooling)
     train, validation = (
         sample(open_split(prepared.splits[name]), LENGTH_ROWS, SEED) for name in ("train", "validation")
     )

@@ -9,6 +9,7 @@ from teacherspec.base.hub import HubSource
 from teacherspec.base.path import PathSource
 from teacherspec.base.wheel import WheelSource
 from teacherspec.section import Section
+from teacherspec.tasks.pooling import Pooling
 
 Source = Annotated[HubSource | PathSource | WheelSource, Param(discriminator="kind")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -23,6 +24,10 @@ class Base(Section):
     license: str = Param(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$")
     """Licence of the base, SPDX or Hugging Face identifier such as `apache-2.0`; compared with what the
     base's README states."""
+
+    pooling: Pooling = "first"
+    """How the base was trained to sum up an input: in its first token, or as the mean of its tokens (most
+    sentence encoders). `mean` appends a layer that states it, so that classification starts from there."""
 
     sha256: dict[str, Sha256] | None = None
     """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files."""

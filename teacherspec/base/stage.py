@@ -42,7 +42,7 @@ def run_base(task: Task, base: Base, prepared: Path, output: Path, scratch: Path
     built = rehearse(folder, [value for row in rows for value in row.values() if isinstance(value, str)])
     require_context(task, built, folder)
     require_memory(built, folder)
-    fit: dict[str, Any] = round_floats(measure_fit(task, folder, data, built, contents.tensors))
+    fit: dict[str, Any] = round_floats(measure_fit(task, folder, base.pooling, data, built, contents.tensors))
     write_json(output / "fit.json", fit)
     write_text(output / "report.md", write_report(manifest, fit, stated_licenses(folder)))
     # Last: its presence says that the base passed.

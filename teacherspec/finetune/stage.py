@@ -45,10 +45,11 @@ def run_finetune(
         "finetune": section.model_dump(mode="json"),
         "data": sha256_file(prepared / INDEX_NAME),
         "base": read_json(manifest),
+        "pooling": base.pooling,
         "code": loaded_code(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
     folder = open_base(base, manifest)
     run = scratch / run_key(determinants)
     with alone(run.with_suffix(".lock"), f"finetune in {run}"):
-        finetune(task, section, folder, load_prepared(prepared), run, output)
+        finetune(task, section, folder, load_prepared(prepared), run, output, base.pooling)

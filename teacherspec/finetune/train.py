@@ -20,6 +20,7 @@ from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, write_log
 from teacherspec.prepared import Prepared, open_split
 from teacherspec.tasks import Task
+from teacherspec.tasks.pooling import Pooling
 from teacherspec.tasks.saving import save_pretrained
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
@@ -37,11 +38,13 @@ class Materials:
     classes: int
 
 
-def gather(task: Task, section: Finetune, base: Path, prepared: Prepared) -> Materials:
+def gather(
+    task: Task, section: Finetune, base: Path, prepared: Prepared, pooling: Pooling = "first"
+) -> Materials:
     """Load base and rows. The seed is set before anything is drawn: head first, then adapters."""
     set_seed(section.seed)
     torch.use_deterministic_algorithms(not machine.has_accelerator())
-    model, processor = task.load_base(base, prepared.label_names, section.dropout)
+    model, processor = task.load_base(base, prepared.label_names, section.dropout, pooling)
     model = adapt(model, section.method)
     absent = [name for name in ("train", "validation") if name not in prepared.splits]
     if absent:
@@ -141,7 +144,15 @@ def train(task: Task, section: Finetune, materials: Materials, run: Path) -> Tra
     return trainer
 
 
-def finetune(task: Task, section: Finetune, base: Path, prepared: Prepared, run: Path, output: Path) -> None:
+def finetune(
+    task: Task,
+    section: Finetune,
+    base: Path,
+    prepared: Prepared,
+    run: Path,
+    output: Path,
+    pooling: Pooling = "first",
+) -> None:
     """Fine-tune `base` on the prepared splits and write model, log and summary to `output`.
 
     Args:
@@ -151,11 +162,12 @@ def finetune(task: Task, section: Finetune, base: Path, prepared: Prepared, run:
         prepared: the prepared splits.
         run: scratch folder of exactly this training, for checkpoints; removed at the end.
         output: folder to create: `model/`, `log/steps.tsv`, `log/evaluations.tsv`, `training.json`.
+        pooling: `params.yaml: base.pooling`.
 
     Raises:
         UserError: the declaration does not fit the machine, or training diverges.
     """
-    materials = gather(task, section, base, prepared)
+    materials = gather(task, section, base, prepared, pooling)
     trainer = train(task, section, materials, run)
     sample = task.collate(materials.processor)(
         [materials.validation[i] for i in range(min(8, len(materials.validation)))]

@@ -60,6 +60,8 @@ def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float 
 def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> "PreTrainedModel":
     """Load safetensors weights in float32, refusing any tensor that is missing outside a new head.
 
+    A pooler counts as part of a new head: bases trained on masked words alone have none.
+
     Float32 always: transformers 5 otherwise keeps the dtype of the file, and training bfloat16 weights
     loses most updates to rounding.
 
@@ -88,8 +90,10 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise BaseError(f"{folder}: the weights do not load: {first_line(error)}") from error
     missing = set(report["missing_keys"]) | {str(entry[0]) for entry in report["mismatched_keys"]}
-    backbone = model.base_model_prefix + "."
-    lost = sorted(key for key in missing if not new_head or key.startswith(backbone))
+    backbone, pooler = f"{model.base_model_prefix}.", f"{model.base_model_prefix}.pooler."
+    lost = sorted(
+        key for key in missing if not new_head or (key.startswith(backbone) and not key.startswith(pooler))
+    )
     if lost:
         raise BaseError([f"{folder}: tensor `{key}` is missing or has another shape" for key in lost[:20]])
     if new_head:

@@ -13,6 +13,7 @@ from teacherspec.section import Section
 from teacherspec.tasks import classification, loading
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.label_names import LabelNames
+from teacherspec.tasks.pooling import Pooling, append_mean_pooling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,11 +55,15 @@ class TextClassification(Section):
         return RowFields(content=(TextField("text"),), label=LabelField("label", self.label_names))
 
     def load_base(
-        self, folder: Path, label_names: Sequence[str], dropout: float | None = None
+        self,
+        folder: Path,
+        label_names: Sequence[str],
+        dropout: float | None = None,
+        pooling: Pooling = "first",
     ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         """A base with a new head of `len(label_names)` outputs, float32, and its tokenizer.
 
-        The head is drawn from torch's global generator: seed it before. Raises `BaseError`.
+        New parameters are drawn from torch's global generator: seed it before. Raises `BaseError`.
         """
         from transformers import AutoModelForSequenceClassification
 
@@ -67,6 +72,8 @@ class TextClassification(Section):
         config.problem_type = "single_label_classification"
         config.pad_token_id = tokenizer.pad_token_id
         model = loading.load_weights(AutoModelForSequenceClassification, folder, config, new_head=True)
+        if pooling == "mean":
+            append_mean_pooling(model)
         return model, tokenizer
 
     def load(self, folder: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
@@ -109,9 +116,10 @@ class TextClassification(Section):
     ) -> "Mapping[str, torch.Tensor]":
         """Raw rows → model inputs as one padded batch; what serving and latency go through."""
         texts = [row["text"] for row in rows]
-        return tokenizer(
+        batch: Mapping[str, torch.Tensor] = tokenizer(
             texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt"
         )
+        return batch
 
     def units(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
         """What the loss counts, one unit a row: logits `[U, C]` and labels `[U]` (here U = batch)."""
