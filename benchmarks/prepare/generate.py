@@ -3,7 +3,7 @@
     python -m benchmarks.prepare.generate 1000000 /tmp/rows
 
 writes `train.jsonl` (to be split by hash), `test.jsonl` (ready-made, 1 % as many rows), and
-`planted.tsv`: the ids of rows hidden as copies of another row, and of what kind.
+`planted.tsv`: id, kind and source of every row hidden as a copy of another row (or broken).
 """
 
 import json
@@ -17,7 +17,13 @@ SEED = 20240917
 CLASSES = 50
 EXACT, NEAR, LEAK, NEAR_LEAK, BROKEN = 0.01, 0.01, 0.002, 0.002, 0.0005
 CHUNK_ROWS = 10_000
+KINDS = ("exact", "near", "leak", "near_leak", "broken")
+BROKEN_KIND = KINDS.index("broken")
 LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+
+
+Original = tuple[str, str, int]
+"""Text, id and label of a row that another one copies."""
 
 
 def vocabulary(draw: np.random.Generator, size: int = 20_000) -> list[str]:
@@ -57,38 +63,43 @@ def generate(rows: int, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     words = vocabulary(draw)
     tests = max(CLASSES * 20, rows // 100)
-    test_texts = list(texts(draw, words, tests))
-    long_tests = [text for text in test_texts if len(text) >= 60]
+    test_texts = [
+        (text, f"t{number}", number % CLASSES) for number, text in enumerate(texts(draw, words, tests))
+    ]
+    long_tests = [one for one in test_texts if len(one[0]) >= 60]
     with (folder / "test.jsonl").open("w") as file:
-        for number, text in enumerate(test_texts):
-            file.write(json.dumps({"id": f"t{number}", "text": text, "label": f"class_{number % CLASSES:02d}"}) + "\n")
-    kinds = draw.choice(6, rows, p=[EXACT, NEAR, LEAK, NEAR_LEAK, BROKEN, 1 - EXACT - NEAR - LEAK - NEAR_LEAK - BROKEN])
-    recent: list[tuple[str, int]] = []
+        for text, name, label in test_texts:
+            file.write(line(name, text, label))
+    shares = [EXACT, NEAR, LEAK, NEAR_LEAK, BROKEN]
+    kinds = draw.choice(len(shares) + 1, rows, p=[*shares, 1 - sum(shares)])
+    recent: list[Original] = []
     with (folder / "train.jsonl").open("w") as file, (folder / "planted.tsv").open("w") as planted:
-        for number, (kind, text) in enumerate(zip(kinds.tolist(), texts(draw, words, rows), strict=True)):
-            label = number % CLASSES
-            source: tuple[str, int] = recent[int(draw.integers(len(recent)))] if recent else (text, label)
-            if kind == 0:
-                text, label = retyped(draw, source[0]), source[1]
-            elif kind == 1:
-                text, label = edited(draw, source[0]), source[1]
-            elif kind == 2:
-                text = retyped(draw, test_texts[int(draw.integers(tests))])
-            elif kind == 3:
-                text = edited(draw, long_tests[int(draw.integers(len(long_tests)))])
+        for number, (kind, fresh) in enumerate(zip(kinds.tolist(), texts(draw, words, rows), strict=True)):
+            text, name, label = fresh, f"r{number}", number % CLASSES
+            if kind == BROKEN_KIND:
+                file.write(line(name, text, label)[: 20 + len(text) // 2] + "\n")
+                planted.write(f"{name}\tbroken\t-\n")
+                continue
+            if kind < BROKEN_KIND and recent:
+                pool = (recent, recent, test_texts, long_tests)[kind]
+                original, source, label = pool[int(draw.integers(len(pool)))]
+                text = (retyped, edited, retyped, edited)[kind](draw, original)
+                planted.write(f"{name}\t{KINDS[kind]}\t{source}\n")
             elif len(text) >= 60:
-                slot = (text, label)
-                if len(recent) < 50_000:
-                    recent.append(slot)
-                else:
-                    recent[int(draw.integers(len(recent)))] = slot
-            if kind < 5:
-                planted.write(f"r{number}\t{('exact', 'near', 'leak', 'near_leak', 'broken')[kind]}\n")
-            label_name = f"class_{label:02d}"
-            if kind == 4:
-                file.write(f'{{"id": "r{number}", "text": "{text[:20]}\n')
-            else:
-                file.write(json.dumps({"id": f"r{number}", "text": text, "label": label_name}) + "\n")
+                remember(draw, recent, (text, name, label))
+            file.write(line(name, text, label))
+
+
+def line(name: str, text: str, label: int) -> str:
+    return json.dumps({"id": name, "text": text, "label": f"class_{label:02d}"}) + "\n"
+
+
+def remember(draw: np.random.Generator, recent: list[Original], one: Original) -> None:
+    """Keep it among at most 50,000 that later rows copy."""
+    if len(recent) < 50_000:
+        recent.append(one)
+    else:
+        recent[int(draw.integers(len(recent)))] = one
 
 
 if __name__ == "__main__":
