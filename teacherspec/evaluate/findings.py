@@ -180,15 +180,14 @@ def _slices(slices: Sequence[SliceQuality]) -> Iterator[Finding]:
 
 
 def _slice(kind: Kind, opening: str, found: SliceQuality) -> Finding:
-    rows = int(found.slice.rows.sum())
     return Finding(
         kind,
         "slice",
-        f"{opening} {found.slice.name}: right on {interval(found.accuracy)} of {rows} rows, against "
+        f"{opening} {found.slice.name}: right on {interval(found.accuracy)} of {found.rows} rows, against "
         f"{percent(found.elsewhere)} elsewhere ({_adjusted(found.q_value)}).",
         {
             "slice": found.slice.name,
-            "rows": rows,
+            "rows": found.rows,
             "accuracy": _ends(found.accuracy),
             "elsewhere": found.elsewhere,
             "p_value": found.p_value,

@@ -34,22 +34,31 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the rows.
+    """A part of the rows: where one or two facets have a certain value.
 
     Attributes:
-        facets: names of the facets that define it.
-        conditions: its slice of each of them.
-        rows: `[N]`, whether each row belongs to it.
+        facets: that define it.
+        codes: its slice of each of them.
     """
 
-    facets: tuple[str, ...]
-    conditions: tuple[str, ...]
-    rows: "npt.NDArray[np.bool_]"
+    facets: tuple[Facet, ...]
+    codes: tuple[int, ...]
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of its slices of the facets."""
+        return tuple(facet.slices[code] for facet, code in zip(self.facets, self.codes, strict=True))
 
     @property
     def name(self) -> str:
         """Its conditions in one line."""
         return " & ".join(self.conditions)
+
+    def rows(self) -> "npt.NDArray[np.bool_]":
+        """`[N]`, whether each row belongs to it; made anew each time, for there may be very many slices."""
+        conditions = [facet.codes == code for facet, code in zip(self.facets, self.codes, strict=True)]
+        inside: npt.NDArray[np.bool_] = np.logical_and.reduce(conditions)
+        return inside
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,8 @@ class SliceQuality:
     """How the model fares on a slice.
 
     Attributes:
-        slice: the rows.
+        slice: which part of the rows.
+        rows: in it.
         family: which slices it was tested together with.
         accuracy: share of right predictions, with Wilson interval.
         elsewhere: accuracy on all other rows.
@@ -67,6 +77,7 @@ class SliceQuality:
     """
 
     slice: Slice
+    rows: int
     family: Family
     accuracy: Interval
     elsewhere: float
@@ -89,30 +100,25 @@ class SliceQuality:
         numbers = (self.accuracy.value, self.accuracy.low, self.accuracy.high, self.elsewhere)
         tests = (float(f"{value:.3g}") for value in (self.p_value, self.q_value))
         rounded = (round(number, 6) for number in numbers)
-        rows = int(self.slice.rows.sum())
-        return [self.slice.name, self.family, rows, *rounded, *tests, str(self.weak).lower()]
+        return [self.slice.name, self.family, self.rows, *rounded, *tests, str(self.weak).lower()]
 
 
 def single_slices(facets: Sequence[Facet]) -> Iterator[Slice]:
     """Every slice of every facet that holds some rows, but not all."""
     for facet in facets:
-        for code, name in enumerate(facet.slices):
-            rows = facet.codes == code
-            if rows.any() and not rows.all():
-                yield Slice((facet.name,), (name,), rows)
+        counts = np.bincount(facet.codes[facet.codes >= 0], minlength=len(facet.slices))
+        for code in np.flatnonzero((counts > 0) & (counts < len(facet.codes))).tolist():
+            yield Slice((facet,), (code,))
 
 
 def pair_slices(facets: Sequence[Facet], min_rows: int) -> Iterator[Slice]:
     """Every slice of one facet crossed with one of another that holds `min_rows` or more, not all."""
     for first, second in combinations(facets, 2):
         both = (first.codes >= 0) & (second.codes >= 0)
-        cells = np.where(both, first.codes * len(second.slices) + second.codes, -1)
-        cell, counts = np.unique(cells[both], return_counts=True)
-        for code in cell[counts >= min_rows].tolist():
-            rows = cells == code
-            if not rows.all():
-                i, j = divmod(code, len(second.slices))
-                yield Slice((first.name, second.name), (first.slices[i], second.slices[j]), rows)
+        cells = first.codes[both] * len(second.slices) + second.codes[both]
+        cell, counts = np.unique(cells, return_counts=True)
+        for code in cell[(counts >= min_rows) & (counts < len(both))].tolist():
+            yield Slice((first, second), divmod(code, len(second.slices)))
 
 
 def measure_slices(
@@ -132,17 +138,16 @@ def measure_slices(
         confidence: level of the intervals.
         false_discovery_rate: expected share of false alarms among those that differ.
     """
-    counts = [
-        (int(correct[part.rows].sum()), int(part.rows.sum()), int(correct[~part.rows].sum()))
-        for part in slices
-    ]
-    rest = [len(correct) - rows for _, rows, _ in counts]
-    p_values = [
-        fisher_exact(hits, rows, other, left) for (hits, rows, other), left in zip(counts, rest, strict=True)
-    ]
+    counts = []
+    for part in slices:
+        inside = part.rows()
+        rows, hits = int(inside.sum()), int(correct[inside].sum())
+        counts.append((hits, rows, int(correct.sum()) - hits, len(correct) - rows))
+    p_values = [fisher_exact(*count) for count in counts]
     return [
         SliceQuality(
             slice=part,
+            rows=rows,
             family=family,
             accuracy=wilson_interval(hits, rows, confidence=confidence),
             elsewhere=other / left,
@@ -150,8 +155,8 @@ def measure_slices(
             q_value=q_value,
             differs=q_value <= false_discovery_rate,
         )
-        for part, (hits, rows, other), left, p_value, q_value in zip(
-            slices, counts, rest, p_values, adjusted(p_values), strict=True
+        for part, (hits, rows, other, left), p_value, q_value in zip(
+            slices, counts, p_values, adjusted(p_values), strict=True
         )
     ]
 
@@ -179,7 +184,7 @@ def discover(
         Those that are weak and say more than simpler weak ones, and the number of slices tested.
     """
     known = {found.slice.conditions for found in declared}
-    singles = [part for part in single_slices(facets) if part.rows.sum() >= min_rows]
+    singles = [part for part in single_slices(facets) if part.rows().sum() >= min_rows]
     candidates = [part for part in (*singles, *pair_slices(facets, min_rows)) if part.conditions not in known]
     tested = measure_slices(
         candidates, correct, "discovered", confidence=confidence, false_discovery_rate=false_discovery_rate
@@ -209,7 +214,7 @@ def drop_subsumed(
 
 
 def _explains(earlier: SliceQuality, found: SliceQuality, correct: "npt.NDArray[np.bool_]") -> bool:
-    rows, around = found.slice.rows, earlier.slice.rows
+    rows, around = found.slice.rows(), earlier.slice.rows()
     if (rows & around).sum() < CONTAINED * rows.sum():
         return False
     remainder = around & ~rows
