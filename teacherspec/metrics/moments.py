@@ -1,7 +1,8 @@
 """The negative log-likelihood as a function of the inverse temperature, by sums that shards can add.
 
-With β = 1/T, L(β) = mean[LSE(βz) - βz_y] is convex in β (not in T): L' = mean[E_β z - z_y] and
-L'' = mean[Var_β z]. Everything temperature scaling needs is the sums of these over rows.
+With β = 1/T, L(β) = mean[LSE(βz) - βz_y] is convex in β (not in T): L' = mean[E_β z - z_y],
+L'' = mean[Var_β z] and L''' = mean[E_β (z - E_β z)³]. Everything temperature scaling needs is the sums of
+these over rows.
 """
 
 import os
@@ -33,18 +34,12 @@ class TemperatureMoments:
     Attributes:
         betas: `[G]` inverse temperatures.
         weight: sum of the rows' weights, N without weights.
-        nll: `[G]` ΣL in nats.
-        gradient: `[G]` ΣL'.
-        curvature: `[G]` ΣL'', never negative.
-        gradient_squares: `[G]` Σ(L')², for the standard error.
+        sums: `[5, G]` ΣL in nats, ΣL', ΣL'', ΣL''', Σ(L')².
     """
 
     betas: FloatArray
     weight: float
-    nll: FloatArray
-    gradient: FloatArray
-    curvature: FloatArray
-    gradient_squares: FloatArray
+    sums: FloatArray
 
     def __add__(self, other: Self) -> "TemperatureMoments":
         """Sums over the rows of both.
@@ -54,14 +49,41 @@ class TemperatureMoments:
         """
         if not np.array_equal(self.betas, other.betas):
             raise ValueError(f"betas: given {self.betas} and {other.betas}; expected one grid for all shards")
-        return TemperatureMoments(
-            betas=self.betas,
-            weight=self.weight + other.weight,
-            nll=self.nll + other.nll,
-            gradient=self.gradient + other.gradient,
-            curvature=self.curvature + other.curvature,
-            gradient_squares=self.gradient_squares + other.gradient_squares,
-        )
+        return TemperatureMoments(self.betas, self.weight + other.weight, self.sums + other.sums)
+
+    def at(self, g: int) -> "TemperatureMoments":
+        """The sums at β number g alone."""
+        return TemperatureMoments(self.betas[g : g + 1], self.weight, self.sums[:, g : g + 1])
+
+    @property
+    def nll(self) -> FloatArray:
+        """ΣL `[G]`, nats."""
+        nll: FloatArray = self.sums[0]
+        return nll
+
+    @property
+    def gradient(self) -> FloatArray:
+        """ΣL' `[G]`."""
+        gradient: FloatArray = self.sums[1]
+        return gradient
+
+    @property
+    def curvature(self) -> FloatArray:
+        """ΣL'' `[G]`."""
+        curvature: FloatArray = self.sums[2]
+        return curvature
+
+    @property
+    def third(self) -> FloatArray:
+        """ΣL''' `[G]`."""
+        third: FloatArray = self.sums[3]
+        return third
+
+    @property
+    def gradient_squares(self) -> FloatArray:
+        """Σ(L')² `[G]`, for the standard error."""
+        gradient_squares: FloatArray = self.sums[4]
+        return gradient_squares
 
 
 def temperature_moments(
@@ -72,7 +94,7 @@ def temperature_moments(
     weights: npt.ArrayLike | None = None,
     precision: Precision = np.float64,
 ) -> TemperatureMoments:
-    """Sums of L, L' and L'' over rows at inverse temperatures `betas`, added up in float64.
+    """Sums of L and its first three derivatives over rows at each of `betas`, added up in float64.
 
     Works through the rows in chunks, so memory stays near that of the logits themselves, and in threads
     where there are many; chunks are added up in their order, so the number of threads changes nothing.
@@ -103,7 +125,7 @@ def temperature_moments(
     else:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             total = np.sum(list(threads.map(sums, blocks)), axis=0)
-    return TemperatureMoments(grid, float(weighting.sum()), *total)
+    return TemperatureMoments(grid, float(weighting.sum()), total)
 
 
 def _chunk_rows(logits: npt.NDArray[Any], precision: Precision) -> int:
@@ -119,13 +141,13 @@ def _block_sums(
     first: int,
     precision: Precision,
 ) -> FloatArray:
-    """The four sums `[4, G]` over rows whose numbers begin at `first`."""
+    """The five sums `[5, G]` over rows whose numbers begin at `first`."""
     step = min(_chunk_rows(logits, precision), len(logits))
     classes = logits.shape[1]
     # Rows as columns turn every sum over classes into one over contiguous memory.
     centred = np.empty(classes * step, np.promote_types(logits.dtype, precision))
     exponentials = np.empty(classes * step, precision)
-    total = np.zeros((4, len(betas)))
+    total = np.zeros((5, len(betas)))
     for start in range(0, len(logits), step):
         rows = slice(start, start + step)
         shape = classes, len(labels[rows])
@@ -133,7 +155,8 @@ def _block_sums(
         e = exponentials[: classes * shape[1]].reshape(shape)
         own = _centre(logits[rows], labels[rows], first + start, z)
         for g, beta in enumerate(betas):
-            total[:, g] += _row_moments(z, own, beta, e) @ weights[rows]
+            # Not a matrix product: BLAS would start threads inside these threads.
+            total[:, g] += (_row_moments(z, own, beta, e) * weights[rows]).sum(axis=1)
     return total
 
 
@@ -177,16 +200,18 @@ def _centre(logits: npt.NDArray[Any], labels: IntArray, first: int, out: npt.NDA
 
 
 def _row_moments(z: npt.NDArray[Any], own: FloatArray, beta: float, e: npt.NDArray[Any]) -> FloatArray:
-    """L, L', L'' and L'² `[4, n]` at β of centred logits `[C, n]`; `e`, of the same shape, is overwritten."""
-    ones = np.ones(len(z), e.dtype)
+    """L, L', L'', L''' and L'² `[5, n]` at β of centred logits `[C, n]`; `e` `[C, n]` is overwritten."""
     np.multiply(z, beta, out=e, casting="same_kind")
     np.exp(e, out=e)
-    total = (ones @ e).astype(np.float64, copy=False)
+    total = e.sum(axis=0).astype(np.float64, copy=False)
     np.multiply(e, z, out=e, casting="same_kind")
-    mean = (ones @ e) / total
+    mean = e.sum(axis=0) / total
     np.multiply(e, z, out=e, casting="same_kind")
-    square = (ones @ e) / total
+    square = e.sum(axis=0) / total
+    np.multiply(e, z, out=e, casting="same_kind")
+    cube = e.sum(axis=0) / total
     gradient = mean - own
     # A variance by difference can fall below zero by rounding alone.
     curvature = np.maximum(square - mean * mean, 0.0)
-    return np.stack([np.log(total) - beta * own, gradient, curvature, gradient * gradient])
+    third = cube - mean * (3.0 * square - 2.0 * mean * mean)
+    return np.stack([np.log(total) - beta * own, gradient, curvature, third, gradient * gradient])

@@ -167,9 +167,9 @@ def _block(keys: Keys, cuts: IntArray, start: int, end: int) -> _Block:
         rows=end - start,
         hits=int(groups.positive.sum()),
         inverse_ranks=float(inverse.sum()),
-        risk=float(errors @ inverse),
+        risk=float((errors * inverse).sum()),
         errors=float(errors.sum()),
-        wins=float(groups.positive @ (np.cumsum(wrong) - 0.5 * wrong)),
+        wins=float((groups.positive * (np.cumsum(wrong) - 0.5 * wrong)).sum()),
     )
 
 

@@ -109,8 +109,7 @@ def test_shards_of_moments_add_up_to_the_whole(case, data):
         logits[cut:], labels[cut:], betas=betas
     )
     whole = temperature_moments(logits, labels, betas=betas)
-    for name in ("nll", "gradient", "curvature", "gradient_squares"):
-        assert vars(parts)[name] == pytest.approx(vars(whole)[name], rel=1e-9, abs=1e-9)
+    assert parts.sums == pytest.approx(whole.sums, rel=1e-9, abs=1e-9)
     assert parts.weight == whole.weight
 
 
