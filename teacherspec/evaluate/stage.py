@@ -1,10 +1,11 @@
 """The stage `evaluate`: the last that runs the model for measurement."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.evaluate.analysis import analyse
+from teacherspec.evaluate.analysis import Analysis, analyse
 from teacherspec.evaluate.latency import measure_latency
 from teacherspec.evaluate.measured import measured_rows
 from teacherspec.evaluate.page import write_page
@@ -32,7 +33,7 @@ def run_evaluate(
     output: Path,
     report: Path,
     timing: Path,
-) -> None:
+) -> Analysis:
     """Predict every split once and report quality.
 
     Args:
@@ -46,6 +47,9 @@ def run_evaluate(
             `risk_coverage.tsv`, and a PNG beside four of them.
         timing: JSON file for measured times, which no hash covers.
 
+    Returns:
+        What the reports tell.
+
     Raises:
         UserError: a split that the numbers need is missing, or the model does not fit the splits.
     """
@@ -54,8 +58,12 @@ def run_evaluate(
     perturbations = chosen_perturbations(perturbations_of(fields), section.perturbations)
     model, processor = load_model(task, finetuned / "model")
     splits = {name: open_split(split) for name, split in data.splits.items()}
-    found = {name: predict(task, model, processor, rows, section.batch_size) for name, rows in splits.items()}
+    found = {}
+    for name, rows in splits.items():
+        tell(f"{name}, {len(rows)} rows")
+        found[name] = predict(task, model, processor, rows, section.batch_size)
     refuse_foreign_model(data, found["test"])
+    tell(f"test under {len(perturbations)} perturbations, {', '.join(perturbations) or 'none'}")
     perturbed = predict_perturbed(
         task,
         model,
@@ -72,13 +80,21 @@ def run_evaluate(
     }
     analysis = analyse(section, data, found, measured, perturbed)
     write_predictions(output, data, found)
+    tell("reports")
     write_tables(report, analysis, section.confidence)
     draw(report, analysis, finetuned, section.confidence)
     write_page(report, analysis, section)
+    tell("latency")
     latency = measure_latency(
         task, model, processor, splits["test"], section.latency_examples, section.batch_size
     )
     write_json(timing, latency)
+    return analysis
+
+
+def tell(what: str) -> None:
+    """Say on stderr what is being done: a large model takes its time."""
+    print(f"evaluate: {what}", file=sys.stderr, flush=True)
 
 
 def refuse_missing_rows(prepared: Prepared) -> None:
