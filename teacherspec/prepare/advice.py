@@ -12,7 +12,7 @@ FEW_REPORTED = 30
 
 def advice(metrics: dict[str, Any]) -> list[str]:
     """Sentences for the person who declares the teacher, each tied to its number."""
-    sentences = (_amount(metrics), _balance(metrics), _reported(metrics))
+    sentences = (_amount(metrics), _balance(metrics), _reported(metrics), _private(metrics))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -48,3 +48,10 @@ def _reported(metrics: dict[str, Any]) -> str:
         return ""
     names = ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
     return f"Fewer than {FEW_REPORTED} test rows report on {names}: read the intervals of their recall."
+
+
+def _private(metrics: dict[str, Any]) -> str:
+    rows = metrics["looks_private"]["rows"]
+    if not rows:
+        return ""
+    return f"{rows} rows look private (see above), and a teacher can repeat what it has read: mask them."

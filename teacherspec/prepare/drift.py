@@ -28,10 +28,10 @@ def word_drift(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[st
     bins of a hash.
     """
     train, *others = judged.stored()
-    held_rows = _rows(judged, train[0])
+    held_rows = judged.rows_of(train[0])[:MOST_ROWS]
     found = {}
     for number, name in others:
-        rows = _rows(judged, number)[: len(held_rows) // 2]
+        rows = judged.rows_of(number)[: len(held_rows) // 2]
         if len(rows):
             rest, held = held_rows[: -len(rows)], held_rows[-len(rows) :]
             reference = _words(ingested, fields, rest)
@@ -73,11 +73,6 @@ def jensen_shannon(one: Counts, other: Counts) -> float:
 def _kullback_leibler(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
     some = p > 0
     return float((p[some] * np.log2(p[some] / q[some])).sum())
-
-
-def _rows(judged: Judged, split: int) -> npt.NDArray[np.int64]:
-    rows = np.flatnonzero(judged.kept & (judged.split == split))
-    return rows[np.argsort(judged.hashes.content[rows], kind="stable")][:MOST_ROWS]
 
 
 def _words(ingested: Ingested, fields: RowFields, rows: npt.NDArray[np.int64]) -> Counts:

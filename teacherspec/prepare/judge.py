@@ -50,6 +50,11 @@ class Judged:
         """Number and name of each split that is stored."""
         return [(at, name) for at, name in enumerate(self.split_names) if self.roles[at] != "external"]
 
+    def rows_of(self, split: int) -> npt.NDArray[np.int64]:
+        """The kept rows of a split in the order of their content hash: any first part is a random sample."""
+        rows = np.flatnonzero(self.kept & (self.split == split))
+        return rows[np.lexsort((self.hashes.answer[rows], self.hashes.content[rows]))]
+
     def class_counts(self) -> npt.NDArray[np.int64]:
         """Kept rows `[S, C]` of each class in each split; rows without label count nowhere."""
         counts = np.zeros((len(self.split_names), len(self.label_names)), np.int64)

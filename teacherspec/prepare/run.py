@@ -9,6 +9,7 @@ from teacherspec.prepare.findings import Finding, Narrator
 from teacherspec.prepare.ingest import ingest, new_spool
 from teacherspec.prepare.judge import judge
 from teacherspec.prepare.minimums import check_minimums
+from teacherspec.prepare.privacy import search_private
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
 from teacherspec.prepare.quarantine import Quarantine
@@ -60,8 +61,10 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
         layout = Layout(kind, fields, section.keep_columns, section.folds, section.seed)
         prepared = write_splits(out, ingested, judged, layout, [quarantine.path] if quarantining else [])
         aside = Finding("Quarantined", quarantine.told.total, lambda: iter(quarantine.told.shown()))
-        numbers = metrics(ingested, fields, judged, quarantine.rows)
-        write_reports(reports, numbers, length_quantiles(ingested, judged), [aside, *findings.values()])
+        private = search_private(ingested, fields, judged)
+        numbers = metrics(ingested, fields, judged, private, quarantine.rows)
+        told = [aside, *findings.values(), private.finding(ingested)]
+        write_reports(reports, numbers, length_quantiles(ingested, judged), told)
     return prepared
 
 

@@ -9,12 +9,15 @@ from teacherspec.prepare.drift import class_drift, word_drift
 from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.overlap import repeated
+from teacherspec.prepare.privacy import Private
 from teacherspec.tasks.fields import RowFields
 
 QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
 
 
-def metrics(ingested: Ingested, fields: RowFields, judged: Judged, quarantined: int) -> dict[str, Any]:
+def metrics(
+    ingested: Ingested, fields: RowFields, judged: Judged, private: Private, quarantined: int
+) -> dict[str, Any]:
     """All numbers of the report, nested for `dvc metrics diff`."""
     characters = ingested.spool.numbers("characters")
     counts = judged.class_counts()
@@ -28,7 +31,8 @@ def metrics(ingested: Ingested, fields: RowFields, judged: Judged, quarantined: 
         if distances:
             splits[name]["drift"] = distances
     rows = _rows(ingested, judged) | {"quarantined": quarantined}
-    return {"rows": rows, "splits": splits, "classes": _classes(judged)}
+    looks_private = {"rows_searched": private.searched, "rows": len(private.rows), **private.counts()}
+    return {"rows": rows, "splits": splits, "classes": _classes(judged), "looks_private": looks_private}
 
 
 def length_quantiles(ingested: Ingested, judged: Judged, number: int = 101) -> dict[str, list[int]]:

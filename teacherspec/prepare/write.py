@@ -54,8 +54,7 @@ def write_splits(
     splits = {}
     with new_folder(out) as folder:
         for number, name in judged.stored():
-            rows = np.flatnonzero(judged.kept & (judged.split == number))
-            rows = rows[np.lexsort((judged.hashes.answer[rows], judged.hashes.content[rows]))]
+            rows = judged.rows_of(number)
             path = folder / f"{name}.parquet"
             schema = _schema(layout, ingested.kept_kinds, with_fold=name == "train")
             write_parquet_parts(path, schema, _parts(schema, ingested, judged, layout, rows))
