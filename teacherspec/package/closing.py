@@ -27,11 +27,13 @@ def show(packaged: Packaged, timing: Path) -> None:
     table.add_column()
     table.add_column(no_wrap=True)
     table.add_column()
-    for row in (*_measured(packaged.evidence), *_latency(timing), *_gates(packaged)):
+    for row in (*_measured(packaged.evidence), *_latency(timing)):
         table.add_row(*row)
     colour = "green" if verdict(packaged.judgements) == "ready" else "red"
     console = Console(highlight=False)
     console.print(table)
+    for line in _gates(packaged):
+        console.print(line, soft_wrap=True)
     size = packaged.size_bytes / MEBIBYTE
     console.print(
         f"[bold {colour}]{verdict(packaged.judgements).upper()}[/] {packaged.teacher} ({size:.1f} MiB)",
@@ -62,7 +64,8 @@ def _latency(timing: Path) -> Iterator[tuple[str, str, str]]:
         )
 
 
-def _gates(packaged: Packaged) -> Iterator[tuple[str, str, str]]:
+def _gates(packaged: Packaged) -> Iterator[str]:
+    """A line a gate; the terminal wraps what is too long, a log keeps it whole."""
     for judgement in packaged.judgements:
         sign = "[green]pass[/]" if judgement.passed else "[bold red]FAIL[/]"
-        yield sign, f"{judgement.gate.metric} {limit(judgement)}", judgement.reason
+        yield f"{sign}  {judgement.gate.metric} {limit(judgement)}: {judgement.reason}"

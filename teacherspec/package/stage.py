@@ -100,9 +100,14 @@ def run_package(
         write_json(folder / "READINESS.json", readiness.as_json(judgements))
         write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))
         write_sums(folder)
-    size_bytes = sum((teacher / name).stat().st_size for name in files_below(teacher))
+    size_bytes = size_of(teacher)
     write_reports(report, section.name, judgements, evidence, soft_targets, size_bytes)
     return Packaged(evidence, judgements, teacher, size_bytes)
+
+
+def size_of(teacher: Path) -> int:
+    """Bytes of all files of a package."""
+    return sum((teacher / name).stat().st_size for name in files_below(teacher))
 
 
 def refuse_not_ready(judgements: Sequence[Judgement]) -> None:

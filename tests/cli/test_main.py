@@ -53,3 +53,11 @@ def test_doors_say_mistakes_in_plain_lines(error: BaseException, code: int, said
 
     result = CliRunner().invoke(door)
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", said)
+
+
+def test_show_says_when_there_is_no_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(RIGHT)
+    result = CliRunner().invoke(main, ["show"])
+    assert result.exit_code == 1
+    assert "artifacts/teacher: there is no teacher yet; run `dvc repro`" in result.output

@@ -1,0 +1,37 @@
+"""`python -m teacherspec show`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import declared, plain_errors
+from teacherspec.errors import UserError
+from teacherspec.section import Section
+
+ARTIFACTS, REPORTS = Path("artifacts"), Path("reports")
+TEACHER, TIMING = ARTIFACTS / "teacher", REPORTS / "evaluate/latency.json"
+
+
+@click.command("show")
+@plain_errors()
+def command() -> None:
+    """Show how good the built teacher is, whether its gates pass, and where it lies.
+
+    Exit code 0: shown; 1: there is no teacher yet, or the declaration is wrong.
+    """
+    from teacherspec.package.closing import show
+    from teacherspec.package.evidence import Stages, load_evidence
+    from teacherspec.package.gates import judge
+    from teacherspec.package.section import Package
+    from teacherspec.package.stage import Packaged, size_of
+
+    class Declared(Section):
+        package: Package
+
+    gates = declared(Declared).package.gates
+    if not TEACHER.is_dir():
+        raise UserError(
+            f"{TEACHER}: there is no teacher yet; run `dvc repro`, or `dvc checkout` if dvc.lock names one"
+        )
+    evidence = load_evidence(Stages(ARTIFACTS, REPORTS))
+    show(Packaged(evidence, judge(gates, evidence.reports), TEACHER, size_of(TEACHER)), TIMING)
