@@ -81,7 +81,8 @@ class ShowProgress(TrainerCallback):  # type: ignore[misc]
         now = time.monotonic()
         steps, elapsed = state.global_step - self.first_step, now - self.began
         rate = steps * self.batch_size / elapsed if elapsed > 0 else 0.0
-        shown = f"loss {self.loss:.3f}  {rate:.0f} examples/s{self.validation}"
+        loss = "" if math.isnan(self.loss) else f"loss {self.loss:.3f}  "  # none is logged yet
+        shown = f"{loss}{rate:.0f} examples/s{self.validation}"
         self.bar.update(self.task, completed=state.global_step, shown=shown)
         if not self.console.is_terminal and now - self.printed >= PLAIN_INTERVAL_S:
             self.printed = now
