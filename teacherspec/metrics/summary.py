@@ -11,11 +11,11 @@ import numpy.typing as npt
 from teacherspec.metrics.arrays import FloatArray, IntArray, confidence_values, truth_values
 from teacherspec.metrics.binning import BinSums, mass_ranks, upper_edges
 from teacherspec.metrics.calibration import debiased_squared_of, ece_of, mce_of, rmsce_of
-from teacherspec.metrics.ranking import group_ties, pack, sorted_keys, unpack
+from teacherspec.metrics.ranking import pack, sorted_keys, unpack
 from teacherspec.metrics.smooth import cell_centres, smooth_ece_of
 
-BLOCK = 1 << 16
-"""Rows worked on at once: what is made of them stays in the second-level cache of one core."""
+BLOCK = 1 << 13
+"""Rows worked on at once: what is made of them stays in the caches of one core."""
 
 Keys = npt.NDArray[np.uint64]
 
@@ -125,21 +125,19 @@ class _Block:
         starts: `[S]` ranks at which its segments start.
         segments: `[4, S]` sums over them.
         rows: of the block.
-        hits: right predictions in it.
+        wrong: wrong predictions in it.
         inverse_ranks: Σ 1/k over its rows, k = 1 the most confident of all.
         risk: Σ e_k / k, e_k the expected errors of the block among the k most confident.
         errors: Σ e_k.
-        wins: Σ over right rows of the wrong rows of the block below them, ties counting half.
     """
 
     starts: IntArray
     segments: FloatArray
     rows: int
-    hits: int
+    wrong: int
     inverse_ranks: float
     risk: float
     errors: float
-    wins: float
 
 
 def _in_blocks(keys: Keys, cuts: IntArray) -> list[_Block]:
@@ -153,24 +151,36 @@ def _in_blocks(keys: Keys, cuts: IntArray) -> list[_Block]:
 
 def _block(keys: Keys, cuts: IntArray, start: int, end: int) -> _Block:
     values, truth = unpack(keys[start:end])
+    hit = truth.astype(np.float64)
     inside = cuts[np.searchsorted(cuts, start, side="right") : np.searchsorted(cuts, end, side="left")]
     starts = np.concatenate([[start], inside])
-    hit = truth.astype(np.float64)
     terms = (values, values * values, hit, hit * values)
-    groups = group_ties(values, truth)
-    wrong = groups.count - groups.positive
-    errors = np.cumsum(np.repeat(wrong / groups.count, groups.count)[::-1])
-    inverse = 1.0 / np.arange(len(keys) - end + 1, len(keys) - start + 1)
+    wrong = _expected_wrong(keys[start:end], hit)
+    below = np.cumsum(wrong)
+    errors = below[-1] - below + wrong
+    inverse = 1.0 / np.arange(len(keys) - start, len(keys) - end, -1.0)
     return _Block(
         starts=starts,
         segments=np.stack([np.add.reduceat(term, starts - start) for term in terms]),
         rows=end - start,
-        hits=int(groups.positive.sum()),
+        wrong=end - start - int(np.count_nonzero(truth)),
         inverse_ranks=float(inverse.sum()),
         risk=float((errors * inverse).sum()),
         errors=float(errors.sum()),
-        wins=float((groups.positive * (np.cumsum(wrong) - 0.5 * wrong)).sum()),
     )
+
+
+def _expected_wrong(keys: Keys, hit: FloatArray) -> FloatArray:
+    """Whether each row is wrong `[n]`; among equal confidences, the share that is."""
+    wrong = 1.0 - hit
+    # Where equal confidences are partly right, the key rises by one from the last wrong to the first right.
+    last = np.flatnonzero((np.diff(keys) == 1) & (keys[:-1] & np.uint64(1) == 0))
+    if len(last):
+        low = np.searchsorted(keys, keys[last], side="left")
+        count = np.searchsorted(keys, keys[last] | np.uint64(1), side="right") - low
+        rows = np.repeat(low - np.cumsum(count) + count, count) + np.arange(count.sum())
+        wrong[rows] = np.repeat((last + 1 - low) / count, count)
+    return wrong
 
 
 def _ranks(keys: Keys, edges: FloatArray) -> IntArray:
@@ -190,14 +200,14 @@ def _bin_sums(sums: FloatArray, ends: IntArray) -> BinSums:
 
 def _ranking(blocks: Sequence[_Block], rows: int, hits: int) -> tuple[float, float, float | None]:
     """AURC, AUGRC and AUROC of right against wrong, from the least to the most confident block."""
-    errors_above, wrong_below = rows - hits, 0
-    risk = errors = wins = 0.0
+    wrong = above = rows - hits
+    risk = errors = 0.0
     for block in blocks:
-        wrong = block.rows - block.hits
-        errors_above -= wrong
-        risk += block.risk + errors_above * block.inverse_ranks
-        errors += block.errors + errors_above * block.rows
-        wins += block.wins + wrong_below * block.hits
-        wrong_below += wrong
-    auroc = wins / hits / (rows - hits) if 0 < hits < rows else None
+        above -= block.wrong
+        risk += block.risk + above * block.inverse_ranks
+        errors += block.errors + above * block.rows
+    # Σ e_k counts, for every wrong row, the rows at or below it in confidence: itself, other wrong ones, and
+    # the right ones that AUROC asks for (Traub et al. 2024 state the relation).
+    lost = errors - 0.5 * wrong * (wrong + 1)
+    auroc = 1.0 - lost / hits / wrong if 0 < hits < rows else None
     return risk / rows, errors / rows / rows, auroc
