@@ -64,7 +64,7 @@ def learning_figure(log: Learning) -> "Figure":
             label="checkpoint kept",
             zorder=1,
         )
-        axes.legend(loc=place, labelcolor=INK)
+        axes.legend(loc=place, labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.9)
     return figure
 
 
