@@ -191,6 +191,6 @@ def described(calibrator: Calibrator) -> str:
 def _summary(measured: dict[str, Any], when: str) -> str:
     ece, nll = measured["ece"], measured["nll"][when]["value"]
     return (
-        f"ECE {ece[when]['value']:.4f}  (noise floor {ece[f'floor_{when}']:.4f})\n"
-        f"NLL {nll:.4f}   n = {measured['rows']:,}"
+        f"ECE {ece[when]['value']:.4f} (noise floor {ece[f'floor_{when}']:.4f}), "
+        f"NLL {nll:.4f}, {measured['rows']:,} rows"
     )

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from teacherspec.metrics.reliability import ReliabilityBin
-from teacherspec.plots.style import BAND, DPI, GRID, INK, MUTED
+from teacherspec.plots.style import BAND, DPI, INK, MUTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+SMALLEST, LARGEST = 12.0, 60.0
+"""Areas of the markers of an almost empty and of the fullest bin, in square points."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class ReliabilityPanel:
 
     Attributes:
         title: what was measured.
-        summary: one or two lines of numbers, set inside the diagram.
+        summary: a line of numbers, set below the title.
         colour: of the measured accuracies.
         bins: the numbers.
         accuracy: overall share of right predictions.
@@ -56,9 +60,9 @@ def reliability_figure(panels: Sequence[ReliabilityPanel]) -> "Figure":
 
 
 def _draw_diagram(axes: "Axes", panel: ReliabilityPanel) -> None:
-    x = [bin_.confidence for bin_ in panel.bins]
+    x = np.array([bin_.confidence for bin_ in panel.bins])
     y = np.array([bin_.accuracy.value for bin_ in panel.bins])
-    ends = np.array([[bin_.accuracy.low, bin_.accuracy.high] for bin_ in panel.bins]).T
+    count = np.array([bin_.count for bin_ in panel.bins])
     for bin_ in panel.bins:
         axes.fill_between(
             [bin_.lower, bin_.upper],
@@ -70,35 +74,30 @@ def _draw_diagram(axes: "Axes", panel: ReliabilityPanel) -> None:
             zorder=1,
         )
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=2)
-    axes.errorbar(
+    axes.plot(x, y, color=panel.colour, linewidth=1.1, alpha=0.4, zorder=3)
+    axes.vlines(
         x,
-        y,
-        yerr=np.abs(ends - y),
+        [bin_.accuracy.low for bin_ in panel.bins],
+        [bin_.accuracy.high for bin_ in panel.bins],
         color=panel.colour,
-        ecolor=panel.colour,
-        elinewidth=1.1,
-        linewidth=1.4,
-        marker="o",
-        markersize=4.5,
-        markeredgecolor="white",
-        markeredgewidth=0.7,
-        clip_on=False,
+        linewidth=1.2,
+        alpha=0.75,
         zorder=3,
     )
-    axes.set(title=panel.title, xlim=(0, 1), ylim=(0, 1.02), aspect="auto")
-    axes.text(
-        0.96,
-        0.05,
-        panel.summary,
-        transform=axes.transAxes,
-        ha="right",
-        va="bottom",
-        multialignment="left",
-        fontsize=8,
-        linespacing=1.5,
-        bbox={"facecolor": "white", "edgecolor": GRID, "boxstyle": "round,pad=0.5", "alpha": 0.9},
+    # Larger where more rows stand behind it, so that the eye does not follow the noise of thin bins.
+    axes.scatter(
+        x,
+        y,
+        s=SMALLEST + (LARGEST - SMALLEST) * np.sqrt(count / count.max()),
+        color=panel.colour,
+        edgecolor="white",
+        linewidth=0.8,
+        clip_on=False,
         zorder=4,
     )
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    axes.set_title(panel.title, pad=20)
+    axes.text(0.0, 1.015, panel.summary, transform=axes.transAxes, color=MUTED, fontsize=8, va="bottom")
 
 
 def _draw_histogram(axes: "Axes", panel: ReliabilityPanel, highest: int) -> None:

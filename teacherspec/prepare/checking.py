@@ -51,7 +51,8 @@ class RowChecker:
             return source.columns.get(name, name)
 
         needed = fields.without_label() if source.role == "ood" else fields
-        if source.role == "external":
+        external = source.role == "external"
+        if external:
             needed, beside = RowFields(fields.content), Beside()
         self._content = [(rule, column(rule.name)) for rule in needed.content]
         self._answers = [(rule, column(rule.name)) for rule in needed.answers]
@@ -59,7 +60,8 @@ class RowChecker:
         self._keep = [(name, column(name)) for name in beside.keep]
         self._group = column(beside.group) if beside.group else None
         self._id = column("id")
-        self._id_declared = "id" in source.columns
+        self._id_declared = "id" in source.columns and not external
+        self._id_counts = not external
         self._others = source.other_columns
         self._required = [
             *(column(rule.name) for rule in needed.columns()),
@@ -138,7 +140,7 @@ class RowChecker:
             return None
 
     def _identity(self, values: dict[str, Any], wrong: list[str]) -> str | None:
-        if self._id not in values and not self._id_declared:
+        if not self._id_counts or (self._id not in values and not self._id_declared):
             return None
         return self._name("id", self._id, values, wrong)
 

@@ -77,14 +77,14 @@ def judge(
     stored = np.array([role != "external" for role in roles])[split]
     sampled = _sampled(ingested, hashes, label, section)
     digest = _digests(ingested, fields, repeated(hashes.content, sampled))
-    rows = Rows(hashes.content, hashes.content_low, hashes.answer, label, split, digest)
-    overlap = find_overlap(rows, sampled)
+    placed = Rows(hashes.content, hashes.content_low, hashes.answer, label, split, digest)
+    overlap = find_overlap(placed, sampled)
     distinct = sampled.copy()
     for one in (overlap.duplicates, overlap.leaks, overlap.conflicts):
         distinct[one.rows] = False
     straddling = find_straddling(hashes.group, split, distinct)
     distinct[straddling.rows] = False
-    near = _near(ingested, fields, section, distinct, split, label, hashes, scratch)
+    near = _near(ingested, fields, section, placed, distinct, scratch)
     found = {
         "duplicates": overlap.duplicates.only(stored),
         "leaks": overlap.leaks.only(stored),
@@ -116,22 +116,12 @@ def _sampled(ingested: Ingested, hashes: Hashes, label: npt.NDArray[np.int32], s
 
 
 def _near(
-    ingested: Ingested,
-    fields: RowFields,
-    section: Prepare,
-    among: Mask,
-    split: npt.NDArray[np.int8],
-    label: npt.NDArray[np.int32],
-    hashes: Hashes,
-    scratch: Path,
+    ingested: Ingested, fields: RowFields, section: Prepare, placed: Rows, among: Mask, scratch: Path
 ) -> Near:
     rules = [rule for rule in fields.content if rule.near]
     if section.near_duplicates is None or not rules:
         return NO_NEAR
-    similarity = section.near_duplicates.similarity
-    return find_near(
-        ingested.spool, rules, among, split, label, hashes.content, hashes.answer, similarity, scratch
-    )
+    return find_near(ingested.spool, rules, placed, among, section.near_duplicates.similarity, scratch)
 
 
 def _digests(ingested: Ingested, fields: RowFields, needed: Mask) -> npt.NDArray[np.uint64]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.prepare.overlap import Found, Mask
+from teacherspec.prepare.overlap import Found, Mask, Rows
 from teacherspec.prepare.similar import Pairs, similar_pairs
 from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import Field, normalised
@@ -34,36 +34,24 @@ NO_NEAR = Near(NOTHING, NOTHING, NOTHING)
 
 
 def find_near(
-    spool: Spool,
-    rules: Sequence[Field],
-    among: Mask,
-    split: npt.NDArray[np.int8],
-    label: npt.NDArray[np.int32],
-    content: npt.NDArray[np.uint64],
-    answer: npt.NDArray[np.uint64],
-    similarity: float,
-    scratch: Path,
+    spool: Spool, rules: Sequence[Field], placed: Rows, among: Mask, similarity: float, scratch: Path
 ) -> Near:
     """Compare the texts of the rows `among` all; rows nearer to the report, then smaller hashes, lead."""
     names = [rule.name for rule in rules]
 
     def texts(rows: npt.NDArray[np.int64]) -> list[str]:
-        columns = [spool.gather(rows, [name]).column(name).to_pylist() for name in names]
-        values = zip(*columns, strict=True)
-        return [
-            normalised(" ".join(rule.text(value) for rule, value in zip(rules, row, strict=True)))
-            for row in values
-        ]
+        values = spool.gather(rows, names).to_pylist()
+        return [normalised(" ".join(rule.text(row[rule.name]) for rule in rules)) for row in values]
 
     rows = np.flatnonzero(among)
-    rows = rows[np.lexsort((content[rows], -split[rows]))]
+    rows = rows[np.lexsort((placed.content[rows], -placed.split[rows]))]
     pairs = similar_pairs(rows, texts, similarity, scratch)
-    leaks = _leaks(pairs, split)
-    fresh = np.ones(len(split), bool)
+    leaks = _leaks(pairs, placed.split)
+    fresh = np.ones(len(placed.split), bool)
     fresh[leaks.rows] = False
     stays = fresh[pairs.first] & fresh[pairs.second]
     within = Pairs(pairs.first[stays], pairs.second[stays], pairs.similarity[stays])
-    return Near(leaks, _duplicates(within, split, label, answer, rows), _disagreeing(pairs, label))
+    return Near(leaks, _duplicates(within, placed, rows), _disagreeing(pairs, placed.label))
 
 
 def _leaks(pairs: Pairs, split: npt.NDArray[np.int8]) -> Found:
@@ -89,20 +77,14 @@ def _most_similar(
     return Found(rows[order][first], because[order][first])
 
 
-def _duplicates(
-    pairs: Pairs,
-    split: npt.NDArray[np.int8],
-    label: npt.NDArray[np.int32],
-    answer: npt.NDArray[np.uint64],
-    rows: npt.NDArray[np.int64],
-) -> Found:
+def _duplicates(pairs: Pairs, placed: Rows, rows: npt.NDArray[np.int64]) -> Found:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    place = np.empty(len(split), np.int64)
+    place = np.empty(len(placed.split), np.int64)
     place[rows] = np.arange(len(rows))
     alike = np.ones(len(pairs.first), bool)
-    for values in (split, label, answer):
+    for values in (placed.split, placed.label, placed.answer):
         alike &= values[pairs.first] == values[pairs.second]
     ends = place[pairs.first[alike]], place[pairs.second[alike]]
     graph = coo_array((np.ones(len(ends[0]), bool), ends), shape=(len(rows), len(rows)))

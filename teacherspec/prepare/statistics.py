@@ -10,6 +10,7 @@ from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.overlap import repeated
 from teacherspec.prepare.privacy import Private
+from teacherspec.prepare.sufficiency import learning_curve
 from teacherspec.tasks.fields import RowFields
 
 QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
@@ -31,8 +32,11 @@ def metrics(
         if distances:
             splits[name]["drift"] = distances
     rows = _rows(ingested, judged) | {"quarantined": quarantined}
+    curve = learning_curve(ingested, fields, judged)
     looks_private = {"rows_searched": private.searched, "rows": len(private.rows), **private.counts()}
-    return {"rows": rows, "splits": splits, "classes": _classes(judged), "looks_private": looks_private}
+    return {"rows": rows, "splits": splits, "classes": _classes(judged), "looks_private": looks_private} | (
+        {"learning_curve": curve} if curve else {}
+    )
 
 
 def length_quantiles(ingested: Ingested, judged: Judged, number: int = 101) -> dict[str, list[int]]:

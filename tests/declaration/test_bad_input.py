@@ -241,21 +241,27 @@ ONE_PROBLEM = {
     ),
     "slices by a column that is not kept": (
         changed(("  batch_size: 64", "  slices: [{kind: column, column: chanel}]")),
-        "22:35: evaluate.slices[0].column: prepare keeps no such column (given chanel; "
-        "name it in prepare.keep_columns)",
+        (
+            "22:35: evaluate.slices[0].column: prepare keeps no such column (given chanel; "
+            "name it in prepare.keep_columns)"
+        ),
     ),
     "slices by a misspelt column": (
         changed(
             ("  batch_size: 64", "  slices: [{kind: column, column: chanel}]"),
             ("  data: data", "  data: data\n  keep_columns: [channel]"),
         ),
-        "23:35: evaluate.slices[0].column: prepare keeps no such column (given chanel; allowed channel; "
-        "did you mean channel?)",
+        (
+            "23:35: evaluate.slices[0].column: prepare keeps no such column (given chanel; allowed channel; "
+            "did you mean channel?)"
+        ),
     ),
     "perturbation of something else": (
         changed(("  batch_size: 64", "  perturbations: [typos, type]")),
-        "22:26: evaluate.perturbations[1]: a text_classification row cannot be perturbed so (given type; "
-        "allowed case, punctuation, typos",
+        (
+            "22:26: evaluate.perturbations[1]: a text_classification row cannot be perturbed so (given type; "
+            "allowed case, punctuation, typos"
+        ),
     ),
     "soft targets of no split": (
         changed(("  gates:", "  soft_targets: [train, calibratoin]\n  gates:")),

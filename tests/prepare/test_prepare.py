@@ -364,7 +364,7 @@ def test_an_external_benchmark_is_kept_out_of_what_is_fitted_and_never_stored(wo
     workshop.write("data/rows.jsonl", jsonl(rows))
     workshop.prepare(ONE_FILE)
     before = split_of_text(workshop)
-    benchmark = [{"text": row["text"].upper()} for row in rows[:50]]
+    benchmark = [{"text": row["text"].upper(), "id": "not ours"} for row in rows[:50]]
     workshop.write("data/benchmark.jsonl", jsonl(benchmark))
     source = {"kind": "jsonl", "path": "data/benchmark.jsonl", "split": "public", "role": "external"}
     prepared = workshop.prepare([*ONE_FILE, source], keep_columns=[])
