@@ -1,12 +1,12 @@
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
+import dulwich.porcelain
 import pytest
 from click.testing import CliRunner
+from dvc.repo import Repo as DvcRepo
 
 from teacherspec.cli.datadiff import command
 from teacherspec.errors import DataError
@@ -77,15 +77,11 @@ def test_a_revision_is_read_from_the_cache(workshop: Workshop, monkeypatch: pyte
     workshop.write("data/rows.jsonl", jsonl(messages(80)))
     workshop.prepare([SOURCE])
     monkeypatch.chdir(workshop.root)
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
-    for run in (
-        ["git", "init", "-q"],
-        [sys.executable, "-m", "dvc", "init", "-q"],
-        [sys.executable, "-m", "dvc", "add", "-q", "artifacts/prepare"],
-        ["git", "add", "."],
-        [*git, "commit", "-q", "-m", "one"],
-    ):
-        subprocess.run(run, check=True, capture_output=True)
+    git = dulwich.porcelain.init(".")
+    with DvcRepo.init(".") as dvc:
+        dvc.add("artifacts/prepare")
+    dulwich.porcelain.add(git)
+    dulwich.porcelain.commit(git, message=b"one", author=b"a <a@b>", committer=b"a <a@b>")
     workshop.write("data/rows.jsonl", jsonl(messages(82)))
     shutil.rmtree(workshop.out)
     workshop.prepare([SOURCE])

@@ -13,11 +13,10 @@ from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.hub import HubSource, stream_rows
-from tests.prepare.workshop import SHARED, Workshop, jsonl, messages
+from tests.prepare.workshop import Workshop, jsonl, messages
 
 ROWS = messages(60)
 TABLE = pa.table({name: [row[name] for row in ROWS] for name in ("text", "label")})
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data sets at {SHARED}")
 
 
 def csv_text(delimiter: str) -> str:
@@ -124,21 +123,3 @@ def test_a_hub_that_cannot_be_reached_is_named(workshop: Workshop, monkeypatch: 
         table.open(()),
     ):
         pass
-
-
-@needs_shared
-def test_clinc150_as_it_is_published(workshop: Workshop) -> None:
-    published = (SHARED / "text" / "clinc150" / "data_full.json").read_bytes()
-    workshop.write("data/clinc150.json", published)
-    source = {"kind": "json_document", "path": "data/clinc150.json", "names": ["text", "label"]}
-    prepared = workshop.prepare(
-        [
-            {**source, "rows": "train", "split": "train"},
-            {**source, "rows": "val"},
-            {**source, "rows": "test", "split": "test"},
-            {**source, "rows": "oos_test", "split": "strange", "role": "ood"},
-        ],
-        fractions={"train": 0.0, "validation": 0.5, "calibration": 0.5, "test": 0.0},
-    )
-    assert len(prepared.label_names) == 150
-    assert prepared.splits["strange"].rows == 1_000

@@ -19,6 +19,7 @@ LEVELS = (
     {"machine", "plots", "predictions", "prepared", "process"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate"},
+    {"teacher"},
     {"finetune", "package"},  # both read the manifest of `base`
     {"spec", "door"},
     {"stages", "cli"},

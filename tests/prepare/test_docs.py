@@ -1,0 +1,28 @@
+"""Every declaration in docs/data.md is one that can be read."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from teacherspec.prepare.section import Prepare
+from teacherspec.prepare.sources import Source
+
+DOCS = Path(__file__).parents[2] / "docs" / "data.md"
+BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_a_block_declares_what_it_shows(block: str) -> None:
+    declared = YAML(typ="safe", pure=True).load(block)
+    Prepare.model_validate_json(json.dumps(declared["prepare"]))
+
+
+def test_every_kind_of_source_is_in_the_table() -> None:
+    kinds = {kind.model_fields["kind"].annotation.__args__[0] for kind in Source.__origin__.__args__}
+    assert set(re.findall(r"^\| `(\w+)` \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)) == {
+        *kinds,
+        "kind",
+    }
