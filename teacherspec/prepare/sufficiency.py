@@ -26,8 +26,9 @@ _FEATURES = 1 << 16
 def learning_curve(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
     """Accuracy of naive Bayes on words and word pairs, trained on growing shares of train.
 
-    Complement naive Bayes (Rennie et al. 2003) takes well under a second whatever the classes. Each share holds the one before it; at most 10,000 rows train. Accuracy is measured on validation and
-    calibration, never on test. `doubled` continues the curve to twice the rows by the power law
+    Complement naive Bayes (Rennie et al. 2003) takes well under a second whatever the classes. Each share
+    holds the one before it; at most 10,000 rows train. Accuracy is measured on validation and calibration,
+    never on test. `doubled` continues the curve to twice the rows by the power law
     error = a * rows^-b (Hestness et al. 2017, arXiv:1712.00409) through the four points.
 
     Empty for tasks without classes, or with too few rows.

@@ -73,6 +73,7 @@ def test_without_ids_an_edited_row_is_another_row(workshop: Workshop) -> None:
     assert (len(found.added), len(found.removed), found.edited) == (1, 1, ())
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a library of DVC's
 def test_a_revision_is_read_from_the_cache(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     workshop.write("data/rows.jsonl", jsonl(messages(80)))
     workshop.prepare([SOURCE])
