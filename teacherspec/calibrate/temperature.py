@@ -64,7 +64,7 @@ def fit_temperature(
     """Fit T on logits `[N, C]` and labels `[N]`, in float64 from any float dtype.
 
     From 16,384 rows on, all rows are summed with exponentials in float32, corrected by what float32 gets
-    wrong on a sample of the rows: about nine digits of T hold, where its standard error touches the third.
+    wrong on a sample of the rows: about eight digits of T hold, where its standard error touches the third.
 
     Adding a constant to a row, the order of rows or classes, and sharding change nothing; T(kz) = k T(z).
     Fit on the NLL only: a calibration error is no proper score, and piecewise constant in T.
