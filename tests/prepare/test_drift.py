@@ -43,4 +43,3 @@ def test_a_shifted_set_lies_further_away_than_chance(workshop: Workshop) -> None
     assert splits["test"]["drift"]["words"] < 1.2 * splits["test"]["drift"]["words_by_chance"]
     assert splits["strange"]["drift"]["classes"] == pytest.approx(0.5, abs=0.1)
     assert "| strange |" in workshop.report()
-    assert (workshop.reports / "data.png").read_bytes().startswith(b"\x89PNG")
