@@ -124,6 +124,16 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
         yield Finding(("finetune", "loss", "label_smoothing"), f"{without} to smooth: drop it")
 
 
+def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
+    """Cross-fitting needs folds, and classes whose logits can be stored whole."""
+    if spec.finetune.cross_fit:
+        where = ("finetune", "cross_fit")
+        if spec.task.row_fields().label is None:
+            yield Finding(where, f"a {spec.task.kind} task has no class logits to store: drop it")
+        if spec.prepare.folds is None:
+            yield Finding(where, "there are no folds to fit on: declare prepare.folds, such as 5")
+
+
 def gates_are_measured(spec: Spec) -> Iterator[Finding]:
     """A gate names a number that a stage will report for these splits."""
     known = known_metrics(_roles(spec.prepare))
@@ -172,6 +182,7 @@ RULES = (
     Rule(("task", "prepare"), columns_belong_to_the_task),
     Rule(("task", "prepare"), kept_columns_are_further_ones),
     Rule(("task", "finetune"), losses_need_labels),
+    Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),
     Rule(("prepare", "evaluate"), slices_have_their_columns),
     Rule(("task", "evaluate"), perturbations_fit_the_rows),
     Rule(("prepare", "package"), gates_are_measured),

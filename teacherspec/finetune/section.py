@@ -116,3 +116,8 @@ class Finetune(Section):
 
     early_stopping: EarlyStopping | None = None
     """Omit to train all epochs; the best checkpoint is kept either way."""
+
+    cross_fit: bool = False
+    """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store what it
+    says of its own: soft targets on train rows from models that had not seen them. Off by default: it
+    costs as many trainings as there are folds."""

@@ -1,5 +1,6 @@
 """The stage `finetune`: find the run this training belongs to, and finish it."""
 
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from teacherspec.base.manifest import open_base
 from teacherspec.base.section import Base
 from teacherspec.files import read_json, sha256_file
 from teacherspec.finetune.checkpoints import loaded_code, run_key
+from teacherspec.finetune.cross_fit import cross_fit
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.prepared import INDEX_NAME, load_prepared
@@ -51,5 +53,9 @@ def run_finetune(
     }
     folder = open_base(base, manifest)
     run = scratch / run_key(determinants)
+    data = load_prepared(prepared)
     with alone(run.with_suffix(".lock"), f"finetune in {run}"):
-        finetune(task, section, folder, load_prepared(prepared), run, output, base.pooling)
+        folds = run.with_name(f"{run.name}-folds")
+        beside = (cross_fit(task, section, folder, data, folds, base.pooling),) if section.cross_fit else ()
+        finetune(task, section, folder, data, run, output, base.pooling, beside)
+        shutil.rmtree(folds, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Supervised fine-tuning: transformers' Trainer used plainly, with our own loss and checkpoint rules."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,7 @@ def finetune(
     run: Path,
     output: Path,
     pooling: Pooling = "first",
+    beside: Sequence[Path] = (),
 ) -> None:
     """Fine-tune `base` on the prepared splits and write model, log and summary to `output`.
 
@@ -165,6 +166,7 @@ def finetune(
         run: scratch folder of exactly this training, for checkpoints; removed at the end.
         output: folder to create: `model/`, `log/steps.tsv`, `log/evaluations.tsv`, `training.json`.
         pooling: `params.yaml: base.pooling`.
+        beside: finished files to copy into `output`.
 
     Raises:
         UserError: the declaration does not fit the machine, or training diverges.
@@ -178,6 +180,8 @@ def finetune(
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     model = merge(trainer.model, section.method, inputs)
     with new_folder(output) as folder:
+        for file in beside:
+            shutil.copyfile(file, folder / file.name)
         save_pretrained(model, materials.processor, folder / "model")
         write_log(folder / "log", trainer.state.log_history, tuple(HIGHER_IS_BETTER))
         write_json(folder / "training.json", summary(section, materials, trainer, trainable))

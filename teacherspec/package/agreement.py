@@ -12,6 +12,7 @@ from teacherspec.package.provenance import digest
 from teacherspec.package.readiness import as_json
 from teacherspec.package.section import Gate
 from teacherspec.package.soft_targets import CONFIG
+from teacherspec.package.target_statistics import target_statistics
 
 
 def disagreeing_labels(opened: Opened) -> Iterator[str]:
@@ -58,9 +59,13 @@ def disagreeing_verdict(opened: Opened) -> Iterator[str]:
 
 
 def disagreeing_numbers(opened: Opened) -> Iterator[str]:
-    """The numbers of `metadata.json` are those of the packaged reports."""
+    """The numbers of `metadata.json` are those of the packaged reports and rows."""
     stated = opened.metadata.model_dump()
     for name, metric in ESTIMATES.items():
         found = find(opened.reports, metric)
         if found is None or asdict(found) != stated[name]:
             yield f"metadata.json: {name} is not what the reports in eval/ say of {metric}"
+    targets = opened.metadata.soft_targets
+    counted = target_statistics(opened.folder / "distill", list(targets.rows))
+    if counted != targets.model_dump(include=set(counted)):
+        yield "metadata.json: entropy and quality of the soft targets are not those of the rows in distill/"

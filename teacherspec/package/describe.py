@@ -1,6 +1,6 @@
 """From evidence to `metadata.json`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -26,7 +26,7 @@ def describe(
     evidence: Evidence,
     judgements: Sequence[Judgement],
     provenance: Provenance,
-    soft_targets: dict[str, int],
+    soft_targets: Mapping[str, Any],
 ) -> Metadata:
     """What `metadata.json` says.
 
@@ -35,7 +35,7 @@ def describe(
         evidence: what the stages left.
         judgements: how the gates were judged.
         provenance: what the teacher was made from.
-        soft_targets: split → number of soft targets.
+        soft_targets: `rows`, split → number of soft targets; `entropy` and `out_of_fold` of them.
     """
     prepared, training = evidence.prepared, evidence.training
     declared = training["declared"]
@@ -61,7 +61,7 @@ def describe(
             "loss_ratio": evidence.number("evaluate.loss_ratio").value,
             "calibration": _calibration(evidence),
             "soft_targets": _soft_targets(evidence, soft_targets),
-            "advice": tuple(advice(evidence, smoothing)),
+            "advice": tuple(advice(evidence, smoothing, soft_targets)),
             "license": evidence.manifest["license"],
             "data_license": section.data_license,
             "verdict": verdict(judgements),
@@ -90,6 +90,7 @@ def _calibration(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _soft_targets(evidence: Evidence, rows: dict[str, int]) -> dict[str, Any]:
+def _soft_targets(evidence: Evidence, found: Mapping[str, Any]) -> dict[str, Any]:
+    rows: Mapping[str, int] = found["rows"]
     on_train = sum(n for name, n in rows.items() if evidence.prepared.splits[name].role == "train")
-    return {"temperature": 1, "rows": rows, "on_train_share": on_train / max(1, sum(rows.values()))}
+    return {"temperature": 1, **found, "on_train_share": on_train / max(1, sum(rows.values()))}

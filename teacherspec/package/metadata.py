@@ -68,6 +68,22 @@ class Calibration(Section):
     """95 % point of the error that a perfectly calibrated model shows on as many rows."""
 
 
+class OutOfFold(Section):
+    """Soft targets from models that were trained without the fold of the row they answer."""
+
+    folds: int
+    """Number of folds, and of such models."""
+
+    entropy: float
+    """Mean entropy of their distributions at temperature 1, nats."""
+
+    nll: float
+    """Mean negative log-likelihood of the labels, nats."""
+
+    accuracy: float
+    """Share of rows whose label they find."""
+
+
 class SoftTargets(Section):
     """What lies in `distill/`."""
 
@@ -79,6 +95,13 @@ class SoftTargets(Section):
 
     on_train_share: float = Field(ge=0.0, le=1.0)
     """Share of them on rows that the teacher was fitted on."""
+
+    entropy: dict[str, float]
+    """Split → mean entropy of the stored distributions at temperature 1, nats. On train rows far below the
+    other splits: the teacher knows them by heart."""
+
+    out_of_fold: OutOfFold | None
+    """The cross-fitted targets on train rows, where there are some."""
 
 
 class Digests(Section):

@@ -5,6 +5,7 @@ The logits are those that `evaluate` predicted; no second pass of the model coul
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +18,31 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CONFIG = "soft"
+OUT_OF_FOLD = "out_of_fold.parquet"
+"""File of the cross-fitted logits beside the fine-tuned model."""
+
+FOLD, CROSSED = "fold", "out_of_fold_logits"
+"""Columns that only cross-fitting adds."""
+
 ROWS_PER_PART = 65_536
 ROWS_PER_SHARD = 16 * ROWS_PER_PART
 
 
 def pack_soft_targets(
-    splits: Sequence[Split], predictions: Path, fields: RowFields, label_names: Sequence[str], target: Path
+    splits: Sequence[Split],
+    predictions: Path,
+    fields: RowFields,
+    label_names: Sequence[str],
+    target: Path,
+    out_of_fold: Path | None = None,
 ) -> dict[str, int]:
     """Write `distill/`: a data set of one configuration, `soft`, that `datasets.load_dataset` opens.
 
     Columns: `id`; the task's content columns; `content_sha256`, of the content as UTF-8; `label` (-1 where
     the row has none); `logits` `[C]` float32 at temperature 1; `in_teacher_train`, whether the teacher was
-    fitted on the row, so that its logits may carry little beyond the label.
+    fitted on the row, so that its logits may carry little beyond the label. After cross-fitting also `fold`
+    (-1 where the teacher was not fitted on the row) and `out_of_fold_logits` `[C]`, what a model trained
+    without the row's fold says (null there). `logits` stay those of the packaged model on every row.
 
     Args:
         splits: the declared splits.
@@ -36,6 +50,7 @@ def pack_soft_targets(
         fields: what a row of the task holds.
         label_names: in the order of the logits.
         target: folder to create.
+        out_of_fold: Parquet file of the cross-fitted logits of the train split, where there are some.
 
     Returns:
         Split name → number of soft targets.
@@ -43,10 +58,11 @@ def pack_soft_targets(
     Raises:
         DataError: rows and predictions of a split do not belong together.
     """
-    schema = _schema(fields, label_names, splits[0])
+    schema = _schema(fields, label_names, splits[0], with_folds=out_of_fold is not None)
     for split in splits:
         shards = max(1, -(-split.rows // ROWS_PER_SHARD))
-        parts = _parts(split, predictions / f"{split.name}.parquet", fields, schema)
+        crossed = out_of_fold if split.role == "train" else None
+        parts = _parts(split, predictions / f"{split.name}.parquet", crossed, fields, schema)
         for shard in range(shards):
             name = f"{split.name}-{shard:05d}-of-{shards:05d}.parquet"
             write_parquet_parts(target / CONFIG / name, schema, _up_to(parts, ROWS_PER_SHARD))
@@ -60,7 +76,7 @@ def content_sha256(contents: Sequence[str | bytes]) -> str:
     return hashlib.sha256(b"\x1f".join(parts)).hexdigest()
 
 
-def _schema(fields: RowFields, label_names: Sequence[str], split: Split) -> "pa.Schema":
+def _schema(fields: RowFields, label_names: Sequence[str], split: Split, *, with_folds: bool) -> "pa.Schema":
     """The columns with the types that `datasets` reads back: label names, and logits of fixed length."""
     import pyarrow.parquet as pq
     from datasets import ClassLabel, Features, List, Value
@@ -75,31 +91,52 @@ def _schema(fields: RowFields, label_names: Sequence[str], split: Split) -> "pa.
         "logits": List(Value("float32"), length=len(label_names)),
         "in_teacher_train": Value("bool"),
     }
+    if with_folds:
+        columns |= {FOLD: Value("int8"), CROSSED: columns["logits"]}
     return Features(columns).arrow_schema
 
 
-def _parts(split: Split, predictions: Path, fields: RowFields, schema: "pa.Schema") -> "Iterator[pa.Table]":
-    """Tables of bounded size, rows and predictions side by side."""
+def _parts(
+    split: Split, predictions: Path, crossed: Path | None, fields: RowFields, schema: "pa.Schema"
+) -> "Iterator[pa.Table]":
+    """Tables of bounded size: rows, predictions and out-of-fold logits side by side."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     names = [field.name for field in fields.content]
-    with pq.ParquetFile(split.path) as rows, pq.ParquetFile(predictions) as predicted:
-        if rows.metadata.num_rows != predicted.metadata.num_rows:
+    for row, prediction, other in _side_by_side(split.path, predictions, crossed):
+        if row["id"] != prediction["id"] or (other is not None and row["id"] != other["id"]):
             raise DataError(_strangers(split, predictions))
-        batches = (file.iter_batches(batch_size=ROWS_PER_PART) for file in (rows, predicted))
-        for row, prediction in zip(*batches, strict=True):
-            if row["id"] != prediction["id"]:
-                raise DataError(_strangers(split, predictions))
-            contents = zip(*(row[name].to_pylist() for name in names), strict=True)
-            columns = {
-                **{name: row[name] for name in ("id", *names)},
-                "content_sha256": pa.array([content_sha256(content) for content in contents]),
-                "label": prediction["label"],
-                "logits": prediction["logits"],
-                "in_teacher_train": pa.repeat(split.role == "train", len(row)),
-            }
-            yield pa.table([columns[name] for name in schema.names], names=schema.names).cast(schema)
+        contents = zip(*(row[name].to_pylist() for name in names), strict=True)
+        columns = {
+            **{name: row[name] for name in ("id", *names)},
+            "content_sha256": pa.array([content_sha256(content) for content in contents]),
+            "label": prediction["label"],
+            "logits": prediction["logits"],
+            "in_teacher_train": pa.repeat(split.role == "train", len(row)),
+        }
+        if FOLD in schema.names:
+            nothing = pa.nulls(len(row), prediction["logits"].type)
+            columns[FOLD] = pa.repeat(-1, len(row)) if other is None else other[FOLD]
+            columns[CROSSED] = nothing if other is None else other["logits"]
+        yield pa.table([columns[name] for name in schema.names], names=schema.names).cast(schema)
+
+
+def _side_by_side(rows: Path, predictions: Path, crossed: Path | None) -> "Iterator[tuple[Any, Any, Any]]":
+    """Batches of the same rows of three files; None for the third where it is not given.
+
+    Raises:
+        DataError: the files have different numbers of rows.
+    """
+    import pyarrow.parquet as pq
+
+    with ExitStack() as opened:
+        paths = [path for path in (rows, predictions, crossed) if path is not None]
+        files = [opened.enter_context(pq.ParquetFile(path)) for path in paths]
+        if len({file.metadata.num_rows for file in files}) > 1:
+            raise DataError(f"{predictions}: holds other rows than {rows}; run `dvc repro` again")
+        batches = [file.iter_batches(batch_size=ROWS_PER_PART) for file in files]
+        for row, prediction, *other in zip(*batches, strict=True):
+            yield row, prediction, other[0] if other else None
 
 
 def _up_to(parts: "Iterator[pa.Table]", rows: int) -> "Iterator[pa.Table]":
@@ -111,7 +148,7 @@ def _up_to(parts: "Iterator[pa.Table]", rows: int) -> "Iterator[pa.Table]":
 
 
 def _strangers(split: Split, predictions: Path) -> str:
-    return f"{predictions}: holds other rows than {split.path}; run the stage `evaluate` again"
+    return f"{predictions}: holds other rows than {split.path}; run `dvc repro` again"
 
 
 def _readme(names: Sequence[str]) -> str:
@@ -134,6 +171,7 @@ UTF-8), `label`, `logits` and `in_teacher_train`.
   twice.
 - Join with your own rows by `id` or `content_sha256`, never by position.
 - Where `in_teacher_train` is true the teacher was fitted on the row and its logits may carry little beyond
-  the label; prefer the other splits, or a higher temperature, where that matters.
+  the label; prefer `out_of_fold_logits` where there are some (from a model that was trained without the
+  row's `fold`; null on other splits), the other splits, or a higher temperature.
 - `test` is not here: compare students with the teacher on it.
 """

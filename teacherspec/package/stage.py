@@ -18,7 +18,8 @@ from teacherspec.package.golden import pack_golden
 from teacherspec.package.model_folder import pack_model
 from teacherspec.package.provenance import provenance
 from teacherspec.package.section import Package
-from teacherspec.package.soft_targets import pack_soft_targets
+from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
+from teacherspec.package.target_statistics import target_statistics
 from teacherspec.predictions import load_predictions
 from teacherspec.prepared import Split, open_split
 from teacherspec.tasks import Task
@@ -86,13 +87,16 @@ def run_package(
         pack_golden(
             task, folder / "model", open_split(test), predicted, section.golden_examples, folder / "golden"
         )
-        soft_targets = pack_soft_targets(
+        crossed = stages.finetuned / OUT_OF_FOLD
+        rows = pack_soft_targets(
             targets,
             stages.evaluated / "predictions",
             task.row_fields(),
             evidence.prepared.label_names,
             folder / "distill",
+            crossed if crossed.is_file() else None,
         )
+        soft_targets = {"rows": rows, **target_statistics(folder / "distill", list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")
         metadata = describe(section, evidence, judgements, made_from, soft_targets)
@@ -101,7 +105,7 @@ def run_package(
         write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))
         write_sums(folder)
     size_bytes = size_of(teacher)
-    write_reports(report, section.name, judgements, evidence, soft_targets, size_bytes)
+    write_reports(report, section.name, judgements, evidence, sum(rows.values()), size_bytes)
     return Packaged(evidence, judgements, teacher, size_bytes)
 
 
@@ -145,7 +149,7 @@ def write_reports(
     name: str,
     judgements: Sequence[Judgement],
     evidence: Evidence,
-    soft_targets: Mapping[str, int],
+    soft_targets: int,
     size_bytes: int,
 ) -> None:
     """What a pull request shows: `metrics.json` and `readiness.md`."""
@@ -154,7 +158,7 @@ def write_reports(
         "gates": {"passed": passed, "failed": len(judgements) - passed},
         "size_bytes": size_bytes,
         "parameters": evidence.training["parameters"],
-        "soft_targets": sum(soft_targets.values()),
+        "soft_targets": soft_targets,
     }
     write_json(report / "metrics.json", metrics)
     write_text(report / "readiness.md", readiness.report(name, judgements))

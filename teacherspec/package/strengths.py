@@ -1,6 +1,7 @@
 """Where the teacher is strong and where it is weak, in sentences that each carry their numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from teacherspec.package.evidence import Evidence
 from teacherspec.package.gates import Measured
@@ -10,6 +11,9 @@ FEW_ROWS = 30
 
 MEMORISED = 1.2
 """Loss ratio above which targets on training rows carry little beyond the labels."""
+
+MEMORISED_ENTROPY = 0.5
+"""Share of the held-out entropy below which targets on train rows count as memorised."""
 
 TEMPERATURES = (
     "Compare distillation temperatures 1, 2 and 4 on validation rows of your own: the best one for a student "
@@ -28,8 +32,14 @@ def weaknesses(evidence: Evidence) -> list[str]:
     return [*found, *_out_of_scope(evidence), *_few(evidence)]
 
 
-def advice(evidence: Evidence, label_smoothing: float) -> list[str]:
-    """What the numbers mean for distillation."""
+def advice(evidence: Evidence, label_smoothing: float, soft_targets: Mapping[str, Any]) -> list[str]:
+    """What the numbers mean for distillation.
+
+    Args:
+        evidence: what the stages left.
+        label_smoothing: of the training.
+        soft_targets: `entropy`, split → nats; `out_of_fold`, None or what cross-fitting gave.
+    """
     ratio = evidence.number("evaluate.loss_ratio").value
     sentences = [TEMPERATURES]
     if label_smoothing > 0:
@@ -43,7 +53,31 @@ def advice(evidence: Evidence, label_smoothing: float) -> list[str]:
             "their labels and teach little beyond them. Prefer rows with `in_teacher_train` false, or new "
             "texts."
         )
+    crossed = soft_targets["out_of_fold"]
+    if crossed:
+        sentences.append(
+            f"On train rows prefer `out_of_fold_logits`, from {crossed['folds']} models that had not seen "
+            f"them (accuracy {crossed['accuracy']:.3f}, entropy {crossed['entropy']:.3f} nats). The "
+            "teacher's calibration was not fitted for them."
+        )
+    else:
+        sentences += _memorised(evidence, soft_targets["entropy"])
     return sentences
+
+
+def _memorised(evidence: Evidence, entropy: Mapping[str, float]) -> Iterator[str]:
+    """Whether the targets on train rows are far more certain than those on rows that chose nothing."""
+    held_out = [
+        entropy[split.name]
+        for split in evidence.prepared.of_role("calibration", "validation")
+        if split.name in entropy
+    ]
+    train = [entropy[split.name] for split in evidence.prepared.of_role("train") if split.name in entropy]
+    if train and held_out and train[0] < MEMORISED_ENTROPY * held_out[0]:
+        yield (
+            f"Targets on train rows have {train[0] / held_out[0]:.0%} of the entropy of held-out ones: the "
+            "teacher knows these rows by heart. `finetune.cross_fit` stores targets from models that do not."
+        )
 
 
 def interval(measured: Measured, digits: int = 3) -> str:

@@ -226,6 +226,10 @@ ONE_PROBLEM = {
         changed(("owner/encoder", "[owner/encoder]")),
         "14:5: base.source.id: wrong type (given a list; allowed a text)",
     ),
+    "cross-fitting without folds": (
+        changed(("epochs: 3", "epochs: 3\n  cross_fit: true")),
+        "19:14: finetune.cross_fit: there are no folds to fit on: declare prepare.folds",
+    ),
     "text for a list": (
         changed(("  data: data", "  data: data\n  keep_columns: channel")),
         "did you mean a list: [channel]?)",

@@ -1,0 +1,85 @@
+"""How much the soft targets say beyond the labels: their entropy, and what cross-fitted models got right."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.metrics.softmax import log_softmax
+from teacherspec.package.soft_targets import CONFIG, CROSSED, FOLD
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIGITS = 6
+
+
+@dataclass
+class _Sums:
+    """Running sums over the rows of one column of logits."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    folds: set[int] = field(default_factory=set)
+
+    def add(self, logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> None:
+        """Count logits `[N, C]` with labels `[N]`; a label of -1 is none."""
+        log_probs = log_softmax(logits)
+        known = labels >= 0
+        own = log_probs[known, labels[known]]
+        self.counts["rows"] += len(labels)
+        self.counts["labelled"] += int(known.sum())
+        self.counts["entropy"] -= (np.exp(log_probs) * log_probs).sum()
+        self.counts["nll"] -= own.sum()
+        self.counts["hits"] += int((log_probs[known].argmax(1) == labels[known]).sum())
+
+    def mean(self, name: str, over: str) -> float:
+        """A sum over a count, rounded as reports are."""
+        return round(float(self.counts[name] / max(1, self.counts[over])), DIGITS)
+
+
+def target_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
+    """Mean entropy of the targets of each split, and quality of the out-of-fold targets, in bounded memory.
+
+    Args:
+        folder: `distill/` of a package.
+        splits: names of the splits in it.
+
+    Returns:
+        `entropy`: split → mean entropy of the packaged model's distribution at temperature 1, nats;
+        `out_of_fold`: None, or `folds`, `entropy` and `nll` (nats) and `accuracy` of the cross-fitted rows.
+    """
+    entropy = {}
+    crossed = _Sums()
+    for split in splits:
+        own = _Sums()
+        for batch in _batches(folder, split):
+            labels = batch["label"].to_numpy()
+            own.add(_logits(batch["logits"]), labels)
+            if CROSSED in batch.schema.names:
+                there = batch.filter(batch[CROSSED].is_valid())
+                if len(there):
+                    crossed.folds |= set(there[FOLD].to_pylist())
+                    crossed.add(_logits(there[CROSSED]), there["label"].to_numpy())
+        entropy[split] = own.mean("entropy", "rows")
+    if not crossed.counts["rows"]:
+        return {"entropy": entropy, "out_of_fold": None}
+    names = {"entropy": ("entropy", "rows"), "nll": ("nll", "labelled"), "accuracy": ("hits", "labelled")}
+    means = {name: crossed.mean(*parts) for name, parts in names.items()}
+    return {"entropy": entropy, "out_of_fold": {"folds": len(crossed.folds), **means}}
+
+
+def _logits(column: "pa.Array") -> npt.NDArray[np.float32]:
+    flat: npt.NDArray[np.float32] = column.flatten().to_numpy()
+    return flat.reshape(len(column), -1)
+
+
+def _batches(folder: Path, split: str) -> "Iterator[pa.RecordBatch]":
+    import pyarrow.parquet as pq
+
+    for path in sorted((folder / CONFIG).glob(f"{split}-*.parquet")):
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches()
