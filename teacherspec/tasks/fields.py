@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from PIL.Image import Image
 
 SHOWN_CHARACTERS = 60
 """Longest piece of a value that a message repeats, in characters."""
@@ -36,7 +37,16 @@ class Field(ABC):
     name: str
 
     near: ClassVar[bool] = False
-    """Whether texts of this column that differ little count as nearly the same content."""
+    """Whether values of this column that differ little count as nearly the same content."""
+
+    is_text: ClassVar[bool] = True
+    """Whether `text` is the content itself, in words, or only describes it."""
+
+    unit: ClassVar[str] = "characters"
+    """What `size` counts."""
+
+    signature_bytes: ClassVar[int] = 0
+    """Length of `signature`; 0 where near values are found by their texts."""
 
     @abstractmethod
     def read(self, value: Any) -> Any:
@@ -56,7 +66,27 @@ class Field(ABC):
 
     @abstractmethod
     def text(self, value: Any) -> str:
-        """The value as a person reads it: measured in characters, searched for near-duplicates, shown."""
+        """The value as a person reads it: searched for near-duplicates where it is a text, and shown."""
+
+    def size(self, value: Any) -> int:
+        """How much the value holds, in `unit`."""
+        return len(self.text(value))
+
+    def changes(self, value: Any) -> tuple[str, ...]:
+        """What `read` changed of a value that it accepts, in words that many rows share."""
+        return ()
+
+    def signature(self, value: Any) -> bytes:
+        """`signature_bytes` bytes of which nearly equal values share most bits; zeros where nothing is said.
+
+        Raises:
+            NotImplementedError: values of this column are compared by their texts.
+        """
+        raise NotImplementedError
+
+    def picture(self, value: Any, side: int) -> "Image | None":
+        """The value as a picture that fits a square of `side` pixels, or None where it is not for the eye."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -203,6 +233,14 @@ class RowFields:
     def without_label(self) -> "RowFields":
         """The same row where no class is known."""
         return RowFields(self.content, None, self.answers)
+
+    def texts(self) -> tuple[Field, ...]:
+        """The rules of the content that are texts: what words are counted in."""
+        return tuple(rule for rule in self.content if rule.is_text)
+
+    def measured(self) -> tuple[Field, ...]:
+        """The rules of the content whose sizes can be added up: those that count what the first counts."""
+        return tuple(rule for rule in self.content if rule.unit == self.content[0].unit)
 
     def columns(self) -> tuple[Field, ...]:
         """All rules in the order of the stored columns."""

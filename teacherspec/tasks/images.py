@@ -1,0 +1,241 @@
+"""Images from outside, made safe and plain: what is stored of them, and the pixels everybody sees.
+
+Stored are bytes that hold pixels and nothing else: JPEG and PNG as given but without metadata (place, time,
+previews, comments, whatever hides behind the end), everything else as PNG. Whoever opens stored bytes
+needs no rule for rotation, transparency or odd colour spaces: they were applied before storing.
+"""
+
+import io
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+"""Formats that are read; the content says which it is, the name of a file does not."""
+
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_MAGIC = (_JPEG, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_KEPT_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+_ORIENTATION, _GPS = 0x0112, 0x8825
+_KEPT_MODES = {"1", "L", "P", "RGB"}
+
+# JPEG markers (ITU-T T.81, table B.1). In a scan, `ff` before `00` or a restart (`d0`-`d7`) is data.
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_SCAN_ENDS = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_METADATA = {0xFE, *range(0xE1, 0xF0)} - {
+    0xEE
+}  # comments and application data; `ee` says how colours are coded
+
+
+class ImageError(ValueError):
+    """Bytes that cannot serve as an image; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class PlainImage:
+    """An image as stored.
+
+    Attributes:
+        content: JPEG, PNG or WebP that holds pixels only, upright, 8 bits a channel, without transparency.
+        image: its pixels, RGB.
+        changes: what was changed on the way, in words, besides metadata that only describes.
+    """
+
+    content: bytes
+    image: "Image"
+    changes: tuple[str, ...]
+
+
+def decode(content: bytes) -> "Image":
+    """Stored bytes → pixels, RGB. Colour profiles are not applied, here as in every data loader."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        return image.convert("RGB")
+
+
+def encode_png(image: "Image") -> bytes:
+    """Pixels as PNG, the same bytes for the same pixels and libraries."""
+    sink = io.BytesIO()
+    image.save(sink, "PNG")
+    return sink.getvalue()
+
+
+def plain_image(content: bytes, max_pixels: int) -> PlainImage:
+    """Check an image all the way through and bring it to the form in which it is stored.
+
+    Upright as EXIF says; transparency laid on white; palettes, CMYK and YCbCr as RGB; 16 bits scaled to 8.
+
+    Args:
+        content: of a file.
+        max_pixels: width times height above which nothing is decoded.
+
+    Raises:
+        ImageError: no image, cut short, too large, animated, or pixel values without a known range.
+    """
+    if not content:
+        raise ImageError("is empty (0 bytes); take it out or get the file again")
+    if content.startswith(_LFS_POINTER):
+        raise ImageError("is a Git LFS pointer, not the image; run `git lfs pull`")
+    bare = _without_metadata(content)
+    image = _opened(content, max_pixels)
+    loaded = _loaded(content if bare is None else bare, max_pixels)
+    if bare is None and loaded.format == "WEBP" and not {"exif", "xmp"} & loaded.info.keys():
+        bare = content
+    changes = ["place (GPS) removed"] if _GPS in image.getexif() else []
+    pixels = _as_rgb(loaded, changes)
+    # Pillow turns TIFF while it loads, and then no longer says so; other formats are ours to turn.
+    turned = image.getexif().get(_ORIENTATION, 1) != 1
+    if turned:
+        pixels = _upright(pixels, loaded if image.format == "TIFF" else image)
+        changes.append("turned as EXIF says")
+    if bare is None:
+        changes.append(f"{loaded.format} written as PNG")
+    if bare is None or turned or loaded.mode not in _KEPT_MODES or loaded.has_transparency_data:
+        bare = encode_png(pixels)
+    return PlainImage(bare, pixels, tuple(changes))
+
+
+def _opened(content: bytes, max_pixels: int) -> "Image":
+    """The image with its header read, refused by format, size and number of frames."""
+    from PIL import Image, UnidentifiedImageError
+
+    too_many = f"(allowed: {max_pixels} pixels); shrink it"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            raise ImageError(f"is far too large {too_many}") from error
+        except UnidentifiedImageError as error:
+            if content.startswith(_MAGIC):
+                raise ImageError("is broken: its header cannot be read; get the file again") from error
+            raise ImageError(
+                f"is no image (it begins with {content[:8]!r}; read are {', '.join(FORMATS)})"
+            ) from error
+        except Exception as error:  # hostile bytes make a decoder raise anything
+            raise ImageError(f"is broken: {_first_line(error)}") from error
+    if image.width * image.height > max_pixels:
+        raise ImageError(f"has {image.width}×{image.height} pixels {too_many}")
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its previews
+    if frames > 1:
+        raise ImageError(f"holds {frames} frames (animated or several pages); give one image")
+    return image
+
+
+def _loaded(content: bytes, max_pixels: int) -> "Image":
+    """The image with every pixel decoded."""
+    image = _opened(content, max_pixels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image.load()
+        except Exception as error:  # hostile bytes make a decoder raise anything
+            raise ImageError(f"is broken or cut short: {_first_line(error)}") from error
+    return image
+
+
+def _as_rgb(image: "Image", changes: list[str]) -> "Image":
+    """RGB pixels; notes what was more than another way to write the same."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        changes.append("16 bits scaled to 8")
+        return _scaled(image)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        if layer.getchannel("A").getextrema() != (255, 255):
+            changes.append("transparency laid on white")
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(layer)
+        return white.convert("RGB")
+    if image.mode == "CMYK":
+        changes.append("CMYK to RGB")
+    elif image.mode not in ("1", "L", "P", "RGB", "YCbCr"):
+        raise ImageError(
+            f"has pixels of kind {image.mode!r}, whose range is not known; save it with 8 bits a channel"
+        )
+    return image.convert("RGB")
+
+
+def _scaled(image: "Image") -> "Image":
+    """16-bit grey → 8 bits: Pillow's own conversion would cut everything above 255."""
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image).astype(np.uint32)
+    return Image.fromarray(((values * 255 + 32_767) // 65_535).astype(np.uint8)).convert("RGB")
+
+
+def _upright(pixels: "Image", given: "Image") -> "Image":
+    """The pixels turned by the orientation that the given file declares."""
+    from PIL import ImageOps
+
+    pixels.getexif()[_ORIENTATION] = given.getexif().get(_ORIENTATION, 1)
+    turned = ImageOps.exif_transpose(pixels)
+    turned.info.clear()
+    return turned
+
+
+def _without_metadata(content: bytes) -> bytes | None:
+    """JPEG or PNG cut down to what decides the pixels, proven complete; None for other formats.
+
+    Raises:
+        ImageError: the file ends before its image does, a checksum is wrong, or it is an animated PNG.
+    """
+    if content.startswith(_JPEG):
+        return content[:2] + b"".join(_jpeg_segments(content))
+    if content.startswith(_PNG):
+        return content[:8] + b"".join(_png_chunks(content))
+    return None
+
+
+def _jpeg_segments(content: bytes) -> Iterator[bytes]:
+    at, pattern = 2, _MARKER
+    while found := pattern.search(content, at):
+        if pattern is _SCAN_ENDS:
+            yield content[at : found.start()]
+        begin, marker = found.start(), content[found.end() - 1]
+        if marker == _END_OF_IMAGE:
+            yield content[begin : begin + 2]
+            return
+        at = begin + 2 + int.from_bytes(content[begin + 2 : begin + 4], "big")
+        if at > len(content) or at < begin + 4:
+            break
+        if marker not in _METADATA:
+            yield content[begin:at]
+        pattern = _SCAN_ENDS if marker == _START_OF_SCAN else _MARKER
+    raise ImageError(f"is cut short: the JPEG does not end ({len(content)} bytes); get the file again")
+
+
+def _png_chunks(content: bytes) -> Iterator[bytes]:
+    at = len(_PNG)
+    while at + 12 <= len(content):
+        (length,) = struct.unpack_from(">I", content, at)
+        kind, end = content[at + 4 : at + 8], at + 12 + length
+        if end > len(content):
+            break
+        if zlib.crc32(content[at + 4 : end - 4]) != int.from_bytes(content[end - 4 : end], "big"):
+            raise ImageError(f"is broken: the checksum of PNG chunk {kind!r} is wrong; get the file again")
+        if kind == b"acTL":
+            raise ImageError("is an animated PNG; give one image")
+        if kind in _KEPT_CHUNKS:
+            yield content[at:end]
+        if kind == b"IEND":
+            return
+        at = end
+    raise ImageError(f"is cut short: the PNG does not end ({len(content)} bytes); get the file again")
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
