@@ -60,6 +60,21 @@ class PredictionIndex:
         return tuple(sorted(name for name, given in self.roles.items() if given == role))
 
 
+@dataclass(frozen=True)
+class SliceRows:
+    """A named part of the test split.
+
+    Attributes:
+        name: such as `label = wet`.
+        family: `declared`, `confidence` or `discovered`; the last were found by their errors.
+        rows: positions in the order of the test predictions, ascending.
+    """
+
+    name: str
+    family: str
+    rows: npt.NDArray[np.intp]
+
+
 def save_predictions(path: Path, predictions: Predictions) -> None:
     """Write one split as Parquet: `id`, `label`, `logits` (fixed-size list of float32)."""
     import pyarrow as pa
@@ -95,6 +110,29 @@ def load_predictions(folder: Path, split: str) -> Predictions:
         labels=table["label"].to_numpy(),
         logits=logits.reshape(table.num_rows, classes),
     )
+
+
+def save_slices(folder: Path, slices: Sequence[SliceRows]) -> None:
+    """Write `slices.parquet` into `folder` (`artifacts/evaluate`)."""
+    import pyarrow as pa
+
+    table = pa.table(
+        {
+            "slice": pa.array([one.name for one in slices], pa.string()),
+            "family": pa.array([one.family for one in slices], pa.string()),
+            "rows": pa.array([one.rows for one in slices], pa.list_(pa.int64())),
+        }
+    )
+    write_parquet(folder / "slices.parquet", table)
+
+
+def load_slices(folder: Path) -> list[SliceRows]:
+    """The slices of the test split that `save_slices` wrote, in their order; none where it wrote none."""
+    import pyarrow.parquet as pq
+
+    path = folder / "slices.parquet"
+    rows = pq.read_table(path).to_pylist() if path.exists() else []
+    return [SliceRows(row["slice"], row["family"], np.asarray(row["rows"], np.intp)) for row in rows]
 
 
 def save_index(folder: Path, index: PredictionIndex) -> None:

@@ -12,10 +12,17 @@ from teacherspec.calibrate.methods import Fitted
 from teacherspec.calibrate.report import draw, out_of_scope, write_tables
 from teacherspec.calibrate.scoring import Scored, compare, score
 from teacherspec.calibrate.section import Calibrate
+from teacherspec.calibrate.slices import COLUMNS, calibration_by_slice
 from teacherspec.errors import DataError
-from teacherspec.files import new_folder, round_floats, write_json
+from teacherspec.files import new_folder, round_floats, write_json, write_tsv
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.predictions import PredictionIndex, Predictions, load_index, load_predictions
+from teacherspec.predictions import (
+    PredictionIndex,
+    Predictions,
+    load_index,
+    load_predictions,
+    load_slices,
+)
 
 MINIMUM_ROWS = 20
 """Rows below which a calibrator would be guessed, not fitted; 100 and more are advised."""
@@ -30,8 +37,8 @@ def run_calibrate(section: Calibrate, predictions: Path, output: Path, report: P
         section: `params.yaml: calibrate`.
         predictions: folder that `evaluate` left.
         output: folder to create, with `calibration.json`.
-        report: folder for `metrics.json`, `reliability.tsv`, `classes.tsv`, `risk_coverage.tsv`,
-            `reliability.png` and `risk_coverage.png`.
+        report: folder for `metrics.json`, `reliability.tsv`, `classes.tsv`, `slices.tsv`,
+            `risk_coverage.tsv`, `reliability.png` and `risk_coverage.png`.
 
     Raises:
         DataError: the calibration or test split is missing or too small, their rows overlap, or a row's
@@ -53,6 +60,10 @@ def run_calibrate(section: Calibrate, predictions: Path, output: Path, report: P
         write_json(folder / "calibration.json", artifact(section, fitted, calibration, in_sample))
     before_after = dict(zip(("before", "after"), _scored(test, fitted), strict=True))
     write_tables(report, before_after, index.label_names, section)
+    by_slice = calibration_by_slice(
+        load_slices(predictions), before_after["before"], before_after["after"], section
+    )
+    write_tsv(report / "slices.tsv", COLUMNS, [one.row() for one in by_slice])
     draw(report, before_after, measured[index.splits("test")[0]], fitted.calibrator, section)
     write_json(report / "metrics.json", round_floats(measured))
 

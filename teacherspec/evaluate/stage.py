@@ -1,8 +1,10 @@
 """The stage `evaluate`: the last that runs the model for measurement."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.analysis import Analysis, analyse
@@ -14,8 +16,16 @@ from teacherspec.evaluate.predict import load_model, predict
 from teacherspec.evaluate.report import draw, write_tables
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.section import Evaluate
+from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.files import new_folder, write_json
-from teacherspec.predictions import PredictionIndex, Predictions, save_index, save_predictions
+from teacherspec.predictions import (
+    PredictionIndex,
+    Predictions,
+    SliceRows,
+    save_index,
+    save_predictions,
+    save_slices,
+)
 from teacherspec.prepared import Prepared, load_prepared, open_split
 from teacherspec.tasks import Task
 
@@ -41,7 +51,7 @@ def run_evaluate(
         section: `params.yaml: evaluate`.
         prepared: folder that `prepare` left.
         finetuned: folder that `finetune` left, with `model/`.
-        output: folder to create: `predictions/<split>.parquet`, `predictions.json`.
+        output: folder to create: `predictions/<split>.parquet`, `slices.parquet`, `predictions.json`.
         report: folder for `metrics.json`, `findings.json`, `report.html`, the tables `classes.tsv`,
             `confusion.tsv`, `slices.tsv`, `robustness.tsv`, `label_errors.tsv`, `hardest.tsv` and
             `risk_coverage.tsv`, and a PNG beside four of them.
@@ -79,7 +89,7 @@ def run_evaluate(
         for split in data.of_role("validation", "calibration", "test", "shifted")
     }
     analysis = analyse(section, data, found, measured, perturbed)
-    write_predictions(output, data, found)
+    write_predictions(output, data, found, analysis.slices)
     tell("reports")
     write_tables(report, analysis, section.confidence)
     draw(report, analysis, finetuned, section.confidence)
@@ -133,11 +143,17 @@ def refuse_foreign_model(prepared: Prepared, predictions: Predictions) -> None:
         )
 
 
-def write_predictions(output: Path, prepared: Prepared, found: Mapping[str, Predictions]) -> None:
-    """The waist: one Parquet a split, and the index last."""
+def write_predictions(
+    output: Path, prepared: Prepared, found: Mapping[str, Predictions], slices: Sequence[SliceQuality]
+) -> None:
+    """The waist: one Parquet a split, the slices of the test split, and the index last."""
     with new_folder(output) as folder:
         for name, predictions in found.items():
             save_predictions(folder / "predictions" / f"{name}.parquet", predictions)
+        save_slices(
+            folder,
+            [SliceRows(one.slice.name, one.family, np.flatnonzero(one.slice.rows())) for one in slices],
+        )
         index = PredictionIndex(
             label_names=prepared.label_names,
             roles={name: split.role for name, split in prepared.splits.items()},

@@ -29,6 +29,7 @@ REPORTS = (
     "evaluate/findings.json",
     "evaluate/metrics.json",
     "calibrate/metrics.json",
+    "calibrate/slices.tsv",
     PLOT,
 )
 """Reports that go into `eval/`, one folder a stage."""

@@ -74,6 +74,7 @@ def test_two_builds_give_the_same_bytes(tmp_path):
         "reliability.tsv",
         "risk_coverage.png",
         "risk_coverage.tsv",
+        "slices.tsv",
     }
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes(), path
