@@ -39,7 +39,8 @@ def disagreeing_digests(opened: Opened) -> Iterator[str]:
     folder = opened.folder / "provenance"
     written, base = read_json(folder / "digests.json"), read_json(folder / "base.json")
     data = {name: split.sha256 for name, split in opened.metadata.splits.items()}
-    parts = {"spec": opened.spec, "data": data, "base": base["files"], "code": written["code"]}
+    predictions = written["predictions"]
+    parts = {"spec": opened.spec, "data": data, "base": base["files"], "predictions": predictions}
     stated = opened.metadata.digests.model_dump()
     for name, part in parts.items():
         if not digest(part) == stated[name] == written["digests"][name]:

@@ -116,8 +116,8 @@ class Digests(Section):
     base: Sha256
     """The files of the base."""
 
-    code: Sha256
-    """The code that the stages run."""
+    predictions: Sha256
+    """The logits of every split."""
 
 
 class Metadata(Section):

@@ -1,5 +1,7 @@
-"""Digests of everything that determines a teacher: spec, data, base, code and library versions.
+"""Digests of everything a teacher is assembled from: spec, data, base, predictions, library versions.
 
+The code is not among them: an edit that leaves what a stage hands over unchanged leaves the teacher
+unchanged too, to the byte. Which code each stage ran stands in its receipt, beside the teacher.
 No commit, time, host or path: an unchanged teacher keeps its bytes on another day, commit or computer.
 """
 
@@ -11,8 +13,6 @@ from typing import Any
 
 from teacherspec.files import encode_json, sha256_bytes, sha256_file, write_json
 from teacherspec.prepared import Prepared
-from teacherspec.road.closure import Project
-from teacherspec.road.stages import EXEMPT, code_of_road, is_kind_of_task
 
 LIBRARIES = (
     "accelerate",
@@ -40,19 +40,24 @@ class Provenance:
         spec: section → its content, defaults filled in.
         data: split → SHA-256 of the prepared rows.
         base: the base's manifest: source, licence, SHA-256 of every file.
-        code: code file → SHA-256.
+        predictions: split → SHA-256 of the logits that the model gave.
         libraries: library → version.
     """
 
     spec: Mapping[str, Any]
     data: Mapping[str, str]
     base: Mapping[str, Any]
-    code: Mapping[str, str]
+    predictions: Mapping[str, str]
     libraries: Mapping[str, str]
 
     def digests(self) -> dict[str, str]:
-        """One SHA-256 each of spec, data, base and code."""
-        parts = {"spec": self.spec, "data": self.data, "base": self.base["files"], "code": self.code}
+        """One SHA-256 each of spec, data, base and predictions."""
+        parts = {
+            "spec": self.spec,
+            "data": self.data,
+            "base": self.base["files"],
+            "predictions": self.predictions,
+        }
         return {name: digest(part) for name, part in parts.items()}
 
     def write(self, folder: Path) -> None:
@@ -60,26 +65,32 @@ class Provenance:
         write_json(folder / "spec.json", self.spec)
         write_json(folder / "base.json", self.base)
         sections = {name: digest(section) for name, section in self.spec.items()}
-        content = {"digests": self.digests(), "sections": sections, "data": self.data, "code": self.code}
-        write_json(folder / "digests.json", {**content, "libraries": self.libraries})
+        content = {
+            "digests": self.digests(),
+            "sections": sections,
+            "data": self.data,
+            "predictions": self.predictions,
+            "libraries": self.libraries,
+        }
+        write_json(folder / "digests.json", content)
 
 
 def provenance(
-    root: Path, spec: Mapping[str, Any], prepared: Prepared, manifest: Mapping[str, Any]
+    spec: Mapping[str, Any], prepared: Prepared, manifest: Mapping[str, Any], predictions: Path
 ) -> Provenance:
     """Collect the digests.
 
     Args:
-        root: the repository.
         spec: all sections of the declaration, as JSON-able values.
         prepared: the prepared splits.
         manifest: the base's manifest.
+        predictions: folder with one Parquet file a split.
     """
     return Provenance(
         spec={**spec, "base": without_place(spec["base"])},
         data={split.name: split.sha256 for split in prepared.splits.values()},
         base=without_place(manifest),
-        code=code_digests(root, prepared.task),
+        predictions={name: sha256_file(predictions / f"{name}.parquet") for name in prepared.splits},
         # Without the build tag: 2.13.0+cpu and 2.13.0 are the same release, on other machines.
         libraries={name: version(name).partition("+")[0] for name in LIBRARIES},
     )
@@ -96,14 +107,3 @@ def without_place(described: Mapping[str, Any]) -> dict[str, Any]:
     if source.get("outside_repository"):
         source["folder"] = PurePosixPath(source["folder"]).name
     return {**described, "source": source}
-
-
-def code_digests(root: Path, kind: str) -> dict[str, str]:
-    """SHA-256 of every file that any stage can run for this kind of task, read from the imports of the doors.
-
-    Code of other kinds of task is left out, as `dvc.yaml` leaves it out. The files are dependencies of the
-    stage `package`, so that the digests never grow stale.
-    """
-    files = code_of_road(Project(root, exempt=EXEMPT))
-    own = (file for file in files if not is_kind_of_task(root, file) or Path(file).stem == kind)
-    return {file: sha256_file(root / file) for file in sorted(own)}

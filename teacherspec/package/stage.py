@@ -59,7 +59,6 @@ def run_package(
     stages: Stages,
     teacher: Path,
     report: Path,
-    root: Path = Path(),
 ) -> Packaged:
     """Write the teacher to `teacher`, and its verdict to `report`.
 
@@ -70,7 +69,6 @@ def run_package(
         stages: where the earlier stages left their work.
         teacher: folder to create.
         report: folder for `metrics.json` and `readiness.md`.
-        root: the repository, whose code is digested.
 
     Raises:
         UserError: the stages' work does not belong together, or a gate failed and `on_not_ready` is `fail`.
@@ -80,7 +78,7 @@ def run_package(
     judgements = judge(section.gates, evidence.reports)
     if section.on_not_ready == "fail":
         refuse_not_ready(judgements)
-    made_from = provenance(root, spec, evidence.prepared, evidence.manifest)
+    made_from = provenance(spec, evidence.prepared, evidence.manifest, stages.evaluated / "predictions")
     with new_folder(teacher) as folder:
         pack_model(stages.finetuned / "model", folder / "model")
         test = evidence.prepared.splits["test"]

@@ -21,10 +21,6 @@ EXEMPT = frozenset({("teacherspec/door.py", "teacherspec/spec.py")})
 """The whole-file check can refuse a declaration and nothing else, so no result depends on its code."""
 
 
-READS_ALL_CODE = "teacherspec/package/provenance.py"
-"""Digests the code of every stage, so that all of it is a dependency of the stage that runs this file."""
-
-
 @dataclass(frozen=True)
 class Stage:
     """A stage as `dvc.yaml` declares it."""
@@ -104,15 +100,7 @@ def real_code(root: Path, door: str) -> frozenset[str]:
 
 def _real_code(project: Project, door: str) -> frozenset[str]:
     files = project.closure(door)
-    if READS_ALL_CODE in files:
-        files = code_of_road(project)
     return frozenset(CHOSEN_TASK if is_kind_of_task(project.root, file) else file for file in files)
-
-
-def code_of_road(project: Project) -> frozenset[str]:
-    """The code that any door can run."""
-    doors = sorted((project.root / "stages").glob("[a-z]*.py"))
-    return frozenset().union(*(project.closure(f"stages/{door.name}") for door in doors))
 
 
 def is_kind_of_task(root: Path, file: str) -> bool:

@@ -12,7 +12,7 @@ from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.files import write_json, write_text
+from teacherspec.files import write_json
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages
@@ -76,13 +76,9 @@ def section(**values: Any) -> Package:
 
 
 def package(stages: Stages, place: Path, **values: Any) -> Packaged:
-    """Package in a repository of two code files: reading the imports of the real one takes seconds."""
-    repository = place / "repository"
-    write_text(repository / "stages/package.py", "import teacherspec.room\n")
-    write_text(repository / "teacherspec/room.py", "KEPT = 1\n")
     declared = section(**values)
     spec = {**SPEC, "package": declared.model_dump(mode="json")}
-    return run_package(declared, TASK, spec, stages, place / "teacher", place / "report", root=repository)
+    return run_package(declared, TASK, spec, stages, place / "teacher", place / "report")
 
 
 @pytest.fixture(scope="session")

@@ -123,9 +123,9 @@ def another_learning_rate(folder: Path) -> None:
     edit(folder / "provenance/spec.json", lambda spec: {**spec, "task": {**spec["task"], "max_length": 17}})
 
 
-def another_code_file(folder: Path) -> None:
+def another_prediction(folder: Path) -> None:
     path = folder / "provenance/digests.json"
-    edit(path, lambda content: {**content, "code": {**content["code"], "stages/package.py": "0" * 64}})
+    edit(path, lambda content: {**content, "predictions": {**content["predictions"], "test": "0" * 64}})
 
 
 TAMPERS: list[tuple[Callable[[Path], None], str]] = [
@@ -151,7 +151,7 @@ TAMPERS: list[tuple[Callable[[Path], None], str]] = [
     (another_verdict, "gates"),
     (better_accuracy, "numbers"),
     (another_learning_rate, "provenance"),
-    (another_code_file, "provenance"),
+    (another_prediction, "provenance"),
 ]
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from teacherspec.road.stages import ROAD, differences, read_stages, real_code, sections_read
 
@@ -65,3 +66,16 @@ def test_no_stage_depends_on_how_mistakes_are_explained() -> None:
     explaining = ("teacherspec/declaration/", "teacherspec/spec.py")
     for stage in STAGES.values():
         assert not [file for file in real_code(ROOT, stage.door) if file.startswith(explaining)]
+
+
+@pytest.mark.parametrize("name", ["finetune", "evaluate", "calibrate"])
+def test_an_earlier_result_of_a_long_stage_comes_back_from_the_run_cache(name: str) -> None:
+    """An `out` that is not cached switches the run cache of its stage off; a metric or plot does not."""
+    declared = YAML(typ="safe", pure=True).load((ROOT / ROAD).read_text())["stages"][name]
+    assert declared["outs"], "a stage without outs is never restored"
+    assert not [out for out in declared["outs"] if not isinstance(out, str)]
+
+
+def test_finetune_leaves_nothing_in_git_so_that_the_shared_run_cache_restores_it() -> None:
+    declared = YAML(typ="safe", pure=True).load((ROOT / ROAD).read_text())["stages"]["finetune"]
+    assert not {"metrics", "plots"} & declared.keys()
