@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
-    {"machine", "plots", "predictions", "prepared", "process"},
+    {"language", "machine", "plots", "predictions", "prepared", "process"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate"},
     {"teacher"},

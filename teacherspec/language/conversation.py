@@ -1,0 +1,63 @@
+"""What a language model is taught: turns of a conversation, the assistant's among them to be learned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message.
+
+    Attributes:
+        role: who speaks.
+        content: what is said.
+    """
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """An exchange that ends with the answer to be learned.
+
+    Attributes:
+        prompt: the turns before the answer, at least one, the last one the user's. Earlier turns of the
+            assistant are learned too.
+        answers: what may be answered; the first is learned, all are references of an evaluation.
+    """
+
+    prompt: tuple[Turn, ...]
+    answers: tuple[str, ...]
+
+    def turns(self) -> tuple[Turn, ...]:
+        """All turns, the first answer last."""
+        return (*self.prompt, Turn("assistant", self.answers[0]))
+
+    def with_system(self, system: str | None) -> "Conversation":
+        """The same under a system prompt, where it has none of its own."""
+        if system is None or self.prompt[0].role == "system":
+            return self
+        return Conversation((Turn("system", system), *self.prompt), self.answers)
+
+
+def problem_with_turns(turns: Sequence[tuple[str, str]]) -> str | None:
+    """What is wrong with the roles of a conversation, in words; None where nothing is.
+
+    A system turn may only come first; then user and assistant alternate, from the user to the assistant.
+    """
+    roles = [role for role, _ in turns]
+    if unknown := sorted({role for role in roles if role not in ROLES}):
+        return f"has the role {', '.join(unknown)} (allowed: {', '.join(ROLES)})"
+    spoken = roles[1:] if roles[:1] == ["system"] else roles
+    if "system" in spoken:
+        return "has a system turn that is not the first"
+    if len(spoken) < 2 or spoken[-1] != "assistant":
+        return "must end with a turn of the assistant, after one of the user"
+    if spoken != ["user", "assistant"] * (len(spoken) // 2):
+        return f"must alternate between user and assistant (given {', '.join(roles)})"
+    return None

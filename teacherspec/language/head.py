@@ -1,0 +1,43 @@
+"""The output head applied where the model is asked, and nowhere else.
+
+Logits are the largest thing a language model makes: 152,064 numbers a token for Qwen 2.5, of which those of
+prompts and padding would be thrown away. The head's input is narrowed to the asked positions instead, inside
+the model's own forward pass, so that an architecture's scaling or capping of logits stays its own.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.errors import BaseError
+from teacherspec.language.packing import SUPERVISED
+
+if TYPE_CHECKING:
+    import torch
+
+
+def narrow_head(model: Any) -> Any:
+    """Make `model(**batch)` return logits `[U, V]` where the batch holds `supervised` `[U]`, all otherwise.
+
+    Args:
+        model: a causal language model; it is changed in place, its weights and config are not.
+
+    Raises:
+        BaseError: it has no output head of its own.
+    """
+    head = model.get_output_embeddings()
+    if head is None:
+        raise BaseError(f"base: {type(model).__name__} has no output head, so it is no causal language model")
+    asked: list[torch.Tensor | None] = [None]
+
+    def take_positions(_module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        asked[0] = kwargs.pop(SUPERVISED, None)
+        return args, kwargs
+
+    def narrow(_module: Any, args: "tuple[torch.Tensor, ...]") -> Any:
+        if asked[0] is None:
+            return None
+        hidden = args[0]
+        return (hidden.reshape(-1, hidden.shape[-1])[asked[0]], *args[1:])
+
+    model.register_forward_pre_hook(take_positions, with_kwargs=True)
+    head.register_forward_pre_hook(narrow)
+    return model

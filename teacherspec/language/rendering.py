@@ -1,0 +1,188 @@
+"""Conversations as text, with the spans that are learned marked while the text is made.
+
+A span is known by construction: nothing is searched for in tokens, and no length of separately tokenised
+text is taken for a boundary.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from teacherspec.errors import BaseError, DataError
+from teacherspec.language.conversation import Conversation, Turn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class Rendered(NamedTuple):
+    """A conversation as the model reads it.
+
+    Attributes:
+        text: everything, from the first character to the end of the last answer.
+        spans: `(start, end)` in characters of each learned piece: an answer and the stop token after it.
+    """
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+
+class Renderer(Protocol):
+    """How conversations become text."""
+
+    stop: str
+    """Text of the token that ends an answer."""
+
+    adds_special_tokens: bool
+    """Whether the tokenizer puts its own tokens, such as BOS, before the text."""
+
+    def render(self, conversation: Conversation) -> Rendered:
+        """The whole conversation. Raises `DataError`."""
+
+    def prompt(self, conversation: Conversation) -> str:
+        """The text after which the model answers: the beginning of `render`. Raises `DataError`."""
+
+
+@dataclass(frozen=True)
+class PlainRenderer:
+    """One question and its answer in a declared frame.
+
+    Attributes:
+        frame: text around the question, which stands for `{prompt}`; `{system}` for the system prompt.
+        stop: text of the stop token.
+    """
+
+    frame: str
+    stop: str
+    adds_special_tokens: bool = True
+
+    def prompt(self, conversation: Conversation) -> str:
+        """The frame with the question in it.
+
+        Raises:
+            DataError: there are several turns, or a system prompt without a place for it.
+        """
+        turns = {turn.role: turn.content for turn in conversation.prompt}
+        if len(turns) < len(conversation.prompt) or "assistant" in turns:
+            raise DataError("has several turns, which a plain rendering cannot tell apart; use chat")
+        if "system" in turns and "{system}" not in self.frame:
+            raise DataError("has a system prompt and task.rendering no {system}; add it, or use chat")
+        # Each piece is put in once: braces in the data stay what they are.
+        before, _, after = self.frame.partition("{prompt}")
+        filled = [part.replace("{system}", turns.get("system", "")) for part in (before, after)]
+        return turns["user"].join(filled)
+
+    def render(self, conversation: Conversation) -> Rendered:
+        """Question, answer and stop token. Raises `DataError`."""
+        prompt = self.prompt(conversation)
+        text = prompt + conversation.answers[0] + self.stop
+        return Rendered(text, ((len(prompt), len(text)),))
+
+
+@dataclass(frozen=True)
+class ChatRenderer:
+    """Turns in a chat template.
+
+    Attributes:
+        apply: from turns, and whether the prefix of an answer is wanted, to text.
+        stop: text of the token with which the template ends an answer.
+    """
+
+    apply: Callable[[Sequence[Turn], bool], str]
+    stop: str
+    adds_special_tokens: bool = False  # the template writes BOS itself, where there is one
+
+    def prompt(self, conversation: Conversation) -> str:
+        """All turns before the answer, and what the template puts before an answer."""
+        return self.apply(conversation.prompt, True)
+
+    def render(self, conversation: Conversation) -> Rendered:
+        """All turns, up to the stop token of the last.
+
+        Raises:
+            DataError: the template rewrites earlier turns, so that what is read when answering is not what
+                was learned.
+        """
+        turns = conversation.turns()
+        text = self.apply(turns, False)
+        spans = tuple(
+            self._span(text, turns, number) for number, turn in enumerate(turns) if turn.role == "assistant"
+        )
+        return Rendered(text[: spans[-1][1]], spans)
+
+    def _span(self, text: str, turns: Sequence[Turn], number: int) -> tuple[int, int]:
+        prefix = self.apply(turns[:number], True)
+        if not text.startswith(prefix):
+            raise DataError(
+                f"turn {number + 1}: the chat template writes what came before an answer differently once "
+                "more turns follow; declare another task.rendering.template"
+            )
+        content = turns[number].content.strip()
+        begins = text.find(content, len(prefix))
+        ends = text.find(self.stop, begins + len(content))
+        if begins < 0 or ends < 0:
+            raise DataError(
+                f"turn {number + 1}: the chat template does not repeat the answer and end it with "
+                f"{self.stop}; declare another task.rendering.template"
+            )
+        return len(prefix), ends + len(self.stop)
+
+
+def chat_renderer(tokenizer: "PreTrainedTokenizerBase", template: str | None) -> ChatRenderer:
+    """The chat template of the base, or a declared one.
+
+    Args:
+        tokenizer: of the base.
+        template: Jinja text; None takes the base's own.
+
+    Raises:
+        BaseError: there is none, it does not work, or it ends an answer without a special token.
+    """
+    if template is None and tokenizer.chat_template is None:
+        raise BaseError(
+            "task.rendering: the base has no chat template; declare one under task.rendering.template, "
+            "or use `kind: plain`"
+        )
+
+    def apply(turns: Sequence[Turn], answer_follows: bool) -> str:
+        return _apply(tokenizer, template, turns, answer_follows)
+
+    probe = [Turn("user", "Ping?"), Turn("assistant", "Pong.")]
+    try:
+        prompt, text = apply(probe[:1], True), apply(probe, False)
+    except DataError as error:
+        raise BaseError(f"task.rendering: {error}") from error
+    begins = text.find("Pong.", len(prompt) if text.startswith(prompt) else 0)
+    if begins < 0:
+        raise BaseError("task.rendering: the chat template leaves the answer out; declare another template")
+    rest = text[begins + len("Pong.") :]
+    found = sorted((rest.find(token), token) for token in special_texts(tokenizer) if token in rest)
+    if not found:
+        raise BaseError(
+            "task.rendering: the chat template ends an answer with no special token, so that the model "
+            f"would never stop (it ends with {rest!r}); put the end token into the template"
+        )
+    return ChatRenderer(apply, found[0][1])
+
+
+def _apply(
+    tokenizer: "PreTrainedTokenizerBase", template: str | None, turns: Sequence[Turn], answer_follows: bool
+) -> str:
+    from jinja2 import TemplateError
+
+    messages: list[dict[str, Any]] = [{"role": turn.role, "content": turn.content} for turn in turns]
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                messages, chat_template=template, tokenize=False, add_generation_prompt=answer_follows
+            )
+        )
+    except TemplateError as error:
+        raise DataError(f"the chat template refuses these turns: {error}") from error
+
+
+def special_texts(tokenizer: "PreTrainedTokenizerBase") -> list[str]:
+    """Texts that the tokenizer reads as one special token each, the longest first."""
+    added = tokenizer.added_tokens_decoder.values()
+    texts = {token.content for token in added if token.special} | set(tokenizer.all_special_tokens)
+    return sorted(texts, key=lambda text: (-len(text), text))
