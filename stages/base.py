@@ -6,6 +6,7 @@ import click
 
 from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
+from teacherspec.base.untrained import UNTRAINED
 from teacherspec.door import declared, plain_errors
 from teacherspec.section import Section
 from teacherspec.tasks import Task
@@ -26,11 +27,8 @@ def main(prepared: Path, reports: Path) -> None:
     """Check the declared base against the splits in PREPARED; write manifest and fit report to REPORTS."""
     spec = declared(Declared)
     fit = run_base(spec.task, spec.base, prepared, reports)
-    accuracy = fit["untrained"]["accuracy"]["linear_probe"]["value"]
-    parameters = fit["parameters"]["total"]
-    click.echo(
-        f"{fit['architecture']}: {parameters:,} parameters, untrained accuracy {accuracy:.3f} (linear probe)"
-    )
+    untrained = UNTRAINED[spec.task.form].headline(fit["untrained"])
+    click.echo(f"{fit['architecture']}: {fit['parameters']['total']:,} parameters, {untrained}")
 
 
 if __name__ == "__main__":

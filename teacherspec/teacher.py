@@ -19,6 +19,7 @@ from teacherspec.errors import UserError
 from teacherspec.evaluate.predict import load_model
 from teacherspec.files import read_json
 from teacherspec.tasks import Task
+from teacherspec.tasks.verbs import Kind
 
 Row = Mapping[str, Any]
 BATCH_SIZE = 32
@@ -36,7 +37,7 @@ class Teacher:
         processor: tokenizer or image processor of the model.
     """
 
-    task: Task
+    task: Kind
     label_names: tuple[str, ...]
     calibrator: Calibrator
     model: Any
@@ -60,7 +61,7 @@ class Teacher:
             batch = self.task.batch(self.processor, rows[start : start + batch_size])
             with torch.inference_mode():
                 inputs = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
-                yield self.model(**inputs).logits.float().cpu().numpy()
+                yield self.task.logits(self.model, inputs).float().cpu().numpy()
 
 
 def load_teacher(folder: Path) -> Teacher:
@@ -72,7 +73,7 @@ def load_teacher(folder: Path) -> Teacher:
     if not (folder / "metadata.json").is_file():
         raise UserError(f"{folder}: no teacher package (it has no metadata.json); give the folder of one")
     spec = read_json(folder / "provenance/spec.json")
-    task: Task = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
+    task: Kind = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
     saved = read_json(folder / "calibration/calibration.json")["calibrator"]
     model, processor = load_model(task, folder / "model")
     return Teacher(

@@ -1,12 +1,12 @@
 """What fine-tuning this base will need in memory, from its parameters and one real forward pass."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.base.rehearsal import Rehearsal
 from teacherspec.errors import BaseError
 from teacherspec.machine import memory_bytes
+from teacherspec.tasks.verbs import Backbone, Batch, Trial
 
 if TYPE_CHECKING:
     import torch
@@ -24,9 +24,9 @@ ASSUMPTIONS = (
 
 
 def activation_bytes(
-    model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]"
+    forward: "Callable[[PreTrainedModel, Batch], torch.Tensor]", model: "PreTrainedModel", batch: Batch
 ) -> "tuple[int, torch.Tensor]":
-    """Bytes that one forward pass keeps for the backward pass, and its logits `[B, C]`.
+    """Bytes that one forward pass of `batch` keeps for the backward pass, and its logits.
 
     Counts what autograd saves, once per storage, without the weights themselves.
     """
@@ -43,12 +43,12 @@ def activation_bytes(
 
     model.train(True)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits = model(**batch).logits
+        logits = forward(model, batch)
     model.train(False)
     return sum(saved.values()), logits.detach()
 
 
-def require_memory(built: Rehearsal, folder: Path) -> None:
+def require_memory(built: Backbone, folder: Path) -> None:
     """Refuse a base whose weights alone this machine cannot hold, before it is loaded.
 
     Raises:
@@ -62,14 +62,13 @@ def require_memory(built: Rehearsal, folder: Path) -> None:
         )
 
 
-def memory_plan(parameters: int, activations: int, tokens: int, max_length: int) -> dict[str, Any]:
+def memory_plan(parameters: int, activations: int, trial: Trial) -> dict[str, Any]:
     """Bytes by purpose.
 
     Args:
         parameters: of the model with its new head.
-        activations: bytes kept for the backward pass of the measured batch.
-        tokens: examples x padded length of that batch.
-        max_length: `task.max_length`, tokens.
+        activations: bytes kept for the backward pass of the trial's batch.
+        trial: the batch they were measured on.
     """
     weights = parameters * FLOAT32_BYTES
     optimizer = ADAMW_STATES * weights
@@ -78,6 +77,6 @@ def memory_plan(parameters: int, activations: int, tokens: int, max_length: int)
         "gradients": weights,
         "optimizer": optimizer,
         "full_without_activations": weights + weights + optimizer,
-        "activations_per_example": round(activations / tokens * max_length),
+        "activations_per_example": round(activations / trial.size * trial.size_of_largest),
         "assumptions": ASSUMPTIONS,
     }

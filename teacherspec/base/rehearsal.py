@@ -9,13 +9,13 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from teacherspec.base import rehearsal_child
 from teacherspec.errors import BaseError
+from teacherspec.tasks.verbs import Backbone
 
 CPU_LIMIT_SECONDS = 120
 MEMORY_LIMIT_BYTES = 4 << 30
@@ -23,33 +23,12 @@ WALL_LIMIT_SECONDS = 900
 PRELOADED = ["torch", "transformers.modeling_layers", "transformers.tokenization_utils_tokenizers"]
 
 
-@dataclass(frozen=True)
-class Rehearsal:
-    """What building the base without its weights shows.
-
-    Attributes:
-        architecture: class of the backbone, such as `BertModel`.
-        parameters: number of parameters of the backbone.
-        context: longest input in tokens, None where the architecture sets no limit.
-        embeddings: rows of the token embedding, None where there is none.
-        tokens: highest token id of the tokenizer plus one, None without tokenizer.
-        unread: tensors of the files that the backbone does not use, sorted.
-    """
-
-    architecture: str
-    parameters: int
-    context: int | None
-    embeddings: int | None
-    tokens: int | None
-    unread: tuple[str, ...]
-
-
 def rehearse(
     folder: Path,
     texts: Sequence[str],
     cpu_seconds: int = CPU_LIMIT_SECONDS,
     memory_bytes: int = MEMORY_LIMIT_BYTES,
-) -> Rehearsal:
+) -> Backbone:
     """Build the base of a folder that passed the gate, in a child process and without its weights.
 
     Args:
@@ -107,13 +86,13 @@ def _end(status: int | None, cpu_seconds: int) -> str:
     return f"ends the process with status {status}, or asks for more memory than allowed; choose another base"
 
 
-def _judge(folder: Path, answer: dict[str, Any]) -> Rehearsal:
+def _judge(folder: Path, answer: dict[str, Any]) -> Backbone:
     problems = [
         f"{folder}: tensor `{name}` has shape {given}, config.json makes it {wanted}; mend config.json"
         for name, given, wanted in answer.pop("reshaped")[:20]
     ]
     answer["unread"] = tuple(answer["unread"])
-    built = Rehearsal(**answer)
+    built = Backbone(**answer)
     if built.tokens is not None and built.embeddings is not None and built.tokens > built.embeddings:
         problems.append(
             f"{folder}: the tokenizer has token ids up to {built.tokens - 1}, the embedding only "

@@ -10,6 +10,7 @@ from teacherspec.base.path import PathSource
 from teacherspec.base.wheel import WheelSource
 from teacherspec.section import Section
 from teacherspec.tasks.pooling import Pooling
+from teacherspec.tasks.verbs import Start
 
 Source = Annotated[HubSource | PathSource | WheelSource, Param(discriminator="kind")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -31,3 +32,7 @@ class Base(Section):
 
     sha256: dict[str, Sha256] | None = None
     """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files."""
+
+    def start(self, dropout: float | None = None) -> Start:
+        """How the base becomes the model to train, with this dropout probability (None: the base's own)."""
+        return Start(dropout, self.pooling)

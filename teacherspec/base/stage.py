@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from teacherspec.base.fit import measure_fit, require_context
+from teacherspec.base.fit import measure_fit
 from teacherspec.base.gate import check_folder
 from teacherspec.base.manifest import SCRATCH, materialise
 from teacherspec.base.memory import require_memory
@@ -13,12 +13,12 @@ from teacherspec.base.report import write_report
 from teacherspec.base.section import Base
 from teacherspec.files import round_floats, write_json, write_text
 from teacherspec.prepared import load_prepared, open_split
-from teacherspec.tasks import Task
+from teacherspec.tasks.verbs import Kind
 
 REHEARSED_ROWS = 100
 
 
-def run_base(task: Task, base: Base, prepared: Path, output: Path, scratch: Path = SCRATCH) -> dict[str, Any]:
+def run_base(task: Kind, base: Base, prepared: Path, output: Path, scratch: Path = SCRATCH) -> dict[str, Any]:
     """Write `manifest.json`, `fit.json` and `report.md` to `output`; return the fit report.
 
     Nothing is written before every check has passed.
@@ -39,12 +39,12 @@ def run_base(task: Task, base: Base, prepared: Path, output: Path, scratch: Path
     manifest = pin(base, folder, contents.files, contents.config)
     train = open_split(data.splits["train"])
     rows = train.select(range(min(len(train), REHEARSED_ROWS)))
-    built = rehearse(folder, [value for row in rows for value in row.values() if isinstance(value, str)])
-    require_context(task, built, folder)
+    built = rehearse(folder, task.rehearsal_texts(rows))
+    task.refuse_unfit(folder, built)
     require_memory(built, folder)
-    fit: dict[str, Any] = round_floats(measure_fit(task, folder, base.pooling, data, built, contents.tensors))
+    fit: dict[str, Any] = round_floats(measure_fit(task, folder, base.start(), data, built, contents.tensors))
     write_json(output / "fit.json", fit)
-    write_text(output / "report.md", write_report(manifest, fit, stated_licenses(folder)))
+    write_text(output / "report.md", write_report(task, manifest, fit, stated_licenses(folder)))
     # Last: its presence says that the base passed.
     write_json(output / "manifest.json", manifest)
     return fit

@@ -4,15 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from teacherspec.evaluate.facets import (
-    LENGTH,
-    Facet,
-    by_label,
-    by_quartiles,
-    facets_of_columns,
-    facets_of_text,
-    length,
-)
+from teacherspec.evaluate.facets import Facet, by_label, facets_of_columns
 from teacherspec.evaluate.findings import Finding, Shift, all_findings
 from teacherspec.evaluate.measured import Measured
 from teacherspec.evaluate.quality import loss_ratio, quality
@@ -154,11 +146,10 @@ def all_slices(section: Evaluate, test: Measured) -> tuple[list[SliceQuality], i
 
 
 def automatic_facets(measured: Measured) -> list[Facet]:
-    """Facets that any split has: label, length and look of the text, and its kept columns."""
+    """Facets that any split has: label, look of the content, and its kept columns."""
     return [
         by_label(measured.labels, measured.label_names),
-        by_quartiles(LENGTH, length(measured.texts)),
-        *facets_of_text(measured.texts),
+        *measured.looks,
         *facets_of_columns(measured.columns),
     ]
 

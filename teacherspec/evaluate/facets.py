@@ -96,13 +96,18 @@ def by_quartiles(name: str, values: Sequence[Any] | npt.NDArray[Any]) -> Facet:
     """Slices between the quartiles of the values `[N]`, fewer where quartiles coincide."""
     known = np.array([value for value in values if value is not None and value == value], dtype=np.float64)
     if not len(known):
-        return Facet(name, (), np.full(len(values), NOWHERE))
+        return nowhere(name, len(values))
     edges = np.unique(np.quantile(known, [0.25, 0.5, 0.75], method="higher"))
     above = known[known > known.min()]
     if not len(above):
         return by_value(name, list(values))
     edges = edges[edges > known.min()]
     return by_edges(name, values, edges.tolist() or [above.min()])
+
+
+def nowhere(name: str, rows: int) -> Facet:
+    """A facet that says nothing of the rows."""
+    return Facet(name, (), np.full(rows, NOWHERE))
 
 
 def by_confidence(confidence: FloatArray, edges: Sequence[float]) -> Facet:

@@ -10,14 +10,14 @@ from teacherspec import machine
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks import Task
+    from teacherspec.tasks.verbs import Kind
 
 WARM_UP = 5
 """Rows run untimed first: the first calls allocate memory and choose kernels."""
 
 
 def measure_latency(
-    task: "Task", model: Any, processor: Any, rows: "Dataset", examples: int, batch_size: int
+    task: "Kind", model: Any, processor: Any, rows: "Dataset", examples: int, batch_size: int
 ) -> dict[str, Any]:
     """Percentiles of the time from raw row to logits, one row at a time, and throughput in batches.
 
@@ -40,14 +40,13 @@ def measure_latency(
     }
 
 
-def _timed(task: "Task", model: Any, processor: Any, rows: "Dataset") -> float:
-    """Seconds from rows to logits, tokenization included."""
+def _timed(task: "Kind", model: Any, processor: Any, rows: "Dataset") -> float:
+    """Seconds from rows to logits, processing included."""
     import torch
 
     examples = [dict(row) for row in rows]
     began = time.perf_counter()
     with torch.inference_mode():
         batch = task.batch(processor, examples)
-        logits = model(**{key: value.to(model.device) for key, value in batch.items()}).logits
-        logits.cpu()
+        task.logits(model, {key: value.to(model.device) for key, value in batch.items()}).cpu()
     return time.perf_counter() - began

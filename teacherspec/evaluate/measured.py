@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teacherspec.evaluate.facets import Facet
+from teacherspec.evaluate.looks import looks_of
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import softmax, top_label
 from teacherspec.predictions import Predictions
@@ -25,12 +27,14 @@ class Measured:
         predictions: of the split, in the order of its rows.
         label_names: C names, in the order of the logits.
         texts: `[N]`, the content of each row as a person reads it.
+        looks: facets of how the content looks, whatever it says.
         columns: kept column → its `[N]` values (texts, numbers or None).
     """
 
     predictions: Predictions
     label_names: tuple[str, ...]
     texts: Sequence[str]
+    looks: Sequence[Facet]
     columns: Mapping[str, Sequence[Any]]
 
     def __len__(self) -> int:
@@ -69,10 +73,12 @@ def measured_rows(
 ) -> Measured:
     """Lay the rows of a split beside the predictions made of them, in the same order."""
     contents = [[field.text(value) for value in rows[field.name]] for field in fields.content]
+    texts = ["\n".join(parts) for parts in zip(*contents, strict=True)]
     own = {"id", *(field.name for field in fields.columns())}
     return Measured(
         predictions=predictions,
         label_names=label_names,
-        texts=["\n".join(parts) for parts in zip(*contents, strict=True)],
+        texts=texts,
+        looks=looks_of(fields, rows, texts),
         columns={name: rows[name][:] for name in rows.column_names if name not in own},
     )

@@ -12,14 +12,14 @@ from teacherspec.predictions import Predictions
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks import Task
+    from teacherspec.tasks.verbs import Kind
 
 
-def predict(task: "Task", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:
+def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:
     """Logits of every row, keyed by row id.
 
-    Rows are batched by length, longest first (so memory is known at the first batch), and put back in
-    the order of the split: results never depend on the order of computation.
+    Rows are batched by length where they have one, longest first (so memory is known at the first batch),
+    and put back in the order of the split: results never depend on the order of computation.
 
     Args:
         task: the declared task.
@@ -38,22 +38,23 @@ def predict(task: "Task", model: Any, processor: Any, rows: "Dataset", batch_siz
         raise DataError("prepare: a split without rows cannot be predicted; declare rows for it or drop it")
     encoded = task.encode(processor, rows)
     collate = task.collate(processor)
-    order = np.argsort(-np.asarray(encoded["length"]), kind="stable")
+    lengths = task.lengths(encoded)
+    order = np.arange(len(rows)) if lengths is None else np.argsort(-np.asarray(lengths), kind="stable")
     parts = []
     with torch.inference_mode():
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size].tolist()
             batch = to_device(collate([encoded[i] for i in indices]), model.device)
-            outputs = model(**{key: value for key, value in batch.items() if key != "labels"})
-            parts.append(outputs.logits.float().cpu().numpy())
-    logits = np.concatenate(parts)[np.argsort(order)]
+            logits = task.logits(model, {key: value for key, value in batch.items() if key != "labels"})
+            parts.append(logits.float().cpu().numpy())
+    found = np.concatenate(parts)[np.argsort(order)]
     ids = rows["id"][:]
-    if bad := np.flatnonzero(~np.isfinite(logits).all(axis=1)).tolist():
+    if bad := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
         raise UserError(
             f"evaluate: the model's logits for row {ids[bad[0]]} are not finite ({len(bad)} such rows of "
             f"{len(ids)}); the weights are broken or overflow: fine-tune again with a lower learning rate"
         )
-    return Predictions(ids=ids, labels=np.asarray(encoded["labels"], np.int32), logits=logits)
+    return Predictions(ids=ids, labels=np.asarray(rows["label"], np.int32), logits=found)
 
 
 def to_device(batch: Mapping[str, Any], device: Any) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def to_device(batch: Mapping[str, Any], device: Any) -> dict[str, Any]:
     return {key: value.to(device) for key, value in batch.items()}
 
 
-def load_model(task: "Task", folder: Path) -> tuple[Any, Any]:
+def load_model(task: "Kind", folder: Path) -> tuple[Any, Any]:
     """The fine-tuned model on the best device of this machine, in eval mode, and its processor."""
     import torch
 

@@ -19,7 +19,7 @@ from teacherspec.predictions import Predictions
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks import Task
+    from teacherspec.tasks.verbs import Kind
 
 COLUMNS = (
     "perturbation", "rows", "changed",
@@ -94,7 +94,7 @@ def generator(seed: int, name: str, row_id: str) -> np.random.Generator:
 
 
 def predict_perturbed(
-    task: "Task",
+    task: "Kind",
     model: Any,
     processor: Any,
     rows: "Dataset",

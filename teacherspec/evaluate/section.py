@@ -12,9 +12,9 @@ from teacherspec.evaluate.facets import (
     by_confidence,
     by_edges,
     by_label,
-    by_quartiles,
     by_value,
     length,
+    nowhere,
 )
 from teacherspec.evaluate.measured import Measured
 from teacherspec.section import Section
@@ -49,7 +49,7 @@ class ColumnSlices(Section):
 
 
 class LengthSlices(Section):
-    """Slices by the length of the text."""
+    """Slices by the length of the text; rows without text lie in none."""
 
     kind: Literal["length"] = "length"
     """The way to cut."""
@@ -61,8 +61,10 @@ class LengthSlices(Section):
 
     def facet(self, measured: Measured) -> Facet:
         """The cut of these rows."""
-        lengths = length(measured.texts)
-        return by_quartiles(LENGTH, lengths) if self.edges is None else by_edges(LENGTH, lengths, self.edges)
+        own = next((look for look in measured.looks if look.name == LENGTH), None)
+        if own is None or self.edges is None:
+            return own or nowhere(LENGTH, len(measured))
+        return by_edges(LENGTH, length(measured.texts), self.edges)
 
 
 class LabelSlices(Section):

@@ -7,7 +7,7 @@ from teacherspec.errors import UserError
 from teacherspec.finetune.section import Full, Lora
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import torch
 
@@ -75,10 +75,16 @@ def adapt(model: Any, method: Full | Lora) -> Any:
         return get_peft_model(model, config)
 
 
-def merge(model: Any, method: Full | Lora, batch: "Mapping[str, torch.Tensor]") -> Any:
+def merge(
+    logits: "Callable[[Any, Mapping[str, torch.Tensor]], torch.Tensor]",
+    model: Any,
+    method: Full | Lora,
+    batch: "Mapping[str, torch.Tensor]",
+) -> Any:
     """The plain model with the updates added to its float32 weights.
 
     Args:
+        logits: from a model and its inputs to what it says of them.
         model: what `adapt` returned, trained.
         method: the declared method.
         batch: model inputs on which adapter and merged logits are compared.
@@ -92,9 +98,9 @@ def merge(model: Any, method: Full | Lora, batch: "Mapping[str, torch.Tensor]") 
 
     model.train(False)
     with torch.no_grad():
-        adapted = model(**batch).logits
+        adapted = logits(model, batch)
         merged_model = model.merge_and_unload()
-        merged = merged_model(**batch).logits
+        merged = logits(merged_model, batch)
     difference = ((adapted - merged).abs().max() / adapted.abs().max().clamp(min=1e-6)).item()
     if not difference <= MERGE_TOLERANCE:
         raise UserError(

@@ -19,8 +19,7 @@ from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.predictions import save_predictions
 from teacherspec.prepared import Prepared, Split, open_split
-from teacherspec.tasks import Task
-from teacherspec.tasks.pooling import Pooling
+from teacherspec.tasks.verbs import Kind, Start
 
 OUT_OF_FOLD = "out_of_fold.parquet"
 """File beside the model: `id`, `fold`, `logits`, in the order of the train split."""
@@ -29,9 +28,7 @@ FOLD = "fold"
 """Column of the train split, written by `prepare`."""
 
 
-def cross_fit(
-    task: Task, section: Finetune, base: Path, prepared: Prepared, run: Path, pooling: Pooling
-) -> Path:
+def cross_fit(task: Kind, section: Finetune, base: Path, prepared: Prepared, run: Path, start: Start) -> Path:
     """Fine-tune one model a fold, exactly as the teacher is, and gather what each says of its own fold.
 
     After a kill, folds that were answered are not trained again, and the one that was being trained goes on
@@ -43,7 +40,7 @@ def cross_fit(
         base: verified base folder.
         prepared: the prepared splits; `train` has the column `fold`.
         run: scratch folder of exactly this training.
-        pooling: `params.yaml: base.pooling`.
+        start: how the base becomes the model to train.
 
     Returns:
         The Parquet file with the logits of all train rows, inside `run`.
@@ -56,7 +53,7 @@ def cross_fit(
         answers = run / f"fold-{fold}.parquet"
         if not answers.is_file():
             print(f"finetune: fold {place} of {len(folds)}", file=sys.stderr, flush=True)
-            _answer(task, section, base, prepared, run, pooling, fold, answers)
+            _answer(task, section, base, prepared, run, start, fold, answers)
     return _gather(prepared.splits["train"], run, folds)
 
 
@@ -72,12 +69,12 @@ def _folds(train: Split) -> list[int]:
 
 
 def _answer(
-    task: Task,
+    task: Kind,
     section: Finetune,
     base: Path,
     prepared: Prepared,
     run: Path,
-    pooling: Pooling,
+    start: Start,
     fold: int,
     answers: Path,
 ) -> None:
@@ -87,7 +84,7 @@ def _answer(
     if not trained.is_dir():
         splits = {**prepared.splits, "train": rest}
         part = Prepared(prepared.task, prepared.label_names, splits)
-        finetune(task, section, base, part, run / f"training-{fold}", trained, pooling)
+        finetune(task, section, base, part, run / f"training-{fold}", trained, start)
     model, processor = load_model(task, trained / "model")
     batch_size = machine.place(section.batch_size).micro_batch
     save_predictions(answers, predict(task, model, processor, open_split(own, run), batch_size))

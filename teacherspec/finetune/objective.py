@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.finetune.section import CrossEntropy, Focal
+from teacherspec.tasks.verbs import Units
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +22,7 @@ ALMOST_CERTAIN = 1e-8
 def cross_entropy(
     loss: CrossEntropy, logits: "torch.Tensor", labels: "torch.Tensor", weights: "torch.Tensor | None"
 ) -> "torch.Tensor":
-    """Label-smoothed cross-entropy per unit, nats: logits `[U, C]`, labels `[U]` → `[U]`."""
+    """Label-smoothed cross-entropy per unit, nats: logits `[U, C]`, targets `[U]` or `[U, C]` → `[U]`."""
     from torch.nn import functional
 
     return functional.cross_entropy(
@@ -37,9 +38,17 @@ def cross_entropy(
 def focal(
     loss: Focal, logits: "torch.Tensor", labels: "torch.Tensor", weights: "torch.Tensor | None"
 ) -> "torch.Tensor":
-    """Focal loss per unit, (1 - p)^γ · -log p (Lin et al. 2017): `[U, C]`, `[U]` → `[U]`."""
+    """Focal loss per unit, (1 - p)^γ · -log p (Lin et al. 2017): `[U, C]`, `[U]` → `[U]`.
+
+    Of soft targets `[U, C]` it is the expectation over the classes.
+    """
     from torch.nn import functional
 
+    if labels.ndim == 2:
+        log_probs = functional.log_softmax(logits, dim=1)
+        factors = (1 - log_probs.exp()).clamp(min=ALMOST_CERTAIN).pow(loss.gamma)
+        expected = labels * factors * -log_probs
+        return (expected if weights is None else expected * weights).sum(dim=1)
     nll = functional.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="none")
     losses = (1 - (-nll).exp()).clamp(min=ALMOST_CERTAIN).pow(loss.gamma) * nll
     return losses if weights is None else losses * weights[labels.clamp(min=0)]
@@ -53,14 +62,14 @@ PER_UNIT: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {
 
 def objective(
     loss: CrossEntropy | Focal,
-    units: "Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]",
+    units: "Callable[[Any, torch.Tensor], Units]",
     weights: "torch.Tensor | None",
 ) -> Callable[..., "torch.Tensor"]:
     """The function Trainer calls as `compute_loss_func(outputs, labels, num_items_in_batch)`.
 
     Args:
         loss: the declared loss.
-        units: the task's verb from outputs and labels to logits `[U, C]` and labels `[U]`.
+        units: the task's verb from outputs and labels to what is counted.
         weights: `[C]` class weights, or None.
     """
     per_unit = PER_UNIT[type(loss)]
@@ -68,12 +77,13 @@ def objective(
     def compute_loss(
         outputs: Any, labels: "torch.Tensor", num_items_in_batch: "torch.Tensor | int | None" = None
     ) -> "torch.Tensor":
-        logits, targets = units(outputs["logits"], labels)
+        logits, targets, unit_weights = units(outputs, labels)
         device_weights = None if weights is None else weights.to(logits.device)
-        total: torch.Tensor = per_unit(loss, logits.float(), targets, device_weights).sum()
-        return total / (
-            num_items_in_batch if num_items_in_batch is not None else (targets != IGNORE_INDEX).sum()
-        )
+        losses: torch.Tensor = per_unit(loss, logits.float(), targets, device_weights)
+        total = losses.sum() if unit_weights is None else (losses * unit_weights).sum()
+        items = num_items_in_batch if num_items_in_batch is not None else (targets != IGNORE_INDEX).sum()
+        # Trainer counts the numbers of soft labels `[B, C]`; the units are their rows.
+        return total / (items / labels.shape[1] if targets.ndim == 2 else items)
 
     return compute_loss
 

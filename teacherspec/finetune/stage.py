@@ -1,6 +1,7 @@
 """The stage `finetune`: find the run this training belongs to, and finish it."""
 
 import shutil
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.prepared import INDEX_NAME, load_prepared
 from teacherspec.process import alone
-from teacherspec.tasks import Task
+from teacherspec.tasks.verbs import Kind
 
 SCRATCH = Path(".scratch/finetune")
 LIBRARIES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")
 
 
 def run_finetune(
-    task: Task,
+    task: Kind,
     base: Base,
     section: Finetune,
     prepared: Path,
@@ -42,12 +43,13 @@ def run_finetune(
     Raises:
         UserError: data, base, declaration and machine do not fit together.
     """
+    start = base.start(section.dropout)
     determinants = {
         "task": task.model_dump(mode="json"),
         "finetune": section.model_dump(mode="json"),
         "data": sha256_file(prepared / INDEX_NAME),
         "base": read_json(manifest),
-        "pooling": base.pooling,
+        "start": asdict(start),
         "code": loaded_code(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
@@ -56,6 +58,6 @@ def run_finetune(
     data = load_prepared(prepared)
     with alone(run.with_suffix(".lock"), f"finetune in {run}"):
         folds = run.with_name(f"{run.name}-folds")
-        beside = (cross_fit(task, section, folder, data, folds, base.pooling),) if section.cross_fit else ()
-        finetune(task, section, folder, data, run, output, base.pooling, beside)
+        beside = (cross_fit(task, section, folder, data, folds, start),) if section.cross_fit else ()
+        finetune(task, section, folder, data, run, output, start, beside)
         shutil.rmtree(folds, ignore_errors=True)

@@ -19,12 +19,10 @@ from teacherspec.finetune.objective import balanced_weights, objective
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, write_log
 from teacherspec.prepared import Prepared, open_split
-from teacherspec.tasks import Task
-from teacherspec.tasks.pooling import Pooling
 from teacherspec.tasks.saving import save_pretrained
+from teacherspec.tasks.verbs import Kind, Start
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-HIGHER_IS_BETTER = {"nll": False, "brier": False, "accuracy": True, "macro_f1": True}
 
 
 @dataclass(frozen=True)
@@ -34,38 +32,39 @@ class Materials:
     model: Any
     processor: Any
     train: Any
+    train_labels: Sequence[int] | None
     validation: Any
     classes: int
 
 
-def gather(
-    task: Task, section: Finetune, base: Path, prepared: Prepared, pooling: Pooling = "first"
-) -> Materials:
+def gather(task: Kind, section: Finetune, base: Path, prepared: Prepared, start: Start) -> Materials:
     """Load base and rows. The seed is set before anything is drawn: head first, then adapters."""
     set_seed(section.seed)
     torch.use_deterministic_algorithms(not machine.has_accelerator())
     # Fills every fresh buffer with NaN to show reads of uninitialised memory; no result depends on it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    model, processor = task.load_base(base, prepared.label_names, section.dropout, pooling)
+    model, processor = task.load_base(base, prepared.label_names, start)
     model = adapt(model, section.method)
     absent = [name for name in ("train", "validation") if name not in prepared.splits]
     if absent:
         raise DataError(
             [f"prepare: there is no {name} split to fine-tune with; declare one" for name in absent]
         )
+    train = open_split(prepared.splits["train"])
     return Materials(
         model=model,
         processor=processor,
-        train=task.encode(processor, open_split(prepared.splits["train"])),
+        train=task.encode_training(processor, train, section.seed),
+        train_labels=train["label"] if "label" in train.column_names else None,
         validation=task.encode(processor, open_split(prepared.splits["validation"])),
         classes=len(prepared.label_names),
     )
 
 
-def arguments(section: Finetune, rows: int, run: Path) -> TrainingArguments:
+def arguments(task: Kind, section: Finetune, train: Any, run: Path) -> TrainingArguments:
     """Trainer's arguments; each one that is not a declared value has its reason beside it."""
     placement = machine.place(section.batch_size)
-    steps_per_epoch = -(-rows // section.batch_size)
+    steps_per_epoch = -(-len(train) // section.batch_size)
     interval = max(1, -(-steps_per_epoch // section.evaluations_per_epoch))
     return TrainingArguments(
         output_dir=str(run),
@@ -82,7 +81,7 @@ def arguments(section: Finetune, rows: int, run: Path) -> TrainingArguments:
         optim="adamw_torch_fused",  # its square root is IEEE-exact on every CPU, the unfused one is not
         bf16=section.precision == "bf16",
         use_cpu=not machine.has_accelerator(),
-        train_sampling_strategy="group_by_length",
+        train_sampling_strategy="random" if task.lengths(train) is None else "group_by_length",
         eval_strategy="steps",
         eval_steps=interval,
         save_strategy="steps",
@@ -90,7 +89,7 @@ def arguments(section: Finetune, rows: int, run: Path) -> TrainingArguments:
         save_total_limit=2,
         load_best_model_at_end=True,
         metric_for_best_model=section.selection_metric,
-        greater_is_better=HIGHER_IS_BETTER[section.selection_metric],
+        greater_is_better=task.selection_metrics[section.selection_metric],
         restore_callback_states_from_checkpoint=True,  # or early stopping forgets its count on resume
         logging_steps=max(1, steps_per_epoch // 10),
         logging_nan_inf_filter=False,  # by default NaN losses are hidden behind the running mean
@@ -103,8 +102,8 @@ def arguments(section: Finetune, rows: int, run: Path) -> TrainingArguments:
     )
 
 
-def metrics_of(task: Task) -> Callable[[EvalPrediction], dict[str, float]]:
-    """The function Trainer calls on the validation logits `[N, C]` and labels `[N]`."""
+def metrics_of(task: Kind) -> Callable[[EvalPrediction], dict[str, float]]:
+    """The function Trainer calls on all that was kept of the validation split, and its labels."""
 
     def compute(predicted: EvalPrediction) -> dict[str, float]:
         return task.measure(predicted.predictions, predicted.label_ids)
@@ -112,11 +111,11 @@ def metrics_of(task: Task) -> Callable[[EvalPrediction], dict[str, float]]:
     return compute
 
 
-def train(task: Task, section: Finetune, materials: Materials, run: Path) -> Trainer:
+def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Trainer:
     """Train to the end, from the last complete checkpoint in `run` where there is one."""
     weights = None
     if section.class_weights == "balanced":
-        weights = balanced_weights(torch.tensor(materials.train["labels"]), materials.classes)
+        weights = balanced_weights(torch.tensor(materials.train_labels), materials.classes)
     callbacks: list[Any] = [
         RefuseNonFinite(),
         MarkComplete(),
@@ -128,12 +127,13 @@ def train(task: Task, section: Finetune, materials: Materials, run: Path) -> Tra
         )
     trainer = Trainer(
         model=materials.model,
-        args=arguments(section, len(materials.train), run),
+        args=arguments(task, section, materials.train, run),
         data_collator=task.collate(materials.processor),
         train_dataset=materials.train,
         eval_dataset=materials.validation,
         compute_loss_func=objective(section.loss, task.units, weights),
         compute_metrics=metrics_of(task),
+        preprocess_logits_for_metrics=task.kept,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
@@ -147,13 +147,13 @@ def train(task: Task, section: Finetune, materials: Materials, run: Path) -> Tra
 
 
 def finetune(
-    task: Task,
+    task: Kind,
     section: Finetune,
     base: Path,
     prepared: Prepared,
     run: Path,
     output: Path,
-    pooling: Pooling = "first",
+    start: Start | None = None,
     beside: Sequence[Path] = (),
 ) -> None:
     """Fine-tune `base` on the prepared splits and write model, log and summary to `output`.
@@ -165,30 +165,32 @@ def finetune(
         prepared: the prepared splits.
         run: scratch folder of exactly this training, for checkpoints; removed at the end.
         output: folder to create: `model/`, `log/steps.tsv`, `log/evaluations.tsv`, `training.json`.
-        pooling: `params.yaml: base.pooling`.
+        start: how the base becomes the model to train; by default with the declared dropout.
         beside: finished files to copy into `output`.
 
     Raises:
         UserError: the declaration does not fit the machine, or training diverges.
     """
-    materials = gather(task, section, base, prepared, pooling)
+    materials = gather(task, section, base, prepared, start or Start(section.dropout))
     trainer = train(task, section, materials, run)
     sample = task.collate(materials.processor)(
         [materials.validation[i] for i in range(min(8, len(materials.validation)))]
     )
     inputs = {key: value.to(trainer.args.device) for key, value in sample.items() if key != "labels"}
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    model = merge(trainer.model, section.method, inputs)
+    model = merge(task.logits, trainer.model, section.method, inputs)
     with new_folder(output) as folder:
         for file in beside:
             shutil.copyfile(file, folder / file.name)
         save_pretrained(model, materials.processor, folder / "model")
-        write_log(folder / "log", trainer.state.log_history, tuple(HIGHER_IS_BETTER))
-        write_json(folder / "training.json", summary(section, materials, trainer, trainable))
+        write_log(folder / "log", trainer.state.log_history, tuple(task.selection_metrics))
+        write_json(folder / "training.json", summary(task, section, materials, trainer, trainable))
     shutil.rmtree(run, ignore_errors=True)
 
 
-def summary(section: Finetune, materials: Materials, trainer: Trainer, trainable: int) -> dict[str, Any]:
+def summary(
+    task: Kind, section: Finetune, materials: Materials, trainer: Trainer, trainable: int
+) -> dict[str, Any]:
     """What the model card says of the training; only values that the declaration determines."""
     state = trainer.state
     best = next(e for e in state.log_history if e["step"] == state.best_global_step and "eval_nll" in e)
@@ -205,7 +207,7 @@ def summary(section: Finetune, materials: Materials, trainer: Trainer, trainable
             "stopped_early": state.global_step < state.max_steps,
             "best_step": best["step"],
             "best_epoch": best["epoch"],
-            "validation": {name: best[f"eval_{name}"] for name in HIGHER_IS_BETTER},
+            "validation": {name: best[f"eval_{name}"] for name in task.selection_metrics},
         }
     )
     return facts

@@ -11,7 +11,7 @@ from teacherspec.package.readiness import as_table
 from teacherspec.package.reading import loading_code
 from teacherspec.package.section import Package
 from teacherspec.package.strengths import interval
-from teacherspec.tasks import Task
+from teacherspec.tasks.verbs import Kind
 
 CLASSES_SHOWN = 20
 
@@ -27,7 +27,7 @@ the model can compare, within the tolerance that `golden/golden.json` states for
 
 
 def card(
-    task: Task, section: Package, evidence: Evidence, judgements: Sequence[Judgement], metadata: Metadata
+    task: Kind, section: Package, evidence: Evidence, judgements: Sequence[Judgement], metadata: Metadata
 ) -> str:
     """`README.md`: front matter for the Hugging Face hub, then the card.
 
@@ -56,7 +56,7 @@ def card(
     return f"---\n{front_matter(task, section, evidence, metadata)}---\n\n" + "\n\n".join(parts) + "\n"
 
 
-def front_matter(task: Task, section: Package, evidence: Evidence, metadata: Metadata) -> str:
+def front_matter(task: Kind, section: Package, evidence: Evidence, metadata: Metadata) -> str:
     """The YAML head that the Hugging Face hub reads, with the `model-index`."""
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -100,7 +100,7 @@ def _use(section: Package) -> str:
     return f"## Intended use\n\n{section.intended_use}{limits}"
 
 
-def _load(task: Task, evidence: Evidence, metadata: Metadata) -> str:
+def _load(task: Kind, evidence: Evidence, metadata: Metadata) -> str:
     program = loading_code(*task.reader, evidence.calibration["calibrator"])
     return (
         f"## Load\n\nIn the folder of this card:\n\n```python\n{program}```\n\nThe model gives raw logits; "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from teacherspec.errors import UserError
 from teacherspec.files import read_json, replacing, write_json, write_text
 from teacherspec.predictions import Predictions
-from teacherspec.tasks import Task
+from teacherspec.tasks.verbs import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -46,7 +46,7 @@ class Golden:
 
 
 def pack_golden(
-    task: Task, model: Path, rows: "Dataset", expected: Predictions, count: int, target: Path
+    task: Kind, model: Path, rows: "Dataset", expected: Predictions, count: int, target: Path
 ) -> None:
     """Run the packaged model on `count` rows spread evenly over a split and write `golden/`.
 
@@ -76,14 +76,14 @@ def pack_golden(
 
 
 def forward(
-    task: Task, model: Any, processor: Any, rows: Sequence[Mapping[str, Any]]
+    task: Kind, model: Any, processor: Any, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.float32]]:
     """Model inputs, and logits `[N, C]` in float32 on the CPU, of raw rows as one batch."""
     import torch
 
     batch = task.batch(processor, rows)
     with torch.inference_mode():
-        logits = model(**batch).logits.float().numpy()
+        logits = task.logits(model, batch).float().numpy()
     return {name: tensor.numpy() for name, tensor in batch.items()}, logits
 
 

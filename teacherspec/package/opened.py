@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from teacherspec.files import read_json
 from teacherspec.package.metadata import Metadata
 from teacherspec.tasks import Task
+from teacherspec.tasks.verbs import Kind
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Opened:
     folder: Path
     metadata: Metadata
     spec: Mapping[str, Any]
-    task: Task
+    task: Kind
     reports: Mapping[str, Any]
 
 
@@ -39,7 +40,7 @@ def open_package(folder: Path) -> Opened:
         ValueError: they are not of this format.
     """
     spec = read_json(folder / "provenance/spec.json")
-    task: Task = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
+    task: Kind = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
     metadata = Metadata.model_validate_json((folder / "metadata.json").read_bytes())
     stages = ("evaluate", "calibrate")
     reports = {stage: read_json(folder / "eval" / stage / "metrics.json") for stage in stages}

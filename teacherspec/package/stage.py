@@ -1,7 +1,7 @@
 """The stage `package`: assemble the teacher, judge it, and write the folder that is handed over."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
 from teacherspec.package.target_statistics import target_statistics
 from teacherspec.predictions import load_predictions
 from teacherspec.prepared import Split, open_split
-from teacherspec.tasks import Task
+from teacherspec.tasks.verbs import Form, Kind
 
 REPORTS = (
     "evaluate/classes.tsv",
@@ -33,6 +33,9 @@ REPORTS = (
     PLOT,
 )
 """Reports that go into `eval/`, one folder a stage."""
+
+SOFT_TARGETS: Mapping[Form, Callable[..., dict[str, int]]] = {"class_logits": pack_soft_targets}
+"""By the form of predictions: write `distill/` and say how many soft targets each split has."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Packaged:
 
 def run_package(
     section: Package,
-    task: Task,
+    task: Kind,
     spec: Mapping[str, Any],
     stages: Stages,
     teacher: Path,
@@ -87,7 +90,7 @@ def run_package(
             task, folder / "model", open_split(test), predicted, section.golden_examples, folder / "golden"
         )
         crossed = stages.finetuned / OUT_OF_FOLD
-        rows = pack_soft_targets(
+        rows = SOFT_TARGETS[task.form](
             targets,
             stages.evaluated / "predictions",
             task.row_fields(),

@@ -38,10 +38,14 @@ class Project:
     exempt: frozenset[tuple[str, str]] = frozenset()
     known: dict[str, list[str]] = field(default_factory=dict)
 
-    def closure(self, entry: str) -> frozenset[str]:
+    def closure(self, entry: str, without: frozenset[str] = frozenset()) -> frozenset[str]:
         """All files that running `entry` can import or open by name, itself included, as paths from the root.
 
         Empty `__init__.py` files are left out: they hold nothing that could change.
+
+        Args:
+            entry: path from the root.
+            without: files that are neither counted nor followed.
 
         Raises:
             DynamicImportError: a file imports what only run time knows.
@@ -50,7 +54,7 @@ class Project:
         waiting = [entry]
         while waiting:
             file = waiting.pop()
-            if file not in found:
+            if file not in found and file not in without:
                 found.add(file)
                 waiting += self.imports(file)
         return frozenset(found)

@@ -14,8 +14,13 @@ from teacherspec.errors import UserError
 from teacherspec.road.closure import PACKAGES, Project
 
 ROAD = Path("dvc.yaml")
-CHOSEN_TASK = "teacherspec/tasks/${task.kind}.py"
-"""How `dvc.yaml` names the one kind of task that a teacher uses."""
+KINDS = Path("kinds")
+"""One folder a kind of task, of links to the code that only teachers of this kind can run.
+
+DVC follows links and can name a folder by `task.kind`, but cannot list other files for another kind."""
+
+CHOSEN_KIND = "kinds/${task.kind}"
+"""How `dvc.yaml` names the code of the one kind of task that a teacher uses."""
 
 EXEMPT = frozenset({("teacherspec/door.py", "teacherspec/spec.py")})
 """The whole-file check can refuse a declaration and nothing else, so no result depends on its code."""
@@ -55,7 +60,7 @@ class Difference:
 
 def is_code(dep: str) -> bool:
     """Whether a dependency is code rather than data."""
-    return dep.startswith(tuple(f"{package}/" for package in PACKAGES))
+    return dep == CHOSEN_KIND or dep.startswith(tuple(f"{package}/" for package in PACKAGES))
 
 
 def read_stages(root: Path) -> list[Stage]:
@@ -90,24 +95,81 @@ def _params(entries: list[Any]) -> Iterator[str]:
 
 
 def real_code(root: Path, door: str) -> frozenset[str]:
-    """The code that running `door` can run, the kinds of task written as `${task.kind}`.
-
-    What any kind imports counts for every kind: `dvc.yaml` cannot list files by kind, but an edit of
-    another kind's own file leaves a teacher up to date.
-    """
+    """The code that running `door` can run; what a kind of task brings is `kinds/${task.kind}`."""
     return _real_code(Project(root, exempt=EXEMPT), door)
 
 
 def _real_code(project: Project, door: str) -> frozenset[str]:
-    files = project.closure(door)
-    return frozenset(CHOSEN_TASK if is_kind_of_task(project.root, file) else file for file in files)
+    kinds = frozenset(kinds_of_task(project.root).values())
+    common = project.closure(door, without=kinds)
+    reached = any(kinds.intersection(project.imports(file)) for file in common)
+    return common | {CHOSEN_KIND} if reached else common
 
 
-def is_kind_of_task(root: Path, file: str) -> bool:
-    """Whether `file` defines the kind of task that bears its name: `kind: Literal["<stem>"]`."""
-    if not file.startswith("teacherspec/tasks/"):
-        return False
-    return f'kind: Literal["{Path(file).stem}"]' in (root / file).read_text(encoding="utf-8")
+def doors(root: Path) -> list[str]:
+    """The files of the doors, sorted."""
+    return [f"stages/{door.name}" for door in sorted((root / "stages").glob("[a-z]*.py"))]
+
+
+def kinds_of_task(root: Path) -> dict[str, str]:
+    """Kind of task → the file that defines it: `kind: Literal["<its stem>"]`."""
+    files = sorted((root / "teacherspec/tasks").glob("[a-z]*.py"))
+    return {
+        file.stem: file.relative_to(root).as_posix()
+        for file in files
+        if f'kind: Literal["{file.stem}"]' in file.read_text(encoding="utf-8")
+    }
+
+
+def kind_links(root: Path) -> dict[str, str]:
+    """Links below `kinds/` that must be: path from the root → the file it leads to.
+
+    Left out is what every door that reaches a kind names in `dvc.yaml` itself.
+    """
+    project = Project(root, exempt=EXEMPT)
+    kinds = kinds_of_task(root)
+    everywhere = [code for door in doors(root) if CHOSEN_KIND in (code := _real_code(project, door))]
+    common = frozenset.intersection(*everywhere) if everywhere else frozenset()
+    others = {kind: frozenset(kinds.values()) - {file} for kind, file in kinds.items()}
+    return {
+        (KINDS / kind / file.replace("/", ".").removesuffix(".py")).as_posix(): file
+        for kind, entry in kinds.items()
+        for file in sorted(project.closure(entry, without=others[kind]) - common)
+    }
+
+
+def wrong_links(root: Path) -> list[str]:
+    """Problems with the links below `kinds/`, one a link; empty when all is right."""
+    wanted, found = kind_links(root), _found_links(root)
+    missing = [
+        f"{link}: must be a link to {file}" for link, file in wanted.items() if found.get(link) != file
+    ]
+    return missing + [
+        f"{link}: leads to code that this kind does not run" for link in found.keys() - wanted.keys()
+    ]
+
+
+def write_links(root: Path) -> None:
+    """Make the links below `kinds/` right."""
+    wanted, found = kind_links(root), _found_links(root)
+    for link in found.keys() - wanted.keys():
+        (root / link).unlink()
+    for link, file in wanted.items():
+        if found.get(link) != file:
+            (root / link).unlink(missing_ok=True)
+            (root / link).parent.mkdir(parents=True, exist_ok=True)
+            (root / link).symlink_to(Path("../..") / file)
+
+
+def _found_links(root: Path) -> dict[str, str]:
+    """Everything below `kinds/`: path from the root → what it leads to, empty where it is no link."""
+    files = [path for path in (root / KINDS).glob("*/*") if path.is_symlink() or not path.is_dir()]
+    return {
+        path.relative_to(root).as_posix(): path.readlink().as_posix().removeprefix("../../")
+        if path.is_symlink()
+        else ""
+        for path in files
+    }
 
 
 def sections_read(root: Path, door: str) -> frozenset[str]:

@@ -2,5 +2,8 @@
 
 from teacherspec.tasks.text_classification import TextClassification
 
+KINDS = (TextClassification,)
+"""Every kind."""
+
 Task = TextClassification
-"""Any task. With a second kind: `Annotated[A | B, Field(discriminator="kind")]`."""
+"""Any declared task. With a second kind: `Annotated[A | B, Field(discriminator="kind")]`."""

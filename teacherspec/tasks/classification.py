@@ -7,6 +7,8 @@ from teacherspec.metrics.classification import accuracy, macro_f1
 from teacherspec.metrics.proper import brier, nll
 from teacherspec.metrics.softmax import softmax, top_label
 
+HIGHER_IS_BETTER = {"nll": False, "brier": False, "accuracy": True, "macro_f1": True}
+
 
 def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> dict[str, float]:
     """The metrics that may choose a checkpoint.

@@ -7,28 +7,37 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field as Param
 
-from teacherspec.section import Section
 from teacherspec.tasks import classification, loading
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.label_names import LabelNames
-from teacherspec.tasks.pooling import Pooling, append_mean_pooling
+from teacherspec.tasks.pooling import append_mean_pooling
+from teacherspec.tasks.text_fit import describe_lengths, length_report, refuse_longer
+from teacherspec.tasks.verbs import Backbone, Form, Kind, Start, Trial, Units
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     import torch
     from datasets import Dataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-class TextClassification(Section):
+TRIAL_FROM = 2_000
+"""Rows among which the longest are looked for."""
+
+TRIAL_ROWS = 2
+TRIAL_TOKENS = 512
+"""Longest input of the measured forward pass, tokens: enough to extrapolate, small enough for any machine."""
+
+
+class TextClassification(Kind):
     """Assign one of the label names to a text."""
 
+    form: ClassVar[Form] = "class_logits"
     hub_task: ClassVar[str] = "text-classification"
-    """The task's name on the Hugging Face hub."""
-
+    selection_metrics: ClassVar[Mapping[str, bool]] = classification.HIGHER_IS_BETTER
     reader: ClassVar[tuple[str, str]] = (
         "import torch\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n",
         (
@@ -39,8 +48,6 @@ class TextClassification(Section):
             "    logits = model(**batch).logits\n"
         ),
     )
-    """Program lines for the card: the imports, and from the folder `model` to `logits` `[N, C]`."""
-
     kind: Literal["text_classification"]
     """The kind of task; also the name of the module that implements it."""
 
@@ -54,12 +61,16 @@ class TextClassification(Section):
         """What `prepare` demands of a row: a text, which decides its split, and one of the labels."""
         return RowFields(content=(TextField("text"),), label=LabelField("label", self.label_names))
 
+    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+        """The texts."""
+        return [value for row in rows for value in row.values() if isinstance(value, str)]
+
+    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
+        """Refuse a `max_length` beyond the base's context. Raises `BaseError`."""
+        refuse_longer(self.max_length, folder, backbone)
+
     def load_base(
-        self,
-        folder: Path,
-        label_names: Sequence[str],
-        dropout: float | None = None,
-        pooling: Pooling = "first",
+        self, folder: Path, label_names: Sequence[str], start: Start
     ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         """A base with a new head of `len(label_names)` outputs, float32, and its tokenizer.
 
@@ -68,11 +79,11 @@ class TextClassification(Section):
         from transformers import AutoModelForSequenceClassification
 
         tokenizer = loading.load_tokenizer(folder, self.max_length)
-        config = loading.load_config(folder, label_names, dropout)
+        config = loading.load_config(folder, label_names, start.dropout)
         config.problem_type = "single_label_classification"
         config.pad_token_id = tokenizer.pad_token_id
         model = loading.load_weights(AutoModelForSequenceClassification, folder, config, new_head=True)
-        if pooling == "mean":
+        if start.pooling == "mean":
             append_mean_pooling(model)
         return model, tokenizer
 
@@ -121,13 +132,48 @@ class TextClassification(Section):
         )
         return batch
 
-    def units(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
-        """What the loss counts, one unit a row: logits `[U, C]` and labels `[U]` (here U = batch)."""
-        return logits, labels
+    def lengths(self, encoded: "Dataset") -> Sequence[int]:
+        """Tokens of each example."""
+        lengths: Sequence[int] = encoded["length"]
+        return lengths
 
-    def measure(self, logits: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
+    def units(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> Units:
+        """One unit a row."""
+        return Units(outputs["logits"], labels)
+
+    def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
         """The metrics that may choose a checkpoint, from logits `[N, C]` and labels `[N]`."""
-        return classification.measure(logits, labels)
+        return classification.measure(kept, labels)
+
+    def fit_report(
+        self, processor: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: Backbone
+    ) -> dict[str, Any]:
+        """Context, vocabulary, and the lengths of each split, tokenised without truncation."""
+        untruncated = self.model_copy(update={"max_length": 1 << 30})
+        data = {}
+        for name, rows in splits.items():
+            encoded = untruncated.encode(processor, rows)
+            data[name] = length_report(
+                encoded["length"], self.max_length, processor.unk_token_id, encoded["input_ids"]
+            )
+        return {
+            "context": {"base": backbone.context, "declared": self.max_length},
+            "vocabulary": {"embedding_rows": backbone.embeddings, "tokenizer": backbone.tokens},
+            "data": data,
+        }
+
+    def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
+        """Lines of Markdown on lengths and unknown tokens."""
+        return tuple(describe_lengths(fit))
+
+    def trial(self, processor: "PreTrainedTokenizerBase", rows: "Dataset") -> Trial:
+        """The longest of some rows; activations are taken to grow with the padded tokens."""
+        short = self.model_copy(update={"max_length": min(self.max_length, TRIAL_TOKENS)})
+        encoded = short.encode(processor, rows.select(range(min(len(rows), TRIAL_FROM))))
+        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:TRIAL_ROWS]
+        batch = dict(self.collate(processor)([encoded[int(row)] for row in longest]))
+        del batch["labels"]
+        return Trial(batch, batch["input_ids"].numel(), self.max_length)
 
     def features(self, model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]") -> "torch.Tensor":
         """Frozen features `[B, H]`: the mean of the backbone's last hidden states over real tokens."""

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,11 +7,12 @@ import torch
 from datasets import Dataset
 from transformers import BertConfig, BertForSequenceClassification
 
-from teacherspec.base.lengths import length_report, sample
 from teacherspec.base.memory import activation_bytes, memory_plan, require_memory
 from teacherspec.base.probe import probe
-from teacherspec.base.rehearsal import Rehearsal
+from teacherspec.base.sampling import sample
 from teacherspec.errors import BaseError
+from teacherspec.tasks.text_fit import length_report
+from teacherspec.tasks.verbs import Backbone, Trial
 
 
 def test_lengths_by_hand() -> None:
@@ -52,6 +54,10 @@ def test_probes_know_separable_features_from_noise() -> None:
     assert good["commonest_class"]["value"] == pytest.approx((labels[200:] == commonest).mean())
 
 
+def logits_of(model: Any, batch: Any) -> torch.Tensor:
+    return model(**batch).logits
+
+
 def test_counts_what_autograd_keeps() -> None:
     """A linear layer keeps its input, GELU keeps its own: both [B, L, H], and no weight is counted."""
 
@@ -66,7 +72,7 @@ def test_counts_what_autograd_keeps() -> None:
 
             return Output()
 
-    count, logits = activation_bytes(Body(), {"x": torch.ones(3, 5, 8)})  # type: ignore[arg-type]
+    count, logits = activation_bytes(logits_of, Body(), {"x": torch.ones(3, 5, 8)})  # type: ignore[arg-type]
     assert logits.shape == (3, 5, 16)
     assert count == 3 * 5 * 8 * 4 + 3 * 5 * 16 * 4
 
@@ -79,7 +85,9 @@ def test_activations_grow_with_the_batch_and_leave_no_gradient() -> None:
 
     def count(rows: int) -> int:
         ids = torch.ones(rows, 8, dtype=torch.long)
-        return activation_bytes(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})[0]
+        return activation_bytes(logits_of, model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})[
+            0
+        ]
 
     assert count(8) == pytest.approx(2 * count(4), rel=0.1)
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -87,14 +95,14 @@ def test_activations_grow_with_the_batch_and_leave_no_gradient() -> None:
 
 
 def test_memory_plan_by_hand() -> None:
-    plan = memory_plan(parameters=1000, activations=6400, tokens=2 * 16, max_length=64)
+    plan = memory_plan(parameters=1000, activations=6400, trial=Trial({}, 2 * 16, 64))
     assert plan["full_without_activations"] == 16_000
     assert (plan["weights"], plan["gradients"], plan["optimizer"]) == (4000, 4000, 8000)
     assert plan["activations_per_example"] == 200 * 64
 
 
 def test_weights_beyond_main_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    seven_billion = Rehearsal("LlamaModel", 7_000_000_000, 4096, 32_000, 32_000, ())
+    seven_billion = Backbone("LlamaModel", 7_000_000_000, 4096, 32_000, 32_000, ())
     monkeypatch.setattr("teacherspec.base.memory.memory_bytes", lambda: 16 << 30)
     with pytest.raises(
         BaseError, match=r"7,000,000,000 parameters need 26\.1 GiB in float32, this machine has 16"

@@ -12,10 +12,10 @@ from teacherspec.base.manifest import open_base
 from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
 from teacherspec.errors import BaseError, DataError
-from teacherspec.tasks import Task
+from teacherspec.tasks.text_classification import TextClassification
 from tests.toys import LABELS, toy_base, toy_prepared
 
-TASK = Task(kind="text_classification", max_length=16)
+TASK = TextClassification(kind="text_classification", max_length=16)
 BASE = Base.model_validate_json('{"source": {"kind": "path", "folder": "model"}, "license": "cc0-1.0"}')
 
 
@@ -34,7 +34,7 @@ def _repository(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def run(task: Task = TASK) -> dict[str, Any]:
+def run(task: TextClassification = TASK) -> dict[str, Any]:
     return run_base(task, BASE, Path("prepare"), Path("reports"))
 
 
@@ -78,7 +78,7 @@ def test_a_head_of_another_task_is_replaced() -> None:
 
 
 def test_truncation_and_unknown_words_are_counted() -> None:
-    short = run(Task(kind="text_classification", max_length=8))
+    short = run(TextClassification(kind="text_classification", max_length=8))
     assert short["data"]["train"]["truncated_share"] > 0.1
     assert "% of train is cut; raise task.max_length" in Path("reports/report.md").read_text()
 
@@ -98,12 +98,14 @@ def spoil_tensor(folder: Path) -> None:
         (shutil.rmtree, TASK, "no such folder"),
         (
             lambda folder: None,
-            Task(kind="text_classification", max_length=33),
+            TextClassification(kind="text_classification", max_length=33),
             "max_length: 33 tokens are more",
         ),
     ],
 )
-def test_refuses_and_leaves_earlier_reports_alone(spoil: Any, task: Task, complaint: str) -> None:
+def test_refuses_and_leaves_earlier_reports_alone(
+    spoil: Any, task: TextClassification, complaint: str
+) -> None:
     Path("reports").mkdir()
     Path("reports/manifest.json").write_text("earlier")
     spoil(Path("model"))

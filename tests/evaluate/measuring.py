@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from teacherspec.evaluate.looks import looks_of_texts
 from teacherspec.evaluate.measured import Measured
 from teacherspec.files import write_json, write_tsv
 from teacherspec.predictions import Predictions
@@ -27,9 +28,10 @@ def measured(
     sure = np.broadcast_to(np.asarray(confidence, dtype=np.float64), (rows,))
     probs = np.repeat(((1 - sure) / (classes - 1))[:, None], classes, axis=1)
     probs[np.arange(rows), predicted] = sure
+    shown = texts or [f"text {i}" for i in range(rows)]
     ids = [f"r{i:04d}" for i in range(rows)]
     predictions = Predictions(ids, np.asarray(labels, np.int32), np.log(probs).astype(np.float32))
-    return Measured(predictions, label_names, texts or [f"text {i}" for i in range(rows)], columns or {})
+    return Measured(predictions, label_names, shown, looks_of_texts(shown), columns or {})
 
 
 def drawn(rows: int, seed: int, right: float = 0.8, **values: Any) -> Measured:

@@ -12,16 +12,17 @@ from transformers import set_seed
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.predict import predict
-from teacherspec.tasks import Task
+from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.verbs import Start
 from tests.toys import LABELS, toy_base, toy_rows
 
-TASK = Task(kind="text_classification", max_length=16)
+TASK = TextClassification(kind="text_classification", max_length=16)
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     set_seed(0)
-    model, processor = TASK.load_base(toy_base(tmp_path_factory.mktemp("base")), LABELS)
+    model, processor = TASK.load_base(toy_base(tmp_path_factory.mktemp("base")), LABELS, Start())
     for parameter in model.parameters():
         if parameter.ndim > 1:
             parameter.data *= 10  # as drawn, a random BERT says nearly the same of every row

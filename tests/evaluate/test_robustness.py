@@ -17,10 +17,11 @@ from teacherspec.evaluate.robustness import (
     predict_perturbed,
 )
 from teacherspec.predictions import Predictions
-from teacherspec.tasks import Task
+from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.verbs import Start
 from tests.toys import LABELS, toy_base, toy_rows
 
-TASK = Task(kind="text_classification", max_length=16)
+TASK = TextClassification(kind="text_classification", max_length=16)
 
 
 def identity(row: Mapping[str, Any], draw: np.random.Generator) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def drowned(row: Mapping[str, Any], draw: np.random.Generator) -> dict[str, Any]
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    model, processor = TASK.load_base(toy_base(tmp_path_factory.mktemp("base")), LABELS)
+    model, processor = TASK.load_base(toy_base(tmp_path_factory.mktemp("base")), LABELS, Start())
     for parameter in model.parameters():
         if parameter.ndim > 1:
             parameter.data *= 10

@@ -15,12 +15,13 @@ from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import refuse_missing_rows, run_evaluate
 from teacherspec.predictions import load_index, load_predictions
 from teacherspec.prepared import load_prepared
-from teacherspec.tasks import Task
 from teacherspec.tasks.saving import save_pretrained
+from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.verbs import Start
 from tests.evaluate.measuring import training_log
 from tests.toys import LABELS, toy_base, toy_prepared
 
-TASK = Task(kind="text_classification", max_length=16)
+TASK = TextClassification(kind="text_classification", max_length=16)
 
 
 REPORTS = {
@@ -38,7 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "prepare").mkdir()
     toy_prepared(folder / "prepare")
     set_seed(0)
-    model, processor = TASK.load_base(toy_base(folder / "base"), LABELS)
+    model, processor = TASK.load_base(toy_base(folder / "base"), LABELS, Start())
     save_pretrained(model, processor, training_log(folder / "finetune") / "model")
     return folder
 
@@ -116,7 +117,7 @@ def test_missing_and_tiny_splits_are_refused_together(place: Path) -> None:
 
 
 def test_a_model_of_other_classes_is_refused(place: Path, tmp_path: Path) -> None:
-    model, processor = TASK.load_base(place / "base", ("a", "b"))
+    model, processor = TASK.load_base(place / "base", ("a", "b"), Start())
     save_pretrained(model, processor, tmp_path / "finetune/model")
     (tmp_path / "prepare").symlink_to(place / "prepare")
     with pytest.raises(UserError, match="has 2 classes and the prepared data 3"):

@@ -1,5 +1,7 @@
 """The loss against torch's and scikit-learn's own, and its independence of how a batch is cut."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,13 +10,14 @@ from torch.nn import functional
 
 from teacherspec.finetune.objective import IGNORE_INDEX, balanced_weights, objective
 from teacherspec.finetune.section import CrossEntropy, Focal
+from teacherspec.tasks.verbs import Units
 
 LOGITS = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2, 0, 0, 1, 0])
 
 
-def same(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return logits, labels
+def same(outputs: Any, labels: torch.Tensor) -> Units:
+    return Units(outputs["logits"], labels)
 
 
 def loss_of(
@@ -52,6 +55,34 @@ def test_parts_of_a_step_add_up_to_the_step(section: CrossEntropy | Focal) -> No
     compute = objective(section, same, weights)
     parts = sum(compute({"logits": LOGITS[i : i + 3]}, LABELS[i : i + 3], 12) for i in range(0, 12, 3))
     assert float(parts) == pytest.approx(float(compute({"logits": LOGITS}, LABELS, 12)), rel=1e-6)
+
+
+@pytest.mark.parametrize("section", [CrossEntropy(label_smoothing=0.1), Focal(kind="focal", gamma=2.0)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_certain_soft_labels_are_hard_ones(section: CrossEntropy | Focal, weighted: bool) -> None:
+    weights = balanced_weights(LABELS, 5) if weighted else None
+    compute = objective(section, same, weights)
+    soft = functional.one_hot(LABELS, 5).float()
+    hard = float(compute({"logits": LOGITS}, LABELS, 12))
+    # Trainer counts every number of the soft labels.
+    assert float(compute({"logits": LOGITS}, soft, 12 * 5)) == pytest.approx(hard, rel=1e-5)
+
+
+def test_the_loss_of_a_mixture_is_the_mixture_of_losses() -> None:
+    compute = objective(CrossEntropy(), same, None)
+    hard = functional.one_hot(LABELS, 5).float()
+    mixed = float(compute({"logits": LOGITS}, 0.3 * hard + 0.7 * hard.flip(0), 60))
+    parts = [float(compute({"logits": LOGITS}, labels, 12)) for labels in (LABELS, LABELS.flip(0))]
+    assert mixed == pytest.approx(0.3 * parts[0] + 0.7 * parts[1], rel=1e-5)
+
+
+def test_units_weigh_what_the_task_says() -> None:
+    def weighing(outputs: Any, labels: torch.Tensor) -> Units:
+        return Units(outputs["logits"], labels, torch.arange(12.0))
+
+    losses = functional.cross_entropy(LOGITS, LABELS, reduction="none")
+    found = objective(CrossEntropy(), weighing, None)({"logits": LOGITS}, LABELS, 12)
+    assert float(found) == pytest.approx(float((losses * torch.arange(12.0)).sum() / 12), rel=1e-6)
 
 
 def test_ignored_positions_count_nowhere() -> None:

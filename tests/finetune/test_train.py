@@ -18,10 +18,11 @@ from teacherspec.finetune.adapters import adapt, merge
 from teacherspec.finetune.checkpoints import MARKER, latest_complete, seal
 from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.prepared import Prepared
-from teacherspec.tasks import Task
+from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.verbs import Start
 from tests.toys import toy_base, toy_prepared
 
-TASK = Task(kind="text_classification", max_length=16)
+TASK = TextClassification(kind="text_classification", max_length=16)
 
 
 def declare(**values: Any) -> Finetune:
@@ -128,7 +129,7 @@ class KillAt(TrainerCallback):  # type: ignore[misc]
 
 
 def run_killed(base: Path, prepared: Prepared, name: str, step: int, **values: Any) -> None:
-    materials = room.gather(TASK, declare(**values), base, prepared)
+    materials = room.gather(TASK, declare(**values), base, prepared, Start())
     original = room.Trainer
 
     def with_kill(*args: Any, callbacks: list[Any], **rest: Any) -> Trainer:
@@ -216,7 +217,7 @@ def test_lora_is_merged_into_plain_weights(base: Path, prepared: Prepared) -> No
     batch = TASK.batch(processor, [{"text": "very ice today"}, {"text": "fire"}])
     with torch.no_grad():
         before = adapted(**batch).logits
-        after = merge(adapted, method, batch)(**batch).logits
+        after = merge(TASK.logits, adapted, method, batch)(**batch).logits
     assert not torch.allclose(before, model(**batch).logits * 0)
     torch.testing.assert_close(before, after, rtol=1e-4, atol=1e-4)
 

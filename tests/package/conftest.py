@@ -19,11 +19,11 @@ from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import Packaged, run_package
 from teacherspec.prepared import Prepared, Role, save_index
-from teacherspec.tasks import Task
+from teacherspec.tasks.text_classification import TextClassification
 from tests.toys import LABELS, toy_base, toy_rows, toy_split
 
 ROOT = Path(__file__).resolve().parents[2]
-TASK = Task(kind="text_classification", max_length=16)
+TASK = TextClassification(kind="text_classification", max_length=16)
 PACKAGE = {
     "name": "weather",
     "description": "Tells cold, hot and wet weather apart.",

@@ -3,6 +3,8 @@
 from pathlib import Path
 from textwrap import dedent
 
+from teacherspec.road.stages import write_links
+
 FILES = {
     "stages/__init__.py": "",
     "stages/boil.py": """\
@@ -49,11 +51,10 @@ stages:
     deps:
       - data/water  # from the tap
       # code
+      - kinds/${task.kind}
       - stages/boil.py
       - teacherspec/section.py
-      - teacherspec/tasks/${task.kind}.py
       - teacherspec/tasks/__init__.py
-      - teacherspec/tasks/beans.py
       - teacherspec/water/kettle.py
       - teacherspec/water/steam.py
     params: [task, boil, {pyproject.toml: [dependency-groups.model]}]
@@ -75,6 +76,7 @@ def write_project(root: Path) -> None:
     for name, text in FILES.items():
         write(root, name, text)
     write(root, "dvc.yaml", ROAD)
+    write_links(root)
 
 
 def write(root: Path, name: str, text: str) -> None:

@@ -8,7 +8,15 @@ from click.testing import CliRunner
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.road.closure import DynamicImportError, Project
-from teacherspec.road.stages import differences, mended, read_stages, real_code, sections_read
+from teacherspec.road.stages import (
+    differences,
+    mended,
+    read_stages,
+    real_code,
+    sections_read,
+    write_links,
+    wrong_links,
+)
 from tests.road.example import ROAD, write, write_project
 
 
@@ -94,6 +102,47 @@ def test_a_new_kind_of_task_changes_no_stage(root: Path) -> None:
     write(root, "teacherspec/tasks/juice.py", 'kind: Literal["juice"]\n')
     write(root, "teacherspec/tasks/__init__.py", "from teacherspec.tasks import coffee, juice, tea\n")
     assert differences(root) == []
+    assert wrong_links(root) == [
+        "kinds/juice/teacherspec.tasks.juice: must be a link to teacherspec/tasks/juice.py"
+    ]
+
+
+def links(root: Path, kind: str) -> dict[str, str]:
+    return {path.name: path.read_text() for path in (root / "kinds" / kind).iterdir()}
+
+
+def test_code_of_one_kind_is_linked_for_that_kind_alone(root: Path) -> None:
+    assert links(root, "coffee").keys() == {"teacherspec.tasks.coffee", "teacherspec.tasks.beans"}
+    assert links(root, "tea") == {"teacherspec.tasks.tea": 'kind: Literal["tea"]\n'}
+    assert wrong_links(root) == []
+
+
+def test_code_that_kinds_share_is_linked_for_each(root: Path) -> None:
+    write(root, "teacherspec/tasks/tea.py", 'import teacherspec.tasks.beans\nkind: Literal["tea"]\n')
+    write_links(root)
+    assert "teacherspec.tasks.beans" in links(root, "tea").keys() & links(root, "coffee").keys()
+    assert differences(root) == []
+
+
+def test_code_that_every_door_names_is_not_linked(root: Path) -> None:
+    write(root, "teacherspec/water/kettle.py", "from teacherspec.tasks import beans\n")
+    (difference,) = differences(root)
+    assert difference.missing == ("teacherspec/tasks/beans.py",)
+    write_links(root)
+    assert links(root, "coffee").keys() == {"teacherspec.tasks.coffee"}
+
+
+def test_links_that_are_wrong_are_named_and_mended(root: Path) -> None:
+    beans = root / "kinds/coffee/teacherspec.tasks.beans"
+    beans.unlink()
+    beans.write_text("a copy, which grows stale")
+    (root / "kinds/tea/teacherspec.tasks.beans").symlink_to("../../teacherspec/tasks/beans.py")
+    assert wrong_links(root) == [
+        "kinds/coffee/teacherspec.tasks.beans: must be a link to teacherspec/tasks/beans.py",
+        "kinds/tea/teacherspec.tasks.beans: leads to code that this kind does not run",
+    ]
+    write_links(root)
+    assert wrong_links(root) == []
 
 
 def test_exempt_imports_are_not_followed(root: Path) -> None:
@@ -103,7 +152,7 @@ def test_exempt_imports_are_not_followed(root: Path) -> None:
     assert "teacherspec/spoon.py" in real_code(root, "stages/pour.py")
 
 
-LINES = [line for line in ROAD.splitlines() if line.endswith(".py")]
+LINES = [line for line in ROAD.splitlines() if line.endswith((".py", "}")) and "params" not in line]
 
 
 @pytest.mark.parametrize("line", LINES)

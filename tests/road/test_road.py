@@ -1,12 +1,22 @@
 """`dvc.yaml` tells the truth about the code and the params of every stage."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from teacherspec.road.stages import ROAD, differences, read_stages, real_code, sections_read
+from teacherspec.road.stages import (
+    ROAD,
+    differences,
+    kinds_of_task,
+    read_stages,
+    real_code,
+    sections_read,
+    wrong_links,
+)
+from teacherspec.tasks import KINDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +30,31 @@ def test_the_road_is_the_six_stages_in_order() -> None:
 def test_declared_code_is_imported_code() -> None:
     found = differences(ROOT)
     assert not found, "\n".join([*map(str, found), "mend with `python -m teacherspec deps --write`"])
+
+
+def test_links_to_the_code_of_each_kind_are_right_and_committed() -> None:
+    found = wrong_links(ROOT)
+    assert not found, "\n".join([*found, "mend with `python -m teacherspec deps --write`"])
+    links = {str(path.relative_to(ROOT)) for path in (ROOT / "kinds").glob("*/*")}
+    told = subprocess.run(["git", "ls-files", "kinds"], capture_output=True, text=True, cwd=ROOT)
+    if told.returncode == 0:
+        assert links == set(told.stdout.split()), "run `git add kinds`"
+
+
+def test_every_kind_is_in_the_list() -> None:
+    assert set(kinds_of_task(ROOT)) == {kind.model_fields["kind"].annotation.__args__[0] for kind in KINDS}
+
+
+def test_no_code_asks_which_kind_it_has() -> None:
+    """The name of a kind stands in its own module only, so that nothing can branch on it."""
+    for kind, own in kinds_of_task(ROOT).items():
+        users = [
+            path.relative_to(ROOT).as_posix()
+            for folder in ("teacherspec", "stages")
+            for path in sorted((ROOT / folder).rglob("*.py"))
+            if f'"{kind}"' in path.read_text(encoding="utf-8")
+        ]
+        assert users == [own]
 
 
 @pytest.mark.parametrize("name", STAGES)

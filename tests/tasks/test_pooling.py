@@ -16,9 +16,10 @@ from transformers import (
 )
 
 from teacherspec.errors import BaseError
-from teacherspec.tasks import Task
 from teacherspec.tasks.loading import mean_pool
 from teacherspec.tasks.pooling import append_mean_pooling
+from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.verbs import Start
 from tests.toys import toy_base
 
 SMALL = {
@@ -85,8 +86,8 @@ def test_the_whole_layer_can_learn() -> None:
 
 
 def test_a_saved_model_loads_plainly(tmp_path: Path) -> None:
-    task = Task(kind="text_classification", max_length=16)
-    model, _ = task.load_base(toy_base(tmp_path / "base"), ("a", "b"), pooling="mean")
+    task = TextClassification(kind="text_classification", max_length=16)
+    model, _ = task.load_base(toy_base(tmp_path / "base"), ("a", "b"), Start(pooling="mean"))
     model.save_pretrained(tmp_path / "saved")
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved").eval()
     assert again.config.num_hidden_layers == 3

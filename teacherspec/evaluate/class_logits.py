@@ -1,0 +1,108 @@
+"""Evaluation of predictions that are logits of classes: quality, slices, robustness, likely label errors."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from teacherspec.errors import UserError
+from teacherspec.evaluate.analysis import Analysis, analyse
+from teacherspec.evaluate.measured import measured_rows
+from teacherspec.evaluate.page import write_page
+from teacherspec.evaluate.perturbing import perturbations_of
+from teacherspec.evaluate.predict import predict
+from teacherspec.evaluate.report import draw, write_tables
+from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
+from teacherspec.evaluate.slices import SliceQuality
+from teacherspec.evaluate.work import Work, tell
+from teacherspec.files import new_folder
+from teacherspec.predictions import (
+    PredictionIndex,
+    Predictions,
+    SliceRows,
+    save_index,
+    save_predictions,
+    save_slices,
+)
+from teacherspec.prepared import Prepared
+
+
+def evaluate_classes(work: Work) -> str:
+    """Predict every split once; write the waist, every table, picture and page.
+
+    Returns:
+        Accuracy on the test split, in words.
+
+    Raises:
+        UserError: the model does not fit the splits, or a perturbation or slice the rows.
+    """
+    task, section, data = work.task, work.section, work.data
+    fields = task.row_fields()
+    perturbations = chosen_perturbations(perturbations_of(fields), section.perturbations)
+    found = {}
+    for name, rows in work.splits.items():
+        tell(f"{name}, {len(rows)} rows")
+        found[name] = predict(task, work.model, work.processor, rows, section.batch_size)
+    refuse_foreign_model(data, found["test"])
+    tell(f"test under {len(perturbations)} perturbations, {', '.join(perturbations) or 'none'}")
+    perturbed = predict_perturbed(
+        task,
+        work.model,
+        work.processor,
+        work.splits["test"],
+        found["test"],
+        perturbations,
+        batch_size=section.batch_size,
+        seed=section.seed,
+    )
+    measured = {
+        split.name: measured_rows(fields, work.splits[split.name], found[split.name], data.label_names)
+        for split in data.of_role("validation", "calibration", "test", "shifted")
+    }
+    analysis = analyse(section, data, found, measured, perturbed)
+    write_predictions(work.output, data, found, analysis.slices)
+    tell("reports")
+    write_tables(work.report, analysis, section.confidence)
+    draw(work.report, analysis, work.finetuned, section.confidence)
+    write_page(work.report, analysis, section)
+    return headline(analysis, work.report)
+
+
+def headline(analysis: Analysis, report: Path) -> str:
+    """Accuracy on the test split with its interval, and where to read on."""
+    accuracy = analysis.metrics["test"]["accuracy"]
+    interval = f"{accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f})"
+    return f"right on {interval} of the test rows; see {report / 'report.html'}"
+
+
+def refuse_foreign_model(prepared: Prepared, predictions: Predictions) -> None:
+    """The model answers with the classes of the prepared data.
+
+    Raises:
+        UserError: it has another number of classes.
+    """
+    outputs, classes = predictions.logits.shape[1], len(prepared.label_names)
+    if outputs != classes:
+        raise UserError(
+            f"evaluate: the fine-tuned model has {outputs} classes and the prepared data {classes}; "
+            "run the stage `finetune` again"
+        )
+
+
+def write_predictions(
+    output: Path, prepared: Prepared, found: Mapping[str, Predictions], slices: Sequence[SliceQuality]
+) -> None:
+    """The waist: one Parquet a split, the slices of the test split, and the index last."""
+    with new_folder(output) as folder:
+        for name, predictions in found.items():
+            save_predictions(folder / "predictions" / f"{name}.parquet", predictions)
+        save_slices(
+            folder,
+            [SliceRows(one.slice.name, one.family, np.flatnonzero(one.slice.rows())) for one in slices],
+        )
+        index = PredictionIndex(
+            label_names=prepared.label_names,
+            roles={name: split.role for name, split in prepared.splits.items()},
+            rows={name: split.rows for name, split in prepared.splits.items()},
+        )
+        save_index(folder, index)

@@ -1,0 +1,46 @@
+"""What every way of evaluating starts from."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.prepared import Prepared
+from teacherspec.tasks.verbs import Kind
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Work:
+    """A fine-tuned model in front of the splits it is measured on.
+
+    Attributes:
+        task: the declared task.
+        section: `params.yaml: evaluate`.
+        data: the prepared splits.
+        splits: split name → its rows.
+        model: in eval mode, on its device.
+        processor: tokenizer or image processor of the model.
+        finetuned: folder that `finetune` left, for its log.
+        output: folder to create for predictions.
+        report: folder for reports.
+    """
+
+    task: Kind
+    section: Evaluate
+    data: Prepared
+    splits: "Mapping[str, Dataset]"
+    model: Any
+    processor: Any
+    finetuned: Path
+    output: Path
+    report: Path
+
+
+def tell(what: str) -> None:
+    """Say on stderr what is being done: a large model takes its time."""
+    print(f"evaluate: {what}", file=sys.stderr, flush=True)

@@ -1,0 +1,206 @@
+"""What a kind of task answers: the verbs through which every stage speaks to it.
+
+A stage never asks which kind it has. What differs between kinds stands behind a verb; what differs between
+the forms of predictions (logits of classes, sums over tokens, embeddings) stands in a table of the room,
+one entry a form, from which the room takes the entry of `Kind.form`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from teacherspec.section import Section
+from teacherspec.tasks.fields import RowFields
+from teacherspec.tasks.pooling import Pooling
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+
+Batch = Mapping[str, "torch.Tensor"]
+"""One padded batch by name of the model's input, as a collate function makes it."""
+
+Row = Mapping[str, Any]
+"""One row with the columns of the task."""
+
+Form = Literal["class_logits"]
+"""What predictions hold: `class_logits`, one logit a class and one label a row."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a base becomes the model to train.
+
+    Attributes:
+        dropout: probability for every dropout of the architecture, or None to keep the base's own.
+        pooling: `params.yaml: base.pooling`.
+    """
+
+    dropout: float | None = None
+    pooling: Pooling = "first"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """What building a base without its weights shows.
+
+    Attributes:
+        architecture: class of the backbone, such as `BertModel`.
+        parameters: number of parameters of the backbone.
+        context: longest input in tokens, None where the architecture sets no limit.
+        embeddings: rows of the token embedding, None where there is none.
+        tokens: highest token id of the tokenizer plus one, None without tokenizer.
+        unread: tensors of the files that the backbone does not use, sorted.
+    """
+
+    architecture: str
+    parameters: int
+    context: int | None
+    embeddings: int | None
+    tokens: int | None
+    unread: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A batch of real rows on which the memory of a forward pass is measured.
+
+    Attributes:
+        batch: model inputs without labels.
+        size: what of the batch activations grow with, such as examples x padded length.
+        size_of_largest: the same of the largest example that the declaration allows.
+    """
+
+    batch: Batch
+    size: int
+    size_of_largest: int
+
+
+class Units(NamedTuple):
+    """What the loss counts.
+
+    Attributes:
+        logits: `[U, C]`.
+        targets: `[U]` class indices (`-100` counts nowhere), or `[U, C]` probabilities.
+        weights: `[U]` of the units, or None where all weigh 1.
+    """
+
+    logits: "torch.Tensor"
+    targets: "torch.Tensor"
+    weights: "torch.Tensor | None" = None
+
+
+class Kind(Section, ABC):
+    """A kind of task. Its module, named like its `kind`, derives from this class."""
+
+    form: ClassVar[Form]
+    """Which entry of the rooms' tables measures, reports and packs the predictions."""
+
+    hub_task: ClassVar[str]
+    """The task's name on the Hugging Face hub."""
+
+    reader: ClassVar[tuple[str, str]]
+    """Program lines for the card: the imports, and from the folder `model` to `logits`."""
+
+    selection_metrics: ClassVar[Mapping[str, bool]]
+    """What `measure` gives: metric → whether higher is better."""
+
+    @abstractmethod
+    def row_fields(self) -> RowFields:
+        """What `prepare` demands of a row."""
+
+    @abstractmethod
+    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+        """Texts of the rows on which an untrusted tokenizer is tried; empty where the task has none."""
+
+    @abstractmethod
+    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
+        """Compare the declaration with what the base can read.
+
+        Raises:
+            BaseError: the base cannot take inputs as declared.
+        """
+
+    @abstractmethod
+    def load_base(
+        self, folder: Path, label_names: Sequence[str], start: Start
+    ) -> "tuple[PreTrainedModel, Any]":
+        """The model to train, float32 and in eval mode, and its processor.
+
+        New parameters are drawn from torch's global generator: seed it before.
+
+        Raises:
+            BaseError: the base does not load for this task.
+        """
+
+    @abstractmethod
+    def load(self, folder: Path) -> "tuple[PreTrainedModel, Any]":
+        """A fine-tuned model as saved, in eval mode, and its processor. Raises `BaseError`."""
+
+    @abstractmethod
+    def encode(self, processor: Any, rows: "Dataset") -> Any:
+        """Rows → a map-style data set of model inputs with `labels`, in the order of the rows.
+
+        It may be lazy: examples are asked for one by one, by index.
+        """
+
+    def encode_training(self, processor: Any, rows: "Dataset", seed: int) -> Any:
+        """The same for the rows that weights are fitted on, where augmentation has its seat.
+
+        A data set with a method `set_epoch` is told the epoch before each pass; what it draws may depend on
+        `seed`, the row and the epoch alone, so that a resumed training sees the same.
+        """
+        return self.encode(processor, rows)
+
+    def lengths(self, encoded: Any) -> Sequence[int] | None:
+        """Length of each encoded example, by which batches are grouped; None where all are alike."""
+        return None
+
+    @abstractmethod
+    def collate(self, processor: Any) -> Callable[[list[Mapping[str, Any]]], Batch]:
+        """A function from encoded examples to one batch."""
+
+    @abstractmethod
+    def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
+        """Raw rows → model inputs as one batch; what serving, golden outputs and latency go through."""
+
+    def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """What the model says of a batch without labels: for `class_logits`, `[B, C]` at temperature 1."""
+        logits: torch.Tensor = model(**batch).logits
+        return logits
+
+    @abstractmethod
+    def units(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> Units:
+        """What the training loss counts, from the model's outputs and the labels of a batch.
+
+        The loss is summed over units and divided by the labels of the whole step that are not `-100`.
+        """
+
+    def kept(self, logits: Any, labels: "torch.Tensor") -> Any:
+        """What validation keeps of a batch for `measure`: logits whole, where that fits memory."""
+        return logits
+
+    @abstractmethod
+    def measure(self, kept: Any, labels: Any) -> dict[str, float]:
+        """The `selection_metrics` over the validation split, from all that was `kept` and all labels."""
+
+    def features(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """Frozen features `[B, H]` of the backbone, on which a base is probed untrained."""
+        raise NotImplementedError(f"{type(self).__name__} has no features")
+
+    @abstractmethod
+    def fit_report(
+        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: Backbone
+    ) -> dict[str, Any]:
+        """How the base's processor meets the rows; JSON-able, merged into `fit.json`."""
+
+    @abstractmethod
+    def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
+        """Lines of Markdown on what `fit_report` found, from the whole of `fit.json`."""
+
+    @abstractmethod
+    def trial(self, processor: Any, rows: "Dataset") -> Trial:
+        """The largest of some real rows as a batch small enough for any machine."""
