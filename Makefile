@@ -7,7 +7,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS = 1
 
-.PHONY: teacher test test-slow check lock schema clean
+.PHONY: teacher test test-slow test-clients check lock schema clean
 .DELETE_ON_ERROR:
 
 teacher: .venv/road
@@ -20,6 +20,10 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	python -m pytest -m slow
+
+# Also with TRL and the readers of statements, bills of materials and signatures.
+test-clients: .venv/clients
+	python -m pytest tests/package
 
 check: .venv/dev
 	ruff format --check .
@@ -47,4 +51,8 @@ clean:
 
 .venv/dev: .venv/road requirements-dev.txt
 	python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/clients: .venv/dev requirements-clients.txt
+	python -m pip install --quiet --disable-pip-version-check -r requirements-clients.txt
 	@touch $@

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("check", "datadiff", "deps", "predict", "schema", "show", "verify")
+COMMANDS = ("attest", "check", "datadiff", "deps", "predict", "schema", "show", "sign", "verify")
 """Each is `command` in the file of its name beside this one."""
 
 

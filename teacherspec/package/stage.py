@@ -9,6 +9,7 @@ from typing import Any
 from teacherspec.errors import DataError, UserError
 from teacherspec.files import new_folder, round_floats, write_json, write_text
 from teacherspec.package import readiness
+from teacherspec.package.attestation import attest
 from teacherspec.package.card import card
 from teacherspec.package.checksums import files_below, write_sums
 from teacherspec.package.describe import describe
@@ -23,6 +24,9 @@ from teacherspec.package.target_statistics import target_statistics
 from teacherspec.predictions import load_predictions
 from teacherspec.prepared import Split, open_split
 from teacherspec.tasks.verbs import Form, Kind
+
+ATTESTATION = "attestation"
+"""Folder beside the teacher, of no stage's outs: it tells time and commit, which differ between runs."""
 
 REPORTS = (
     "evaluate/classes.tsv",
@@ -63,7 +67,7 @@ def run_package(
     teacher: Path,
     report: Path,
 ) -> Packaged:
-    """Write the teacher to `teacher`, and its verdict to `report`.
+    """Write the teacher to `teacher`, its verdict to `report`, and who built it to `attestation/` beside it.
 
     Args:
         section: `params.yaml: package`.
@@ -106,6 +110,7 @@ def run_package(
         write_json(folder / "READINESS.json", readiness.as_json(judgements))
         write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))
         write_sums(folder)
+    attest(teacher, teacher.with_name(ATTESTATION))
     size_bytes = size_of(teacher)
     write_reports(report, section.name, judgements, evidence, sum(rows.values()), size_bytes)
     return Packaged(evidence, judgements, teacher, size_bytes)

@@ -20,6 +20,7 @@ from teacherspec.package.agreement import (
 from teacherspec.package.contents import forbidden_files, wrong_checksums
 from teacherspec.package.opened import Opened, open_package
 from teacherspec.package.reproduction import wrong_calibration, wrong_golden, wrong_soft_targets
+from teacherspec.package.signing import Signature
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,21 @@ class Check:
     skipped: bool = False
 
 
-def verify(folder: Path) -> tuple[Check, ...]:
+def verify(folder: Path, signature: Signature | None = None) -> tuple[Check, ...]:
     """Check the package in `folder`.
 
+    Args:
+        folder: the package.
+        signature: what must sign it, where that is known.
+
     Returns:
-        All checks in their order; those after a failed `files`, `checksums` or `metadata` are skipped,
-        because nothing unknown is loaded.
+        All checks in their order; those after a failed `files`, `checksums`, `signature` or `metadata` are
+        skipped, because nothing unknown is loaded.
     """
-    safety = {"files": forbidden_files, "checksums": wrong_checksums, "metadata": broken_metadata}
+    safety: dict[str, Callable[[Path], list[str]]] = {"files": forbidden_files, "checksums": wrong_checksums}
+    if signature is not None:
+        safety["signature"] = signature.problems
+    safety["metadata"] = broken_metadata
     contents: dict[str, Callable[[Opened], Iterator[str]]] = {
         "labels": disagreeing_labels,
         "provenance": disagreeing_digests,

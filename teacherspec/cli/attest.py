@@ -1,0 +1,34 @@
+"""`python -m teacherspec attest [DIR]`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import plain_errors
+from teacherspec.errors import UserError
+
+TEACHER, ATTESTATION = Path("artifacts/teacher"), Path("artifacts/attestation")
+LOCAL = "urn:teacherspec:builder:local"
+
+
+@click.command("attest")
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=TEACHER)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=ATTESTATION, show_default=True, help="Folder."
+)
+@click.option(
+    "--builder", default=LOCAL, show_default=True, help="URI of who built it, such as a workflow's."
+)
+@plain_errors()
+def command(folder: Path, out: Path, builder: str) -> None:
+    """State who built the package in DIR, when, from which commit and on what kind of machine.
+
+    Writes an in-toto Statement with SLSA provenance and a CycloneDX bill of materials beside the package,
+    which stays as it is: its bytes depend on none of that.
+    """
+    from teacherspec.package.attestation import attest
+
+    if not (folder / "SHA256SUMS").is_file():
+        raise UserError(f"{folder}: no teacher package (it has no SHA256SUMS); give the folder of one")
+    attest(folder, out, builder=builder)
+    click.echo(f"{out}: attested {folder}")

@@ -1,0 +1,36 @@
+"""`python -m teacherspec sign DIR`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import plain_errors
+from teacherspec.errors import UserError
+
+
+@click.command("sign")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--private-key",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Elliptic-curve key in PEM; read, never stored.",
+)
+@click.option("--signature", type=click.Path(path_type=Path), help="File to write; DIR.sig by default.")
+@plain_errors()
+def command(folder: Path, private_key: Path, signature: Path | None) -> None:
+    """Sign the teacher package in DIR with your own key, offline; write the signature beside it.
+
+    Needs `pip install 'teacherspec[signing]'`. Check with `verify DIR --signature FILE --public-key PEM`.
+    """
+    from teacherspec.package.contents import forbidden_files, wrong_checksums
+    from teacherspec.package.signing import sign
+
+    problems = forbidden_files(folder) or wrong_checksums(folder)
+    if problems:
+        raise UserError(problems)
+    written = signature or folder.resolve().with_name(f"{folder.resolve().name}.sig")
+    if written.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{written}: lies in the package, which it would change; give a place beside it")
+    sign(folder, written, private_key)
+    click.echo(f"{written.name}: signs {folder}")
