@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.door import declared, plain_errors
+from teacherspec.machine import working_memory
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
 from teacherspec.section import Section
@@ -26,7 +27,8 @@ def main(artifacts: Path, reports: Path) -> None:
     """Write the splits to ARTIFACTS and the report on them to REPORTS."""
     spec = declared(Declared)
     task = spec.task
-    prepared = prepare(Path.cwd(), task.kind, task.row_fields(), spec.prepare, artifacts, reports)
+    memory = working_memory()
+    prepared = prepare(Path.cwd(), task.kind, task.row_fields(), spec.prepare, artifacts, reports, memory)
     for split in prepared.splits.values():
         click.echo(f"{split.name}: {split.rows} rows")
 

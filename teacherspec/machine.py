@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from teacherspec.errors import UserError
 
 MICRO_BATCH = "TEACHERSPEC_MICRO_BATCH"
+WORKING_MEMORY = "TEACHERSPEC_MEMORY_MIB"
+DEFAULT_MEMORY_MIB = 1024
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,18 @@ def place(batch_size: int) -> Placement:
             f"per step ({', '.join(map(str, divisors))})"
         )
     return Placement(micro_batch=int(given), accumulation=share // int(given))
+
+
+def working_memory() -> int:
+    """Bytes that the arrays of one step of `prepare` may take: `TEACHERSPEC_MEMORY_MIB`, or 1 GiB.
+
+    Raises:
+        UserError: it is set to anything but a whole number of at least 16.
+    """
+    given = os.environ.get(WORKING_MEMORY, str(DEFAULT_MEMORY_MIB))
+    if not given.isdigit() or int(given) < 16:
+        raise UserError(f"{WORKING_MEMORY}: given {given!r}; allowed: a whole number of MiB, 16 at least")
+    return int(given) << 20
 
 
 def memory_bytes() -> int:

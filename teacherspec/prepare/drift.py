@@ -28,10 +28,10 @@ def word_drift(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[st
     bins of a hash.
     """
     train, *others = judged.stored()
-    held_rows = judged.rows_of(train[0])[:MOST_ROWS]
+    held_rows = judged.first_rows(train[0], MOST_ROWS)
     found = {}
     for number, name in others:
-        rows = judged.rows_of(number)[: len(held_rows) // 2]
+        rows = judged.first_rows(number, len(held_rows) // 2)
         if len(rows):
             rest, held = held_rows[: -len(rows)], held_rows[-len(rows) :]
             reference = _words(ingested, fields, rest)

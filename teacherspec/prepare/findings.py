@@ -8,7 +8,7 @@ import numpy as np
 
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.judge import Judged
-from teacherspec.prepare.overlap import Found
+from teacherspec.prepare.overlap import Found, find_repeats
 from teacherspec.tasks.fields import RowFields, shown
 
 
@@ -54,10 +54,8 @@ class Narrator:
 
     def repeated_ids(self) -> Finding:
         """Rows with the id of an earlier row."""
-        given = self._judged.hashes.identity
-        order = np.argsort(given, kind="stable")
-        again = np.flatnonzero((given[order][1:] == given[order][:-1]) & (given[order][1:] != 0)) + 1
-        return self._finding("Repeated ids", Found(order[again], order[again - 1]), self._repeated_id)
+        repeats = find_repeats(self._judged.hashes.identity, self._judged.scratch)
+        return self._finding("Repeated ids", repeats, self._repeated_id)
 
     def _finding(self, title: str, found: Found, tell: Callable[[int, int], str]) -> Finding:
         order = np.argsort(found.rows, kind="stable")

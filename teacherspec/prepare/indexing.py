@@ -10,9 +10,6 @@ import numpy.typing as npt
 from teacherspec.prepare.checking import CheckedRow
 from teacherspec.tasks.fields import Field, RowFields
 
-WORDS = 5
-HASHES_BYTES = 8 * WORDS
-
 Words = npt.NDArray[np.uint64]
 
 
@@ -39,7 +36,7 @@ class RowIndexer:
         self._answers = fields.answers
 
     def hashes(self, row: CheckedRow) -> bytes:
-        """The hashes of one row, big-endian, in the order of `Hashes`."""
+        """The hashes of one row, packed big-endian in the order of `Hashes`."""
         return b"".join(
             (
                 _hash(_keys(self._content, row.content), 16),
@@ -52,12 +49,6 @@ class RowIndexer:
     def characters(self, row: CheckedRow) -> int:
         """Length of the content in characters."""
         return sum(len(rule.text(value)) for rule, value in zip(self._content, row.content, strict=True))
-
-
-def split_words(packed: npt.NDArray[np.uint8]) -> Hashes:
-    """The packed hashes `[N, 40]` of all rows as arrays of native words."""
-    words = packed.view(">u8").astype(np.uint64)
-    return Hashes(*(np.ascontiguousarray(words[:, at]) for at in range(WORDS)))
 
 
 def hash_text(text: str) -> int:

@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from teacherspec.errors import DataError
 from teacherspec.prepare.checking import Beside, CheckedRow, RowChecker
-from teacherspec.prepare.indexing import HASHES_BYTES, Hashes, RowIndexer, split_words
+from teacherspec.prepare.indexing import Hashes, RowIndexer
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.rows import BadRow, BlankRow, Table
@@ -65,13 +63,12 @@ class Ingested:
 
     def place(self, row: int) -> str:
         """`file:line` of a row of the sealed spool."""
-        found = self.spool.gather(np.array([row]), ["table", "number"]).to_pylist()[0]
-        table: Table = self.tables[found["table"]]
-        return table.place(found["number"])
+        table: Table = self.tables[self.spool.numbers("table")[row]]
+        return table.place(int(self.spool.numbers("number")[row]))
 
     def hashes(self) -> Hashes:
         """The hashes of the rows of the sealed spool."""
-        return split_words(self.spool.packed("hashes"))
+        return Hashes(*(self.spool.numbers(name) for name in Hashes._fields))
 
 
 def kept_column(name: str) -> str:
@@ -79,15 +76,13 @@ def kept_column(name: str) -> str:
     return f"kept:{name}"
 
 
-def new_spool(path: Path, fields: RowFields, beside: Beside) -> Spool:
-    """An empty spool for rows of these fields."""
+def new_spool(folder: Path, fields: RowFields, beside: Beside) -> Spool:
+    """An empty spool in `folder` for rows of these fields."""
     import pyarrow as pa
 
     payload = [(rule.name, rule.storage()) for rule in (*fields.content, *fields.answers)]
     kept = [(kept_column(name), pa.string()) for name in beside.keep]
-    hashes = ("hashes", pa.binary(HASHES_BYTES))
-    numbers = [(name, pa.type_for_alias(kind)) for name, kind in NUMBERS.items()]
-    return Spool(path, pa.schema([*payload, ("id", pa.string()), *kept, hashes, *numbers]))
+    return Spool(folder, pa.schema([*payload, ("id", pa.string()), *kept]), Hashes._fields, NUMBERS)
 
 
 def ingest(
@@ -159,8 +154,11 @@ def _spool(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into
             into.kept_kinds[name].note(json.loads(value), lambda: table.place(number))
     answers = row.answers or into.no_answers
     kept = row.kept or (None,) * len(into.kept_kinds)
-    numbers = (indexer.characters(row), code, len(into.tables) - 1, number)
-    into.spool.append((*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers))
+    characters = indexer.characters(row)
+    numbers = (characters, code, len(into.tables) - 1, number)
+    into.spool.append(
+        (*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers), characters
+    )
 
 
 def _refuse_mixed_kinds(into: Ingested, fields: RowFields, problems: Problems) -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.prepare.overlap import Found, Mask, Rows
-from teacherspec.prepare.similar import Pairs, similar_pairs
+from teacherspec.prepare.overlap import Found, Rows
+from teacherspec.prepare.scratch import Indices, Mask, Scratch
+from teacherspec.prepare.similar import Leading, Pairs, similar_pairs
 from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import Field, normalised
 
@@ -34,7 +34,7 @@ NO_NEAR = Near(NOTHING, NOTHING, NOTHING)
 
 
 def find_near(
-    spool: Spool, rules: Sequence[Field], placed: Rows, among: Mask, similarity: float, scratch: Path
+    spool: Spool, rules: Sequence[Field], placed: Rows, among: Mask, similarity: float, scratch: Scratch
 ) -> Near:
     """Compare the texts of the rows `among` all; rows nearer to the report, then smaller hashes, lead."""
     names = [rule.name for rule in rules]
@@ -43,15 +43,14 @@ def find_near(
         values = spool.gather(rows, names).to_pylist()
         return [normalised(" ".join(rule.text(row[rule.name]) for rule in rules)) for row in values]
 
-    rows = np.flatnonzero(among)
-    rows = rows[np.lexsort((placed.content[rows], -placed.split[rows]))]
-    pairs = similar_pairs(rows, texts, similarity, scratch)
+    def leading(rows: Indices) -> tuple[npt.NDArray[np.generic], ...]:
+        return (placed.answer[rows], placed.content[rows], -placed.split[rows])
+
+    pairs = similar_pairs(among, texts, spool.numbers("characters"), leading, similarity, scratch)
     leaks = _leaks(pairs, placed.split)
-    fresh = np.ones(len(placed.split), bool)
-    fresh[leaks.rows] = False
-    stays = fresh[pairs.first] & fresh[pairs.second]
+    stays = ~(np.isin(pairs.first, leaks.rows) | np.isin(pairs.second, leaks.rows))
     within = Pairs(pairs.first[stays], pairs.second[stays], pairs.similarity[stays])
-    return Near(leaks, _duplicates(within, placed, rows), _disagreeing(pairs, placed.label))
+    return Near(leaks, _duplicates(within, placed, leading), _disagreeing(pairs, placed.label))
 
 
 def _leaks(pairs: Pairs, split: npt.NDArray[np.int8]) -> Found:
@@ -77,16 +76,18 @@ def _most_similar(
     return Found(rows[order][first], because[order][first])
 
 
-def _duplicates(pairs: Pairs, placed: Rows, rows: npt.NDArray[np.int64]) -> Found:
+def _duplicates(pairs: Pairs, placed: Rows, leading: Leading) -> Found:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    place = np.empty(len(placed.split), np.int64)
-    place[rows] = np.arange(len(rows))
     alike = np.ones(len(pairs.first), bool)
     for values in (placed.split, placed.label, placed.answer):
         alike &= values[pairs.first] == values[pairs.second]
-    ends = place[pairs.first[alike]], place[pairs.second[alike]]
+    rows = np.unique(np.concatenate([pairs.first[alike], pairs.second[alike]]))
+    rows = rows[np.lexsort(leading(rows))]
+    place = np.argsort(rows)
+    rising = rows[place]
+    ends = tuple(place[np.searchsorted(rising, end[alike])] for end in (pairs.first, pairs.second))
     graph = coo_array((np.ones(len(ends[0]), bool), ends), shape=(len(rows), len(rows)))
     _, component = connected_components(graph, directed=False)
     _, leader = np.unique(component, return_index=True)

@@ -4,14 +4,16 @@ Pure index work on hashes; nothing here knows texts or files. Every result depen
 set, never on their order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-Indices = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Words = npt.NDArray[np.uint64]
+from teacherspec.prepare.scratch import Indices, Mask, Scratch, Words, all_of, parts_by_word
+
+_ROW_BYTES = 160
+"""Memory that sorting and comparing takes, for each row worked on."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,16 @@ class Found:
     rows: Indices
     because: Indices
 
-    def only(self, mask: Mask) -> "Found":
-        """The findings about rows for which the mask `[N]` of all rows holds."""
-        chosen = mask[self.rows]
+    def only(self, chosen: Mask) -> "Found":
+        """The findings `[M]` that are chosen."""
         return Found(self.rows[chosen], self.because[chosen])
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Found]") -> "Found":
+        """The findings of several parts."""
+        empty = np.empty(0, np.int64)
+        rows, because = ([empty, *(getattr(part, name) for part in parts)] for name in ("rows", "because"))
+        return cls(np.concatenate(rows), np.concatenate(because))
 
 
 @dataclass(frozen=True)
@@ -61,26 +69,45 @@ class Overlap:
     conflicts: Found
 
 
-def repeated(content: Words, among: Mask) -> Mask:
-    """Rows `[N]` among those given whose content hash another of them has too."""
-    rows = np.flatnonzero(among)
-    order = rows[np.argsort(content[rows], kind="stable")]
-    same = _equals_previous(order, content)
-    found = np.zeros(len(content), bool)
-    found[order] = same | np.append(same[1:], False)[: len(same)]
-    return found
+FINDINGS = ("duplicates", "leaks", "conflicts")
 
 
-def find_overlap(rows: Rows, among: Mask) -> Overlap:
+def repeated(content: Words, among: Mask, scratch: Scratch) -> Indices:
+    """Rows among those given, a mask `[N]`, whose content hash another of them has too."""
+    found = [np.empty(0, np.int64)]
+    for rows in parts_by_word(content, all_of(among), scratch.rows_at_once(_ROW_BYTES)):
+        order = rows[np.argsort(content[rows], kind="stable")]
+        same = _equals_previous(order, content)
+        found.append(order[same | np.append(same[1:], False)[: len(same)]])
+    return np.concatenate(found)
+
+
+def find_repeats(words: Words, scratch: Scratch) -> Found:
+    """Rows with the word of an earlier row; because: the one before. Words `[N]` of 0 do not count."""
+    found = []
+    for rows in parts_by_word(words, lambda chunk: words[chunk] != 0, scratch.rows_at_once(_ROW_BYTES)):
+        order = rows[np.argsort(words[rows], kind="stable")]
+        again = np.flatnonzero(_equals_previous(order, words))
+        found.append(Found(order[again], order[again - 1]))
+    return Found.joined(found)
+
+
+def find_overlap(rows: Rows, among: Mask, scratch: Scratch) -> Overlap:
     """Judge the rows `among` all: duplicates first, leaks among what is left, conflicts among the rest.
 
     A duplicate has the content, answers and label of another row of its split; of equals the one with
     the smallest digest stays. A leak has content that also lies in a split nearer to the report. A
     conflict has the content of another row of its split but another label; all of them are named.
     """
-    chosen = np.flatnonzero(among)
-    columns = (rows.digest, rows.answer, rows.label, -rows.split, rows.content_low, rows.content)
-    order = chosen[np.lexsort([column[chosen] for column in columns])]
+    parts = parts_by_word(rows.content, all_of(among), scratch.rows_at_once(_ROW_BYTES))
+    found = [_overlap_of(rows, part) for part in parts]
+    return Overlap(*(Found.joined([getattr(one, name) for one in found]) for name in FINDINGS))
+
+
+def _overlap_of(rows: Rows, chosen: Indices) -> Overlap:
+    columns = (rows.digest, rows.answer, rows.label, rows.content_low, rows.content)
+    digest, answer, label, low, content = (column[chosen] for column in columns)
+    order = chosen[np.lexsort((digest, answer, label, -rows.split[chosen], low, content))]
     same_content = _equals_previous(order, rows.content, rows.content_low)
     same_row = same_content & _equals_previous(order, rows.split, rows.label, rows.answer)
     first, _ = _run_ends(same_row)
@@ -100,19 +127,24 @@ def find_overlap(rows: Rows, among: Mask) -> Overlap:
     return Overlap(duplicates, leaks, conflicts)
 
 
-def find_straddling(group: Words, split: npt.NDArray[np.int8], among: Mask) -> Found:
+def find_straddling(group: Words, split: npt.NDArray[np.int8], among: Mask, scratch: Scratch) -> Found:
     """Rows whose group also has rows in a split nearer to the report.
 
     Args:
         group: `[N]` hash of the group, 0 without.
         split: `[N]` index of the split.
         among: `[N]` rows to look at.
+        scratch: how many at once.
     """
-    rows = np.flatnonzero(among & (group != 0))
-    order = rows[np.lexsort((-split[rows], group[rows]))]
-    first, _ = _run_ends(_equals_previous(order, group))
-    straddling = split[order] != split[order[first]]
-    return Found(order[straddling], order[first[straddling]])
+    found = []
+    for rows in parts_by_word(
+        group, lambda chunk: among[chunk] & (group[chunk] != 0), scratch.rows_at_once(_ROW_BYTES)
+    ):
+        order = rows[np.lexsort((-split[rows], group[rows]))]
+        first, _ = _run_ends(_equals_previous(order, group))
+        straddling = split[order] != split[order[first]]
+        found.append(Found(order[straddling], order[first[straddling]]))
+    return Found.joined(found)
 
 
 def _equals_previous(order: Indices, *columns: npt.NDArray[np.generic]) -> Mask:

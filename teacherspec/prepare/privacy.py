@@ -58,7 +58,7 @@ def search_private(ingested: Ingested, fields: RowFields, judged: Judged) -> Pri
     found: dict[int, tuple[str, ...]] = {}
     searched = 0
     for number, _ in judged.stored():
-        rows = judged.rows_of(number)[:MOST_ROWS]
+        rows = judged.first_rows(number, MOST_ROWS)
         searched += len(rows)
         for start in range(0, len(rows), _BATCH_ROWS):
             part: npt.NDArray[np.int64] = rows[start : start + _BATCH_ROWS]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from teacherspec.machine import DEFAULT_MEMORY_MIB
 from teacherspec.prepare.checking import Beside
 from teacherspec.prepare.findings import Finding, Narrator
 from teacherspec.prepare.ingest import ingest, new_spool
@@ -14,6 +15,7 @@ from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.report import write_reports
+from teacherspec.prepare.scratch import Scratch
 from teacherspec.prepare.section import Policy, Prepare
 from teacherspec.prepare.statistics import length_quantiles, metrics
 from teacherspec.prepare.write import Layout, write_splits
@@ -21,7 +23,15 @@ from teacherspec.prepared import Prepared
 from teacherspec.tasks.fields import RowFields
 
 
-def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Path, reports: Path) -> Prepared:
+def prepare(
+    root: Path,
+    kind: str,
+    fields: RowFields,
+    section: Prepare,
+    out: Path,
+    reports: Path,
+    memory_bytes: int = DEFAULT_MEMORY_MIB << 20,
+) -> Prepared:
     """Read, validate, clean and split the declared rows; write the splits and the report.
 
     Args:
@@ -31,6 +41,8 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
         section: the declaration.
         out: folder of the splits, replaced whole.
         reports: folder of the report.
+        memory_bytes: for the arrays of one step, beside the libraries and the batch of rows at hand; it
+            changes no byte of what is written.
 
     Raises:
         DataError: the first problems of all files and how many there are; nothing was written.
@@ -41,7 +53,7 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(dir=out.parent, prefix=".prepare-") as folder,
-        new_spool(Path(folder) / "rows.arrow", fields, beside) as spool,
+        new_spool(Path(folder), fields, beside) as spool,
         Quarantine(Path(folder) / QUARANTINE, Problems() if quarantining else problems) as quarantine,
     ):
         ingested = ingest(root, section.sources, fields, beside, spool, quarantine, problems)
@@ -50,7 +62,7 @@ def prepare(root: Path, kind: str, fields: RowFields, section: Prepare, out: Pat
             _refuse_too_many(quarantine, section.max_quarantined * ingested.rows_read, problems)
         problems.refuse_any()
         spool.seal()
-        judged = judge(ingested, fields, section, problems, Path(folder))
+        judged = judge(ingested, fields, section, problems, Scratch(Path(folder), memory_bytes))
         narrator = Narrator(ingested, fields, judged)
         findings = narrator.findings()
         _refuse(narrator.repeated_ids(), "", problems)

@@ -11,11 +11,22 @@ their order.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.prepare.scratch import (
+    Indices,
+    Mask,
+    Scratch,
+    Words,
+    all_of,
+    chosen_rows,
+    chunks,
+    parts_by_size,
+    parts_by_word,
+)
 from teacherspec.prepare.splits import mix
 
 PIECE = 5
@@ -26,11 +37,23 @@ _MOST_MINIMA = 72
 _BATCH_ROWS = 1024
 _WINDOW = 32
 _LEADERS = 16
+_BATCH_CHARACTERS = 4 << 20
 _VERIFY_PAIRS = 20_000
+_PIECE_BYTES = 256
+"""Memory that a piece takes in a set, and its share of what is around it."""
+
 _SEED = 0x5EED
+
+_KEY_BYTES = 1000
+"""Memory for each row whose keys are compared: in a crowd it has up to 48 candidates of 8 bytes, twice."""
+
+_PAIR_BYTES = 64
 
 Texts = Callable[[npt.NDArray[np.int64]], Sequence[str]]
 """Row numbers → their normalised texts, in the same order."""
+
+Leading = Callable[[Indices], tuple[npt.NDArray[np.generic], ...]]
+"""Row numbers `[n]` → columns `[n]` that sort them, the most significant last; who comes first leads."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +61,7 @@ class Pairs:
     """Similar rows, each pair once.
 
     Attributes:
-        first: `[M]` row number; earlier in the given order than `second`.
+        first: `[M]` row number; leads `second`.
         second: `[M]` row number.
         similarity: `[M]` Jaccard index.
     """
@@ -48,33 +71,60 @@ class Pairs:
     similarity: npt.NDArray[np.float64]
 
 
-def similar_pairs(rows: npt.NDArray[np.int64], texts: Texts, similarity: float, scratch: Path) -> Pairs:
-    """Find pairs among `rows` whose similarity is at least `similarity`.
+def similar_pairs(
+    among: Mask,
+    texts: Texts,
+    characters: npt.NDArray[np.int32],
+    leading: Leading,
+    similarity: float,
+    scratch: Scratch,
+) -> Pairs:
+    """Find pairs of rows whose similarity is at least `similarity`.
 
     A pair of exactly that similarity is missed with probability below 0.005, a more similar one with
     less. In a crowd of more than 32 candidates each is compared with its neighbours and with the first 16,
     so that time stays linear: crowds stay connected, but not every pair in them is listed.
 
     Args:
-        rows: `[N]` row numbers; where a crowd needs leaders, earlier rows lead.
+        among: `[N]` rows to compare.
         texts: gives normalised texts.
+        characters: `[N]` length of each text.
+        leading: gives what rows are sorted by; the first of a pair, and of a crowd, sorts before.
         similarity: between 0.5 and 1.
-        scratch: folder for a temporary file of N x bands x 8 bytes.
+        scratch: for N x bands x 8 bytes on disk, and 8 for every candidate.
     """
-    if not len(rows):
-        return Pairs(rows, rows, np.empty(0))
     bands, minima = banding(similarity)
-    keys = np.lib.format.open_memmap(
-        scratch / "bands.npy", mode="w+", dtype=np.uint64, shape=(bands, len(rows))
+    keys = scratch.column(bands * len(among), np.uint64).reshape(bands, len(among))
+    for chunk in chunks(len(among)):
+        rows = np.flatnonzero(among[chunk]) + chunk.start
+        for batch in parts_by_size(rows, characters[rows], _BATCH_ROWS, _BATCH_CHARACTERS):
+            keys[:, batch] = band_keys(texts(batch), bands, minima)
+    with TemporaryFile(dir=scratch.folder) as file:
+        number = 0
+        for band in keys:
+            for rows in parts_by_word(band, all_of(among), scratch.rows_at_once(_KEY_BYTES)):
+                candidates = _candidates(band[rows], rows, leading, len(among))
+                candidates.tofile(file)
+                number += len(candidates)
+        if not number:
+            return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        file.flush()
+        candidates = np.asarray(np.memmap(file, np.int64, "r", shape=(number,)))
+        parts = -(-number // scratch.rows_at_once(_PAIR_BYTES))
+        verified = [
+            _verified(pairs, texts, characters, similarity, scratch)
+            for pairs in (_distinct(candidates, len(among), at, parts) for at in range(parts))
+        ]
+    first, second, measured = (
+        np.concatenate([getattr(part, name) for part in verified]) for name in Pairs.__dataclass_fields__
     )
-    for start in range(0, len(rows), _BATCH_ROWS):
-        batch = texts(rows[start : start + _BATCH_ROWS])
-        keys[:, start : start + len(batch)] = band_keys(batch, bands, minima)
-    found = np.empty(0, np.int64)
-    for band in range(bands):
-        found = np.unique(np.concatenate([found, _candidates(np.asarray(keys[band]))]))
-    first, second = np.divmod(found, len(rows))
-    return _verified(rows[first], rows[second], texts, similarity)
+    return Pairs(first, second, measured)
+
+
+def _distinct(candidates: Indices, rows: int, part: int, parts: int) -> Indices:
+    """One of the parts into which candidate pairs fall by their second row, each pair once."""
+    chosen = chosen_rows(len(candidates), lambda chunk: candidates[chunk] % rows % parts == part)
+    return np.unique(candidates[chosen])
 
 
 def banding(similarity: float) -> tuple[int, int]:
@@ -128,35 +178,41 @@ def piece_hashes(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDAr
     return mix(hashes[inside]), np.cumsum(counts) - counts
 
 
-def _candidates(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Pairs of positions with equal keys as `first * N + second`, first < second."""
+def _candidates(keys: Words, rows: Indices, leading: Leading, total: int) -> Indices:
+    """Pairs of rows with equal keys as `first * total + second`, the first leading, each once."""
     order = np.argsort(keys, kind="stable")
     equal = keys[order][1:] == keys[order][:-1]
+    if not equal.any():
+        return np.empty(0, np.int64)
     crowded = np.append(equal, False) | np.insert(equal, 0, False)
-    order = order[crowded]
-    of_bucket = keys[order]
-    begins = np.flatnonzero(np.append(True, of_bucket[1:] != of_bucket[:-1]))[: len(order)]
-    sizes = np.diff(np.append(begins, len(order)))
+    of_bucket, rows = keys[order[crowded]], rows[order[crowded]]
+    order = np.lexsort((*leading(rows), of_bucket))
+    of_bucket, rows = of_bucket[order], rows[order]
+    begins = np.flatnonzero(np.append(True, of_bucket[1:] != of_bucket[:-1]))[: len(rows)]
+    sizes = np.diff(np.append(begins, len(rows)))
     start = np.repeat(begins, sizes)
-    place = np.arange(len(order)) - start
+    place = np.arange(len(rows)) - start
     pairs = [np.empty(0, np.int64)]
     for step in range(1, _WINDOW + 1):
         at = np.flatnonzero(place >= step)
         if not len(at):
             break
-        pairs.append(order[at - step] * len(keys) + order[at])
+        pairs.append(rows[at - step] * total + rows[at])
     for leader in range(_LEADERS):
         at = np.flatnonzero(place > leader + _WINDOW)
-        pairs.append(order[start[at] + leader] * len(keys) + order[at])
+        pairs.append(rows[start[at] + leader] * total + rows[at])
     return np.concatenate(pairs)
 
 
 def _verified(
-    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], texts: Texts, similarity: float
+    pairs: Indices, texts: Texts, characters: npt.NDArray[np.int32], similarity: float, scratch: Scratch
 ) -> Pairs:
+    """The candidates, given as `first * N + second`, that are similar."""
+    first, second = np.divmod(pairs, len(characters))
+    sizes = characters[first].astype(np.int64) + characters[second]
     measured = np.zeros(len(first))
-    for start in range(0, len(first), _VERIFY_PAIRS):
-        part = slice(start, start + _VERIFY_PAIRS)
+    most = scratch.rows_at_once(_PIECE_BYTES)
+    for part in parts_by_size(np.arange(len(first)), sizes, _VERIFY_PAIRS, most):
         needed = np.unique(np.concatenate([first[part], second[part]]))
         pieces = dict(zip(needed.tolist(), map(pieces_of, texts(needed)), strict=True))
         ends = zip(first[part].tolist(), second[part].tolist(), strict=True)

@@ -36,6 +36,30 @@ def uniform(keys: npt.NDArray[np.uint64], seed: int, stream: int) -> npt.NDArray
     return (mix(keys ^ start) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
+def split_keys(content: npt.NDArray[np.uint64], group: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """What decides the split and the fold of each row: its group where it has one, else its content.
+
+    Args:
+        content: `[N]` hash of the content.
+        group: `[N]` hash of the group, 0 without.
+    """
+    return np.where(group != 0, group, content)
+
+
+def fold_of(keys: npt.NDArray[np.uint64], folds: int, seed: int) -> npt.NDArray[np.int8]:
+    """The fold of each row, from 0 to `folds` - 1: `[N]`.
+
+    It depends on a row's own key, `folds` and `seed` alone, so rows added or removed move no other; groups
+    stay whole; and it is independent of the split.
+
+    Args:
+        keys: `[N]`, of `split_keys`.
+        folds: 2 to 127.
+        seed: `params.yaml: prepare.seed`.
+    """
+    return (uniform(keys, seed, FOLD_STREAM) * folds).astype(np.int8)
+
+
 def mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Spread every bit of each value over all bits: the finaliser of SplitMix64."""
     values = (values ^ (values >> np.uint64(30))) * _MIX_1

@@ -1,6 +1,6 @@
-"""Valid rows on disk while they are judged: only a few numbers a row ever come into memory."""
+"""Valid rows on disk while they are judged: only a few numbers of some rows ever come into memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -8,27 +8,48 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.prepare.scratch import mapped
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 16_384
+BATCH_CHARACTERS = 16 << 20
+"""What of rows not yet written is kept in memory at most, whichever comes first."""
+
+WORD = ">u8"
 
 
 class Spool:
-    """An append-only table in one Arrow file that removes itself.
+    """An append-only table that removes itself: values in one Arrow file, each number in a file of its own.
 
     Used in two phases: `append` rows, then `seal`; after that `numbers` and `gather` read.
     """
 
-    def __init__(self, path: Path, schema: "pa.Schema") -> None:
-        """Create the file at `path` for rows of `schema`."""
+    def __init__(
+        self, folder: Path, schema: "pa.Schema", words: Sequence[str], numbers: Mapping[str, str]
+    ) -> None:
+        """Create the files in `folder`.
+
+        Args:
+            folder: for the files.
+            schema: of the values.
+            words: names of the 64-bit words that each row brings packed.
+            numbers: further numbers of a row → their type.
+        """
         import pyarrow as pa
 
         self.schema = schema
-        self._path = path
+        self._path = folder / "rows.arrow"
+        self._kinds = {**dict.fromkeys(words, "uint64"), **numbers}
+        self._words = len(words)
         self._rows: list[tuple[Any, ...]] = []
-        self._sink = pa.OSFile(str(path), "wb")
+        self._characters = 0
+        self._sink = pa.OSFile(str(self._path), "wb")
         self._writer = pa.ipc.new_file(self._sink, schema)
+        self._paths = {name: folder / f"rows.{name}" for name in self._kinds}
+        self._files = [path.open("wb") for path in self._paths.values()]
+        self._numbers: dict[str, npt.NDArray[Any]] = {}
         self._batches: list[pa.RecordBatch] = []
         self._sealed = False
         self._starts: npt.NDArray[np.int64] = np.zeros(1, np.int64)
@@ -39,32 +60,48 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._batches = []
+        self._batches, self._numbers = [], {}
         if not self._sealed:
             self._close()
-        self._path.unlink(missing_ok=True)
+        for path in (self._path, *self._paths.values()):
+            path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         self._sealed = True
         self._writer.close()
         self._sink.close()
+        for file in self._files:
+            file.close()
 
-    def append(self, row: tuple[Any, ...]) -> None:
-        """Add one row, values in the order of the schema."""
+    def append(self, row: tuple[Any, ...], characters: int) -> None:
+        """Add one row of so many characters.
+
+        Args:
+            row: its values in the order of the schema, its words packed big-endian, its numbers.
+            characters: how large its values are, roughly.
+        """
         self._rows.append(row)
-        if len(self._rows) == BATCH_ROWS:
+        self._characters += characters
+        if len(self._rows) == BATCH_ROWS or self._characters >= BATCH_CHARACTERS:
             self._flush()
 
     def _flush(self) -> None:
         import pyarrow as pa
 
-        columns = zip(*self._rows, strict=True)
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, self.schema, strict=True)]
+        columns = list(zip(*self._rows, strict=True))
+        width = len(self.schema)
+        arrays = [
+            pa.array(column, field.type) for column, field in zip(columns[:width], self.schema, strict=True)
+        ]
         self._writer.write_batch(pa.record_batch(arrays, schema=self.schema))
-        self._rows = []
+        words = np.frombuffer(b"".join(columns[width]), WORD).reshape(-1, self._words)
+        numbers = [*words.T, *columns[width + 1 :]]
+        for file, kind, column in zip(self._files, self._kinds.values(), numbers, strict=True):
+            np.asarray(column, kind).tofile(file)
+        self._rows, self._characters = [], 0
 
     def seal(self) -> None:
-        """End the first phase: map the file into memory and take its name away, so that no kill leaves it."""
+        """End the first phase: map the files into memory and take their names away: no kill leaves them."""
         import pyarrow as pa
 
         if self._rows:
@@ -74,33 +111,27 @@ class Spool:
         self._path.unlink()
         self._batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
         self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
+        for name, path in self._paths.items():
+            self._numbers[name] = mapped(path, self._kinds[name])
+            path.unlink()
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     def numbers(self, column: str) -> npt.NDArray[Any]:
-        """A numeric column as one array `[N]`, in the order of appending."""
-        parts = [batch.column(column).to_numpy() for batch in self._batches]
-        empty = np.empty(0, self.schema.field(column).type.to_pandas_dtype())
-        return np.concatenate(parts) if parts else empty
-
-    def packed(self, column: str) -> npt.NDArray[np.uint8]:
-        """A column of fixed-size binary as one array `[N, bytes]`."""
-        width = self.schema.field(column).type.byte_width
-        parts = [np.frombuffer(batch.column(column).buffers()[1], np.uint8) for batch in self._batches]
-        sizes = [batch.num_rows * width for batch in self._batches]
-        flat = [part[:size] for part, size in zip(parts, sizes, strict=True)]
-        return np.concatenate([np.empty(0, np.uint8), *flat]).reshape(-1, width)
+        """One number of every row, mapped: `[N]`, in the order of appending."""
+        return self._numbers[column]
 
     def gather(self, rows: npt.NDArray[np.int64], columns: Sequence[str]) -> "pa.Table":
-        """The named columns of the given rows, in the given order."""
+        """The named values of the given rows, in the given order."""
         import pyarrow as pa
 
         order = np.argsort(rows, kind="stable")
-        batch_of = np.searchsorted(self._starts, rows[order], side="right") - 1
+        rising = rows[order]
+        borders = np.searchsorted(rising, self._starts)  # the rows of a batch lie side by side
         parts = []
-        for number in np.unique(batch_of):
-            local = rows[order][batch_of == number] - self._starts[number]
+        for number in np.flatnonzero(np.diff(borders)):
+            local = rising[borders[number] : borders[number + 1]] - self._starts[number]
             parts.append(self._batches[number].select(columns).take(pa.array(local)))
         schema = pa.schema([self.schema.field(column) for column in columns])
         back = np.empty_like(order)

@@ -1,5 +1,6 @@
 """What was found and what was kept, in numbers."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.overlap import repeated
 from teacherspec.prepare.privacy import Private
+from teacherspec.prepare.scratch import chunks
 from teacherspec.prepare.sufficiency import learning_curve
 from teacherspec.tasks.fields import RowFields
 
@@ -20,12 +22,11 @@ def metrics(
     ingested: Ingested, fields: RowFields, judged: Judged, private: Private, quarantined: int
 ) -> dict[str, Any]:
     """All numbers of the report, nested for `dvc metrics diff`."""
-    characters = ingested.spool.numbers("characters")
     counts = judged.class_counts()
     drift = word_drift(ingested, fields, judged)
     splits = {}
     for number, name in judged.stored():
-        splits[name] = _split(judged, number, characters)
+        splits[name] = _split(ingested, judged, number, counts[number])
         distances = drift.get(name, {})
         if number > 0 and counts[number].sum() > 0:
             distances |= class_drift(counts[[0, number]])
@@ -41,14 +42,23 @@ def metrics(
 
 def length_quantiles(ingested: Ingested, judged: Judged, number: int = 101) -> dict[str, list[int]]:
     """For each split, its lengths in characters at `number` equally spaced quantiles."""
-    characters = ingested.spool.numbers("characters")
     shares = np.linspace(0, 1, number)
-    return {
-        name: np.quantile(
-            characters[judged.kept & (judged.split == at)], shares, method="inverted_cdf"
-        ).tolist()
-        for at, name in judged.stored()
-    }
+    return {name: _lengths(ingested, judged, at, shares) for at, name in judged.stored()}
+
+
+def _lengths(ingested: Ingested, judged: Judged, split: int, shares: npt.ArrayLike) -> list[int]:
+    """Lengths of a split in characters up to which so many of its rows reach."""
+    characters = ingested.spool.numbers("characters")
+    counts: Counter[int] = Counter()
+    for chunk in chunks(len(characters)):
+        chosen = judged.kept[chunk] & (judged.split[chunk] == split)
+        lengths, times = np.unique(characters[chunk][chosen], return_counts=True)
+        counts.update(dict(zip(lengths.tolist(), times.tolist(), strict=True)))
+    lengths = np.array(sorted(counts), np.int64)
+    reached = np.cumsum([counts[length] for length in lengths.tolist()])
+    wanted = np.maximum(np.ceil(np.asarray(shares) * reached[-1]), 1)
+    found: list[int] = lengths[np.searchsorted(reached, wanted)].tolist()
+    return found
 
 
 def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:
@@ -62,19 +72,17 @@ def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:
         "left_out": ingested.left_out,
         "unsampled": judged.unsampled,
         "leaks_with_another_label": int(torn.sum()),
-        "several_answers": int((judged.kept & repeated(judged.hashes.content, judged.kept)).sum()),
+        "several_answers": len(repeated(judged.hashes.content, judged.kept, judged.scratch)),
         **{name: len(found.rows) for name, found in judged.found.items()},
     }
 
 
-def _split(judged: Judged, number: int, characters: npt.NDArray[np.int32]) -> dict[str, Any]:
-    rows = judged.kept & (judged.split == number)
-    lengths = np.quantile(characters[rows], list(QUANTILES.values()), method="inverted_cdf")
+def _split(ingested: Ingested, judged: Judged, number: int, counts: npt.NDArray[np.int64]) -> dict[str, Any]:
+    lengths = _lengths(ingested, judged, number, list(QUANTILES.values()))
     found: dict[str, Any] = {
-        "rows": int(rows.sum()),
-        "characters": {name: int(value) for name, value in zip(QUANTILES, lengths, strict=True)},
+        "rows": int(judged.split_rows()[number]),
+        "characters": dict(zip(QUANTILES, lengths, strict=True)),
     }
-    counts = np.bincount(judged.label[rows & (judged.label != NO_LABEL)], minlength=len(judged.label_names))
     if counts.sum() > 0:
         found["balance"] = balance(counts)
         found["smallest_class"] = int(counts.min())

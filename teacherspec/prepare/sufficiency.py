@@ -60,7 +60,7 @@ def continued(rows: list[int], accuracies: list[float]) -> float:
 
 def _labelled(judged: Judged, splits: tuple[str, ...]) -> npt.NDArray[np.int64]:
     rows: npt.NDArray[np.int64] = np.concatenate(
-        [judged.rows_of(judged.split_names.index(name)) for name in splits]
+        [judged.first_rows(judged.split_names.index(name), MOST_ROWS) for name in splits]
     )
     labelled: npt.NDArray[np.int64] = rows[judged.label[rows] != NO_LABEL]
     return labelled

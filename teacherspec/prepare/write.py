@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from teacherspec.files import new_folder, sha256_file, write_parquet_parts
 from teacherspec.prepare.indexing import Hashes
 from teacherspec.prepare.ingest import Ingested, Kinds, kept_column
 from teacherspec.prepare.judge import Judged
-from teacherspec.prepare.splits import FOLD_STREAM, uniform
+from teacherspec.prepare.scratch import Indices, chunks
+from teacherspec.prepare.splits import fold_of, split_keys
 from teacherspec.prepared import Prepared, Role, Split, save_index
 from teacherspec.tasks.fields import RowFields
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PART_ROWS = 65_536
+PART_CHARACTERS = 64 << 20
+"""Most characters of a row group, on average; so long texts make smaller ones."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,14 @@ def write_splits(
     they were read, and any first part of a split is a random sample of it.
     """
     splits = {}
+    sizes = judged.split_rows()
     with new_folder(out) as folder:
         for number, name in judged.stored():
-            rows = judged.rows_of(number)
             path = folder / f"{name}.parquet"
             schema = _schema(layout, ingested.kept_kinds, with_fold=name == "train")
-            write_parquet_parts(path, schema, _parts(schema, ingested, judged, layout, rows))
+            write_parquet_parts(path, schema, _parts(schema, ingested, judged, layout, number))
             role = cast(Role, judged.roles[number])
-            splits[name] = Split(name, role, len(rows), sha256_file(path), out / path.name)
+            splits[name] = Split(name, role, int(sizes[number]), sha256_file(path), out / path.name)
         prepared = Prepared(layout.task, judged.label_names, splits)
         save_index(folder, prepared)
         for extra in extras:
@@ -80,14 +82,14 @@ def _schema(layout: Layout, kinds: dict[str, Kinds], with_fold: bool) -> "pa.Sch
 
 
 def _parts(
-    schema: "pa.Schema", ingested: Ingested, judged: Judged, layout: Layout, rows: npt.NDArray[np.int64]
+    schema: "pa.Schema", ingested: Ingested, judged: Judged, layout: Layout, split: int
 ) -> "Iterator[pa.Table]":
     import pyarrow as pa
 
     stored = [rule.name for rule in (*layout.fields.content, *layout.fields.answers)]
     columns = [*stored, "id", *map(kept_column, layout.keep)]
-    for start in range(0, len(rows), PART_ROWS):
-        part = rows[start : start + PART_ROWS]
+    rows = min(PART_ROWS, max(1, PART_CHARACTERS // max(1, mean_length(ingested, judged, split))))
+    for part in _even_parts(judged.rows_of(split), rows):
         table = ingested.spool.gather(part, columns)
         hashes = Hashes(*(words[part] for words in judged.hashes))
         values: dict[str, Any] = {name: table.column(name) for name in stored}
@@ -99,7 +101,8 @@ def _parts(
             typed = [None if text is None else json.loads(text) for text in texts]
             values[name] = pa.array(typed, schema.field(name).type)
         if layout.folds is not None:
-            values["fold"] = pa.array(_folds(hashes, layout.folds, layout.seed), pa.int8())
+            keys = split_keys(hashes.content, hashes.group)
+            values["fold"] = pa.array(fold_of(keys, layout.folds, layout.seed), pa.int8())
         yield pa.table([values[name] for name in schema.names], schema=schema)
 
 
@@ -111,7 +114,23 @@ def _ids(given: Sequence[str | None], hashes: Hashes) -> list[str]:
     ]
 
 
-def _folds(hashes: Hashes, folds: int, seed: int) -> npt.NDArray[np.int8]:
-    """The fold of each row, from the hash that also decides its split: groups stay whole, rows never move."""
-    keys = np.where(hashes.group != 0, hashes.group, hashes.content)
-    return (uniform(keys, seed, FOLD_STREAM) * folds).astype(np.int8)
+def mean_length(ingested: Ingested, judged: Judged, split: int) -> int:
+    """Mean length of the rows of a split in whole characters."""
+    characters = ingested.spool.numbers("characters")
+    total = rows = 0
+    for chunk in chunks(len(characters)):
+        lengths = characters[chunk][judged.kept[chunk] & (judged.split[chunk] == split)]
+        total, rows = total + int(lengths.sum(dtype=np.int64)), rows + len(lengths)
+    return total // max(1, rows)
+
+
+def _even_parts(parts: Iterator[Indices], rows: int) -> Iterator[Indices]:
+    """The same numbers in parts of so many: where a file is cut must not depend on memory."""
+    waiting = np.empty(0, np.int64)
+    for part in parts:
+        waiting = np.concatenate([waiting, part])
+        while len(waiting) >= rows:
+            yield waiting[:rows]
+            waiting = waiting[rows:]
+    if len(waiting):
+        yield waiting

@@ -1,10 +1,12 @@
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from teacherspec.prepare.overlap import Overlap, Rows, find_overlap
+from teacherspec.prepare.scratch import Scratch
 
 # (content, answer, label, split): few values, so that everything overlaps with everything.
 ROW = st.tuples(st.integers(0, 4), st.integers(0, 1), st.integers(-1, 2), st.integers(0, 2))
@@ -24,7 +26,8 @@ def rows_of(values: list[tuple[int, int, int, int]], digests: list[int] | None =
 
 
 def overlap_of(values: list[tuple[int, int, int, int]], digests: list[int] | None = None) -> Overlap:
-    return find_overlap(rows_of(values, digests), np.ones(len(values), bool))
+    scratch = Scratch(Path("unused"), memory_bytes=1 << 20)
+    return find_overlap(rows_of(values, digests), np.ones(len(values), bool), scratch)
 
 
 def kept(values: list[tuple[int, int, int, int]], overlap: Overlap) -> set[int]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from teacherspec.prepare.scratch import Scratch
 from teacherspec.prepare.similar import (
     PIECE,
     Pairs,
@@ -34,9 +35,14 @@ def edited(draw: np.random.Generator, text: str, edits: int) -> str:
     return "".join(letters)
 
 
-def found_in(texts: list[str], folder: Path, similarity: float = 0.8) -> Pairs:
+def found_in(texts: list[str], folder: Path, similarity: float = 0.8, memory_bytes: int = 1 << 30) -> Pairs:
     return similar_pairs(
-        np.arange(len(texts)), lambda rows: [texts[row] for row in rows.tolist()], similarity, folder
+        np.ones(len(texts), bool),
+        lambda rows: [texts[row] for row in rows.tolist()],
+        np.array([len(text) for text in texts], np.int32),
+        lambda rows: (rows,),
+        similarity,
+        Scratch(folder, memory_bytes),
     )
 
 
