@@ -20,18 +20,24 @@ _CHUNK_BYTES = 1 << 18
 
 
 @contextmanager
-def open_bytes(name: str, path: Path, encoding: str) -> Iterator[BinaryIO]:
+def open_bytes(name: str, path: Path, encoding: str, max_ratio: int = _MAX_RATIO) -> Iterator[BinaryIO]:
     """The text of `path` as UTF-8 bytes, unpacked where its name ends in `.gz` or `.zst`.
 
+    Args:
+        name: for messages.
+        path: the file.
+        encoding: of its text; UTF-8 passes bytes as they are.
+        max_ratio: how many times their packed size bytes may unpack to.
+
     Raises:
-        DataError: while reading: packed data that is broken, cut or swells more than a thousandfold,
+        DataError: while reading: packed data that is broken, cut or swells too much,
             bytes that the encoding does not know, a file that changes meanwhile.
     """
     before = path.stat()
     with path.open("rb", buffering=_CHUNK_BYTES) as file:
         stream: BinaryIO = file
         if path.suffix in SUFFIXES:
-            stream = _buffered(_Bounded(name, _unpacked(file, path.suffix), before.st_size))
+            stream = _buffered(_Bounded(name, _unpacked(file, path.suffix), before.st_size, max_ratio))
         if codecs.lookup(encoding).name != "utf-8":
             stream = _buffered(_Transcoded(name, stream, encoding))
         yield stream
@@ -59,10 +65,11 @@ def _unpacked(file: BinaryIO, suffix: str) -> BinaryIO:
 class _Bounded(io.RawIOBase):
     """Unpacked bytes, as long as they stay in proportion to the packed ones."""
 
-    def __init__(self, name: str, stream: BinaryIO, packed_bytes: int) -> None:
+    def __init__(self, name: str, stream: BinaryIO, packed_bytes: int, max_ratio: int) -> None:
         self._name = name
         self._stream = stream
-        self._left = max(_FREE_BYTES, _MAX_RATIO * packed_bytes)
+        self._max_ratio = max_ratio
+        self._left = max(_FREE_BYTES, max_ratio * packed_bytes)
 
     def readable(self) -> bool:
         return True
@@ -74,7 +81,7 @@ class _Bounded(io.RawIOBase):
             raise DataError(f"{self._name}: the packed data is broken or cut: {error}") from error
         self._left -= len(content)
         if self._left < 0:
-            raise DataError(f"{self._name}: unpacks to over {_MAX_RATIO} times its size; unpack and check it")
+            raise DataError(f"{self._name}: unpacks to over {self._max_ratio} times its size; check it")
         buffer[: len(content)] = content
         return len(content)
 

@@ -65,10 +65,13 @@ def stream_rows(name: str, rows: "IterableDataset") -> OpenTable:
     Raises:
         DataError: while iterating, when the stream breaks.
     """
-    from datasets import ClassLabel
+    from datasets import ClassLabel, Image
 
     if rows.features is None:
         rows = rows._resolve_features()
+    for column, feature in (rows.features or {}).items():
+        if isinstance(feature, Image):  # decoded by our own rules, not by whatever Pillow makes of it
+            rows = rows.cast_column(column, Image(decode=False))
     names = {
         column: feature.names
         for column, feature in (rows.features or {}).items()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 BATCH_ROWS = 4096
+_BATCH_BYTES = 32 << 20
 
 Decoder = Callable[[Any], Any]
 
@@ -46,7 +47,7 @@ class ParquetSource(FileSource):
             _check_groups(name, file, self.max_row_group_bytes)
             columns = unique_columns(name, file.schema_arrow)
             chosen = [column for column in columns if column in wanted]
-            batches = file.iter_batches(BATCH_ROWS, columns=chosen)
+            batches = file.iter_batches(_batch_rows(file, chosen), columns=chosen)
             yield OpenTable(columns, batch_rows(name, batches, file.schema_arrow, chosen))
 
 
@@ -74,6 +75,19 @@ def _check_groups(name: str, file: "pq.ParquetFile", max_row_group_bytes: int) -
             )
 
 
+def _batch_rows(file: "pq.ParquetFile", chosen: Collection[str]) -> int:
+    """Rows of a batch: fewer where rows are large, such as images."""
+    groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
+    of_row = 1
+    for group in groups:
+        parts = [group.column(number) for number in range(group.num_columns)]
+        size = sum(
+            part.total_uncompressed_size for part in parts if part.path_in_schema.partition(".")[0] in chosen
+        )
+        of_row = max(of_row, size // max(1, group.num_rows))
+    return max(1, min(BATCH_ROWS, _BATCH_BYTES // of_row))
+
+
 def batch_rows(
     name: str, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema", wanted: Collection[str]
 ) -> Iterator[AnyRow]:
@@ -88,9 +102,11 @@ def batch_rows(
     number = 0
     try:
         for batch in batches:
-            for values in _decoded(batch, decoders):
-                number += 1
-                yield Row(number, values)
+            step = max(1, min(BATCH_ROWS, _BATCH_BYTES * batch.num_rows // max(1, batch.nbytes)))
+            for start in range(0, batch.num_rows, step):
+                for values in _decoded(batch.slice(start, step), decoders):
+                    number += 1
+                    yield Row(number, values)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{name}: broken behind row {number}: {first_line(error)}") from error
 

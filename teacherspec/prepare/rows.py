@@ -1,6 +1,6 @@
 """What every reader hands on: rows with their place, broken and blank ones included."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -47,14 +47,18 @@ class Table:
         counts_lines: whether row numbers are line numbers of a text file.
         open: reads, given the columns that will be used (others need not be read); raises DataError,
             also while iterating, when the file as a whole cannot be read.
+        names: of the files that are the rows, as far as they were read, where each row is one.
     """
 
     name: str
     counts_lines: bool
     open: Callable[[Collection[str]], AbstractContextManager[OpenTable]]
+    names: Sequence[str] = ()
 
     def place(self, number: int, position: int | None = None) -> str:
         """Where a row lies, in the form editors and people can follow."""
+        if number <= len(self.names):
+            return f"{self.name}/{self.names[number - 1]}"
         if not self.counts_lines:
             return f"{self.name}: row {number}"
         return f"{self.name}:{number}" if position is None else f"{self.name}:{number}:{position}"

@@ -172,8 +172,8 @@ class Prepare(Section):
 
     @model_validator(mode="after")
     def _sources_lie_in_data(self) -> Self:
-        paths = [source.local_path() for source in self.sources]
-        outside = [path for path in paths if path is not None and not path.startswith(f"{self.data}/")]
+        paths = [path for source in self.sources for path in source.local_paths()]
+        outside = [path for path in paths if not f"{path}/".startswith(f"{self.data}/")]
         if outside:
             raise ValueError(
                 f"{', '.join(outside)} lies outside `data: {self.data}`, where DVC would not see it"

@@ -1,14 +1,15 @@
 """What every kind of source declares and answers."""
 
 from abc import abstractmethod
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from teacherspec.prepare.named_files import NamedFiles, with_files
 from teacherspec.prepare.paths import problem_of_path, resolve
 from teacherspec.prepare.rows import OpenTable, Table
 from teacherspec.prepare.transforms import Transform
@@ -59,9 +60,9 @@ class SourceBase(Section):
     def tables(self, root: Path) -> list[Table]:
         """The tables of this source in the repository `root`. Raises `DataError`."""
 
-    def local_path(self) -> str | None:
-        """What the source reads in the repository, or None."""
-        return None
+    def local_paths(self) -> tuple[str, ...]:
+        """What the source reads in the repository."""
+        return ()
 
 
 class FileSource(SourceBase):
@@ -69,6 +70,9 @@ class FileSource(SourceBase):
 
     counts_lines: ClassVar[bool] = True
     """Whether rows are found again by line number."""
+
+    files: dict[str, NamedFiles] = Field(default_factory=dict)
+    """New column → which files its values are read from: for rows that name images, not hold them."""
 
     path: str
     """File relative to the repository; `*`, `?` and `[…]` match several, read in the order of their names.
@@ -81,14 +85,20 @@ class FileSource(SourceBase):
             raise ValueError(problem)
         return path
 
-    def local_path(self) -> str | None:
-        """The file or wildcard."""
-        return self.path
+    def local_paths(self) -> tuple[str, ...]:
+        """The file or wildcard, and the folders of named files."""
+        return (self.path, *(f"{files.folder}/" for files in self.files.values()))
 
     def tables(self, root: Path) -> list[Table]:
         """One table a file. Raises `DataError`."""
         files = [(str(path.relative_to(root)), path) for path in resolve(root, self.path)]
-        return [Table(name, self.counts_lines, partial(self.open_file, name, path)) for name, path in files]
+        return [Table(name, self.counts_lines, partial(self._open, root, name, path)) for name, path in files]
+
+    @contextmanager
+    def _open(self, root: Path, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
+        named = {files.column for files in self.files.values()}
+        with self.open_file(name, path, {*wanted, *named}) as opened:
+            yield with_files(opened, self.files, root, named - set(wanted))
 
     @abstractmethod
     def open_file(self, name: str, path: Path, wanted: Collection[str]) -> AbstractContextManager[OpenTable]:

@@ -1,101 +1,22 @@
 """A folder of text files, one folder a class."""
 
-import unicodedata
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, field_validator
-
-from teacherspec.errors import DataError
-from teacherspec.prepare.paths import problem_of_file, problem_of_path
-from teacherspec.prepare.rows import AnyRow, BadRow, OpenTable, Row, Table
-from teacherspec.prepare.source import SourceBase
+from teacherspec.prepare.class_folders import ClassFolderSource
+from teacherspec.tasks.fields import FieldError
 
 
-class TextFolderSource(SourceBase):
+class TextFolderSource(ClassFolderSource):
     """`path/<label>/<file>`: each file is a text, its folder the label. Columns: `text`, `label`, `file`."""
 
     kind: Literal["text_folder"]
     """The format."""
 
-    path: str
-    """Folder relative to the repository."""
+    content: ClassVar[str] = "text"
 
-    max_file_bytes: int = Field(default=16 << 20, ge=1024, le=1 << 30)
-    """Largest file in bytes."""
-
-    @field_validator("path")
-    @classmethod
-    def _stays_inside(cls, path: str) -> str:
-        if problem := problem_of_path(path):
-            raise ValueError(problem)
-        return path
-
-    def local_path(self) -> str | None:
-        """The folder, as a prefix of all its files."""
-        return f"{self.path}/"
-
-    def tables(self, root: Path) -> list[Table]:
-        """One table a class, in the order of their names. Raises `DataError`."""
-        folder = root / self.path
-        classes = _class_folders(root, folder)
-        return [
-            Table(str(one.relative_to(root)), counts_lines=False, open=partial(self._open, root, one))
-            for one in classes
-        ]
-
-    @contextmanager
-    def _open(self, root: Path, folder: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
-        files = sorted(folder.iterdir())
-        if not files:
-            raise DataError(f"{folder.relative_to(root)}: an empty class; take the folder out")
-        yield OpenTable(("text", "label", "file"), self._rows(root, files))
-
-    def _rows(self, root: Path, files: list[Path]) -> Iterator[AnyRow]:
-        for number, path in enumerate(files, start=1):
-            name = path.name
-            if problem := problem_of_file(root, path):
-                yield BadRow(number, f"{name} {problem}")
-                continue
-            with path.open("rb") as file:
-                content = file.read(self.max_file_bytes + 1)
-            if len(content) > self.max_file_bytes:
-                yield BadRow(number, f"{name} is larger than {self.max_file_bytes} bytes (`max_file_bytes`)")
-                continue
-            try:
-                text = content.decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                yield BadRow(number, f"{name} is not UTF-8 at byte {error.start + 1}")
-                continue
-            label = unicodedata.normalize("NFC", path.parent.name)
-            yield Row(number, {"text": text, "label": label, "file": name})
-
-
-def _class_folders(root: Path, folder: Path) -> list[Path]:
-    """The folders of the classes. Anything else beside them is refused: it would be data or a mistake."""
-    name = folder.relative_to(root)
-    if not folder.is_dir():
-        raise DataError(f"{name}: is not a folder")
-    if not folder.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{name}: is a link out of the repository; put the folder itself there")
-    entries = sorted(folder.iterdir())
-    problems = [
-        f"{entry.relative_to(root)}: is not a folder of a class; take it out"
-        for entry in entries
-        if not entry.is_dir() or entry.is_symlink() or entry.name.startswith(".")
-    ]
-    folded: dict[str, Path] = {}
-    for entry in entries:
-        other = folded.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
-        if other != entry:
-            problems.append(
-                f"{entry.relative_to(root)}: differs from {other.name!r} in case or Unicode form only"
-            )
-    if problems:
-        raise DataError(problems)
-    if not entries:
-        raise DataError(f"{name}: is empty: no classes")
-    return entries
+    def value(self, content: bytes) -> str:
+        """The text of a file. Raises `FieldError`."""
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise FieldError(f"is not UTF-8 at byte {error.start + 1}") from error

@@ -34,7 +34,6 @@ class ImageField(Field):
 
     max_pixels: int = 1 << 26
 
-    near: ClassVar[bool] = True
     unit: ClassVar[str] = "pixels"
     is_text: ClassVar[bool] = False
     signature_bytes: ClassVar[int] = HASH_SIDE * HASH_SIDE // 8

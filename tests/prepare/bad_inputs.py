@@ -1,7 +1,4 @@
-"""Broken data, one case each: how it comes about and what must be said about it.
-
-`python -m tests.prepare.bad_inputs` writes the table of all of them to `docs/bad-data.md`.
-"""
+"""Broken data, one case each: how it comes about and what must be said about it."""
 
 import gzip
 import io
@@ -9,16 +6,15 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from teacherspec.tasks.fields import RowFields
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
-
-TABLE = Path(__file__).parents[2] / "docs" / "bad-data.md"
 
 Sources = Sequence[dict[str, Any]]
 Build = Callable[[Workshop], "Sources | tuple[Sources, dict[str, Any]]"]
@@ -32,15 +28,17 @@ class Case:
         title: the fault in a few words.
         says: a part of the first problem that names the fault and its place.
         build: writes the files and returns the sources, and what else is declared.
+        fields: of the task.
     """
 
     title: str
     says: str
     build: Build
+    fields: RowFields = field(default_factory=text_fields)
 
     def problems(self, folder: Path) -> tuple[str, ...]:
         """What the stage says to it."""
-        workshop = Workshop(folder, text_fields())
+        workshop = Workshop(folder, self.fields)
         built = self.build(workshop)
         sources, given = built if isinstance(built, tuple) else (built, {})
         return workshop.refusal(sources, **given)
@@ -648,7 +646,7 @@ def folder(title: str, says: str, files: dict[str, bytes]) -> None:
             workshop.write(f"data/texts/{row['label']}/{number}.txt", row["text"])
         for name, content in files.items():
             workshop.write(f"data/texts/{name}", content)
-        return [{"kind": "text_folder", "path": "data/texts", "other_columns": "ignore"}]
+        return [{"kind": "text_folder", "path": "data/texts"}]
 
     CASES.append(Case(title, says, build))
 
@@ -671,11 +669,11 @@ folder(
     "in case or Unicode form only",
     {"caf\u00e9/x.txt": b"x", "cafe\u0301/x.txt": b"x"},
 )
-folder("a folder inside a class", "data/texts/ant: row 21: more is a folder", {"ant/more/x.txt": b"x"})
-folder("an empty text file", "data/texts/ant: row 21: empty.txt is empty", {"ant/empty.txt": b""})
+folder("a folder inside a class", "data/texts/ant/more: is a folder", {"ant/more/x.txt": b"x"})
+folder("an empty text file", "data/texts/ant/empty.txt: is empty", {"ant/empty.txt": b""})
 folder(
     "a text file that is not UTF-8",
-    "data/texts/ant: row 21: latin.txt is not UTF-8 at byte 1",
+    "data/texts/ant/latin.txt: is not UTF-8 at byte 1",
     {"ant/latin.txt": b"\xc3\xa9\xe9"[1:]},
 )
 
@@ -684,7 +682,7 @@ folder(
 def _(workshop: Workshop) -> Sources:
     workshop.write("data/texts/ant/1.txt", "x")
     (workshop.root / "data/texts/dog").mkdir()
-    return [{"kind": "text_folder", "path": "data/texts", "other_columns": "ignore"}]
+    return [{"kind": "text_folder", "path": "data/texts"}]
 
 
 # --- Transforms -----------------------------------------------------------------------------------
@@ -725,29 +723,3 @@ transformed(
 transformed(
     "a filter that leaves nothing", "no rows reach the split `train`", kind="filter", keep_if="label == 'dog'"
 )
-
-
-def render() -> str:
-    """The table of all cases as Markdown."""
-    head = (
-        "# Broken data and what `prepare` says\n\n"
-        "Every line is a test. All problems of all files are told at once (the first 20 and how many more);\n"
-        "nothing is written, earlier splits stay as they were, and the exit code is 1.\n\n"
-        "| input | message |\n|---|---|\n"
-    )
-    rows = []
-    for one in CASES:
-        with tempfile.TemporaryDirectory() as folder:
-            rows.append(table_row(one, one.problems(Path(folder) / "repository")))
-    return head + "".join(rows)
-
-
-def table_row(one: Case, problems: Sequence[str]) -> str:
-    """One line of the table."""
-    message = problems[0].replace("|", "\\|").replace("`", "'")
-    return f"| {one.title} | `{message}` |\n"
-
-
-if __name__ == "__main__":
-    TABLE.parent.mkdir(exist_ok=True)
-    TABLE.write_text(render())

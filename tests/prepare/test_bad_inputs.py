@@ -8,7 +8,8 @@ import pytest
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.bytestream import open_bytes
-from tests.prepare.bad_inputs import CASES, TABLE, Case, table_row
+from tests.prepare.bad_data import CASES, TABLE, table_row
+from tests.prepare.bad_inputs import Case
 from tests.prepare.workshop import Workshop, jsonl, messages
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -19,7 +20,7 @@ def test_broken_data_is_refused_by_name(case: Case, tmp_path: Path) -> None:
     problems = case.problems(tmp_path / "repository")
     assert case.says in problems[0]
     assert all("\n" not in problem for problem in problems)
-    assert table_row(case, problems) in TABLE.read_text(), "run `python -m tests.prepare.bad_inputs`"
+    assert table_row(case, problems) in TABLE.read_text(), "run `python -m tests.prepare.bad_data`"
 
 
 def test_the_table_holds_every_case_once() -> None:

@@ -98,7 +98,7 @@ def test_text_folders(workshop: Workshop) -> None:
     expected = workshop.prepare([{"kind": "jsonl", "path": "data/rows.jsonl"}])
     for number, row in enumerate(ROWS):
         workshop.write(f"data/texts/{row['label']}/{number}.txt", row["text"])
-    source = {"kind": "text_folder", "path": "data/texts", "other_columns": "ignore"}
+    source = {"kind": "text_folder", "path": "data/texts"}
     assert workshop.prepare([source]) == expected
     workshop.prepare([source], keep_columns=["file"])
     assert {row["file"] for row in workshop.rows("train")} <= {f"{number}.txt" for number in range(60)}

@@ -14,6 +14,7 @@ from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
 from teacherspec.prepared import Prepared
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
+from teacherspec.tasks.image_field import ImageField
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 HALVES = {"train": 0.4, "validation": 0.2, "calibration": 0.2, "test": 0.2}
@@ -25,6 +26,11 @@ Row = Mapping[str, Any]
 def text_fields(label_names: Sequence[str] | None = None) -> RowFields:
     """The row of text classification, without the task's model code."""
     return RowFields(content=(TextField("text"),), label=LabelField("label", label_names))
+
+
+def image_fields(label_names: Sequence[str] | None = None) -> RowFields:
+    """The row of image classification, without the task's model code."""
+    return RowFields(content=(ImageField("image"),), label=LabelField("label", label_names))
 
 
 def jsonl(rows: Iterable[Row]) -> str:

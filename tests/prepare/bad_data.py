@@ -1,0 +1,41 @@
+"""All broken data in one table.
+
+`python -m tests.prepare.bad_data` writes it to `docs/bad-data.md`.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.prepare.bad_images import IMAGES
+from tests.prepare.bad_inputs import CASES as TEXTS
+from tests.prepare.bad_inputs import Case
+
+TABLE = Path(__file__).parents[2] / "docs" / "bad-data.md"
+CASES = [*TEXTS, *IMAGES]
+
+
+def render() -> str:
+    """The table of all cases as Markdown."""
+    head = (
+        "# Broken data and what `prepare` says\n\n"
+        "Every line is a test. All problems of all files are told at once (the first 20 and how many more);\n"
+        "nothing is written, earlier splits stay as they were, and the exit code is 1.\n\n"
+        "| input | message |\n|---|---|\n"
+    )
+    rows = []
+    for one in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(table_row(one, one.problems(Path(folder) / "repository")))
+    return head + "".join(rows)
+
+
+def table_row(one: Case, problems: Sequence[str]) -> str:
+    """One line of the table."""
+    message = problems[0].replace("|", "\\|").replace("`", "'")
+    return f"| {one.title} | `{message}` |\n"
+
+
+if __name__ == "__main__":
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(render())
