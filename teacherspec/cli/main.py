@@ -4,7 +4,18 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("attest", "check", "datadiff", "deps", "predict", "schema", "show", "sign", "verify")
+COMMANDS = (
+    "attest",
+    "check",
+    "datadiff",
+    "deps",
+    "diff",
+    "predict",
+    "schema",
+    "show",
+    "sign",
+    "verify",
+)
 """Each is `command` in the file of its name beside this one."""
 
 

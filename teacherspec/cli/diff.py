@@ -1,0 +1,49 @@
+"""`python -m teacherspec diff [BASE] [HEAD]`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import plain_errors
+from teacherspec.files import encode_json, round_floats, write_text
+
+
+@click.command("diff")
+@click.argument("base", default="main")
+@click.argument("head", required=False)
+@click.option(
+    "--format", "form", type=click.Choice(["markdown", "json", "html"]), default="markdown", show_default=True
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else stdout.")
+@click.option(
+    "--texts/--no-texts",
+    default=True,
+    help="Show the content of rows whose answer flipped.",
+    show_default=True,
+)
+@plain_errors()
+def command(base: str, head: str | None, form: str, output: Path | None, texts: bool) -> None:
+    """Show everything that changed from BASE (`main`) to HEAD (the working tree): a pull request's report.
+
+    Params, gates, every metric with a paired test on the same rows, rows whose answer flipped, classes and
+    slices, calibration, data, environment and stages. Works from git, dvc.lock and the DVC cache or remote,
+    and says what it could not compare.
+
+    Exit code 0: compared, whatever came out; 1: a side was never built, or there is no such revision.
+    """
+    from teacherspec.review.compare import as_json, compare
+    from teacherspec.review.markdown import as_markdown
+    from teacherspec.review.page import as_html
+    from teacherspec.review.revision import find_revision
+
+    review = compare(find_revision(base), find_revision(head))
+    forms = {
+        "markdown": lambda: as_markdown(review, texts=texts),
+        "json": lambda: encode_json(round_floats(as_json(review, texts=texts))),
+        "html": lambda: as_html(review, texts=texts),
+    }
+    text = forms[form]()
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_text(output, text)

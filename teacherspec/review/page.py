@@ -1,0 +1,83 @@
+"""The comparison as one HTML file that needs nothing else: no script, no network, pictures inside."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from teacherspec.plots.differences import Drawn, draw_differences
+from teacherspec.prepare.changes import changes_as_markdown
+from teacherspec.review import words
+from teacherspec.review.built import STATES
+from teacherspec.review.compare import Review
+from teacherspec.review.markdown import headlines
+from teacherspec.review.paired import PairedTest
+
+TEMPLATE = "diff.html.j2"
+
+SMALLER_IS_BETTER = ("nll", "brier", "ece")
+"""Parts of the names of metrics that are errors."""
+
+FLIPS_SHOWN = 50
+"""Flipped rows on the page for each direction and split; `--format json` holds all."""
+
+
+def as_html(review: Review, *, texts: bool = True) -> str:
+    """The whole comparison; everything that comes from data is escaped.
+
+    Args:
+        review: what to tell.
+        texts: whether to show the content of flipped rows.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "measured": words.measured,
+        "signed": words.signed,
+        "difference": words.difference,
+        "p_value": words.p_value,
+        "cut": words.cut,
+    }
+    return environment.get_template(TEMPLATE).render(
+        review=review,
+        texts=texts,
+        states=STATES,
+        headlines=[line.removeprefix("- ").replace("**", "").replace("`", "") for line in headlines(review)],
+        differences=_differences(review.answered.tests),
+        pictures=[
+            (picture.path, _inline(picture.before), _inline(picture.after)) for picture in review.pictures
+        ],
+        data="" if review.data is None else changes_as_markdown(review.data),
+        flips_shown=FLIPS_SHOWN,
+    )
+
+
+def _inline(picture: bytes | None) -> str | None:
+    """The picture as the value of a `src` attribute."""
+    encoded = None if picture is None else base64.b64encode(picture).decode("ascii")
+    return None if encoded is None else f"data:image/png;base64,{encoded}"
+
+
+def _differences(tests: Sequence[PairedTest]) -> str | None:
+    """The picture of all paired differences, better to the right."""
+    if not tests:
+        return None
+    lines = []
+    for test in tests:
+        ends = test.difference
+        is_error = any(part in SMALLER_IS_BETTER for part in test.metric.split("."))
+        turned = (-ends.value, -ends.high, -ends.low) if is_error else (ends.value, ends.low, ends.high)
+        lines.append(Drawn(test.metric, *turned, test.differs))
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "differences.png"
+        draw_differences(lines, path)
+        return _inline(path.read_bytes())
