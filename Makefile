@@ -11,8 +11,7 @@ export DVC_NO_ANALYTICS = 1
 .DELETE_ON_ERROR:
 
 teacher: .venv/road
-	@python -m teacherspec check
-	@dvc repro
+	@python -m teacherspec repro
 	@python -m teacherspec show
 
 test: .venv/dev

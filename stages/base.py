@@ -7,7 +7,7 @@ import click
 from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
 from teacherspec.base.untrained import UNTRAINED
-from teacherspec.door import declared, plain_errors
+from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 
@@ -23,6 +23,7 @@ class Declared(Section):
 @click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("reports", type=click.Path(path_type=Path))
 @plain_errors()
+@recorded()
 def main(prepared: Path, reports: Path) -> None:
     """Check the declared base against the splits in PREPARED; write manifest and fit report to REPORTS."""
     spec = declared(Declared)

@@ -6,7 +6,7 @@ import click
 
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
-from teacherspec.door import declared, plain_errors
+from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.section import Section
 
 
@@ -21,6 +21,7 @@ class Declared(Section):
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @plain_errors()
+@recorded()
 def main(predictions: Path, output: Path, report: Path) -> None:
     """Calibrate the PREDICTIONS that `evaluate` left.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import declared, plain_errors
+from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.section import Section
@@ -25,6 +25,7 @@ class Declared(Section):
 @click.argument("report", type=click.Path(path_type=Path))
 @click.argument("timing", type=click.Path(path_type=Path))
 @plain_errors()
+@recorded()
 def main(prepared: Path, finetuned: Path, output: Path, report: Path, timing: Path) -> None:
     """Measure the model in FINETUNED on the splits in PREPARED.
 

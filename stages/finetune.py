@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.base.section import Base
-from teacherspec.door import declared, plain_errors
+from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.finetune.section import Finetune
 from teacherspec.section import Section
 from teacherspec.tasks import Task
@@ -24,6 +24,7 @@ class Declared(Section):
 @click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @plain_errors()
+@recorded()
 def main(prepared: Path, manifest: Path, output: Path) -> None:
     """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
     spec = declared(Declared)

@@ -6,7 +6,7 @@ import click
 
 from teacherspec.base.section import Base
 from teacherspec.calibrate.section import Calibrate
-from teacherspec.door import declared, plain_errors
+from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.finetune.section import Finetune
 from teacherspec.package.closing import show
@@ -37,6 +37,7 @@ class Declared(Section):
 @click.argument("teacher", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @plain_errors()
+@recorded()
 def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
     """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; show the times in TIMING beside it."""
     spec = declared(Declared)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import declared, plain_errors
+from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.machine import working_memory
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
@@ -23,6 +23,7 @@ class Declared(Section):
 @click.argument("artifacts", type=click.Path(path_type=Path))
 @click.argument("reports", type=click.Path(path_type=Path))
 @plain_errors()
+@recorded()
 def main(artifacts: Path, reports: Path) -> None:
     """Write the splits to ARTIFACTS and the report on them to REPORTS."""
     spec = declared(Declared)

@@ -1,5 +1,6 @@
 """What every door does around its work: refuse a wrong declaration, speak of mistakes plainly."""
 
+import errno
 import json
 import sys
 from collections.abc import Iterator
@@ -11,11 +12,16 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from teacherspec.errors import UserError
-from teacherspec.process import die_with_parent
+from teacherspec.process import die_with_parent, stage_of_dvc
 from teacherspec.section import Section
 
 PARAMS = Path("params.yaml")
 """The declaration, seen from the root of the repository, where DVC runs every stage."""
+
+STORAGE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+)
+"""What a disk that is full, read-only or broken answers: no fault of the code, so no traceback."""
 
 FAILED = 1
 INTERRUPTED = 130
@@ -39,7 +45,6 @@ def declared(model: type[Sections], file: Path = PARAMS) -> Sections:
     Raises:
         DeclarationError: anything in `file` is wrong, in these sections or any other.
     """
-    die_with_parent()
     import_module("teacherspec.spec").check(file)
     values = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
     projected = {name: values[name] for name in model.model_fields if name in values}
@@ -48,7 +53,7 @@ def declared(model: type[Sections], file: Path = PARAMS) -> Sections:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn a `UserError` into its lines on stderr and exit code 1, Ctrl-C into exit code 130.
+    """Turn a `UserError`, or what a full disk says, into lines on stderr and exit code 1; Ctrl-C into 130.
 
     Serves as a decorator under `@click.command()`; wrong usage stays click's, with exit code 2.
     """
@@ -59,3 +64,28 @@ def plain_errors() -> Iterator[None]:
         raise SystemExit(FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
+    except OSError as error:
+        if error.errno not in STORAGE:
+            raise
+        sys.stderr.write(
+            f"{error.filename or 'a file being written'}: {error.strerror}; nothing of this run is recorded "
+            "and nothing older is lost; make room or give the right to write, and run it again\n"
+        )
+        raise SystemExit(FAILED) from None
+
+
+@contextmanager
+def recorded() -> Iterator[None]:
+    """Leave a receipt of what DVC runs this door for, and refuse a result whose inputs changed meanwhile.
+
+    Serves as a decorator under `plain_errors`. A door that a person starts by hand leaves none: its
+    result is not what `dvc.lock` speaks of. What writes receipts is imported by name at run time: it
+    watches and can refuse, never alter a result, so no stage depends on its code.
+    """
+    die_with_parent()
+    stage = stage_of_dvc()
+    if stage is None:
+        yield
+    else:
+        with import_module("teacherspec.receipts.recording").recording(stage):
+            yield

@@ -11,9 +11,11 @@ COMMANDS = (
     "deps",
     "diff",
     "predict",
+    "repro",
     "schema",
     "show",
     "sign",
+    "status",
     "verify",
 )
 """Each is `command` in the file of its name beside this one."""

@@ -1,5 +1,6 @@
 """`dvc.yaml` tells the truth about the code and the params of every stage."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -114,3 +115,16 @@ def test_an_earlier_result_of_a_long_stage_comes_back_from_the_run_cache(name: s
 def test_finetune_leaves_nothing_in_git_so_that_the_shared_run_cache_restores_it() -> None:
     declared = YAML(typ="safe", pure=True).load((ROOT / ROAD).read_text())["stages"]["finetune"]
     assert not {"metrics", "plots"} & declared.keys()
+
+
+def test_no_param_bears_a_name_that_the_run_cache_of_dvc_leaves_out() -> None:
+    """DVC strips `size` and `nfiles` from the key of a run: another value would bring back an old result."""
+
+    def names(node: object) -> set[str]:
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        own = set(node.get("properties", ())) if isinstance(node, dict) else set()
+        return own.union(*map(names, children))
+
+    found = names(json.loads((ROOT / "params.schema.json").read_text()))
+    assert "learning_rate" in found
+    assert not found & {"size", "nfiles"}

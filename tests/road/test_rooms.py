@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
-    {"language", "machine", "plots", "predictions", "prepared", "process"},
+    {"language", "machine", "plots", "portable", "predictions", "prepared", "process"},
+    {"receipts"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate"},
     {"teacher"},
@@ -105,10 +106,12 @@ READS_YAML = {
     "teacherspec/door.py",
     "teacherspec/road/stages.py",
     "teacherspec/review/revision.py",  # what other revisions declared
+    "teacherspec/receipts/declaration.py",
 }
 READS_ENVIRONMENT = {
     "teacherspec/machine.py",  # placement, which changes no result beyond the tolerance
     "teacherspec/base/rehearsal_child.py",  # silences a warning, in a process of its own
+    "teacherspec/portable.py",  # the pins of a portable teacher
     "teacherspec/process.py",  # whether DVC runs this process, which must then end with it
 }
 

@@ -1,0 +1,27 @@
+"""`python -m teacherspec repro [DVC ARGUMENTS]`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import PARAMS, plain_errors
+
+
+@click.command("repro", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@plain_errors()
+def command(arguments: tuple[str, ...]) -> None:
+    """Run `dvc repro` with ARGUMENTS so that a kill, a full disk or a second run breaks nothing.
+
+    Before: the declaration is checked, what an earlier kill left of DVC's own files is put right.
+    While: one run at a time; whatever ends this command ends DVC and the stage. After: a dvc.lock that was
+    cut short is put back.
+
+    Exit code: that of `dvc repro`; 1: a mistake in the declaration, or another run is at it; 130: Ctrl-C.
+    """
+    from teacherspec.receipts.guard import reproduce
+    from teacherspec.spec import check
+
+    check(PARAMS)  # a missing key would make DVC remove what the last declaration built
+
+    raise SystemExit(reproduce(Path(), arguments))

@@ -1,0 +1,23 @@
+"""`python -m teacherspec status`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import plain_errors
+
+
+@click.command("status")
+@plain_errors()
+def command() -> None:
+    """Show which stages are up to date, which are stale and why, and how each was last built.
+
+    Reads git's files only: no data, cache or remote is needed. A stage after a stale one runs only if
+    what it reads comes out different.
+
+    Exit code 0: shown; 1: dvc.yaml or dvc.lock cannot be read.
+    """
+    from teacherspec.receipts.status import status
+
+    for line in status(Path()):
+        click.echo(line)

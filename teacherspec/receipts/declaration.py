@@ -1,0 +1,125 @@
+"""What `dvc.yaml` says of a stage, with `${…}` filled in from `params.yaml`, as DVC sees it."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from teacherspec.errors import UserError
+
+ROAD, LOCK, PARAMS = Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
+TEMPLATE = re.compile(r"\$\{([\w.-]+)\}")
+
+
+@dataclass(frozen=True)
+class DeclaredStage:
+    """One stage of `dvc.yaml`.
+
+    Attributes:
+        name: of the stage.
+        command: that DVC runs.
+        deps: paths it reads.
+        params: file → keys of it, dots between parts.
+        cached: outs that lie in DVC's cache.
+        in_git: outs, metrics and plots that lie in git.
+    """
+
+    name: str
+    command: str
+    deps: tuple[str, ...]
+    params: Mapping[str, tuple[str, ...]]
+    cached: tuple[str, ...]
+    in_git: tuple[str, ...]
+
+    @property
+    def outs(self) -> tuple[str, ...]:
+        """Everything it writes that DVC records."""
+        return self.cached + self.in_git
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML 1.2 file; empty where there is none."""
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+
+
+def read_road(root: Path = Path()) -> dict[str, DeclaredStage]:
+    """All stages of `dvc.yaml`, in its order.
+
+    Raises:
+        UserError: there is none, it is not YAML, or a `${…}` names nothing in `params.yaml`.
+    """
+    if not (root / ROAD).is_file():
+        raise UserError(f"{ROAD}: no such file; run this at the root of the repository")
+    try:
+        written, params = read_yaml(root / ROAD), read_yaml(root / PARAMS)
+    except Exception as error:  # every YAML mistake, with its place
+        raise UserError(f"{ROAD}, {PARAMS}: {error}") from None
+    return {name: _stage(name, _filled(entry, params)) for name, entry in written["stages"].items()}
+
+
+def _stage(name: str, entry: Mapping[str, Any]) -> DeclaredStage:
+    cached: list[str] = []
+    in_git: list[str] = []
+    for kind in ("outs", "metrics", "plots"):
+        for out in entry.get(kind, ()):
+            path, flags = (out, {}) if isinstance(out, str) else next(iter(out.items()))
+            (cached if flags.get("cache", True) else in_git).append(path)
+    params: dict[str, list[str]] = {}
+    for item in entry.get("params", ()):
+        for file, keys in {str(PARAMS): [item]}.items() if isinstance(item, str) else item.items():
+            params.setdefault(file, []).extend(keys)
+    return DeclaredStage(
+        name=name,
+        command=str(entry["cmd"]),
+        deps=tuple(entry.get("deps", ())),
+        params={file: tuple(keys) for file, keys in params.items()},
+        cached=tuple(cached),
+        in_git=tuple(in_git),
+    )
+
+
+def _filled(value: Any, params: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        return TEMPLATE.sub(lambda match: str(_template(params, match[1])), value)
+    if isinstance(value, list):
+        return [_filled(item, params) for item in value]
+    if isinstance(value, dict):
+        return {_filled(key, params): _filled(item, params) for key, item in value.items()}
+    return value
+
+
+def _template(params: Mapping[str, Any], key: str) -> Any:
+    found = lookup(params, key)
+    if found is MISSING:
+        raise UserError(f"{ROAD}: ${{{key}}} names nothing in {PARAMS}")
+    return found
+
+
+MISSING = object()
+
+
+def lookup(values: Any, key: str) -> Any:
+    """The value under a dotted key, or `MISSING`."""
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return MISSING
+        values = values[part]
+    return values
+
+
+def params_now(stage: DeclaredStage, root: Path = Path()) -> dict[str, dict[str, Any]]:
+    """File → key → value of every declared param that is there."""
+    found: dict[str, dict[str, Any]] = {}
+    for file, keys in stage.params.items():
+        path = root / file
+        if file.endswith(".toml"):
+            values = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        else:
+            values = read_yaml(path)
+        pairs = {key: lookup(values, key) for key in keys}
+        found[file] = {key: value for key, value in pairs.items() if value is not MISSING}
+    return found

@@ -1,0 +1,36 @@
+"""The class of hardware a stage ran on: what may change the last bits of a float, and nothing private."""
+
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def hardware() -> dict[str, Any]:
+    """Architecture, CPU model, instruction set and threads that the stage used, and its accelerator.
+
+    Libraries that the stage did not load are not loaded for this.
+    """
+    found: dict[str, Any] = {"machine": platform.machine(), "cpu": _cpu(), "accelerator": "none"}
+    if "torch" in sys.modules:
+        import torch
+
+        found["instructions"] = torch.backends.cpu.get_cpu_capability()
+        found["threads"] = torch.get_num_threads()
+        if torch.cuda.is_available():
+            found["accelerator"] = torch.cuda.get_device_name(0)
+    else:
+        from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+        found["threads"] = max((pool["num_threads"] for pool in threadpool_info()), default=1)
+    return found
+
+
+def _cpu() -> str:
+    if CPUINFO.is_file():
+        for line in CPUINFO.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"

@@ -1,0 +1,81 @@
+"""The receipt of a run: which inputs gave which outputs, as one record that cannot be mended in parts.
+
+A stage writes its receipt as an out of its own. What it says of inputs and outputs is exactly what
+`dvc.lock` says, so from a lock entry alone the receipt can be written anew, and its hash must be the one
+that the same entry names. A merge that mixes two runs, an edited hash or a `dvc commit` without a run
+breaks that, and is seen without data, cache or remote. No stage depends on a receipt: a comment changes
+the receipt of its stage and nothing else.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from teacherspec.files import encode_json
+
+FORMAT = 1
+FOLDER = Path("artifacts/receipts")
+
+
+def receipt_path(stage: str) -> str:
+    """Where the receipt of `stage` lies."""
+    return (FOLDER / f"{stage}.json").as_posix()
+
+
+def sums_path(stage: str) -> str:
+    """Where the SHA-256 of every file that `stage` wrote lies, as `sha256sum --check` reads it."""
+    return (FOLDER / f"{stage}.sha256").as_posix()
+
+
+def record_path(stage: str) -> Path:
+    """Where the circumstances of the run lie, in git: machine, libraries, times. No hash covers them."""
+    return Path("reports") / stage / "run.json"
+
+
+def receipt(
+    stage: str,
+    command: str,
+    deps: Mapping[str, str],
+    params: Mapping[str, Mapping[str, Any]],
+    outs: Mapping[str, str],
+) -> str:
+    """The text of a receipt.
+
+    Args:
+        stage: its name.
+        command: that ran.
+        deps: path → MD5 as DVC counts it.
+        params: file → key → value.
+        outs: path → MD5, without the receipt itself.
+    """
+    content = {
+        "format": FORMAT,
+        "stage": stage,
+        "command": command,
+        "deps": dict(deps),
+        "params": params,
+        "outs": {path: md5 for path, md5 in outs.items() if path != receipt_path(stage)},
+    }
+    return encode_json(content)
+
+
+def receipt_of_lock(stage: str, entry: Mapping[str, Any]) -> str:
+    """The receipt that a run with this entry of `dvc.lock` left."""
+    return receipt(
+        stage,
+        str(entry.get("cmd", "")),
+        hashes(entry.get("deps", ())),
+        entry.get("params", {}),
+        hashes(entry.get("outs", ())),
+    )
+
+
+def hashes(items: Any) -> dict[str, str]:
+    """Path → MD5 of the deps or outs of a lock entry."""
+    return {item["path"]: item.get("md5", "") for item in items}
+
+
+def seal(text: str) -> str:
+    """MD5 of a receipt, as `dvc.lock` names it."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
