@@ -10,6 +10,7 @@ COMMANDS = (
     "datadiff",
     "deps",
     "diff",
+    "plan",
     "predict",
     "repro",
     "schema",

@@ -22,6 +22,7 @@ LEVELS = (
     {"prepare", "base", "evaluate", "calibrate"},
     {"teacher"},
     {"finetune", "package"},  # both read the manifest of `base`
+    {"plan"},
     {"review"},  # compares what all stages left
     {"spec", "door"},
     {"stages", "cli"},
