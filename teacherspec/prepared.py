@@ -106,6 +106,6 @@ def open_split(split: Split, scratch: Path = Path(".scratch")) -> "Dataset":
         with replacing(unpacked) as partial, pq.ParquetFile(split.path) as file:
             schema = file.schema_arrow
             with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
-                for batch in file.iter_batches():
-                    writer.write_batch(batch)
+                for group in range(file.num_row_groups):  # bounded by their writer, also where rows are large
+                    writer.write_table(file.read_row_group(group))
     return Dataset.from_file(str(unpacked))

@@ -1,6 +1,7 @@
-"""How many rows each class has, and how long the rows of each split are."""
+"""How many rows each class has, how large the rows of each split are, and what they look like."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from teacherspec.plots.style import AFTER, BEFORE, DPI, MUTED, writable
@@ -8,6 +9,7 @@ from teacherspec.plots.style import AFTER, BEFORE, DPI, MUTED, writable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 MOST_CLASSES = 40
 """Classes drawn; of more, the smallest."""
@@ -15,27 +17,76 @@ MOST_CLASSES = 40
 LENGTHS_INCHES = 2.6
 """Height of the panel of lengths."""
 
+PICTURE_INCHES = 0.62
+"""Height of a line of pictures."""
+
+PIXELS_SHOWN = 32
+"""Side below which pictures are enlarged without smoothing."""
+
 COLOURS = (AFTER, "#3b8a5a", "#8b5fb0", BEFORE, "#b08900", MUTED)
 """Colours of the splits, in turn."""
 
 
-def data_figure(classes: Mapping[str, int], lengths: Mapping[str, Sequence[int]]) -> "Figure":
-    """Rows of each class and the distribution of lengths; call it inside `drawing()`.
+@dataclass(frozen=True)
+class DataPicture:
+    """What is drawn of prepared data.
 
-    Args:
+    Attributes:
         classes: label → rows in train; empty for tasks without classes.
-        lengths: split → lengths in characters at equally spaced quantiles, from the least to the greatest.
+        sizes: split → sizes of rows at equally spaced quantiles, from the least to the greatest.
+        unit: what sizes count.
+        pictures: label → small pictures of some of its rows in train; empty where rows are not for the eye.
     """
+
+    classes: Mapping[str, int]
+    sizes: Mapping[str, Sequence[int]]
+    unit: str = "characters"
+    pictures: "Mapping[str, Sequence[Image]]" = field(default_factory=dict)
+
+
+def data_figure(picture: DataPicture) -> "Figure":
+    """Sizes of rows, some of the rows, and how many each class has; call it inside `drawing()`."""
     from matplotlib.figure import Figure
 
-    drawn = sorted(classes.items(), key=lambda found: (found[1], found[0]))[:MOST_CLASSES]
-    heights = [LENGTHS_INCHES, *([0.9 + 0.17 * len(drawn)] if drawn else [])]
-    figure = Figure(figsize=(7.2, sum(heights)), dpi=DPI, layout="constrained")
-    panels = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    _draw_lengths(panels[0], lengths)
+    drawn = sorted(picture.classes.items(), key=lambda found: (found[1], found[0]))[:MOST_CLASSES]
+    panels: list[tuple[float, Callable[[Axes], None]]] = [
+        (LENGTHS_INCHES, lambda axes: _draw_sizes(axes, picture.sizes, picture.unit))
+    ]
+    if picture.pictures:
+        height = 0.4 + PICTURE_INCHES * len(picture.pictures)
+        panels.append((height, lambda axes: _draw_pictures(axes, picture.pictures)))
     if drawn:
-        _draw_classes(panels[1], drawn, len(classes))
+        panels.append(
+            (0.9 + 0.17 * len(drawn), lambda axes: _draw_classes(axes, drawn, len(picture.classes)))
+        )
+    heights = [height for height, _ in panels]
+    figure = Figure(figsize=(7.2, sum(heights)), dpi=DPI, layout="constrained")
+    all_axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axes, (_, draw) in zip(all_axes, panels, strict=True):
+        draw(axes)
     return figure
+
+
+def _draw_pictures(axes: "Axes", pictures: "Mapping[str, Sequence[Image]]") -> None:
+    """A contact sheet: a line a class."""
+    import numpy as np
+
+    side = max((max(image.size) for some in pictures.values() for image in some), default=1)
+    columns = max(len(some) for some in pictures.values())
+    sheet = np.full((len(pictures) * side, max(1, columns) * side, 3), 255, np.uint8)
+    for line, some in enumerate(pictures.values()):
+        for column, image in enumerate(some):
+            top, left = line * side + (side - image.height) // 2, column * side + (side - image.width) // 2
+            sheet[top : top + image.height, left : left + image.width] = np.asarray(image)
+    axes.imshow(sheet, interpolation="nearest" if side < PIXELS_SHOWN else "antialiased")
+    axes.set_yticks(
+        [(line + 0.5) * side for line in range(len(pictures))], [writable(label) for label in pictures]
+    )
+    axes.set_xticks([])
+    axes.set(title="Some rows of each class in train")
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(axis="y", length=0)
 
 
 def _draw_classes(axes: "Axes", drawn: Sequence[tuple[str, int]], total: int) -> None:
@@ -47,16 +98,16 @@ def _draw_classes(axes: "Axes", drawn: Sequence[tuple[str, int]], total: int) ->
     axes.tick_params(axis="y", length=0)
 
 
-def _draw_lengths(axes: "Axes", lengths: Mapping[str, Sequence[int]]) -> None:
+def _draw_sizes(axes: "Axes", sizes: Mapping[str, Sequence[int]], unit: str) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    for number, (split, quantiles) in enumerate(lengths.items()):
+    for number, (split, quantiles) in enumerate(sizes.items()):
         shares = [at / max(1, len(quantiles) - 1) for at in range(len(quantiles))]
         axes.plot(quantiles, shares, color=COLOURS[number % len(COLOURS)], linewidth=1.3, label=split)
     axes.set(
-        title="Length of the rows of each split",
-        xlabel="characters",
-        ylabel="share of rows up to this length",
+        title="Size of the rows of each split",
+        xlabel=unit,
+        ylabel="share of rows up to this size",
         ylim=(0, 1),
     )
     axes.set_xscale("log")

@@ -10,7 +10,6 @@ from teacherspec.prepared import Prepared, load_prepared
 from teacherspec.tasks.fields import shown
 
 EXAMPLES = 5
-_BATCH_ROWS = 8192
 _NO_LABEL = -1
 
 
@@ -88,8 +87,8 @@ def _rows(prepared: Prepared) -> Iterator[tuple[str, Row]]:
 
     for split in prepared.splits.values():
         with pq.ParquetFile(split.path) as file:
-            for batch in file.iter_batches(_BATCH_ROWS):
-                for values in batch.to_pylist():
+            for group in range(file.num_row_groups):  # bounded by their writer, also where rows are large
+                for values in file.read_row_group(group).to_pylist():
                     yield values["id"], _row(split.name, values, prepared.label_names)
 
 

@@ -1,6 +1,7 @@
 """One row of a file against what the task demands of it."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,7 +43,12 @@ class CheckedRow(NamedTuple):
 
 
 class RowChecker:
-    """The rules of one source, looked up once and applied to each of its rows."""
+    """The rules of one source, looked up once and applied to each of its rows.
+
+    Attributes:
+        known: columns of the file that are used.
+        changed: what reading changed of values → how often.
+    """
 
     def __init__(self, source: SourceBase, fields: RowFields, beside: Beside) -> None:
         """Rules for the columns of `source`, as far as its role needs them."""
@@ -82,6 +88,7 @@ class RowChecker:
             "id",
             *filter(None, [beside.group]),
         ]
+        self.changed: Counter[str] = Counter()
         self._strange = [(name, nearest(name, allowed)) for name in source.columns if name not in allowed]
 
     def check_table(self, table: Table, columns: tuple[str, ...] | None) -> None:
@@ -134,6 +141,8 @@ class RowChecker:
             wrong.append(f"{rule.name}: missing (no {shown(column)} in this row)")
             return None
         try:
+            for change in rule.changes(values[column]):
+                self.changed[f"{column}: {change}"] += 1
             return rule.read(values[column])
         except FieldError as error:
             wrong.append(f"{column}: {error}")

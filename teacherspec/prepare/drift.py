@@ -27,6 +27,8 @@ def word_drift(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[st
     of the split; `words_by_chance` the same for as many rows held out of train. Words are counted in 65,536
     bins of a hash.
     """
+    if not fields.texts():
+        return {}
     train, *others = judged.stored()
     held_rows = judged.first_rows(train[0], MOST_ROWS)
     found = {}
@@ -76,9 +78,9 @@ def _kullback_leibler(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) ->
 
 
 def _words(ingested: Ingested, fields: RowFields, rows: npt.NDArray[np.int64]) -> Counts:
-    columns = [rule.name for rule in fields.content]
+    columns = [rule.name for rule in fields.texts()]
     counts = np.zeros(_BINS, np.int64)
     for values in ingested.spool.gather(rows, columns).to_pylist():
-        words = _WORD.findall(normalised(content_text(fields, values)))
+        words = _WORD.findall(normalised(content_text(fields.texts(), values)))
         np.add.at(counts, [crc32(word.encode()) % _BINS for word in words], 1)
     return counts

@@ -1,6 +1,6 @@
 """What was found among the rows in words: where, what, and which other row makes it so."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.overlap import Found, find_repeats
-from teacherspec.tasks.fields import RowFields, shown
+from teacherspec.tasks.fields import Field, RowFields, shown
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Narrator:
     def _text(self, row: int) -> str:
         content = [rule.name for rule in self._fields.content]
         values = self._ingested.spool.gather(np.array([row]), content).to_pylist()[0]
-        return shown(content_text(self._fields, values))
+        return shown(content_text(self._fields.content, values))
 
     def _label(self, row: int) -> str:
         return shown(self._judged.label_names[self._judged.label[row]])
@@ -110,6 +110,6 @@ class Narrator:
         return f"{self._place(row)}: id: {shown(name)} was already given at {self._place(because)}"
 
 
-def content_text(fields: RowFields, values: Mapping[str, Any]) -> str:
-    """The content of a row as a person reads it."""
-    return " | ".join(rule.text(values[rule.name]) for rule in fields.content)
+def content_text(rules: Sequence[Field], values: Mapping[str, Any]) -> str:
+    """These columns of a row as a person reads them."""
+    return " | ".join(rule.text(values[rule.name]) for rule in rules)

@@ -1,6 +1,6 @@
 """The few numbers by which rows are judged, each a function of its row alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -36,19 +36,29 @@ class RowIndexer:
         self._answers = fields.answers
 
     def hashes(self, row: CheckedRow) -> bytes:
-        """The hashes of one row, packed big-endian in the order of `Hashes`."""
+        """The hashes of one row, packed big-endian in the order of `Hashes`, then its signature."""
         return b"".join(
             (
                 _hash(_keys(self._content, row.content), 16),
                 _hash(_keys(self._answers, row.answers), 8) if self._answers else _NONE,
                 _hash([row.identity.encode()], 8) if row.identity is not None else _NONE,
                 _hash([row.group.encode()], 8) if row.group is not None else _NONE,
+                *[rule.signature(value) for rule, value in self._signed(row)],
             )
         )
 
-    def characters(self, row: CheckedRow) -> int:
-        """Length of the content in characters."""
-        return sum(len(rule.text(value)) for rule, value in zip(self._content, row.content, strict=True))
+    def size(self, row: CheckedRow) -> int:
+        """Size of the content in characters and bytes."""
+        return sum(rule.size(value) for rule, value in zip(self._content, row.content, strict=True))
+
+    def _signed(self, row: CheckedRow) -> Iterator[tuple[Field, object]]:
+        pairs = zip(self._content, row.content, strict=True)
+        return ((rule, value) for rule, value in pairs if rule.signature_bytes)
+
+
+def signature_words(rules: Sequence[Field]) -> tuple[str, ...]:
+    """The names of the 64-bit words into which the signatures of these columns are cut."""
+    return tuple(f"{rule.name}.{at}" for rule in rules for at in range(rule.signature_bytes // 8))
 
 
 def hash_text(text: str) -> int:

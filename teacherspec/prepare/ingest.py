@@ -1,13 +1,14 @@
 """From sources to a spool of valid rows: every problem with its place, nothing kept in memory."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.checking import Beside, CheckedRow, RowChecker
-from teacherspec.prepare.indexing import Hashes, RowIndexer
+from teacherspec.prepare.indexing import Hashes, RowIndexer, signature_words
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.rows import BadRow, BlankRow, Table
@@ -16,7 +17,7 @@ from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import RowFields
 
 NO_LABEL = -1
-NUMBERS = {"characters": "int32", "label": "int32", "table": "int32", "number": "int64"}
+NUMBERS = {"size": "int32", "label": "int32", "table": "int32", "number": "int64"}
 """Beside the hashes of every row: its length, the code of its label (-1 without) and where it came from."""
 
 
@@ -48,6 +49,7 @@ class Ingested:
         rows_read: rows seen, broken ones included.
         blank_lines: lines with nothing on them.
         left_out: rows that transforms left out.
+        changed: what reading changed of values → how often.
     """
 
     spool: Spool
@@ -60,6 +62,7 @@ class Ingested:
     rows_read: int = 0
     blank_lines: int = 0
     left_out: int = 0
+    changed: Counter[str] = field(default_factory=Counter)
 
     def place(self, row: int) -> str:
         """`file:line` of a row of the sealed spool."""
@@ -82,7 +85,8 @@ def new_spool(folder: Path, fields: RowFields, beside: Beside) -> Spool:
 
     payload = [(rule.name, rule.storage()) for rule in (*fields.content, *fields.answers)]
     kept = [(kept_column(name), pa.string()) for name in beside.keep]
-    return Spool(folder, pa.schema([*payload, ("id", pa.string()), *kept]), Hashes._fields, NUMBERS)
+    words = (*Hashes._fields, *signature_words(fields.content))
+    return Spool(folder, pa.schema([*payload, ("id", pa.string()), *kept]), words, NUMBERS)
 
 
 def ingest(
@@ -115,6 +119,7 @@ def ingest(
                 _read_table(table, checker, indexer, into, quarantine)
             except DataError as error:
                 problems.add_error(error)
+        into.changed += checker.changed
     _refuse_mixed_kinds(into, fields, problems)
     return into
 
@@ -154,11 +159,9 @@ def _spool(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into
             into.kept_kinds[name].note(json.loads(value), lambda: table.place(number))
     answers = row.answers or into.no_answers
     kept = row.kept or (None,) * len(into.kept_kinds)
-    characters = indexer.characters(row)
-    numbers = (characters, code, len(into.tables) - 1, number)
-    into.spool.append(
-        (*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers), characters
-    )
+    size = indexer.size(row)
+    numbers = (size, code, len(into.tables) - 1, number)
+    into.spool.append((*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers), size)
 
 
 def _refuse_mixed_kinds(into: Ingested, fields: RowFields, problems: Problems) -> None:

@@ -12,13 +12,14 @@ from teacherspec.prepare.near import NO_NEAR, Near, find_near
 from teacherspec.prepare.overlap import Found, Rows, find_overlap, find_straddling, repeated
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.sampling import sampled_rows
-from teacherspec.prepare.scratch import Indices, Mask, Scratch, chunks, parts_by_word
+from teacherspec.prepare.scratch import Indices, Mask, Scratch, chunks, parts_by_size, parts_by_word
 from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.source import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.splits import assign, split_keys
 from teacherspec.tasks.fields import RowFields, shown
 
 DIGEST_ROWS = 16_384
+DIGEST_SIZE = 32 << 20
 ROW_BYTES = 64
 """Memory that putting a row in order takes."""
 
@@ -140,7 +141,7 @@ def _near(
     rules = [rule for rule in fields.content if rule.near]
     if section.near_duplicates is None or not rules:
         return NO_NEAR
-    return find_near(ingested.spool, rules, placed, among, section.near_duplicates.similarity, scratch)
+    return find_near(ingested.spool, rules, placed, among, section.near_duplicates, scratch)
 
 
 def _digests(
@@ -150,8 +151,8 @@ def _digests(
     digest = scratch.column(len(ingested.spool), np.uint64)
     names = {rule.name for rule in fields.columns()} | {"id"}
     columns = [name for name in ingested.spool.schema.names if name in names or name.startswith("kept:")]
-    for start in range(0, len(needed), DIGEST_ROWS):
-        part = needed[start : start + DIGEST_ROWS]
+    sizes = ingested.spool.numbers("size")[needed]
+    for part in parts_by_size(needed, sizes, DIGEST_ROWS, DIGEST_SIZE):
         values = ingested.spool.gather(part, columns).to_pylist()
         digest[part] = [hash_text(repr(tuple(row.values()))) for row in values]
     return digest

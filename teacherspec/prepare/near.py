@@ -1,4 +1,4 @@
-"""What nearly equal texts mean: leaks between splits, repetition within one, labels that disagree."""
+"""What nearly equal rows mean: leaks between splits, repetition within one, labels that disagree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.prepare.indexing import signature_words
 from teacherspec.prepare.overlap import Found, Rows
+from teacherspec.prepare.pairs import Comparison, Leading, Pairs, similar_pairs
 from teacherspec.prepare.scratch import Indices, Mask, Scratch
-from teacherspec.prepare.similar import Leading, Pairs, similar_pairs
+from teacherspec.prepare.section import NearDuplicates
+from teacherspec.prepare.signatures import SignatureComparison
+from teacherspec.prepare.similar import TextComparison
 from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import Field, normalised
 
 
 @dataclass(frozen=True)
 class Near:
-    """Findings among nearly equal texts.
+    """Findings among nearly equal rows.
 
     Attributes:
         leaks: rows nearly equal to a row of a split nearer to the report; because: the most similar one.
@@ -34,23 +38,47 @@ NO_NEAR = Near(NOTHING, NOTHING, NOTHING)
 
 
 def find_near(
-    spool: Spool, rules: Sequence[Field], placed: Rows, among: Mask, similarity: float, scratch: Scratch
+    spool: Spool,
+    rules: Sequence[Field],
+    placed: Rows,
+    among: Mask,
+    section: NearDuplicates,
+    scratch: Scratch,
 ) -> Near:
-    """Compare the texts of the rows `among` all; rows nearer to the report, then smaller hashes, lead."""
+    """Compare the rows `among` all; rows nearer to the report, then smaller hashes, lead.
+
+    Where rows hold texts and images, both must be nearly the same.
+    """
+
+    def leading(rows: Indices) -> tuple[npt.NDArray[np.generic], ...]:
+        return (placed.answer[rows], placed.content[rows], -placed.split[rows])
+
+    comparisons: list[Comparison] = []
+    if signed := signature_words(rules):
+        images = SignatureComparison(section.image_similarity, [spool.numbers(name) for name in signed])
+        among = images.signed(among, scratch)
+        comparisons.append(images)
+    if any(rule.is_text for rule in rules):
+        comparisons.append(_texts(spool, [rule for rule in rules if rule.is_text], section.similarity))
+    first, *others = comparisons
+    pairs = similar_pairs(among, first, leading, scratch)
+    for other in others:
+        close = other.measured(pairs.first, pairs.second, scratch) >= other.similarity
+        pairs = Pairs(pairs.first[close], pairs.second[close], pairs.similarity[close])
+    leaks = _leaks(pairs, placed.split)
+    stays = ~(np.isin(pairs.first, leaks.rows) | np.isin(pairs.second, leaks.rows))
+    within = Pairs(pairs.first[stays], pairs.second[stays], pairs.similarity[stays])
+    return Near(leaks, _duplicates(within, placed, leading), _disagreeing(pairs, placed.label))
+
+
+def _texts(spool: Spool, rules: Sequence[Field], similarity: float) -> TextComparison:
     names = [rule.name for rule in rules]
 
     def texts(rows: npt.NDArray[np.int64]) -> list[str]:
         values = spool.gather(rows, names).to_pylist()
         return [normalised(" ".join(rule.text(row[rule.name]) for rule in rules)) for row in values]
 
-    def leading(rows: Indices) -> tuple[npt.NDArray[np.generic], ...]:
-        return (placed.answer[rows], placed.content[rows], -placed.split[rows])
-
-    pairs = similar_pairs(among, texts, spool.numbers("characters"), leading, similarity, scratch)
-    leaks = _leaks(pairs, placed.split)
-    stays = ~(np.isin(pairs.first, leaks.rows) | np.isin(pairs.second, leaks.rows))
-    within = Pairs(pairs.first[stays], pairs.second[stays], pairs.similarity[stays])
-    return Near(leaks, _duplicates(within, placed, leading), _disagreeing(pairs, placed.label))
+    return TextComparison(similarity, texts, spool.numbers("size"))
 
 
 def _leaks(pairs: Pairs, split: npt.NDArray[np.int8]) -> Found:

@@ -53,8 +53,10 @@ class Private:
 
 def search_private(ingested: Ingested, fields: RowFields, judged: Judged) -> Private:
     """Search the texts of every split. A finding is a hint: numbers can be made up, names are not found."""
+    columns = [rule.name for rule in (*fields.texts(), *fields.answers)]
+    if not columns:
+        return Private(0, {})
     detect = detector()
-    columns = [rule.name for rule in (*fields.content, *fields.answers)]
     found: dict[int, tuple[str, ...]] = {}
     searched = 0
     for number, _ in judged.stored():
@@ -66,7 +68,7 @@ def search_private(ingested: Ingested, fields: RowFields, judged: Judged) -> Pri
                 part.tolist(), ingested.spool.gather(part, columns).to_pylist(), strict=True
             ):
                 answers = (rule.text(values[rule.name]) for rule in fields.answers)
-                if kinds := detect(" ".join([content_text(fields, values), *answers])):
+                if kinds := detect(" ".join([content_text(fields.texts(), values), *answers])):
                     found[row] = tuple(sorted(set(kinds)))
     return Private(searched, found)
 

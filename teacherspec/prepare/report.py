@@ -1,12 +1,12 @@
 """The report a person reads: what came in, what was taken out and why, what is left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from teacherspec.files import round_floats, write_json, write_text, write_tsv
-from teacherspec.plots.data import data_figure
+from teacherspec.plots.data import DataPicture, data_figure
 from teacherspec.plots.style import drawing, save_png
 from teacherspec.prepare.advice import advice
 from teacherspec.prepare.findings import Finding
@@ -16,23 +16,23 @@ NONE = "-"
 
 
 def write_reports(
-    folder: Path, metrics: dict[str, Any], lengths: Mapping[str, Sequence[int]], findings: Sequence[Finding]
+    folder: Path, metrics: dict[str, Any], findings: Sequence[Finding], picture: DataPicture
 ) -> None:
     """Write `metrics.json`, `classes.tsv` (one line a class and split), `data.png` and `report.md`."""
     counts = [
         (label, split, rows) for label, splits in metrics["classes"].items() for split, rows in splits.items()
     ]
     write_tsv(folder / "classes.tsv", ("label", "split", "rows"), counts)
-    write_text(folder / "report.md", report(metrics, findings))
-    in_train = {label: splits["train"] for label, splits in metrics["classes"].items()}
+    write_text(folder / "report.md", report(metrics, findings, picture.unit))
     with drawing():
-        save_png(data_figure(in_train, lengths), folder / "data.png")
+        save_png(data_figure(picture), folder / "data.png")
     write_json(folder / "metrics.json", round_floats(metrics))
 
 
-def report(metrics: dict[str, Any], findings: Sequence[Finding]) -> str:
+def report(metrics: dict[str, Any], findings: Sequence[Finding], unit: str) -> str:
     """The report as Markdown."""
-    parts = [_rows(metrics["rows"]), _splits(metrics["splits"]), _drift(metrics["splits"])]
+    parts = [_rows(metrics["rows"]), _changed(metrics), _splits(metrics["splits"], unit)]
+    parts += [_measures(metrics["splits"]), _drift(metrics["splits"])]
     parts += [_classes(metrics), _taken_out(findings)]
     lines = "\n".join(f"- {sentence}" for sentence in advice(metrics))
     return "\n\n".join(["# Prepared data", *filter(None, parts), f"## Advice\n\n{lines}"]) + "\n"
@@ -59,8 +59,8 @@ def _rows(rows: dict[str, int]) -> str:
     return _table(("", "rows"), [(text, rows[name]) for name, text in words.items()])
 
 
-def _splits(splits: dict[str, Any]) -> str:
-    columns = ("split", "rows", "smallest class", "largest class", "balance", "characters p50", "p95", "max")
+def _splits(splits: dict[str, Any], unit: str) -> str:
+    columns = ("split", "rows", "smallest class", "largest class", "balance", f"{unit} p50", "p95", "max")
     lines = [
         (
             name,
@@ -68,11 +68,36 @@ def _splits(splits: dict[str, Any]) -> str:
             split.get("smallest_class", NONE),
             split.get("largest_class", NONE),
             f"{split['balance']:.3f}" if "balance" in split else NONE,
-            *(split["characters"][quantile] for quantile in ("p50", "p95", "max")),
+            *(split[unit][quantile] for quantile in ("p50", "p95", "max")),
         )
         for name, split in splits.items()
     ]
     return "## Splits\n\n" + _table(columns, lines)
+
+
+def _changed(metrics: dict[str, Any]) -> str:
+    changed = metrics.get("changed", {})
+    return "## Changed while reading\n\n" + _table(("", "rows"), list(changed.items())) if changed else ""
+
+
+def _measures(splits: dict[str, Any]) -> str:
+    """One line a measure, one column a split; only rows that hold more than text have any."""
+    lines: dict[str, list[str]] = {}
+    for split in splits.values():
+        of_columns = {name: told for name, told in split.items() if isinstance(told, dict)}
+        for column, measures in of_columns.items():
+            for measure, told in measures.items():
+                if isinstance(told, dict):
+                    lines.setdefault(f"{column} {measure}", []).append(_measured(told))
+    what = "Of a sample of each split: p05, p50 and p95, or shares."
+    table = _table(("", *splits), [(name, *told) for name, told in lines.items()])
+    return f"## Measures\n\n{what}\n\n{table}" if lines else ""
+
+
+def _measured(told: dict[str, float]) -> str:
+    return ", ".join(
+        str(value) if isinstance(value, int) else f"{name} {value:.3f}" for name, value in told.items()
+    )
 
 
 def _drift(splits: dict[str, Any]) -> str:

@@ -5,11 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from teacherspec.machine import DEFAULT_MEMORY_MIB
+from teacherspec.plots.data import DataPicture
 from teacherspec.prepare.checking import Beside
 from teacherspec.prepare.findings import Finding, Narrator
 from teacherspec.prepare.ingest import ingest, new_spool
 from teacherspec.prepare.judge import judge
 from teacherspec.prepare.minimums import check_minimums
+from teacherspec.prepare.pictured import pictures
 from teacherspec.prepare.privacy import search_private
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
@@ -17,7 +19,7 @@ from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.report import write_reports
 from teacherspec.prepare.scratch import Scratch
 from teacherspec.prepare.section import Policy, Prepare
-from teacherspec.prepare.statistics import length_quantiles, metrics
+from teacherspec.prepare.statistics import metrics, size_quantiles
 from teacherspec.prepare.write import Layout, write_splits
 from teacherspec.prepared import Prepared
 from teacherspec.tasks.fields import RowFields
@@ -76,7 +78,10 @@ def prepare(
         private = search_private(ingested, fields, judged)
         numbers = metrics(ingested, fields, judged, private, quarantine.rows)
         told = [aside, *findings.values(), private.finding(ingested)]
-        write_reports(reports, numbers, length_quantiles(ingested, judged), told)
+        in_train = {label: splits["train"] for label, splits in numbers["classes"].items()}
+        sizes = size_quantiles(ingested, judged)
+        picture = DataPicture(in_train, sizes, fields.unit(), pictures(ingested, fields, judged))
+        write_reports(reports, numbers, told, picture)
     return prepared
 
 

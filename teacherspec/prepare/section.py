@@ -66,17 +66,21 @@ class MinimumRows(Section):
 
 
 class NearDuplicates(Section):
-    """What counts as nearly the same text, and what follows from it."""
+    """What counts as nearly the same content, and what follows from it."""
 
     similarity: float = Field(default=0.8, ge=0.5, le=1)
     """Jaccard index of the sets of five-character pieces from which two texts are nearly the same."""
 
+    image_similarity: float = Field(default=0.9, ge=0.75, le=1)
+    """Share of the 256 bits of their perceptual hashes in which two images agree from which they are nearly
+    the same: at 0.9 a smaller, recompressed, brighter or grey copy is; a crop or a mirror image is not."""
+
     across_splits: Literal["drop", "refuse", "keep"] = "drop"
-    """Nearly the same text in two splits: keep it out of the one further from the report, refuse, or only
+    """Nearly the same content in two splits: keep it out of the one further from the report, refuse, or only
     count it."""
 
     within_split: Literal["keep", "drop", "refuse"] = "keep"
-    """Nearly the same texts with one label in one split: only count them, keep one of them, or refuse."""
+    """Nearly the same contents with one label in one split: only count them, keep one of them, or refuse."""
 
 
 class Prepare(Section):
@@ -108,7 +112,7 @@ class Prepare(Section):
     then shifted and ood sets, `calibration`, `validation`, `train`), so `test` never loses a row."""
 
     near_duplicates: NearDuplicates | None = NearDuplicates()
-    """Search for texts that differ by little; null to do without."""
+    """Search for contents that differ by little; null to do without."""
 
     group: str | None = None
     """Column of the files whose value keeps rows together (a user, a conversation, a document): a group

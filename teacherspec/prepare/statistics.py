@@ -10,6 +10,7 @@ from teacherspec.prepare.drift import class_drift, word_drift
 from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.overlap import repeated
+from teacherspec.prepare.pictured import measures
 from teacherspec.prepare.privacy import Private
 from teacherspec.prepare.scratch import chunks
 from teacherspec.prepare.sufficiency import learning_curve
@@ -26,7 +27,8 @@ def metrics(
     drift = word_drift(ingested, fields, judged)
     splits = {}
     for number, name in judged.stored():
-        splits[name] = _split(ingested, judged, number, counts[number])
+        splits[name] = _split(ingested, fields.unit(), judged, number, counts[number])
+        splits[name] |= measures(ingested, fields, judged, number)
         distances = drift.get(name, {})
         if number > 0 and counts[number].sum() > 0:
             distances |= class_drift(counts[[0, number]])
@@ -35,25 +37,26 @@ def metrics(
     rows = _rows(ingested, judged) | {"quarantined": quarantined}
     curve = learning_curve(ingested, fields, judged)
     looks_private = {"rows_searched": private.searched, "rows": len(private.rows), **private.counts()}
-    return {"rows": rows, "splits": splits, "classes": _classes(judged), "looks_private": looks_private} | (
-        {"learning_curve": curve} if curve else {}
-    )
+    more = {"learning_curve": curve, "changed": dict(sorted(ingested.changed.items()))}
+    return {"rows": rows, "splits": splits, "classes": _classes(judged), "looks_private": looks_private} | {
+        name: numbers for name, numbers in more.items() if numbers
+    }
 
 
-def length_quantiles(ingested: Ingested, judged: Judged, number: int = 101) -> dict[str, list[int]]:
-    """For each split, its lengths in characters at `number` equally spaced quantiles."""
+def size_quantiles(ingested: Ingested, judged: Judged, number: int = 101) -> dict[str, list[int]]:
+    """For each split, its sizes at `number` equally spaced quantiles."""
     shares = np.linspace(0, 1, number)
     return {name: _lengths(ingested, judged, at, shares) for at, name in judged.stored()}
 
 
 def _lengths(ingested: Ingested, judged: Judged, split: int, shares: npt.ArrayLike) -> list[int]:
-    """Lengths of a split in characters up to which so many of its rows reach."""
-    characters = ingested.spool.numbers("characters")
+    """Sizes of rows of a split up to which so many of its rows reach."""
+    sizes = ingested.spool.numbers("size")
     counts: Counter[int] = Counter()
-    for chunk in chunks(len(characters)):
+    for chunk in chunks(len(sizes)):
         chosen = judged.kept[chunk] & (judged.split[chunk] == split)
-        lengths, times = np.unique(characters[chunk][chosen], return_counts=True)
-        counts.update(dict(zip(lengths.tolist(), times.tolist(), strict=True)))
+        here, times = np.unique(sizes[chunk][chosen], return_counts=True)
+        counts.update(dict(zip(here.tolist(), times.tolist(), strict=True)))
     lengths = np.array(sorted(counts), np.int64)
     reached = np.cumsum([counts[length] for length in lengths.tolist()])
     wanted = np.maximum(np.ceil(np.asarray(shares) * reached[-1]), 1)
@@ -77,11 +80,13 @@ def _rows(ingested: Ingested, judged: Judged) -> dict[str, int]:
     }
 
 
-def _split(ingested: Ingested, judged: Judged, number: int, counts: npt.NDArray[np.int64]) -> dict[str, Any]:
+def _split(
+    ingested: Ingested, unit: str, judged: Judged, number: int, counts: npt.NDArray[np.int64]
+) -> dict[str, Any]:
     lengths = _lengths(ingested, judged, number, list(QUANTILES.values()))
     found: dict[str, Any] = {
         "rows": int(judged.split_rows()[number]),
-        "characters": dict(zip(QUANTILES, lengths, strict=True)),
+        unit: dict(zip(QUANTILES, lengths, strict=True)),
     }
     if counts.sum() > 0:
         found["balance"] = balance(counts)

@@ -31,8 +31,10 @@ def learning_curve(ingested: Ingested, fields: RowFields, judged: Judged) -> dic
     never on test. `doubled` continues the curve to twice the rows by the power law
     error = a * rows^-b (Hestness et al. 2017, arXiv:1712.00409) through the four points.
 
-    Empty for tasks without classes, or with too few rows.
+    Empty for tasks without classes or texts, or with too few rows.
     """
+    if not fields.texts():
+        return {}
     train = _labelled(judged, ("train",))[:MOST_ROWS]
     held = _labelled(judged, ("validation", "calibration"))[:MOST_ROWS]
     if len(train) < LEAST_ROWS * max(SHARES.values()) or not len(held):
@@ -69,6 +71,8 @@ def _labelled(judged: Judged, splits: tuple[str, ...]) -> npt.NDArray[np.int64]:
 def _features(ingested: Ingested, fields: RowFields, rows: npt.NDArray[np.int64]) -> Any:
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    columns = [rule.name for rule in fields.content]
-    texts = [content_text(fields, values) for values in ingested.spool.gather(rows, columns).to_pylist()]
+    columns = [rule.name for rule in fields.texts()]
+    texts = [
+        content_text(fields.texts(), values) for values in ingested.spool.gather(rows, columns).to_pylist()
+    ]
     return HashingVectorizer(ngram_range=(1, 2), n_features=_FEATURES, alternate_sign=False).transform(texts)

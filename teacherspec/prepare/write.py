@@ -116,7 +116,7 @@ def _ids(given: Sequence[str | None], hashes: Hashes) -> list[str]:
 
 def mean_length(ingested: Ingested, judged: Judged, split: int) -> int:
     """Mean length of the rows of a split in whole characters."""
-    characters = ingested.spool.numbers("characters")
+    characters = ingested.spool.numbers("size")
     total = rows = 0
     for chunk in chunks(len(characters)):
         lengths = characters[chunk][judged.kept[chunk] & (judged.split[chunk] == split)]

@@ -7,7 +7,7 @@ every row through the rules alone, so a new kind of task declares other rules an
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -44,6 +44,9 @@ class Field(ABC):
 
     unit: ClassVar[str] = "characters"
     """What `size` counts."""
+
+    pictured: ClassVar[bool] = False
+    """Whether `picture` shows the value."""
 
     signature_bytes: ClassVar[int] = 0
     """Length of `signature`; 0 where near values are found by their texts."""
@@ -84,9 +87,17 @@ class Field(ABC):
         """
         raise NotImplementedError
 
-    def picture(self, value: Any, side: int) -> "Image | None":
-        """The value as a picture that fits a square of `side` pixels, or None where it is not for the eye."""
-        return None
+    def measures(self, value: Any) -> Mapping[str, int | str]:
+        """Further numbers and kinds that describe the stored value, for statistics."""
+        return {}
+
+    def picture(self, value: Any, side: int) -> "Image":
+        """The value as a picture that fits a square of `side` pixels.
+
+        Raises:
+            NotImplementedError: values of this column are not for the eye.
+        """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -238,9 +249,10 @@ class RowFields:
         """The rules of the content that are texts: what words are counted in."""
         return tuple(rule for rule in self.content if rule.is_text)
 
-    def measured(self) -> tuple[Field, ...]:
-        """The rules of the content whose sizes can be added up: those that count what the first counts."""
-        return tuple(rule for rule in self.content if rule.unit == self.content[0].unit)
+    def unit(self) -> str:
+        """What the size of a row counts."""
+        units = {rule.unit for rule in self.content}
+        return units.pop() if len(units) == 1 else "characters and bytes"
 
     def columns(self) -> tuple[Field, ...]:
         """All rules in the order of the stored columns."""

@@ -1,11 +1,13 @@
 """The rule of a column that holds images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from teacherspec.tasks.fields import Field, FieldError, shown
-from teacherspec.tasks.images import ImageError, PlainImage, decode, plain_image
+from teacherspec.tasks.images import FORMATS, ImageError, PlainImage, decode, plain_image
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,8 +36,10 @@ class ImageField(Field):
 
     max_pixels: int = 1 << 26
 
-    unit: ClassVar[str] = "pixels"
+    near: ClassVar[bool] = True
+    unit: ClassVar[str] = "bytes"
     is_text: ClassVar[bool] = False
+    pictured: ClassVar[bool] = True
     signature_bytes: ClassVar[int] = HASH_SIDE * HASH_SIDE // 8
 
     def read(self, value: Any) -> bytes:
@@ -73,9 +77,8 @@ class ImageField(Field):
         return f"image of {image.width}×{image.height}"
 
     def size(self, value: Any) -> int:
-        """Number of pixels."""
-        image = _pixels(value)
-        return image.width * image.height
+        """Length of the stored bytes: what the image takes on disk and in memory until it is decoded."""
+        return len(value)
 
     def signature(self, value: Any) -> bytes:
         """The perceptual hash (`imagehash.phash`, 256 bits); zeros for an image without any structure.
@@ -92,6 +95,19 @@ class ImageField(Field):
         if float(np.asarray(grey).std()) < _PLAIN:
             return bytes(self.signature_bytes)
         return np.packbits(phash(grey, hash_size=HASH_SIDE).hash).tobytes()
+
+    def measures(self, value: Any) -> Mapping[str, int | str]:
+        """Width and height in pixels, format as stored, and whether it is a grey image."""
+        from PIL import Image
+
+        with Image.open(BytesIO(value), formats=FORMATS) as image:
+            colours = "grey" if image.mode in ("1", "L") else "colour"
+            return {
+                "width": image.width,
+                "height": image.height,
+                "format": str(image.format),
+                "colours": colours,
+            }
 
     def picture(self, value: Any, side: int) -> "Image":
         """A small copy."""

@@ -12,9 +12,10 @@ from teacherspec.errors import UserError
 from teacherspec.files import sha256_file
 from teacherspec.machine import WORKING_MEMORY, working_memory
 from teacherspec.prepare.overlap import Rows, find_overlap, find_repeats, find_straddling, repeated
+from teacherspec.prepare.pairs import similar_pairs
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.scratch import Scratch, all_of, parts_by_size, parts_by_word
-from teacherspec.prepare.similar import similar_pairs
+from teacherspec.prepare.similar import TextComparison
 from tests.prepare.workshop import Workshop, jsonl
 
 WORDS = st.lists(st.sampled_from([0, 1, 2**62, 2**63, 2**64 - 1, 2**64 - 2, 7 << 60]), max_size=40)
@@ -104,10 +105,12 @@ def judged_peak(rows: int, folder: Path) -> int:
     assert not len(repeated(words[2], among, scratch))
     pairs = similar_pairs(
         among,
-        lambda chosen: [f"{words[0][row]:020d} {words[1][row]:020d}" for row in chosen.tolist()],
-        lengths,
+        TextComparison(
+            0.9,
+            lambda chosen: [f"{words[0][row]:020d} {words[1][row]:020d}" for row in chosen.tolist()],
+            lengths,
+        ),
         lambda chosen: (chosen,),
-        0.9,
         scratch,
     )
     assert not len(pairs.first)

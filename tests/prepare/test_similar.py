@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from teacherspec.prepare.pairs import Pairs, banding, similar_pairs
 from teacherspec.prepare.scratch import Scratch
 from teacherspec.prepare.similar import (
     PIECE,
-    Pairs,
+    TextComparison,
     band_keys,
-    banding,
     jaccard,
     piece_hashes,
     pieces_of,
-    similar_pairs,
 )
 
 LETTERS = list(string.ascii_lowercase + " ")
@@ -38,10 +37,12 @@ def edited(draw: np.random.Generator, text: str, edits: int) -> str:
 def found_in(texts: list[str], folder: Path, similarity: float = 0.8, memory_bytes: int = 1 << 30) -> Pairs:
     return similar_pairs(
         np.ones(len(texts), bool),
-        lambda rows: [texts[row] for row in rows.tolist()],
-        np.array([len(text) for text in texts], np.int32),
+        TextComparison(
+            similarity,
+            lambda rows: [texts[row] for row in rows.tolist()],
+            np.array([len(text) for text in texts], np.int32),
+        ),
         lambda rows: (rows,),
-        similarity,
         Scratch(folder, memory_bytes),
     )
 
@@ -105,6 +106,6 @@ def test_hashes_of_a_text_do_not_depend_on_its_neighbours(texts: list[str]) -> N
 
 @pytest.mark.parametrize("similarity", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
 def test_banding_keeps_its_promise(similarity: float) -> None:
-    bands, minima = banding(similarity)
+    bands, minima = banding(similarity, TextComparison.most_numbers)
     assert bands * minima <= 72
     assert (1 - similarity**minima) ** bands <= 0.005 + 1e-12
