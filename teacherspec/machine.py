@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from teacherspec.errors import UserError
 
 MICRO_BATCH = "TEACHERSPEC_MICRO_BATCH"
+WORKERS = "TEACHERSPEC_WORKERS"
+MOST_WORKERS = 8
 WORKING_MEMORY = "TEACHERSPEC_MEMORY_MIB"
 DEFAULT_MEMORY_MIB = 1024
 
@@ -64,6 +66,23 @@ def working_memory() -> int:
     if not given.isdigit() or int(given) < 16:
         raise UserError(f"{WORKING_MEMORY}: given {given!r}; allowed: a whole number of MiB, 16 at least")
     return int(given) << 20
+
+
+def workers() -> int:
+    """Processes that make examples beside the training, where making them takes time (images).
+
+    From the environment variable `TEACHERSPEC_WORKERS`; without it, the cores left over by the training, at
+    most `MOST_WORKERS`. The examples are the same whoever makes them.
+
+    Raises:
+        UserError: the variable is no whole number.
+    """
+    given = os.environ.get(WORKERS)
+    if given is None:
+        return min(MOST_WORKERS, len(os.sched_getaffinity(0)) - 1)
+    if not given.isdigit():
+        raise UserError(f"{WORKERS}: given {given!r}; allowed: a whole number from 0")
+    return int(given)
 
 
 def memory_bytes() -> int:

@@ -48,8 +48,12 @@ class Contents:
     tensors: Mapping[str, Tensor]
 
 
-def check_folder(folder: Path) -> Contents:
+def check_folder(folder: Path, weights_needed: bool = True) -> Contents:
     """Check a base folder without loading it.
+
+    Args:
+        folder: the base.
+        weights_needed: whether a folder without any weights is refused.
 
     Raises:
         BaseError: with every problem found, one a line, at most `PROBLEMS_SHOWN` of them.
@@ -57,8 +61,9 @@ def check_folder(folder: Path) -> Contents:
     problems: list[str] = []
     files = list_files(folder, problems)
     config = _check_settings(folder, files, problems)
-    tensors = _check_weights(folder, files, problems)
-    if not problems:
+    with_weights = weights_needed or any(map(allowed.is_weights, files))
+    tensors = _check_weights(folder, files, problems) if with_weights else {}
+    if not problems and with_weights:
         impossible = configs.impossible_sizes(config, tensors.values())
         problems += [f"{folder / 'config.json'}: {text}" for text in impossible]
     if problems:

@@ -15,7 +15,7 @@ from typing import Any
 
 from teacherspec.base import rehearsal_child
 from teacherspec.errors import BaseError
-from teacherspec.tasks.verbs import Backbone
+from teacherspec.tasks.verbs import Backbone, Init
 
 CPU_LIMIT_SECONDS = 120
 MEMORY_LIMIT_BYTES = 4 << 30
@@ -28,6 +28,7 @@ def rehearse(
     texts: Sequence[str],
     cpu_seconds: int = CPU_LIMIT_SECONDS,
     memory_bytes: int = MEMORY_LIMIT_BYTES,
+    init: Init = "pretrained",
 ) -> Backbone:
     """Build the base of a folder that passed the gate, in a child process and without its weights.
 
@@ -36,6 +37,7 @@ def rehearse(
         texts: real inputs for the tokenizer; empty for none.
         cpu_seconds: limit on processor time, counted after the libraries are imported.
         memory_bytes: limit on memory beyond the libraries and the files of weights.
+        init: whether the files of weights are compared with the config too.
 
     Raises:
         BaseError: a step fails, runs too long or asks for too much memory; a tensor has another shape than
@@ -46,6 +48,7 @@ def rehearse(
         tuple(texts),
         cpu_seconds,
         memory_bytes + sum(path.stat().st_size for path in folder.glob("*.safetensors")),
+        init == "pretrained",
     )
     # A fork of a clean process: this one may already run threads, which a fork would not survive.
     context = multiprocessing.get_context("forkserver")

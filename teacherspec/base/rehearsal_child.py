@@ -28,6 +28,7 @@ class Request:
     texts: tuple[str, ...]
     cpu_seconds: int
     memory_bytes: int
+    with_weights: bool
 
 
 def _limit(cpu_seconds: int, memory_bytes: int) -> None:
@@ -53,23 +54,15 @@ def _positions(model: "PreTrainedModel", declared: dict[str, Any]) -> int | None
     return min(limits, default=None)
 
 
-def _build(folder: Path, say: Say) -> dict[str, Any]:
-    """Shapes of the backbone against the files."""
+def _build(folder: Path, with_weights: bool, say: Say) -> dict[str, Any]:
+    """Shapes of the backbone, against the files where they hold its weights."""
     from torch import nn
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoConfig
 
     say("step", "config.json")
     config = AutoConfig.from_pretrained(folder, **SAFE)
     say("step", "building the architecture")
-    model, report = AutoModel.from_pretrained(
-        folder,
-        config=config,
-        device_map="meta",
-        use_safetensors=True,
-        ignore_mismatched_sizes=True,
-        output_loading_info=True,
-        **SAFE,
-    )
+    model, report = _meta_model(folder, config, with_weights)
     try:
         table = model.get_input_embeddings()
     except NotImplementedError:
@@ -84,6 +77,27 @@ def _build(folder: Path, say: Say) -> dict[str, Any]:
             (name, list(given), list(wanted)) for name, given, wanted in report["mismatched_keys"]
         ),
     }
+
+
+def _meta_model(folder: Path, config: Any, with_weights: bool) -> tuple[Any, dict[str, Any]]:
+    """The backbone on the meta device, and how the files' tensors met it."""
+    import torch
+    from transformers import AutoModel
+
+    if not with_weights:
+        config.architectures = config.architectures or []
+        with torch.device("meta"):
+            return AutoModel.from_config(config), {"unexpected_keys": [], "mismatched_keys": []}
+    model, report = AutoModel.from_pretrained(
+        folder,
+        config=config,
+        device_map="meta",
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        **SAFE,
+    )
+    return model, report
 
 
 def _tokenize(folder: Path, texts: list[str], say: Say) -> int | None:
@@ -136,7 +150,7 @@ def answer(request: Request, sender: Connection) -> None:
     os.dup2(silence, 2)
     _limit(request.cpu_seconds, request.memory_bytes)
     try:
-        built = _build(request.folder, say)
+        built = _build(request.folder, request.with_weights, say)
         built["tokens"] = _tokenize(request.folder, list(request.texts), say)
     except MemoryError:
         say("error", "asks for more memory than allowed; choose another base")

@@ -12,7 +12,7 @@ def write_report(task: Kind, manifest: Mapping[str, Any], fit: Mapping[str, Any]
     source = ", ".join(f"{key} `{value}`" for key, value in sorted(manifest["source"].items()))
     origin = "as its README states" if stated else "as declared; the base's files state none"
     parameters = fit["parameters"]
-    stored = ", ".join(parameters["by_dtype"])
+    stored = ", ".join(parameters["by_dtype"]) or "nothing: all are drawn anew"
     summary = f"""\
 # Base
 

@@ -10,7 +10,7 @@ from teacherspec.base.path import PathSource
 from teacherspec.base.wheel import WheelSource
 from teacherspec.section import Section
 from teacherspec.tasks.pooling import Pooling
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.verbs import Init, Start
 
 Source = Annotated[HubSource | PathSource | WheelSource, Param(discriminator="kind")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -30,9 +30,13 @@ class Base(Section):
     """How the base was trained to sum up an input: in its first token, or as the mean of its tokens (most
     sentence encoders). `mean` appends a layer that states it, so that classification starts from there."""
 
+    init: Init = "pretrained"
+    """`pretrained` starts from the base's weights with a new head; `config` takes architecture and processor
+    only, draws every weight anew by `finetune.seed`, and needs no file of weights."""
+
     sha256: dict[str, Sha256] | None = None
     """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files."""
 
     def start(self, dropout: float | None = None) -> Start:
         """How the base becomes the model to train, with this dropout probability (None: the base's own)."""
-        return Start(dropout, self.pooling)
+        return Start(dropout, self.pooling, self.init)

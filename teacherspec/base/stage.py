@@ -35,11 +35,11 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, scratch: Path
     """
     data = load_prepared(prepared)
     folder = materialise(base, scratch)
-    contents = check_folder(folder)
+    contents = check_folder(folder, weights_needed=base.init == "pretrained")
     manifest = pin(base, folder, contents.files, contents.config)
     train = open_split(data.splits["train"])
     rows = train.select(range(min(len(train), REHEARSED_ROWS)))
-    built = rehearse(folder, task.rehearsal_texts(rows))
+    built = rehearse(folder, task.rehearsal_texts(rows), init=base.init)
     task.refuse_unfit(folder, built)
     require_memory(built, folder)
     fit: dict[str, Any] = round_floats(measure_fit(task, folder, base.start(), data, built, contents.tensors))

@@ -28,9 +28,9 @@ DIGITS = 6
 def command(folder: Path, rows: TextIO, batch_size: int) -> None:
     """Calibrated probabilities of the teacher package in DIR for rows of FILE (stdin by default).
 
-    A row is a JSON object a line with the columns of the task, such as {"text": "…"}; `id`, if there, is
-    repeated. Each row gives a line with its label, confidence and all probs, in the same order, as soon as
-    its batch is full.
+    A row is a JSON object a line with the columns of the task, such as {"text": "…"} or, by the path of a
+    file, {"image": "photo.jpg"}; `id`, if there, is repeated. Each row gives a line with its label,
+    confidence and all probs, in the same order, as soon as its batch is full.
     """
     from teacherspec.teacher import load_teacher
 
@@ -62,7 +62,7 @@ def _row(line: str, where: str, fields: RowFields) -> dict[str, Any]:
     problems = []
     for field in fields.content:
         try:
-            row[field.name] = field.read(row.get(field.name))
+            row[field.name] = field.read(field.from_json(row.get(field.name)))
         except FieldError as error:
             problems.append(f"{where}: {field.name}: {error}")
     if problems:

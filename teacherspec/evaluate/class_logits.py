@@ -10,12 +10,13 @@ from teacherspec.evaluate.analysis import Analysis, analyse
 from teacherspec.evaluate.measured import measured_rows
 from teacherspec.evaluate.page import write_page
 from teacherspec.evaluate.perturbing import perturbations_of
+from teacherspec.evaluate.pictures import contact_sheets, thumbnails
 from teacherspec.evaluate.predict import predict
 from teacherspec.evaluate.report import draw, write_tables
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.evaluate.work import Work, tell
-from teacherspec.files import new_folder
+from teacherspec.files import new_folder, write_bytes
 from teacherspec.predictions import (
     PredictionIndex,
     Predictions,
@@ -60,11 +61,12 @@ def evaluate_classes(work: Work) -> str:
         for split in data.of_role("validation", "calibration", "test", "shifted")
     }
     analysis = analyse(section, data, found, measured, perturbed)
-    write_predictions(work.output, data, found, analysis.slices)
+    sheets = contact_sheets(fields, work.splits, analysis.examples)
+    write_predictions(work.output, data, found, analysis.slices, sheets)
     tell("reports")
     write_tables(work.report, analysis, section.confidence)
     draw(work.report, analysis, work.finetuned, section.confidence)
-    write_page(work.report, analysis, section)
+    write_page(work.report, analysis, section, thumbnails(fields, work.splits, analysis))
     return headline(analysis, work.report)
 
 
@@ -90,9 +92,13 @@ def refuse_foreign_model(prepared: Prepared, predictions: Predictions) -> None:
 
 
 def write_predictions(
-    output: Path, prepared: Prepared, found: Mapping[str, Predictions], slices: Sequence[SliceQuality]
+    output: Path,
+    prepared: Prepared,
+    found: Mapping[str, Predictions],
+    slices: Sequence[SliceQuality],
+    sheets: Mapping[str, bytes],
 ) -> None:
-    """The waist: one Parquet a split, the slices of the test split, and the index last."""
+    """The waist: one Parquet a split, slices of the test split, contact sheets, and the index last."""
     with new_folder(output) as folder:
         for name, predictions in found.items():
             save_predictions(folder / "predictions" / f"{name}.parquet", predictions)
@@ -100,6 +106,8 @@ def write_predictions(
             folder,
             [SliceRows(one.slice.name, one.family, np.flatnonzero(one.slice.rows())) for one in slices],
         )
+        for name, sheet in sheets.items():
+            write_bytes(folder / "pictures" / f"{name}.png", sheet)
         index = PredictionIndex(
             label_names=prepared.label_names,
             roles={name: split.role for name, split in prepared.splits.items()},

@@ -3,11 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.evaluate.facets import LENGTH, Facet, by_quartiles, facets_of_text, length
+import numpy as np
+
+from teacherspec.evaluate.facets import LENGTH, Facet, by_quartiles, by_value, facets_of_text, length
 from teacherspec.tasks.fields import Field, RowFields, TextField, TextListField
+from teacherspec.tasks.image_field import ImageField
+from teacherspec.tasks.images import decode
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from PIL.Image import Image
 
 
 def looks_of(fields: RowFields, rows: "Dataset", texts: Sequence[str]) -> list[Facet]:
@@ -22,7 +27,7 @@ def looks_of(fields: RowFields, rows: "Dataset", texts: Sequence[str]) -> list[F
     found = looks_of_texts(texts) if kinds & {TextField, TextListField} else []
     for field in fields.content:
         if look := LOOKS.get(type(field)):
-            found += look(rows[field.name])
+            found += look(rows[field.name][:])
     return found
 
 
@@ -31,5 +36,21 @@ def looks_of_texts(texts: Sequence[str]) -> list[Facet]:
     return [by_quartiles(LENGTH, length(texts)), *facets_of_text(texts)]
 
 
-LOOKS: Mapping[type[Field], Callable[[Sequence[Any]], list[Facet]]] = {}
+def looks_of_images(contents: Sequence[bytes]) -> list[Facet]:
+    """Size, shape, brightness, contrast and colour of images."""
+    measured = [_measure(decode(content)) for content in contents]
+    names = ("pixels", "width over height", "brightness (0 to 255)", "contrast (0 to 255)")
+    numbers = [by_quartiles(name, [one[i] for one in measured]) for i, name in enumerate(names)]
+    return [*numbers, by_value("colour", [one[4] for one in measured])]
+
+
+def _measure(image: "Image") -> tuple[int, float, float, float, str]:
+    values = np.asarray(image, np.int16)
+    grey = values.mean(axis=2)
+    spread = int((values.max(axis=2) - values.min(axis=2)).max())
+    shape = (image.width * image.height, image.width / image.height)
+    return *shape, float(grey.mean()), float(grey.std()), "grey" if spread == 0 else "coloured"
+
+
+LOOKS: Mapping[type[Field], Callable[[Sequence[Any]], list[Facet]]] = {ImageField: looks_of_images}
 """Facets of the values of a field that is no text."""

@@ -28,8 +28,17 @@ COLUMNS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("nll", "NLL"), (
 """Metrics with an interval, and how the page calls them."""
 
 
-def write_page(report: Path, analysis: Analysis, section: Evaluate) -> None:
-    """Write `report.html` into `report`, which holds the pictures already."""
+def write_page(
+    report: Path, analysis: Analysis, section: Evaluate, thumbnails: Mapping[tuple[str, str], str]
+) -> None:
+    """Write `report.html` into `report`, which holds the pictures already.
+
+    Args:
+        report: folder of the reports.
+        analysis: the numbers.
+        section: `params.yaml: evaluate`.
+        thumbnails: (split, row id) → `src` of a small picture; empty for rows that are not for the eye.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -43,7 +52,8 @@ def write_page(report: Path, analysis: Analysis, section: Evaluate) -> None:
     environment.filters["percent"] = percent
     environment.filters["p_text"] = p_text
     pictures = {name.removesuffix(".png"): _inline(report / name) for name in PICTURES}
-    page = environment.get_template(TEMPLATE).render(**_content(analysis, section), pictures=pictures)
+    content = {**_content(analysis, section), "pictures": pictures, "thumbnails": thumbnails}
+    page = environment.get_template(TEMPLATE).render(**content)
     write_text(report / "report.html", page)
 
 

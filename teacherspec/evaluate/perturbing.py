@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from teacherspec.evaluate.corrupting import CORRUPTIONS
 from teacherspec.tasks.fields import Field, RowFields, TextField
+from teacherspec.tasks.image_field import ImageField
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,6 +104,7 @@ def _without_mark(before: str, character: str, after: str) -> str:
 
 CHANGES: Mapping[type[Field], Mapping[str, Change]] = {
     TextField: {"typos": typos, "case": case, "punctuation": punctuation},
+    ImageField: CORRUPTIONS,
 }
 """What can be changed in a field of each kind."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teacherspec import machine
 from teacherspec.errors import DataError, UserError
 from teacherspec.predictions import Predictions
 
@@ -41,10 +42,16 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
     lengths = task.lengths(encoded)
     order = np.arange(len(rows)) if lengths is None else np.argsort(-np.asarray(lengths), kind="stable")
     parts = []
+    batches = [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
+    loader = torch.utils.data.DataLoader(
+        encoded,
+        batch_sampler=batches,
+        collate_fn=collate,
+        num_workers=machine.workers() if task.decodes else 0,
+    )
     with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            indices = order[start : start + batch_size].tolist()
-            batch = to_device(collate([encoded[i] for i in indices]), model.device)
+        for examples in loader:
+            batch = to_device(examples, model.device)
             logits = task.logits(model, {key: value for key, value in batch.items() if key != "labels"})
             parts.append(logits.float().cpu().numpy())
     found = np.concatenate(parts)[np.argsort(order)]
@@ -65,8 +72,6 @@ def to_device(batch: Mapping[str, Any], device: Any) -> dict[str, Any]:
 def load_model(task: "Kind", folder: Path) -> tuple[Any, Any]:
     """The fine-tuned model on the best device of this machine, in eval mode, and its processor."""
     import torch
-
-    from teacherspec import machine
 
     model, processor = task.load(folder)
     return model.to(torch.device("cuda" if machine.has_accelerator() else "cpu")), processor

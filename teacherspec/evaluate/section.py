@@ -128,7 +128,8 @@ class Evaluate(Section):
 
     perturbations: tuple[str, ...] | None = None
     """Changes to the test rows under which a person would answer the same, such as `typos`, `case`
-    and `punctuation` of texts; omit for all that fit the rows, empty for none."""
+    and `punctuation` of texts, or `noise_3` (severities 1, 3 and 5), `blur_…`, `jpeg_…` and `brightness_…`
+    of images; omit for all that fit the rows, empty for none."""
 
     latency_examples: int = Field(default=100, ge=10, le=100_000)
     """Test examples timed one by one for the latency percentiles."""

@@ -4,6 +4,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
+from teacherspec.finetune.frozen import freeze
 from teacherspec.finetune.section import Full, Lora
 
 if TYPE_CHECKING:
@@ -44,13 +45,19 @@ def adapt(model: Any, method: Full | Lora) -> Any:
     layer to adapt, and then saves no head.
 
     Raises:
-        UserError: a declared target names no layer of the backbone.
+        UserError: a declared target or frozen module is not in the backbone.
     """
     if isinstance(method, Full):
+        freeze(model, method.freeze)
         return model
     from peft import LoraConfig, get_peft_model
 
     layers = linear_layers(model)
+    if not layers:
+        raise UserError(
+            f"finetune.method: {type(model).__name__} has no linear layers to adapt; use method full, with "
+            "`freeze` to train less of it"
+        )
     targets = layers
     if method.target_modules != "all-linear":
         targets = [name for name in layers if name.rpartition(".")[2] in method.target_modules]

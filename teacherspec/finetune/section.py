@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from teacherspec.section import Section
+from teacherspec.tasks.augmentation import Augmentation
 
 SelectionMetric = Literal["nll", "accuracy", "macro_f1", "brier"]
 
@@ -31,10 +32,14 @@ class Focal(Section):
 
 
 class Full(Section):
-    """Train every parameter."""
+    """Train every parameter that is not frozen."""
 
     kind: Literal["full"] = "full"
     """The method."""
+
+    freeze: tuple[str, ...] | Literal["backbone"] = ()
+    """Modules that keep their weights, by the beginning of their names (such as `encoder.layer.0` or
+    `embeddings`) within the backbone; `backbone` freezes all of it and trains the head alone."""
 
 
 class Lora(Section):
@@ -104,6 +109,14 @@ class Finetune(Section):
 
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
     """Probability for every dropout of the architecture; omit to keep the base's own."""
+
+    batch_norm: Literal["frozen", "updated"] | None = None
+    """Statistics of BatchNorm layers in training: `frozen` uses those of the base, so that neither the
+    micro-batch nor the last batches change the model; `updated` uses each micro-batch's own. Omit for
+    `frozen` where the base is pre-trained and `updated` where its weights are drawn anew."""
+
+    augmentation: Augmentation | None = None
+    """How training images are changed; omit to show them as evaluation does."""
 
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of forward and backward passes; master weights and optimizer stay float32."""

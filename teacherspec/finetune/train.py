@@ -15,6 +15,7 @@ from teacherspec.errors import DataError
 from teacherspec.files import new_folder, round_floats, write_json
 from teacherspec.finetune.adapters import adapt, merge
 from teacherspec.finetune.checkpoints import MarkComplete, latest_complete
+from teacherspec.finetune.frozen import freeze_statistics
 from teacherspec.finetune.objective import balanced_weights, objective
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, write_log
@@ -44,6 +45,8 @@ def gather(task: Kind, section: Finetune, base: Path, prepared: Prepared, start:
     # Fills every fresh buffer with NaN to show reads of uninitialised memory; no result depends on it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     model, processor = task.load_base(base, prepared.label_names, start)
+    if batch_norm(section, start) == "frozen":
+        freeze_statistics(model)
     model = adapt(model, section.method)
     absent = [name for name in ("train", "validation") if name not in prepared.splits]
     if absent:
@@ -54,11 +57,18 @@ def gather(task: Kind, section: Finetune, base: Path, prepared: Prepared, start:
     return Materials(
         model=model,
         processor=processor,
-        train=task.encode_training(processor, train, section.seed),
+        train=task.encode_training(
+            processor, train, prepared.label_names, section.augmentation, section.seed
+        ),
         train_labels=train["label"] if "label" in train.column_names else None,
         validation=task.encode(processor, open_split(prepared.splits["validation"])),
         classes=len(prepared.label_names),
     )
+
+
+def batch_norm(section: Finetune, start: Start) -> str:
+    """What statistics of BatchNorm do: as declared, else frozen unless there are none yet."""
+    return section.batch_norm or ("frozen" if start.init == "pretrained" else "updated")
 
 
 def arguments(task: Kind, section: Finetune, train: Any, run: Path) -> TrainingArguments:
@@ -95,7 +105,7 @@ def arguments(task: Kind, section: Finetune, train: Any, run: Path) -> TrainingA
         logging_nan_inf_filter=False,  # by default NaN losses are hidden behind the running mean
         remove_unused_columns=False,
         label_names=["labels"],
-        dataloader_num_workers=0,
+        dataloader_num_workers=machine.workers() if task.decodes else 0,
         dataloader_pin_memory=machine.has_accelerator(),
         report_to="none",
         disable_tqdm=True,

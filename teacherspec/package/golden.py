@@ -12,6 +12,7 @@ import numpy.typing as npt
 from teacherspec.errors import UserError
 from teacherspec.files import read_json, replacing, write_json, write_text
 from teacherspec.predictions import Predictions
+from teacherspec.tasks.fields import RowFields
 from teacherspec.tasks.verbs import Kind
 
 if TYPE_CHECKING:
@@ -66,9 +67,12 @@ def pack_golden(
     picked = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
     chosen = [dict(rows[int(index)]) for index in picked]
     inputs, logits = forward(task, *task.load(model), chosen)
+    fields = task.row_fields()
     if found := furthest(expected.logits[picked], logits, [row["id"] for row in chosen], FLOAT32_TOLERANCE):
         raise UserError(f"{found}: the predictions are of another model; run `dvc repro` again")
-    write_text(target / ROWS, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in chosen))
+    write_text(
+        target / ROWS, "".join(json.dumps(_json(fields, row), ensure_ascii=False) + "\n" for row in chosen)
+    )
     for name, tensors in ((INPUTS, inputs), (LOGITS, {"logits": logits})):
         with replacing(target / name) as partial:
             partial.write_bytes(save(tensors))
@@ -107,13 +111,21 @@ def furthest(
     return f"row {ids[worst]}: the model's logits are off by {off[worst]:.3g} (allowed {tolerance:g})"
 
 
-def load_golden(folder: Path) -> Golden:
-    """Read `golden/` of a package."""
+def _json(fields: RowFields, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, **{field.name: field.to_json(row[field.name]) for field in fields.content}}
+
+
+def _stored(fields: RowFields, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, **{field.name: field.from_json(row[field.name]) for field in fields.content}}
+
+
+def load_golden(folder: Path, fields: RowFields) -> Golden:
+    """Read `golden/` of a package, whose rows hold these fields."""
     from safetensors.numpy import load_file
 
     lines = (folder / ROWS).read_text(encoding="utf-8").splitlines()
     return Golden(
-        rows=[json.loads(line) for line in lines],
+        rows=[_stored(fields, json.loads(line)) for line in lines],
         inputs=load_file(folder / INPUTS),
         logits=load_file(folder / LOGITS)["logits"],
         tolerance=read_json(folder / ABOUT)["tolerance"],

@@ -27,7 +27,7 @@ SAMPLED_ROWS = 16
 
 def wrong_golden(opened: Opened) -> Iterator[str]:
     """Golden rows give the golden inputs, and these the golden logits."""
-    golden = load_golden(opened.folder / "golden")
+    golden = load_golden(opened.folder / "golden", opened.task.row_fields())
     inputs, logits = forward(opened.task, *opened.task.load(opened.folder / "model"), golden.rows)
     if inputs.keys() != golden.inputs.keys() or not all(
         np.array_equal(inputs[name], golden.inputs[name]) for name in inputs
@@ -40,7 +40,7 @@ def wrong_golden(opened: Opened) -> Iterator[str]:
 
 def wrong_soft_targets(opened: Opened) -> Iterator[str]:
     """Every row's content has its hash; the model gives the stored logits of some rows of each split."""
-    tolerance = load_golden(opened.folder / "golden").tolerance["float32"]
+    tolerance = load_golden(opened.folder / "golden", opened.task.row_fields()).tolerance["float32"]
     loaded = opened.task.load(opened.folder / "model")
     for split, stated in opened.metadata.soft_targets.rows.items():
         sampled = set(np.linspace(0, stated - 1, SAMPLED_ROWS).round().astype(int).tolist())

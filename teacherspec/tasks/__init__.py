@@ -1,9 +1,14 @@
 """The ONE list of the kinds of task."""
 
+from typing import Annotated
+
+from pydantic import Field
+
+from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.text_classification import TextClassification
 
-KINDS = (TextClassification,)
+KINDS = (ImageClassification, TextClassification)
 """Every kind."""
 
-Task = TextClassification
-"""Any declared task. With a second kind: `Annotated[A | B, Field(discriminator="kind")]`."""
+Task = Annotated[ImageClassification | TextClassification, Field(discriminator="kind")]
+"""Any declared task: `task.kind` says which."""

@@ -1,4 +1,7 @@
-"""What every kind of classification measures alike while it trains."""
+"""What every kind of classification has in common: logits of classes, one label a row."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -6,8 +9,27 @@ import numpy.typing as npt
 from teacherspec.metrics.classification import accuracy, macro_f1
 from teacherspec.metrics.proper import brier, nll
 from teacherspec.metrics.softmax import softmax, top_label
+from teacherspec.tasks.verbs import Form, Kind, Units
 
-HIGHER_IS_BETTER = {"nll": False, "brier": False, "accuracy": True, "macro_f1": True}
+if TYPE_CHECKING:
+    import torch
+
+
+class Classification(Kind):
+    """A task whose model gives one logit a class."""
+
+    form: ClassVar[Form] = "class_logits"
+    selection_metrics: ClassVar[Mapping[str, bool]] = {
+        "nll": False, "brier": False, "accuracy": True, "macro_f1": True,
+    }  # fmt: skip
+
+    def units(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> Units:
+        """One unit a row."""
+        return Units(outputs["logits"], labels)
+
+    def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
+        """The metrics that may choose a checkpoint, from logits `[N, C]` and labels `[N]`."""
+        return measure(kept, labels)
 
 
 def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> dict[str, float]:

@@ -71,6 +71,18 @@ class Field(ABC):
     def text(self, value: Any) -> str:
         """The value as a person reads it: searched for near-duplicates where it is a text, and shown."""
 
+    def to_json(self, value: Any) -> Any:
+        """A stored value as JSON can hold it."""
+        return value
+
+    def from_json(self, value: Any) -> Any:
+        """What `to_json` was given, or a value as a person writes it into JSON.
+
+        Raises:
+            FieldError: it names what is not there.
+        """
+        return value
+
     def size(self, value: Any) -> int:
         """How much the value holds, in `unit`."""
         return len(self.text(value))

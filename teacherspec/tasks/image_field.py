@@ -1,9 +1,11 @@
 """The rule of a column that holds images."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from teacherspec.tasks.fields import Field, FieldError, shown
@@ -70,6 +72,26 @@ class ImageField(Field):
         import pyarrow as pa
 
         return pa.binary()
+
+    def to_json(self, value: Any) -> dict[str, str]:
+        """The bytes in base 64."""
+        return {"base64": b64encode(value).decode("ascii")}
+
+    def from_json(self, value: Any) -> Any:
+        """The bytes of what `to_json` wrote, or of the file that a path names. Raises `FieldError`."""
+        if isinstance(value, str):
+            try:
+                return Path(value).read_bytes()
+            except OSError as error:
+                raise FieldError(
+                    f"no file can be read at {shown(value)} ({error.strerror}); give a path from here"
+                ) from error
+        if isinstance(value, dict) and isinstance(value.get("base64"), str):
+            try:
+                return b64decode(value["base64"], validate=True)
+            except ValueError as error:
+                raise FieldError(f"is not base 64 ({error})") from error
+        return value
 
     def text(self, value: Any) -> str:
         """Its width and height."""

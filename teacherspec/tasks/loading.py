@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from teacherspec.tasks.verbs import Start
+
 SAFE = {"trust_remote_code": False, "local_files_only": True}
 DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
 
@@ -87,7 +89,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
             output_loading_info=True,
             **SAFE,
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         raise BaseError(f"{folder}: the weights do not load: {first_line(error)}") from error
     missing = set(report["missing_keys"]) | {str(entry[0]) for entry in report["mismatched_keys"]}
     backbone, pooler = f"{model.base_model_prefix}.", f"{model.base_model_prefix}.pooler."
@@ -99,6 +101,38 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
     if new_head:
         draw_head(model)
     return model.train(False)
+
+
+def start_model(auto_class: Any, folder: Path, config: Any, start: "Start") -> "PreTrainedModel":
+    """The base's weights with a new head, or the whole architecture drawn anew, float32 and in eval mode.
+
+    New parameters are drawn from torch's global generator: seed it before. Raises `BaseError`.
+    """
+    import torch
+
+    if start.init == "pretrained":
+        return load_weights(auto_class, folder, config, new_head=True)
+    config.architectures = config.architectures or []
+    try:
+        model: PreTrainedModel = auto_class.from_config(config, dtype=torch.float32)
+    except (ValueError, ImportError) as error:
+        raise BaseError(f"{folder}: the model cannot be built: {first_line(error)}") from error
+    return model.train(False)
+
+
+def load_image_processor(folder: Path) -> Any:
+    """Load the image processor with its Pillow backend: torchvision's gives slightly other pixels.
+
+    Raises:
+        BaseError: there is none, or it does not load.
+    """
+    from transformers import AutoImageProcessor
+
+    quiet_libraries()
+    try:
+        return AutoImageProcessor.from_pretrained(folder, backend="pil", **SAFE)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise BaseError(f"{folder}: the image processor does not load: {first_line(error)}") from error
 
 
 def draw_head(model: "PreTrainedModel") -> None:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field as Param
 
-from teacherspec.tasks import classification, loading
+from teacherspec.tasks import loading
+from teacherspec.tasks.classification import Classification
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.label_names import LabelNames
 from teacherspec.tasks.pooling import append_mean_pooling
 from teacherspec.tasks.text_fit import describe_lengths, length_report, refuse_longer
-from teacherspec.tasks.verbs import Backbone, Form, Kind, Start, Trial, Units
+from teacherspec.tasks.verbs import Backbone, Start, Trial
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import torch
     from datasets import Dataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -32,12 +32,10 @@ TRIAL_TOKENS = 512
 """Longest input of the measured forward pass, tokens: enough to extrapolate, small enough for any machine."""
 
 
-class TextClassification(Kind):
+class TextClassification(Classification):
     """Assign one of the label names to a text."""
 
-    form: ClassVar[Form] = "class_logits"
     hub_task: ClassVar[str] = "text-classification"
-    selection_metrics: ClassVar[Mapping[str, bool]] = classification.HIGHER_IS_BETTER
     reader: ClassVar[tuple[str, str]] = (
         "import torch\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n",
         (
@@ -82,7 +80,7 @@ class TextClassification(Kind):
         config = loading.load_config(folder, label_names, start.dropout)
         config.problem_type = "single_label_classification"
         config.pad_token_id = tokenizer.pad_token_id
-        model = loading.load_weights(AutoModelForSequenceClassification, folder, config, new_head=True)
+        model = loading.start_model(AutoModelForSequenceClassification, folder, config, start)
         if start.pooling == "mean":
             append_mean_pooling(model)
         return model, tokenizer
@@ -136,14 +134,6 @@ class TextClassification(Kind):
         """Tokens of each example."""
         lengths: Sequence[int] = encoded["length"]
         return lengths
-
-    def units(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> Units:
-        """One unit a row."""
-        return Units(outputs["logits"], labels)
-
-    def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
-        """The metrics that may choose a checkpoint, from logits `[N, C]` and labels `[N]`."""
-        return classification.measure(kept, labels)
 
     def fit_report(
         self, processor: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: Backbone

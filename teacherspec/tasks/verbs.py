@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from teacherspec.section import Section
+from teacherspec.tasks.augmentation import Augmentation
 from teacherspec.tasks.fields import RowFields
 from teacherspec.tasks.pooling import Pooling
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 Batch = Mapping[str, "torch.Tensor"]
 """One padded batch by name of the model's input, as a collate function makes it."""
+
+Init = Literal["pretrained", "config"]
+"""Whether a model starts from the base's weights, or its architecture with weights drawn anew."""
 
 Row = Mapping[str, Any]
 """One row with the columns of the task."""
@@ -37,10 +41,12 @@ class Start:
     Attributes:
         dropout: probability for every dropout of the architecture, or None to keep the base's own.
         pooling: `params.yaml: base.pooling`.
+        init: `params.yaml: base.init`.
     """
 
     dropout: float | None = None
     pooling: Pooling = "first"
+    init: Init = "pretrained"
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,9 @@ class Kind(Section, ABC):
     reader: ClassVar[tuple[str, str]]
     """Program lines for the card: the imports, and from the folder `model` to `logits`."""
 
+    decodes: ClassVar[bool] = False
+    """Whether examples take time to make, so that workers should make them beside the training."""
+
     selection_metrics: ClassVar[Mapping[str, bool]]
     """What `measure` gives: metric → whether higher is better."""
 
@@ -147,7 +156,14 @@ class Kind(Section, ABC):
         It may be lazy: examples are asked for one by one, by index.
         """
 
-    def encode_training(self, processor: Any, rows: "Dataset", seed: int) -> Any:
+    def encode_training(
+        self,
+        processor: Any,
+        rows: "Dataset",
+        label_names: Sequence[str],
+        augmentation: Augmentation | None,
+        seed: int,
+    ) -> Any:
         """The same for the rows that weights are fitted on, where augmentation has its seat.
 
         A data set with a method `set_epoch` is told the epoch before each pass; what it draws may depend on

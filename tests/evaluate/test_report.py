@@ -65,7 +65,7 @@ def write_all(folder: Path, test: Measured) -> Path:
     analysis = analysis_of(test)
     write_tables(folder, analysis, 0.95)
     draw(folder, analysis, training_log(folder / "finetuned"), 0.95)
-    write_page(folder, analysis, SECTION)
+    write_page(folder, analysis, SECTION, {})
     return folder
 
 

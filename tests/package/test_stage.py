@@ -21,7 +21,7 @@ from teacherspec.package.golden import load_golden
 from teacherspec.package.metadata import json_schema
 from teacherspec.predictions import load_predictions, save_predictions
 from teacherspec.prepared import open_split
-from tests.package.conftest import ROOT, Road, package
+from tests.package.conftest import ROOT, TASK, Road, package
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -68,7 +68,7 @@ def test_golden_inputs_give_golden_logits_without_this_library(road: Road) -> No
     model = AutoModelForSequenceClassification.from_pretrained(road.teacher / "model")
     inputs, golden = (
         load_file(road.teacher / "golden/inputs.safetensors"),
-        load_golden(road.teacher / "golden"),
+        load_golden(road.teacher / "golden", TASK.row_fields()),
     )
     with torch.inference_mode():
         logits = model(**inputs).logits.numpy()

@@ -1,0 +1,93 @@
+"""Rows as pictures: thumbnails for the page, and contact sheets of the telling ones."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from teacherspec.evaluate.analysis import Analysis
+from teacherspec.evaluate.suspects import Example
+from teacherspec.tasks.fields import RowFields
+from teacherspec.tasks.images import encode_png
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from PIL.Image import Image
+
+THUMBNAIL = 96
+"""Longer side of a thumbnail, pixels."""
+
+CELL = 160
+"""Side of a picture on a contact sheet, pixels."""
+
+COLUMNS = 5
+CAPTION = 34
+"""Height of the two lines below a picture, pixels."""
+
+
+def shown_rows(analysis: Analysis) -> set[tuple[str, str]]:
+    """(split, row id) of the rows that the page shows."""
+    examples = {("test", example.id) for example in analysis.examples}
+    return examples | {(suspect.split, suspect.id) for suspect in analysis.suspects}
+
+
+def pictures(
+    fields: RowFields, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]], side: int
+) -> "dict[tuple[str, str], Image]":
+    """Pictures of rows by (split, row id), at most `side` pixels; of rows that are for the eye."""
+    found = {}
+    for split in sorted({split for split, _ in wanted}):
+        ids = {row for name, row in wanted if name == split}
+        places = [place for place, row in enumerate(splits[split]["id"]) if row in ids]
+        for row in splits[split].select(places):
+            drawn = [field.picture(row[field.name], side) for field in fields.content]
+            if seen := [picture for picture in drawn if picture is not None]:
+                found[split, row["id"]] = seen[0]
+    return found
+
+
+def thumbnails(
+    fields: RowFields, splits: "Mapping[str, Dataset]", analysis: Analysis
+) -> dict[tuple[str, str], str]:
+    """(split, row id) → the picture as the value of a `src` attribute."""
+    drawn = pictures(fields, splits, shown_rows(analysis), THUMBNAIL)
+    return {
+        key: "data:image/png;base64," + base64.b64encode(encode_png(picture)).decode("ascii")
+        for key, picture in drawn.items()
+    }
+
+
+def contact_sheets(
+    fields: RowFields, splits: "Mapping[str, Dataset]", examples: Sequence[Example]
+) -> dict[str, bytes]:
+    """Kind of telling example → PNG of its pictures in order, with label, answer and confidence."""
+    drawn = pictures(fields, splits, {("test", example.id) for example in examples}, CELL)
+    if not drawn:
+        return {}
+    kinds = sorted({example.kind for example in examples})
+    return {
+        kind: encode_png(
+            contact_sheet([(drawn["test", one.id], _caption(one)) for one in examples if one.kind == kind])
+        )
+        for kind in kinds
+    }
+
+
+def _caption(example: Example) -> tuple[str, str]:
+    return example.label, f"→ {example.predicted} {example.confidence:.2f}"
+
+
+def contact_sheet(cells: "Sequence[tuple[Image, tuple[str, str]]]") -> "Image":
+    """Pictures in rows of `COLUMNS`, each above its two lines."""
+    from PIL import Image, ImageDraw
+
+    rows = -(-len(cells) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * CELL, rows * (CELL + CAPTION)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for place, (picture, lines) in enumerate(cells):
+        left, top = place % COLUMNS * CELL, place // COLUMNS * (CELL + CAPTION)
+        factor = max(1, CELL // max(picture.size))
+        enlarged = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+        sheet.paste(enlarged, (left + (CELL - enlarged.width) // 2, top + (CELL - enlarged.height) // 2))
+        for number, line in enumerate(lines):
+            pen.text((left + 4, top + CELL + 2 + 15 * number), line[:24], fill="black")
+    return sheet

@@ -1,0 +1,51 @@
+"""What keeps still while the rest is trained: frozen weights, and statistics of BatchNorm."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from teacherspec.errors import UserError
+
+
+def freeze(model: Any, names: Sequence[str] | Literal["backbone"]) -> None:
+    """Freeze the parameters of the backbone's modules whose names begin so; the head always learns.
+
+    Raises:
+        UserError: a name begins no module of the backbone.
+    """
+    backbone = model.base_model
+    if names == "backbone":
+        backbone.requires_grad_(False)
+        return
+    modules = dict(backbone.named_modules())
+    unknown = [name for name in names if not any(_begins(name, module) for module in modules)]
+    if unknown:
+        top = sorted(name for name, _ in backbone.named_children())
+        raise UserError(
+            f"finetune.method.freeze: the backbone has no module {', '.join(unknown)}; at its top are "
+            f"{', '.join(top)}; or say `backbone`"
+        )
+    for module, parameter in backbone.named_parameters():
+        if any(_begins(name, module) for name in names):
+            parameter.requires_grad_(False)
+
+
+def _begins(name: str, module: str) -> bool:
+    return module == name or module.startswith(f"{name}.")
+
+
+def freeze_statistics(model: Any) -> None:
+    """Let every BatchNorm layer use its running statistics in training too, and leave them as they are.
+
+    Small batches estimate statistics badly, accumulation never sees the whole batch, and the checkpoint
+    that early stopping keeps would hold those of whatever batches came last. Scale and shift still learn.
+    """
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            # Trainer puts the model into training mode before every step; a hook has the last word.
+            module.register_forward_pre_hook(_evaluate)
+
+
+def _evaluate(module: Any, inputs: Any) -> None:  # noqa: ARG001
+    module.training = False
