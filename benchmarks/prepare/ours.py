@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from teacherspec.machine import working_memory
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
@@ -27,7 +28,15 @@ def main(folder: Path, out: Path) -> None:
     }
     section = Prepare.model_validate_json(json.dumps(declared))
     fields = RowFields(content=(TextField("text"),), label=LabelField("label"))
-    prepare(folder.parent, "text_classification", fields, section, out / "prepare", out / "reports")
+    prepare(
+        folder.parent,
+        "text_classification",
+        fields,
+        section,
+        out / "prepare",
+        out / "reports",
+        working_memory(),
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from teacherspec.prepare.scratch import (
     all_of,
     chosen_rows,
     chunks,
+    mapped_numbers,
     parts_by_word,
 )
 
@@ -95,7 +97,7 @@ def similar_pairs(among: Mask, comparison: Comparison, leading: Leading, scratch
     for chunk in chunks(len(among)):
         rows = np.flatnonzero(among[chunk]) + chunk.start
         keys[:, rows] = comparison.keys(rows, bands, numbers)
-    with TemporaryFile(dir=scratch.folder) as file:
+    with NamedTemporaryFile(dir=scratch.folder) as file:
         number = 0
         for band in keys:
             for rows in parts_by_word(band, all_of(among), scratch.rows_at_once(_KEY_BYTES)):
@@ -105,7 +107,7 @@ def similar_pairs(among: Mask, comparison: Comparison, leading: Leading, scratch
         if not number:
             return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
         file.flush()
-        candidates = np.asarray(np.memmap(file, np.int64, "r", shape=(number,)))
+        candidates = mapped_numbers(Path(file.name), np.int64)
         parts = -(-number // scratch.rows_at_once(_PAIR_BYTES))
         verified = [
             _verified(_distinct(candidates, len(among), at, parts), len(among), comparison, scratch)

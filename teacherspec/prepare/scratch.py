@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from mmap import ACCESS_READ, ACCESS_WRITE, MADV_DONTNEED, mmap
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -36,21 +38,44 @@ class Scratch:
             return np.empty(0, kind)
         with TemporaryFile(dir=self.folder) as file:
             file.truncate(rows * np.dtype(kind).itemsize)
-            return np.asarray(np.memmap(file, kind, "r+", shape=(rows,)))
+            return np.frombuffer(_mapped(mmap(file.fileno(), 0, access=ACCESS_WRITE)), kind)
 
     def rows_at_once(self, bytes_a_row: int) -> int:
         """Rows that may be worked on together when each takes so many bytes; 1,000 at least."""
         return max(1000, self.memory_bytes // bytes_a_row)
 
 
-def mapped(path: Path, kind: npt.DTypeLike) -> npt.NDArray[Any]:
+_MAPPINGS: WeakSet[mmap] = WeakSet()
+
+
+def _mapped(mapping: mmap) -> mmap:
+    _MAPPINGS.add(mapping)
+    return mapping
+
+
+def mapped_file(path: Path) -> mmap:
+    """The bytes of a file that is not empty, mapped for reading."""
+    with path.open("rb") as file:
+        return _mapped(mmap(file.fileno(), 0, access=ACCESS_READ))
+
+
+def mapped_numbers(path: Path, kind: npt.DTypeLike) -> npt.NDArray[Any]:
     """The numbers of a binary file, mapped for reading."""
-    return np.asarray(np.memmap(path, kind, "r")) if path.stat().st_size else np.empty(0, kind)
+    return np.frombuffer(mapped_file(path), kind) if path.stat().st_size else np.empty(0, kind)
+
+
+def forget_pages() -> None:
+    """Give the memory of all mapped files back. What they hold stays in the files, and is read again."""
+    for mapping in list(_MAPPINGS):
+        mapping.madvise(MADV_DONTNEED)
 
 
 def chunks(rows: int) -> Iterator[slice]:
     """Slices of at most `CHUNK_ROWS` that cover a column of so many rows."""
-    return (slice(start, min(rows, start + CHUNK_ROWS)) for start in range(0, rows, CHUNK_ROWS))
+    for start in range(0, rows, CHUNK_ROWS):
+        yield slice(start, min(rows, start + CHUNK_ROWS))
+        if rows > CHUNK_ROWS:
+            forget_pages()
 
 
 def chosen_rows(rows: int, chosen: Callable[[slice], Mask]) -> Indices:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.prepare.scratch import mapped
+from teacherspec.prepare.scratch import forget_pages, mapped_file, mapped_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BATCH_ROWS = 16_384
 BATCH_CHARACTERS = 16 << 20
 """What of rows not yet written is kept in memory at most, whichever comes first."""
+
+TOUCHED_BYTES = 64 << 20
+"""Bytes of batches that are looked at before their memory is given back."""
 
 WORD = ">u8"
 
@@ -52,6 +55,7 @@ class Spool:
         self._numbers: dict[str, npt.NDArray[Any]] = {}
         self._batches: list[pa.RecordBatch] = []
         self._sealed = False
+        self._touched = 0
         self._starts: npt.NDArray[np.int64] = np.zeros(1, np.int64)
 
     def __enter__(self) -> Self:
@@ -107,12 +111,12 @@ class Spool:
         if self._rows:
             self._flush()
         self._close()
-        reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
+        reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped_file(self._path))))
         self._path.unlink()
         self._batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
         self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
         for name, path in self._paths.items():
-            self._numbers[name] = mapped(path, self._kinds[name])
+            self._numbers[name] = mapped_numbers(path, self._kinds[name])
             path.unlink()
 
     def __len__(self) -> int:
@@ -132,7 +136,12 @@ class Spool:
         parts = []
         for number in np.flatnonzero(np.diff(borders)):
             local = rising[borders[number] : borders[number + 1]] - self._starts[number]
-            parts.append(self._batches[number].select(columns).take(pa.array(local)))
+            batch = self._batches[number].select(columns)
+            parts.append(batch.take(pa.array(local)))
+            self._touched += batch.nbytes
+            if self._touched > TOUCHED_BYTES:
+                forget_pages()
+                self._touched = 0
         schema = pa.schema([self.schema.field(column) for column in columns])
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
