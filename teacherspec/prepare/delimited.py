@@ -32,6 +32,13 @@ class CsvSource(TextFileSource):
     quoted: bool = True
     """Whether `"` around a field protects delimiters and line ends in it; false where `"` is plain text."""
 
+    escape: str | None = Field(default=None, pattern=r"^[^\r\n]$")
+    r"""The one character that takes the next one's meaning away (`"\\"` as databases export), in place of
+    writing a quote inside a quoted field twice."""
+
+    names: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Column names, for a file without a header."""
+
     @contextmanager
     def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
         """Read one file. Raises `DataError`."""
@@ -43,9 +50,11 @@ class CsvSource(TextFileSource):
                 delimiter=self.delimiter,
                 quotechar='"' if self.quoted else None,
                 quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
+                escapechar=self.escape,
+                doublequote=self.escape is None,
                 strict=True,
             )
-            header = _read_header(name, lines, reader, self.delimiter)
+            header = list(self.names or _read_header(name, lines, reader, self.delimiter))
             yield OpenTable(tuple(header), _rows(lines, reader, header))
 
 
@@ -99,7 +108,7 @@ def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> I
         else:
             yield BadRow(
                 first_line,
-                f"the header names {width} columns, this row has {len(fields)}; quote or complete it",
+                f"{width} columns are named, this row has {len(fields)}; quote or complete it",
                 given=fields,
             )
 

@@ -12,7 +12,7 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.bytestream import open_bytes
 from teacherspec.prepare.jsonl import decode_strictly
 from teacherspec.prepare.rows import AnyRow, BadRow, OpenTable, Row
-from teacherspec.prepare.source import FileSource
+from teacherspec.prepare.source import Encoding, FileSource
 from teacherspec.tasks.fields import nearest, shown
 
 
@@ -28,6 +28,9 @@ class JsonDocumentSource(FileSource):
     names: tuple[str, ...] | None = None
     """Column names, where each row is a list of values in place of an object."""
 
+    encoding: Encoding = "utf-8"
+    """Character encoding of the document, by a name that Python knows."""
+
     max_bytes: int = Field(default=256 << 20, ge=1024, le=1 << 31)
     """Largest document in bytes: it is read whole."""
 
@@ -36,7 +39,7 @@ class JsonDocumentSource(FileSource):
     @contextmanager
     def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
         """Read one file. Raises `DataError`."""
-        with open_bytes(name, path, "utf-8") as stream:
+        with open_bytes(name, path, self.encoding) as stream:
             content = stream.read(self.max_bytes + 1)
         if len(content) > self.max_bytes:
             raise DataError(f"{name}: over {self.max_bytes} bytes (`max_bytes`); write JSON lines instead")

@@ -23,7 +23,7 @@ def sampled_rows(
     """
     table = ingested.spool.numbers("table")
     source_of = np.array(ingested.sources, np.int32)
-    shares = np.array([one.share for one in section.sources])
+    shares = _shares(section, _rows_of_sources(table, source_of, len(section.sources)))
     sampled: Mask = scratch.column(len(table), bool)
     for chunk in chunks(len(table)):
         place = uniform(hashes.content[chunk], section.seed, SAMPLE_STREAM)
@@ -66,3 +66,26 @@ def _keep_per_class(
         places = uniform(hashes.content[rows], seed, SAMPLE_STREAM)
         rows = rows[rank_within(label[rows], places) < most]
     sampled[rows] = True
+
+
+def _rows_of_sources(
+    table: npt.NDArray[np.int32], source_of: npt.NDArray[np.int32], sources: int
+) -> npt.NDArray[np.int64]:
+    counts = np.zeros(sources, np.int64)
+    for chunk in chunks(len(table)):
+        counts += np.bincount(source_of[table[chunk]], minlength=sources)
+    return counts
+
+
+def _shares(section: Prepare, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The share of its rows that each source gives: as declared, or as its weight in the mix asks.
+
+    The source that is scarcest for its weight gives all; nothing is ever used twice.
+    """
+    weights = np.array([one.weight or 0.0 for one in section.sources])
+    shares = np.array([one.share for one in section.sources])
+    weighted = (weights > 0) & (rows > 0)
+    if weighted.any():
+        unit = (rows[weighted] / weights[weighted]).min()
+        shares[weighted] = weights[weighted] * unit / rows[weighted]
+    return shares

@@ -5,18 +5,30 @@ from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from teacherspec.prepare.named_files import NamedFiles, with_files
 from teacherspec.prepare.paths import problem_of_path, resolve
+from teacherspec.prepare.remote import fetched, problem_of_url
 from teacherspec.prepare.rows import OpenTable, Table
 from teacherspec.prepare.transforms import Transform
 from teacherspec.section import Section
 
 BY_HASH = "by_hash"
 FIXED_SPLITS = ("train", "validation", "calibration", "test")
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise ValueError(f"{name!r} is no text encoding that Python knows") from error
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class SourceBase(Section):
@@ -40,11 +52,21 @@ class SourceBase(Section):
     belong to no label. `external`: somebody else's benchmark, never stored; what it holds is kept out of
     `train`, `validation` and `calibration`."""
 
+    weight: float | None = Field(default=None, gt=0)
+    """Weight in the mix of all sources that have one: so many rows to the others' weights, in the largest mix
+    that the rows read allow, up to the chance of a random draw. In place of `share`."""
+
     share: float = Field(default=1.0, gt=0, le=1)
     """Share of the rows to use, to mix sources: the same rows for the same seed, whatever else there is."""
 
     rows_per_class: int | None = Field(default=None, ge=1)
     """Most rows of each class to use; the same ones for the same seed as long as the class keeps them."""
+
+    @model_validator(mode="after")
+    def _is_mixed_one_way(self) -> Self:
+        if self.weight is not None and self.share < 1:
+            raise ValueError("`weight` and `share` both say how many rows to use: declare one of them")
+        return self
 
     @model_validator(mode="after")
     def _role_fits_split(self) -> Self:
@@ -74,24 +96,43 @@ class FileSource(SourceBase):
     files: dict[str, NamedFiles] = Field(default_factory=dict)
     """New column → which files its values are read from: for rows that name images, not hold them."""
 
-    path: str
+    path: str | None = None
     """File relative to the repository; `*`, `?` and `[…]` match several, read in the order of their names.
     Text files may be packed (`.gz`, `.zst`)."""
 
-    @field_validator("path")
+    url: str | None = None
+    """In place of `path`: the address of one file elsewhere: `https://…`, `s3://…`, whatever fsspec reads."""
+
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the file at `url`, 64 hexadecimal digits: addresses keep, their files change."""
+
+    @field_validator("path", "url")
     @classmethod
-    def _stays_inside(cls, path: str) -> str:
-        if problem := problem_of_path(path):
+    def _is_sound(cls, given: str | None, info: ValidationInfo) -> str | None:
+        judge = problem_of_path if info.field_name == "path" else problem_of_url
+        if given is not None and (problem := judge(given)):
             raise ValueError(problem)
-        return path
+        return given
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("declare either `path` or `url`")
+        if (self.url is None) != (self.sha256 is None):
+            raise ValueError("`url` and `sha256` belong together: the hash pins what the address gives")
+        return self
 
     def local_paths(self) -> tuple[str, ...]:
         """The file or wildcard, and the folders of named files."""
-        return (self.path, *(f"{files.folder}/" for files in self.files.values()))
+        own = () if self.path is None else (self.path,)
+        return (*own, *(f"{files.folder}/" for files in self.files.values()))
 
     def tables(self, root: Path) -> list[Table]:
         """One table a file. Raises `DataError`."""
-        files = [(str(path.relative_to(root)), path) for path in resolve(root, self.path)]
+        if self.path is not None:
+            files = [(str(path.relative_to(root)), path) for path in resolve(root, self.path)]
+        else:
+            files = [(str(self.url), fetched(root, str(self.url), str(self.sha256)))]
         return [Table(name, self.counts_lines, partial(self._open, root, name, path)) for name, path in files]
 
     @contextmanager
@@ -111,14 +152,5 @@ class TextFileSource(FileSource):
     max_line_bytes: int = Field(default=16 << 20, ge=1024, le=1 << 30)
     """Longest line in bytes; a longer one is refused without being read into memory."""
 
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     """Character encoding of the file, by a name that Python knows (`utf-16`, `cp1252`, `shift_jis`)."""
-
-    @field_validator("encoding")
-    @classmethod
-    def _is_known(cls, encoding: str) -> str:
-        try:
-            "".encode(encoding)
-        except LookupError as error:
-            raise ValueError(f"{encoding!r} is no text encoding that Python knows") from error
-        return encoding

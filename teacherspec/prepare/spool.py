@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 16_384
-BATCH_CHARACTERS = 16 << 20
+BATCH_BYTES = 16 << 20
 """What of rows not yet written is kept in memory at most, whichever comes first."""
 
 TOUCHED_BYTES = 64 << 20
@@ -47,7 +47,7 @@ class Spool:
         self._kinds = {**dict.fromkeys(words, "uint64"), **numbers}
         self._words = len(words)
         self._rows: list[tuple[Any, ...]] = []
-        self._characters = 0
+        self._size = 0
         self._sink = pa.OSFile(str(self._path), "wb")
         self._writer = pa.ipc.new_file(self._sink, schema)
         self._paths = {name: folder / f"rows.{name}" for name in self._kinds}
@@ -77,16 +77,16 @@ class Spool:
         for file in self._files:
             file.close()
 
-    def append(self, row: tuple[Any, ...], characters: int) -> None:
-        """Add one row of so many characters.
+    def append(self, row: tuple[Any, ...], size: int) -> None:
+        """Add one row.
 
         Args:
             row: its values in the order of the schema, its words packed big-endian, its numbers.
-            characters: how large its values are, roughly.
+            size: of its values, roughly in bytes.
         """
         self._rows.append(row)
-        self._characters += characters
-        if len(self._rows) == BATCH_ROWS or self._characters >= BATCH_CHARACTERS:
+        self._size += size
+        if len(self._rows) == BATCH_ROWS or self._size >= BATCH_BYTES:
             self._flush()
 
     def _flush(self) -> None:
@@ -102,7 +102,7 @@ class Spool:
         numbers = [*words.T, *columns[width + 1 :]]
         for file, kind, column in zip(self._files, self._kinds.values(), numbers, strict=True):
             np.asarray(column, kind).tofile(file)
-        self._rows, self._characters = [], 0
+        self._rows, self._size = [], 0
 
     def seal(self) -> None:
         """End the first phase: map the files into memory and take their names away: no kill leaves them."""

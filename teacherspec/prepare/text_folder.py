@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from teacherspec.prepare.class_folders import ClassFolderSource
+from teacherspec.prepare.source import Encoding
 from teacherspec.tasks.fields import FieldError
 
 
@@ -12,11 +13,14 @@ class TextFolderSource(ClassFolderSource):
     kind: Literal["text_folder"]
     """The format."""
 
+    encoding: Encoding = "utf-8"
+    """Character encoding of the files, by a name that Python knows (`utf-16`, `cp1252`, `shift_jis`)."""
+
     content: ClassVar[str] = "text"
 
     def value(self, content: bytes) -> str:
         """The text of a file. Raises `FieldError`."""
         try:
-            return content.decode("utf-8-sig")
+            return content.decode(self.encoding).removeprefix("\ufeff")
         except UnicodeDecodeError as error:
-            raise FieldError(f"is not UTF-8 at byte {error.start + 1}") from error
+            raise FieldError(f"is not {self.encoding.upper()} at byte {error.start + 1}") from error

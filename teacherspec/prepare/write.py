@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PART_ROWS = 65_536
-PART_CHARACTERS = 64 << 20
-"""Most characters of a row group, on average; so long texts make smaller ones."""
+PART_BYTES = 64 << 20
+"""Size of a row group at most, on average: long texts and images make shorter ones."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _parts(
 
     stored = [rule.name for rule in (*layout.fields.content, *layout.fields.answers)]
     columns = [*stored, "id", *map(kept_column, layout.keep)]
-    rows = min(PART_ROWS, max(1, PART_CHARACTERS // max(1, mean_length(ingested, judged, split))))
+    rows = min(PART_ROWS, max(1, PART_BYTES // max(1, mean_size(ingested, judged, split))))
     for part in _even_parts(judged.rows_of(split), rows):
         table = ingested.spool.gather(part, columns)
         hashes = Hashes(*(words[part] for words in judged.hashes))
@@ -114,13 +114,13 @@ def _ids(given: Sequence[str | None], hashes: Hashes) -> list[str]:
     ]
 
 
-def mean_length(ingested: Ingested, judged: Judged, split: int) -> int:
-    """Mean length of the rows of a split in whole characters."""
-    characters = ingested.spool.numbers("size")
+def mean_size(ingested: Ingested, judged: Judged, split: int) -> int:
+    """Mean size of the rows of a split, roughly in bytes."""
+    sizes = ingested.spool.numbers("bytes")
     total = rows = 0
-    for chunk in chunks(len(characters)):
-        lengths = characters[chunk][judged.kept[chunk] & (judged.split[chunk] == split)]
-        total, rows = total + int(lengths.sum(dtype=np.int64)), rows + len(lengths)
+    for chunk in chunks(len(sizes)):
+        chosen = sizes[chunk][judged.kept[chunk] & (judged.split[chunk] == split)]
+        total, rows = total + int(chosen.sum(dtype=np.int64)), rows + len(chosen)
     return total // max(1, rows)
 
 

@@ -63,6 +63,18 @@ SOURCES = {
         CONTENT.decode().encode("utf-16"),
         {"kind": "jsonl", "path": "data/rows.jsonl", "encoding": "utf-16"},
     ),
+    "shift jis": (
+        csv_text(",").encode("shift_jis"),
+        {"kind": "csv", "path": "data/rows.csv", "encoding": "shift_jis"},
+    ),
+    "csv without header": (
+        csv_text(",").partition("\n")[2].encode(),
+        {"kind": "csv", "path": "data/rows.csv", "names": ["text", "label"]},
+    ),
+    "json document, utf-16": (
+        json.dumps(ROWS).encode("utf-16"),
+        {"kind": "json_document", "path": "data/rows.json", "encoding": "utf-16"},
+    ),
     "csv": (csv_text(",").encode(), {"kind": "csv", "path": "data/rows.csv"}),
     "tsv, gzip": (
         gzip.compress(csv_text("\t").encode()),
@@ -123,3 +135,23 @@ def test_a_hub_that_cannot_be_reached_is_named(workshop: Workshop, monkeypatch: 
         table.open(()),
     ):
         pass
+
+
+def test_letters_of_another_encoding_arrive(workshop: Workshop) -> None:
+    rows = [*ROWS, {"text": "un caf\u00e9 cr\u00e8me \u20ac", "label": "ant"}]
+    workshop.write("data/rows.jsonl", jsonl(rows).encode("cp1252"))
+    workshop.prepare([{"kind": "jsonl", "path": "data/rows.jsonl", "encoding": "cp1252"}])
+    assert rows[-1]["text"] in {row["text"] for part in workshop.all_rows().values() for row in part}
+    for number, row in enumerate(rows):
+        workshop.write(f"data/texts/{row['label']}/{number}.txt", row["text"].encode("cp1252"))
+    before = workshop.all_rows()
+    workshop.prepare([{"kind": "text_folder", "path": "data/texts", "encoding": "cp1252"}])
+    assert workshop.all_rows() == before
+
+
+def test_a_database_export_escapes_by_backslash(workshop: Workshop) -> None:
+    lines = [f'"say \\"{at}\\" \\\\ twice",{"ab"[at % 2]}' for at in range(40)]
+    workshop.write("data/rows.csv", "text,label\n" + "\n".join(lines))
+    workshop.prepare([{"kind": "csv", "path": "data/rows.csv", "escape": "\\"}])
+    texts = {row["text"] for part in workshop.all_rows().values() for row in part}
+    assert texts == {f'say "{at}" \\ twice' for at in range(40)}

@@ -123,6 +123,31 @@ def test_a_share_takes_the_same_rows_whatever_else_there_is(workshop: Workshop) 
     assert texts() < half
 
 
+def counts_by_source(workshop: Workshop, *weights: float | None) -> list[int]:
+    names = ("few", "many", "more")
+    sources = [
+        {"kind": "jsonl", "path": f"data/{name}.jsonl", **({"weight": weight} if weight else {})}
+        for name, weight in zip(names, weights, strict=True)
+    ]
+    workshop.prepare(sources, keep_columns=["from"], near_duplicates=None)
+    found = [row["from"] for part in workshop.all_rows().values() for row in part]
+    return [found.count(name) for name in names]
+
+
+def test_sources_are_mixed_by_weight(workshop: Workshop) -> None:
+    for name, number, start in (("few", 200, 0), ("many", 2000, 10_000), ("more", 600, 50_000)):
+        rows = [{**row, "from": name} for row in messages(number, start=start)]
+        workshop.write(f"data/{name}.jsonl", jsonl(rows))
+    few, many, more = counts_by_source(workshop, 1, 3, None)
+    assert (few, more) == (200, 600)
+    assert abs(many - 600) < 4 * 600**0.5
+    few, many, more = counts_by_source(workshop, 1, 1, 12)  # here `more` is the scarcest for its weight
+    assert more == 600
+    assert abs(few - 50) < 4 * 50**0.5
+    assert abs(many - 50) < 4 * 50**0.5
+    assert workshop.metrics()["rows"]["unsampled"] == 2800 - few - many - more
+
+
 def test_at_most_so_many_rows_of_each_class(workshop: Workshop) -> None:
     workshop.write("data/rows.jsonl", jsonl(messages(400)))
     workshop.prepare([{**SOURCE, "rows_per_class": 40}])
