@@ -70,5 +70,7 @@ def _fetch(url: str, sha256: str, path: Path) -> None:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -20,20 +20,20 @@ def render() -> str:
     head = (
         "# Broken data and what `prepare` says\n\n"
         "Every line is a test. All problems of all files are told at once (the first 20 and how many more);\n"
-        "nothing is written, earlier splits stay as they were, and the exit code is 1.\n\n"
-        "| input | message |\n|---|---|\n"
+        "nothing is written, and earlier splits stay as they were.\n\n"
+        "| input | message | exit |\n|---|---|---:|\n"
     )
     rows = []
     for one in CASES:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(table_row(one, one.problems(Path(folder) / "repository")))
+            rows.append(table_row(one, *one.ends(Path(folder) / "repository")))
     return head + "".join(rows)
 
 
-def table_row(one: Case, problems: Sequence[str]) -> str:
+def table_row(one: Case, code: int, problems: Sequence[str]) -> str:
     """One line of the table."""
     message = problems[0].replace("|", "\\|").replace("`", "'")
-    return f"| {one.title} | `{message}` |\n"
+    return f"| {one.title} | `{message}` | {code} |\n"
 
 
 if __name__ == "__main__":

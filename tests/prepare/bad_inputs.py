@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from teacherspec.files import sha256_bytes
 from teacherspec.tasks.fields import RowFields
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
 
@@ -36,12 +38,12 @@ class Case:
     build: Build
     fields: RowFields = field(default_factory=text_fields)
 
-    def problems(self, folder: Path) -> tuple[str, ...]:
-        """What the stage says to it."""
+    def ends(self, folder: Path) -> tuple[int, tuple[str, ...]]:
+        """The exit code of the stage, and what it says."""
         workshop = Workshop(folder, self.fields)
         built = self.build(workshop)
         sources, given = built if isinstance(built, tuple) else (built, {})
-        return workshop.refusal(sources, **given)
+        return workshop.ended(sources, **given)
 
 
 CASES: list[Case] = []
@@ -428,12 +430,12 @@ def _(workshop: Workshop) -> Sources:
 # --- CSV ------------------------------------------------------------------------------------------
 table(
     "a row too long",
-    "rows.csv:62: the header names 2 columns, this row has 3",
+    "rows.csv:62: 2 columns are named, this row has 3",
     f"text,label\n{CSV_ROWS}Hello, world,ant\n",
 )
 table(
     "a row too short",
-    "rows.csv:62: the header names 2 columns, this row has 1",
+    "rows.csv:62: 2 columns are named, this row has 1",
     f"text,label\n{CSV_ROWS}hello\n",
 )
 table(
@@ -683,6 +685,54 @@ def _(workshop: Workshop) -> Sources:
     workshop.write("data/texts/ant/1.txt", "x")
     (workshop.root / "data/texts/dog").mkdir()
     return [{"kind": "text_folder", "path": "data/texts"}]
+
+
+# --- Declared otherwise than it is ---------------------------------------------------------------
+whole(
+    "a document in another encoding than declared",
+    "data/rows.json: is not ascii behind byte 0",
+    '[{"text": "caf\u00e9", "label": "ant"}]'.encode(),
+    "rows.json",
+    kind="json_document",
+    encoding="ascii",
+)
+table(
+    "a row too long for the declared names",
+    "data/rows.csv:61: 2 columns are named, this row has 3",
+    CSV_ROWS + "x,ant,y\n",
+    names=["text", "label"],
+)
+
+
+def remote(title: str, says: str, stored: bytes | None, declared: bytes) -> None:
+    """A case of a file elsewhere, by the stand-in for a cloud store."""
+
+    def build(workshop: Workshop) -> Sources:
+        url = "memory://bad/rows.jsonl"
+        if stored is not None:
+            with fsspec.open(url, "wb") as file:
+                file.write(stored)
+        else:
+            url = "memory://bad/nothing.jsonl"
+        return [{"kind": "jsonl", "url": url, "sha256": sha256_bytes(declared)}]
+
+    CASES.append(Case(title, says, build))
+
+
+remote("a remote file that changed", "memory://bad/rows.jsonl: is not the declared file", GOOD, GOOD[:-1])
+remote("a remote file that is not there", "memory://bad/nothing.jsonl: cannot be fetched", None, GOOD)
+remote(
+    "a remote file with a broken line",
+    "memory://bad/rows.jsonl:61:2: broken JSON",
+    GOOD + b"{\n",
+    GOOD + b"{\n",
+)
+
+
+@case("a label mistyped once", "did you mean 'bee' (20 rows)?")
+def _(workshop: Workshop) -> tuple[Sources, dict[str, Any]]:
+    workshop.write("data/rows.jsonl", GOOD + jsonl([{"text": "x y", "label": "beee"}]).encode())
+    return JSONL, {"min_rows_per_class": {"train": 2, "test": 0}}
 
 
 # --- Transforms -----------------------------------------------------------------------------------

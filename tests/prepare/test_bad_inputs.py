@@ -17,10 +17,11 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_broken_data_is_refused_by_name(case: Case, tmp_path: Path) -> None:
-    problems = case.problems(tmp_path / "repository")
+    code, problems = case.ends(tmp_path / "repository")
+    assert code == 1
     assert case.says in problems[0]
     assert all("\n" not in problem for problem in problems)
-    assert table_row(case, problems) in TABLE.read_text(), "run `python -m tests.prepare.bad_data`"
+    assert table_row(case, code, problems) in TABLE.read_text(), "run `python -m tests.prepare.bad_data`"
 
 
 def test_the_table_holds_every_case_once() -> None:

@@ -164,3 +164,24 @@ def test_ranks_within_kinds() -> None:
 
     kinds, places = np.array([1, 0, 1, 1, 0], np.int32), np.array([0.3, 0.9, 0.1, 0.2, 0.5])
     assert rank_within(kinds, places).tolist() == [2, 1, 0, 1, 0]
+
+
+def test_a_column_says_which_rows_are_a_set_of_their_own(workshop: Workshop) -> None:
+    rows = [
+        {**row, "id": f"m{at}", "channel": ("web", "phone")[at % 4 == 3]}
+        for at, row in enumerate(messages(80))
+    ]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    sources = [
+        {**SOURCE, "transforms": [{"kind": "filter", "keep_if": "channel != 'phone'"}]},
+        {
+            **SOURCE,
+            "transforms": [{"kind": "filter", "keep_if": "channel == 'phone'"}],
+            "split": "phone",
+            "role": "shifted",
+        },
+    ]
+    prepared = workshop.prepare(sources, keep_columns=["channel"], near_duplicates=None)
+    assert prepared.splits["phone"].rows == 20
+    for name, part in workshop.all_rows().items():
+        assert {row["channel"] == "phone" for row in part} == {name == "phone"}

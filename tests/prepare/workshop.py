@@ -1,14 +1,16 @@
 """A folder with source files and a declaration, prepared by the real stage."""
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from teacherspec.errors import DataError
+from teacherspec.door import FAILED, plain_errors
 from teacherspec.files import read_json
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
@@ -71,15 +73,24 @@ class Workshop:
 
     def refusal(self, sources: Sequence[Mapping[str, Any]], **given: Any) -> tuple[str, ...]:
         """The problems of a refused run, which must leave nothing behind."""
-        before = {path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
+        code, problems = self.ended(sources, **given)
+        assert code == FAILED
+        return problems
+
+    def ended(self, sources: Sequence[Mapping[str, Any]], **given: Any) -> tuple[int, tuple[str, ...]]:
+        """How a refused run ends at the door: its exit code, and the lines on stderr."""
+        before, said = self._stored(), io.StringIO()
         try:
-            self.prepare(sources, **given)
-        except DataError as error:
-            after = {path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
-            assert after == before
+            with redirect_stderr(said), plain_errors():
+                self.prepare(sources, **given)
+        except SystemExit as end:
+            assert self._stored() == before
             assert [path.name for path in self.out.parent.glob(".*")] == []
-            return error.problems
+            return int(end.code or 0), tuple(said.getvalue().splitlines())
         raise AssertionError("nothing was refused")
+
+    def _stored(self) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in sorted(self.out.rglob("*")) if path.is_file()}
 
     @property
     def out(self) -> Path:
