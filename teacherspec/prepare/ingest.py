@@ -17,9 +17,8 @@ from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import RowFields
 
 NO_LABEL = -1
-NUMBERS = {"size": "int32", "bytes": "int32", "label": "int32", "table": "int32", "number": "int64"}
-"""Beside the hashes of every row: its length, what it takes on disk (roughly), the code of its label (-1
-without) and where it came from."""
+NUMBERS = {"size": "int32", "label": "int32", "table": "int32", "number": "int64"}
+"""Beside the hashes of every row: its length, the code of its label (-1 without) and where it came from."""
 
 
 @dataclass
@@ -160,11 +159,9 @@ def _spool(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into
             into.kept_kinds[name].note(json.loads(value), lambda: table.place(number))
     answers = row.answers or into.no_answers
     kept = row.kept or (None,) * len(into.kept_kinds)
-    values = (*row.content, *answers)
     size = indexer.size(row)
-    weight = max(size, sum(len(value) for value in values if isinstance(value, str | bytes)))
-    numbers = (size, weight, code, len(into.tables) - 1, number)
-    into.spool.append((*values, row.identity, *kept, indexer.hashes(row), *numbers), weight)
+    numbers = (size, code, len(into.tables) - 1, number)
+    into.spool.append((*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers), size)
 
 
 def _refuse_mixed_kinds(into: Ingested, fields: RowFields, problems: Problems) -> None:

@@ -115,8 +115,8 @@ def _ids(given: Sequence[str | None], hashes: Hashes) -> list[str]:
 
 
 def mean_size(ingested: Ingested, judged: Judged, split: int) -> int:
-    """Mean size of the rows of a split, roughly in bytes."""
-    sizes = ingested.spool.numbers("bytes")
+    """Mean size of the content of a split's rows, in characters or bytes."""
+    sizes = ingested.spool.numbers("size")
     total = rows = 0
     for chunk in chunks(len(sizes)):
         chosen = sizes[chunk][judged.kept[chunk] & (judged.split[chunk] == split)]
