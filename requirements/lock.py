@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROAD = ("data", "model", "language", "maths", "reports", "road")
+ROAD = ("data", "model", "language", "maths", "ratings", "reports", "road")
 HEADER = "# Written by requirements/lock.py from the pins in pyproject.toml; do not edit.\n"
 
 

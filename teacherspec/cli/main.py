@@ -13,6 +13,7 @@ COMMANDS = (
     "plan",
     "predict",
     "repro",
+    "review",
     "schema",
     "show",
     "sign",

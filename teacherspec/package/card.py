@@ -7,6 +7,7 @@ from teacherspec.package import strengths
 from teacherspec.package.evidence import PLOT, Evidence
 from teacherspec.package.gates import Judgement, Measured, find
 from teacherspec.package.metadata import Metadata
+from teacherspec.package.people import people
 from teacherspec.package.readiness import as_table
 from teacherspec.package.reading import loading_code
 from teacherspec.package.section import Package
@@ -47,13 +48,18 @@ def card(
         _training(evidence, metadata),
         _results(evidence),
         _classes(evidence),
+        people(evidence.reports["ratings"]),
         "## Strengths\n\n" + _bullets(strengths.strengths(evidence)),
         "## Weaknesses and blind spots\n\n" + _bullets(strengths.weaknesses(evidence)),
         _students(metadata),
         _licences(section, metadata),
         f"## Verify\n\n{VERIFY}",
     ]
-    return f"---\n{front_matter(task, section, evidence, metadata)}---\n\n" + "\n\n".join(parts) + "\n"
+    return (
+        f"---\n{front_matter(task, section, evidence, metadata)}---\n\n"
+        + "\n\n".join(filter(None, parts))
+        + "\n"
+    )
 
 
 def front_matter(task: Kind, section: Package, evidence: Evidence, metadata: Metadata) -> str:

@@ -15,6 +15,9 @@ from teacherspec.prepared import Prepared, load_prepared
 PLOT = "calibrate/reliability.png"
 """The picture of the card, among the reports."""
 
+RATINGS = "ratings/metrics.json"
+"""What people said, among the reports."""
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -58,7 +61,7 @@ class Evidence:
         training: `training.json` of `finetune`.
         manifest: the base's manifest.
         calibration: `calibration.json`.
-        reports: `evaluate` and `calibrate` → their `metrics.json`.
+        reports: `evaluate`, `calibrate` and `ratings` → their `metrics.json`; no ratings are an empty one.
         findings: sentences of `evaluate`: `kind` (`strength`, `weakness`, `blind_spot`), `sentence`, ….
         classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined.
     """
@@ -102,6 +105,7 @@ def load_evidence(stages: Stages) -> Evidence:
         "calibrate": reports / "calibrate/metrics.json",
     }
     classes = reports / "evaluate/classes.tsv"
+    rated = reports / RATINGS
     needed = (*texts.values(), classes, reports / PLOT)
     missing = [f"{path}: not found; run `dvc repro`" for path in needed if not path.is_file()]
     if missing:
@@ -114,7 +118,11 @@ def load_evidence(stages: Stages) -> Evidence:
         training=found["training"],
         manifest=found["manifest"],
         calibration=found["calibration"],
-        reports={"evaluate": found["evaluate"], "calibrate": found["calibrate"]},
+        reports={
+            "evaluate": found["evaluate"],
+            "calibrate": found["calibrate"],
+            "ratings": read_json(rated) if rated.is_file() else {},
+        },
         findings=found["findings"],
         classes=[_class(row) for row in _read_tsv(classes)],
     )

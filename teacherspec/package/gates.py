@@ -30,6 +30,17 @@ NOISY = ("ece", "ece_equal_mass")
 
 WHEN = ("before", "after")
 
+RATED = frozenset(
+    {"ratings", "not_judged", "outdated", "raters", "wins", "ties", "losses", "p_value", "win_rate"}
+    | {"win_rate_where_different", "left_preferred", "alpha.preference", "alpha.rating"}
+    | {f"pairs.{name}" for name in ("shown", "judged", "identical")}
+    | {f"rating.{name}" for name in ("pairs", "teacher", "opponent", "difference")}
+)
+"""What `ratings` makes of human evaluation, of each opponent."""
+
+OPPONENTS = ("base", "reference")
+"""Whom people compare the teacher with."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -68,6 +79,7 @@ def known_metrics(roles: Mapping[str, str]) -> frozenset[str]:
         roles: split name → role.
     """
     names = {"evaluate.loss_ratio"}
+    names |= {f"ratings.{opponent}.{name}" for opponent in OPPONENTS for name in RATED}
     names |= {f"evaluate.robustness.{change}.{name}" for change in PERTURBATIONS for name in ROBUSTNESS}
     for split, role in roles.items():
         evaluated = ("rows",) if role == "ood" else QUALITY

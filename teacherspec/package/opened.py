@@ -42,6 +42,12 @@ def open_package(folder: Path) -> Opened:
     spec = read_json(folder / "provenance/spec.json")
     task: Kind = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
     metadata = Metadata.model_validate_json((folder / "metadata.json").read_bytes())
-    stages = ("evaluate", "calibrate")
-    reports = {stage: read_json(folder / "eval" / stage / "metrics.json") for stage in stages}
+    measured = {
+        stage: folder / "eval" / stage / "metrics.json" for stage in ("evaluate", "calibrate", "ratings")
+    }
+    reports = {
+        # The last is there where the road ends in answers that people can rate.
+        stage: read_json(path) if stage != "ratings" or path.is_file() else {}
+        for stage, path in measured.items()
+    }
     return Opened(folder, metadata, spec, task, reports)

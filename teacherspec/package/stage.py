@@ -13,7 +13,7 @@ from teacherspec.package.attestation import attest
 from teacherspec.package.card import card
 from teacherspec.package.checksums import files_below, write_sums
 from teacherspec.package.describe import describe
-from teacherspec.package.evidence import PLOT, Evidence, Stages, load_evidence
+from teacherspec.package.evidence import PLOT, RATINGS, Evidence, Stages, load_evidence
 from teacherspec.package.gates import Judgement, judge
 from teacherspec.package.golden import pack_golden
 from teacherspec.package.model_folder import pack_model
@@ -146,6 +146,8 @@ def pack_reports(stages: Stages, folder: Path) -> None:
     """Copy calibration and reports: small files, as the stages wrote them."""
     copies = {stages.calibrated / "calibration.json": folder / "calibration/calibration.json"}
     copies |= {stages.reports / name: folder / "eval" / name for name in REPORTS}
+    if (stages.reports / RATINGS).is_file():
+        copies[stages.reports / RATINGS] = folder / "eval" / RATINGS
     for source, target in copies.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)

@@ -12,7 +12,7 @@ from teacherspec.package.readiness import limit
 from teacherspec.package.section import DEFAULT_GATES, Gate
 from teacherspec.review.revision import Revision
 
-REPORTS = ("evaluate", "calibrate", "package")
+REPORTS = ("evaluate", "calibrate", "ratings", "package")
 Crossing = Literal["kept", "missed", "now kept", "now missed", "new", "gone"]
 
 

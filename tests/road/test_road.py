@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 STAGES = {stage.name: stage for stage in read_stages(ROOT)}
 
 
-def test_the_road_is_the_six_stages_in_order() -> None:
-    assert list(STAGES) == ["prepare", "base", "finetune", "evaluate", "calibrate", "package"]
+def test_the_road_is_the_stages_in_order() -> None:
+    assert list(STAGES) == ["prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package"]
 
 
 def test_declared_code_is_imported_code() -> None:

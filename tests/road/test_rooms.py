@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
-    {"language", "machine", "plots", "portable", "predictions", "prepared", "process"},
+    {"answers", "language", "machine", "plots", "portable", "predictions", "prepared", "process"},
     {"receipts"},
     {"tasks"},
-    {"prepare", "base", "evaluate", "calibrate"},
+    {"prepare", "base", "evaluate", "calibrate", "ratings"},
     {"teacher"},
     {"finetune", "package"},  # both read the manifest of `base`
     {"plan"},
@@ -33,6 +33,7 @@ LEVELS = (
 KNOWS_NOTHING = {
     "metrics": {"errors"},
     "calibrate": {"errors", "files", "section", "metrics", "plots", "predictions"},
+    "ratings": {"answers", "errors", "files", "section", "metrics"},
 }
 """Rooms that know no task and no model, and all that they may import."""
 

@@ -1,0 +1,37 @@
+"""Turn what people said of the teacher's answers into numbers; runs no model."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import declared, plain_errors, recorded
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.ratings.results import Level
+from teacherspec.ratings.stage import run_ratings
+from teacherspec.section import Section
+
+
+class Declared(Section):
+    """What this stage reads of `params.yaml`: how intervals are made."""
+
+    evaluate: Evaluate
+
+
+@click.command()
+@click.argument("reviews", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("evaluated", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("report", type=click.Path(path_type=Path))
+@plain_errors()
+@recorded()
+def main(reviews: Path, evaluated: Path, report: Path) -> None:
+    """Report the ratings in REVIEWS of the answers in EVALUATED to REPORT."""
+    section = declared(Declared).evaluate
+    level = Level(section.confidence, section.resamples, section.seed)
+    for opponent, numbers in run_ratings(reviews, evaluated, report, level).items():
+        won = numbers.get("win_rate")
+        rate = f"win rate {won['value']:.3f} ({won['low']:.3f} to {won['high']:.3f})" if won else "too few"
+        click.echo(f"teacher against {opponent}: {rate}, {numbers['pairs']['judged']} pairs judged")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""`python -m teacherspec review`."""
+
+from pathlib import Path
+from secrets import token_hex
+
+import click
+
+from teacherspec.door import plain_errors
+from teacherspec.ratings.pairs import Opponent
+from teacherspec.ratings.sheet import QUESTION
+
+
+@click.command("review")
+@click.option(
+    "--against",
+    type=click.Choice(["base", "reference"]),
+    default="base",
+    show_default=True,
+    help="Compare the teacher with the untrained base, or with the first reference of each row.",
+)
+@click.option("--pairs", type=click.IntRange(1), default=100, show_default=True, help="Pairs to draw.")
+@click.option("--show-expected", is_flag=True, help="Let raters see the first reference of each row.")
+@click.option("--question", default=QUESTION, show_default=True, help="What raters are asked.")
+@click.option("--seed", help="Draws the same sheet again; by default a secret one that the key keeps.")
+@click.option(
+    "--answers",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="artifacts/evaluate",
+    show_default=True,
+    help="Folder with answers.parquet.",
+)
+@click.option(
+    "--sheets",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="artifacts/review",
+    show_default=True,
+    help="Folder for the sheet.",
+)
+@click.option(
+    "--reviews",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="data/reviews",
+    show_default=True,
+    help="Folder for its key, and for the ratings that come back.",
+)
+@plain_errors()
+def command(
+    against: Opponent,
+    pairs: int,
+    show_expected: bool,
+    question: str,
+    seed: str | None,
+    answers: Path,
+    sheets: Path,
+    reviews: Path,
+) -> None:
+    """Write a blind review sheet: people compare the teacher's answers, two at a time.
+
+    The sheet is one HTML file that works offline in any browser, or a CSV for a spreadsheet. Its key, which
+    says whose answer stands where, goes beside the ratings and not to the raters. Put the files they save
+    into the folder of the key and run `dvc repro`.
+    """
+    from teacherspec.answers import load_answers
+    from teacherspec.errors import DataError
+    from teacherspec.ratings.key import encode_key, key_of, save_key, sheet_id
+    from teacherspec.ratings.pairs import draw, pairs_against
+    from teacherspec.ratings.sheet import save_sheet
+
+    if show_expected and against == "reference":
+        raise click.UsageError("--show-expected would show which answer is the reference; drop it")
+    seed = seed or token_hex(16)
+    drawn = draw(pairs_against(load_answers(answers), against, show_expected), pairs, seed)
+    if not drawn.shown:
+        raise DataError(
+            f"{answers}: all {len(drawn.identical)} answers drawn are the same on both sides; nothing to rate"
+        )
+    key = key_of(drawn, against, seed)
+    page, table = save_sheet(sheets, sheet_id(encode_key(key)), drawn, seed, question)
+    kept = save_key(reviews, key)
+    click.echo(
+        f"{len(drawn.shown)} pairs to rate, {len(drawn.identical)} more with equal answers (ties), "
+        f"{drawn.repeated} repeated rows left out\n"
+        f"give to raters   {page}\n"
+        f"or, as a table   {table}\n"
+        f"keep from them   {kept}\n"
+        f"put what they save into {reviews}/, then: dvc repro ratings"
+    )

@@ -1,0 +1,229 @@
+"""What ratings say: how often the teacher wins, how good its answers are, how far raters agree."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from teacherspec.metrics.arrays import finite_values
+from teacherspec.metrics.comparison import mcnemar_exact, paired_bootstrap
+from teacherspec.metrics.intervals import Interval, mean_interval, wilson_interval
+from teacherspec.ratings.agreement import ordinal_agreement
+from teacherspec.ratings.key import Key, KeyItem
+from teacherspec.ratings.pairs import Side
+from teacherspec.ratings.reading import Rating
+
+SCORES: Mapping[tuple[str, Side], float] = {
+    ("left", "left"): 1.0,
+    ("right", "right"): 1.0,
+    ("left", "right"): 0.0,
+    ("right", "left"): 0.0,
+    ("tie", "left"): 0.5,
+    ("tie", "right"): 0.5,
+}
+"""Preference, side of the teacher → what the teacher gets of the pair."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One rating, seen from the teacher.
+
+    Attributes:
+        content: digest of the pair.
+        id: of its row.
+        rater: who.
+        preference: as given.
+        score: 1 where the teacher is better, ½ for a tie, 0; None for who cannot judge.
+        teacher: rating of the teacher's answer, or None.
+        other: rating of its opponent's.
+        comment: what else was said.
+    """
+
+    content: str
+    id: str
+    rater: str
+    preference: str
+    score: float | None
+    teacher: int | None
+    other: int | None
+    comment: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """How intervals are made: their level, and resamples and seed of those that need them."""
+
+    confidence: float
+    resamples: int
+    seed: int
+
+
+def verdicts(keys: Mapping[str, Key], ratings: Sequence[Rating], current: Collection[str]) -> list[Verdict]:
+    """The ratings of these sheets that speak of today's answers, seen from the teacher.
+
+    Args:
+        keys: id of the sheet → key.
+        ratings: of any sheets.
+        current: digests of the pairs that hold today.
+    """
+    places = {(sheet, item.item): item for sheet, key in keys.items() for item in key.items}
+    rated = [
+        (places[rating.line.sheet, rating.line.item], rating)
+        for rating in ratings
+        if rating.line.sheet in keys
+    ]
+    return [_verdict(item, rating) for item, rating in rated if item.content in current]
+
+
+def compare(
+    keys: Mapping[str, Key], found: Sequence[Verdict], current: Collection[str], level: Level
+) -> dict[str, Any]:
+    """All numbers of one comparison, from sheets of the same opponent.
+
+    Args:
+        keys: id of the sheet → key; at least one.
+        found: verdicts on their pairs.
+        current: digests of the pairs that hold today; others say nothing of today's teacher.
+        level: of the intervals.
+
+    Returns:
+        Counts, and where at least two pairs are judged: `win_rate` and the rest.
+    """
+    shown = {item.content for key in keys.values() for item in key.items} & set(current)
+    same = {one.content for key in keys.values() for one in key.identical} & set(current)
+    judged = [verdict for verdict in found if verdict.score is not None]
+    pairs = len({one.content for one in judged})
+    numbers: dict[str, Any] = {
+        "pairs": {"shown": len(shown), "judged": pairs, "identical": len(same)},
+        "ratings": len(judged),
+        "not_judged": len(found) - len(judged),
+        "raters": len({verdict.rater for verdict in found}),
+    }
+    if pairs > 1:
+        numbers |= _wins(judged, len(same) / (len(same) + len(shown)), level)
+        numbers |= _means(judged, level)
+        numbers |= _agreement(judged, level)
+    return numbers
+
+
+def _verdict(item: KeyItem, rating: Rating) -> Verdict:
+    line = rating.line
+    teacher, other = (
+        (line.left_rating, line.right_rating)
+        if item.teacher == "left"
+        else (line.right_rating, line.left_rating)
+    )
+    preference = str(line.preference)
+    score = SCORES.get((preference, item.teacher))
+    return Verdict(
+        item.content, item.id, rating.rater, preference, score, teacher, other, line.comment.strip()
+    )
+
+
+def _by_pair(values: Sequence[tuple[str, float]]) -> dict[str, list[float]]:
+    """Values of each pair, pairs in the order of their digests: the order of files changes nothing."""
+    found = defaultdict(list)
+    for content, value in values:
+        found[content].append(value)
+    return dict(sorted(found.items()))
+
+
+def _wins(judged: Sequence[Verdict], identical: float, level: Level) -> dict[str, Any]:
+    """Win rate, and who is preferred by where it stands.
+
+    Args:
+        judged: verdicts with a score.
+        identical: share of the drawn pairs whose answers are the same, which are ties.
+        level: of the intervals.
+    """
+    by_pair = _by_pair([(one.content, one.score or 0.0) for one in judged])
+    scores = np.array([np.mean(given) for given in by_pair.values()])
+    different = mean_score_interval(scores, confidence=level.confidence)
+    wins, losses = int((scores > 0.5).sum()), int((scores < 0.5).sum())
+    lefts = sum(one.preference == "left" for one in judged)
+    sided = lefts + sum(one.preference == "right" for one in judged)
+    overall = {end: (1 - identical) * value + identical / 2 for end, value in asdict(different).items()}
+    position = wilson_interval(lefts, sided, confidence=level.confidence) if sided else None
+    return {
+        "win_rate": overall,
+        "win_rate_where_different": asdict(different),
+        "wins": wins,
+        "ties": len(scores) - wins - losses,
+        "losses": losses,
+        "p_value": mcnemar_exact(losses, wins),
+        **({"left_preferred": asdict(position)} if position else {}),
+    }
+
+
+def mean_score_interval(scores: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Adjusted Wald interval of a mean score in [0, 1].
+
+    For scores 1 (win), ½ (tie) and 0 (loss) the mean is ½ + (wins - losses) / 2n, and this is the interval of
+    Bonett & Price (2012) for a difference of paired proportions: one win and one loss are added, so that it
+    has a width also where all pairs end alike. Scores between (means of several raters) enter as they are;
+    the number of pairs counts, not the number of ratings.
+
+    Args:
+        scores: `[N]`, one a pair.
+        confidence: level of the interval.
+
+    Raises:
+        ValueError: no scores, or one outside [0, 1].
+    """
+    given = finite_values(scores, name="scores")
+    if given.min() < 0.0 or given.max() > 1.0:
+        raise ValueError(f"scores: given range [{given.min()}, {given.max()}]; expected [0, 1]")
+    adjusted = np.append(given, [0.0, 1.0])
+    half = float(ndtri(0.5 + confidence / 2) * adjusted.std() / np.sqrt(len(adjusted)))
+    centre = float(adjusted.mean())
+    return Interval(float(given.mean()), max(0.0, centre - half), min(1.0, centre + half))
+
+
+def _means(judged: Sequence[Verdict], level: Level) -> dict[str, Any]:
+    """Mean ratings of both, over pairs whose two answers someone rated."""
+    both = [one for one in judged if one.teacher is not None and one.other is not None]
+    teacher = _by_pair([(one.content, float(one.teacher or 0)) for one in both])
+    other = _by_pair([(one.content, float(one.other or 0)) for one in both])
+    if len(teacher) < 2:
+        return {}
+    of_teacher, of_other = ([float(np.mean(given)) for given in side.values()] for side in (teacher, other))
+    teacher_mean, other_mean = (
+        mean_interval(values, n_resamples=level.resamples, seed=level.seed, confidence=level.confidence)
+        for values in (of_teacher, of_other)
+    )
+    difference = paired_bootstrap(
+        of_other, of_teacher, n_resamples=level.resamples, seed=level.seed, confidence=level.confidence
+    )
+    return {
+        "rating": {
+            "pairs": len(teacher),
+            "teacher": asdict(teacher_mean),
+            "opponent": asdict(other_mean),
+            "difference": asdict(difference.difference),
+        }
+    }
+
+
+def _agreement(judged: Sequence[Verdict], level: Level) -> dict[str, Any]:
+    """Krippendorff's alpha of preferences and of ratings, where it is defined."""
+    preferences = _by_pair([(one.content, one.score or 0.0) for one in judged])
+    ratings = _by_pair(
+        [
+            (f"{one.content} {system}", float(given))
+            for one in judged
+            for system, given in (("teacher", one.teacher), ("other", one.other))
+            if given is not None
+        ]
+    )
+    found = {}
+    for name, given in (("preference", preferences), ("rating", ratings)):
+        agreement = ordinal_agreement(
+            list(given.values()), n_resamples=level.resamples, seed=level.seed, confidence=level.confidence
+        )
+        if agreement is not None:
+            found[name] = {**asdict(agreement.alpha), "units": agreement.units}
+    return {"alpha": found} if found else {}

@@ -1,0 +1,108 @@
+"""The review sheet: one HTML file that works offline, or a CSV for a spreadsheet. Neither names a system."""
+
+import base64
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from teacherspec.files import write_bytes, write_text
+from teacherspec.ratings.pairs import Drawn, token
+
+TEMPLATE, STYLE, SCRIPT = "sheet.html.j2", "sheet.css", "sheet.js"
+
+QUESTION = "Which answer serves the person who asked better?"
+"""What raters are asked where nothing else is declared."""
+
+CSV_COLUMNS = (
+    "sheet", "item", "rater", "prompt", "expected", "left", "right",
+    "preference", "left_rating", "right_rating", "comment",
+)  # fmt: skip
+"""Columns of the CSV sheet; people fill `rater` and the last four."""
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Texts that spreadsheets would run instead of showing (OWASP: CSV injection)."""
+
+
+def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
+    """The page: sheet, script and style in one file, allowed by their digests and nothing else.
+
+    Answers are untrusted text. They stand in a data block, as JSON in which `<`, `>`, `&` and `'` are
+    escaped, and the script shows them as text, never as markup.
+
+    Args:
+        sheet: id of the sheet.
+        drawn: its pairs.
+        seed: of their tokens.
+        question: what raters are asked.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = Path(__file__).parent
+    style, script = ((folder / name).read_text(encoding="utf-8") for name in (STYLE, SCRIPT))
+    content = {
+        "sheet": sheet,
+        "question": question,
+        "items": [
+            {
+                "item": token(seed, pair),
+                "prompt": pair.prompt,
+                "left": left,
+                "right": right,
+                "expected": pair.expected,
+            }
+            for pair, (left, right) in zip(drawn.shown, sides(drawn), strict=True)
+        ],
+    }
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        content=content,
+        style=style,
+        script=script,
+        style_digest=_csp_digest(style),
+        script_digest=_csp_digest(script),
+    )
+
+
+def _csp_digest(text: str) -> str:
+    """Source expression of the Content Security Policy that allows exactly this text (CSP level 2)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def sides(drawn: Drawn) -> Sequence[tuple[str, str]]:
+    """Left and right answer of each pair shown."""
+    return [
+        (pair.teacher, pair.other) if side == "left" else (pair.other, pair.teacher)
+        for pair, side in zip(drawn.shown, drawn.teacher_side, strict=True)
+    ]
+
+
+def render_csv(sheet: str, drawn: Drawn, seed: str) -> str:
+    """The sheet as CSV, `CSV_COLUMNS`, the columns to fill empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(CSV_COLUMNS)
+    for pair, (left, right) in zip(drawn.shown, sides(drawn), strict=True):
+        shown = [harmless(part) for part in (pair.prompt, pair.expected or "", left, right)]
+        writer.writerow([sheet, token(seed, pair), "", *shown, "", "", "", ""])
+    return text.getvalue()
+
+
+def harmless(text: str) -> str:
+    """`text` with a quote before what a spreadsheet would take for a formula."""
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+
+
+def save_sheet(folder: Path, sheet: str, drawn: Drawn, seed: str, question: str) -> tuple[Path, Path]:
+    """Write `sheet-<id>.html` and `sheet-<id>.csv` into `folder`; return where they are."""
+    page, table = folder / f"sheet-{sheet}.html", folder / f"sheet-{sheet}.csv"
+    write_text(page, render_page(sheet, drawn, seed, question))
+    # Spreadsheets take UTF-8 for something else without a byte order mark.
+    write_bytes(table, render_csv(sheet, drawn, seed).encode("utf-8-sig"))
+    return page, table

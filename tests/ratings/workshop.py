@@ -1,0 +1,53 @@
+"""Answers, a sheet drawn from them, and ratings as the page saves them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from teacherspec.answers import Answered
+from teacherspec.ratings.key import Key, encode_key, key_of, save_key, sheet_id
+from teacherspec.ratings.pairs import Drawn, Opponent, draw, pairs_against
+
+
+def answered(count: int, same: int = 0) -> list[Answered]:
+    """`count` rows, on the last `same` of which both answers are equal."""
+    rows = [
+        Answered(f"row-{i}", f"prompt {i}", (f"expected {i}",), f"good {i}", f"bad {i}") for i in range(count)
+    ]
+    return [
+        Answered(row.id, row.prompt, row.references, row.answer, f" {row.answer}\n")
+        if i >= count - same
+        else row
+        for i, row in enumerate(rows)
+    ]
+
+
+class Sheet(NamedTuple):
+    """A sheet and its key."""
+
+    drawn: Drawn
+    key: Key
+    name: str
+
+    def line(self, number: int, better: str, **values: Any) -> dict[str, Any]:
+        """A rating of one pair in which `better` is `teacher`, `other`, `tie` or `skip`."""
+        item = self.key.items[number]
+        away = {"left": "right", "right": "left"}
+        preference = {"teacher": item.teacher, "other": away[item.teacher]}.get(better, better)
+        return {"sheet": self.name, "item": item.item, "rater": "ana", "preference": preference, **values}
+
+
+def make_sheet(answers: Sequence[Answered], *, opponent: Opponent = "base", seed: str = "seed") -> Sheet:
+    drawn = draw(pairs_against(answers, opponent), 10_000, seed)
+    key = key_of(drawn, opponent, seed)
+    return Sheet(drawn, key, sheet_id(encode_key(key)))
+
+
+def write_reviews(folder: Path, sheet: Sheet, **files: Sequence[dict[str, Any]]) -> Path:
+    """The key, and a JSONL file of each name."""
+    save_key(folder, sheet.key)
+    for name, lines in files.items():
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return folder
