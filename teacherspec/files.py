@@ -4,6 +4,7 @@ Every artifact passes through here: canonical encodings keep hashes stable betwe
 atomic renames mean that a kill leaves either the old file, the new file or none.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -41,11 +42,30 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _partial(path: Path) -> Path:
+    """The temporary name beside `path` of this process; those that killed processes left are removed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        pid = left.name.split(".")[-2]
+        if not (pid.isdigit() and _runs(int(pid))):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` that takes its place on success and vanishes on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = _partial(path)
     try:
         yield partial
         os.chmod(partial, 0o644)
@@ -133,7 +153,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     older `path` is replaced; on failure it stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = _partial(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:

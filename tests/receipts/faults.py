@@ -56,13 +56,17 @@ class Kill:
     number: signal.Signals
     orphans: int
     recovered: bool
-    equal: bool
+    differing: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        return self.recovered and not self.differing
 
     def __str__(self) -> str:
         outcome = "ok" if self.recovered and self.equal and not self.orphans else "FAILED"
         return (
             f"{outcome:7} {self.number.name} to {self.target} after {self.at_seconds:.2f} s: "
-            f"{self.orphans} orphans, recovered {self.recovered}, equal {self.equal}"
+            f"{self.orphans} orphans, recovered {self.recovered}, {', '.join(self.differing) or 'equal'}"
         )
 
 
@@ -120,9 +124,9 @@ def kill_once(
     if draw.random() < 0.3:
         orphans += strike(root, command, draw.uniform(0.0, span), draw.choice(TARGETS), signal.SIGKILL)
     recovered = run(root, *command, code=None).returncode == 0
-    equal = recovered and hashes(root) == expected
+    differing = {name for name, _ in hashes(root).items() ^ expected.items()} if recovered else set()
     shutil.rmtree(place)
-    return Kill(at_seconds, target, number, orphans, recovered, equal)
+    return Kill(at_seconds, target, number, orphans, recovered, tuple(sorted(differing)))
 
 
 def experiment(folder: Path, kills: int, seed: int, guarded: bool = True) -> list[Kill]:
