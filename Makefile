@@ -55,3 +55,51 @@ clean:
 .venv/clients: .venv/dev requirements-clients.txt
 	python -m pip install --quiet --disable-pip-version-check -r requirements-clients.txt
 	@touch $@
+
+# What the workflows run, step by step; each works on a laptop too. Results lie below out/, which git ignores.
+export BASE ?= main
+export TAG ?= $(shell git describe --exact-match --match 'teacher@v*' 2>/dev/null)
+
+setup: .venv/road
+
+check-road: setup
+	python -m teacherspec check
+	python -m teacherspec deps
+	python -m teacherspec verify --lock
+
+# The report of a pull request: HEAD against BASE.
+review: setup
+	python -m teacherspec diff "$$BASE" HEAD --folder out/review
+
+summary:
+	cat out/review/diff.md >> "$${GITHUB_STEP_SUMMARY:-/dev/stdout}"
+
+comment: setup
+	python -m teacherspec comment out/review/diff.md
+
+# Private access to the DVC remote, given as the text of a .dvc/config.local.
+remote:
+	@if [ -n "$$DVC_CONFIG_LOCAL" ]; then umask 077; printf '%s\n' "$$DVC_CONFIG_LOCAL" > .dvc/config.local; fi
+
+# Build what is not built yet; where there is a remote, take from it what others built.
+build: setup
+	@if [ -n "$$(dvc remote list)" ]; then python -m teacherspec repro --pull --allow-missing; else python -m teacherspec repro; fi
+
+push: setup
+	@if [ -n "$$(dvc remote list)" ]; then dvc push --run-cache; else echo "no DVC remote: nothing pushed"; fi
+
+# What a build changed in git, to be applied where the pull request is written: git apply results.patch
+results:
+	@mkdir -p out
+	git add --intent-to-add --all
+	git diff --binary HEAD > out/results.patch
+
+# The teacher of TAG, which is checked out: its bytes from the remote, or built again and compared.
+obtain: setup
+	@if [ -n "$$(dvc remote list)" ]; then dvc pull; else python -m teacherspec reproduce "$$TAG" && dvc checkout; fi
+
+verify: setup
+	python -m teacherspec verify artifacts/teacher --artifacts
+
+attach: setup
+	python -m teacherspec attach "$$TAG" out/release

@@ -16,13 +16,18 @@ from teacherspec.files import encode_json, round_floats, write_text
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else stdout.")
 @click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Write diff.md, .json, .html here."
+)
+@click.option(
     "--texts/--no-texts",
     default=True,
     help="Show the content of rows whose answer flipped.",
     show_default=True,
 )
 @plain_errors()
-def command(base: str, head: str | None, form: str, output: Path | None, texts: bool) -> None:
+def command(
+    base: str, head: str | None, form: str, output: Path | None, folder: Path | None, texts: bool
+) -> None:
     """Show everything that changed from BASE (`main`) to HEAD (the working tree): a pull request's report.
 
     Params, gates, every metric with a paired test on the same rows, rows whose answer flipped, classes and
@@ -36,14 +41,18 @@ def command(base: str, head: str | None, form: str, output: Path | None, texts: 
     from teacherspec.review.page import as_html
     from teacherspec.review.revision import find_revision
 
+    if output is not None and folder is not None:
+        raise click.UsageError("give --output or --folder, not both")
     review = compare(find_revision(base), find_revision(head))
     forms = {
         "markdown": lambda: as_markdown(review, texts=texts),
         "json": lambda: encode_json(round_floats(as_json(review, texts=texts))),
         "html": lambda: as_html(review, texts=texts),
     }
-    text = forms[form]()
-    if output is None:
-        click.echo(text, nl=False)
+    if folder is not None:
+        for name, suffix in (("markdown", "md"), ("json", "json"), ("html", "html")):
+            write_text(folder / f"diff.{suffix}", forms[name]())
+    elif output is not None:
+        write_text(output, forms[form]())
     else:
-        write_text(output, text)
+        click.echo(forms[form](), nl=False)

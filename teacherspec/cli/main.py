@@ -5,13 +5,17 @@ from importlib import import_module
 import click
 
 COMMANDS = (
+    "attach",
     "attest",
     "check",
+    "comment",
     "datadiff",
     "deps",
     "diff",
     "plan",
     "predict",
+    "release",
+    "reproduce",
     "repro",
     "review",
     "schema",

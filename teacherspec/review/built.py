@@ -16,7 +16,10 @@ STATES: Mapping[State, str] = {
     "new": "new",
     "gone": "no longer there",
 }
-CODE = ("stages/", "teacherspec/")
+CODE = ("stages/", "teacherspec/", "kinds/")
+RECEIPTS = "artifacts/receipts/"
+"""Records of a run, which follow its inputs and are no result."""
+
 NAMED = 4
 """Changed inputs of a kind that a reason names before it counts the rest."""
 
@@ -49,8 +52,10 @@ def _stage(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]
     if before is None or after is None:
         return StageBuild(name, "new" if before is None else "gone")
     reasons = tuple(_reasons(before, after))
-    old, new = _hashes(before, "outs"), _hashes(after, "outs")
-    outs = tuple(path for path in {**old, **new} if old.get(path) != new.get(path))
+    old, new = (_hashes(entry, "outs") for entry in (before, after))
+    outs = tuple(
+        path for path in {**old, **new} if old.get(path) != new.get(path) and not path.startswith(RECEIPTS)
+    )
     states: dict[tuple[bool, bool], State] = {
         (False, False): "reused",
         (True, True): "rebuilt",

@@ -88,12 +88,13 @@ def gates_crossed(base: Revision, head: Revision) -> tuple[GateCrossing, ...]:
     Raises:
         ValidationError: the gates of a side follow rules that this code does not know.
     """
-    before, after = _judged(base), _judged(head)
+    before, after = judged(base), judged(head)
     names = [*after, *(name for name in before if name not in after)]
     return tuple(_crossing(name, before.get(name), after.get(name)) for name in names)
 
 
-def _judged(side: Revision) -> dict[str, Judgement]:
+def judged(side: Revision) -> dict[str, Judgement]:
+    """Metric → gate of one side, judged by its own reports. Raises `ValidationError`."""
     declared = (side.params.get("package") or {}).get("gates")
     gates = (
         DEFAULT_GATES

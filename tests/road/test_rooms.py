@@ -24,6 +24,7 @@ LEVELS = (
     {"finetune", "package"},  # both read the manifest of `base`
     {"plan"},
     {"review"},  # compares what all stages left
+    {"release"},
     {"spec", "door"},
     {"stages", "cli"},
     {"__main__"},
@@ -109,8 +110,10 @@ READS_YAML = {
     "teacherspec/road/stages.py",
     "teacherspec/review/revision.py",  # what other revisions declared
     "teacherspec/receipts/declaration.py",
+    "teacherspec/release/reproduce.py",  # the dvc.lock of another working tree
 }
 READS_ENVIRONMENT = {
+    "teacherspec/release/environment.py",  # hands on its variables to the commands it starts
     "teacherspec/machine.py",  # placement, which changes no result beyond the tolerance
     "teacherspec/base/rehearsal_child.py",  # silences a warning, in a process of its own
     "teacherspec/portable.py",  # the pins of a portable teacher

@@ -1,0 +1,34 @@
+"""`python -m teacherspec comment FILE`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import plain_errors
+
+
+@click.command("comment")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--pull-request", type=click.IntRange(1), required=True, envvar="PULL_REQUEST", help="Its number."
+)
+@click.option("--repository", required=True, envvar="GITHUB_REPOSITORY", help="owner/name.")
+@click.option("--token", required=True, envvar="GITHUB_TOKEN", help="Better given as GITHUB_TOKEN.")
+@click.option(
+    "--api",
+    default="https://api.github.com",
+    envvar="GITHUB_API_URL",
+    show_default=True,
+    help="Of the service.",
+)
+@plain_errors()
+def command(file: Path, pull_request: int, repository: str, token: str, api: str) -> None:
+    """Show the Markdown of FILE as a comment on a pull request; the same comment is updated the next time.
+
+    Exit code 0: shown, or the token may not comment (a pull request from a fork), which is said; 1: the
+    service did not answer.
+    """
+    from teacherspec.review.comment import Place, put_comment
+
+    place = Place(api.rstrip("/"), repository, pull_request, token)
+    click.echo(f"comment {put_comment(place, file.read_text(encoding='utf-8'))}")

@@ -1,0 +1,38 @@
+"""`python -m teacherspec reproduce TAG`."""
+
+from dataclasses import asdict
+
+import click
+
+from teacherspec.door import FAILED, plain_errors
+from teacherspec.files import encode_json
+
+
+@click.command("reproduce")
+@click.argument("tag")
+@click.option(
+    "--environment", type=click.Choice(["own", "this"]), default="own", show_default=True,
+    help="Where its pins differ from what is installed: make an environment of its own, or use this.",
+)  # fmt: skip
+@click.option("--keep", is_flag=True, help="Leave the working tree under .scratch/reproduce/.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+@plain_errors()
+def command(tag: str, environment: str, keep: bool, as_json: bool) -> None:
+    """Build the teacher that TAG names again, in a clean working tree, and compare the hash of every output.
+
+    Every stage runs by force. Data comes from the DVC cache or remote.
+
+    Exit code 0: identical; 1: something differs (told with the numbers that moved and likely causes), or it
+    could not be built.
+    """
+    from teacherspec.release.reproduce import reproduce
+    from teacherspec.release.told import told
+
+    found = reproduce(tag, own_environment=environment == "own", keep=keep)
+    if as_json:
+        content = asdict(found) | {"level": found.level, "identical": found.identical}
+        click.echo(encode_json(content), nl=False)
+    else:
+        click.echo("\n".join(told(found)))
+    if not found.identical:
+        raise SystemExit(FAILED)

@@ -1,0 +1,84 @@
+"""What is attached to a release: the package in one file, its checksum, and notes."""
+
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from teacherspec.errors import UserError
+from teacherspec.files import replacing, sha256_file, write_text
+from teacherspec.package.contents import wrong_checksums
+from teacherspec.release.checks import TEACHER
+from teacherspec.release.commands import git
+from teacherspec.release.tagging import gate_line
+from teacherspec.review.compare import compare
+from teacherspec.review.markdown import as_markdown
+from teacherspec.review.promises import judged
+from teacherspec.review.revision import find_revision
+
+NOTES = "notes.md"
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What was written.
+
+    Attributes:
+        archive: `teacher-v1.2.0.tar`; the same package gives the same bytes.
+        sums: `SHA256SUMS` of it.
+        notes: Markdown: the gates, and what changed since the tag before.
+        ready: whether every gate is kept.
+    """
+
+    archive: Path
+    sums: Path
+    notes: Path
+    ready: bool
+
+
+def attach(tag: str, folder: Path) -> Attached:
+    """Write what is attached to the release of `tag`, whose package lies in the working tree, into `folder`.
+
+    Raises:
+        UserError: the tag is not what is checked out, or the package is absent or altered.
+    """
+    revision = find_revision(tag)
+    problems = [] if revision.commit == find_revision("HEAD").commit else [f"{tag}: is not checked out"]
+    problems += [f"{TEACHER}: {problem}" for problem in wrong_checksums(TEACHER)] if TEACHER.is_dir() else [
+        f"{TEACHER}: there is no package; run `dvc pull` or `dvc repro`"
+    ]  # fmt: skip
+    if problems:
+        raise UserError(problems)
+    archive = folder / f"{tag.replace('@', '-')}.tar"
+    write_archive(TEACHER, archive)
+    write_text(folder / "SHA256SUMS", f"{sha256_file(archive)}  {archive.name}\n")
+    judgements = list(judged(revision).values())
+    lines = [f"# {tag}", "", *(f"- {gate_line(judgement)}" for judgement in judgements), ""]
+    write_text(folder / NOTES, "\n".join([*lines, *_since(tag)]) + "\n")
+    ready = all(judgement.passed for judgement in judgements)
+    return Attached(archive, folder / "SHA256SUMS", folder / NOTES, ready)
+
+
+def write_archive(folder: Path, archive: Path) -> None:
+    """Pack a folder: sorted names, no owners, times or modes of this machine; equal folders pack equally."""
+
+    def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.uid = entry.gid = entry.mtime = 0
+        entry.uname = entry.gname = ""
+        entry.mode = 0o755 if entry.isdir() else 0o644
+        return entry
+
+    with replacing(archive) as partial, tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as packed:
+        packed.add(folder, folder.name, recursive=False, filter=plain)
+        for path in sorted(folder.rglob("*")):
+            packed.add(path, f"{folder.name}/{path.relative_to(folder)}", recursive=False, filter=plain)
+
+
+def _since(tag: str) -> Iterator[str]:
+    """The comparison with the tag before, where there is one."""
+    name = tag.partition("@")[0]
+    earlier = git(
+        "tag", "--list", f"{name}@v*", "--sort=-v:refname", "--no-contains", tag, "--merged", tag
+    ).split()
+    if earlier:
+        yield as_markdown(compare(find_revision(earlier[0]), find_revision(tag)), texts=False)

@@ -1,0 +1,77 @@
+"""The environment that a tag asks for: whether this one will do, and how to make one of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from teacherspec.errors import UserError
+from teacherspec.files import sha256_bytes, write_text
+from teacherspec.review.declared import ABSENT, Change
+
+ENVIRONMENTS = Path(".scratch/environments")
+COMPLETE = "complete"
+
+
+def pins_unlike_installed(requirements: str) -> tuple[Change, ...]:
+    """Pins of a `requirements.txt` that this environment does not meet: pinned and installed version."""
+    found = []
+    for requirement in _pinned(requirements):
+        wanted = str(next(iter(requirement.specifier)).version)
+        try:
+            installed = version(requirement.name)
+        except PackageNotFoundError:
+            installed = ABSENT
+        # Local builds (`2.13.0+cpu`) answer to the pin of their public version.
+        if installed.partition("+")[0] != wanted.partition("+")[0]:
+            found.append(Change(requirement.name, wanted, installed))
+    return tuple(found)
+
+
+def _pinned(requirements: str) -> Iterator[Requirement]:
+    for line in requirements.splitlines():
+        text = line.partition(" #")[0].partition(" \\")[0].strip()
+        if not text or text.startswith(("#", "-")):
+            continue
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            raise UserError(f"requirements.txt: {text}: {error}") from error
+        if requirement.specifier and (requirement.marker is None or requirement.marker.evaluate()):
+            yield requirement
+
+
+def own_python(requirements: str) -> Path:
+    """The interpreter of an environment with exactly these pins, made once for each content of them.
+
+    Raises:
+        UserError: the package index does not have them, or does not answer.
+    """
+    digest = sha256_bytes(f"{sys.version_info[:2]}\n{requirements}".encode())[:16]
+    folder = (ENVIRONMENTS / digest).absolute()
+    python = folder / "bin/python"
+    if (folder / COMPLETE).is_file():
+        return python
+    _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+    listed = folder / "requirements.txt"
+    write_text(listed, requirements)
+    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(listed)])
+    write_text(folder / COMPLETE, "")
+    return python
+
+
+def _run(command: list[str]) -> None:
+    found = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if found.returncode:
+        said = " ".join(found.stderr.split()[-60:])
+        raise UserError(f"the environment of the tag cannot be made: {said}")
+
+
+def variables(python: Path) -> Mapping[str, str]:
+    """The variables of this process, with the commands of the environment of `python` first."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"DVC_STAGE", "DVC_ROOT"}}
+    return {**kept, "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', '')}", "DVC_NO_ANALYTICS": "1"}

@@ -1,0 +1,28 @@
+"""What a reproduction tells on the terminal."""
+
+from collections.abc import Iterator
+
+from teacherspec.release.reproduce import LEVELS, Reproduction
+from teacherspec.review.words import measured, signed
+
+FILES_SHOWN = 8
+
+
+def told(found: Reproduction) -> Iterator[str]:
+    """The verdict first, then what differs and why."""
+    same = sum(output.identical for output in found.outputs)
+    yield f"{found.tag} ({found.commit[:8]}): {found.level}: {LEVELS[found.level]}"
+    yield f"{same} of {len(found.outputs)} outputs have the recorded hash"
+    for output in found.outputs:
+        if not output.identical:
+            hashes = f"{output.recorded} → {output.built or 'absent'}"
+            yield f"differs: {output.path} (stage {output.stage}): {hashes}"
+            yield from (f"  {name}" for name in output.files[:FILES_SHOWN])
+            if len(output.files) > FILES_SHOWN:
+                yield f"  and {len(output.files) - FILES_SHOWN} more files"
+        if output.at_hand != "intact":
+            yield f"recorded bytes {output.at_hand}: {output.path}"
+    for number in found.numbers:
+        change = "" if number.change is None else f" ({signed(number.change)})"
+        yield f"number: {number.metric}: {measured(number.before)} → {measured(number.after)}{change}"
+    yield from (f"cause: {cause}" for cause in found.causes)

@@ -1,0 +1,130 @@
+"""The comment that updates itself, against a stand-in for the service on this machine."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from click.testing import CliRunner, Result
+
+from teacherspec.cli.main import main
+from teacherspec.review.comment import LONGEST, MARK, fitting
+
+TOKEN = "the-token"  # noqa: S105
+
+
+class Service(ThreadingHTTPServer):
+    """Comments of one pull request, with pages, as the service's interface describes them."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.comments: list[dict[str, object]] = []
+        self.may_write = True
+        self.asked: list[str] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Service
+
+    def answer(self, status: int, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def handle_any(self) -> None:
+        self.server.asked.append(self.command)
+        path = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        content = json.loads(self.rfile.read(length)) if length else None
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            self.answer(401, {})
+        elif self.command != "GET" and not self.server.may_write:
+            self.answer(403, {"message": "Resource not accessible by integration"})
+        elif self.command == "GET" and path.path == "/repos/owner/name/issues/7/comments":
+            query = parse_qs(path.query)
+            size, page = int(query["per_page"][0]), int(query["page"][0])
+            self.answer(200, self.server.comments[size * (page - 1) : size * page])
+        elif self.command == "POST" and path.path == "/repos/owner/name/issues/7/comments":
+            self.server.comments.append({"id": len(self.server.comments) + 1, **content})
+            self.answer(201, self.server.comments[-1])
+        elif self.command == "PATCH" and path.path.startswith("/repos/owner/name/issues/comments/"):
+            number = int(path.path.rpartition("/")[2])
+            self.server.comments[number - 1] |= content
+            self.answer(200, self.server.comments[number - 1])
+        else:
+            self.answer(404, {})
+
+    do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def comment(service: Service, file: Path, token: str = TOKEN) -> Result:
+    variables = {
+        "PULL_REQUEST": "7",
+        "GITHUB_REPOSITORY": "owner/name",
+        "GITHUB_TOKEN": token,
+        "GITHUB_API_URL": f"http://127.0.0.1:{service.server_port}",
+    }
+    return CliRunner().invoke(main, ["comment", str(file)], env=variables)
+
+
+def test_one_comment_updates_itself_among_many(service: Service, tmp_path: Path) -> None:
+    service.comments = [{"id": i + 1, "body": f"remark {i}"} for i in range(130)]
+    file = tmp_path / "diff.md"
+    for text, done in (("first", "created"), ("second", "updated"), ("second", "unchanged")):
+        file.write_text(text)
+        assert comment(service, file).output == f"comment {done}\n"
+    assert [one["body"] for one in service.comments if str(one["body"]).startswith(MARK)] == [
+        f"{MARK}\nsecond"
+    ]
+    assert len(service.comments) == 131
+    assert service.asked.count("POST") == service.asked.count("PATCH") == 1
+
+
+def test_a_token_that_may_not_write_is_no_failure(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "diff.md"
+    file.write_text("text")
+    service.may_write = False
+    for token in (TOKEN, "another"):
+        found = comment(service, file, token)
+        assert (found.exit_code, found.output) == (0, "comment not allowed\n")
+    assert not service.comments
+
+
+def test_a_service_that_does_not_answer_is_said(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "diff.md"
+    file.write_text("text")
+    service.shutdown()
+    service.server_close()
+    found = comment(service, file)
+    assert found.exit_code == 1
+    assert "does not answer" in found.stderr
+    assert TOKEN not in found.output
+
+
+def test_a_long_text_is_cut_between_sections_and_says_so() -> None:
+    text = "# Title\n" + "".join(f"\n## Section {i}\n\n{'word ' * 400}\n" for i in range(60))
+    short = fitting(text)
+    assert len(short) <= LONGEST
+    assert "Cut here" in short
+    kept = short[: short.index("\n\n*Cut here")]
+    assert text.startswith(kept)
+    assert text[len(kept) :].startswith("\n## Section")
+    assert fitting("short") == "short"
