@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from teacherspec.plots.style import INK, MUTED, RIGHT, WRONG, drawing, save_png, writable
+from teacherspec.plots.style import DPI, INK, MUTED, RIGHT, WRONG, drawing, save_png, writable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def draw_differences(lines: Sequence[Drawn], path: Path) -> None:
     if not lines:
         raise ValueError("lines: given none; expected one or more differences to draw")
     with drawing():
-        figure = Figure(figsize=(7.0, 0.9 + 0.28 * len(lines)), layout="constrained")
+        figure = Figure(figsize=(7.0, 0.9 + 0.28 * len(lines)), dpi=DPI, layout="constrained")
         axes = figure.subplots()
         axes.axvline(0.0, color=INK, linewidth=0.8)
         for place, line in enumerate(reversed(lines)):
@@ -45,6 +45,7 @@ def draw_differences(lines: Sequence[Drawn], path: Path) -> None:
             axes.plot([line.low, line.high], [place, place], color=colour, linewidth=2.0)
             axes.plot([line.value], [place], "o", color=colour, markersize=5)
         axes.set_yticks(range(len(lines)), [writable(line.name) for line in reversed(lines)])
+        axes.set_ylim(-0.6, len(lines) - 0.4)
         axes.set_xlabel("change on the same rows, 95 % interval; better to the right")
         axes.grid(visible=False, axis="y")
         save_png(figure, path)

@@ -117,9 +117,9 @@ def new_repository(folder: Path) -> Sandbox:
     root = folder / "repository"
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in listed.stdout.splitlines():
-        if not name.startswith(LEFT_OUT) and (ROOT / name).is_file():
+        if not name.startswith(LEFT_OUT) and (ROOT / name).is_file():  # links, too: DVC follows them
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, root / name)
+            shutil.copy(ROOT / name, root / name, follow_symlinks=False)
     toy_base(root / "data/base")
     write_toy_rows(root / "data/toy")
     (root / "params.yaml").write_text(PARAMS)
@@ -222,3 +222,21 @@ def write_toy_rows(folder: Path, rows: int = 240) -> None:
             rows = [{key: value for key, value in row.items() if key != "label"} for row in rows]
         lines = [json.dumps(row) for row in rows]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def clone(origin: Path, folder: Path, *arguments: str) -> Sandbox:
+    """A fresh clone of a bare repository, with nothing in its DVC cache."""
+    subprocess.run(
+        ["git", "clone", "--quiet", *arguments, str(origin), str(folder)], check=True, env=ENVIRONMENT
+    )
+    return Sandbox(folder)
+
+
+def lend_environment(root: Path) -> None:
+    """Give a clone the `.venv` that `make` would set up, as links into the one that runs the tests."""
+    (root / ".venv").mkdir()
+    for part in Path(sys.prefix).iterdir():
+        (root / ".venv" / part.name).symlink_to(part)
+    for stamp in ("python", "road", "dev"):
+        (root / ".venv" / stamp).unlink(missing_ok=True)
+        (root / ".venv" / stamp).touch()

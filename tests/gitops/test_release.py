@@ -74,7 +74,7 @@ def test_everything_that_speaks_against_it_is_told_at_once(sandbox: Sandbox) -> 
     assert found.exit_code == 1
     for words in (
         "stray.txt: not committed",
-        "stage calibrate: not up to date",
+        "calibrate.temperature: 0.8 → 0.9",
         "gate evaluate.test.accuracy: missed",
         "artifacts/teacher: weights.json",
         "artifacts/calibrate: missing",
