@@ -26,6 +26,7 @@ from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.source import FIXED_SPLITS
 from teacherspec.section import Section
 from teacherspec.tasks import Task
+from teacherspec.tasks.image_field import ImageField
 
 
 class Spec(Section):
@@ -134,6 +135,16 @@ def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
             yield Finding(where, "there are no folds to fit on: declare prepare.folds, such as 5")
 
 
+def words_and_pixels_keep_apart(spec: Spec) -> Iterator[Finding]:
+    """Augmentation changes images, and no pooling of tokens is known for them."""
+    if any(isinstance(field, ImageField) for field in spec.task.row_fields().content):
+        if spec.base.pooling != "first":
+            yield Finding(("base", "pooling"), "is for encoders of text: drop it")
+    elif spec.finetune.augmentation is not None:
+        what = f"a {spec.task.kind} row holds no image to change: drop it"
+        yield Finding(("finetune", "augmentation"), what)
+
+
 def gates_are_measured(spec: Spec) -> Iterator[Finding]:
     """A gate names a number that a stage will report for these splits."""
     known = known_metrics(_roles(spec.prepare))
@@ -182,6 +193,7 @@ RULES = (
     Rule(("task", "prepare"), columns_belong_to_the_task),
     Rule(("task", "prepare"), kept_columns_are_further_ones),
     Rule(("task", "finetune"), losses_need_labels),
+    Rule(("task", "base", "finetune"), words_and_pixels_keep_apart),
     Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),
     Rule(("prepare", "evaluate"), slices_have_their_columns),
     Rule(("task", "evaluate"), perturbations_fit_the_rows),

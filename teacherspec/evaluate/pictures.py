@@ -34,14 +34,15 @@ def pictures(
     fields: RowFields, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]], side: int
 ) -> "dict[tuple[str, str], Image]":
     """Pictures of rows by (split, row id), at most `side` pixels; of rows that are for the eye."""
+    field = next((field for field in fields.content if field.pictured), None)
+    if field is None:
+        return {}
     found = {}
     for split in sorted({split for split, _ in wanted}):
         ids = {row for name, row in wanted if name == split}
         places = [place for place, row in enumerate(splits[split]["id"]) if row in ids]
         for row in splits[split].select(places):
-            drawn = [field.picture(row[field.name], side) for field in fields.content]
-            if seen := [picture for picture in drawn if picture is not None]:
-                found[split, row["id"]] = seen[0]
+            found[split, row["id"]] = field.picture(row[field.name], side)
     return found
 
 

@@ -18,8 +18,9 @@ from teacherspec.finetune.checkpoints import MarkComplete, latest_complete
 from teacherspec.finetune.frozen import freeze_statistics
 from teacherspec.finetune.objective import balanced_weights, objective
 from teacherspec.finetune.section import Finetune
-from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, write_log
+from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch, write_log
 from teacherspec.prepared import Prepared, open_split
+from teacherspec.tasks.augmentation import VIEWS
 from teacherspec.tasks.saving import save_pretrained
 from teacherspec.tasks.verbs import Kind, Start
 
@@ -131,6 +132,8 @@ def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Tra
         MarkComplete(),
         ShowProgress(section.batch_size, section.selection_metric),
     ]
+    if section.augmentation is not None:
+        callbacks.append(TellEpoch(materials.train))
     if section.early_stopping is not None:
         callbacks.append(
             EarlyStoppingCallback(section.early_stopping.patience, section.early_stopping.min_delta)
@@ -193,6 +196,11 @@ def finetune(
         for file in beside:
             shutil.copyfile(file, folder / file.name)
         save_pretrained(model, materials.processor, folder / "model")
+        if section.augmentation is not None and section.augmentation.recorded_views:
+            rows = open_split(prepared.splits["train"])
+            task.write_views(
+                folder / VIEWS, model, materials.processor, rows, section.augmentation, section.seed
+            )
         write_log(folder / "log", trainer.state.log_history, tuple(task.selection_metrics))
         write_json(folder / "training.json", summary(task, section, materials, trainer, trainable))
     shutil.rmtree(run, ignore_errors=True)

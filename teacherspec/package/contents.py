@@ -19,6 +19,7 @@ PLACES = (
     "calibration/calibration.json",
     "distill/README.md",
     "distill/soft/*.parquet",
+    "distill/views.parquet",
     "eval/*/*.json",
     "eval/*/*.png",
     "eval/*/*.tsv",
@@ -30,7 +31,8 @@ PLACES = (
     "provenance/digests.json",
     "provenance/spec.json",
 )
-NEEDED = tuple(name for name in PLACES if "*" not in name)
+OPTIONAL = {"distill/views.parquet"}
+NEEDED = tuple(name for name in PLACES if "*" not in name and name not in OPTIONAL)
 
 
 def forbidden_files(folder: Path) -> list[str]:

@@ -23,6 +23,7 @@ from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
 from teacherspec.package.target_statistics import target_statistics
 from teacherspec.predictions import load_predictions
 from teacherspec.prepared import Split, open_split
+from teacherspec.tasks.augmentation import VIEWS
 from teacherspec.tasks.verbs import Form, Kind
 
 ATTESTATION = "attestation"
@@ -143,11 +144,13 @@ def _declared_splits(section: Package, evidence: Evidence) -> list[Split]:
 
 
 def pack_reports(stages: Stages, folder: Path) -> None:
-    """Copy calibration and reports: small files, as the stages wrote them."""
+    """Copy calibration, reports and recorded views: files as the stages wrote them."""
     copies = {stages.calibrated / "calibration.json": folder / "calibration/calibration.json"}
     copies |= {stages.reports / name: folder / "eval" / name for name in REPORTS}
     if (stages.reports / RATINGS).is_file():
         copies[stages.reports / RATINGS] = folder / "eval" / RATINGS
+    if (stages.finetuned / VIEWS).is_file():
+        copies[stages.finetuned / VIEWS] = folder / "distill" / VIEWS
     for source, target in copies.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)

@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from teacherspec.section import Section
 
+VIEWS = "views.parquet"
+"""File of the recorded views, beside the model and in the package."""
+
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Ratio = Annotated[float, Field(gt=0.0, le=10.0)]
 Strength = Annotated[float, Field(ge=0.0, lt=1.0)]

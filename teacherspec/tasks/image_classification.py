@@ -18,6 +18,7 @@ from teacherspec.tasks.image_fit import describe_images, images_report, refuse_u
 from teacherspec.tasks.images import decode
 from teacherspec.tasks.label_names import LabelNames
 from teacherspec.tasks.verbs import Backbone, Batch, Row, Start, Trial
+from teacherspec.tasks.views import write_views
 
 if TYPE_CHECKING:
     import torch
@@ -105,6 +106,12 @@ class ImageClassification(Classification):
         if augmentation is None:
             return ImageExamples(processor, rows)
         return TrainingImages(processor, rows, augmentation, len(label_names), seed)
+
+    def write_views(
+        self, path: Path, model: Any, processor: Any, rows: "Dataset", augmentation: Augmentation, seed: int
+    ) -> None:
+        """Crops and flips of the training images with the teacher's logits, see `views`."""
+        write_views(path, model, processor, rows, augmentation, seed)
 
     def collate(self, processor: Any) -> Callable[[list[Mapping[str, Any]]], Batch]:
         """Stack images, which have one size."""

@@ -45,6 +45,11 @@ def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float 
 
     try:
         config = AutoConfig.from_pretrained(folder, **SAFE)
+    except ImportError as error:
+        raise BaseError(
+            f"{folder / 'config.json'}: needs a further library: {first_line(error)}; for bases of timm run "
+            "`pip install 'teacherspec[timm]'`"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaseError(
             f"{folder / 'config.json'}: cannot be read as a model config: {first_line(error)}"

@@ -171,6 +171,15 @@ class Kind(Section, ABC):
         """
         return self.encode(processor, rows)
 
+    def write_views(
+        self, path: Path, model: Any, processor: Any, rows: "Dataset", augmentation: Augmentation, seed: int
+    ) -> None:
+        """Record views of the training rows, and what the model says of each, as the Parquet file `path`.
+
+        Asked for where `augmentation.recorded_views` is declared, which only images can be augmented by.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no views")
+
     def lengths(self, encoded: Any) -> Sequence[int] | None:
         """Length of each encoded example, by which batches are grouped; None where all are alike."""
         return None
