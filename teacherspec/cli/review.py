@@ -27,7 +27,7 @@ from teacherspec.ratings.sheet import QUESTION
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="artifacts/evaluate",
     show_default=True,
-    help="Folder with answers.parquet.",
+    help="Folder that `evaluate` left.",
 )
 @click.option(
     "--sheets",

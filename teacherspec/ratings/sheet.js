@@ -229,6 +229,7 @@
   $("help-button").addEventListener("click", () => $("help").showModal());
   window.addEventListener("beforeunload", (event) => { if (changed && !remember("probe", 1)) event.preventDefault(); });
 
+  $("map").classList.toggle("dense", items.length > 100);
   $("map").append(...items.map((_, number) => {
     const dot = document.createElement("button");
     dot.type = "button";
