@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from teacherspec.errors import UserError
+from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.analysis import automatic_facets
 from teacherspec.evaluate.facets import Facet
 from teacherspec.evaluate.measured import Measured, measured_rows
@@ -141,7 +141,17 @@ def _at_hand(side: Revision, path: str, stack: ExitStack, missing: list[str]) ->
 
 def _data(base: Revision, head: Revision, stack: ExitStack, missing: list[str]) -> Changes | None:
     before, after = (_at_hand(side, PREPARE, stack, missing) for side in (base, head))
-    return None if before is None or after is None else compare_prepared(before, after)
+    if before is None or after is None:
+        return None
+    try:
+        return compare_prepared(before, after)
+    except DataError as error:
+        missing.append(f"data: the prepared rows of a side cannot be read ({_short(error)})")
+        return None
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _answered(
@@ -150,7 +160,13 @@ def _answered(
     sides = [_evaluated(side, stack, missing) for side in (base, head)]
     if sides[0] is None or sides[1] is None:
         return Answered()
-    splits, unpaired = pair_rows(sides[0], sides[1], edited)
+    try:
+        splits, unpaired = pair_rows(sides[0], sides[1], edited)
+    except (DataError, KeyError, ValidationError) as error:
+        missing.append(
+            f"answers to the same rows: the predictions of a side cannot be read ({_short(error)})"
+        )
+        return Answered()
     missing += unpaired
     labelled = [rows for rows in splits if rows.role != "ood"]
     measured = _rows(head, labelled, stack, missing)

@@ -12,7 +12,16 @@ from tests.toys import LABELS, toy_base, toy_rows
 
 ROOT = Path(__file__).parents[2]
 
-LEFT_OUT = ("dvc.lock", "reports/", "data/", "tests/", "benchmarks/", "examples/", "docs/", "CHANGELOG.md")
+LEFT_OUT = (
+    "dvc.lock",
+    "reports/",
+    "data/helpdesk/",
+    "tests/",
+    "benchmarks/",
+    "examples/",
+    "docs/",
+    "CHANGELOG.md",
+)
 
 PARAMS = """\
 # The toy teacher.

@@ -157,6 +157,18 @@ def test_a_cache_without_the_other_side_is_said_and_the_rest_compared(sandbox: S
     assert line in as_markdown(review)
 
 
+def test_predictions_that_cannot_be_read_are_said_and_the_rest_compared(sandbox: Sandbox) -> None:
+    (sandbox.root / "artifacts/evaluate/predictions.json").unlink()
+    (sandbox.root / "artifacts/prepare/prepared.json").unlink()
+    review = reviewed("pr", None)
+    assert [line.partition(":")[0] for line in review.not_compared][:2] == [
+        "data",
+        "answers to the same rows",
+    ]
+    assert review.params
+    assert review.gates
+
+
 def test_a_fresh_clone_compares_from_the_remote(sandbox: Sandbox, review: Review) -> None:
     shutil.rmtree(sandbox.root / ".dvc/cache")
     assert as_json(reviewed("main", "pr")) == as_json(review)

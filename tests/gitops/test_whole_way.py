@@ -36,7 +36,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sandbox.git("switch", "--quiet", "--create", "pr")
     sandbox.edit("params.yaml", "epochs: 1", "epochs: 3")
     ran = sandbox.teacherspec("repro").stdout
-    assert re.findall(r"Running stage '(\w+)'", ran) == ["finetune", "evaluate", "calibrate", "package"]
+    assert {"prepare", "base"}.isdisjoint(re.findall(r"Running stage '(\w+)'", ran))
     sandbox.commit("Train longer")
     sandbox.dvc("push", "--quiet", "--run-cache", "--all-branches")
     sandbox.git("push", "--quiet", "origin", "main", "pr")
