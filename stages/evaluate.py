@@ -24,15 +24,20 @@ class Declared(Section):
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @click.argument("timing", type=click.Path(path_type=Path))
+@click.option("--about-data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @plain_errors()
 @recorded()
-def main(prepared: Path, finetuned: Path, output: Path, report: Path, timing: Path) -> None:
+def main(
+    prepared: Path, finetuned: Path, output: Path, report: Path, timing: Path, about_data: Path | None
+) -> None:
     """Measure the model in FINETUNED on the splits in PREPARED.
 
-    Predictions go to OUTPUT, numbers and pictures to REPORT, measured times to TIMING.
+    Predictions go to OUTPUT, numbers and pictures to REPORT, measured times to TIMING. What
+    `prepare` counted is shown beside them.
     """
     spec = declared(Declared)
-    click.echo(run_evaluate(spec.task, spec.evaluate, prepared, finetuned, output, report, timing))
+    paths = (prepared, finetuned, output, report, timing, about_data)
+    click.echo(run_evaluate(spec.task, spec.evaluate, *paths))
 
 
 if __name__ == "__main__":

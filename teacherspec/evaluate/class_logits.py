@@ -66,7 +66,8 @@ def evaluate_classes(work: Work) -> str:
     tell("reports")
     write_tables(work.report, analysis, section.confidence)
     draw(work.report, analysis, work.finetuned, section.confidence)
-    write_page(work.report, analysis, section, thumbnails(fields, work.splits, analysis))
+    small = thumbnails(fields, work.splits, analysis)
+    write_page(work.report, analysis, section, small, work.about_data)
     return headline(analysis, work.report)
 
 

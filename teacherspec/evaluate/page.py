@@ -29,7 +29,11 @@ COLUMNS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("nll", "NLL"), (
 
 
 def write_page(
-    report: Path, analysis: Analysis, section: Evaluate, thumbnails: Mapping[tuple[str, str], str]
+    report: Path,
+    analysis: Analysis,
+    section: Evaluate,
+    thumbnails: Mapping[tuple[str, str], str],
+    about_data: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `report.html` into `report`, which holds the pictures already.
 
@@ -37,6 +41,7 @@ def write_page(
         report: folder of the reports.
         analysis: the numbers.
         section: `params.yaml: evaluate`.
+        about_data: what `prepare` counted; None leaves the section out.
         thumbnails: (split, row id) → `src` of a small picture; empty for rows that are not for the eye.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -53,8 +58,18 @@ def write_page(
     environment.filters["p_text"] = p_text
     pictures = {name.removesuffix(".png"): _inline(report / name) for name in PICTURES}
     content = {**_content(analysis, section), "pictures": pictures, "thumbnails": thumbnails}
+    content |= {"data": about_data, "data_unit": _unit(about_data)}
     page = environment.get_template(TEMPLATE).render(**content)
     write_text(report / "report.html", page)
+
+
+def _unit(about_data: Mapping[str, Any] | None) -> str:
+    """What the sizes of rows are counted in: the one number of a split that comes in quantiles."""
+    for split in (about_data or {}).get("splits", {}).values():
+        for name, numbers in split.items():
+            if isinstance(numbers, dict) and numbers.keys() >= {"p50", "p95", "max"}:
+                return str(name)
+    return ""
 
 
 def _inline(picture: Path) -> str:
@@ -96,5 +111,8 @@ def _content(analysis: Analysis, section: Evaluate) -> Mapping[str, Any]:
         },
         "suspects": analysis.suspects[:SUSPECTS_SHOWN],
         "suspect_count": len(analysis.suspects),
+        "suspect_rows": sum(
+            splits[name]["rows"] for name in ("validation", "calibration", "test") if name in splits
+        ),
         "section": section,
     }

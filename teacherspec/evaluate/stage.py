@@ -9,7 +9,7 @@ from teacherspec.evaluate.latency import measure_latency
 from teacherspec.evaluate.predict import load_model
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.work import Work, tell
-from teacherspec.files import write_json
+from teacherspec.files import read_json, write_json
 from teacherspec.prepared import Prepared, load_prepared, open_split
 from teacherspec.tasks.verbs import Form, Kind
 
@@ -30,6 +30,7 @@ def run_evaluate(
     output: Path,
     report: Path,
     timing: Path,
+    about_data: Path | None = None,
 ) -> str:
     """Predict every split once and report quality.
 
@@ -41,6 +42,7 @@ def run_evaluate(
         output: folder to create: `predictions/<split>.parquet`, `predictions.json` and more.
         report: folder for `metrics.json`, `findings.json`, `report.html`, and tables and pictures of them.
         timing: JSON file for measured times, which no hash covers.
+        about_data: `metrics.json` of `prepare`, for the page; None leaves its section out.
 
     Returns:
         How good it is, in a line.
@@ -52,7 +54,8 @@ def run_evaluate(
     refuse_missing_rows(data)
     model, processor = load_model(task, finetuned / "model")
     splits = {name: open_split(split) for name, split in data.splits.items()}
-    work = Work(task, section, data, splits, model, processor, finetuned, output, report)
+    counted = read_json(about_data) if about_data is not None else None
+    work = Work(task, section, data, splits, model, processor, finetuned, output, report, counted)
     headline = FORMS[task.form](work)
     tell("latency")
     latency = measure_latency(

@@ -28,6 +28,7 @@ class Work:
         finetuned: folder that `finetune` left, for its log.
         output: folder to create for predictions.
         report: folder for reports.
+        about_data: what `prepare` counted (`reports/prepare/metrics.json`), for the page; None without.
     """
 
     task: Kind
@@ -39,6 +40,7 @@ class Work:
     finetuned: Path
     output: Path
     report: Path
+    about_data: Mapping[str, Any] | None = None
 
 
 def tell(what: str) -> None:

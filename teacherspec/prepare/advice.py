@@ -23,11 +23,14 @@ def _amount(metrics: dict[str, Any]) -> str:
     if rows < FEW_ROWS:
         return (
             f"Only {rows} rows train (1,000 to 10,000 are usual). Regularise more: raise `finetune.dropout` "
-            "and `finetune.weight_decay`, declare label smoothing, lower `finetune.epochs` or the patience "
-            "of early stopping, or tune with LoRA."
+            "and `finetune.weight_decay`, declare `finetune.loss.label_smoothing`, lower `finetune.epochs` "
+            "or `finetune.early_stopping.patience`, or declare `finetune.method.kind: lora`."
         )
     if rows > MANY_ROWS:
-        return f"{rows} rows train; beyond 100,000 more rarely pay. A sample trains faster, usually as well."
+        return (
+            f"{rows} rows train; beyond 100,000 more rarely pay. A sample (`prepare.sources.share`) trains "
+            "faster, usually as well."
+        )
     return f"{rows} rows train: a usual amount."
 
 
@@ -39,8 +42,9 @@ def _balance(metrics: dict[str, Any]) -> str:
     if largest < UNEVEN * smallest:
         return f"Classes are even enough ({smallest} to {largest} rows each in train): no weights needed."
     return (
-        f"Classes are uneven ({smallest} to {largest} rows each in train). Declare class weights in "
-        "`finetune`, and judge by macro-F1 beside accuracy."
+        f"Classes are uneven ({smallest} to {largest} rows each in train). Declare "
+        "`finetune.class_weights: balanced` or sample (`prepare.sources.rows_per_class`), and judge by "
+        "macro-F1 beside accuracy."
     )
 
 

@@ -49,7 +49,8 @@ def class_drift(counts: npt.NDArray[np.int64]) -> dict[str, float]:
 
     `classes` is the total variation distance (0: the same shares, 1: no class in common);
     `classes_by_chance` its expectation for rows drawn at random, by the normal approximation
-    E|share - p| = sqrt(2 p (1 - p) / (pi n)).
+    E|share - p| = sqrt(2 p (1 - p) / (pi n)). `classes_p_value` says how often rows drawn at random would
+    lie as far away, by Pearson's chi-squared test.
 
     Args:
         counts: `[2, C]` rows of each class in train and in the split.
@@ -59,7 +60,16 @@ def class_drift(counts: npt.NDArray[np.int64]) -> dict[str, float]:
     return {
         "classes": float(np.abs(train - split).sum() / 2),
         "classes_by_chance": float(by_chance.sum() / 2),
+        "classes_p_value": _homogeneity(counts),
     }
+
+
+def _homogeneity(counts: npt.NDArray[np.int64]) -> float:
+    """p-value of Pearson's chi-squared test that both rows of counts `[2, C]` have the same shares."""
+    from scipy.stats import chi2_contingency
+
+    some = counts[:, counts.sum(axis=0) > 0]
+    return float(chi2_contingency(some, correction=False).pvalue) if some.shape[1] > 1 else 1.0
 
 
 def jensen_shannon(one: Counts, other: Counts) -> float:

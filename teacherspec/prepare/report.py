@@ -1,6 +1,7 @@
 """The report a person reads: what came in, what was taken out and why, what is left."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ NONE = "-"
 
 
 def write_reports(
-    folder: Path, metrics: dict[str, Any], findings: Sequence[Finding], picture: DataPicture
+    folder: Path, metrics: dict[str, Any], findings: Sequence[Finding], picture: DataPicture, card: str
 ) -> None:
-    """Write `metrics.json`, `classes.tsv` (one line a class and split), `data.png` and `report.md`."""
+    """Write `metrics.json`, `classes.tsv` (a line a class and split), `data.png`, `card.md`, `report.md`."""
     counts = [
         (label, split, rows) for label, splits in metrics["classes"].items() for split, rows in splits.items()
     ]
     write_tsv(folder / "classes.tsv", ("label", "split", "rows"), counts)
+    write_text(folder / "card.md", card)
     write_text(folder / "report.md", report(metrics, findings, picture.unit))
     with drawing():
         save_png(data_figure(picture), folder / "data.png")
@@ -32,7 +34,7 @@ def write_reports(
 def report(metrics: dict[str, Any], findings: Sequence[Finding], unit: str) -> str:
     """The report as Markdown."""
     parts = [_rows(metrics["rows"]), _changed(metrics), _splits(metrics["splits"], unit)]
-    parts += [_measures(metrics["splits"]), _drift(metrics["splits"])]
+    parts += [_measures(metrics["splits"]), _drift(metrics)]
     parts += [_classes(metrics), _taken_out(findings)]
     lines = "\n".join(f"- {sentence}" for sentence in advice(metrics))
     return "\n\n".join(["# Prepared data", *filter(None, parts), f"## Advice\n\n{lines}"]) + "\n"
@@ -100,14 +102,39 @@ def _measured(told: dict[str, float]) -> str:
     )
 
 
-def _drift(splits: dict[str, Any]) -> str:
+def _drift(metrics: dict[str, Any]) -> str:
     lines = [
-        (name, *(_distance(split["drift"], kind) for kind in ("words", "classes")))
-        for name, split in splits.items()
+        (
+            name,
+            *(_distance(split["drift"], kind) for kind in ("words", "classes")),
+            f"{split['drift']['classes_p_value']:.2g}" if "classes_p_value" in split["drift"] else NONE,
+            _furthest(metrics["classes"], name),
+        )
+        for name, split in metrics["splits"].items()
         if "drift" in split
     ]
-    what = "Distance from train, and in brackets what chance alone gives (0: the same, 1: nothing in common)."
-    return f"## Drift\n\n{what}\n\n" + _table(("split", "words", "classes"), lines) if lines else ""
+    what = (
+        "Distance from train, and in brackets what chance gives (0: the same, 1: nothing in common). p: "
+        "how often rows drawn at random have classes as far from train's (chi-squared); beside it the class "
+        "that is furthest, with its share here and in train."
+    )
+    columns = ("split", "words", "classes", "p", "furthest class")
+    return f"## Drift and stratification\n\n{what}\n\n" + _table(columns, lines) if lines else ""
+
+
+def _furthest(classes: Mapping[str, Mapping[str, int]], split: str) -> str:
+    """The class whose share in a split lies furthest from that in train, measured in standard errors."""
+    here, train = (sum(counts.get(name, 0) for counts in classes.values()) for name in (split, "train"))
+    if not here or not train:
+        return NONE
+    shares = {label: (counts[split] / here, counts["train"] / train) for label, counts in classes.items()}
+
+    def distance(label: str) -> float:
+        found, expected = shares[label]
+        return abs(found - expected) / math.sqrt(max(expected, 1 / train))
+
+    label = max(shares, key=distance)
+    return f"{label}: {shares[label][0]:.1%} ({shares[label][1]:.1%})"
 
 
 def _distance(drift: dict[str, float], kind: str) -> str:

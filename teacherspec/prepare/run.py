@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from teacherspec.machine import DEFAULT_MEMORY_MIB
 from teacherspec.plots.data import DataPicture
+from teacherspec.prepare.card import data_card
 from teacherspec.prepare.checking import Beside
 from teacherspec.prepare.findings import Finding, Narrator
 from teacherspec.prepare.ingest import ingest, new_spool
@@ -81,7 +82,7 @@ def prepare(
         in_train = {label: splits["train"] for label, splits in numbers["classes"].items()}
         sizes = size_quantiles(ingested, judged)
         picture = DataPicture(in_train, sizes, fields.unit(), pictures(ingested, fields, judged))
-        write_reports(reports, numbers, told, picture)
+        write_reports(reports, numbers, told, picture, data_card(prepared, fields, section, numbers))
     return prepared
 
 

@@ -22,6 +22,7 @@ from teacherspec.plots.confusion import neighbours
 from teacherspec.plots.learning import smoothed
 from teacherspec.plots.style import LONGEST_NAME, writable
 from tests.evaluate.measuring import drawn, measured, training_log
+from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
 
 NASTY = '<script>alert("&")</script>\t<img src=x onerror=1>'
 SECTION = Evaluate(resamples=100)
@@ -202,3 +203,27 @@ def test_the_log_is_read_as_written(tmp_path: Path) -> None:
     assert log.step_epoch[:2] == [0.1, 0.2]
     assert log.nll == [1.0, 0.5, 1 / 3, 0.25]
     assert log.best_epoch == 3.0
+
+
+def test_the_page_tells_of_the_data_what_prepare_counted(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path / "data", text_fields())
+    workshop.write("data/rows.jsonl", jsonl([*messages(200), messages(1)[0]]))
+    workshop.prepare([{"kind": "jsonl", "path": "data/rows.jsonl"}])
+    counted = workshop.metrics()
+    test = drawn(90, seed=0, label_names=("cold", "warm", "wet"))
+    analysis = analysis_of(test)
+    folder = tmp_path / "report"
+    write_tables(folder, analysis, 0.95)
+    draw(folder, analysis, training_log(folder / "finetuned"), 0.95)
+    write_page(folder, analysis, SECTION, {}, counted)
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
+    words = " ".join(page.words.split())
+    assert page.open == []
+    assert f"201 rows read, {counted['rows']['kept']} kept. Taken out or counted: 1 duplicates" in words
+    judged = sum(analysis.metrics[name]["rows"] for name in ("validation", "calibration", "test"))
+    assert f"Label noise: {len(analysis.suspects)} of {judged} rows" in words
+    assert "characters p50" in words
+
+
+def test_without_what_prepare_counted_the_page_has_no_such_section(report: Path) -> None:
+    assert "Label noise:" not in (report / "report.html").read_text(encoding="utf-8")

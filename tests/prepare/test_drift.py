@@ -43,3 +43,27 @@ def test_a_shifted_set_lies_further_away_than_chance(workshop: Workshop) -> None
     assert splits["test"]["drift"]["words"] < 1.2 * splits["test"]["drift"]["words_by_chance"]
     assert splits["strange"]["drift"]["classes"] == pytest.approx(0.5, abs=0.1)
     assert "| strange |" in workshop.report()
+
+
+def test_random_splits_are_seldom_unlikely_and_torn_ones_are() -> None:
+    draw = np.random.default_rng(5)
+    shares = draw.dirichlet(np.full(12, 5.0))
+    found = [
+        class_drift(np.array([draw.multinomial(9000, shares), draw.multinomial(800, shares)]))
+        for _ in range(400)
+    ]
+    assert np.mean([one["classes_p_value"] < 0.05 for one in found]) == pytest.approx(0.05, abs=0.035)
+    torn = class_drift(np.array([[900, 900, 0], [130, 70, 0]]))
+    assert torn["classes_p_value"] < 1e-4
+
+
+def test_the_report_names_the_class_that_is_furthest(workshop: Workshop) -> None:
+    rows = chatter(400)
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.write("data/more.jsonl", jsonl({**row, "label": "ant"} for row in chatter(60, start=7)))
+    sources = [
+        {"kind": "jsonl", "path": "data/rows.jsonl"},
+        {"kind": "jsonl", "path": "data/more.jsonl", "split": "more", "role": "shifted"},
+    ]
+    workshop.prepare(sources)
+    assert "ant: 100.0% (" in workshop.report() or "bee: 0.0% (" in workshop.report()
