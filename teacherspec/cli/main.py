@@ -12,6 +12,7 @@ COMMANDS = (
     "datadiff",
     "deps",
     "diff",
+    "export",
     "plan",
     "predict",
     "release",

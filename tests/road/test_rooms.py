@@ -23,7 +23,7 @@ LEVELS = (
     {"teacher"},
     {"finetune", "package"},  # both read the manifest of `base`
     {"plan"},
-    {"review"},  # compares what all stages left
+    {"review", "export"},  # review compares what all stages left
     {"release"},
     {"spec", "door"},
     {"stages", "cli"},

@@ -1,0 +1,29 @@
+"""`python -m teacherspec export DIR OUT --to FORMAT`."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import plain_errors
+
+NAMES = ("axolotl", "distillkit", "safetensors-logits", "timm", "trl")
+
+
+@click.command("export")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--to", "name", required=True, type=click.Choice(NAMES), help="Form that is written.")
+@click.option(
+    "--split", "splits", multiple=True, help="Split of the soft targets; may be repeated; all else."
+)
+@plain_errors()
+def command(folder: Path, target: Path, name: str, splits: tuple[str, ...]) -> None:
+    """Write the teacher package in DIR to the new folder OUT in a form that another program reads.
+
+    axolotl, distillkit: stored log-probabilities of a language model, with the run's settings. trl: prompts
+    and conversations. safetensors-logits: class logits as tensors. timm: a vision model in timm's layout.
+    """
+    from teacherspec.export.formats import export
+
+    export(folder, target, name, splits)
+    click.echo(f"{target}: {folder} for {name}")

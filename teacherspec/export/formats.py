@@ -1,0 +1,69 @@
+"""The forms that a package can be exported to, and which packages can."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from teacherspec.errors import UserError
+from teacherspec.export.axolotl import export_axolotl
+from teacherspec.export.distillkit import export_distillkit
+from teacherspec.export.safetensors_logits import export_safetensors_logits
+from teacherspec.export.source import Source, open_source
+from teacherspec.export.timm import export_timm
+from teacherspec.export.trl import export_trl
+from teacherspec.files import new_folder
+
+TOKENS = frozenset({"input_ids", "completion_mask", "token_ids", "top_values"})
+
+
+@dataclass(frozen=True)
+class Format:
+    """A form that other programs read.
+
+    Attributes:
+        write: from the package and the declared splits to files in a folder.
+        needs: columns that the soft targets must have.
+        what: for whom, in a few words.
+    """
+
+    write: Callable[[Source, list[str], Path], None]
+    needs: frozenset[str]
+    what: str
+
+
+FORMATS: Mapping[str, Format] = {
+    "axolotl": Format(
+        export_axolotl, TOKENS | {"messages"}, "axolotl's KD plugin, offline log-probabilities"
+    ),
+    "distillkit": Format(export_distillkit, TOKENS, "DistillKit, offline teacher"),
+    "safetensors-logits": Format(export_safetensors_logits, frozenset({"logits"}), "plain loops, as tensors"),
+    "timm": Format(export_timm, frozenset({"logits"}), "timm's --kd-model-name and create_model"),
+    "trl": Format(export_trl, frozenset({"messages"}), "TRL's DistillationTrainer and GKDTrainer, as data"),
+}
+
+
+def export(folder: Path, target: Path, name: str, splits: tuple[str, ...] = ()) -> None:
+    """Write the package in `folder` in the form `name` to the new folder `target`.
+
+    Args:
+        folder: the package.
+        target: folder to create; an older one is replaced.
+        name: one of `FORMATS`.
+        splits: splits to export; all with soft targets where none is given.
+
+    Raises:
+        UserError: the package cannot be exported so, or has no such split.
+    """
+    source = open_source(folder)
+    wanted = FORMATS[name]
+    if lacking := sorted(wanted.needs - source.columns):
+        possible = sorted(key for key, form in FORMATS.items() if form.needs <= source.columns)
+        raise UserError(
+            f"{folder}: its soft targets have no column {', '.join(lacking)}, which {name} needs; this "
+            f"teacher can be exported to {', '.join(possible) or 'no other form'}"
+        )
+    if unknown := [split for split in splits if split not in source.splits]:
+        there = ", ".join(sorted(source.splits))
+        raise UserError(f"{folder}: no soft targets of {', '.join(unknown)} (there are {there})")
+    with new_folder(target) as partial:
+        wanted.write(source, list(splits) or sorted(source.splits), partial)

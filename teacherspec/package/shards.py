@@ -1,0 +1,68 @@
+"""Long work written in shards: whole or absent each, never done twice, told while it goes on."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from teacherspec.files import write_parquet_parts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+INTERVAL_S = 10.0
+
+
+def shard_name(split: str, shard: int, shards: int) -> str:
+    """`train-00000-of-00003.parquet`, as `datasets` names them."""
+    return f"{split}-{shard:05d}-of-{shards:05d}.parquet"
+
+
+def write_shards(
+    folder: Path,
+    split: str,
+    schema: "pa.Schema",
+    rows: int,
+    rows_per_shard: int,
+    parts: "Callable[[int, int], Iterator[pa.Table]]",
+) -> list[Path]:
+    """Write the shards of a split that are not there yet.
+
+    A shard that is there is complete, because it is renamed into place when it is: after a kill only the
+    unfinished one is done again. So `folder` must belong to exactly this work; name it by what determines it.
+
+    Args:
+        folder: where the shards go.
+        split: name of the split.
+        schema: of every shard.
+        rows: of the split.
+        rows_per_shard: of every shard but the last.
+        parts: the rows from a start up to an end, as tables of bounded size.
+
+    Returns:
+        The shards in order.
+    """
+    shards = max(1, -(-rows // rows_per_shard))
+    paths = [folder / shard_name(split, shard, shards) for shard in range(shards)]
+    for shard, path in enumerate(paths):
+        if not path.is_file():
+            start = shard * rows_per_shard
+            end = min(rows, start + rows_per_shard)
+            write_parquet_parts(path, schema, _told(parts(start, end), split, start, rows))
+    return paths
+
+
+def _told(parts: "Iterator[pa.Table]", split: str, done: int, rows: int) -> "Iterator[pa.Table]":
+    """The same parts; every few seconds a line on stderr says how far they are and how long it may take."""
+    began = told = time.monotonic()
+    start = done
+    for part in parts:
+        done += len(part)
+        now = time.monotonic()
+        if now - told >= INTERVAL_S:
+            told = now
+            left = (now - began) / (done - start) * (rows - done)
+            line = f"package: soft targets of {split}: {done} of {rows} rows, {left:.0f} s left"
+            print(line, file=sys.stderr, flush=True)
+        yield part

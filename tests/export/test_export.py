@@ -1,0 +1,248 @@
+"""Each form says what its reader expects, by the reader itself where it can be had."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from datasets import load_dataset, load_from_disk
+from ruamel.yaml import YAML
+from safetensors.numpy import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from teacherspec.cli.export import NAMES
+from teacherspec.cli.main import main
+from teacherspec.errors import UserError
+from teacherspec.export.axolotl import laid_out, rendered
+from teacherspec.export.formats import FORMATS, export
+from teacherspec.export.source import open_source
+from teacherspec.export.timm import timm_config
+from teacherspec.files import read_json, write_json
+from teacherspec.predictions import load_predictions
+from tests.export.conftest import CONVERSATIONS, K, chat_tokenizer
+from tests.package.conftest import Road
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["export", *arguments])
+
+
+def test_the_command_knows_every_form() -> None:
+    assert sorted(NAMES) == sorted(FORMATS)
+
+
+def test_logits_come_as_tensors(road: Road, tmp_path: Path) -> None:
+    done = run(str(road.teacher), str(tmp_path / "out"), "--to", "safetensors-logits")
+    assert (done.exit_code, done.stderr) == (0, "")
+    for split in ("train", "validation", "calibration", "out_of_scope"):
+        tensors, predicted = (
+            load_file(tmp_path / f"out/{split}.safetensors"),
+            load_predictions(road.stages.evaluated, split),
+        )
+        np.testing.assert_array_equal(tensors["logits"], predicted.logits)
+        np.testing.assert_array_equal(tensors["labels"], predicted.labels)
+        assert read_json(tmp_path / f"out/{split}.json")["id"] == list(predicted.ids)
+    assert read_json(tmp_path / "out/label_names.json") == ["cold", "hot", "wet"]
+
+
+def test_one_split_can_be_chosen_and_an_unknown_one_is_refused(road: Road, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    assert run(str(road.teacher), out, "--to", "safetensors-logits", "--split", "validation").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.safetensors")) == [
+        "validation.safetensors"
+    ]
+    wrong = run(str(road.teacher), out, "--to", "safetensors-logits", "--split", "test")
+    assert wrong.exit_code == 1
+    assert "no soft targets of test (there are calibration, out_of_scope, train, validation)" in wrong.stderr
+    assert (tmp_path / "out/validation.safetensors").exists(), "the earlier export stays"
+
+
+@pytest.mark.parametrize("name", ["axolotl", "distillkit", "trl"])
+def test_a_classifier_is_no_language_model(road: Road, tmp_path: Path, name: str) -> None:
+    wrong = run(str(road.teacher), str(tmp_path / "out"), "--to", name)
+    assert wrong.exit_code == 1
+    assert "this teacher can be exported to safetensors-logits, timm" in wrong.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def sparse_kl(teacher: dict[str, Any], logits: torch.Tensor) -> float:
+    """KL as DistillKit states it: over the top k, and by `symmetric_uniform` the rest as one event."""
+    ids, values = torch.tensor(teacher["token_ids"]), torch.tensor(teacher["top_values"])
+    student = logits.log_softmax(-1).gather(-1, ids)
+    found = (values.exp() * (values - student)).sum(-1)
+    left, right = (1 - values.exp().sum(-1)).clamp(min=1e-6), (1 - student.exp().sum(-1)).clamp(min=1e-6)
+    found = found + left * (left / right).log()
+    mask = torch.tensor(teacher["labels"]) >= 0
+    return float((found * mask).sum() / mask.sum())
+
+
+def test_distillkit_stacks_the_rows_and_the_teacher_is_its_own_optimum(
+    language_teacher: Path, tmp_path: Path
+) -> None:
+    export(language_teacher, tmp_path / "out", "distillkit")
+    rows = load_from_disk(str(tmp_path / "out/train"))
+    # collate_packed_batch: torch.tensor of every column, so all are numbers of one shape
+    batch = {name: torch.tensor([row[name] for row in rows]) for name in rows.column_names}
+    assert batch["token_ids"].shape == batch["top_values"].shape == (*batch["input_ids"].shape, K)
+    assert not batch["top_values"].isnan().any()
+    assert ((batch["labels"] >= 0) <= (batch["attention_mask"] == 1)).all()
+    model = AutoModelForCausalLM.from_pretrained(language_teacher / "model")
+    with torch.inference_mode():
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    own = [sparse_kl(row, at) for row, at in zip(rows, logits, strict=True)]
+    assert max(map(abs, own)) < 1e-4
+    shifted = [sparse_kl(row, at.roll(1, 0)) for row, at in zip(rows, logits, strict=True)]
+    assert min(shifted) > 0.01
+
+
+DISTILLKIT_KEYS = {
+    "project_name", "model", "dataset", "teacher", "sequence_length", "output_path", "loss_functions",
+}  # fmt: skip
+
+
+def test_distillkits_settings_keep_its_schema(language_teacher: Path, tmp_path: Path) -> None:
+    export(language_teacher, tmp_path / "out", "distillkit")
+    config = YAML(typ="safe").load((tmp_path / "out/distillkit.yaml").read_text())
+    assert config.keys() == DISTILLKIT_KEYS
+    codec = config["teacher"]["logprob_compressor"]
+    assert config["teacher"]["kind"] == "dataset", "the discriminator of its union"
+    assert codec["exact_k"] == codec["k"] == K
+    assert codec["d"] == 13
+    assert config["dataset"]["prepacked"] is True
+    assert (tmp_path / "out" / config["dataset"]["train_dataset"]["disk_path"]).is_dir()
+    (kl,) = [loss for loss in config["loss_functions"] if loss["function"] == "kl"]
+    assert kl["missing_probability_handling"] == "symmetric_uniform"
+    assert config["sequence_length"] == len(load_from_disk(str(tmp_path / "out/train"))[0]["input_ids"])
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_trl_finds_prompts_and_messages(language_teacher: Path, tmp_path: Path) -> None:
+    assert run(str(language_teacher), str(tmp_path / "out"), "--to", "trl").exit_code == 0
+    prompts = load_dataset(str(tmp_path / "out/prompts"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert prompts[0]["prompt"] == [{"role": "user", "content": CONVERSATIONS[0][0]}]
+    messages = load_dataset(str(tmp_path / "out/messages"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert [turn["role"] for turn in messages[0]["messages"]] == ["user", "assistant"]
+    assert messages["id"][:] == prompts["id"][:] == [f"row-{i}" for i in range(6)]
+
+
+def test_axolotl_gets_every_position(language_teacher: Path, tmp_path: Path) -> None:
+    export(language_teacher, tmp_path / "out", "axolotl")
+    source = list(open_source(language_teacher).rows("train", ["input_ids", "token_ids", "top_values"]))
+    for line, row in zip(lines(tmp_path / "out/train.jsonl"), source, strict=True):
+        assert len(line["logprobs"]) == len(line["target_token_ids"]) == len(row["input_ids"])
+        assert line["target_token_ids"] == row["token_ids"]
+        np.testing.assert_allclose(line["logprobs"], row["top_values"])
+    config = YAML(typ="safe").load((tmp_path / "out/axolotl.yaml").read_text())
+    assert config["datasets"][0]["path"] == "train.jsonl"
+
+
+def test_axolotl_is_refused_where_its_template_gives_other_tokens(language_teacher: Path) -> None:
+    tokenizer = chat_tokenizer()
+    (row, *_) = open_source(language_teacher).rows(
+        "train", ["id", "messages", "input_ids", "token_ids", "top_values"]
+    )
+    tokenizer.chat_template = tokenizer.chat_template + " cat"
+    tokens = rendered(tokenizer, row)
+    assert len(tokens) == len(row["input_ids"]) + 1
+    assert len(laid_out(row, tokens)["logprobs"]) == len(tokens), "a template may end with more"
+    tokenizer.chat_template = "cat " + tokenizer.chat_template
+    with pytest.raises(UserError, match="row row-0: the chat template gives other tokens"):
+        rendered(tokenizer, row)
+
+
+def test_axolotls_own_code_lays_them_at_the_same_positions(language_teacher: Path, tmp_path: Path) -> None:
+    spec = importlib.util.find_spec("axolotl")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("needs the files of axolotl: pip install --no-deps axolotl==0.19.0")
+    export(language_teacher, tmp_path / "out", "axolotl")
+    reader = axolotls_reader(Path(next(iter(spec.submodule_search_locations))))
+    source = list(
+        open_source(language_teacher).rows(
+            "train", ["input_ids", "completion_mask", "token_ids", "top_values"]
+        )
+    )
+    for line, row in zip(lines(tmp_path / "out/train.jsonl"), source, strict=True):
+        pairs = zip(row["input_ids"], row["completion_mask"], strict=True)
+        sample = {**line, "input_ids": row["input_ids"], "labels": [i if mask else -100 for i, mask in pairs]}
+        settings = SimpleNamespace(logprobs_field="logprobs", gen_temperature=1.0, kd_temperature=1.0)
+        found = reader.ChatTemplateStrategyWithKDv2.transform_logprobs(settings, sample)
+        assert found["target_token_ids"] == row["token_ids"]
+        expected = torch.tensor(row["top_values"]).log_softmax(-1)
+        torch.testing.assert_close(torch.tensor(found["target_logprobs"]), expected, atol=1e-5, rtol=0)
+        assert [mask[0] for mask in found["target_mask"]] == row["completion_mask"]
+
+
+def axolotls_reader(place: Path) -> Any:
+    """The real module, without what it imports of axolotl, which needs other versions of everything."""
+    stubs = {"axolotl.prompt_strategies.chat_template": ("ChatTemplateStrategy", "StrategyLoader")}
+    kept = dict(sys.modules)
+    try:
+        for name in (
+            "axolotl",
+            "axolotl.prompt_strategies",
+            "axolotl.utils",
+            "axolotl.utils.logging",
+            *stubs,
+        ):
+            sys.modules[name] = ModuleType(name)
+        for name, classes in stubs.items():
+            vars(sys.modules[name]).update({key: type(key, (), {}) for key in classes})
+        vars(sys.modules["axolotl.utils.logging"])["get_logger"] = lambda name: None
+        path = place / "integrations/kd/chat_template.py"
+        spec = importlib.util.spec_from_file_location("kd_chat_template", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    finally:
+        sys.modules.clear()
+        sys.modules.update(kept)
+
+
+WRAPPED = {
+    "model_type": "timm_wrapper",
+    "architecture": "test_vit",
+    "id2label": {"0": "zero", "1": "one"},
+    "model_args": {"num_classes": 2, "in_chans": 3, "drop_rate": 0.0},
+    "num_features": 64,
+    "pretrained_cfg": {
+        "num_classes": 1000,
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "input_size": [3, 160, 160],
+    },
+}
+
+
+def test_timm_finds_architecture_classes_and_preparation(road: Road, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    (teacher / "model").mkdir(parents=True)
+    (teacher / "distill").symlink_to(road.teacher / "distill")
+    (teacher / "metadata.json").symlink_to(road.teacher / "metadata.json")
+    write_json(teacher / "model/config.json", WRAPPED)
+    save_file({"head.weight": np.ones((2, 3), np.float32)}, teacher / "model/model.safetensors")
+    export(teacher, tmp_path / "out", "timm")
+    config = read_json(tmp_path / "out/config.json")
+    # What timm.models._hub.load_model_config_from_path and create_model read of it.
+    assert config["architecture"] == "test_vit"
+    assert config["num_classes"] == config["pretrained_cfg"]["num_classes"] == 2
+    assert config["label_names"] == ["zero", "one"]
+    assert config["pretrained_cfg"]["mean"] == [0.5, 0.5, 0.5]
+    assert config["model_args"] == {"drop_rate": 0.0}, "num_classes there would be given twice"
+    assert (tmp_path / "out/model.safetensors").is_file()
+    assert timm_config({**WRAPPED, "model_args": None})["model_args"] == {}
+
+
+def test_only_timms_models_go_to_timm(road: Road, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a bert of transformers, whose weights have other names"):
+        export(road.teacher, tmp_path / "out", "timm")
