@@ -46,6 +46,29 @@ DEFAULT_GATES = (
 """What makes a teacher worth distilling from, unless declared otherwise."""
 
 
+class PushToHub(Section):
+    """A model repository on the Hugging Face hub."""
+
+    kind: Literal["hub"]
+    """Where to."""
+
+    repo: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")
+    """Repository, `owner/name`; made where it does not exist."""
+
+    private: bool = True
+    """Whether a repository that is made is private."""
+
+
+class PushToRemote(Section):
+    """A DVC remote, from which `dvc artifacts get` fetches a tagged teacher."""
+
+    kind: Literal["dvc"]
+    """Where to."""
+
+    remote: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """Name of the remote in `.dvc/config`; omit for the default one."""
+
+
 class Package(Section):
     """The folder that is handed over: its card, its soft targets and its gates."""
 
@@ -78,6 +101,9 @@ class Package(Section):
 
     golden_examples: int = Field(default=16, ge=8, le=32)
     """Test rows packed with their logits, from which anyone proves to have loaded this teacher."""
+
+    push: Annotated[PushToHub | PushToRemote, Field(discriminator="kind")] | None = None
+    """Where `python -m teacherspec push` hands the teacher over; the road itself never does."""
 
     @field_validator("soft_targets")
     @classmethod
