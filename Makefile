@@ -22,7 +22,7 @@ test-slow: .venv/dev
 
 # Also with TRL and the readers of statements, bills of materials and signatures.
 test-clients: .venv/clients
-	python -m pytest tests/package
+	python -m pytest tests/package tests/export
 
 check: .venv/dev
 	ruff format --check .

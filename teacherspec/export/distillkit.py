@@ -13,6 +13,7 @@ from typing import Any
 
 from teacherspec.export.source import Source
 from teacherspec.files import read_json, write_text
+from teacherspec.tasks.loading import quiet_libraries
 
 IGNORE_INDEX = -100
 COLUMNS = ["input_ids", "completion_mask", "token_ids", "top_values"]
@@ -50,6 +51,7 @@ def export_distillkit(source: Source, splits: list[str], target: Path) -> None:
     """Write each split as a data set that `datasets.load_from_disk` opens, and `distillkit.yaml`."""
     from datasets import Dataset, Features, List, Value
 
+    quiet_libraries()
     longest, k = _extent(source, splits)
     features = Features(
         {

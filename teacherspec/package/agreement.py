@@ -13,6 +13,7 @@ from teacherspec.package.readiness import as_json
 from teacherspec.package.section import Gate
 from teacherspec.package.soft_targets import CONFIG
 from teacherspec.package.target_statistics import target_statistics
+from teacherspec.package.vocabulary import vocabulary
 
 
 def disagreeing_labels(opened: Opened) -> Iterator[str]:
@@ -32,6 +33,13 @@ def disagreeing_labels(opened: Opened) -> Iterator[str]:
         features = Features.from_arrow_schema(pq.read_schema(path))
         if tuple(features["label"].names) != names or features["logits"].length != len(names):
             yield f"distill/{CONFIG}/{path.name}: its labels differ from the label names of metadata.json"
+
+
+def disagreeing_vocabulary(opened: Opened) -> Iterator[str]:
+    """The vocabulary of the packaged tokenizer is the stated one."""
+    stated = opened.metadata.vocabulary
+    if vocabulary(opened.folder / "model") != (stated and stated.model_dump()):
+        yield "metadata.json: vocabulary is not that of model/tokenizer.json and model/config.json"
 
 
 def disagreeing_digests(opened: Opened) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from teacherspec.files import sha256_bytes
@@ -12,6 +13,7 @@ from teacherspec.package.provenance import Provenance
 from teacherspec.package.readiness import verdict
 from teacherspec.package.section import Package
 from teacherspec.package.strengths import advice
+from teacherspec.package.vocabulary import vocabulary
 
 ESTIMATES = {
     "validation_accuracy": "evaluate.validation.accuracy",
@@ -27,6 +29,7 @@ def describe(
     judgements: Sequence[Judgement],
     provenance: Provenance,
     soft_targets: Mapping[str, Any],
+    model: Path,
 ) -> Metadata:
     """What `metadata.json` says.
 
@@ -36,6 +39,7 @@ def describe(
         judgements: how the gates were judged.
         provenance: what the teacher was made from.
         soft_targets: `rows`, split → number of soft targets; `entropy` and `out_of_fold` of them.
+        model: the packaged model folder.
     """
     prepared, training = evidence.prepared, evidence.training
     declared = training["declared"]
@@ -49,6 +53,7 @@ def describe(
             "label_names_sha256": label_names_sha256(prepared.label_names),
             "base_model": {key: provenance.base[key] for key in ("source", "architecture", "license")},
             "parameters": training["parameters"],
+            "vocabulary": vocabulary(model),
             "examples": training["train_rows"],
             "splits": {
                 name: {"role": split.role, "rows": split.rows, "sha256": split.sha256}

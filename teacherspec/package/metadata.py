@@ -39,6 +39,25 @@ class BaseModel(Section):
     """Licence of the base."""
 
 
+class Vocabulary(Section):
+    """Tokens of the model: students that compare distributions over them need the same `rows`."""
+
+    rows: int | None
+    """Rows of the embedding (`config.vocab_size`), the width of a language model's logits."""
+
+    tokens: int
+    """Tokens of the tokenizer."""
+
+    highest_id: int
+    """Highest token id."""
+
+    padded: int | None
+    """Rows above the highest id, which no text uses."""
+
+    sha256: Sha256
+    """Of the tokens with their ids: equal where two tokenizers are."""
+
+
 class SplitRows(Section):
     """One prepared split."""
 
@@ -143,6 +162,9 @@ class Metadata(Section):
 
     parameters: int
     """Number of parameters of the model."""
+
+    vocabulary: Vocabulary | None
+    """Tokens of the model; null for models that read none."""
 
     examples: int
     """Rows that the weights were fitted on."""

@@ -106,7 +106,7 @@ def run_package(
         soft_targets = {"rows": rows, **target_statistics(folder / "distill", list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")
-        metadata = describe(section, evidence, judgements, made_from, soft_targets)
+        metadata = describe(section, evidence, judgements, made_from, soft_targets, folder / "model")
         write_json(folder / "metadata.json", round_floats(metadata.model_dump(mode="json")))
         write_json(folder / "READINESS.json", readiness.as_json(judgements))
         write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))

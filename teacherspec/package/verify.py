@@ -16,6 +16,7 @@ from teacherspec.package.agreement import (
     disagreeing_labels,
     disagreeing_numbers,
     disagreeing_verdict,
+    disagreeing_vocabulary,
 )
 from teacherspec.package.contents import forbidden_files, wrong_checksums
 from teacherspec.package.opened import Opened, open_package
@@ -55,6 +56,7 @@ def verify(folder: Path, signature: Signature | None = None) -> tuple[Check, ...
     safety["metadata"] = broken_metadata
     contents: dict[str, Callable[[Opened], Iterator[str]]] = {
         "labels": disagreeing_labels,
+        "vocabulary": disagreeing_vocabulary,
         "provenance": disagreeing_digests,
         "gates": disagreeing_verdict,
         "numbers": disagreeing_numbers,

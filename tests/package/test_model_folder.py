@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from teacherspec.errors import UserError
 from teacherspec.files import read_json
 from teacherspec.package.model_folder import both_dialects, pack_model
+from teacherspec.package.vocabulary import vocabulary
 from tests.package.conftest import Road
 from tests.toys import toy_tokenizer
 
@@ -85,6 +86,21 @@ def test_the_packed_tokenizer_gives_the_same_tokens(road: Road) -> None:
     assert before(text)["input_ids"] == after(text)["input_ids"]
     assert after.model_max_length == 16
     assert AutoConfig.from_pretrained(road.teacher / "model").id2label == {0: "cold", 1: "hot", 2: "wet"}
+
+
+def test_the_vocabulary_and_its_padding_are_stated(road: Road, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(road.teacher / "model")
+    stated = read_json(road.teacher / "metadata.json")["vocabulary"]
+    assert stated == vocabulary(road.teacher / "model")
+    assert (stated["rows"], stated["tokens"], stated["padded"]) == (len(tokenizer), len(tokenizer), 0)
+    padded = tmp_path / "padded"
+    padded.mkdir()
+    (padded / "tokenizer.json").write_bytes((road.teacher / "model/tokenizer.json").read_bytes())
+    (padded / "config.json").write_text(json.dumps({"text_config": {"vocab_size": len(tokenizer) + 6}}))
+    found = vocabulary(padded)
+    assert found == {**stated, "rows": len(tokenizer) + 6, "padded": 6}
+    (padded / "tokenizer.json").unlink()
+    assert vocabulary(padded) is None
 
 
 def test_a_model_folder_with_a_pickle_is_refused(road: Road, tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ TAMPERS: list[tuple[Callable[[Path], None], str]] = [
     (edit_metadata(surprise=1), "metadata"),
     (edit_metadata(label_names=["hot", "cold", "wet"]), "labels"),
     (swap_labels, "labels"),
+    (change_a_word_of_the_vocabulary, "vocabulary"),
     (scale_a_weight, "golden"),
     (change_a_word_of_the_vocabulary, "golden"),
     (change_golden_logits, "golden"),
