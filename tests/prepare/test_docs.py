@@ -1,4 +1,4 @@
-"""Every declaration in docs/data.md is one that can be read."""
+"""Every declaration in docs/data.md and docs/images.md is one that can be read."""
 
 import json
 import re
@@ -11,7 +11,12 @@ from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.sources import Source
 
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
-BLOCKS = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+PAGES = (DOCS, DOCS.with_name("images.md"))
+BLOCKS = [
+    block
+    for page in PAGES
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+]
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
