@@ -7,6 +7,7 @@ import click
 from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.portable import pin_as_trained
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 
@@ -36,6 +37,7 @@ def main(
     `prepare` counted is shown beside them.
     """
     spec = declared(Declared)
+    pin_as_trained(finetuned)
     paths = (prepared, finetuned, output, report, timing, about_data)
     click.echo(run_evaluate(spec.task, spec.evaluate, *paths))
 

@@ -7,6 +7,7 @@ import click
 from teacherspec.base.section import Base
 from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.finetune.section import Finetune
+from teacherspec.portable import PORTABLE, pin
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 
@@ -28,6 +29,8 @@ class Declared(Section):
 def main(prepared: Path, manifest: Path, output: Path) -> None:
     """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
     spec = declared(Declared)
+    if spec.finetune.reproducibility == PORTABLE:
+        pin()
     from teacherspec.finetune.stage import run_finetune
 
     run_finetune(spec.task, spec.base, spec.finetune, prepared, manifest, output)

@@ -1,8 +1,8 @@
 """`params.yaml: finetune`, how the base is adapted to the task."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from teacherspec.section import Section
 from teacherspec.tasks.augmentation import Augmentation
@@ -121,6 +121,10 @@ class Finetune(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of forward and backward passes; master weights and optimizer stay float32."""
 
+    reproducibility: Literal["same_machine", "portable"] = "same_machine"
+    """`portable` gives the same bytes on every x86-64 CPU with AVX2: one thread, no accelerator, slower.
+    `same_machine` promises them where CPU type and number of threads are the same."""
+
     selection_metric: SelectionMetric = "nll"
     """Validation metric that chooses the checkpoint and stops training early."""
 
@@ -134,3 +138,12 @@ class Finetune(Section):
     """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store what it
     says of its own: soft targets on train rows from models that had not seen them. Off by default: it
     costs as many trainings as there are folds."""
+
+    @model_validator(mode="after")
+    def _portable_is_float32(self) -> Self:
+        if self.reproducibility == "portable" and self.precision != "fp32":
+            raise ValueError(
+                f"reproducibility: portable needs precision: fp32 (given: {self.precision}), "
+                "whose results are the same on every CPU"
+            )
+        return self

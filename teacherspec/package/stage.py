@@ -21,6 +21,7 @@ from teacherspec.package.provenance import provenance
 from teacherspec.package.section import Package
 from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
 from teacherspec.package.target_statistics import target_statistics
+from teacherspec.portable import pin_as_trained
 from teacherspec.predictions import load_predictions
 from teacherspec.prepared import Split, open_split
 from teacherspec.tasks.augmentation import VIEWS
@@ -82,6 +83,7 @@ def run_package(
         UserError: the stages' work does not belong together, or a gate failed and `on_not_ready` is `fail`.
     """
     evidence = load_evidence(stages)
+    pin_as_trained(stages.finetuned)
     targets = _declared_splits(section, evidence)
     judgements = judge(section.gates, evidence.reports)
     if section.on_not_ready == "fail":

@@ -85,3 +85,8 @@ def _adamw(x: "torch.Tensor", w: "torch.Tensor") -> "torch.Tensor":
         torch.nn.functional.gelu(x @ weights).square().mean().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return weights
+
+
+if __name__ == "__main__":
+    print("\n".join(f"{name:16} {digest}" for name, digest in operators().items()))
+    print(f"{'all':16} {fingerprint()}")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from teacherspec.receipts.declaration import read_road
+from teacherspec.receipts.receipt import receipt_path, sums_path
 from teacherspec.road.stages import (
     ROAD,
     differences,
@@ -78,7 +80,7 @@ def test_doors_are_thin(door: str) -> None:
     text = (ROOT / "stages" / door).read_text()
     assert len(text.splitlines()) < 50
     assert "declared(Declared)" in text
-    assert "@plain_errors()" in text
+    assert "@plain_errors()\n@recorded()\ndef main" in text
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -128,3 +130,9 @@ def test_no_param_bears_a_name_that_the_run_cache_of_dvc_leaves_out() -> None:
     found = names(json.loads((ROOT / "params.schema.json").read_text()))
     assert "learning_rate" in found
     assert not found & {"size", "nfiles"}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_leaves_its_receipt(name: str) -> None:
+    stage = read_road(ROOT)[name]
+    assert {receipt_path(name), sums_path(name)} <= set(stage.cached)

@@ -1,0 +1,141 @@
+"""What the road costs beyond its work: `dvc repro` with nothing to do, and each stage from start to work.
+
+    python -m benchmarks.road [--repeats 10] [--write]
+
+Bare DVC has the same stages, data, params and outs, and not one file of ours to look at. The ways are
+taken in turn, so that a busy machine slows all alike.
+`--write` puts the table into benchmarks/road/README.md.
+"""
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from teacherspec.files import read_json, write_text
+from teacherspec.receipts.declaration import read_road
+
+ROOT = Path(__file__).parents[2]
+README = Path(__file__).with_name("README.md")
+MARK = "<!-- figures -->\n"
+"""Everything after this line is written by this program."""
+KEPT = ("stages/", "teacherspec/", "kinds/", ".dvc", "pyproject", "params.yaml", "dvc.yaml", "data/")
+
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))},
+    "DVC_NO_ANALYTICS": "1",
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+}
+
+
+def committed_road(folder: Path) -> Path:
+    """The road with stubs for outs, whose lock says that all is up to date; nothing of ours will run."""
+    for name in run("git", "ls-files", at=ROOT).splitlines():
+        if name.startswith(KEPT) and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
+    for stage in read_road(folder).values():
+        for name in (*stage.deps, *stage.outs):
+            path = folder / name
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("stub")
+    run("git", "init", "--quiet", at=folder)
+    run("dvc", "commit", "--force", "--quiet", at=folder)
+    return folder
+
+
+def bare_road(source: Path, folder: Path) -> Path:
+    """The same stages, data, params and outs, without a dependency on any code of ours."""
+    shutil.copytree(source, folder, symlinks=True)
+    for name in ("dvc.lock", "stages", "teacherspec", "kinds"):
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    lines = (folder / "dvc.yaml").read_text().splitlines()
+    kept = [line for line in lines if not re.match(r" +- (stages|teacherspec|kinds)/", line)]
+    (folder / "dvc.yaml").write_text("\n".join(kept) + "\n")
+    run("dvc", "commit", "--force", "--quiet", at=folder)
+    return folder
+
+
+def run(*command: str, at: Path) -> str:
+    """What a command prints, which must succeed."""
+    done = subprocess.run(command, cwd=at, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def seconds(command: list[str], folder: Path) -> float:
+    """How long a command takes."""
+    begun = time.perf_counter()
+    run(*command, at=folder)
+    return time.perf_counter() - begun
+
+
+def no_op(repeats: int) -> dict[str, list[float]]:
+    """Seconds of each way to find that nothing is to do, taken in turn."""
+    with tempfile.TemporaryDirectory() as name:
+        road = committed_road(Path(name) / "road")
+        ways = {
+            "bare DVC, the same graph without our code": ["dvc", "repro"],
+            "`dvc repro`": ["dvc", "repro"],
+            "`python -m teacherspec repro`": [sys.executable, "-m", "teacherspec", "repro"],
+            "`python -m teacherspec status`": [sys.executable, "-m", "teacherspec", "status"],
+            "`python -m teacherspec verify --lock`": [
+                sys.executable,
+                "-m",
+                "teacherspec",
+                "verify",
+                "--lock",
+            ],
+        }
+        bare = bare_road(road, Path(name) / "bare")
+        places = {way: bare if way.startswith("bare") else road for way in ways}
+        found: dict[str, list[float]] = {way: [] for way in ways}
+        for way, command in ways.items():
+            seconds(command, places[way])
+        for _ in range(repeats):
+            for way, command in ways.items():
+                found[way].append(seconds(command, places[way]))
+    return found
+
+
+def overhead() -> dict[str, dict[str, float]]:
+    """Stage → seconds of its last run here: hashing what it reads, its work, hashing what it wrote."""
+    paths = [ROOT / "reports" / name / "run.json" for name in read_road(ROOT)]
+    return {path.parent.name: read_json(path)["seconds"] for path in paths if path.is_file()}
+
+
+def table(found: dict[str, list[float]]) -> str:
+    """The figures as Markdown."""
+    base = statistics.median(found["bare DVC, the same graph without our code"])
+    lines = ["| nothing to do | median s | × bare DVC |", "|---|--:|--:|"]
+    for way, times in found.items():
+        median = statistics.median(times)
+        lines.append(f"| {way} | {median:.2f} | {median / base:.2f} |")
+    lines += ["", "| stage | before work s | work s | after work s |", "|---|--:|--:|--:|"]
+    for stage, times in overhead().items():
+        lines.append(f"| {stage} | {times['inputs']:.2f} | {times['work']:.1f} | {times['outputs']:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.option("--repeats", default=10, show_default=True)
+@click.option("--write", is_flag=True, help="Write the figures into the README.")
+def main(repeats: int, write: bool) -> None:
+    """Time the road with nothing to do; show what each stage spent around its work."""
+    figures = table(no_op(repeats))
+    print(figures)
+    if write:
+        text = README.read_text()
+        write_text(README, text[: text.index(MARK) + len(MARK)] + "\n" + figures)
+
+
+if __name__ == "__main__":
+    main()
