@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.tasks.images import decode, encode_png
+from teacherspec.tasks.images import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,7 +31,7 @@ Corruption = Callable[["Image", int, np.random.Generator], bytes]
 def noise(image: "Image", severity: int, draw: np.random.Generator) -> bytes:
     """Gaussian noise on every value."""
     values = np.asarray(image, np.float32) / 255
-    return _png(values + draw.normal(scale=NOISE[severity - 1], size=values.shape))
+    return _pixels(values + draw.normal(scale=NOISE[severity - 1], size=values.shape))
 
 
 def blur(image: "Image", severity: int, draw: np.random.Generator) -> bytes:  # noqa: ARG001
@@ -39,7 +39,7 @@ def blur(image: "Image", severity: int, draw: np.random.Generator) -> bytes:  # 
     from PIL import ImageFilter
 
     radius = max(BLUR_PIXELS[severity - 1] * min(image.size) / SIDE, 0.4 + 0.1 * severity)
-    return encode_png(image.filter(ImageFilter.GaussianBlur(radius)))
+    return _stored(image.filter(ImageFilter.GaussianBlur(radius)))
 
 
 def jpeg(image: "Image", severity: int, draw: np.random.Generator) -> bytes:  # noqa: ARG001
@@ -52,13 +52,20 @@ def jpeg(image: "Image", severity: int, draw: np.random.Generator) -> bytes:  # 
 def brightness(image: "Image", severity: int, draw: np.random.Generator) -> bytes:
     """All values raised or lowered alike."""
     sign = 1 if draw.random() < 0.5 else -1
-    return _png(np.asarray(image, np.float32) / 255 + sign * BRIGHTNESS[severity - 1])
+    return _pixels(np.asarray(image, np.float32) / 255 + sign * BRIGHTNESS[severity - 1])
 
 
-def _png(values: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> bytes:
+def _stored(image: "Image") -> bytes:
+    """Pixels as bytes that `decode` reads: uncompressed, since they are read once and thrown away."""
+    sink = io.BytesIO()
+    image.save(sink, "BMP")
+    return sink.getvalue()
+
+
+def _pixels(values: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> bytes:
     from PIL import Image
 
-    return encode_png(Image.fromarray((values.clip(0, 1) * 255).round().astype(np.uint8)))
+    return _stored(Image.fromarray((values.clip(0, 1) * 255).round().astype(np.uint8)))
 
 
 def _corrupt(corruption: Corruption, severity: int, content: bytes, draw: np.random.Generator) -> bytes:

@@ -120,19 +120,29 @@ def predict_perturbed(
     """
     from datasets import Dataset
 
-    originals = [dict(row) for row in rows]
+    # Texts are small, and batched by length over all rows; images are large, and kept uncompressed.
+    at_once = batch_size if task.decodes else len(rows)
     found = {}
     for name, perturb in perturbations.items():
-        perturbed = [perturb(row, generator(seed, name, row["id"])) for row in originals]
-        changed = [
-            i for i, (row, original) in enumerate(zip(perturbed, originals, strict=True)) if row != original
-        ]
-        logits = plain.logits.copy()
-        if changed:
-            part = Dataset.from_list([perturbed[i] for i in changed], features=rows.features)
-            logits[changed] = predict(task, model, processor, part, batch_size).logits
-        found[name] = Predictions(plain.ids, plain.labels, logits), len(changed)
+        logits, count = plain.logits.copy(), 0
+        for start in range(0, len(rows), at_once):
+            part = rows.select(range(start, min(start + at_once, len(rows))))
+            changed = _changed(part, name, perturb, seed)
+            if changed:
+                places = [start + place for place in changed]
+                perturbed = Dataset.from_list(list(changed.values()), features=rows.features)
+                logits[places] = predict(task, model, processor, perturbed, batch_size).logits
+            count += len(changed)
+        found[name] = Predictions(plain.ids, plain.labels, logits), count
     return found
+
+
+def _changed(rows: "Dataset", name: str, perturb: Perturbation, seed: int) -> dict[int, dict[str, Any]]:
+    """Place → changed row, of the rows that a perturbation changes."""
+    originals = [dict(row) for row in rows]
+    perturbed = [perturb(row, generator(seed, name, row["id"])) for row in originals]
+    pairs = enumerate(zip(perturbed, originals, strict=True))
+    return {place: row for place, (row, original) in pairs if row != original}
 
 
 def measure_robustness(

@@ -36,8 +36,9 @@ def refuse_unfit_processor(folder: Path, processor: Any) -> None:
         )
     config = read_json(folder / "config.json")
     size = config.get("image_size")
-    # Only transformers that cut an image into patches have a position for each.
-    if "patch_size" in config and isinstance(size, int) and wide != (size, size):
+    # Only transformers that cut an image into patches have a position for each; ConvNeXt has patches too.
+    positions = {"patch_size", "num_attention_heads"} <= config.keys()
+    if positions and isinstance(size, int) and wide != (size, size):
         raise BaseError(
             f"{settings}: gives images of {wide[1]}×{wide[0]} pixels, config.json says {size}×{size}; "
             "make them agree"

@@ -51,6 +51,13 @@ def test_a_network_without_positions_takes_any_size(tmp_path: Path) -> None:
     TASK.refuse_unfit(base, BACKBONE)
 
 
+def test_patches_without_positions_take_any_size(tmp_path: Path) -> None:
+    """ConvNeXt declares patches and 224 pixels, and is a convolutional network all the same."""
+    base = toy_image_base(tmp_path / "base", "convnext")
+    assert read_json(base / "config.json")["image_size"] == 224
+    TASK.refuse_unfit(base, BACKBONE)
+
+
 def test_no_processor_is_refused(tmp_path: Path) -> None:
     base = toy_image_base(tmp_path / "base")
     (base / "preprocessor_config.json").unlink()
