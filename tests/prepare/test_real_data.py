@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from teacherspec.prepare.delimited import CsvSource
 from teacherspec.tasks.fields import RowFields, TextField, TextListField
 from tests.prepare.workshop import SHARED, Workshop
 
@@ -32,7 +33,9 @@ def test_banking77(workshop: Workshop) -> None:
     assert counted["duplicates"] == 5
     assert (counted["leaks"], counted["leaks_with_another_label"], counted["conflicts"]) == (7, 0, 0)
     assert counted["read"] == 10_003 + 3_080  # ten of them go over several lines
-    assert any("\n" in row["text"] for row in workshop.rows("train"))
+    (table,) = CsvSource(kind="csv", path="data/train.csv").tables(workshop.root)
+    with table.open(("text", "category")) as opened:
+        assert sum("\n" in row.values["text"] for row in opened.rows) == 10
     assert len(workshop.rows("test")) == 3_079
 
 
@@ -55,6 +58,25 @@ def test_clinc150_as_it_is_published(workshop: Workshop) -> None:
     counted = workshop.metrics()["rows"]
     assert (counted["leaks"], counted["leaks_with_another_label"]) == (5, 4)
     assert counted["conflicts"] == 0
+
+
+@needs_shared
+def test_the_imbalanced_clinc150_is_told(workshop: Workshop) -> None:
+    link(workshop, "data/clinc150.json", SHARED / "text" / "clinc150" / "data_imbalanced.json")
+    source = {"kind": "json_document", "path": "data/clinc150.json", "names": ["text", "label"]}
+    workshop.prepare(
+        [
+            {**source, "rows": "train", "split": "train"},
+            {**source, "rows": "val"},
+            {**source, "rows": "test", "split": "test"},
+        ],
+        fractions={"train": 0.0, "validation": 0.5, "calibration": 0.5, "test": 0.0},
+        near_duplicates=None,
+    )
+    splits = workshop.metrics()["splits"]
+    assert splits["test"]["balance"] > 0.999 > splits["train"]["balance"]
+    assert "Classes are uneven" in workshop.report()
+    assert splits["test"]["drift"]["classes_p_value"] < 1e-9
 
 
 def texts_and_answers(content: str, answer: str) -> RowFields:
