@@ -16,7 +16,8 @@ from teacherspec.errors import UserError
 from teacherspec.export.source import Source
 from teacherspec.files import replacing, write_text
 
-COLUMNS = ["id", "messages", "input_ids", "token_ids", "top_values"]
+UNLIKELY = -30.0
+"""Log-probability of what may be left out."""
 
 CONFIG = """\
 # What KD adds to an axolotl run; the tokenizer of the student must be the teacher's (PACKAGE/model).
@@ -53,8 +54,9 @@ def export_axolotl(source: Source, splits: list[str], target: Path) -> None:
         )
     for split in splits:
         with replacing(target / f"{split}.jsonl") as path, path.open("w", encoding="utf-8") as file:
-            for row in source.rows(split, COLUMNS):
-                file.write(json.dumps(laid_out(row, rendered(tokenizer, row)), ensure_ascii=False) + "\n")
+            for row, spoken in zip(source.sequences(split), source.conversations(split), strict=True):
+                line = laid_out({**row, **spoken}, rendered(tokenizer, {**row, **spoken}))
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
     write_text(target / "axolotl.yaml", CONFIG.format(split="train" if "train" in splits else splits[0]))
 
 
@@ -81,8 +83,14 @@ def laid_out(row: dict[str, Any], tokens: list[int]) -> dict[str, Any]:
     """
     after = len(tokens) - len(row["input_ids"])
     k = len(row["token_ids"][0])
+    values, ids = list(row["top_values"]), list(row["token_ids"])
+    if row["completion_mask"][-1] and not row["stored"][-1]:
+        # axolotl learns at the last token too; where nothing is stored of it: after the end comes the end.
+        end = row["input_ids"][-1]
+        ids[-1] = [end, *(token for token in range(k) if token != end)][:k]
+        values[-1] = [0.0] + [UNLIKELY] * (k - 1)
     return {
         "messages": row["messages"],
-        "logprobs": row["top_values"] + [[-math.log(k)] * k] * after,
-        "target_token_ids": row["token_ids"] + [list(range(k))] * after,
+        "logprobs": values + [[-math.log(k)] * k] * after,
+        "target_token_ids": ids + [list(range(k))] * after,
     }

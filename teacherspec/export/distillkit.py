@@ -16,7 +16,6 @@ from teacherspec.files import read_json, write_text
 from teacherspec.tasks.loading import quiet_libraries
 
 IGNORE_INDEX = -100
-COLUMNS = ["input_ids", "completion_mask", "token_ids", "top_values"]
 
 CONFIG = """\
 # distillkit {name}.yaml   after setting model, output_path and, where it moved, disk_path
@@ -64,7 +63,7 @@ def export_distillkit(source: Source, splits: list[str], target: Path) -> None:
     )
 
     def rows(split: str) -> Iterator[dict[str, Any]]:
-        for row in source.rows(split, COLUMNS):
+        for row in source.sequences(split):
             yield filled(row, longest, k)
 
     scratch = target / ".cache"
@@ -86,12 +85,14 @@ def filled(row: dict[str, Any], length: int, k: int) -> dict[str, Any]:
     Filled positions hold a proper distribution, because a masked NaN is still NaN.
     """
     missing = length - len(row["input_ids"])
-    learned = zip(row["input_ids"], row["completion_mask"], strict=True)
+    # The mask of the loss is the label at the position itself: none where nothing is stored of it.
+    learned = zip(row["input_ids"], row["completion_mask"], row["stored"], strict=True)
     uniform = [-math.log(k + 1)] * k
     return {
         "input_ids": row["input_ids"] + [0] * missing,
         "attention_mask": [1] * len(row["input_ids"]) + [0] * missing,
-        "labels": [token if mask else IGNORE_INDEX for token, mask in learned] + [IGNORE_INDEX] * missing,
+        "labels": [token if mask and known else IGNORE_INDEX for token, mask, known in learned]
+        + [IGNORE_INDEX] * missing,
         "token_ids": row["token_ids"] + [list(range(k))] * missing,
         "top_values": row["top_values"] + [uniform] * missing,
     }

@@ -32,13 +32,11 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "axolotl": Format(
-        export_axolotl, TOKENS | {"messages"}, "axolotl's KD plugin, offline log-probabilities"
-    ),
+    "axolotl": Format(export_axolotl, TOKENS, "axolotl's KD plugin, offline log-probabilities"),
     "distillkit": Format(export_distillkit, TOKENS, "DistillKit, offline teacher"),
     "safetensors-logits": Format(export_safetensors_logits, frozenset({"logits"}), "plain loops, as tensors"),
     "timm": Format(export_timm, frozenset({"logits"}), "timm's --kd-model-name and create_model"),
-    "trl": Format(export_trl, frozenset({"messages"}), "TRL's DistillationTrainer and GKDTrainer, as data"),
+    "trl": Format(export_trl, TOKENS, "TRL's DistillationTrainer and GKDTrainer, as data"),
 }
 
 

@@ -27,7 +27,7 @@ def export_trl(source: Source, splits: list[str], target: Path) -> None:
             prompts.open("w", encoding="utf-8") as before,
             conversations.open("w", encoding="utf-8") as whole,
         ):
-            for row in source.rows(split, ["id", "messages"]):
+            for row in source.conversations(split):
                 for file, key, turns in (
                     (before, "prompt", row["messages"][:-1]),
                     (whole, "messages", row["messages"]),

@@ -2,12 +2,15 @@
 
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -147,9 +150,8 @@ def test_axolotl_gets_every_position(language_teacher: Path, tmp_path: Path) -> 
 
 def test_axolotl_is_refused_where_its_template_gives_other_tokens(language_teacher: Path) -> None:
     tokenizer = chat_tokenizer()
-    (row, *_) = open_source(language_teacher).rows(
-        "train", ["id", "messages", "input_ids", "token_ids", "top_values"]
-    )
+    source = open_source(language_teacher)
+    row = {**next(source.sequences("train")), **next(source.conversations("train"))}
     tokenizer.chat_template = tokenizer.chat_template + " cat"
     tokens = rendered(tokenizer, row)
     assert len(tokens) == len(row["input_ids"]) + 1
@@ -157,6 +159,48 @@ def test_axolotl_is_refused_where_its_template_gives_other_tokens(language_teach
     tokenizer.chat_template = "cat " + tokenizer.chat_template
     with pytest.raises(UserError, match="row row-0: the chat template gives other tokens"):
         rendered(tokenizer, row)
+
+
+ANSWERED = ["token_ids", "top_values", "logsumexp", "tail_log_sums"]
+
+
+@pytest.fixture
+def answered_teacher(language_teacher: Path, tmp_path: Path) -> Path:
+    """The same package, of which only the positions that answer are stored, and the question as text."""
+    teacher = tmp_path / "answered"
+    shutil.copytree(language_teacher, teacher)
+    (path,) = (teacher / "distill/soft").glob("*.parquet")
+    rows = []
+    for row in pq.read_table(path).to_pylist():
+        positions = [at - 1 for at, learned in enumerate(row["completion_mask"]) if learned]
+        kept = {name: [row[name][at] for at in positions] for name in ANSWERED}
+        prompt = row.pop("messages")[0]["content"]
+        rows.append({**row, **kept, "positions": positions, "prompt": prompt})
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return teacher
+
+
+def test_answered_positions_alone_give_the_same_exports(
+    language_teacher: Path, answered_teacher: Path, tmp_path: Path
+) -> None:
+    for name in ("trl", "distillkit", "axolotl"):
+        export(answered_teacher, tmp_path / "some" / name, name)
+        export(language_teacher, tmp_path / "all" / name, name)
+    messages = [lines(tmp_path / which / "trl/messages/train.jsonl") for which in ("some", "all")]
+    assert messages[0] == messages[1], "the answer is read back from its tokens"
+    some, every = (load_from_disk(str(tmp_path / which / "distillkit/train")) for which in ("some", "all"))
+    for own, whole in zip(some, every, strict=True):
+        for at, label in enumerate(own["labels"]):
+            if label >= 0:
+                assert label == whole["labels"][at]
+                assert own["token_ids"][at] == whole["token_ids"][at]
+                np.testing.assert_allclose(own["top_values"][at], whole["top_values"][at], atol=1e-6)
+        learned = [sum(label >= 0 for label in row["labels"]) for row in (own, whole)]
+        assert learned[1] - learned[0] == 1, "only the last token, of which nothing is stored, is left out"
+    line, whole = (lines(tmp_path / which / "axolotl/train.jsonl")[0] for which in ("some", "all"))
+    assert len(line["logprobs"]) == len(whole["logprobs"])
+    assert line["target_token_ids"][-1][0] == 4, "after the end comes the end"
+    assert line["target_token_ids"][-2] == whole["target_token_ids"][-2]
 
 
 def test_axolotls_own_code_lays_them_at_the_same_positions(language_teacher: Path, tmp_path: Path) -> None:
