@@ -17,6 +17,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from teacherspec.prepare.archives import read_archive
 from teacherspec.prepare.digits import DigitsSource
+from teacherspec.prepare.sketches import likeness
 from teacherspec.tasks.image_field import ImageField
 from teacherspec.tasks.images import decode, encode_png
 
@@ -84,11 +85,13 @@ def digits() -> Iterator[bytes]:
 def main() -> None:
     given = list(photos(sys.argv[1:]))
     original = np.stack([bits(content) for content in given])
-    print(f"{len(given)} photos\n\n| copy | median | largest |\n|---|---:|---:|")
+    print(f"{len(given)} photos\n\n| copy | median | largest | sketches at least |\n|---|---:|---:|---:|")
     for name, change in CHANGES.items():
-        changed = [bits(encode_png(change(decode(content)))) for content in given[::EVERY]]
-        shares = (np.stack(changed) != original[::EVERY]).mean(1)
-        print(f"| {name} | {np.median(shares):.3f} | {shares.max():.3f} |", flush=True)
+        copies = [encode_png(change(decode(content))) for content in given[::EVERY]]
+        shares = (np.stack([bits(copy) for copy in copies]) != original[::EVERY]).mean(1)
+        pairs = zip(given[::EVERY], copies, strict=True)
+        sketched = min(likeness(FIELD.sketch(one), FIELD.sketch(other)) for one, other in pairs)
+        print(f"| {name} | {np.median(shares):.3f} | {shares.max():.3f} | {sketched:.2f} |", flush=True)
     print(f"\nany two distinct photos: at least {apart(original).min():.3f}")
     scans = list(digits())
     for side in (16, 8):

@@ -9,12 +9,16 @@ import numpy.typing as npt
 from teacherspec.prepare.indexing import signature_words
 from teacherspec.prepare.overlap import Found, Rows
 from teacherspec.prepare.pairs import Comparison, Leading, Pairs, similar_pairs
-from teacherspec.prepare.scratch import Indices, Mask, Scratch
+from teacherspec.prepare.scratch import Indices, Mask, Scratch, parts_by_size
 from teacherspec.prepare.section import NearDuplicates
 from teacherspec.prepare.signatures import SignatureComparison
 from teacherspec.prepare.similar import TextComparison
+from teacherspec.prepare.sketches import ALIKE, Sketch, SketchComparison
 from teacherspec.prepare.spool import Spool
 from teacherspec.tasks.fields import Field, normalised
+
+_SKETCHED_ROWS = 256
+_SKETCHED_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -54,21 +58,36 @@ def find_near(
         return (placed.answer[rows], placed.content[rows], -placed.split[rows])
 
     comparisons: list[Comparison] = []
+    checks: list[Comparison | SketchComparison] = []
     if signed := signature_words(rules):
         images = SignatureComparison(section.image_similarity, [spool.numbers(name) for name in signed])
         among = images.signed(among, scratch)
         comparisons.append(images)
+        checks.append(_sketches(spool, [rule for rule in rules if rule.signature_bytes]))
     if any(rule.is_text for rule in rules):
         comparisons.append(_texts(spool, [rule for rule in rules if rule.is_text], section.similarity))
     first, *others = comparisons
     pairs = similar_pairs(among, first, leading, scratch)
-    for other in others:
+    for other in (*others, *checks):
         close = other.measured(pairs.first, pairs.second, scratch) >= other.similarity
         pairs = Pairs(pairs.first[close], pairs.second[close], pairs.similarity[close])
     leaks = _leaks(pairs, placed.split)
     stays = ~(np.isin(pairs.first, leaks.rows) | np.isin(pairs.second, leaks.rows))
     within = Pairs(pairs.first[stays], pairs.second[stays], pairs.similarity[stays])
     return Near(leaks, _duplicates(within, placed, leading), _disagreeing(pairs, placed.label))
+
+
+def _sketches(spool: Spool, rules: Sequence[Field]) -> SketchComparison:
+    names, sizes = [rule.name for rule in rules], spool.numbers("size")
+
+    def sketches(rows: Indices) -> list[Sketch]:
+        found = []
+        for part in parts_by_size(rows, sizes[rows], _SKETCHED_ROWS, _SKETCHED_BYTES):
+            values = spool.gather(part, names).to_pylist()
+            found += [np.concatenate([rule.sketch(row[rule.name]) for rule in rules]) for row in values]
+        return found
+
+    return SketchComparison(ALIKE, sketches)
 
 
 def _texts(spool: Spool, rules: Sequence[Field], similarity: float) -> TextComparison:

@@ -13,6 +13,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
     from PIL.Image import Image
 
@@ -93,6 +95,14 @@ class Field(ABC):
 
     def signature(self, value: Any) -> bytes:
         """`signature_bytes` bytes of which nearly equal values share most bits; zeros where nothing is said.
+
+        Raises:
+            NotImplementedError: values of this column are compared by their texts.
+        """
+        raise NotImplementedError
+
+    def sketch(self, value: Any) -> "npt.NDArray[np.float32]":
+        """The value as a small grey picture `[side, side]`, 0 to 255, for columns that have a signature.
 
         Raises:
             NotImplementedError: values of this column are compared by their texts.

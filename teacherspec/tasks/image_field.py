@@ -12,6 +12,8 @@ from teacherspec.tasks.fields import Field, FieldError, shown
 from teacherspec.tasks.images import FORMATS, ImageError, PlainImage, decode, plain_image
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
     from PIL.Image import Image
 
@@ -19,6 +21,7 @@ HASH_SIDE = 16
 """The perceptual hash keeps the signs of 16 × 16 frequencies. With the usual 8 × 8 distinct scans of digits
 are as near to each other as a photo is to its brighter copy; with 16 × 16 nothing distinct comes near."""
 
+SKETCH_SIDE = 32
 _HASHED_SIDE = 512
 _PLAIN = 2.0
 """Standard deviation of the grey values (0 to 255) below which an image shows nothing to compare."""
@@ -111,12 +114,17 @@ class ImageField(Field):
         import numpy as np
         from imagehash import phash
 
-        image = _pixels(value)
-        factor = max(1, min(image.size) // _HASHED_SIDE)
-        grey = image.reduce(factor).convert("L")
+        grey = _grey(_pixels(value))
         if float(np.asarray(grey).std()) < _PLAIN:
             return bytes(self.signature_bytes)
         return np.packbits(phash(grey, hash_size=HASH_SIDE).hash).tobytes()
+
+    def sketch(self, value: Any) -> "npt.NDArray[np.float32]":
+        """Its grey values on 32 × 32 places."""
+        import numpy as np
+        from PIL.Image import Resampling
+
+        return np.asarray(_grey(_pixels(value)).resize((SKETCH_SIDE,) * 2, Resampling.BOX), np.float32)
 
     def measures(self, value: Any) -> Mapping[str, int | str]:
         """Width and height in pixels, format as stored, and whether it is a grey image."""
@@ -152,6 +160,11 @@ def _pixels(value: bytes) -> "Image":
     """RGB pixels of stored bytes."""
     plain = _memory.plain
     return plain.image if plain is not None and plain.content is value else decode(value)
+
+
+def _grey(image: "Image") -> "Image":
+    """Grey, and small enough to be quick."""
+    return image.reduce(max(1, min(image.size) // _HASHED_SIDE)).convert("L")
 
 
 def _bytes_of(value: Any) -> bytes:

@@ -18,6 +18,7 @@ from tests.tasks.pictures import encoded, scene
 
 LABELS = ("ant", "bee", "cat")
 SPLITS = ("train", "validation", "calibration", "test")
+FIELD = ImageField("image")
 SOURCES = [
     {"kind": "image_folder", "path": f"data/{split}", "split": split, "columns": {"id": "file"}}
     for split in SPLITS
@@ -102,6 +103,26 @@ def test_distinct_digits_are_no_copies_of_each_other(workshop: Workshop) -> None
     workshop.prepare([{"kind": "digits"}])
     found = workshop.metrics()["rows"]
     assert (found["near_leaks"], found["near_duplicates"], found["near_disagreeing"]) == (0, 0, 0)
+
+
+def test_drawings_that_share_their_hash_are_no_copies(workshop: Workshop) -> None:
+    def drawing(squares: int) -> bytes:
+        """Three grey boxes, one square in one of them."""
+        image = Image.new("RGB", (400, 100), (128, 128, 128))
+        for box in range(3):
+            image.paste((211, 211, 211), (150 * box, 0, 150 * box + 100, 100))
+        for number in range(3):
+            colour = ((0, 0, 0), (0, 153, 255))[squares >> number & 1]
+            image.paste(colour, (40 + 150 * number, 60, 60 + 150 * number, 80))
+        return encoded(image)
+
+    drawings = [drawing(squares) for squares in range(8)]
+    hashes = [np.unpackbits(np.frombuffer(FIELD.signature(one), np.uint8)) for one in drawings]
+    assert any((hashes[0] != other).mean() < 0.1 for other in hashes[1:])  # the hash alone would be wrong
+    four_folders(workshop, {f"train/ant/{at}.png": content for at, content in enumerate(drawings)})
+    workshop.prepare(SOURCES)
+    found = workshop.metrics()["rows"]
+    assert (found["near_leaks"], found["near_duplicates"], found["kept"]) == (0, 0, 56)
 
 
 def test_text_and_image_must_both_be_near(tmp_path: Path) -> None:
