@@ -6,20 +6,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from stages.ratings import main as door
-from teacherspec.answers import FILE, Answered, load_answers, save_answers
+from teacherspec.answers import COLUMNS, FILE, Answered, load_answers
 from teacherspec.cli.main import main
 from teacherspec.errors import DataError
-from teacherspec.files import read_json
+from teacherspec.files import read_json, write_parquet
 from teacherspec.package.gates import OPPONENTS, RATED, find
 from teacherspec.ratings.key import load_keys
 from teacherspec.ratings.results import Level
 from teacherspec.ratings.stage import run_ratings
 from tests.declaration.example import RIGHT
-from tests.ratings.workshop import Sheet, answered, make_sheet, write_reviews
+from tests.ratings.workshop import Sheet, answered, make_sheet, save_answers, write_reviews
 
 ROOT = Path(__file__).resolve().parents[2]
 LEVEL = Level(confidence=0.95, resamples=50, seed=0)
@@ -93,7 +95,7 @@ def test_what_cannot_be_reviewed_is_refused(here: Path) -> None:
     done = review("--answers", "same")
     assert (done.exit_code, "nothing to rate" in done.output) == (1, True)
     done = review("--answers", "data") if Path("data").mkdir() is None else None
-    assert (done.exit_code, "data/answers.parquet: not found" in done.output) == (1, True)
+    assert (done.exit_code, "data/answers/test.parquet: not found" in done.output) == (1, True)
     assert not Path("artifacts/review").exists()
 
 
@@ -126,10 +128,17 @@ def test_wrong_ratings_stop_the_stage_and_leave_no_report(tmp_path: Path) -> Non
 
 def test_answers_come_back_as_they_were(tmp_path: Path) -> None:
     rows = [*answered(2), Answered("x", "", (), "", None), Answered("y", "שלום\0", ("a", "b"), "\n", "")]
-    save_answers(tmp_path, rows)
+    save_answers(tmp_path, rows, correct=pa.array([True] * len(rows)))
     assert load_answers(tmp_path) == rows
-    with pytest.raises(ValueError, match="'x'"):
-        save_answers(tmp_path, [rows[2], rows[2]])
+
+
+def test_answers_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    save_answers(tmp_path, [*answered(2), *answered(1)])
+    with pytest.raises(DataError, match=r"the ids \['row-0'\] are given more than once"):
+        load_answers(tmp_path)
+    write_parquet(tmp_path / FILE, pq.read_table(tmp_path / FILE).drop_columns([COLUMNS[-1]]))
+    with pytest.raises(DataError, match="has no column base_text"):
+        load_answers(tmp_path)
     (tmp_path / FILE).unlink()
     with pytest.raises(DataError, match=r"not found; `dvc repro evaluate`"):
         load_answers(tmp_path)

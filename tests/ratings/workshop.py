@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from teacherspec.answers import Answered
+import pyarrow as pa
+
+from teacherspec.answers import COLUMNS, FILE, Answered
+from teacherspec.files import write_parquet
 from teacherspec.ratings.key import Key, encode_key, key_of, save_key, sheet_id
 from teacherspec.ratings.pairs import Drawn, Opponent, draw, pairs_against
 
@@ -21,6 +24,19 @@ def answered(count: int, same: int = 0) -> list[Answered]:
         else row
         for i, row in enumerate(rows)
     ]
+
+
+def save_answers(evaluated: Path, answers: Sequence[Answered], **more: pa.Array) -> None:
+    """What `evaluate` writes of them."""
+    values = zip(
+        *((one.id, one.prompt, list(one.references), one.answer, one.base_answer) for one in answers),
+        strict=True,
+    )
+    types = (pa.string(), pa.string(), pa.list_(pa.string()), pa.string(), pa.string())
+    columns = {
+        name: pa.array(column, kind) for name, kind, column in zip(COLUMNS, types, values, strict=True)
+    }
+    write_parquet(evaluated / FILE, pa.table({**columns, **more}))
 
 
 class Sheet(NamedTuple):
