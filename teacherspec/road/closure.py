@@ -16,6 +16,7 @@ PACKAGES = ("stages", "teacherspec")
 BY_NAME = frozenset({"import_module", "__import__"})
 RUNNERS = frozenset({"run_module", "run_path", "spec_from_file_location", "exec_module"})
 BUILTINS = frozenset({"exec", "eval"})
+INCLUDES = re.compile(r"""\{%-?\s*(?:include|extends|import|from)\s+["']([\w.-]+)["']""")
 FILE_NAME = re.compile(r"\w[\w-]*(\.\w+)+")
 DOTTED = re.compile(r"\w+(\.\w+)+")
 
@@ -67,7 +68,7 @@ class Project:
 
     def _imports(self, file: str) -> list[str]:
         if not file.endswith(".py"):
-            return []
+            return self._included(file)
         tree = ast.parse((self.root / file).read_text(encoding="utf-8"), filename=file)
         nodes = list(_executed(tree))
         _refuse_dynamic(nodes, file)
@@ -75,6 +76,12 @@ class Project:
         found = {path for module in modules for path in self._files(module)}
         found |= {path for node in nodes for path in self._beside(node, file)}
         return sorted(path for path in found if (file, path) not in self.exempt)
+
+    def _included(self, file: str) -> list[str]:
+        """The templates that a template includes, extends or imports from, of its own folder."""
+        text = (self.root / file).read_text(encoding="utf-8") if file.endswith(".j2") else ""
+        paths = (PurePosixPath(file).with_name(name) for name in INCLUDES.findall(text))
+        return sorted(str(path) for path in paths if self._holds_something(path))
 
     def _beside(self, node: ast.AST, file: str) -> Iterator[str]:
         """A file of the same folder whose whole name stands as a text in the code: a template, a program."""

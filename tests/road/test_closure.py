@@ -98,6 +98,15 @@ def test_a_file_that_the_code_opens_by_name_counts(root: Path) -> None:
     assert differences(root) == []
 
 
+@pytest.mark.parametrize("verb", ["{% include 'part.html.j2' %}", '{%- extends "part.html.j2" -%}'])
+def test_a_template_brings_the_templates_it_includes(root: Path, verb: str) -> None:
+    write(root, "teacherspec/page.html.j2", f"<p>{verb}")
+    write(root, "teacherspec/part.html.j2", "<b>")
+    write(root, "teacherspec/cup.py", "from pathlib import Path\nPath(__file__).with_name('page.html.j2')\n")
+    (difference,) = differences(root)
+    assert difference.missing == ("teacherspec/page.html.j2", "teacherspec/part.html.j2")
+
+
 def test_a_new_kind_of_task_changes_no_stage(root: Path) -> None:
     write(root, "teacherspec/tasks/juice.py", 'kind: Literal["juice"]\n')
     write(root, "teacherspec/tasks/__init__.py", "from teacherspec.tasks import coffee, juice, tea\n")
