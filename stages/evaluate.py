@@ -1,9 +1,12 @@
 """Run the fine-tuned model once over every split and report how good it is, where, and how fast."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
+from teacherspec.base.manifest import open_base
+from teacherspec.base.section import Base
 from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
@@ -16,12 +19,14 @@ class Declared(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
+    base: Base
     evaluate: Evaluate
 
 
 @click.command()
 @click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("finetuned", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @click.argument("timing", type=click.Path(path_type=Path))
@@ -29,17 +34,24 @@ class Declared(Section):
 @plain_errors()
 @recorded()
 def main(
-    prepared: Path, finetuned: Path, output: Path, report: Path, timing: Path, about_data: Path | None
+    prepared: Path,
+    finetuned: Path,
+    manifest: Path,
+    output: Path,
+    report: Path,
+    timing: Path,
+    about_data: Path | None,
 ) -> None:
-    """Measure the model in FINETUNED on the splits in PREPARED.
+    """Measure the model in FINETUNED, and a base that answers (MANIFEST), on the splits in PREPARED.
 
     Predictions go to OUTPUT, numbers and pictures to REPORT, measured times to TIMING. What
     `prepare` counted is shown beside them.
     """
     spec = declared(Declared)
     pin_as_trained(finetuned)
+    untrained = partial(open_base, spec.base, manifest)
     paths = (prepared, finetuned, output, report, timing, about_data)
-    click.echo(run_evaluate(spec.task, spec.evaluate, *paths))
+    click.echo(run_evaluate(spec.task, spec.evaluate, *paths, untrained=untrained))
 
 
 if __name__ == "__main__":

@@ -49,11 +49,13 @@ class PredictionIndex:
         label_names: class names, in the order of the logits' columns.
         roles: split name → role (`train`, `validation`, `calibration`, `test`, `shifted`, `ood`).
         rows: split name → number of rows.
+        form: what the predictions hold, see `teacherspec.tasks.verbs.Form`.
     """
 
     label_names: tuple[str, ...]
     roles: Mapping[str, str]
     rows: Mapping[str, int]
+    form: str = "class_logits"
 
     def splits(self, role: str) -> tuple[str, ...]:
         """Names of the splits with this role, sorted."""
@@ -138,7 +140,8 @@ def load_slices(folder: Path) -> list[SliceRows]:
 def save_index(folder: Path, index: PredictionIndex) -> None:
     """Write `predictions.json`, the last file of the folder: its presence means the rest is complete."""
     splits = {name: {"role": index.roles[name], "rows": index.rows[name]} for name in sorted(index.roles)}
-    write_json(folder / "predictions.json", {"label_names": list(index.label_names), "splits": splits})
+    content = {"form": index.form, "label_names": list(index.label_names), "splits": splits}
+    write_json(folder / "predictions.json", content)
 
 
 def load_index(folder: Path) -> PredictionIndex:
@@ -156,4 +159,5 @@ def load_index(folder: Path) -> PredictionIndex:
         label_names=tuple(content["label_names"]),
         roles={name: split["role"] for name, split in splits.items()},
         rows={name: split["rows"] for name, split in splits.items()},
+        form=content["form"],
     )

@@ -4,7 +4,7 @@ No stage depends on this file (see `teacherspec/door.py`): it may refuse a decla
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -22,11 +22,13 @@ from teacherspec.evaluate.section import Evaluate
 from teacherspec.finetune.section import Finetune
 from teacherspec.package.gates import known_metrics
 from teacherspec.package.section import Package
+from teacherspec.package.token_gates import token_metrics
 from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.source import FIXED_SPLITS
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 from teacherspec.tasks.image_field import ImageField
+from teacherspec.tasks.verbs import Form
 
 
 class Spec(Section):
@@ -145,9 +147,16 @@ def words_and_pixels_keep_apart(spec: Spec) -> Iterator[Finding]:
         yield Finding(("finetune", "augmentation"), what)
 
 
+METRICS: Mapping[Form, Callable[[Mapping[str, str]], frozenset[str]]] = {
+    "class_logits": known_metrics,
+    "token_sums": token_metrics,
+}
+"""By the form of predictions: from the roles of the splits to the names of what is measured."""
+
+
 def gates_are_measured(spec: Spec) -> Iterator[Finding]:
     """A gate names a number that a stage will report for these splits."""
-    known = known_metrics(_roles(spec.prepare))
+    known = METRICS[spec.task.form](_roles(spec.prepare))
     for index, gate in enumerate(spec.package.gates):
         if gate.metric not in known:
             what = f"no stage measures {gate.metric} (measured are {listed(sorted(known))}"
@@ -183,6 +192,45 @@ def perturbations_fit_the_rows(spec: Spec) -> Iterator[Finding]:
             yield Finding(("evaluate", "perturbations", index), f"{what}{did_you_mean(name, known)})")
 
 
+def answers_are_written(spec: Spec) -> Iterator[Finding]:
+    """Only tasks that answer in words write answers; only classes are cut into slices."""
+    words = spec.task.form == "token_sums"
+    if spec.evaluate.generation is not None and not words:
+        yield Finding(("evaluate", "generation"), f"a {spec.task.kind} task writes no answers: drop it")
+    if words and "slices" in spec.evaluate.model_fields_set and spec.evaluate.slices:
+        yield Finding(("evaluate", "slices"), f"a {spec.task.kind} task has no slices yet: drop it")
+
+
+def methods_fit_the_form(spec: Spec) -> Iterator[Finding]:
+    """Tokens are calibrated by one temperature; the richer methods need classes."""
+    if spec.task.form == "token_sums" and spec.calibrate.method.kind not in ("temperature", "none"):
+        what = f"{spec.calibrate.method.kind} is for classes (allowed for a {spec.task.kind} task: "
+        yield Finding(("calibrate", "method", "kind"), f"{what}temperature, none)")
+
+
+def checkpoints_are_chosen_by_what_is_measured(spec: Spec) -> Iterator[Finding]:
+    """The metric that chooses the checkpoint is one that the task measures."""
+    given, known = spec.finetune.selection_metric, sorted(spec.task.selection_metrics)
+    if given not in known:
+        what = f"a {spec.task.kind} task does not measure it (given {given}; allowed {listed(known)}"
+        yield Finding(("finetune", "selection_metric"), f"{what}{did_you_mean(given, known)})")
+
+
+def scope_needs_labels(spec: Spec) -> Iterator[Finding]:
+    """Rows that belong to no label need labels that they do not belong to."""
+    if spec.task.row_fields().label is None:
+        for index, source in enumerate(spec.prepare.sources):
+            if source.role == "ood":
+                what = f"a {spec.task.kind} task has no labels to be out of: use shifted"
+                yield Finding(("prepare", "sources", index, "role"), what)
+
+
+def pooling_is_of_use(spec: Spec) -> Iterator[Finding]:
+    """Pooling sums up an input for a new head."""
+    if spec.base.pooling != "first" and not spec.task.new_head:
+        yield Finding(("base", "pooling"), f"a {spec.task.kind} task reads every token: drop it")
+
+
 def _roles(prepare: Prepare) -> dict[str, str]:
     """Split name → role, of all splits that `prepare` will make."""
     further = {source.split: source.role for source in prepare.sources if source.role is not None}
@@ -197,7 +245,12 @@ RULES = (
     Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),
     Rule(("prepare", "evaluate"), slices_have_their_columns),
     Rule(("task", "evaluate"), perturbations_fit_the_rows),
-    Rule(("prepare", "package"), gates_are_measured),
+    Rule(("task", "evaluate"), answers_are_written),
+    Rule(("task", "calibrate"), methods_fit_the_form),
+    Rule(("task", "finetune"), checkpoints_are_chosen_by_what_is_measured),
+    Rule(("task", "base"), pooling_is_of_use),
+    Rule(("task", "prepare"), scope_needs_labels),
+    Rule(("task", "prepare", "package"), gates_are_measured),
     Rule(("prepare", "package"), soft_targets_are_splits),
 )
 

@@ -45,8 +45,9 @@ class Teacher:
 
     def logits(self, rows: Sequence[Row], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
         """Raw logits `[N, C]` of rows with the task's content columns, such as `{"text": …}`."""
-        empty = np.empty((0, len(self.label_names)), np.float32)
-        return np.concatenate([empty, *self._batches(rows, batch_size)])
+        if not rows:
+            return np.empty((0, len(self.label_names)), np.float32)
+        return np.concatenate(list(self._batches(rows, batch_size)))
 
     def probs(self, rows: Sequence[Row], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float64]:
         """Calibrated probabilities `[N, C]` of rows with the task's content columns."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from teacherspec.base.probe import Features, probe
 from teacherspec.base.sampling import sample
+from teacherspec.base.untrained_answers import answers_headline, describe_answers, measure_answers
 from teacherspec.tasks.verbs import Form, Kind
 
 if TYPE_CHECKING:
@@ -83,5 +84,6 @@ def probe_headline(untrained: Mapping[str, Any]) -> str:
 
 UNTRAINED: Mapping[Form, Untrained] = {
     "class_logits": Untrained(probe_classes, describe_probes, probe_headline),
+    "token_sums": Untrained(measure_answers, describe_answers, answers_headline),
 }
 """One entry a form of predictions."""

@@ -1,6 +1,6 @@
 """What the stage writes for people and for `dvc metrics` and `dvc plots`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from teacherspec.calibrate.calibrators import Calibrator, Temperature, apply
-from teacherspec.calibrate.scoring import Scored
+from teacherspec.calibrate.scoring import Guessed, Scored
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.files import write_tsv
 from teacherspec.metrics.calibration import calibration_error_by_class, ece_noise_floor
@@ -71,8 +71,13 @@ def write_tables(
     report: Path, scored: dict[str, Scored], label_names: Sequence[str], section: Calibrate
 ) -> None:
     """`reliability.tsv`, `classes.tsv` and `risk_coverage.tsv` of the test split, before and after."""
-    write_tsv(report / "reliability.tsv", RELIABILITY_COLUMNS, _reliability_rows(scored, section))
+    write_curves(report, scored, section)
     write_tsv(report / "classes.tsv", CLASS_COLUMNS, _class_rows(scored, label_names, section))
+
+
+def write_curves(report: Path, scored: Mapping[str, Guessed], section: Calibrate) -> None:
+    """`reliability.tsv` and `risk_coverage.tsv` of the test split, before and after."""
+    write_tsv(report / "reliability.tsv", RELIABILITY_COLUMNS, _reliability_rows(scored, section))
     write_tsv(
         report / "risk_coverage.tsv",
         RISK_COLUMNS,
@@ -84,7 +89,7 @@ def write_tables(
     )
 
 
-def _reliability_rows(scored: dict[str, Scored], section: Calibrate) -> list[tuple[object, ...]]:
+def _reliability_rows(scored: Mapping[str, Guessed], section: Calibrate) -> list[tuple[object, ...]]:
     return [
         (
             when,
@@ -140,7 +145,7 @@ def _thinned(curve: RiskCoverage) -> list[tuple[float, float]]:
 
 def draw(
     report: Path,
-    scored: dict[str, Scored],
+    scored: Mapping[str, Guessed],
     measured: dict[str, Any],
     calibrator: Calibrator,
     section: Calibrate,

@@ -1,7 +1,7 @@
 """What calibration does to one split: every measure before and after, on the same rows."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,18 @@ NOISE_QUANTILE = 0.95
 
 Parts = dict[str, Any]
 """Of one measure: its value under the key `""`, and what it must be read against under `floor_`, `noise_`."""
+
+
+class Guessed(Protocol):
+    """First choices, with their probabilities."""
+
+    @property
+    def confidences(self) -> FloatArray:
+        """`[N]`, probability of the first choice."""
+
+    @property
+    def correct(self) -> npt.NDArray[Any]:
+        """`[N]`, whether it is right."""
 
 
 @dataclass(frozen=True)

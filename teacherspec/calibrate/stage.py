@@ -1,7 +1,7 @@
 """The stage `calibrate`: fit on the calibration split, report on the others. Predictions only, no model."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from teacherspec.calibrate.methods import Fitted
 from teacherspec.calibrate.report import draw, out_of_scope, write_tables
 from teacherspec.calibrate.scoring import Scored, compare, score
 from teacherspec.calibrate.section import Calibrate
+from teacherspec.calibrate.shared import MINIMUM_ROWS, fit_numbers, overlaps, wrong_roles
 from teacherspec.calibrate.slices import COLUMNS, calibration_by_slice
+from teacherspec.calibrate.token_stage import calibrate_tokens
 from teacherspec.errors import DataError
 from teacherspec.files import new_folder, round_floats, write_json, write_tsv
 from teacherspec.metrics.softmax import log_softmax
@@ -23,9 +25,6 @@ from teacherspec.predictions import (
     load_predictions,
     load_slices,
 )
-
-MINIMUM_ROWS = 20
-"""Rows below which a calibrator would be guessed, not fitted; 100 and more are advised."""
 
 ROLES = ("calibration", "test", "shifted", "ood")
 
@@ -45,13 +44,20 @@ def run_calibrate(section: Calibrate, predictions: Path, output: Path, report: P
             logits or label are broken; all problems at once.
     """
     index = load_index(predictions)
+    FORMS[index.form](section, index, predictions, output, report)
+
+
+def calibrate_classes(
+    section: Calibrate, index: PredictionIndex, predictions: Path, output: Path, report: Path
+) -> None:
+    """The same where predictions are logits of classes. Raises `DataError`."""
     splits = {name: load_predictions(predictions, name) for role in ROLES for name in index.splits(role)}
     refuse_broken(index, splits)
     calibration = splits[index.splits("calibration")[0]]
     test = splits[index.splits("test")[0]]
     fitted = section.method.fit(calibration.logits, calibration.labels)
     in_sample = compare(*_scored(calibration, fitted), section)
-    measured: dict[str, Any] = {"calibration": {**_fit_numbers(fitted), **_headline(in_sample)}}
+    measured: dict[str, Any] = {"calibration": {**fit_numbers(fitted), **_headline(in_sample)}}
     for name in (*index.splits("test"), *index.splits("shifted")):
         measured[name] = compare(*_scored(splits[name], fitted), section)
     for name in index.splits("ood"):
@@ -94,14 +100,10 @@ def refuse_broken(index: PredictionIndex, splits: dict[str, Predictions]) -> Non
     Raises:
         DataError: names every problem.
     """
-    problems = [
-        f"prepare: {len(index.splits(role))} splits have the role {role}; declare exactly one"
-        for role in ("calibration", "test")
-        if len(index.splits(role)) != 1
-    ]
+    problems = list(wrong_roles(index))
     for name, split in splits.items():
         problems += _problems_of(name, index.roles[name], split, len(index.label_names))
-    problems += _overlaps(index, splits)
+    problems += overlaps(index, {name: split.ids for name, split in splits.items()})
     if problems:
         raise DataError(problems)
 
@@ -124,33 +126,11 @@ def _problems_of(name: str, role: str, split: Predictions, n_classes: int) -> It
         )
 
 
-def _overlaps(index: PredictionIndex, splits: dict[str, Predictions]) -> Iterator[str]:
-    """A calibrator must not be reported on rows it was fitted on."""
-    fitted_on = {row for name in index.splits("calibration") for row in splits[name].ids}
-    for name, split in splits.items():
-        shared = fitted_on.intersection(split.ids) if index.roles[name] != "calibration" else set()
-        if shared:
-            yield (
-                f"prepare: {len(shared)} rows are in the calibration split and in {name}, such as "
-                f"{min(shared)}; keep them apart"
-            )
-
-
 def _scored(split: Predictions, fitted: Fitted) -> tuple[Scored, Scored]:
     return (
         score(log_softmax(split.logits), split.labels),
         score(apply(fitted.calibrator, split.logits), split.labels),
     )
-
-
-def _fit_numbers(fitted: Fitted) -> dict[str, float]:
-    """The fit itself, as numbers that `dvc metrics diff` can compare and a gate can judge."""
-    numbers: dict[str, float] = {"fitted": int(fitted.status == "ok")}
-    if fitted.temperature is not None:
-        numbers["temperature"] = fitted.temperature.temperature
-    if fitted.temperature is not None and fitted.temperature.standard_error is not None:
-        numbers["standard_error"] = fitted.temperature.standard_error
-    return numbers
 
 
 def _headline(compared: dict[str, Any], names: Sequence[str] = ("nll", "brier", "ece")) -> dict[str, Any]:
@@ -159,3 +139,10 @@ def _headline(compared: dict[str, Any], names: Sequence[str] = ("nll", "brier", 
         "rows": compared["rows"],
         **{name: {when: compared[name][when]["value"] for when in ("before", "after")} for name in names},
     }
+
+
+FORMS: Mapping[str, Callable[[Calibrate, PredictionIndex, Path, Path, Path], None]] = {
+    "class_logits": calibrate_classes,
+    "token_sums": calibrate_tokens,
+}
+"""By the form of predictions: fit, write the calibrator, report."""

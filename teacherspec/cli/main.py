@@ -22,6 +22,7 @@ COMMANDS = (
     "review",
     "schema",
     "show",
+    "show-example",
     "sign",
     "status",
     "verify",
@@ -40,7 +41,7 @@ class Commands(click.Group):
         """The command called `cmd_name`, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"teacherspec.cli.{cmd_name}").command
+        command: click.Command = import_module(f"teacherspec.cli.{cmd_name.replace('-', '_')}").command
         return command
 
 

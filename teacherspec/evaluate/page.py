@@ -44,9 +44,17 @@ def write_page(
         about_data: what `prepare` counted; None leaves the section out.
         thumbnails: (split, row id) → `src` of a small picture; empty for rows that are not for the eye.
     """
+    pictures = {name.removesuffix(".png"): inline(report / name) for name in PICTURES}
+    content = {**_content(analysis, section), "pictures": pictures, "thumbnails": thumbnails}
+    content |= {"data": about_data, "data_unit": _unit(about_data)}
+    write_text(report / "report.html", environment().get_template(TEMPLATE).render(**content))
+
+
+def environment() -> Any:
+    """Templates of this folder, everything escaped by default."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -54,13 +62,9 @@ def write_page(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["percent"] = percent
-    environment.filters["p_text"] = p_text
-    pictures = {name.removesuffix(".png"): _inline(report / name) for name in PICTURES}
-    content = {**_content(analysis, section), "pictures": pictures, "thumbnails": thumbnails}
-    content |= {"data": about_data, "data_unit": _unit(about_data)}
-    page = environment.get_template(TEMPLATE).render(**content)
-    write_text(report / "report.html", page)
+    made.filters["percent"] = percent
+    made.filters["p_text"] = p_text
+    return made
 
 
 def _unit(about_data: Mapping[str, Any] | None) -> str:
@@ -72,7 +76,7 @@ def _unit(about_data: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _inline(picture: Path) -> str:
+def inline(picture: Path) -> str:
     """The picture as the value of a `src` attribute."""
     return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
 

@@ -1,6 +1,6 @@
 """The model over a split, once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from teacherspec import machine
 from teacherspec.errors import DataError, UserError
 from teacherspec.predictions import Predictions
+from teacherspec.tasks.verbs import Start
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -74,4 +75,14 @@ def load_model(task: "Kind", folder: Path) -> tuple[Any, Any]:
     import torch
 
     model, processor = task.load(folder)
+    return model.to(torch.device("cuda" if machine.has_accelerator() else "cpu")), processor
+
+
+def load_untrained(task: "Kind", folder: Path, label_names: Sequence[str]) -> tuple[Any, Any]:
+    """The base as fine-tuning starts from it, on the best device of this machine, and its processor."""
+    import torch
+
+    from teacherspec import machine
+
+    model, processor = task.load_base(folder, label_names, Start())
     return model.to(torch.device("cuda" if machine.has_accelerator() else "cpu")), processor

@@ -16,6 +16,7 @@ from teacherspec.evaluate.facets import (
     length,
     nowhere,
 )
+from teacherspec.evaluate.generation import Generation
 from teacherspec.evaluate.measured import Measured
 from teacherspec.section import Section
 
@@ -130,6 +131,9 @@ class Evaluate(Section):
     """Changes to the test rows under which a person would answer the same, such as `typos`, `case`
     and `punctuation` of texts, or `noise_3` (severities 1, 3 and 5), `blur_…`, `jpeg_…` and `brightness_…`
     of images; omit for all that fit the rows, empty for none."""
+
+    generation: Generation | None = None
+    """How answers are written and compared, for tasks that answer in words; omit for the defaults."""
 
     latency_examples: int = Field(default=100, ge=10, le=100_000)
     """Test examples timed one by one for the latency percentiles."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from teacherspec.errors import DataError
+from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.class_logits import evaluate_classes
 from teacherspec.evaluate.latency import measure_latency
-from teacherspec.evaluate.predict import load_model
+from teacherspec.evaluate.predict import load_model, load_untrained
 from teacherspec.evaluate.section import Evaluate
+from teacherspec.evaluate.token_sums import evaluate_tokens
 from teacherspec.evaluate.work import Work, tell
 from teacherspec.files import read_json, write_json
 from teacherspec.prepared import Prepared, load_prepared, open_split
@@ -15,10 +17,13 @@ from teacherspec.tasks.verbs import Form, Kind
 
 NEEDED = ("train", "validation", "calibration", "test")
 
-TAKEN = ("loss_ratio", "robustness")
+TAKEN = ("base", "loss_ratio", "robustness")
 """Keys of `metrics.json` beside the names of the splits."""
 
-FORMS: Mapping[Form, Callable[[Work], str]] = {"class_logits": evaluate_classes}
+FORMS: Mapping[Form, Callable[[Work], str]] = {
+    "class_logits": evaluate_classes,
+    "token_sums": evaluate_tokens,
+}
 """By the form of predictions: predict every split, write predictions and reports, say how good it is."""
 
 
@@ -31,6 +36,7 @@ def run_evaluate(
     report: Path,
     timing: Path,
     about_data: Path | None = None,
+    untrained: Callable[[], Path] | None = None,
 ) -> str:
     """Predict every split once and report quality.
 
@@ -43,6 +49,7 @@ def run_evaluate(
         report: folder for `metrics.json`, `findings.json`, `report.html`, and tables and pictures of them.
         timing: JSON file for measured times, which no hash covers.
         about_data: `metrics.json` of `prepare`, for the page; None leaves its section out.
+        untrained: gives the verified folder of the base; forms that measure it too need it.
 
     Returns:
         How good it is, in a line.
@@ -55,7 +62,13 @@ def run_evaluate(
     model, processor = load_model(task, finetuned / "model")
     splits = {name: open_split(split) for name, split in data.splits.items()}
     counted = read_json(about_data) if about_data is not None else None
-    work = Work(task, section, data, splits, model, processor, finetuned, output, report, counted)
+
+    def load_base() -> tuple[Any, Any]:
+        if untrained is None:
+            raise UserError("evaluate: this kind of task is measured beside its base; give the base")
+        return load_untrained(task, untrained(), data.label_names)
+
+    work = Work(task, section, data, splits, model, processor, finetuned, output, report, load_base, counted)
     headline = FORMS[task.form](work)
     tell("latency")
     latency = measure_latency(

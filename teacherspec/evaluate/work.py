@@ -1,7 +1,7 @@
 """What every way of evaluating starts from."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ class Work:
         finetuned: folder that `finetune` left, for its log.
         output: folder to create for predictions.
         report: folder for reports.
+        load_base: loads the untrained base and its processor, for forms that measure it on the same rows.
         about_data: what `prepare` counted (`reports/prepare/metrics.json`), for the page; None without.
     """
 
@@ -40,6 +41,7 @@ class Work:
     finetuned: Path
     output: Path
     report: Path
+    load_base: Callable[[], tuple[Any, Any]]
     about_data: Mapping[str, Any] | None = None
 
 

@@ -38,11 +38,16 @@ def linear_layers(model: Any) -> list[str]:
     ]
 
 
-def adapt(model: Any, method: Full | Lora) -> Any:
+def adapt(model: Any, method: Full | Lora, new_head: bool = True) -> Any:
     """The model to train: itself, or wrapped with low-rank updates drawn from torch's generator.
 
     `all-linear` is spelled out here because peft's own takes the fresh classifier of vision models for a
     layer to adapt, and then saves no head.
+
+    Args:
+        model: the plain model.
+        method: the declared method.
+        new_head: whether the parameters outside the backbone start random, and are trained whole.
 
     Raises:
         UserError: a declared target or frozen module is not in the backbone.
@@ -73,7 +78,8 @@ def adapt(model: Any, method: Full | Lora) -> Any:
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules=targets,
-        modules_to_save=head_names(model),
+        modules_to_save=head_names(model) if new_head else None,
+        use_dora=method.dora,
         bias="none",
     )
     with warnings.catch_warnings():

@@ -57,6 +57,9 @@ class Lora(Section):
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Dropout probability on the update's input."""
 
+    dora: bool = False
+    """Train the size of each weight column beside its direction (DoRA, Liu et al. 2024)."""
+
     target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     """Names of the layers that get an update; `all-linear` takes every linear layer of the backbone."""
 

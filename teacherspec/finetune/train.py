@@ -48,7 +48,7 @@ def gather(task: Kind, section: Finetune, base: Path, prepared: Prepared, start:
     model, processor = task.load_base(base, prepared.label_names, start)
     if batch_norm(section, start) == "frozen":
         freeze_statistics(model)
-    model = adapt(model, section.method)
+    model = adapt(model, section.method, task.new_head)
     absent = [name for name in ("train", "validation") if name not in prepared.splits]
     if absent:
         raise DataError(
@@ -185,6 +185,7 @@ def finetune(
         UserError: the declaration does not fit the machine, or training diverges.
     """
     materials = gather(task, section, base, prepared, start or Start(section.dropout))
+    use_cache = getattr(materials.model.config, "use_cache", None)
     trainer = train(task, section, materials, run)
     sample = task.collate(materials.processor)(
         [materials.validation[i] for i in range(min(8, len(materials.validation)))]
@@ -192,6 +193,8 @@ def finetune(
     inputs = {key: value.to(trainer.args.device) for key, value in sample.items() if key != "labels"}
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     model = merge(task.logits, trainer.model, section.method, inputs)
+    if use_cache is not None:
+        model.config.use_cache = use_cache  # Trainer switches it off; whoever generates wants it
     with new_folder(output) as folder:
         for file in beside:
             shutil.copyfile(file, folder / file.name)

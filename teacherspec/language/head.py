@@ -30,7 +30,8 @@ def narrow_head(model: Any) -> Any:
 
     def take_positions(_module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         asked[0] = kwargs.pop(SUPERVISED, None)
-        return args, kwargs
+        # A cache of earlier keys would make transformers read packed sequences as one.
+        return args, kwargs if asked[0] is None else {**kwargs, "use_cache": False}
 
     def narrow(_module: Any, args: "tuple[torch.Tensor, ...]") -> Any:
         if asked[0] is None:

@@ -6,7 +6,7 @@ text is taken for a boundary.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teacherspec.errors import BaseError, DataError
 from teacherspec.language.conversation import Conversation, Turn
@@ -27,29 +27,14 @@ class Rendered(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
 
-class Renderer(Protocol):
-    """How conversations become text."""
-
-    stop: str
-    """Text of the token that ends an answer."""
-
-    adds_special_tokens: bool
-    """Whether the tokenizer puts its own tokens, such as BOS, before the text."""
-
-    def render(self, conversation: Conversation) -> Rendered:
-        """The whole conversation. Raises `DataError`."""
-
-    def prompt(self, conversation: Conversation) -> str:
-        """The text after which the model answers: the beginning of `render`. Raises `DataError`."""
-
-
 @dataclass(frozen=True)
 class PlainRenderer:
     """One question and its answer in a declared frame.
 
     Attributes:
         frame: text around the question, which stands for `{prompt}`; `{system}` for the system prompt.
-        stop: text of the stop token.
+        stop: text of the token that ends an answer.
+        adds_special_tokens: whether the tokenizer puts its own tokens, such as BOS, before the text.
     """
 
     frame: str
@@ -86,11 +71,12 @@ class ChatRenderer:
     Attributes:
         apply: from turns, and whether the prefix of an answer is wanted, to text.
         stop: text of the token with which the template ends an answer.
+        adds_special_tokens: never; the template writes BOS itself, where there is one.
     """
 
     apply: Callable[[Sequence[Turn], bool], str]
     stop: str
-    adds_special_tokens: bool = False  # the template writes BOS itself, where there is one
+    adds_special_tokens: bool = False
 
     def prompt(self, conversation: Conversation) -> str:
         """All turns before the answer, and what the template puts before an answer."""
@@ -126,6 +112,10 @@ class ChatRenderer:
                 f"{self.stop}; declare another task.rendering.template"
             )
         return len(prefix), ends + len(self.stop)
+
+
+Renderer = PlainRenderer | ChatRenderer
+"""How conversations become text."""
 
 
 def chat_renderer(tokenizer: "PreTrainedTokenizerBase", template: str | None) -> ChatRenderer:

@@ -1,8 +1,10 @@
 """Whether the parts of a package say the same: labels, digests, verdict, numbers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from teacherspec.files import encode_json, read_json
 from teacherspec.package.describe import ESTIMATES, label_names_sha256
@@ -12,7 +14,6 @@ from teacherspec.package.provenance import digest
 from teacherspec.package.readiness import as_json
 from teacherspec.package.section import Gate
 from teacherspec.package.soft_targets import CONFIG
-from teacherspec.package.target_statistics import target_statistics
 from teacherspec.package.vocabulary import vocabulary
 
 
@@ -67,7 +68,9 @@ def disagreeing_verdict(opened: Opened) -> Iterator[str]:
         yield f"metadata.json: says {opened.metadata.verdict!r}, the gates say {judged['verdict']!r}"
 
 
-def disagreeing_numbers(opened: Opened) -> Iterator[str]:
+def disagreeing_numbers(
+    opened: Opened, statistics: Callable[[Path, Sequence[str]], dict[str, Any]]
+) -> Iterator[str]:
     """The numbers of `metadata.json` are those of the packaged reports and rows."""
     stated = opened.metadata.model_dump()
     for name, metric in ESTIMATES.items():
@@ -75,6 +78,6 @@ def disagreeing_numbers(opened: Opened) -> Iterator[str]:
         if found is None or asdict(found) != stated[name]:
             yield f"metadata.json: {name} is not what the reports in eval/ say of {metric}"
     targets = opened.metadata.soft_targets
-    counted = target_statistics(opened.folder / "distill", list(targets.rows))
+    counted = statistics(opened.folder, list(targets.rows))
     if counted != targets.model_dump(include=set(counted)):
         yield "metadata.json: entropy and quality of the soft targets are not those of the rows in distill/"

@@ -1,20 +1,18 @@
 """The model card: what the teacher is, how good it is and where not, and how to use and check it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from teacherspec.package import strengths
-from teacherspec.package.evidence import PLOT, Evidence
-from teacherspec.package.gates import Judgement, Measured, find
+from teacherspec.package import class_results, strengths, token_results
+from teacherspec.package.evidence import Evidence
+from teacherspec.package.gates import Judgement
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.people import people
 from teacherspec.package.readiness import as_table
 from teacherspec.package.reading import loading_code
 from teacherspec.package.section import Package
-from teacherspec.package.strengths import interval
-from teacherspec.tasks.verbs import Kind
-
-CLASSES_SHOWN = 20
+from teacherspec.package.table import table
+from teacherspec.tasks.verbs import Form, Kind
 
 VERIFY = """\
 ```
@@ -46,8 +44,7 @@ def card(
         _load(task, evidence, metadata),
         _data(section, metadata),
         _training(evidence, metadata),
-        _results(evidence),
-        _classes(evidence),
+        *RESULTS[task.form].sections(evidence),
         people(evidence.reports["ratings"]),
         "## Strengths\n\n" + _bullets(strengths.strengths(evidence)),
         "## Weaknesses and blind spots\n\n" + _bullets(strengths.weaknesses(evidence)),
@@ -76,7 +73,7 @@ def front_matter(task: Kind, section: Package, evidence: Evidence, metadata: Met
             metric_name=name,
             metric_value=evidence.number(metric).value,
         )
-        for split, kind, name, metric in _indexed(evidence)
+        for split, kind, name, metric in RESULTS[task.form].indexed(evidence)
     ]
     base = evidence.manifest["source"].get("id")
     data = ModelCardData(
@@ -91,14 +88,6 @@ def front_matter(task: Kind, section: Package, evidence: Evidence, metadata: Met
         eval_results=results,
     )
     return f"{data.to_yaml()}\n"
-
-
-def _indexed(evidence: Evidence) -> list[tuple[str, str, str, str]]:
-    """(split, metric type, metric name, dotted name) of the results in the `model-index`."""
-    reported = ["test", *(split.name for split in evidence.prepared.of_role("shifted"))]
-    found = [(split, "accuracy", "Accuracy", f"evaluate.{split}.accuracy") for split in reported]
-    found += [(split, "f1", "Macro F1", f"evaluate.{split}.macro_f1") for split in reported]
-    return [*found, ("test", "ece", "ECE after calibration", "calibrate.test.ece.after")]
 
 
 def _use(section: Package) -> str:
@@ -116,11 +105,11 @@ def _load(task: Kind, evidence: Evidence, metadata: Metadata) -> str:
 
 def _data(section: Package, metadata: Metadata) -> str:
     rows = [(name, split.role, split.rows) for name, split in sorted(metadata.splits.items())]
-    labels = ", ".join(f"`{name}`" for name in metadata.label_names)
+    names = ", ".join(f"`{name}`" for name in metadata.label_names)
+    labels = f"\n\n{len(metadata.label_names)} labels: {names}." if metadata.label_names else ""
     return (
-        f"## Data\n\n{_table(('split', 'role', 'rows'), rows)}\n\nA row keeps its split by its content, and "
-        f"no content is in two splits. Licence of the rows: {section.data_license}.\n\n"
-        f"{len(metadata.label_names)} labels: {labels}."
+        f"## Data\n\n{table(('split', 'role', 'rows'), rows)}\n\nA row keeps its split by its content, and "
+        f"no content is in two splits. Licence of the rows: {section.data_license}.{labels}"
     )
 
 
@@ -139,58 +128,7 @@ def _training(evidence: Evidence, metadata: Metadata) -> str:
         ("batch size", metadata.batch_size),
         ("precision", declared["precision"]),
     ]
-    return "## Training\n\n" + _table(("", ""), rows)
-
-
-def _results(evidence: Evidence) -> str:
-    columns = ("split", "rows", "accuracy", "macro F1", "NLL (nats)", "Brier")
-    names = ("accuracy", "macro_f1", "nll", "brier")
-    splits = [split for split in evidence.prepared.splits.values() if split.role != "ood"]
-    rows = [
-        (
-            split.name,
-            split.rows,
-            *(interval(evidence.number(f"evaluate.{split.name}.{name}")) for name in names),
-        )
-        for split in splits
-    ]
-    ratio = evidence.number("evaluate.loss_ratio").value
-    return (
-        "## Results\n\nIntervals in brackets; before calibration, at temperature 1.\n\n"
-        f"{_table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
-        f"{_calibration_results(evidence)}"
-    )
-
-
-def _calibration_results(evidence: Evidence) -> str:
-    def both(name: str) -> str:
-        return " → ".join(
-            interval(evidence.number(f"calibrate.test.{name}.{when}")) for when in ("before", "after")
-        )
-
-    noise = find(evidence.reports, "calibrate.test.ece.noise_after")
-    against = f"; a perfectly calibrated model shows up to {noise.value:.3f} on as many rows" if noise else ""
-    return (
-        f"Calibration on test: ECE {both('ece')}{against}; NLL {both('nll')}.\n\n"
-        f"![Reliability before and after calibration](eval/{PLOT})"
-    )
-
-
-def _classes(evidence: Evidence) -> str:
-    """Recall of each class on test, the weakest first; of many classes only those."""
-    measured = [row for row in evidence.classes if row["recall"] is not None]
-    weakest = sorted(measured, key=lambda row: (row["recall"], row["label"]))[:CLASSES_SHOWN]
-    rows = [
-        (f"`{row['label']}`", int(row["support"]), interval(_recall(row), 2), f"{row['precision'] or 0:.2f}")
-        for row in weakest
-    ]
-    count = "All" if len(weakest) == len(evidence.classes) else f"The {len(weakest)} weakest of"
-    title = f"### Classes\n\n{count} {len(evidence.classes)} labels on test, by recall:"
-    return f"{title}\n\n{_table(('label', 'rows', 'recall', 'precision'), rows)}"
-
-
-def _recall(row: Mapping[str, Any]) -> Measured:
-    return Measured(row["recall"], row["recall_low"], row["recall_high"])
+    return "## Training\n\n" + table(("", ""), rows)
 
 
 def _students(metadata: Metadata) -> str:
@@ -212,8 +150,21 @@ def _bullets(sentences: Sequence[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+@dataclass(frozen=True)
+class Results:
+    """What the card shows of one form of predictions.
+
+    Attributes:
+        sections: parts of the card, in their order.
+        indexed: (split, metric type, metric name, dotted name) of the results in the `model-index`.
+    """
+
+    sections: Callable[[Evidence], Sequence[str]]
+    indexed: Callable[[Evidence], Sequence[tuple[str, str, str, str]]]
+
+
+RESULTS: Mapping[Form, Results] = {
+    "class_logits": Results(class_results.sections, class_results.indexed),
+    "token_sums": Results(token_results.sections, token_results.indexed),
+}
+"""By the form of predictions."""

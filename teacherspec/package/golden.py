@@ -1,7 +1,7 @@
 """A few test rows with the logits of the packaged model: proof, in a second, that this teacher is loaded."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,16 +46,34 @@ class Golden:
     tolerance: dict[str, float]
 
 
-def pack_golden(
-    task: Kind, model: Path, rows: "Dataset", expected: Predictions, count: int, target: Path
-) -> None:
+Strange = Callable[
+    [Any, npt.NDArray[np.int64], Sequence[dict[str, Any]], npt.NDArray[np.float32]], str | None
+]
+"""From processor, places in the split, rows and logits to what contradicts the predictions, in words."""
+
+
+def unlike_predictions(expected: Predictions) -> Strange:
+    """Compares logits with predictions that are logits, in the order of the split."""
+
+    def strange(
+        processor: Any,  # noqa: ARG001
+        picked: npt.NDArray[np.int64],
+        rows: Sequence[dict[str, Any]],
+        logits: npt.NDArray[np.float32],
+    ) -> str | None:
+        return furthest(expected.logits[picked], logits, [row["id"] for row in rows], FLOAT32_TOLERANCE)
+
+    return strange
+
+
+def pack_golden(task: Kind, model: Path, rows: "Dataset", strange: Strange, count: int, target: Path) -> None:
     """Run the packaged model on `count` rows spread evenly over a split and write `golden/`.
 
     Args:
         task: the declared task.
         model: model folder of the package.
         rows: the split.
-        expected: what `evaluate` predicted for the split, in the same order.
+        strange: compares the logits with what `evaluate` predicted for the split.
         count: number of rows; all where the split has fewer.
         target: folder to create.
 
@@ -66,9 +84,10 @@ def pack_golden(
 
     picked = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
     chosen = [dict(rows[int(index)]) for index in picked]
-    inputs, logits = forward(task, *task.load(model), chosen)
+    loaded, processor = task.load(model)
+    inputs, logits = forward(task, loaded, processor, chosen)
     fields = task.row_fields()
-    if found := furthest(expected.logits[picked], logits, [row["id"] for row in chosen], FLOAT32_TOLERANCE):
+    if found := strange(processor, picked, chosen, logits):
         raise UserError(f"{found}: the predictions are of another model; run `dvc repro` again")
     write_text(
         target / ROWS, "".join(json.dumps(_json(fields, row), ensure_ascii=False) + "\n" for row in chosen)
@@ -87,7 +106,7 @@ def forward(
 
     batch = task.batch(processor, rows)
     with torch.inference_mode():
-        logits = task.logits(model, batch).float().numpy()
+        logits = task.logits(model, batch).float().contiguous().numpy()
     return {name: tensor.numpy() for name, tensor in batch.items()}, logits
 
 

@@ -103,6 +103,25 @@ class OutOfFold(Section):
     """Share of rows whose label they find."""
 
 
+class TokenTargets(Section):
+    """What is stored of each answered position of a language model."""
+
+    k: int
+    """Likeliest tokens kept of each position."""
+
+    positions: int
+    """Number of positions."""
+
+    tail_mass_mean: float
+    """Mean probability of all other tokens, which `tail_log_mass` keeps."""
+
+    tail_mass_p99: float
+    """99 % point of the same."""
+
+    vocabulary_sha256: Sha256
+    """SHA-256 of the vocabulary, `id<TAB>token` a line: equal where token ids mean the same."""
+
+
 class SoftTargets(Section):
     """What lies in `distill/`."""
 
@@ -121,6 +140,9 @@ class SoftTargets(Section):
 
     out_of_fold: OutOfFold | None
     """The cross-fitted targets on train rows, where there are some."""
+
+    tokens: TokenTargets | None = None
+    """What is stored a position, where the teacher is a language model."""
 
 
 class Digests(Section):

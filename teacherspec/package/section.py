@@ -99,6 +99,10 @@ class Package(Section):
     soft_targets: tuple[SplitName, ...] = ("train", "validation", "calibration")
     """Splits whose rows and logits go into `distill/`; never the split that students are compared on."""
 
+    top_k: int | None = Field(default=None, ge=1, le=4096)
+    """Likeliest tokens stored of each position of a language model's soft targets, beside sums of the rest;
+    omit to choose 8, 16, 32 or 64 so that the rest has at most 1 % of the probability."""
+
     golden_examples: int = Field(default=16, ge=8, le=32)
     """Test rows packed with their logits, from which anyone proves to have loaded this teacher."""
 

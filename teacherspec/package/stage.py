@@ -1,7 +1,7 @@
 """The stage `package`: assemble the teacher, judge it, and write the folder that is handed over."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,16 @@ from teacherspec.package.card import card
 from teacherspec.package.checksums import files_below, write_sums
 from teacherspec.package.describe import describe
 from teacherspec.package.evidence import PLOT, RATINGS, Evidence, Stages, load_evidence
+from teacherspec.package.forms import FORMS
 from teacherspec.package.gates import Judgement, judge
 from teacherspec.package.golden import pack_golden
 from teacherspec.package.model_folder import pack_model
 from teacherspec.package.provenance import provenance
 from teacherspec.package.section import Package
-from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
-from teacherspec.package.target_statistics import target_statistics
 from teacherspec.portable import pin_as_trained
-from teacherspec.predictions import load_predictions
 from teacherspec.prepared import Split, open_split
 from teacherspec.tasks.augmentation import VIEWS
-from teacherspec.tasks.verbs import Form, Kind
+from teacherspec.tasks.verbs import Kind
 
 ATTESTATION = "attestation"
 """Folder beside the teacher, of no stage's outs: it tells time and commit, which differ between runs."""
@@ -39,9 +37,6 @@ REPORTS = (
     PLOT,
 )
 """Reports that go into `eval/`, one folder a stage."""
-
-SOFT_TARGETS: Mapping[Form, Callable[..., dict[str, int]]] = {"class_logits": pack_soft_targets}
-"""By the form of predictions: write `distill/` and say how many soft targets each split has."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +86,12 @@ def run_package(
     made_from = provenance(spec, evidence.prepared, evidence.manifest, stages.evaluated / "predictions")
     with new_folder(teacher) as folder:
         pack_model(stages.finetuned / "model", folder / "model")
-        test = evidence.prepared.splits["test"]
-        predicted = load_predictions(stages.evaluated, "test")
-        pack_golden(
-            task, folder / "model", open_split(test), predicted, section.golden_examples, folder / "golden"
-        )
-        crossed = stages.finetuned / OUT_OF_FOLD
-        rows = SOFT_TARGETS[task.form](
-            targets,
-            stages.evaluated / "predictions",
-            task.row_fields(),
-            evidence.prepared.label_names,
-            folder / "distill",
-            crossed if crossed.is_file() else None,
-        )
-        soft_targets = {"rows": rows, **target_statistics(folder / "distill", list(rows))}
+        form = FORMS[task.form]
+        test = open_split(evidence.prepared.splits["test"])
+        strange = form.strange(task, stages.evaluated)
+        pack_golden(task, folder / "model", test, strange, section.golden_examples, folder / "golden")
+        rows = form.pack_targets(task, section, evidence, stages, targets, folder)
+        soft_targets = {"rows": rows, **form.statistics(folder, list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")
         metadata = describe(section, evidence, judgements, made_from, soft_targets, folder / "model")

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 
 from teacherspec.package.agreement import (
     disagreeing_digests,
-    disagreeing_labels,
     disagreeing_numbers,
     disagreeing_verdict,
     disagreeing_vocabulary,
 )
 from teacherspec.package.contents import forbidden_files, wrong_checksums
+from teacherspec.package.forms import FORMS
 from teacherspec.package.opened import Opened, open_package
-from teacherspec.package.reproduction import wrong_calibration, wrong_golden, wrong_soft_targets
+from teacherspec.package.reproduction import wrong_golden
 from teacherspec.package.signing import Signature
 
 
@@ -55,14 +55,14 @@ def verify(folder: Path, signature: Signature | None = None) -> tuple[Check, ...
         safety["signature"] = signature.problems
     safety["metadata"] = broken_metadata
     contents: dict[str, Callable[[Opened], Iterator[str]]] = {
-        "labels": disagreeing_labels,
+        "labels": lambda opened: FORMS[opened.task.form].labels(opened),
         "vocabulary": disagreeing_vocabulary,
         "provenance": disagreeing_digests,
         "gates": disagreeing_verdict,
-        "numbers": disagreeing_numbers,
+        "numbers": lambda opened: disagreeing_numbers(opened, FORMS[opened.task.form].statistics),
         "golden": wrong_golden,
-        "soft targets": wrong_soft_targets,
-        "calibration": wrong_calibration,
+        "soft targets": lambda opened: FORMS[opened.task.form].targets(opened),
+        "calibration": lambda opened: FORMS[opened.task.form].calibration(opened),
     }
     checks: list[Check] = []
     for name, look in safety.items():

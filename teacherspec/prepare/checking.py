@@ -56,12 +56,15 @@ class RowChecker:
         def column(name: str) -> str:
             return source.columns.get(name, name)
 
+        def read_from(rule: Field) -> str:
+            return source.columns.get(rule.name, rule.column)
+
         needed = fields.without_label() if source.role == "ood" else fields
         external = source.role == "external"
         if external:
             needed, beside = RowFields(fields.content), Beside()
-        self._content = [(rule, column(rule.name)) for rule in needed.content]
-        self._answers = [(rule, column(rule.name)) for rule in needed.answers]
+        self._content = [(rule, read_from(rule)) for rule in needed.content]
+        self._answers = [(rule, read_from(rule)) for rule in needed.answers]
         self._label = (needed.label, column(needed.label.name)) if needed.label else None
         self._keep = [(name, column(name)) for name in beside.keep]
         self._group = column(beside.group) if beside.group else None
@@ -70,7 +73,7 @@ class RowChecker:
         self._id_counts = not external
         self._others = source.other_columns
         self._required = [
-            *(column(rule.name) for rule in needed.columns()),
+            *map(read_from, needed.columns()),
             *(column(name) for name in (*beside.keep, *([beside.group] if beside.group else []))),
             *([self._id] if self._id_declared else []),
         ]
@@ -79,7 +82,7 @@ class RowChecker:
         self.known = {
             *self._made,
             *self._required,
-            *(column(rule.name) for rule in fields.columns()),
+            *map(read_from, fields.columns()),
             self._id,
         }
         allowed = [

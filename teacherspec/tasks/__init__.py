@@ -4,11 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from teacherspec.tasks.causal_lm import CausalLM
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.text_classification import TextClassification
 
-KINDS = (ImageClassification, TextClassification)
+KINDS = (CausalLM, ImageClassification, TextClassification)
 """Every kind."""
 
-Task = Annotated[ImageClassification | TextClassification, Field(discriminator="kind")]
+Task = Annotated[CausalLM | ImageClassification | TextClassification, Field(discriminator="kind")]
 """Any declared task: `task.kind` says which."""

@@ -53,6 +53,11 @@ class Field(ABC):
     signature_bytes: ClassVar[int] = 0
     """Length of `signature`; 0 where near values are found by their texts."""
 
+    @property
+    def column(self) -> str:
+        """Column of the file it is read from, unless `columns` of the source says another."""
+        return self.name
+
     @abstractmethod
     def read(self, value: Any) -> Any:
         """The value to store, or a refusal.

@@ -30,8 +30,9 @@ Init = Literal["pretrained", "config"]
 Row = Mapping[str, Any]
 """One row with the columns of the task."""
 
-Form = Literal["class_logits"]
-"""What predictions hold: `class_logits`, one logit a class and one label a row."""
+Form = Literal["class_logits", "token_sums"]
+"""What predictions hold: `class_logits`, one logit a class and one label a row; `token_sums`, what is kept of
+the logits of each token that answers a row."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,9 @@ class Kind(Section, ABC):
 
     decodes: ClassVar[bool] = False
     """Whether examples take time to make, so that workers should make them beside the training."""
+
+    new_head: ClassVar[bool] = True
+    """Whether parameters outside the backbone are drawn anew, and therefore always trained whole."""
 
     selection_metrics: ClassVar[Mapping[str, bool]]
     """What `measure` gives: metric → whether higher is better."""

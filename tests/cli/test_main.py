@@ -15,7 +15,9 @@ CLI = Path(__file__).parents[2] / "teacherspec" / "cli"
 
 
 def test_every_file_is_a_command() -> None:
-    assert sorted(COMMANDS) == sorted({path.stem for path in CLI.glob("[!_]*.py")} - {"main"})
+    assert sorted(COMMANDS) == sorted(
+        {path.stem.replace("_", "-") for path in CLI.glob("[!_]*.py")} - {"main"}
+    )
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from teacherspec.calibrate.streaming import GRID, streamed_temperature
+from teacherspec.calibrate.streaming import streamed_temperature
 from teacherspec.calibrate.temperature import fit_temperature
 from teacherspec.language.token_sums import token_sums
+from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.moments import TemperatureMoments, temperature_moments
 
 BETAS = torch.from_numpy(np.asarray(GRID))

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
-    {"answers", "language", "machine", "plots", "portable", "predictions", "prepared", "process"},
+    {"answers", "language", "machine", "plots", "portable", "predictions", "prepared", "process"}
+    | {"token_predictions"},
     {"receipts"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate", "ratings"},
@@ -33,7 +34,7 @@ LEVELS = (
 
 KNOWS_NOTHING = {
     "metrics": {"errors"},
-    "calibrate": {"errors", "files", "section", "metrics", "plots", "predictions"},
+    "calibrate": {"errors", "files", "section", "metrics", "plots", "predictions", "token_predictions"},
     "ratings": {"answers", "errors", "files", "section", "metrics"},
 }
 """Rooms that know no task and no model, and all that they may import."""

@@ -1,0 +1,83 @@
+"""What a language model answers before fine-tuning, and how much the given answers surprise it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec.base.sampling import sample
+from teacherspec.language.generating import Decoding
+from teacherspec.metrics.intervals import bootstrap, interval_of
+from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.token_predict import answer, predict_tokens
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SEED = 0
+SCORED_ROWS = 500
+SCORED_AT_ONCE = 8
+ANSWERED_ROWS = 3
+GREEDY = Decoding(max_new_tokens=64)
+DRAWN = Decoding(max_new_tokens=64, temperature=0.7, top_p=0.9, seed=SEED)
+
+
+def measure_answers(
+    task: Answering, model: Any, tokenizer: Any, train: "Dataset", validation: "Dataset"
+) -> dict[str, Any]:
+    """Perplexity on validation answers with its interval over rows, and some answers of its own.
+
+    Args:
+        task: the declared task.
+        model: the base.
+        tokenizer: of the base.
+        train: only counted.
+        validation: what is scored and answered.
+    """
+    rows = sample(validation, SCORED_ROWS, SEED)
+    found = predict_tokens(task, model, tokenizer, rows, SCORED_AT_ONCE)
+    sums = np.bincount(found.row, weights=found.nll(), minlength=len(rows))
+    draws = bootstrap(lambda chosen: sums[chosen].sum() / found.tokens[chosen].sum(), len(rows), seed=SEED)
+    nll = interval_of(float(draws.observed), draws.resampled)
+    prompts = [dict(row) for row in rows.select(range(min(len(rows), ANSWERED_ROWS)))]
+    greedy, drawn = (
+        answer(task, model, tokenizer, prompts, decoding, SCORED_AT_ONCE) for decoding in (GREEDY, DRAWN)
+    )
+    return {
+        "train_rows": len(train),
+        "measured_on": len(rows),
+        "tokens": int(found.tokens.sum()),
+        "nll": asdict(nll),
+        "perplexity": float(np.exp(nll.value)),
+        "accuracy": float(found.hit.mean()),
+        "answers": [
+            {
+                "prompt": task.conversation(row).prompt[-1].content,
+                "reference": task.conversation(row).answers[0],
+                "greedy": one[1],
+                "drawn": other[1],
+            }
+            for row, one, other in zip(prompts, greedy, drawn, strict=True)
+        ],
+    }
+
+
+def describe_answers(untrained: Mapping[str, Any]) -> Iterator[str]:
+    """The numbers, and the answers side by side."""
+    nll = untrained["nll"]
+    yield "## Untrained\n"
+    yield (
+        f"Perplexity {untrained['perplexity']:.3f} a token of {untrained['measured_on']} validation answers "
+        f"(NLL {nll['value']:.3f} nats, {nll['low']:.3f} to {nll['high']:.3f}); its first choice is right "
+        f"for {untrained['accuracy']:.1%} of {untrained['tokens']} tokens. Fine-tuning must beat this.\n"
+    )
+    yield f"Drawn at temperature {DRAWN.temperature}, top-p {DRAWN.top_p}.\n"
+    for shown in untrained["answers"]:
+        yield from (f"    {name}: {' '.join(text.split())[:300]}" for name, text in shown.items())
+        yield ""
+
+
+def answers_headline(untrained: Mapping[str, Any]) -> str:
+    """The perplexity to beat."""
+    return f"untrained perplexity {untrained['perplexity']:.3f} a token of validation answers"

@@ -1,0 +1,51 @@
+"""`python -m teacherspec show-example`: the tokens of some rows, with those that are learned marked."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.door import PARAMS, plain_errors
+from teacherspec.errors import UserError
+
+
+@click.command("show-example")
+@click.option("-n", "count", default=3, show_default=True, type=click.IntRange(1, 1000), help="Rows to show.")
+@click.option("--split", default="train", show_default=True, help="Split they are taken from.")
+@click.option(
+    "--prepared",
+    default=Path("artifacts/prepare"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder that the stage `prepare` left.",
+)
+@plain_errors()
+def command(count: int, split: str, prepared: Path) -> None:
+    """Print the tokens of the first rows of a split as the model reads them; learned ones are marked.
+
+    Needs the splits of the stage `prepare` and the base, whose tokenizer is used; no weights are loaded.
+    """
+    from teacherspec.base.manifest import SCRATCH, materialise
+    from teacherspec.language.showing import marked_tokens
+    from teacherspec.prepared import load_prepared, open_split
+    from teacherspec.spec import check
+    from teacherspec.tasks.answering import Answering
+    from teacherspec.tasks.loading import load_tokenizer
+
+    spec = check(PARAMS)
+    if not isinstance(spec.task, Answering):
+        raise UserError(f"task.kind: a {spec.task.kind} task learns no tokens; show-example is for causal_lm")
+    data = load_prepared(prepared)
+    if split not in data.splits:
+        raise UserError(f"--split: given {split}; allowed: {', '.join(data.splits)}")
+    tokenizer = load_tokenizer(materialise(spec.base, SCRATCH), spec.task.max_length)
+    encoder = spec.task.encoder(tokenizer)
+    rows = open_split(data.splits[split])
+    for row in rows.select(range(min(count, len(rows)))):
+        encoded = encoder.encode(spec.task.conversation(row))
+        learned = sum(encoded.supervised)
+        click.echo(f"{row['id']}: {len(encoded.input_ids)} tokens, {learned} learned (marked «»)")
+        for text, inside in marked_tokens(tokenizer, encoded.input_ids, encoded.supervised):
+            click.secho(
+                f"«{text}»" if inside else text, bold=inside, fg="green" if inside else None, nl=False
+            )
+        click.echo("\n")

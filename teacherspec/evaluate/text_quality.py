@@ -1,0 +1,127 @@
+"""How good answers are beside their references, each number with its interval."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from teacherspec.errors import DataError
+from teacherspec.evaluate.generation import Generation
+from teacherspec.metrics.intervals import interval_of, mean_interval, wilson_interval
+from teacherspec.metrics.text import (
+    LOST_CHARACTERS,
+    ROUGE_NAMES,
+    CorpusScore,
+    bleu,
+    chrf,
+    exact_match,
+    repeated_share,
+    rouge,
+    rouge_lost_share,
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One answer to be judged.
+
+    Attributes:
+        text: what was written.
+        references: what may be written.
+        ids: its tokens.
+        stopped: whether it ended by itself.
+    """
+
+    text: str
+    references: tuple[str, ...]
+    ids: tuple[int, ...]
+    stopped: bool
+
+
+def is_correct(text: str, references: Sequence[str], extract: str | None, row: str) -> bool:
+    """Whether an answer is right, see `metrics.text.exact_match`.
+
+    Raises:
+        DataError: the pattern matches in none of the references.
+    """
+    try:
+        return exact_match(text, references, pattern=extract)
+    except ValueError as error:
+        raise DataError(
+            f"evaluate.generation.extract: row {row}: {error}; mend the pattern or the row"
+        ) from error
+
+
+def text_quality(
+    written: Sequence[Written],
+    correct: Sequence[bool],
+    generation: Generation,
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Metrics of answers.
+
+    Args:
+        written: N answers, at least two.
+        correct: `[N]`, of `is_correct`.
+        generation: the declared metrics.
+        confidence: level of the intervals.
+        resamples: bootstrap resamples.
+        seed: of the resamples.
+
+    Returns:
+        `rows`; `bleu` and `chrf` (0 to 100) with `signature`; `rouge1`, `rouge2`, `rougeL`, `rougeLsum` (0 to
+        1; left out where their tokenizer sees too little of the texts); `exact_match`; `stopped`, the share
+        of answers that end by themselves; `tokens`, mean length; `length_ratio`, characters over those of
+        the nearest reference; `repetition`, mean share of repeated 4-grams; `empty`, share of empty answers.
+    """
+    texts = [one.text for one in written]
+    references = [one.references for one in written]
+
+    def scored(score: CorpusScore) -> dict[str, Any]:
+        draws = score.bootstrap(n_resamples=resamples, seed=seed)
+        interval = interval_of(float(draws.observed), draws.resampled, confidence=confidence)
+        return {**asdict(interval), "signature": score.signature}
+
+    def mean(values: Sequence[float]) -> dict[str, float]:
+        found = mean_interval(values, n_resamples=resamples, seed=seed, confidence=confidence)
+        return asdict(found)
+
+    def share(flags: Sequence[bool]) -> dict[str, float]:
+        return asdict(wilson_interval(sum(flags), len(flags), confidence=confidence))
+
+    return {
+        "rows": len(written),
+        "bleu": scored(bleu(texts, references, tokenize=generation.bleu_tokenizer)),
+        "chrf": scored(chrf(texts, references)),
+        **{name: mean(values) for name, values in _rouges(texts, references, generation).items()},
+        "exact_match": share(correct),
+        "stopped": share([one.stopped for one in written]),
+        "empty": share([not one.text.strip() for one in written]),
+        "tokens": mean([len(one.ids) for one in written]),
+        "length_ratio": mean([_length_ratio(one) for one in written]),
+        "repetition": mean([repeated_share(one.ids) for one in written]),
+    }
+
+
+def _rouges(
+    texts: Sequence[str], references: Sequence[Sequence[str]], generation: Generation
+) -> dict[str, list[float]]:
+    """ROUGE of each row by name; none where the tokenizer would see too little of the references."""
+    if generation.rouge_tokenizer == "latin":
+        lost = rouge_lost_share([text for texts_of_row in references for text in texts_of_row])
+        if lost > LOST_CHARACTERS:
+            return {}
+    rows = [
+        rouge(text, refs, tokenizer=generation.rouge_tokenizer)
+        for text, refs in zip(texts, references, strict=True)
+    ]
+    return {name: [row[name] for row in rows] for name in ROUGE_NAMES}
+
+
+def _length_ratio(one: Written) -> float:
+    nearest = min((len(text) for text in one.references), key=lambda size: abs(size - len(one.text)))
+    return float(np.float64(len(one.text)) / max(1, nearest))

@@ -1,0 +1,77 @@
+"""What the card shows of a classifier: quality by split, calibration, and its weakest classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from teacherspec.package.evidence import PLOT, Evidence
+from teacherspec.package.gates import Measured, find
+from teacherspec.package.strengths import interval
+from teacherspec.package.table import table
+
+CLASSES_SHOWN = 20
+
+
+def sections(evidence: Evidence) -> list[str]:
+    """Results, and the classes."""
+    return [_results(evidence), _classes(evidence)]
+
+
+def indexed(evidence: Evidence) -> list[tuple[str, str, str, str]]:
+    """(split, metric type, metric name, dotted name) of the results in the `model-index`."""
+    reported = ["test", *(split.name for split in evidence.prepared.of_role("shifted"))]
+    found = [(split, "accuracy", "Accuracy", f"evaluate.{split}.accuracy") for split in reported]
+    found += [(split, "f1", "Macro F1", f"evaluate.{split}.macro_f1") for split in reported]
+    return [*found, ("test", "ece", "ECE after calibration", "calibrate.test.ece.after")]
+
+
+def _results(evidence: Evidence) -> str:
+    columns = ("split", "rows", "accuracy", "macro F1", "NLL (nats)", "Brier")
+    names = ("accuracy", "macro_f1", "nll", "brier")
+    splits = [split for split in evidence.prepared.splits.values() if split.role != "ood"]
+    rows = [
+        (
+            split.name,
+            split.rows,
+            *(interval(evidence.number(f"evaluate.{split.name}.{name}")) for name in names),
+        )
+        for split in splits
+    ]
+    ratio = evidence.number("evaluate.loss_ratio").value
+    return (
+        "## Results\n\nIntervals in brackets; before calibration, at temperature 1.\n\n"
+        f"{table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
+        f"{calibration_results(evidence)}"
+    )
+
+
+def calibration_results(evidence: Evidence) -> str:
+    """ECE and NLL before and after calibration on the test split, and the picture."""
+
+    def both(name: str) -> str:
+        return " → ".join(
+            interval(evidence.number(f"calibrate.test.{name}.{when}")) for when in ("before", "after")
+        )
+
+    noise = find(evidence.reports, "calibrate.test.ece.noise_after")
+    against = f"; a perfectly calibrated model shows up to {noise.value:.3f} on as many rows" if noise else ""
+    return (
+        f"Calibration on test: ECE {both('ece')}{against}; NLL {both('nll')}.\n\n"
+        f"![Reliability before and after calibration](eval/{PLOT})"
+    )
+
+
+def _classes(evidence: Evidence) -> str:
+    """Recall of each class on test, the weakest first; of many classes only those."""
+    measured = [row for row in evidence.classes if row["recall"] is not None]
+    weakest = sorted(measured, key=lambda row: (row["recall"], row["label"]))[:CLASSES_SHOWN]
+    rows = [
+        (f"`{row['label']}`", int(row["support"]), interval(_recall(row), 2), f"{row['precision'] or 0:.2f}")
+        for row in weakest
+    ]
+    count = "All" if len(weakest) == len(evidence.classes) else f"The {len(weakest)} weakest of"
+    title = f"### Classes\n\n{count} {len(evidence.classes)} labels on test, by recall:"
+    return f"{title}\n\n{table(('label', 'rows', 'recall', 'precision'), rows)}"
+
+
+def _recall(row: Mapping[str, Any]) -> Measured:
+    return Measured(row["recall"], row["recall_low"], row["recall_high"])

@@ -1,0 +1,113 @@
+"""What a package holds and how it is checked, by the form of the task's predictions."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teacherspec.package.agreement import disagreeing_labels
+from teacherspec.package.answer_targets import pack_token_targets, token_statistics
+from teacherspec.package.evidence import Evidence, Stages
+from teacherspec.package.golden import Strange, unlike_predictions
+from teacherspec.package.opened import Opened
+from teacherspec.package.reproduction import wrong_calibration, wrong_soft_targets
+from teacherspec.package.section import Package
+from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
+from teacherspec.package.target_statistics import target_statistics
+from teacherspec.package.token_checks import (
+    disagreeing_vocabulary,
+    first_token_problem,
+    wrong_token_calibration,
+    wrong_token_targets,
+)
+from teacherspec.predictions import load_predictions
+from teacherspec.prepared import Split
+from teacherspec.tasks.verbs import Form
+
+
+@dataclass(frozen=True)
+class PackageForm:
+    """One form of predictions in a package.
+
+    Attributes:
+        strange: from the task and the folder of predictions to what compares golden logits with them.
+        pack_targets: writes `distill/` and says how many soft targets each split has.
+        statistics: from a package's folder and its splits to what lies in `distill/`.
+        labels: what is wrong with the names or ids of outputs.
+        targets: soft targets that the packaged model does not give.
+        calibration: a calibrator that does not give the loss it was saved with.
+    """
+
+    strange: Callable[[Any, Path], Strange]
+    pack_targets: Callable[[Any, Package, Evidence, Stages, Sequence[Split], Path], dict[str, int]]
+    statistics: Callable[[Path, Sequence[str]], dict[str, Any]]
+    labels: Callable[[Opened], Iterator[str]]
+    targets: Callable[[Opened], Iterator[str]]
+    calibration: Callable[[Opened], Iterator[str]]
+
+
+def _unlike_logits(task: Any, evaluated: Path) -> Strange:  # noqa: ARG001
+    return unlike_predictions(load_predictions(evaluated, "test"))
+
+
+def _unlike_tokens(task: Any, evaluated: Path) -> Strange:
+    def strange(processor: Any, picked: Any, rows: Sequence[dict[str, Any]], logits: Any) -> str | None:
+        del picked
+        return first_token_problem(task, processor, evaluated, rows, logits)
+
+    return strange
+
+
+def _pack_class_targets(
+    task: Any,
+    section: Package,  # noqa: ARG001
+    evidence: Evidence,
+    stages: Stages,
+    splits: Sequence[Split],
+    folder: Path,
+) -> dict[str, int]:
+    crossed = stages.finetuned / OUT_OF_FOLD
+    return pack_soft_targets(
+        splits,
+        stages.evaluated / "predictions",
+        task.row_fields(),
+        evidence.prepared.label_names,
+        folder / "distill",
+        crossed if crossed.is_file() else None,
+    )
+
+
+def _pack_token_targets(
+    task: Any,
+    section: Package,
+    evidence: Evidence,  # noqa: ARG001
+    stages: Stages,  # noqa: ARG001
+    splits: Sequence[Split],
+    folder: Path,
+) -> dict[str, int]:
+    return pack_token_targets(task, folder / "model", splits, section.top_k, folder / "distill")
+
+
+def _class_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
+    return {**target_statistics(folder / "distill", splits), "tokens": None}
+
+
+FORMS: Mapping[Form, PackageForm] = {
+    "class_logits": PackageForm(
+        _unlike_logits,
+        _pack_class_targets,
+        _class_statistics,
+        disagreeing_labels,
+        wrong_soft_targets,
+        wrong_calibration,
+    ),
+    "token_sums": PackageForm(
+        _unlike_tokens,
+        _pack_token_targets,
+        token_statistics,
+        disagreeing_vocabulary,
+        wrong_token_targets,
+        wrong_token_calibration,
+    ),
+}
+"""One entry a form."""

@@ -1,0 +1,42 @@
+"""Rows of a split as token ids; every row that cannot be learned is named."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.errors import DataError
+from teacherspec.language.conversation import Conversation
+from teacherspec.language.encoding import Encoder
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SHOWN = 10
+"""Rows named in a message."""
+
+
+def encode_rows(
+    encoder: Encoder, conversation: Callable[[dict[str, Any]], Conversation], rows: "Dataset"
+) -> "Dataset":
+    """Rows → `input_ids`, `supervised`, `answer_start`, `cut`, `split` and `length`, in their order.
+
+    Raises:
+        DataError: rows hold special tokens, cannot be rendered or do not fit; all are counted, the first
+            named.
+    """
+    encoder.stop_id  # noqa: B018 - a stop token that is none is the base's fault, not a row's
+    problems: list[str] = []
+
+    def encode_row(row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return encoder.encode(conversation(row))._asdict()
+        except DataError as error:
+            problems.append(f"row {row['id']}: {error}")
+            return {"input_ids": [], "supervised": [], "answer_start": 0, "cut": 0, "split": False}
+
+    encoded = rows.map(
+        encode_row, remove_columns=rows.column_names, keep_in_memory=True, load_from_cache_file=False
+    )
+    if problems:
+        more = f"{len(problems)} of {len(rows)} rows cannot be learned"
+        raise DataError([*problems[:SHOWN], *([more] if len(problems) > SHOWN else [])])
+    return encoded.add_column("length", [len(ids) for ids in encoded["input_ids"]])

@@ -1,0 +1,161 @@
+"""A language model over a split, once: sums over its answers' tokens, and answers of its own."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec.errors import DataError, UserError
+from teacherspec.language.generating import Decoding, Generated, generate
+from teacherspec.language.packing import Example, counts, pack
+from teacherspec.language.token_sums import TokenSums, token_sums
+from teacherspec.metrics.beta_grid import GRID
+from teacherspec.tasks.answering import Answering
+from teacherspec.token_predictions import TokenPredictions
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def predict_tokens(
+    task: Answering, model: Any, tokenizer: Any, rows: "Dataset", batch_size: int
+) -> TokenPredictions:
+    """What is kept of each supervised token of `rows`, in their order.
+
+    Args:
+        task: the declared task.
+        model: in eval mode.
+        tokenizer: of the model.
+        rows: a split as `prepare` left it.
+        batch_size: rows packed into one forward pass.
+
+    Raises:
+        DataError: there are no rows, or a row cannot be encoded.
+        UserError: a logit is not finite; the message names the row.
+    """
+    if len(rows) == 0:
+        raise DataError("prepare: a split without rows cannot be predicted; declare rows for it or drop it")
+    encoded = task.encode(tokenizer, rows)
+    examples = [
+        Example(ids, learned)
+        for ids, learned in zip(encoded["input_ids"], encoded["supervised"], strict=True)
+    ]
+    return score_examples(task, model, tokenizer, examples, rows["id"][:], batch_size)
+
+
+def score_examples(
+    task: Answering,
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    ids: Sequence[str],
+    batch_size: int,
+) -> TokenPredictions:
+    """What is kept of each supervised token of encoded examples, in their order. Raises `UserError`."""
+    import torch
+
+    order = np.argsort([-len(example.input_ids) for example in examples], kind="stable")
+    parts: dict[int, tuple[Any, ...]] = {}
+    sums = np.zeros((4, len(GRID)))
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size].tolist()
+        found = _score(task, model, tokenizer, [examples[at] for at in chosen], [ids[at] for at in chosen])
+        sums += found.sums.cpu().numpy()
+        sizes = counts([examples[at] for at in chosen])
+        pieces = [torch.split(column.cpu(), sizes) for column in found[:4]]
+        parts.update(zip(chosen, zip(*pieces, strict=True), strict=True))
+    label_logit, hit, lse, mean = (
+        np.concatenate([parts[at][place].numpy() for at in range(len(examples))]) for place in range(4)
+    )
+    return TokenPredictions(ids, np.asarray(counts(examples)), label_logit, hit, lse, mean, GRID, sums)
+
+
+def _score(
+    task: Answering, model: Any, tokenizer: Any, examples: Sequence[Example], ids: Sequence[str]
+) -> TokenSums:
+    import torch
+
+    packed = pack(examples, capacity=task.max_length, pad_id=tokenizer.pad_token_id)
+    batch = {name: tensor.to(model.device) for name, tensor in packed.items()}
+    labels = batch.pop("labels")[0, 1:]
+    with torch.inference_mode():
+        try:
+            return token_sums(model(**batch).logits, labels, torch.from_numpy(np.asarray(GRID)))
+        except ValueError as error:
+            raise UserError(
+                f"the model's logits for a row of {ids[0]} to {ids[-1]} are not finite ({error}); "
+                "the weights are broken or overflow: fine-tune again with a lower learning rate"
+            ) from error
+
+
+def answer(
+    task: Answering,
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[dict[str, Any]],
+    decoding: Decoding,
+    batch_size: int,
+) -> list[tuple[Generated, str]]:
+    """What the model answers to the rows' prompts, as ids and as text.
+
+    Args:
+        task: the declared task.
+        model: in eval mode.
+        tokenizer: of the model.
+        rows: with the columns of the task.
+        decoding: how answers are chosen.
+        batch_size: prompts at once.
+    """
+    encoder = task.encoder(tokenizer)
+    prompts = [encoder.encode_prompt(task.conversation(row)) for row in rows]
+    found = generate(
+        model,
+        [prompt[-task.max_length :] for prompt in prompts],
+        [str(row["id"]) for row in rows],
+        decoding,
+        stop_ids=sorted({encoder.stop_id, *_ends(model)}),
+        pad_id=tokenizer.pad_token_id,
+        batch_size=batch_size,
+    )
+    return [(one, text(tokenizer, prompt, one.ids)) for prompt, one in zip(prompts, found, strict=True)]
+
+
+def text(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:
+    """The text of answered ids, as it continues its prompt: tokens may begin within a word."""
+    before = tokenizer.decode(prompt, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    whole = tokenizer.decode([*prompt, *ids], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    # Half a character at the end of a prompt may become a whole one with the first token of the answer.
+    return str(
+        whole[len(before) :] if whole.startswith(before) else tokenizer.decode(ids, skip_special_tokens=True)
+    )
+
+
+def answer_log_probs(
+    task: Answering,
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[dict[str, Any]],
+    answers: Sequence[Generated],
+    batch_size: int,
+) -> Iterator[tuple[float, ...]]:
+    """Mean log-probability `[G]` at each β of the grid of the tokens of each answer, nats.
+
+    An answer that stopped counts its stop token; an empty one that did not stop has none and is impossible.
+    """
+    encoder = task.encoder(tokenizer)
+    examples = []
+    for row, found in zip(rows, answers, strict=True):
+        prompt = encoder.encode_prompt(task.conversation(row))[-task.max_length :]
+        ids = [*found.ids, *([encoder.stop_id] if found.stopped else [])]
+        examples.append(Example([*prompt, *ids], [0] * len(prompt) + [1] * len(ids)))
+    scored = score_examples(task, model, tokenizer, examples, [str(row["id"]) for row in rows], batch_size)
+    log_probs = scored.betas * scored.label_logit[:, None] - scored.lse
+    starts = np.concatenate(([0], np.cumsum(scored.tokens)[:-1]))
+    for mean in np.add.reduceat(log_probs, starts, axis=0) / scored.tokens[:, None]:
+        yield tuple(mean.tolist())
+
+
+def _ends(model: Any) -> list[int]:
+    """The tokens with which the model's own settings end an answer."""
+    ends = model.generation_config.eos_token_id
+    return ends if isinstance(ends, list) else [ends] if ends is not None else []

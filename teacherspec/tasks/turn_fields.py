@@ -1,0 +1,108 @@
+"""Rules of columns that hold turns of a conversation, or the answers to them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from teacherspec.language.conversation import problem_with_turns
+from teacherspec.tasks.fields import Field, FieldError, TextField, TextListField, normalised, shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_TURNS = 1_000
+
+
+@dataclass(frozen=True)
+class AnswerField(TextListField):
+    """What may be answered: a text, or a list of texts of which the first is learned.
+
+    All of them are references of an evaluation.
+    """
+
+    def read(self, value: Any) -> list[str]:
+        """The texts as given, as a list. Raises `FieldError`."""
+        return super().read([value] if isinstance(value, str) else value)
+
+
+@dataclass(frozen=True)
+class MaybeTextField(TextField):
+    """A text that may be left empty or null."""
+
+    def read(self, value: Any) -> str:
+        """The text as given, null as the empty text. Raises `FieldError`."""
+        return "" if value in (None, "") else super().read(value)
+
+
+@dataclass(frozen=True)
+class _TurnsField(Field):
+    """A list of `{"role": …, "content": …}` that ends with an answer of the assistant."""
+
+    @property
+    def column(self) -> str:
+        """Column of the file in which question and answer lie together."""
+        return "messages"
+
+    def _turns(self, value: Any) -> list[dict[str, str]]:
+        if not isinstance(value, list | tuple) or not 2 <= len(value) <= MOST_TURNS:
+            raise FieldError(f"must be a list of 2 to {MOST_TURNS} turns (given {shown(value)})")
+        turns = []
+        for number, turn in enumerate(value, start=1):
+            if not isinstance(turn, dict) or set(turn) != {"role", "content"}:
+                raise FieldError(f"turn {number} must have a role and a content only (given {shown(turn)})")
+            try:
+                turns.append(
+                    {"role": str(turn["role"]), "content": TextField("content").read(turn["content"])}
+                )
+            except FieldError as error:
+                raise FieldError(f"turn {number}: content {error}") from error
+        if problem := problem_with_turns([(turn["role"], turn["content"]) for turn in turns]):
+            raise FieldError(problem)
+        return turns
+
+
+@dataclass(frozen=True)
+class PromptTurnsField(_TurnsField):
+    """The turns before the last answer."""
+
+    near: ClassVar[bool] = True
+
+    def read(self, value: Any) -> list[dict[str, str]]:
+        """All turns but the last. Raises `FieldError`."""
+        return self._turns(value)[:-1]
+
+    def key(self, value: Any) -> bytes:
+        """Roles and normalised contents, one turn a line."""
+        return "\n".join(f"{turn['role']}\x1f{normalised(turn['content'])}" for turn in value).encode("utf-8")
+
+    def storage(self) -> "pa.DataType":
+        """A list of turns."""
+        import pyarrow as pa
+
+        return pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
+    def text(self, value: Any) -> str:
+        """The contents one after the other."""
+        return " ".join(turn["content"] for turn in value)
+
+
+@dataclass(frozen=True)
+class LastTurnField(_TurnsField):
+    """The answer that ends the conversation, stored as a list of one reference."""
+
+    def read(self, value: Any) -> list[str]:
+        """The last content. Raises `FieldError`."""
+        return [self._turns(value)[-1]["content"]]
+
+    def key(self, value: Any) -> bytes:
+        """UTF-8 of the normalised answer."""
+        return "\n".join(map(normalised, value)).encode("utf-8")
+
+    def storage(self) -> "pa.DataType":
+        """A list of texts."""
+        import pyarrow as pa
+
+        return pa.list_(pa.string())
+
+    def text(self, value: Any) -> str:
+        """The answer."""
+        return " ".join(value)

@@ -1,0 +1,176 @@
+"""The narrow waist for language models: what is kept of each token that answers a row.
+
+Never logits of a whole vocabulary: at each inverse temperature β of a grid two numbers a token, and sums over
+all tokens, from which temperature and calibration errors follow (`teacherspec/calibrate/tokens.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.errors import DataError
+from teacherspec.files import read_json, write_json, write_parquet
+
+FORM = "token_sums"
+"""Name of this form of predictions in `predictions.json`."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TokenPredictions:
+    """N rows with T supervised tokens together, at G inverse temperatures.
+
+    Logits are less the largest of their token.
+
+    Attributes:
+        ids: row ids, length N.
+        tokens: `[N]` supervised tokens of each row, at least 1; T is their sum.
+        label_logit: `[T]` float32, z_y, at most 0.
+        hit: `[T]` bool, whether the label is the most likely token.
+        lse: `[T, G]` float32, log-sum-exp of βz.
+        mean: `[T, G]` float32, E_β z, its derivative.
+        betas: `[G]` ascending, 1 among them.
+        sums: `[4, G]` float64, over tokens: ΣL, its first two derivatives in β, Σ(L')²; nats.
+    """
+
+    ids: Sequence[str]
+    tokens: npt.NDArray[np.int64]
+    label_logit: Floats
+    hit: npt.NDArray[np.bool_]
+    lse: Floats
+    mean: Floats
+    betas: npt.NDArray[np.float64]
+    sums: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        total, grid = int(self.tokens.sum()), len(self.betas)
+        shapes = (self.tokens.shape, self.label_logit.shape, self.hit.shape, self.lse.shape, self.mean.shape)
+        if shapes != ((len(self.ids),), (total,), (total,), (total, grid), (total, grid)):
+            raise ValueError(f"predictions disagree: {len(self.ids)} ids, {total} tokens, shapes {shapes}")
+
+    @cached_property
+    def row(self) -> npt.NDArray[np.int64]:
+        """Row `[T]` that each token belongs to."""
+        return np.repeat(np.arange(len(self.ids)), self.tokens)
+
+    def nll(self) -> npt.NDArray[np.float64]:
+        """NLL `[T]` of each token at temperature 1, nats."""
+        at_one = int(np.flatnonzero(self.betas == 1.0)[0])
+        nll: npt.NDArray[np.float64] = self.lse[:, at_one].astype(np.float64) - self.label_logit
+        return nll
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model wrote for one prompt, and how sure it was.
+
+    Attributes:
+        id: of the row.
+        prompt: the text it answered.
+        references: what may be answered.
+        text: what it wrote.
+        base_text: what the untrained base wrote.
+        tokens: of the answer, the stop token included where it stopped.
+        stopped: whether it ended by itself.
+        correct: whether the answer is one of the references, or what is extracted from both is equal.
+        log_prob: `[G]` mean log-probability of its tokens at each β of the grid, nats.
+    """
+
+    id: str
+    prompt: str
+    references: tuple[str, ...]
+    text: str
+    base_text: str
+    tokens: int
+    stopped: bool
+    correct: bool
+    log_prob: tuple[float, ...]
+
+
+def save_token_predictions(folder: Path, split: str, predictions: TokenPredictions) -> None:
+    """Write `predictions/<split>.parquet`, one row a row, and `<split>.sums.json` beside it."""
+    import pyarrow as pa
+
+    offsets = np.concatenate(([0], np.cumsum(predictions.tokens))).astype(np.int32)
+    grid = len(predictions.betas)
+
+    def lists(values: npt.NDArray[np.generic]) -> pa.Array:
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+    def grids(values: Floats) -> pa.Array:
+        flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.FixedSizeListArray.from_arrays(flat, grid))
+
+    table = pa.table(
+        {
+            "id": pa.array(predictions.ids, pa.string()),
+            "label_logit": lists(predictions.label_logit),
+            "hit": lists(predictions.hit),
+            "lse": grids(predictions.lse),
+            "mean": grids(predictions.mean),
+        }
+    )
+    write_parquet(folder / "predictions" / f"{split}.parquet", table)
+    sums = {"betas": predictions.betas.tolist(), "sums": predictions.sums.tolist()}
+    write_json(folder / "predictions" / f"{split}.sums.json", sums)
+
+
+def load_token_predictions(folder: Path, split: str) -> TokenPredictions:
+    """Read the predictions of `split` from `folder` (`artifacts/evaluate`).
+
+    Raises:
+        DataError: there is no such split.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / "predictions" / f"{split}.parquet"
+    if not path.exists():
+        raise DataError(f"{path}: no predictions of split `{split}`; run the stage `evaluate` first")
+    table = pq.read_table(path).combine_chunks()
+    grid = read_json(folder / "predictions" / f"{split}.sums.json")
+    columns = {name: table[name].chunk(0) for name in table.column_names}
+    wide = len(grid["betas"])
+    return TokenPredictions(
+        ids=columns["id"].to_pylist(),
+        tokens=columns["hit"].value_lengths().to_numpy().astype(np.int64),
+        label_logit=columns["label_logit"].flatten().to_numpy(),
+        hit=columns["hit"].flatten().to_numpy(zero_copy_only=False),
+        lse=columns["lse"].flatten().flatten().to_numpy().reshape(-1, wide),
+        mean=columns["mean"].flatten().flatten().to_numpy().reshape(-1, wide),
+        betas=np.asarray(grid["betas"]),
+        sums=np.asarray(grid["sums"]),
+    )
+
+
+def save_answers(folder: Path, split: str, answers: Sequence[Answer]) -> None:
+    """Write `answers/<split>.parquet`, one row an answer."""
+    import pyarrow as pa
+
+    types = {
+        "id": pa.string(),
+        "prompt": pa.string(),
+        "references": pa.list_(pa.string()),
+        "text": pa.string(),
+        "base_text": pa.string(),
+        "tokens": pa.int32(),
+        "stopped": pa.bool_(),
+        "correct": pa.bool_(),
+        "log_prob": pa.list_(pa.float32()),
+    }
+    columns = {name: pa.array([getattr(one, name) for one in answers], kind) for name, kind in types.items()}
+    write_parquet(folder / "answers" / f"{split}.parquet", pa.table(columns))
+
+
+def load_answers(folder: Path, split: str) -> list[Answer]:
+    """The answers of `split` that `save_answers` wrote; none where it wrote none."""
+    import pyarrow.parquet as pq
+
+    path = folder / "answers" / f"{split}.parquet"
+    rows = pq.read_table(path).to_pylist() if path.exists() else []
+    tuples = ("references", "log_prob")
+    return [Answer(**{**row, **{name: tuple(row[name]) for name in tuples}}) for row in rows]

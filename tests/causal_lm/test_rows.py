@@ -1,0 +1,70 @@
+"""The three forms of rows: what `prepare` accepts, and what is said in them."""
+
+import pytest
+
+from teacherspec.language.conversation import Turn
+from teacherspec.tasks.exchanges import EXCHANGES
+from teacherspec.tasks.fields import FieldError
+from tests.causal_lm.toys import task
+
+TURNS = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hello"},
+]
+
+
+def read(form, row):
+    """A row as `prepare` stores it."""
+    fields = EXCHANGES[form].fields
+    return {rule.name: rule.read(row[rule.column]) for rule in fields.columns()}
+
+
+def test_prompt_and_completion():
+    conversation = task(system="S").conversation(
+        read("prompt_completion", {"prompt": "a", "completion": "b"})
+    )
+    assert conversation.prompt == (Turn("system", "S"), Turn("user", "a"))
+    assert conversation.answers == ("b",)
+    several = read("prompt_completion", {"prompt": "a", "completion": ["b", "c"]})
+    assert task().conversation(several).answers == ("b", "c")
+
+
+def test_messages_lie_in_one_column_and_are_asked_and_answered_apart():
+    row = read("messages", {"messages": TURNS})
+    conversation = task(rows="messages", system="other").conversation(row)
+    assert conversation.turns() == tuple(Turn(turn["role"], turn["content"]) for turn in TURNS)
+    question, answer = EXCHANGES["messages"].fields.columns()
+    assert question.key(row["prompt"]) == question.key(
+        [{"role": "system", "content": "be  brief."}, {"role": "user", "content": "HI"}]
+    )
+    assert answer.text(row["answer"]) == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        ("Hi", "must be a list of 2"),
+        (TURNS[:2], "must end with a turn of the assistant"),
+        (
+            [{"role": "user", "content": "x", "name": "y"}, TURNS[2]],
+            "turn 1 must have a role and a content only",
+        ),
+        ([{"role": "user", "content": " "}, TURNS[2]], "turn 1: content is blank"),
+        ([{"role": "tool", "content": "x"}, TURNS[2]], "has the role tool"),
+    ],
+)
+def test_wrong_turns_are_refused_by_number(turns, said):
+    with pytest.raises(FieldError, match=said):
+        read("messages", {"messages": turns})
+
+
+def test_alpaca_joins_instruction_and_input():
+    with_input = read("alpaca", {"instruction": "Add.", "input": "1 2", "output": "3"})
+    assert task(rows="alpaca").conversation(with_input).prompt[0].content == "Add.\n\n1 2"
+    without = read("alpaca", {"instruction": "Say hi.", "input": None, "output": "hi"})
+    assert task(rows="alpaca").conversation(without).prompt[0].content == "Say hi."
+
+
+def test_a_row_without_an_answer_can_be_asked():
+    assert task().conversation({"prompt": "a"}).answers == ()
