@@ -52,6 +52,6 @@ def test_a_tagged_teacher_is_pushed_and_fetched(
     shop = Sandbox(tmp_path)
     shop.run(
         sys.executable, "-m", "dvc", "artifacts", "get", str(tmp_path / "clone"), "teacher",
-        "--rev", "teacher@v1.0.0", "--remote", "elsewhere", "--out", "fetched",
+        "--rev", "v1.0.0", "--remote", "elsewhere", "--out", "fetched",
     )  # fmt: skip
     assert digest(tmp_path / "fetched") == digest(road.teacher)
