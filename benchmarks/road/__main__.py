@@ -74,7 +74,8 @@ def run(*command: str, at: Path) -> str:
 def seconds(command: list[str], folder: Path) -> float:
     """How long a command takes."""
     begun = time.perf_counter()
-    run(*command, at=folder)
+    # Stubs have no receipts of runs: `verify --lock` has something to say, and takes as long.
+    subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, check=False)
     return time.perf_counter() - begun
 
 

@@ -55,10 +55,12 @@ def expected() -> list[Mutation]:
     sections = {name: sections_read(ROOT, door) for name, door in doors.items()}
     code = {name: code_of(door) for name, door in doors.items()}
     imports = {name: set().union(*map(libraries, files)) for name, files in code.items()}
-    rows = [
-        Mutation("param", leaf, stages(lambda name, leaf=leaf: leaf.partition(".")[0] in sections[name]))
-        for leaf in leaves()
-    ]
+    kinds = {name for name, door in doors.items() if CHOSEN_KIND in real_code(ROOT, door)}
+
+    def reads(name: str, leaf: str) -> bool:
+        return leaf.partition(".")[0] in sections[name] or (leaf == "task.kind" and name in kinds)
+
+    rows = [Mutation("param", leaf, stages(lambda name, leaf=leaf: reads(name, leaf))) for leaf in leaves()]
     rows += [
         Mutation("file", file, stages(lambda name, file=file: file in code[name])) for file in source_files()
     ]
