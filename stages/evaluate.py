@@ -1,6 +1,5 @@
 """Run the fine-tuned model once over every split and report how good it is, where, and how fast."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -25,33 +24,25 @@ class Declared(Section):
 
 @click.command()
 @click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("finetuned", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("model", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @click.argument("timing", type=click.Path(path_type=Path))
-@click.option("--about-data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--about-data", "about", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @plain_errors()
 @recorded()
 def main(
-    prepared: Path,
-    finetuned: Path,
-    manifest: Path,
-    output: Path,
-    report: Path,
-    timing: Path,
-    about_data: Path | None,
+    prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path, about: Path | None
 ) -> None:
-    """Measure the model in FINETUNED, and a base that answers (MANIFEST), on the splits in PREPARED.
+    """Measure the fine-tuned MODEL, and a base that answers (MANIFEST), on the splits in PREPARED.
 
-    Predictions go to OUTPUT, numbers and pictures to REPORT, measured times to TIMING. What
-    `prepare` counted is shown beside them.
+    Predictions go to OUTPUT, numbers and pictures to REPORT, measured times to TIMING.
     """
     spec = declared(Declared)
-    pin_as_trained(finetuned)
-    untrained = partial(open_base, spec.base, manifest)
-    paths = (prepared, finetuned, output, report, timing, about_data)
-    click.echo(run_evaluate(spec.task, spec.evaluate, *paths, untrained=untrained))
+    pin_as_trained(model)
+    paths = (prepared, model, output, report, timing, about)
+    click.echo(run_evaluate(spec.task, spec.evaluate, *paths, lambda: open_base(spec.base, manifest)))
 
 
 if __name__ == "__main__":

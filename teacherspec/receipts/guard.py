@@ -153,9 +153,11 @@ def _run(command: Sequence[str], root: Path, held: int) -> int:
     guard = os.getpid()
 
     def tie() -> None:
+        # A shell lets what it sends to the background ignore Ctrl-C; the signals that we hand on must count.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         end_with(guard, same_session=False)
 
-    # One thread here, and the child calls but prctl: safe between fork and exec.
+    # One thread here, and the child calls but signal and prctl: safe between fork and exec.
     child = subprocess.Popen(
         command,
         cwd=root,

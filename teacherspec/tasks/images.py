@@ -91,10 +91,13 @@ def plain_image(content: bytes, max_pixels: int) -> PlainImage:
     loaded = _loaded(content if bare is None else bare, max_pixels)
     if bare is None and loaded.format == "WEBP" and not {"exif", "xmp"} & loaded.info.keys():
         bare = content
-    changes = ["place (GPS) removed"] if _GPS in image.getexif() else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tags = image.getexif()
+    changes = ["place (GPS) removed"] if _GPS in tags else []
     pixels = _as_rgb(loaded, changes)
     # Pillow turns TIFF while it loads, and then no longer says so; other formats are ours to turn.
-    turned = image.getexif().get(_ORIENTATION, 1) != 1
+    turned = tags.get(_ORIENTATION, 1) != 1
     if turned:
         pixels = _upright(pixels, loaded if image.format == "TIFF" else image)
         changes.append("turned as EXIF says")
@@ -127,7 +130,13 @@ def _opened(content: bytes, max_pixels: int) -> "Image":
             raise ImageError(f"is broken: {_first_line(error)}") from error
     if image.width * image.height > max_pixels:
         raise ImageError(f"has {image.width}×{image.height} pixels {too_many}")
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its previews
+    with warnings.catch_warnings():  # counting pages reads further into the file than opening did
+        warnings.simplefilter("ignore")
+        try:
+            # MPO: a photo and its previews.
+            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        except Exception as error:  # hostile bytes make a decoder raise anything
+            raise ImageError(f"is broken: {_first_line(error)}") from error
     if frames > 1:
         raise ImageError(f"holds {frames} frames (animated or several pages); give one image")
     return image

@@ -184,8 +184,8 @@ ONE_PROBLEM = {
     ),
     "unknown kind in a list": (
         changed(("kind: jsonl", "kind: jsn")),
-        '7:13: prepare.sources[0].kind: unknown kind (given the text "jsn"; allowed arrow, csv, hub, ',
-        "json_document, jsonl, parquet, text_folder; did you mean jsonl?)",
+        '7:13: prepare.sources[0].kind: unknown kind (given the text "jsn"; allowed arrow, csv, digits, ',
+        "hub, image_archive, image_folder, json_document, jsonl, parquet, text_folder; did you mean jsonl?)",
     ),
     "kind left out": (
         changed(("    kind: hub\n", "")),

@@ -187,7 +187,7 @@ def test_a_checkpoint_whose_best_is_gone_is_not_resumed(base: Path, prepared: Pr
 
 def test_a_loss_that_is_not_finite_stops_with_the_step(base: Path, prepared: Prepared) -> None:
     section = declare()
-    materials = room.gather(TASK, section, base, prepared)
+    materials = room.gather(TASK, section, base, prepared, Start())
     with torch.no_grad():
         materials.model.classifier.weight[0, 0] = float("nan")
     with pytest.raises(UserError, match=r"not finite at step \d+ of 9; lower finetune.learning_rate"):

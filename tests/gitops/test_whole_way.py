@@ -109,7 +109,8 @@ def test_review_merge_tag_publish_and_reproduce_elsewhere(team: Path) -> None:
 
 def test_a_fresh_clone_takes_the_training_of_others_from_the_remote(team: Path) -> None:
     sandbox = clone(team / "origin.git", team / "fresh", "--branch", "main")
-    # The same edit as in the pull request, by somebody who never saw that branch.
+    # The same edit as in the pull request, by somebody who starts where that branch did.
+    sandbox.git("reset", "--quiet", "--hard", "origin/pr~1")
     sandbox.edit("params.yaml", "epochs: 1", "epochs: 3")
     said = sandbox.dvc("repro", "--pull", "--allow-missing", "finetune")
     assert "Running stage 'finetune'" not in said
