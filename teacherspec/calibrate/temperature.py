@@ -36,7 +36,7 @@ without a minimum (separable rows) is found out soon and any other ends for cert
 LARGE = 1 << 14
 """Rows from which exponentials are taken in float32, corrected on a sample."""
 
-SAMPLE_SHARE = 16
+SAMPLE_SHARE = 32
 """One of so many rows is in that sample, in which the search also begins."""
 
 

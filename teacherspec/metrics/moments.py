@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from teacherspec.metrics.arrays import FloatArray, IntArray, first_row, label_values, logit_rows, shifted
 
-CHUNK_BYTES = 1 << 18
-"""Exponentials worked on at once: large enough to hide the cost of a call, small enough for the caches."""
+CHUNK_BYTES = 1 << 21
+"""Exponentials worked on at once: large enough that threads seldom wait for the interpreter between calls,
+small enough for the caches."""
 
 Precision = type[np.float32] | type[np.float64]
 
-BLOCK_CHUNKS = 32
+BLOCK_CHUNKS = 4
 """Chunks that share one pair of buffers, in one thread."""
 
 BANNED = -1e30
