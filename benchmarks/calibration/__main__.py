@@ -101,12 +101,12 @@ def installed(package: str) -> str:
         return f"{package} absent"
 
 
-def conditions() -> str:
+def conditions(repeats: int) -> str:
     packages = ", ".join(map(installed, ("numpy", "scipy", "scikit-learn", "torch", "netcal")))
     load = os.getloadavg()[0]
     return (
         f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f} at the start; "
-        f"Python {platform.python_version()}, {packages}."
+        f"Python {platform.python_version()}, {packages}; best of {repeats}."
     )
 
 
@@ -125,7 +125,7 @@ def write(name: str, lines: list[str]) -> None:
 @click.option("--save/--no-save", default=True, help="Whether to write the README.")
 def main(largest: int, predictions: int, repeats: int, save: bool) -> None:
     """Measure, print, and write the results into the README."""
-    where = conditions()
+    where = conditions(repeats)
     with tempfile.TemporaryDirectory() as scratch:
         made.logits(Path(scratch), 10_000)
         fits = fit_lines([largest // 100, largest // 10, largest], Path(scratch), repeats)
