@@ -51,6 +51,12 @@ def end_with(parent: int, same_session: bool) -> None:
         raise SystemExit(128 + signal.SIGKILL)
 
 
+def surroundings(python: Path) -> dict[str, str]:
+    """The variables of this process, by which commands of the environment of `python` are found first."""
+    path = [str(python.parent), *filter(None, [os.environ.get("PATH")])]
+    return {**os.environ, "PATH": os.pathsep.join(path)}
+
+
 @contextmanager
 def alone(lock: Path, doing: str, patience_seconds: float = 0.0) -> Iterator[int]:
     """Hold `lock` for the block. The kernel lets go of it however the process ends: never a stale lock.

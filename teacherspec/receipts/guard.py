@@ -19,7 +19,7 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.files import write_bytes
-from teacherspec.process import alone, end_with
+from teacherspec.process import alone, end_with, surroundings
 from teacherspec.receipts.agreement import read_lock
 from teacherspec.receipts.declaration import LOCK
 
@@ -158,12 +158,11 @@ def _run(command: Sequence[str], root: Path, held: int) -> int:
         end_with(guard, same_session=False)
 
     # One thread here, and the child calls but signal and prctl: safe between fork and exec.
-    # The stages' `python` is the one that runs this, even where nobody activated its environment.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     child = subprocess.Popen(
         command,
         cwd=root,
-        env={**os.environ, "PATH": path},
+        # The stages' `python` is the one that runs this, even where nobody activated its environment.
+        env=surroundings(Path(sys.executable)),
         start_new_session=True,
         preexec_fn=tie,  # noqa: PLW1509
         pass_fds=(held,),

@@ -1,6 +1,5 @@
 """The environment that a tag asks for: whether this one will do, and how to make one of its own."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,10 +10,14 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from teacherspec.errors import UserError
 from teacherspec.files import sha256_bytes, write_text
+from teacherspec.process import surroundings
 from teacherspec.review.declared import ABSENT, Change
 
 ENVIRONMENTS = Path(".scratch/environments")
 COMPLETE = "complete"
+
+OF_A_STAGE = frozenset({"DVC_STAGE", "DVC_ROOT"})
+"""What DVC tells the processes of a stage, and another repository's DVC must not hear."""
 
 
 def pins_unlike_installed(requirements: str) -> tuple[Change, ...]:
@@ -73,5 +76,5 @@ def _run(command: list[str]) -> None:
 
 def variables(python: Path) -> Mapping[str, str]:
     """The variables of this process, with the commands of the environment of `python` first."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"DVC_STAGE", "DVC_ROOT"}}
-    return {**kept, "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', '')}", "DVC_NO_ANALYTICS": "1"}
+    kept = {name: value for name, value in surroundings(python).items() if name not in OF_A_STAGE}
+    return {**kept, "DVC_NO_ANALYTICS": "1"}

@@ -114,11 +114,10 @@ READS_YAML = {
     "teacherspec/release/reproduce.py",  # the dvc.lock of another working tree
 }
 READS_ENVIRONMENT = {
-    "teacherspec/release/environment.py",  # hands on its variables to the commands it starts
     "teacherspec/machine.py",  # placement, which changes no result beyond the tolerance
     "teacherspec/base/rehearsal_child.py",  # silences a warning, in a process of its own
     "teacherspec/portable.py",  # the pins of a portable teacher
-    "teacherspec/process.py",  # whether DVC runs this process, which must then end with it
+    "teacherspec/process.py",  # whether DVC runs this process; what commands that it starts inherit
 }
 
 
