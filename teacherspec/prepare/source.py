@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
@@ -123,9 +123,9 @@ class FileSource(SourceBase):
         return self
 
     def local_paths(self) -> tuple[str, ...]:
-        """The file or wildcard, and the folders of named files."""
+        """The file or wildcard, and the folders or archives of named files."""
         own = () if self.path is None else (self.path,)
-        return (*own, *(f"{files.folder}/" for files in self.files.values()))
+        return (*own, *(files.local_path() for files in self.files.values()))
 
     def tables(self, root: Path) -> list[Table]:
         """One table a file. Raises `DataError`."""
@@ -137,9 +137,11 @@ class FileSource(SourceBase):
 
     @contextmanager
     def _open(self, root: Path, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
-        named = {files.column for files in self.files.values()}
-        with self.open_file(name, path, {*wanted, *named}) as opened:
-            yield with_files(opened, self.files, root, named - set(wanted))
+        named = frozenset[str]().union(*(files.columns() for files in self.files.values()))
+        with ExitStack() as stack:
+            places = {new: stack.enter_context(files.place(root)) for new, files in self.files.items()}
+            opened = stack.enter_context(self.open_file(name, path, {*wanted, *named}))
+            yield with_files(opened, self.files, places, named - set(wanted))
 
     @abstractmethod
     def open_file(self, name: str, path: Path, wanted: Collection[str]) -> AbstractContextManager[OpenTable]:

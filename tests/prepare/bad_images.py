@@ -242,16 +242,20 @@ archive("a link in a zip", "data/photos.zip/ant/y.png: is a link or device", lin
 
 
 # --- Tables ---------------------------------------------------------------------------------------
-def table(title: str, says: str, name: str, **files: Any) -> None:
+def table(title: str, says: str, named: str, /, **files: Any) -> None:
     """A case of a CSV file whose first row names this image."""
 
     def build(workshop: Workshop) -> Sources:
-        names = [name, *GOOD]
+        names = [named, *GOOD]
         lines = [f"{path},{('ant', 'bee', 'cat')[at % 3]}\n" for at, path in enumerate(names)]
         workshop.write("data/rows.csv", "file,label\n" + "".join(lines))
         for path, good in GOOD.items():
             workshop.write(f"data/photos/{path}", good)
         workshop.write("data/photos/ant/big.png", encoded(scene(98, 200, 200)))
+        for folder in ("ant", "bee"):
+            workshop.write(f"data/photos/{folder}/same.png", encoded(scene(97)))
+        twice = tarfile.TarInfo("ant/twice.png")
+        workshop.write("data/photos.tar", tar({**GOOD, twice.name: b"x"}, twice))
         return [
             {
                 "kind": "csv",
@@ -280,6 +284,32 @@ table(
     max_file_bytes=1024,
 )
 table("a column of names that is not there", "column 'image' not found", "ant/00.png", column="photo")
+IN_ARCHIVE = {"folder": None, "archive": "data/photos.tar"}
+table(
+    "a named image that an archive does not hold",
+    "data/rows.csv:2: file: data/photos.tar has no file 'ant/no.png'",
+    "ant/no.png",
+    **IN_ARCHIVE,
+)
+table(
+    "a named image that an archive holds twice",
+    "data/photos.tar has 2 files 'ant/twice.png' (ant/twice.png, ant/twice.png); name one of them",
+    "ant/twice.png",
+    **IN_ARCHIVE,
+)
+table(
+    "an own name that two folders have",
+    "data/photos has 2 files 'same.png' (data/photos/ant/same.png, data/photos/bee/same.png); name one",
+    "same.png",
+    anywhere=True,
+)
+table(
+    "a name made of a column without one",
+    "data/rows.csv:1: column 'image' not found",
+    "ant/00.png",
+    column=None,
+    name="{photo}.png",
+)
 
 
 @(

@@ -18,9 +18,15 @@ from tests.prepare.bad_inputs import parquet_bytes
 from tests.prepare.workshop import SHARED, Workshop, image_fields, jsonl
 
 NAMED = {"image": {"column": "file", "folder": "data/photos"}}
+PACKED = {"image": {"column": "file", "archive": "data/photos.tar.gz"}}
+MADE = {"image": {"name": "{label}/{number}.png", "archive": "data/photos.zip"}}
+SOUGHT = {"image": {"name": "{label}-{number}.png", "archive": "data/deep.tar", "anywhere": True}}
+FOUND = {"image": {"name": "{label}-{number}.png", "folder": "data/deep", "anywhere": True}}
 LABELS = [name[:3] for name in GOOD]
+DEEP = {f"some/where/{at}/{name.replace('/', '-')}": image for at, (name, image) in enumerate(GOOD.items())}
 CSV = "file,label\n" + "".join(f"{name},{name[:3]}\n" for name in GOOD)
 JSONL = jsonl({"file": name, "label": name[:3]} for name in GOOD)
+NUMBERED = jsonl({"label": name[:3], "number": name[4:-4]} for name in GOOD)
 BYTES = pa.table({"image": list(GOOD.values()), "label": LABELS})
 STRUCTS = pa.table(
     {"image": [{"bytes": content, "path": name} for name, content in GOOD.items()], "label": LABELS}
@@ -46,14 +52,26 @@ def workshop(tmp_path: Path) -> Workshop:
         ),
         ({"kind": "csv", "path": "data/x.csv", "files": NAMED}, CSV.encode()),
         ({"kind": "jsonl", "path": "data/x.jsonl", "files": NAMED}, JSONL.encode()),
+        ({"kind": "jsonl", "path": "data/x.jsonl", "files": PACKED}, JSONL.encode()),
+        ({"kind": "jsonl", "path": "data/x.jsonl", "files": MADE}, NUMBERED.encode()),
+        ({"kind": "jsonl", "path": "data/x.jsonl", "files": SOUGHT}, NUMBERED.encode()),
+        ({"kind": "jsonl", "path": "data/x.jsonl", "files": FOUND}, NUMBERED.encode()),
         ({"kind": "parquet", "path": "data/x.parquet"}, parquet_bytes(BYTES)),
         ({"kind": "parquet", "path": "data/x.parquet"}, parquet_bytes(STRUCTS)),
     ],
-    ids=["tar", "tar.gz", "zip", "folder in tar", "csv", "jsonl", "bytes", "structs"],
+    ids=[
+        *("tar", "tar.gz", "zip", "folder in tar", "csv", "jsonl"),
+        *("packed", "made", "sought", "found", "bytes", "structs"),
+    ],
 )
 def test_every_way_gives_the_same_rows(workshop: Workshop, source: dict[str, Any], content: bytes) -> None:
     for name, image in GOOD.items():
         workshop.write(f"data/photos/{name}", image)
+    for name, image in DEEP.items():
+        workshop.write(f"data/deep/{name}", image)
+    workshop.write("data/photos.tar.gz", gzip.compress(tar(GOOD)))
+    workshop.write("data/photos.zip", zipped(GOOD))
+    workshop.write("data/deep.tar", tar(DEEP))
     expected = workshop.prepare([{"kind": "image_folder", "path": "data/photos"}])
     workshop.write(source["path"], content)
     assert workshop.prepare([source]) == expected
