@@ -123,15 +123,44 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
 
 
 def write_parquet_parts(path: Path, schema: "pa.Schema", parts: "Iterable[pa.Table]") -> None:
-    """Write a table given in parts, one row group each, as zstd Parquet, atomically and in bounded memory."""
+    """Write a table given in parts, one row group each, as zstd Parquet, atomically and in bounded memory.
+
+    The bytes of floating-point numbers are split into streams, which compress better: a quarter less of soft
+    targets. Every reader of Parquet 2 undoes that.
+    """
     import pyarrow.parquet as pq
 
+    floats, others = _columns(schema)
     with (
         replacing(path) as partial,
-        pq.ParquetWriter(partial, schema, compression="zstd", store_schema=True) as writer,
+        pq.ParquetWriter(
+            partial,
+            schema,
+            compression="zstd",
+            store_schema=True,
+            use_dictionary=others,
+            column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+        ) as writer,
     ):
         for part in parts:
             writer.write_table(part)
+
+
+def _columns(schema: "pa.Schema") -> tuple[list[str], list[str]]:
+    """Paths of the Parquet columns that hold floating-point numbers, and of all others."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), sink)
+    found = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
+    columns = [found.column(place) for place in range(len(found))]
+    floats = [
+        column.path
+        for column in columns
+        if column.physical_type in ("FLOAT", "DOUBLE") or column.logical_type.type == "FLOAT16"
+    ]
+    return floats, [column.path for column in columns if column.path not in floats]
 
 
 def round_floats(value: Any, digits: int = 6) -> Any:

@@ -2,39 +2,49 @@
 
 Sizes are of the Parquet files that the package writes; losses are KL to the distribution they were taken
 from. Needs about 2 GiB of memory. With `--model FOLDER` (a causal language model and its tokenizer) and
-`--texts FILE` the same is measured on real positions. Results go between the markers of the README.
+`--rows FILE` (JSONL of `prompt` and `completion`) the same is measured on a real model's answers. Results go
+between the markers of the README.
 """
 
+import json
 import math
 import platform
 import re
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import chdir
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import click
 import numpy as np
 import pyarrow as pa
 import torch
+from datasets import Dataset
 
 from teacherspec.export.formats import export
-from teacherspec.files import write_json, write_parquet
-from teacherspec.package.token_targets import Stored, write_token_targets
-from teacherspec.package.top_k import log_probs_at, sample_counts, tail_mass, top_k
+from teacherspec.files import sha256_file, write_json, write_parquet, write_parquet_parts
+from teacherspec.package.answer_targets import Kept, token_rows, token_schema, token_tables
+from teacherspec.package.shards import shard_name
+from teacherspec.package.top_k import draw_tokens, log_probs_at, reduce_logits
+from teacherspec.prepared import Split
+from teacherspec.tasks.causal_lm import CausalLM
 
 README = Path(__file__).with_name("README.md")
 KS = (8, 16, 32, 64, 128)
 VOCABULARY = 151_936
 DRAWS = 22
 LENGTH = 64
-"""Tokens of a made sequence."""
+"""Answered tokens of a made sequence."""
+
+SAMPLE = 256
+"""Positions on which losses are measured."""
 
 
 class Made:
-    """A stand-in for a model: heavy-tailed logits over a large vocabulary, drawn once, picked by token."""
+    """A stand-in for a task and its model: heavy-tailed logits over a large vocabulary, picked by token."""
 
     device = torch.device("cpu")
 
@@ -43,48 +53,85 @@ class Made:
         zipf = -1.2 * torch.arange(1, vocabulary + 1, dtype=torch.float32).log()
         sharpness = 0.7 + 1.3 * torch.rand(kinds, generator=draw)
         rows = [zipf[torch.randperm(vocabulary, generator=draw)] * sharp for sharp in sharpness]
-        self.logits = torch.stack(rows)
+        self.table = torch.stack(rows)
 
-    def __call__(self, input_ids: torch.Tensor) -> Any:
-        return SimpleNamespace(logits=self.logits[input_ids % len(self.logits)])
+    def encode(self, tokenizer: Any, rows: Dataset) -> list[dict[str, Any]]:
+        del tokenizer
+        draw = np.random.default_rng(0)
+        tokens = draw.integers(self.table.shape[1], size=(len(rows), LENGTH + 1)).tolist()
+        return [{"input_ids": ids, "supervised": [0] + [1] * LENGTH} for ids in tokens]
 
+    def collate(self, tokenizer: Any) -> Any:
+        del tokenizer
 
-def sequences(count: int, vocabulary: int, length: int = LENGTH) -> list[dict[str, Any]]:
-    draw = np.random.default_rng(0)
-    return [
-        {
-            "id": f"row-{i:05d}",
-            "content_sha256": f"{i:064x}",
-            "input_ids": draw.integers(vocabulary, size=length).tolist(),
-            "completion_mask": [0] * (length // 2) + [1] * (length - length // 2),
-            "in_teacher_train": False,
-        }
-        for i in range(count)
-    ]
+        def packed(examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+            asked = [token for one in examples for token in one["input_ids"][:-1]]
+            labels = [token for one in examples for token in one["input_ids"][1:]]
+            return {"asked": torch.tensor(asked), "labels": torch.tensor([[-100, *labels]])}
 
+        return packed
 
-def real_sequences(folder: Path, texts: Path, count: int) -> tuple[Any, list[dict[str, Any]], int]:
-    """A model, its rows and its vocabulary."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
-    lines = [line for line in texts.read_text(encoding="utf-8").splitlines() if len(line) > 80][:count]
-    rows = []
-    for i, line in enumerate(lines):
-        ids = tokenizer(line, truncation=True, max_length=4 * LENGTH)["input_ids"]
-        row = {"id": f"row-{i:05d}", "content_sha256": f"{i:064x}", "input_ids": ids}
-        rows.append({**row, "completion_mask": [1] * len(ids), "in_teacher_train": False})
-    return model, rows, model.config.vocab_size
+    def logits(self, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        del model
+        draw = torch.Generator().manual_seed(int(batch["asked"][0]))  # no two positions are alike
+        noise = torch.randn(len(batch["asked"]), self.table.shape[1], generator=draw)
+        return self.table[batch["asked"] % len(self.table)] + 0.5 * noise
 
 
-def losses(logits: torch.Tensor, k: int) -> tuple[float, float]:
-    """KL(full ‖ what a student can be taught) in nats: tail spread evenly, and top k renormalised.
+class Source:
+    """A task, a model and rows, on which all numbers of one table are measured."""
 
-    The second is infinite where the full distribution has mass outside the top k, so the other direction,
-    KL(top k renormalised ‖ full), is given for it: how far a student is drawn away from the teacher.
+    def __init__(self, task: Any, model: Any, tokenizer: Any, rows: Dataset, vocabulary: int) -> None:
+        self.task, self.model, self.tokenizer, self.rows = task, model, tokenizer, rows
+        self.vocabulary = vocabulary
+
+    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Logits and labels of the answered positions, by the forward pass alone."""
+        encoded, collate = (
+            self.task.encode(self.tokenizer, self.rows),
+            self.task.collate(self.tokenizer),
+        )
+        with torch.inference_mode():
+            for start in range(0, len(self.rows), 8):
+                examples = [encoded[at] for at in range(start, min(start + 8, len(self.rows)))]
+                batch = dict(collate(examples))
+                labels = batch.pop("labels")[0, 1:]
+                yield self.task.logits(self.model, batch), labels
+
+    def write(self, path: Path, kept: Kept) -> None:
+        """What the package writes of the rows."""
+        schema = token_schema(self.rows, [], kept)
+        parts = token_rows(self.task, self.model, self.tokenizer, self.rows, kept)
+        split = Split("train", "validation", len(self.rows), "", path)
+        write_parquet_parts(path, schema, token_tables(parts, split, self.rows, [], schema))
+
+
+def made(count: int) -> Source:
+    task = Made(VOCABULARY)
+    return Source(task, task, None, Dataset.from_dict({"id": [f"row-{i}" for i in range(count)]}), VOCABULARY)
+
+
+def real(folder: Path, file: Path, count: int) -> Source:
+    declared = {"kind": "causal_lm", "max_length": 512, "over_long": "truncate_prompt"}
+    task = CausalLM.model_validate_json(json.dumps(declared))
+    model, tokenizer = task.load(folder)
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()][:count]
+    completions = [line["completion"] for line in lines]
+    rows = {
+        "id": [f"row-{i}" for i in range(len(lines))],
+        "prompt": [line["prompt"] for line in lines],
+        "completion": [one if isinstance(one, list) else [one] for one in completions],
+    }
+    return Source(task, model, tokenizer, Dataset.from_dict(rows), model.config.vocab_size)
+
+
+def losses(logits: torch.Tensor, labels: torch.Tensor, k: int) -> tuple[float, float, float]:
+    """Mean tail mass, and KL of what a student can be taught to the full distribution, nats.
+
+    The first KL(full ‖ taught) is with the tail spread evenly. With the tail dropped that is infinite, so the
+    second is the other direction, KL(top k renormalised ‖ full): how far a student is drawn from the teacher.
     """
-    stored = top_k(logits, k)
+    stored = reduce_logits(logits, labels, k)
     full = logits.double().log_softmax(-1)
     top, tail = (found.double() for found in log_probs_at(stored, 1.0))
     taught = (tail - math.log(logits.shape[-1] - k))[:, None].expand(full.shape).clone()
@@ -92,13 +139,20 @@ def losses(logits: torch.Tensor, k: int) -> tuple[float, float]:
     evenly = (full.exp() * (full - taught)).sum(-1).mean()
     alone = top.log_softmax(-1)
     away = (alone.exp() * (alone - full.gather(-1, stored.token_ids.long()))).sum(-1).mean()
-    return float(evenly), float(away)
+    return float(stored.tail_log_mass.exp().mean()), float(evenly), float(away)
+
+
+def temperature_loss(logits: torch.Tensor, labels: torch.Tensor, k: int, temperature: float) -> float:
+    """Largest error of a stored probability after a temperature was applied to what is stored."""
+    stored = reduce_logits(logits, labels, k)
+    full = (logits.double() / temperature).softmax(-1).gather(-1, stored.token_ids.long())
+    return float((log_probs_at(stored, temperature)[0].double().exp() - full).abs().max())
 
 
 def draws_loss(logits: torch.Tensor) -> float:
     """KL(drawn shares ‖ full): the noise of one position, which averages out over positions."""
     full = logits.double().log_softmax(-1)
-    found = sample_counts(logits, DRAWS, torch.Generator().manual_seed(0))
+    found = draw_tokens(logits, DRAWS, torch.Generator().manual_seed(0))
     total = 0.0
     for position, (ids, counts) in enumerate(found):
         shares = torch.tensor(counts, dtype=torch.float64) / DRAWS
@@ -106,36 +160,37 @@ def draws_loss(logits: torch.Tensor) -> float:
     return total / len(found)
 
 
-def size(paths: list[Path], positions: int) -> float:
-    return sum(path.stat().st_size for path in paths) / positions
+def seconds(work: Any) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
-def token_lines(model: Any, rows: list[dict[str, Any]], vocabulary: int) -> list[str]:
+def token_lines(source: Source) -> list[str]:
+    first = [part for part, _ in zip(source.batches(), range(4), strict=False)]
+    logits, labels = (torch.cat(column)[:SAMPLE] for column in zip(*first, strict=True))
+    positions = sum(len(labels) for _, labels in source.batches())
+    alone = min(seconds(lambda: [len(labels) for _, labels in source.batches()]) for _ in range(2))
     lines = [
-        "| stored | bytes / position | tail mass | KL, tail even | KL, tail dropped | positions/s |",
-        "|---|---:|---:|---:|---:|---:|",
+        f"{positions:,} positions; the forward pass alone: {1e6 * alone / positions:,.0f} µs a position.",
+        "",
+        "| stored | bytes / position | tail mass | KL, tail even | KL, tail dropped | off at t = 2 | time |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    positions = sum(len(row["input_ids"]) for row in rows)
-    sample = torch.cat(
-        [model(input_ids=torch.tensor([row["input_ids"]])).logits[0] for row in rows[:2]]
-    ).detach()
-    with tempfile.TemporaryDirectory() as place, torch.inference_mode():
-        for name, stored in (
-            *((f"top {k}", Stored(k)) for k in KS if k < vocabulary),
-            (f"top 8 and {DRAWS} draws", Stored(8, DRAWS)),
-        ):
-            began = time.perf_counter()
-            paths = write_token_targets(Path(place) / name, "train", model, rows, [], stored)
-            seconds = time.perf_counter() - began
-            mass = float(tail_mass(top_k(sample, stored.k)).mean())
-            even, away = losses(sample, stored.k)
-            note = f" (draws {draws_loss(sample):.3f})" if stored.draws else ""
+    with tempfile.TemporaryDirectory() as place:
+        kinds = [*(Kept(k) for k in KS if k < source.vocabulary), Kept(8, DRAWS)]
+        for number, kept in enumerate(kinds):
+            path = Path(place) / f"{number}.parquet"
+            took = min(seconds(lambda path=path, kept=kept: source.write(path, kept)) for _ in range(2))
+            mass, even, away = losses(logits, labels, kept.k)
+            off = temperature_loss(logits, labels, kept.k, 2.0)
+            draws = f", {DRAWS} draws (KL of one position {draws_loss(logits):.2f})" if kept.draws else ""
             lines.append(
-                f"| {name} | {size(paths, positions):.0f} | {mass:.4f} | {even:.4f} | {away:.4f}{note} "
-                f"| {positions / seconds:.0f} |"
+                f"| top {kept.k}{draws} | {path.stat().st_size / positions:.0f} | {mass:.4f} | {even:.4f} "
+                f"| {away:.4f} | {off:.0e} | {took / alone:.2f} |"
             )
             click.echo(lines[-1])
-    lines.append(f"| all {vocabulary:,} in float16 | {2 * vocabulary:,} | 0 | 0 | 0 | – |")
+    lines.append(f"| all {source.vocabulary:,} in float16 | {2 * source.vocabulary:,} | 0 | 0 | 0 | – | – |")
     return lines
 
 
@@ -152,31 +207,23 @@ def class_lines(rows: int) -> list[str]:
     return lines
 
 
-def export_lines(rows: int, classes: int = 20, k: int = 32) -> list[str]:
-    """Rows a second of each export, from packages made of their soft targets alone."""
-    lines = ["| export | rows/s | positions/s |", "|---|---:|---:|"]
-    with tempfile.TemporaryDirectory() as place:
-        classifier, language = Path(place) / "classifier", Path(place) / "language"
-        write_class_targets(classifier, rows, classes)
-        model = Made(4_000)
-        few = sequences(max(8, rows // 50), 4_000)
-        turns = [{"role": "user", "content": "why"}, {"role": "assistant", "content": "so"}]
-        kind = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
-        whole = [{**row, "messages": turns} for row in few]
-        write_token_targets(
-            language / "distill/soft", "train", model, whole, [pa.field("messages", kind)], Stored(k)
-        )
-        write_json(language / "metadata.json", {"name": "b", "soft_targets": {"rows": {"train": len(few)}}})
-        write_json(language / "model/config.json", {"vocab_size": 4_000})
-        for name, package, count, length in (
-            ("safetensors-logits", classifier, rows, 0),
-            ("distillkit", language, len(few), LENGTH),
-            ("trl", language, len(few), 0),
+def export_lines(source: Source, class_rows: int) -> list[str]:
+    """Time of each export, over reading all columns of the same soft targets into Python once."""
+    lines = ["| export | rows | rows/s | time / reading the rows |", "|---|---:|---:|---:|"]
+    with tempfile.TemporaryDirectory() as place, chdir(place):
+        classifier, language = Path("classifier"), Path("language")
+        write_class_targets(classifier, class_rows, 20)
+        write_language_targets(language, source)
+        for name, package in (
+            ("safetensors-logits", classifier),
+            ("distillkit", language),
+            ("trl", language),
         ):
-            began = time.perf_counter()
-            export(package, Path(place) / "out", name)
-            rate = count / (time.perf_counter() - began)
-            lines.append(f"| {name} | {rate:,.0f} | {f'{rate * length:,.0f}' if length else '–'} |")
+            (path,) = (package / "distill/soft").glob("*.parquet")
+            table = pa.parquet.read_table(path)
+            read = seconds(lambda path=path: pa.parquet.read_table(path).to_pylist())
+            took = seconds(lambda name=name, package=package: export(package, Path("out"), name))
+            lines.append(f"| {name} | {len(table):,} | {len(table) / took:,.0f} | {took / read:.2f} |")
             click.echo(lines[-1])
     return lines
 
@@ -192,12 +239,24 @@ def write_class_targets(folder: Path, rows: int, classes: int) -> None:
             "logits": pa.FixedSizeListArray.from_arrays(flat, classes),
         }
     )
-    write_parquet(folder / "distill/soft/train-00000-of-00001.parquet", table)
+    write_parquet(folder / "distill/soft" / shard_name("train", 0, 1), table)
     names = [str(i) for i in range(classes)]
-    write_json(
-        folder / "metadata.json",
-        {"name": "b", "label_names": names, "soft_targets": {"rows": {"train": rows}}},
-    )
+    stated = {"name": "b", "label_names": names, "soft_targets": {"rows": {"train": rows}}}
+    write_json(folder / "metadata.json", stated)
+
+
+def write_language_targets(folder: Path, source: Source) -> None:
+    kept = Kept(32)
+    rows = source.rows
+    schema = token_schema(rows, ["prompt"], kept)
+    parts = token_rows(source.task, source.model, source.tokenizer, rows, kept)
+    path = folder / "distill/soft" / shard_name("train", 0, 1)
+    split = Split("train", "train", len(rows), "", path)
+    write_parquet_parts(path, schema, token_tables(parts, split, rows, ["prompt"], schema))
+    write_json(folder / "provenance/spec.json", {"task": source.task.model_dump(mode="json")})
+    source.tokenizer.save_pretrained(folder / "model")
+    write_json(folder / "model/config.json", {"vocab_size": source.vocabulary})
+    write_json(folder / "metadata.json", {"name": "b", "soft_targets": {"rows": {"train": len(rows)}}})
 
 
 def fill(marker: str, lines: list[str]) -> None:
@@ -212,32 +271,31 @@ def fill(marker: str, lines: list[str]) -> None:
 
 
 @click.command()
-@click.option("--rows", default=64, show_default=True, help="Sequences of 64 tokens.")
+@click.option("--sequences", default=64, show_default=True, help=f"Made sequences of {LENGTH} tokens.")
 @click.option("--class-rows", default=100_000, show_default=True, help="Rows of class logits.")
-@click.option(
-    "--model", type=click.Path(exists=True, path_type=Path), help="Folder of a causal language model."
-)
-@click.option(
-    "--texts", type=click.Path(exists=True, path_type=Path), help="Text file for --model, a line a row."
-)
+@click.option("--model", type=click.Path(exists=True, path_type=Path), help="Folder of a language model.")
+@click.option("--rows", type=click.Path(exists=True, path_type=Path), help="JSONL: prompt and completion.")
+@click.option("--real-rows", default=256, show_default=True, help="Rows of --rows that are used.")
 @click.option("--write/--no-write", default=True, help="Whether the README gets the results.")
-def main(rows: int, class_rows: int, model: Path | None, texts: Path | None, write: bool) -> None:
+def main(
+    sequences: int, class_rows: int, model: Path | None, rows: Path | None, real_rows: int, write: bool
+) -> None:
     """Measure and write the tables."""
     torch.manual_seed(0)
-    conditions = [
-        f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
-        f"{torch.get_num_threads()} thread(s);",
-        f"torch {version('torch')}, pyarrow {version('pyarrow')}; {rows} sequences of {LENGTH} tokens,",
-        f"{class_rows:,} rows of classes.",
-    ]
     tables = {
-        "conditions": conditions,
-        "made": token_lines(Made(VOCABULARY), sequences(rows, VOCABULARY), VOCABULARY),
+        "conditions": [
+            f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()}",
+            f"threads; torch {version('torch')}, pyarrow {version('pyarrow')}.",
+        ],
+        "made": token_lines(made(sequences)),
         "classes": class_lines(class_rows),
-        "exports": export_lines(class_rows),
     }
-    if model and texts:
-        tables["real"] = token_lines(*real_sequences(model, texts, rows))
+    if model and rows:
+        source = real(model, rows, real_rows)
+        weights = sha256_file(model / "model.safetensors")[:12]
+        told = f"`{model.parent.name}` ({weights}…), answers of {len(source.rows)} rows of `{rows.name}`:"
+        tables["real"] = [told, *token_lines(source)]
+        tables["exports"] = export_lines(source, class_rows)
     if write:
         for marker, lines in tables.items():
             fill(marker, lines)

@@ -1,14 +1,21 @@
 """The soft targets of a package, opened for those who write them in another form."""
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from teacherspec.errors import UserError
 from teacherspec.files import read_json
-from teacherspec.package.soft_targets import CONFIG
+from teacherspec.package.shards import CONFIG, read_shards
+from teacherspec.tasks import Task
+from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.loading import SAFE
+from teacherspec.tasks.verbs import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,11 +39,7 @@ class Source:
 
     def batches(self, split: str, columns: list[str]) -> "Iterator[pa.RecordBatch]":
         """The rows of a split in bounded memory."""
-        import pyarrow.parquet as pq
-
-        for path in self.shards(split):
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(columns=columns)
+        return read_shards(self.folder / "distill", split, columns)
 
     def rows(self, split: str, columns: list[str]) -> Iterator[dict[str, Any]]:
         """The rows of a split, one by one."""
@@ -45,41 +48,29 @@ class Source:
 
     def sequences(self, split: str) -> Iterator[dict[str, Any]]:
         """The rows of a language model's split, an entry a position; see `every_position`."""
-        lists = ["input_ids", "completion_mask", "token_ids", "top_values"]
-        some = ["positions"] if "positions" in self.columns else []
-        for row in self.rows(split, ["id", *lists, *some]):
+        names = ["id", "input_ids", "completion_mask", "positions", "token_ids", "top_values"]
+        for row in self.rows(split, names):
             yield every_position(row)
 
     def conversations(self, split: str) -> Iterator[dict[str, Any]]:
-        """`id` and `messages`, the last the answer: as stored, else from prompt and learned tokens."""
-        if "messages" in self.columns:
-            yield from self.rows(split, ["id", "messages"])
-            return
+        """`id` and `messages`: the turns that the teacher was asked with, then the learned answer.
+
+        Raises:
+            UserError: the teacher does not answer in words.
+        """
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(
-            self.folder / "model", local_files_only=True, trust_remote_code=False
+        task: Kind = TypeAdapter(Task).validate_json(
+            json.dumps(read_json(self.folder / "provenance/spec.json")["task"])
         )
-        asked = [name for name in ASKED if name in self.columns]
-        for row in self.rows(split, ["id", "input_ids", "completion_mask", *asked]):
+        if not isinstance(task, Answering):
+            raise UserError(f"{self.folder}: a teacher of {task.hub_task} has no conversations to export")
+        tokenizer = AutoTokenizer.from_pretrained(self.folder / "model", **SAFE)
+        content = [field.name for field in task.row_fields().content]
+        for row in self.rows(split, ["id", "input_ids", "completion_mask", *content]):
+            asked = [{"role": turn.role, "content": turn.content} for turn in task.conversation(row).prompt]
             answer = tokenizer.decode(last_learned(row), skip_special_tokens=True).strip()
-            turns = [*prompt_turns([row[name] for name in asked]), {"role": "assistant", "content": answer}]
-            yield {"id": row["id"], "messages": turns}
-
-    def shards(self, split: str) -> list[Path]:
-        """The Parquet files of a split."""
-        return sorted((self.folder / "distill" / CONFIG).glob(f"{split}-*.parquet"))
-
-
-ASKED = ("prompt", "instruction", "input")
-"""Columns that hold what is asked, in their order."""
-
-
-def prompt_turns(asked: list[Any]) -> list[dict[str, str]]:
-    """What is asked as turns: turns as they are, texts as one turn of the user."""
-    if asked and not isinstance(asked[0], str):
-        return [dict(turn) for turn in asked[0]]
-    return [{"role": "user", "content": "\n\n".join(text for text in asked if text)}]
+            yield {"id": row["id"], "messages": [*asked, {"role": "assistant", "content": answer}]}
 
 
 def last_learned(row: dict[str, Any]) -> list[int]:
@@ -96,14 +87,13 @@ def last_learned(row: dict[str, Any]) -> list[int]:
 def every_position(row: dict[str, Any]) -> dict[str, Any]:
     """The row with an entry for each of its tokens, and `stored`, 1 where the entry is the teacher's.
 
-    Where only answered positions are stored, the others get a proper distribution, even over some tokens:
-    readers mask them, but a masked NaN is still NaN.
+    Only answered positions are stored; the others get a proper distribution, even over some tokens: readers
+    mask them, but a masked NaN is still NaN.
     """
     length = len(row["input_ids"])
-    positions = row.get("positions", range(length))
     k = len(row["token_ids"][0])
     ids, values, stored = [list(range(k))] * length, [[-math.log(k + 1)] * k] * length, [0] * length
-    for at, place in enumerate(positions):
+    for at, place in enumerate(row["positions"]):
         ids[place], values[place], stored[place] = row["token_ids"][at], row["top_values"][at], 1
     return {**row, "token_ids": ids, "top_values": values, "stored": stored}
 

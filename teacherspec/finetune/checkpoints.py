@@ -6,36 +6,15 @@ SHA-256 of each of its files. The folder is named by everything that determines 
 learning rate, row or line of code never finds an older run.
 """
 
-import hashlib
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
-from teacherspec.files import encode_json, read_json, sha256_file, write_json
+from teacherspec.files import read_json, sha256_file, write_json
 
 MARKER = "COMPLETE.json"
-PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def loaded_code() -> dict[str, str]:
-    """SHA-256 of every module of this library that is loaded now, by path within the library."""
-    files = {
-        Path(str(module.__file__)).resolve() for module in list(sys.modules.values()) if _has_file(module)
-    }
-    own = sorted(file for file in files if file.is_relative_to(PACKAGE) and file.suffix == ".py")
-    return {str(file.relative_to(PACKAGE)): sha256_file(file) for file in own}
-
-
-def _has_file(module: Any) -> bool:
-    return isinstance(vars(module).get("__file__"), str)
-
-
-def run_key(determinants: Any) -> str:
-    """Hex name of a training, from everything that determines it (a JSON-able value)."""
-    return hashlib.sha256(encode_json(determinants).encode()).hexdigest()[:32]
 
 
 class MarkComplete(TrainerCallback):  # type: ignore[misc]

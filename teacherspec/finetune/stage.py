@@ -8,13 +8,13 @@ from pathlib import Path
 from teacherspec.base.manifest import open_base
 from teacherspec.base.section import Base
 from teacherspec.files import read_json, sha256_file
-from teacherspec.finetune.checkpoints import loaded_code, run_key
 from teacherspec.finetune.cross_fit import cross_fit
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.prepared import INDEX_NAME, load_prepared
 from teacherspec.process import alone
 from teacherspec.tasks.verbs import Kind
+from teacherspec.unfinished import loaded_code, run_key
 
 SCRATCH = Path(".scratch/finetune")
 LIBRARIES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")

@@ -13,7 +13,7 @@ from teacherspec.package.opened import Opened
 from teacherspec.package.provenance import digest
 from teacherspec.package.readiness import as_json
 from teacherspec.package.section import Gate
-from teacherspec.package.soft_targets import CONFIG
+from teacherspec.package.shards import CONFIG
 from teacherspec.package.vocabulary import vocabulary
 
 

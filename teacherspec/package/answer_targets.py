@@ -1,29 +1,42 @@
 """Soft targets of a language model: the likeliest tokens of every answered position, and the rest in sums.
 
-Dropping the tail would make the stored distribution over-confident, and another temperature impossible; so
-its mass, mean and variance are kept beside the top k (`metrics.language.TailRecord`).
+The model runs once over each split, in memory that does not grow with it. Every finished shard is kept in the
+scratch folder until the package is whole, so a kill costs one shard.
 """
 
 import hashlib
+import os
+import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teacherspec import machine
 from teacherspec.errors import DataError
-from teacherspec.files import write_parquet_parts, write_text
-from teacherspec.package.soft_targets import CONFIG, content_sha256
+from teacherspec.evaluate.predict import load_model
+from teacherspec.files import sha256_file, write_text
+from teacherspec.package.checksums import files_below
+from teacherspec.package.shards import CONFIG, write_shards
+from teacherspec.package.soft_targets import content_sha256
+from teacherspec.package.top_k import NUMBERS, Positions, draw_tokens, reduce_logits
 from teacherspec.prepared import Split, open_split
 from teacherspec.tasks.answering import Answering
-from teacherspec.tasks.loading import SAFE
+from teacherspec.unfinished import loaded_code, run_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import torch
+
+WORK = Path(".scratch/package")
+"""Where shards are kept until the package is whole, a folder each work."""
 
 ROWS_PER_BATCH = 8
-ROWS_PER_SHARD = 16_384
+ROWS_PER_SHARD = 2_048
+"""A multiple of the batch: shards begin where batches do, so work that goes on gives the same bytes."""
+
 CHOICES = (8, 16, 32, 64)
 """Numbers of tokens kept among which one is chosen."""
 
@@ -31,58 +44,29 @@ LARGEST_TAIL = 0.01
 """Mean tail mass that the chosen number keeps."""
 
 TRIED_ROWS = 64
-"""Rows on which it is chosen."""
+"""Rows, evenly spread, on which it is chosen."""
 
 
-class Positions(NamedTuple):
-    """What is stored of U positions; log-probabilities at temperature 1.
+@dataclass(frozen=True)
+class Kept:
+    """What is stored of each answered position.
 
     Attributes:
-        token_ids: `[U, k]` the likeliest tokens, most likely first.
-        top_values: `[U, k]` their log-probabilities, float16.
-        logsumexp: `[U]` of the raw logits: raw logit = log-probability + logsumexp.
-        tail_log_mass: `[U]` log of the probability of all other tokens.
-        tail_mean: `[U]` their mean log-probability under their own softmax.
-        tail_variance: `[U]` the variance of the same.
-        label_log_prob: `[U]` of the token that was learned.
-        entropy: `[U]` of the whole distribution, nats.
+        k: likeliest tokens.
+        draws: tokens drawn from the whole distribution; 0 for none.
     """
 
-    token_ids: "torch.Tensor"
-    top_values: "torch.Tensor"
-    logsumexp: "torch.Tensor"
-    tail_log_mass: "torch.Tensor"
-    tail_mean: "torch.Tensor"
-    tail_variance: "torch.Tensor"
-    label_log_prob: "torch.Tensor"
-    entropy: "torch.Tensor"
-
-
-def reduce_logits(logits: "torch.Tensor", labels: "torch.Tensor", k: int) -> Positions:
-    """Logits `[U, V]` with labels `[U]` to what is stored of them."""
-    import torch
-
-    lse = logits.double().logsumexp(dim=1, keepdim=True)
-    log_probs = logits.double() - lse
-    top, ids = log_probs.topk(k, dim=1)
-    entropy = -(log_probs.exp() * log_probs).sum(dim=1)
-    own = log_probs.gather(1, labels.unsqueeze(1)).squeeze(1)
-    tail = log_probs.scatter(1, ids, -torch.inf)
-    mass = tail.logsumexp(dim=1, keepdim=True)
-    weights = (tail - mass).exp()
-    finite = tail.nan_to_num(neginf=0.0)
-    mean = (weights * finite).sum(dim=1)
-    variance = (weights * (finite - mean.unsqueeze(1)) ** 2).sum(dim=1)
-    return Positions(
-        ids.int(), top.half(), lse.squeeze(1).float(), mass.squeeze(1).float(), mean.float(),
-        variance.float(), own.float(), entropy.float(),
-    )  # fmt: skip
+    k: int
+    draws: int = 0
 
 
 def token_rows(
-    task: Answering, model: Any, tokenizer: Any, rows: Any, k: int
+    task: Answering, model: Any, tokenizer: Any, rows: Any, kept: Kept
 ) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a split with their targets, some at a time, in their order."""
+    """The rows of a data set with their targets, some at a time, in their order.
+
+    A row's draws depend on its id alone, not on its place or its neighbours.
+    """
     import torch
 
     encoded = task.encode(tokenizer, rows)
@@ -92,28 +76,45 @@ def token_rows(
             chosen = [encoded[at] for at in range(start, min(start + ROWS_PER_BATCH, len(rows)))]
             batch = {name: tensor.to(model.device) for name, tensor in collate(chosen).items()}
             labels = batch.pop("labels")[0, 1:]
-            found = reduce_logits(task.logits(model, batch), labels, k)
-            places = [[t - 1 for t, learned in enumerate(one["supervised"]) if learned] for one in chosen]
-            pieces = [torch.split(column.cpu(), [len(place) for place in places]) for column in found]
-            yield [
-                {
+            logits = task.logits(model, batch)
+            places = [answered(one["supervised"]) for one in chosen]
+            sizes = [len(place) for place in places]
+            stored = reduce_logits(logits, labels, kept.k)
+            columns = zip(*(torch.split(column.cpu(), sizes) for column in stored), strict=True)
+            found = []
+            for at, (column, own) in enumerate(zip(columns, torch.split(logits, sizes), strict=True)):
+                one = {
                     "id": rows[start + at]["id"],
-                    "input_ids": one["input_ids"],
-                    "completion_mask": one["supervised"],
+                    "input_ids": chosen[at]["input_ids"],
+                    "completion_mask": chosen[at]["supervised"],
                     "positions": places[at],
-                    **{name: pieces[column][at].numpy() for column, name in enumerate(Positions._fields)},
+                    **{name: part.numpy() for name, part in zip(Positions._fields, column, strict=True)},
                 }
-                for at, one in enumerate(chosen)
-            ]
+                if kept.draws:
+                    draw = torch.Generator().manual_seed(_seed(one["id"]))
+                    pairs = draw_tokens(own.cpu(), kept.draws, draw)
+                    one["sampled_ids"] = [ids for ids, _ in pairs]
+                    one["sampled_counts"] = [counts for _, counts in pairs]
+                found.append(one)
+            yield found
+
+
+def answered(supervised: Sequence[int]) -> list[int]:
+    """Positions whose next token is learned; the first token has nothing before it."""
+    return [t - 1 for t, learned in enumerate(supervised) if learned and t > 0]
+
+
+def _seed(row_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(row_id.encode()).digest()[:7], "big")
 
 
 def choose_k(task: Answering, model: Any, tokenizer: Any, rows: Any, vocabulary: int) -> int:
     """The smallest of `CHOICES` with a mean tail mass of at most 1 % on some rows, else the largest."""
-    sample = rows.select(range(min(len(rows), TRIED_ROWS)))
+    picked = np.unique(np.linspace(0, len(rows) - 1, TRIED_ROWS).round().astype(int))
     allowed = [k for k in CHOICES if k < vocabulary] or [vocabulary - 1]
     values = [
         np.exp(one["top_values"].astype(np.float64))
-        for part in token_rows(task, model, tokenizer, sample, allowed[-1])
+        for part in token_rows(task, model, tokenizer, rows.select(picked.tolist()), Kept(allowed[-1]))
         for one in part
     ]
     probs = np.concatenate(values)
@@ -124,19 +125,26 @@ def choose_k(task: Answering, model: Any, tokenizer: Any, rows: Any, vocabulary:
 
 
 def pack_token_targets(
-    task: Answering, model_folder: Path, splits: Sequence[Split], declared_k: int | None, target: Path
+    task: Answering,
+    model_folder: Path,
+    splits: Sequence[Split],
+    declared_k: int | None,
+    draws: int | None,
+    target: Path,
 ) -> dict[str, int]:
     """Write `distill/`: a data set of one configuration, `soft`, that `datasets.load_dataset` opens.
 
     Columns: `id`; the task's content columns; `content_sha256`; `input_ids` and `completion_mask` `[L]`;
     `positions` `[U]`, such that entry u is the distribution after `input_ids[:positions[u] + 1]`, of the
-    token at `positions[u] + 1`; for each of them the fields of `Positions`; `in_teacher_train`.
+    token at `positions[u] + 1`; for each of them the fields of `Positions`; with draws `sampled_ids` and
+    `sampled_counts`, lists of their own length a position; `in_teacher_train`.
 
     Args:
         task: the declared task.
         model_folder: `model/` of the package: the targets are what it gives.
         splits: the declared splits.
         declared_k: tokens kept a position, or None to choose.
+        draws: tokens drawn a position, or None for none.
         target: folder to create.
 
     Returns:
@@ -145,29 +153,61 @@ def pack_token_targets(
     Raises:
         DataError: `declared_k` is not below the size of the vocabulary.
     """
-    model, tokenizer = task.load(model_folder)
+    model, tokenizer = load_model(task, model_folder)
     vocabulary = int(model.config.get_text_config().vocab_size)
+    if declared_k is not None and declared_k >= vocabulary:
+        raise DataError(
+            f"package.top_k: given {declared_k}; allowed: below {vocabulary}, the size of the vocabulary"
+        )
     k = declared_k or choose_k(task, model, tokenizer, open_split(splits[0]), vocabulary)
-    if k >= vocabulary:
-        raise DataError(f"package.top_k: given {k}; allowed: below {vocabulary}, the size of the vocabulary")
+    kept = Kept(k, draws or 0)
+    work = WORK / _work_key(task, model_folder, splits, kept)
     names = [field.name for field in task.row_fields().content]
+    (target / CONFIG).mkdir(parents=True)
     for split in splits:
         rows = open_split(split)
-        schema = _schema(rows, names)
-        parts = _tables(task, model, tokenizer, split, rows, names, k, schema)
-        shards = max(1, -(-split.rows // ROWS_PER_SHARD))
-        for shard in range(shards):
-            name = f"{split.name}-{shard:05d}-of-{shards:05d}.parquet"
-            write_parquet_parts(target / CONFIG / name, schema, _up_to(parts, ROWS_PER_SHARD))
-    write_text(target / "README.md", _readme([split.name for split in splits], k))
+        schema = token_schema(rows, names, kept)
+
+        def parts(start: int, end: int, split: Split = split, rows: Any = rows, schema: Any = schema) -> Any:
+            some = rows.select(range(start, end))
+            return token_tables(token_rows(task, model, tokenizer, some, kept), split, some, names, schema)
+
+        for path in write_shards(work, split.name, schema, split.rows, ROWS_PER_SHARD, parts):
+            _placed(path, target / CONFIG / path.name)
+    write_text(target / "README.md", _readme([split.name for split in splits], kept))
     return {split.name: split.rows for split in splits}
 
 
-def _schema(rows: Any, names: Sequence[str]) -> "pa.Schema":
+def _work_key(task: Answering, model_folder: Path, splits: Sequence[Split], kept: Kept) -> str:
+    """Name of the work by all that determines it."""
+    return run_key(
+        {
+            "task": task.model_dump(mode="json"),
+            "model": {name: sha256_file(model_folder / name) for name in files_below(model_folder)},
+            "splits": {split.name: split.sha256 for split in splits},
+            "kept": vars(kept),
+            "machine": machine.describe(),
+            "code": loaded_code(),
+            "libraries": {name: version(name) for name in ("pyarrow", "tokenizers", "torch", "transformers")},
+        }
+    )
+
+
+def _placed(source: Path, target: Path) -> None:
+    """The same file a second time, without a copy where the file system can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def token_schema(rows: Any, names: Sequence[str], kept: Kept) -> "pa.Schema":
+    """The columns of `pack_token_targets`, for rows with the content columns `names`."""
     import pyarrow as pa
 
     stored = rows.features.arrow_schema
-    numbers = {name: pa.float32() for name in Positions._fields[2:]}
+    integers = pa.list_(pa.list_(pa.int32()))
+    drawn = [("sampled_ids", integers), ("sampled_counts", integers)] if kept.draws else []
     return pa.schema(
         [
             ("id", pa.string()),
@@ -176,28 +216,23 @@ def _schema(rows: Any, names: Sequence[str]) -> "pa.Schema":
             ("input_ids", pa.list_(pa.int32())),
             ("completion_mask", pa.list_(pa.int8())),
             ("positions", pa.list_(pa.int32())),
-            ("token_ids", pa.list_(pa.list_(pa.int32()))),
+            ("token_ids", integers),
             ("top_values", pa.list_(pa.list_(pa.float16()))),
-            *((name, pa.list_(kind)) for name, kind in numbers.items()),
+            *((name, pa.list_(pa.float32())) for name in NUMBERS),
+            *drawn,
             ("in_teacher_train", pa.bool_()),
         ]
     )
 
 
-def _tables(
-    task: Answering,
-    model: Any,
-    tokenizer: Any,
-    split: Split,
-    rows: Any,
-    names: Sequence[str],
-    k: int,
-    schema: "pa.Schema",
+def token_tables(
+    parts: Iterator[list[dict[str, Any]]], split: Split, rows: Any, names: Sequence[str], schema: "pa.Schema"
 ) -> "Iterator[pa.Table]":
+    """The targets of `token_rows` beside their rows, as tables of bounded size."""
     import pyarrow as pa
 
     start = 0
-    for part in token_rows(task, model, tokenizer, rows, k):
+    for part in parts:
         for at, one in enumerate(part):
             row = rows[start + at]
             contents = [row[name] for name in names]
@@ -216,65 +251,13 @@ def as_text(content: Any) -> str:
     return "\n".join(f"{turn['role']}: {turn['content']}" for turn in content)
 
 
-def _up_to(parts: "Iterator[pa.Table]", rows: int) -> "Iterator[pa.Table]":
-    taken = 0
-    while taken < rows and (part := next(parts, None)) is not None:
-        taken += len(part)
-        yield part
-
-
-def vocabulary_sha256(tokenizer: Any) -> str:
-    """SHA-256 of the vocabulary, `id<TAB>token` a line in the order of ids: equal where ids mean the same."""
-    lines = (f"{number}\t{token}\n" for token, number in sorted(tokenizer.get_vocab().items(), key=_by_id))
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _by_id(entry: tuple[str, int]) -> tuple[int, str]:
-    return entry[1], entry[0]
-
-
-def token_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
-    """What lies in `distill/` of a package, in bounded memory.
-
-    Args:
-        folder: the package.
-        splits: names of the splits in `distill/`.
-
-    Returns:
-        `entropy`: split → mean entropy a position, nats; `out_of_fold`: None; `tokens`: `k`, `positions`,
-        `tail_mass_mean`, `tail_mass_p99` and `vocabulary_sha256`.
-    """
-    import pyarrow.parquet as pq
-    from transformers import AutoTokenizer
-
-    entropy, masses, k = {}, [], 0
-    for split in splits:
-        total, count = 0.0, 0
-        for path in sorted((folder / "distill" / CONFIG).glob(f"{split}-*.parquet")):
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(columns=["entropy", "tail_log_mass", "token_ids"]):
-                    found = batch["entropy"].flatten().to_numpy().astype(np.float64)
-                    total, count = total + float(found.sum()), count + len(found)
-                    masses.append(np.exp(batch["tail_log_mass"].flatten().to_numpy()))
-                    k = max(k, len(batch["token_ids"][0][0].as_py()))
-        entropy[split] = round(total / max(1, count), 6)
-    tail = np.concatenate(masses).astype(np.float64)
-    tokens = {
-        "k": k,
-        "positions": len(tail),
-        "tail_mass_mean": round(float(tail.mean()), 6),
-        "tail_mass_p99": round(float(np.quantile(tail, 0.99)), 6),
-        "vocabulary_sha256": vocabulary_sha256(AutoTokenizer.from_pretrained(folder / "model", **SAFE)),
-    }
-    return {"entropy": entropy, "out_of_fold": None, "tokens": tokens}
-
-
-def _readme(names: Sequence[str], k: int) -> str:
+def _readme(names: Sequence[str], kept: Kept) -> str:
     from huggingface_hub import DatasetCardData
 
     files: list[dict[str, Any]] = [{"split": name, "path": f"{CONFIG}/{name}-*.parquet"} for name in names]
     head = DatasetCardData(configs=[{"config_name": CONFIG, "data_files": files}]).to_yaml()
-    return f"---\n{head}\n---\n\n{TEXT.format(k=k)}"
+    drawn = DRAWN.format(draws=kept.draws) if kept.draws else ""
+    return f"---\n{head}\n---\n\n{TEXT.format(k=kept.k, drawn=drawn)}"
 
 
 TEXT = """\
@@ -284,15 +267,22 @@ TEXT = """\
 those that were learned. Entry u of the other lists is the teacher's distribution at temperature 1 after
 `input_ids[: positions[u] + 1]`; the token that follows is `input_ids[positions[u] + 1]`.
 
-- `token_ids`, `top_values`: the {k} likeliest tokens and their log-probabilities, most likely first.
+- `token_ids`, `top_values`: the {k} likeliest tokens and their log-probabilities (nats), most likely first.
+  Raw logits are `top_values + logsumexp`.
 - `tail_log_mass`: log of the probability of all other tokens. Never drop it and never share `top_values` out
   anew: both make the teacher look surer than it is. Spread it evenly over the other tokens, or compare it
   with the student's probability of all tokens that are not in `token_ids`.
-- For a distillation temperature t: LSE(z/t) = logaddexp(logsumexp(top_values/t), tail), with
-  tail = tail_log_mass + (1/t - 1) tail_mean + (1/t - 1)² tail_variance / 2, and
-  log p_t = top_values/t - LSE(z/t). Raw logits are `top_values + logsumexp`.
+{drawn}- For a distillation temperature t: `log p_t = top_values / t - total`, where
+  `total = logaddexp(logsumexp(top_values / t), tail)`; all other tokens together have `tail - total`.
+  `tail` is exactly `tail_log_mass` at t = 1, `tail_log_sum_t2` at 2, `tail_log_sum_t4` at 4, and elsewhere,
+  to second order, `tail_log_mass + s tail_mean + s² tail_variance / 2` with s = 1/t - 1.
 - `label_log_prob` and `entropy` (nats) of each position.
 - Join with your own rows by `id` or `content_sha256`, never by position.
 - Where `in_teacher_train` is true the teacher was fitted on the row.
 - `test` is not here: compare students with the teacher on it.
+"""
+
+DRAWN = """\
+- `sampled_ids`, `sampled_counts`: tokens drawn {draws} times from the whole distribution. `counts / {draws}`
+  is an unbiased estimate of it, tail included: use it instead of `top_values`, not beside them.
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.package.agreement import disagreeing_labels
-from teacherspec.package.answer_targets import pack_token_targets, token_statistics
+from teacherspec.package.answer_targets import pack_token_targets
 from teacherspec.package.evidence import Evidence, Stages
 from teacherspec.package.golden import Strange, unlike_predictions
 from teacherspec.package.opened import Opened
@@ -15,11 +15,12 @@ from teacherspec.package.section import Package
 from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
 from teacherspec.package.target_statistics import target_statistics
 from teacherspec.package.token_checks import (
-    disagreeing_vocabulary,
+    disagreeing_tokens,
     first_token_problem,
     wrong_token_calibration,
     wrong_token_targets,
 )
+from teacherspec.package.token_statistics import token_statistics
 from teacherspec.predictions import load_predictions
 from teacherspec.prepared import Split
 from teacherspec.tasks.verbs import Form
@@ -85,7 +86,9 @@ def _pack_token_targets(
     splits: Sequence[Split],
     folder: Path,
 ) -> dict[str, int]:
-    return pack_token_targets(task, folder / "model", splits, section.top_k, folder / "distill")
+    return pack_token_targets(
+        task, folder / "model", splits, section.top_k, section.sampled_tokens, folder / "distill"
+    )
 
 
 def _class_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
@@ -105,7 +108,7 @@ FORMS: Mapping[Form, PackageForm] = {
         _unlike_tokens,
         _pack_token_targets,
         token_statistics,
-        disagreeing_vocabulary,
+        disagreeing_tokens,
         wrong_token_targets,
         wrong_token_calibration,
     ),

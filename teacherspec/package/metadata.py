@@ -109,17 +109,20 @@ class TokenTargets(Section):
     k: int
     """Likeliest tokens kept of each position."""
 
+    sampled: int
+    """Tokens drawn of each position; 0 for none."""
+
     positions: int
     """Number of positions."""
 
     tail_mass_mean: float
     """Mean probability of all other tokens, which `tail_log_mass` keeps."""
 
-    tail_mass_p99: float
-    """99 % point of the same."""
+    tail_mass_p95: float
+    """95 % point of the same, to 0.0001."""
 
-    vocabulary_sha256: Sha256
-    """SHA-256 of the vocabulary, `id<TAB>token` a line: equal where token ids mean the same."""
+    tail_mass_p99: float
+    """99 % point of the same, to 0.0001."""
 
 
 class SoftTargets(Section):

@@ -1,9 +1,9 @@
 """Whether the packaged model gives what is stored of it: golden logits, soft targets, calibrated loss."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -13,10 +13,8 @@ from teacherspec.files import read_json
 from teacherspec.metrics.proper import nll
 from teacherspec.package.golden import forward, furthest, load_golden
 from teacherspec.package.opened import Opened
-from teacherspec.package.soft_targets import CONFIG, content_sha256
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from teacherspec.package.shards import read_shards
+from teacherspec.package.soft_targets import content_sha256
 
 NLL_TOLERANCE = 1e-5
 """Reports keep six decimals."""
@@ -44,7 +42,7 @@ def wrong_soft_targets(opened: Opened) -> Iterator[str]:
     loaded = opened.task.load(opened.folder / "model")
     for split, stated in opened.metadata.soft_targets.rows.items():
         sampled = set(np.linspace(0, stated - 1, SAMPLED_ROWS).round().astype(int).tolist())
-        count, rows, problems = _read_split(opened, _shards(opened, split), sampled)
+        count, rows, problems = _read_split(opened, split, sampled)
         yield from (f"distill: {split}: {problem}" for problem in problems)
         if count != stated:
             yield f"distill: {split}: {count} soft targets, metadata.json says {stated}"
@@ -65,23 +63,29 @@ def wrong_calibration(opened: Opened) -> Iterator[str]:
     fitted_on = [name for name, split in opened.metadata.splits.items() if split.role == "calibration"]
     for split in fitted_on:
         if split in opened.metadata.soft_targets.rows:
-            rows = [row for batch in _batches(_shards(opened, split)) for row in batch.to_pylist()]
-            logits = np.array([row["logits"] for row in rows], np.float32)
-            found = nll(apply(calibrator, logits), [row["label"] for row in rows])
+            found = _mean_nll(calibrator, opened.folder / "distill", split)
             stated = saved["before_after"]["nll"]["after"]
             if not abs(found - stated) <= NLL_TOLERANCE:
                 yield f"calibration: NLL {found:.6f} after calibration, calibration.json says {stated:.6f}"
 
 
-def _read_split(
-    opened: Opened, paths: Sequence[Path], sampled: set[int]
-) -> tuple[int, list[dict[str, Any]], list[str]]:
+def _mean_nll(calibrator: Calibrator, distill: Path, split: str) -> float:
+    """Mean loss of the labels after calibration, nats, in bounded memory."""
+    total, count = 0.0, 0
+    for batch in read_shards(distill, split, ["logits", "label"]):
+        logits = batch["logits"].flatten().to_numpy().reshape(len(batch), -1)
+        total += nll(apply(calibrator, logits), batch["label"].to_numpy()) * len(batch)
+        count += len(batch)
+    return total / max(1, count)
+
+
+def _read_split(opened: Opened, split: str, sampled: set[int]) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Number of rows, the sampled ones, and the first row whose content has not its hash."""
     names = [field.name for field in opened.task.row_fields().content]
     count = 0
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
-    for batch in _batches(paths):
+    for batch in read_shards(opened.folder / "distill", split):
         contents = zip(*(batch[name].to_pylist() for name in names), strict=True)
         hashes = batch["content_sha256"].to_pylist()
         wrong = [i for i, content in enumerate(contents) if content_sha256(content) != hashes[i]]
@@ -92,15 +96,3 @@ def _read_split(
         ).to_pylist()
         count += len(batch)
     return count, rows, problems
-
-
-def _shards(opened: Opened, split: str) -> list[Path]:
-    return sorted((opened.folder / "distill" / CONFIG).glob(f"{split}-*.parquet"))
-
-
-def _batches(paths: Sequence[Path]) -> "Iterator[pa.RecordBatch]":
-    import pyarrow.parquet as pq
-
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches()

@@ -103,6 +103,10 @@ class Package(Section):
     """Likeliest tokens stored of each position of a language model's soft targets, beside sums of the rest;
     omit to choose 8, 16, 32 or 64 so that the rest has at most 1 % of the probability."""
 
+    sampled_tokens: int | None = Field(default=None, ge=1, le=4096)
+    """Tokens drawn of each position of a language model's soft targets from its whole distribution, beside
+    the likeliest: an unbiased estimate of it, for students of many texts; omit for none."""
+
     golden_examples: int = Field(default=16, ge=8, le=32)
     """Test rows packed with their logits, from which anyone proves to have loaded this teacher."""
 

@@ -1,8 +1,8 @@
-"""Long work written in shards: whole or absent each, never done twice, told while it goes on."""
+"""Soft targets on disk, in shards: whole or absent each, never made twice, told while they are made."""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,31 @@ from teacherspec.files import write_parquet_parts
 if TYPE_CHECKING:
     import pyarrow as pa
 
+CONFIG = "soft"
+"""The one configuration of `distill/`, and its folder."""
+
 INTERVAL_S = 10.0
+
+
+ROWS_AT_ONCE = 4_096
+"""Rows read at once: of classes a few MB, and of language models no more than a row group holds."""
+
+
+def shard_paths(folder: Path, split: str) -> list[Path]:
+    """The shards of a split in order, below the folder `distill/` of a package."""
+    return sorted((folder / CONFIG).glob(f"{split}-[0-9]*-of-[0-9]*.parquet"))
+
+
+def read_shards(folder: Path, split: str, columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
+    """The rows of a split from the folder `distill/` of a package, in their order and in bounded memory."""
+    import pyarrow.parquet as pq
+
+    for path in shard_paths(folder, split):
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                yield from file.iter_batches(
+                    ROWS_AT_ONCE, [group], columns if columns is None else list(columns)
+                )
 
 
 def shard_name(split: str, shard: int, shards: int) -> str:

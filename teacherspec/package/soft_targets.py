@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
 from teacherspec.files import write_parquet_parts, write_text
+from teacherspec.package.shards import CONFIG, shard_name
 from teacherspec.prepared import Split
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CONFIG = "soft"
 OUT_OF_FOLD = "out_of_fold.parquet"
 """File of the cross-fitted logits beside the fine-tuned model."""
 
@@ -64,8 +64,8 @@ def pack_soft_targets(
         crossed = out_of_fold if split.role == "train" else None
         parts = _parts(split, predictions / f"{split.name}.parquet", crossed, fields, schema)
         for shard in range(shards):
-            name = f"{split.name}-{shard:05d}-of-{shards:05d}.parquet"
-            write_parquet_parts(target / CONFIG / name, schema, _up_to(parts, ROWS_PER_SHARD))
+            path = target / CONFIG / shard_name(split.name, shard, shards)
+            write_parquet_parts(path, schema, _up_to(parts, ROWS_PER_SHARD))
     write_text(target / "README.md", _readme([split.name for split in splits]))
     return {split.name: split.rows for split in splits}
 

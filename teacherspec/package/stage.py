@@ -9,6 +9,7 @@ from typing import Any
 from teacherspec.errors import DataError, UserError
 from teacherspec.files import new_folder, round_floats, write_json, write_text
 from teacherspec.package import readiness
+from teacherspec.package.answer_targets import WORK
 from teacherspec.package.attestation import attest
 from teacherspec.package.card import card
 from teacherspec.package.checksums import files_below, write_sums
@@ -99,6 +100,7 @@ def run_package(
         write_json(folder / "READINESS.json", readiness.as_json(judgements))
         write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))
         write_sums(folder)
+    shutil.rmtree(WORK, ignore_errors=True)  # what a kill could have interrupted is done
     attest(teacher, teacher.with_name(ATTESTATION))
     size_bytes = size_of(teacher)
     write_reports(report, section.name, judgements, evidence, sum(rows.values()), size_bytes)

@@ -1,7 +1,7 @@
 """How much the soft targets say beyond the labels: their entropy, and what cross-fitted models got right."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.soft_targets import CONFIG, CROSSED, FOLD
+from teacherspec.package.shards import read_shards
+from teacherspec.package.soft_targets import CROSSED, FOLD
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,7 +57,7 @@ def target_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
     crossed = _Sums()
     for split in splits:
         own = _Sums()
-        for batch in _batches(folder, split):
+        for batch in read_shards(folder, split):
             labels = batch["label"].to_numpy()
             own.add(_logits(batch["logits"]), labels)
             if CROSSED in batch.schema.names:
@@ -75,11 +76,3 @@ def target_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
 def _logits(column: "pa.Array") -> npt.NDArray[np.float32]:
     flat: npt.NDArray[np.float32] = column.flatten().to_numpy()
     return flat.reshape(len(column), -1)
-
-
-def _batches(folder: Path, split: str) -> "Iterator[pa.RecordBatch]":
-    import pyarrow.parquet as pq
-
-    for path in sorted((folder / CONFIG).glob(f"{split}-*.parquet")):
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches()

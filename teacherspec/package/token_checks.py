@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from teacherspec.files import read_json
-from teacherspec.language.packing import Example, pack
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.answer_targets import as_text, vocabulary_sha256
+from teacherspec.package.answer_targets import answered, as_text
 from teacherspec.package.opened import Opened
-from teacherspec.package.soft_targets import CONFIG, content_sha256
+from teacherspec.package.shards import read_shards
+from teacherspec.package.soft_targets import content_sha256
+from teacherspec.package.top_k import NUMBERS, reduce_at
 from teacherspec.tasks.answering import Answering
 from teacherspec.token_predictions import load_token_predictions
 
@@ -23,6 +24,9 @@ LOG_PROB_TOLERANCE = 1e-3
 
 NLL_TOLERANCE = 0.01
 """Nats; the tail is known to second order only."""
+
+STANDARD_ERRORS = 6.0
+"""How far what was drawn may be from what is expected of it."""
 
 
 def first_token_problem(
@@ -58,42 +62,85 @@ def wrong_token_targets(opened: Opened) -> Iterator[str]:
     """Every row's content has its hash; the model gives the stored targets of some rows of each split."""
     task = _answering(opened)
     model, tokenizer = task.load(opened.folder / "model")
-    names = [field.name for field in task.row_fields().content]
     for split, stated in opened.metadata.soft_targets.rows.items():
-        rows = _read(opened.folder, split)
-        if len(rows) != stated:
-            yield f"distill: {split}: {len(rows)} soft targets, metadata.json says {stated}"
-        for row in rows:
-            if content_sha256([as_text(row[name]) for name in names]) != row["content_sha256"]:
-                yield f"distill: {split}: row {row['id']}: content_sha256 is not that of its content"
-                break
-        sampled = [rows[at] for at in np.unique(np.linspace(0, len(rows) - 1, SAMPLED_ROWS).astype(int))]
-        yield from (
-            f"distill: {split}: {problem}" for problem in _wrong_rows(task, model, tokenizer, sampled)
-        )
+        picked = set(np.linspace(0, stated - 1, SAMPLED_ROWS).round().astype(int).tolist())
+        count, sampled, problems = _read_split(opened, task, split, picked)
+        if count != stated:
+            problems.insert(0, f"{count} soft targets, metadata.json says {stated}")
+        problems += [found for row in sampled for found in _wrong_row(task, model, tokenizer, row)]
+        yield from (f"distill: {split}: {problem}" for problem in problems)
 
 
-def _wrong_rows(
-    task: Answering, model: Any, tokenizer: Any, stored: Sequence[dict[str, Any]]
-) -> Iterator[str]:
-    """Rows whose top values are not those of the model at the very same positions."""
+def _read_split(
+    opened: Opened, task: Answering, split: str, picked: set[int]
+) -> tuple[int, list[dict[str, Any]], list[str]]:
+    """Number of rows, the picked ones, and the first row whose content has not its hash."""
+    names = [field.name for field in task.row_fields().content]
+    count = 0
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for batch in read_shards(opened.folder / "distill", split):
+        for at, row in enumerate(batch.select(["id", "content_sha256", *names]).to_pylist()):
+            if (
+                not problems
+                and content_sha256([as_text(row[name]) for name in names]) != row["content_sha256"]
+            ):
+                problems.append(f"row {row['id']}: content_sha256 is not that of its content")
+            if count + at in picked:
+                rows += batch.slice(at, 1).to_pylist()
+        count += len(batch)
+    return count, rows, problems
+
+
+def _wrong_row(task: Answering, model: Any, tokenizer: Any, row: dict[str, Any]) -> Iterator[str]:
+    """What of a row is not what the model says at the very same positions."""
     import torch
 
-    for row in stored:
-        batch = pack(
-            [Example(row["input_ids"], row["completion_mask"])], capacity=1, pad_id=tokenizer.pad_token_id
-        )
-        with torch.inference_mode():
-            logits = task.logits(model, {name: part for name, part in batch.items() if name != "labels"})
-        log_probs = log_softmax(logits.float().numpy())
-        ids, values = np.asarray(row["token_ids"]), np.asarray(row["top_values"], np.float64)
-        if ids.shape[0] != log_probs.shape[0]:
-            yield f"row {row['id']}: {ids.shape[0]} positions, the model is asked at {log_probs.shape[0]}"
-            continue
-        found = np.take_along_axis(log_probs, ids, axis=1)
-        off = np.abs(found - values) - np.abs(values) / 1024
-        if not off.max() <= LOG_PROB_TOLERANCE:
-            yield f"row {row['id']}: log-probabilities are off by {np.abs(found - values).max():.3g}"
+    if row["positions"] != answered(row["completion_mask"]):
+        yield f"row {row['id']}: positions are not those before its learned tokens"
+        return
+    example = {"input_ids": row["input_ids"], "supervised": row["completion_mask"]}
+    batch = dict(task.collate(tokenizer)([example]))
+    labels = batch.pop("labels")[0, 1:]
+    with torch.inference_mode():
+        logits = task.logits(model, batch).float()
+        found = reduce_at(logits, labels, torch.tensor(row["token_ids"]))
+    log_probs = logits.log_softmax(dim=1)
+    stored = np.asarray(row["top_values"], np.float64)
+    values = log_probs.gather(1, found.token_ids.long()).double().numpy()
+    rest = log_probs.scatter(1, found.token_ids.long(), -torch.inf).max(dim=1).values.numpy()
+    if off := _furthest(stored, values, np.abs(values) / 1024):
+        yield f"row {row['id']}: log-probabilities are off by {off:.3g}"
+    elif (rest - values.min(axis=1)).max() > LOG_PROB_TOLERANCE:
+        yield f"row {row['id']}: other tokens than those stored are likelier"
+    for name in NUMBERS:
+        expected = getattr(found, name).double().numpy()
+        if off := _furthest(np.asarray(row[name], np.float64), expected, np.abs(expected) / 1024):
+            yield f"row {row['id']}: {name} is off by {off:.3g}"
+    if "sampled_ids" in row and (strange := _strange_draws(row, log_probs.double().numpy())):
+        yield f"row {row['id']}: {strange}"
+
+
+def _furthest(stored: Any, found: Any, rounding: Any) -> float | None:
+    """The largest difference, where one is more than rounding explains; two of -inf are equal."""
+    off = np.where(stored == found, 0.0, np.abs(stored - found))
+    worst: float = off.max()
+    return None if (off - rounding).max() <= LOG_PROB_TOLERANCE else worst
+
+
+def _strange_draws(row: dict[str, Any], log_probs: Any) -> str | None:
+    """Whether the drawn tokens' mean log-probability is what the distribution leads to expect of them."""
+    total, variance = 0.0, 0.0
+    for ids, counts, own in zip(row["sampled_ids"], row["sampled_counts"], log_probs, strict=True):
+        probs, known = np.exp(own), np.maximum(own, np.finfo(np.float32).min)
+        mean = float(probs @ known)
+        total += float(np.average(known[ids], weights=counts)) - mean
+        variance += float(probs @ (known - mean) ** 2) / sum(counts)
+    if abs(total) <= STANDARD_ERRORS * variance**0.5 + LOG_PROB_TOLERANCE * len(log_probs):
+        return None
+    return (
+        f"sampled_ids are no draws from the model: {total / max(variance, 1e-12) ** 0.5:+.1f} standard errors"
+    )
 
 
 def wrong_token_calibration(opened: Opened) -> Iterator[str]:
@@ -103,41 +150,45 @@ def wrong_token_calibration(opened: Opened) -> Iterator[str]:
     for split, part in opened.metadata.splits.items():
         if part.role != "calibration" or split not in opened.metadata.soft_targets.rows:
             continue
-        losses = [loss for row in _read(opened.folder, split) for loss in _losses(row, beta)]
+        losses = [
+            _losses(row, beta)
+            for batch in read_shards(opened.folder / "distill", split, LOSS_COLUMNS)
+            for row in batch.to_pylist()
+        ]
+        found = float(np.concatenate(losses).mean())
         stated = saved["before_after"]["nll"]["after"]
-        if not abs(float(np.mean(losses)) - stated) <= NLL_TOLERANCE:
-            found = float(np.mean(losses))
+        if not abs(found - stated) <= NLL_TOLERANCE:
             yield f"calibration: NLL {found:.4f} after calibration, calibration.json says {stated:.4f}"
+
+
+LOSS_COLUMNS = ("top_values", "tail_log_mass", "tail_mean", "tail_variance", "label_log_prob")
 
 
 def _losses(row: dict[str, Any], beta: float) -> Any:
     """NLL `[U]` of a row's learned tokens at an inverse temperature, from what is stored of them."""
-    names = ("tail_log_mass", "tail_mean", "tail_variance", "label_log_prob")
-    mass, mean, variance, own = (np.asarray(row[name], np.float64) for name in names)
+    top, mass, mean, variance, own = (np.asarray(row[name], np.float64) for name in LOSS_COLUMNS)
     step = beta - 1.0
     tail = mass + step * mean + 0.5 * step * step * variance
-    top = np.logaddexp.reduce(beta * np.asarray(row["top_values"], np.float64), axis=1)
-    return np.logaddexp(top, tail) - beta * own
+    return np.logaddexp(np.logaddexp.reduce(beta * top, axis=1), tail) - beta * own
 
 
-def disagreeing_vocabulary(opened: Opened) -> Iterator[str]:
-    """The packaged tokenizer has the vocabulary that the targets were stored with; there are no labels."""
-    _, tokenizer = _answering(opened).load(opened.folder / "model")
-    tokens = opened.metadata.soft_targets.tokens
-    if tokens is None or tokens.vocabulary_sha256 != vocabulary_sha256(tokenizer):
-        yield "model/tokenizer.json: its vocabulary is not that of the soft targets in metadata.json"
+def disagreeing_tokens(opened: Opened) -> Iterator[str]:
+    """Every stored token is one of the stated vocabulary; there are no labels."""
     if opened.metadata.label_names:
         yield "metadata.json: a language model has no label names"
+    vocabulary = opened.metadata.vocabulary
+    if vocabulary is None or vocabulary.rows is None:
+        yield "metadata.json: a language model has a vocabulary"
+        return
+    for split in opened.metadata.soft_targets.rows:
+        for batch in read_shards(opened.folder / "distill", split, ["token_ids"]):
+            ids = batch["token_ids"].flatten().flatten().to_numpy()
+            if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary.rows:
+                yield f"distill: {split}: token_ids outside of the {vocabulary.rows} of the vocabulary"
+                break
 
 
 def _answering(opened: Opened) -> Answering:
     if not isinstance(opened.task, Answering):
         raise TypeError(f"{type(opened.task).__name__} does not answer in words")
     return opened.task
-
-
-def _read(folder: Path, split: str) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    paths = sorted((folder / "distill" / CONFIG).glob(f"{split}-*.parquet"))
-    return [row for path in paths for row in pq.read_table(path).to_pylist()]

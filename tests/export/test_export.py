@@ -9,15 +9,13 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner, Result
 from datasets import load_dataset, load_from_disk
 from ruamel.yaml import YAML
 from safetensors.numpy import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from teacherspec.cli.export import NAMES
 from teacherspec.cli.main import main
@@ -28,7 +26,8 @@ from teacherspec.export.source import open_source
 from teacherspec.export.timm import timm_config
 from teacherspec.files import read_json, write_json
 from teacherspec.predictions import load_predictions
-from tests.export.conftest import CONVERSATIONS, K, chat_tokenizer
+from tests.causal_lm.toys import task
+from tests.export.conftest import ROWS, K
 from tests.package.conftest import Road
 
 
@@ -116,7 +115,7 @@ def test_distillkits_settings_keep_its_schema(language_teacher: Path, tmp_path: 
     codec = config["teacher"]["logprob_compressor"]
     assert config["teacher"]["kind"] == "dataset", "the discriminator of its union"
     assert codec["exact_k"] == codec["k"] == K
-    assert codec["d"] == 13
+    assert codec["d"] == 400
     assert config["dataset"]["prepacked"] is True
     assert (tmp_path / "out" / config["dataset"]["train_dataset"]["disk_path"]).is_dir()
     (kl,) = [loss for loss in config["loss_functions"] if loss["function"] == "kl"]
@@ -130,77 +129,56 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def test_trl_finds_prompts_and_messages(language_teacher: Path, tmp_path: Path) -> None:
     assert run(str(language_teacher), str(tmp_path / "out"), "--to", "trl").exit_code == 0
-    prompts = load_dataset(str(tmp_path / "out/prompts"), split="train", cache_dir=str(tmp_path / "cache"))
-    assert prompts[0]["prompt"] == [{"role": "user", "content": CONVERSATIONS[0][0]}]
-    messages = load_dataset(str(tmp_path / "out/messages"), split="train", cache_dir=str(tmp_path / "cache"))
-    assert [turn["role"] for turn in messages[0]["messages"]] == ["user", "assistant"]
-    assert messages["id"][:] == prompts["id"][:] == [f"row-{i}" for i in range(6)]
+    stored = list(open_source(language_teacher).rows("train", ["id", "prompt"]))
+    cache = str(tmp_path / "cache")
+    prompts, messages = (
+        load_dataset(
+            "json", data_files=str(tmp_path / f"out/{form}/train.jsonl"), split="train", cache_dir=cache
+        )
+        for form in ("prompts", "messages")
+    )
+    assert prompts["prompt"][:] == [[{"role": "user", "content": row["prompt"]}] for row in stored]
+    assert messages["id"][:] == prompts["id"][:] == [row["id"] for row in stored]
+    for turns in messages["messages"][:]:
+        assert [turn["role"] for turn in turns] == ["user", "assistant"]
+        assert turns[1]["content"].startswith("The "), "the answer is read back from its tokens"
+
+
+def test_a_declared_system_prompt_is_part_of_what_is_exported(language_teacher: Path, tmp_path: Path) -> None:
+    teacher = Path(shutil.copytree(language_teacher, tmp_path / "teacher"))
+    write_json(teacher / "provenance/spec.json", {"task": task(system="Be brief.").model_dump(mode="json")})
+    turns = next(open_source(teacher).conversations("train"))["messages"]
+    assert turns[0] == {"role": "system", "content": "Be brief."}
+    assert [turn["role"] for turn in turns] == ["system", "user", "assistant"]
 
 
 def test_axolotl_gets_every_position(language_teacher: Path, tmp_path: Path) -> None:
     export(language_teacher, tmp_path / "out", "axolotl")
-    source = list(open_source(language_teacher).rows("train", ["input_ids", "token_ids", "top_values"]))
-    for line, row in zip(lines(tmp_path / "out/train.jsonl"), source, strict=True):
-        assert len(line["logprobs"]) == len(line["target_token_ids"]) == len(row["input_ids"])
-        assert line["target_token_ids"] == row["token_ids"]
-        np.testing.assert_allclose(line["logprobs"], row["top_values"])
+    written = lines(tmp_path / "out/train.jsonl")
+    assert len(written) == ROWS
+    for line, row in zip(written, open_source(language_teacher).sequences("train"), strict=True):
+        length = len(row["input_ids"])
+        # The template ends with a line feed after the end of the answer.
+        assert len(line["logprobs"]) == len(line["target_token_ids"]) == length + 1
+        for at in range(length - 1):
+            assert line["target_token_ids"][at] == row["token_ids"][at]
+            np.testing.assert_allclose(line["logprobs"][at], row["top_values"][at])
+        assert line["target_token_ids"][length - 1][0] == row["input_ids"][-1], "after the end comes the end"
     config = YAML(typ="safe").load((tmp_path / "out/axolotl.yaml").read_text())
     assert config["datasets"][0]["path"] == "train.jsonl"
 
 
 def test_axolotl_is_refused_where_its_template_gives_other_tokens(language_teacher: Path) -> None:
-    tokenizer = chat_tokenizer()
+    tokenizer = AutoTokenizer.from_pretrained(language_teacher / "model")
     source = open_source(language_teacher)
     row = {**next(source.sequences("train")), **next(source.conversations("train"))}
     tokenizer.chat_template = tokenizer.chat_template + " cat"
     tokens = rendered(tokenizer, row)
-    assert len(tokens) == len(row["input_ids"]) + 1
+    assert len(tokens) > len(row["input_ids"]) + 1
     assert len(laid_out(row, tokens)["logprobs"]) == len(tokens), "a template may end with more"
     tokenizer.chat_template = "cat " + tokenizer.chat_template
-    with pytest.raises(UserError, match="row row-0: the chat template gives other tokens"):
+    with pytest.raises(UserError, match=r"row .*: the chat template gives other tokens"):
         rendered(tokenizer, row)
-
-
-ANSWERED = ["token_ids", "top_values", "logsumexp", "tail_log_sums"]
-
-
-@pytest.fixture
-def answered_teacher(language_teacher: Path, tmp_path: Path) -> Path:
-    """The same package, of which only the positions that answer are stored, and the question as text."""
-    teacher = tmp_path / "answered"
-    shutil.copytree(language_teacher, teacher)
-    (path,) = (teacher / "distill/soft").glob("*.parquet")
-    rows = []
-    for row in pq.read_table(path).to_pylist():
-        positions = [at - 1 for at, learned in enumerate(row["completion_mask"]) if learned]
-        kept = {name: [row[name][at] for at in positions] for name in ANSWERED}
-        prompt = row.pop("messages")[0]["content"]
-        rows.append({**row, **kept, "positions": positions, "prompt": prompt})
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return teacher
-
-
-def test_answered_positions_alone_give_the_same_exports(
-    language_teacher: Path, answered_teacher: Path, tmp_path: Path
-) -> None:
-    for name in ("trl", "distillkit", "axolotl"):
-        export(answered_teacher, tmp_path / "some" / name, name)
-        export(language_teacher, tmp_path / "all" / name, name)
-    messages = [lines(tmp_path / which / "trl/messages/train.jsonl") for which in ("some", "all")]
-    assert messages[0] == messages[1], "the answer is read back from its tokens"
-    some, every = (load_from_disk(str(tmp_path / which / "distillkit/train")) for which in ("some", "all"))
-    for own, whole in zip(some, every, strict=True):
-        for at, label in enumerate(own["labels"]):
-            if label >= 0:
-                assert label == whole["labels"][at]
-                assert own["token_ids"][at] == whole["token_ids"][at]
-                np.testing.assert_allclose(own["top_values"][at], whole["top_values"][at], atol=1e-6)
-        learned = [sum(label >= 0 for label in row["labels"]) for row in (own, whole)]
-        assert learned[1] - learned[0] == 1, "only the last token, of which nothing is stored, is left out"
-    line, whole = (lines(tmp_path / which / "axolotl/train.jsonl")[0] for which in ("some", "all"))
-    assert len(line["logprobs"]) == len(whole["logprobs"])
-    assert line["target_token_ids"][-1][0] == 4, "after the end comes the end"
-    assert line["target_token_ids"][-2] == whole["target_token_ids"][-2]
 
 
 def test_axolotls_own_code_lays_them_at_the_same_positions(language_teacher: Path, tmp_path: Path) -> None:
@@ -209,20 +187,24 @@ def test_axolotls_own_code_lays_them_at_the_same_positions(language_teacher: Pat
         pytest.skip("needs the files of axolotl: pip install --no-deps axolotl==0.19.0")
     export(language_teacher, tmp_path / "out", "axolotl")
     reader = axolotls_reader(Path(next(iter(spec.submodule_search_locations))))
-    source = list(
-        open_source(language_teacher).rows(
-            "train", ["input_ids", "completion_mask", "token_ids", "top_values"]
-        )
-    )
-    for line, row in zip(lines(tmp_path / "out/train.jsonl"), source, strict=True):
-        pairs = zip(row["input_ids"], row["completion_mask"], strict=True)
-        sample = {**line, "input_ids": row["input_ids"], "labels": [i if mask else -100 for i, mask in pairs]}
+    for line, row in zip(
+        lines(tmp_path / "out/train.jsonl"), open_source(language_teacher).sequences("train"), strict=True
+    ):
+        after = len(line["logprobs"]) - len(row["input_ids"])
+        ids = [*row["input_ids"], *([0] * after)]
+        labels = [
+            i if mask else -100
+            for i, mask in zip(ids, [*row["completion_mask"], *([0] * after)], strict=True)
+        ]
+        sample = {**line, "input_ids": ids, "labels": labels}
         settings = SimpleNamespace(logprobs_field="logprobs", gen_temperature=1.0, kd_temperature=1.0)
         found = reader.ChatTemplateStrategyWithKDv2.transform_logprobs(settings, sample)
-        assert found["target_token_ids"] == row["token_ids"]
         expected = torch.tensor(row["top_values"]).log_softmax(-1)
-        torch.testing.assert_close(torch.tensor(found["target_logprobs"]), expected, atol=1e-5, rtol=0)
-        assert [mask[0] for mask in found["target_mask"]] == row["completion_mask"]
+        for at in row["positions"]:
+            assert found["target_token_ids"][at] == row["token_ids"][at]
+            there = torch.tensor(found["target_logprobs"][at])
+            torch.testing.assert_close(there, expected[at], atol=1e-5, rtol=0)
+        assert [mask[0] for mask in found["target_mask"]][: len(row["input_ids"])] == row["completion_mask"]
 
 
 def axolotls_reader(place: Path) -> Any:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from datasets import load_dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from teacherspec.export.formats import export
-from tests.export.conftest import tiny_llama
+from tests.language.tiny import tiny_model
 
 trl = pytest.importorskip("trl", reason="needs TRL: pip install -r requirements-clients.txt")
 pytestmark = pytest.mark.filterwarnings("ignore")  # its warnings are not ours
@@ -39,7 +39,7 @@ def losses(trainer: Any) -> list[float]:
     return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
-def distil(teacher: Path, student: LlamaForCausalLM, data: Path, place: Path) -> Any:
+def distil(teacher: Path, student: Any, data: Path, place: Path) -> Any:
     from trl import DistillationConfig, DistillationTrainer
 
     rows = load_dataset(str(data / "prompts"), split="train", cache_dir=str(place / "cache"))
@@ -61,7 +61,7 @@ def test_a_copy_of_the_teacher_has_nothing_to_learn(
 
 
 def test_another_student_learns(language_teacher: Path, data: Path, tmp_path: Path) -> None:
-    found = losses(distil(language_teacher, tiny_llama(seed=1), data, tmp_path))
+    found = losses(distil(language_teacher, tiny_model("llama", seed=1), data, tmp_path))
     assert len(found) == 2
     assert all(math.isfinite(loss) and loss > 0.01 for loss in found)
 
@@ -69,9 +69,9 @@ def test_another_student_learns(language_teacher: Path, data: Path, tmp_path: Pa
 def test_a_student_of_another_vocabulary_is_refused(
     language_teacher: Path, data: Path, tmp_path: Path
 ) -> None:
-    student = tiny_llama(seed=1)
-    student.resize_token_embeddings(20)
-    with pytest.raises(ValueError, match="vocab_size 20 but the teacher model has vocab_size 13"):
+    student = tiny_model("llama", seed=1)
+    student.resize_token_embeddings(408)
+    with pytest.raises(ValueError, match="vocab_size 408 but the teacher model has vocab_size 400"):
         distil(language_teacher, student, data, tmp_path)
 
 
@@ -93,5 +93,5 @@ def test_gkd_learns_from_messages(language_teacher: Path, data: Path, tmp_path: 
         return losses(trainer)
 
     own = train(AutoModelForCausalLM.from_pretrained(language_teacher / "model"), "own")
-    other = train(tiny_llama(seed=1), "other")
+    other = train(tiny_model("llama", seed=1), "other")
     assert max(map(abs, own)) < 1e-3 < min(other)

@@ -17,7 +17,7 @@ LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
     {"answers", "language", "machine", "plots", "portable", "predictions", "prepared", "process"}
-    | {"token_predictions"},
+    | {"token_predictions", "unfinished"},
     {"receipts"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate", "ratings"},
