@@ -5,15 +5,19 @@ import fcntl
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from teacherspec.errors import UserError
 
 PR_SET_PDEATHSIG = 1
+
+WATCH_SECONDS = 0.1
+"""How often a stage below a shell looks whether DVC still runs."""
 
 
 def stage_of_dvc() -> str | None:
@@ -30,6 +34,52 @@ def die_with_parent() -> None:
     """
     if stage_of_dvc() is not None:
         end_with(os.getppid(), same_session=True)
+        if sys.platform.startswith("linux"):
+            _end_with_dvc()
+
+
+def _end_with_dvc() -> None:
+    """End this process when DVC ends though a shell stands between them, which the kernel's signal misses.
+
+    DVC runs every stage by `$SHELL -c`. Bash becomes the stage; dash and others wait for it, outlive a
+    killed DVC and leave the stage training. The shell's parent then is whoever adopts orphans, which a
+    thread notices.
+    """
+    above = _below_dvc()
+    if above is None:
+        return
+    dvc = _parent_of(above)
+    if dvc is None or _adopted_by(dvc):
+        raise SystemExit(128 + signal.SIGKILL)
+
+    def watch() -> None:
+        while _parent_of(above) == dvc:
+            time.sleep(WATCH_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="end with DVC", daemon=True).start()
+
+
+def _below_dvc() -> int | None:
+    """The shell that DVC started; None where it became this process.
+
+    DVC gives its shell a variable that it does not have itself.
+    """
+    mark = f"DVC_STAGE={os.environ['DVC_STAGE']}".encode()
+    below, pid = None, os.getppid()
+    with suppress(OSError):  # it ended meanwhile, or is another user's: not DVC's shell
+        while pid and mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            below, pid = pid, _parent_of(pid) or 0
+    return below
+
+
+def _parent_of(pid: int) -> int | None:
+    """The parent of a process of Linux; None where that process has ended."""
+    try:
+        # The name, in brackets, may hold anything; state and parent follow it.
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def end_with(parent: int, same_session: bool) -> None:
@@ -43,12 +93,16 @@ def end_with(parent: int, same_session: bool) -> None:
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    try:
-        adopted = os.getppid() != parent or (same_session and os.getsid(parent) != os.getsid(0))
-    except ProcessLookupError:
-        adopted = True
-    if adopted:
+    if os.getppid() != parent or (same_session and _adopted_by(parent)):
         raise SystemExit(128 + signal.SIGKILL)
+
+
+def _adopted_by(parent: int) -> bool:
+    """Whether `parent` is of another session, so not who started this process, or has ended."""
+    try:
+        return os.getsid(parent) != os.getsid(0)
+    except ProcessLookupError:
+        return True
 
 
 def surroundings(python: Path) -> dict[str, str]:

@@ -27,7 +27,14 @@ with alone(Path(sys.argv[1]), "work"):
     print("up", flush=True)
     time.sleep(60)
 """
-PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+# As DVC: a shell with the name of the stage in its environment, which becomes the command or waits for it.
+BECOMES, WAITS = 'exec "$0" -c "$1"', '"$0" -c "$1"; exit $?'
+PARENT = f"""
+import os, subprocess, sys
+shell, *stage = sys.argv[1:]
+environment = os.environ | dict.fromkeys(["DVC_STAGE"], *stage) if stage else None
+subprocess.run(["/bin/sh", "-c", shell, sys.executable, {CHILD!r}], env=environment)
+"""
 
 
 def descendants_of(pid: int) -> list[int]:
@@ -41,17 +48,18 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal exists on Linux only")
-@pytest.mark.parametrize(("stage", "survives"), [("finetune", False), (None, True)])
-def test_a_stage_dies_with_dvc_but_not_with_a_shell(stage: str | None, survives: bool) -> None:
+@pytest.mark.parametrize("shell", [BECOMES, WAITS], ids=["becomes", "waits"])
+@pytest.mark.parametrize(("stage", "survives"), [(["finetune"], False), ([], True)])
+def test_a_stage_dies_with_dvc_but_not_with_a_shell(shell: str, stage: list[str], survives: bool) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
-    if stage:
-        environment["DVC_STAGE"] = stage
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT, shell, *stage], env=environment, stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
     assert parent.stdout.readline() == "up\n"
     (child,) = descendants_of(parent.pid)
+    if shell == WAITS:
+        (child,) = descendants_of(child)
     parent.kill()
     parent.wait()
     parent.stdout.close()

@@ -75,10 +75,15 @@ def test_plain_dvc_stays_broken_where_the_guard_mends(toy: Path) -> None:
     assert f"{RWLOCK}: left by a run that was killed" in said
 
 
-def started(root: Path) -> subprocess.Popen[str]:
+def started(root: Path, **environment: str) -> subprocess.Popen[str]:
     """A guarded run whose training has begun."""
     process = subprocess.Popen(
-        GUARDED, cwd=root, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        GUARDED,
+        cwd=root,
+        env={**ENVIRONMENT, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     while not list((root / ".scratch/train").glob("*.json")):
         assert process.poll() is None, process.stderr and process.stderr.read()
@@ -87,7 +92,7 @@ def started(root: Path) -> subprocess.Popen[str]:
 
 
 def long_training(root: Path) -> None:
-    edit(root, "params.yaml", "steps: 4, rate: 1.0e-3, pause: 0.0", "steps: 40, rate: 1.0e-3, pause: 0.2")
+    edit(root, "params.yaml", "steps: 4, rate: 1.0e-3, pause: 0.0", "steps: 20, rate: 1.0e-3, pause: 0.2")
 
 
 def wait_for_silence(root: Path) -> int:
@@ -98,19 +103,30 @@ def wait_for_silence(root: Path) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal exists on Linux only")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "shell"),
+    [
+        (signal.SIGKILL, "exec $command"),  # as bash does
+        (signal.SIGKILL, "$command; exit $?"),  # as dash does: it outlives DVC
+        (signal.SIGTERM, "$command; exit $?"),
+        (signal.SIGINT, "$command; exit $?"),
+    ],
+)
 def test_a_signal_to_the_guard_leaves_no_process_and_training_goes_on_from_there(
-    toy: Path, number: signal.Signals
+    toy: Path, tmp_path: Path, number: signal.Signals, shell: str
 ) -> None:
+    script = tmp_path / "shell"
+    script.write_text(f'#!/bin/sh\ncommand="$2"\n{shell}\n')
+    script.chmod(0o755)
     long_training(toy)
-    process = started(toy)
+    process = started(toy, SHELL=str(script))
     process.send_signal(number)
     process.communicate()
     assert wait_for_silence(toy) == 0
     (checkpoint,) = (toy / ".scratch/train").glob("*.json")
-    assert 1 <= json.loads(checkpoint.read_text())["step"] < 40
+    assert 1 <= json.loads(checkpoint.read_text())["step"] < 20
     run(toy, *GUARDED)
-    assert json.loads((toy / "artifacts/train/model.json").read_text())["step"] == 40
+    assert json.loads((toy / "artifacts/train/model.json").read_text())["step"] == 20
     assert not checkpoint.exists()
 
 
