@@ -163,6 +163,16 @@ def gates_are_measured(spec: Spec) -> Iterator[Finding]:
             yield Finding(("package", "gates", index, "metric"), f"{what}{did_you_mean(gate.metric, known)})")
 
 
+def tokens_are_of_language_models(spec: Spec) -> Iterator[Finding]:
+    """What is said of tokens and vocabulary needs a teacher that answers in words."""
+    if spec.task.form == "token_sums":
+        return
+    for name in ("top_k", "sampled_tokens", "trim_vocabulary"):
+        if getattr(spec.package, name) is not None:
+            what = f"a {spec.task.kind} teacher predicts no tokens (language models do): drop it"
+            yield Finding(("package", name), what)
+
+
 def soft_targets_are_splits(spec: Spec) -> Iterator[Finding]:
     """Soft targets are taken from splits that `prepare` makes."""
     splits = [name for name in _roles(spec.prepare) if name != "test"]
@@ -252,6 +262,7 @@ RULES = (
     Rule(("task", "prepare"), scope_needs_labels),
     Rule(("task", "prepare", "package"), gates_are_measured),
     Rule(("prepare", "package"), soft_targets_are_splits),
+    Rule(("task", "package"), tokens_are_of_language_models),
 )
 
 

@@ -77,14 +77,28 @@ def _rope_of_4(rope: Mapping[str, Any]) -> dict[str, Any]:
     return keys
 
 
+def settings_of_4(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A `tokenizer_config.json` of transformers 5 in words that version 4 reads too, to the same effect.
+
+    Version 4 expects `extra_special_tokens` to be a mapping, and fails on the list that version 5 writes.
+    """
+    found = dict(settings)
+    written = found.get("tokenizer_class", "TokenizersBackend")
+    found["tokenizer_class"] = ONLY_IN_5.get(written, written)
+    if isinstance(found.get("extra_special_tokens"), list):
+        found["additional_special_tokens"] = found.pop("extra_special_tokens")
+    return found
+
+
 def pack_tokenizer(folder: Path) -> None:
     """Give the tokenizer in `folder` the class name and the files that older readers know."""
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
-    settings = read_json(folder / "tokenizer_config.json")
-    written = settings.get("tokenizer_class")
-    settings["tokenizer_class"] = ONLY_IN_5.get(written, written)
+    settings = settings_of_4(read_json(folder / "tokenizer_config.json"))
+    template = folder / "chat_template.jinja"
+    if template.is_file():  # readers before 4.43 look for it among the settings
+        settings["chat_template"] = template.read_text(encoding="utf-8")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     write_json(folder / "tokenizer_config.json", settings)
     special = {

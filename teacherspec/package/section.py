@@ -107,6 +107,10 @@ class Package(Section):
     """Tokens drawn of each position of a language model's soft targets from its whole distribution, beside
     the likeliest: an unbiased estimate of it, for students of many texts; omit for none."""
 
+    trim_vocabulary: int | None = Field(default=None, ge=1, le=10_000_000)
+    """Rows of a language model's embedding and head that are packed, where its base padded them with rows
+    that no token uses: students compare distributions of equal width only. Omit to keep all."""
+
     golden_examples: int = Field(default=16, ge=8, le=32)
     """Test rows packed with their logits, from which anyone proves to have loaded this teacher."""
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from teacherspec.errors import DataError, UserError
@@ -21,6 +22,7 @@ from teacherspec.package.golden import pack_golden
 from teacherspec.package.model_folder import pack_model
 from teacherspec.package.provenance import provenance
 from teacherspec.package.section import Package
+from teacherspec.package.trimming import trim_vocabulary
 from teacherspec.portable import pin_as_trained
 from teacherspec.prepared import Split, open_split
 from teacherspec.tasks.augmentation import VIEWS
@@ -86,7 +88,7 @@ def run_package(
         refuse_not_ready(judgements)
     made_from = provenance(spec, evidence.prepared, evidence.manifest, stages.evaluated / "predictions")
     with new_folder(teacher) as folder:
-        pack_model(stages.finetuned / "model", folder / "model")
+        pack_finetuned(task, section, stages.finetuned / "model", folder / "model")
         form = FORMS[task.form]
         test = open_split(evidence.prepared.splits["test"])
         strange = form.strange(task, stages.evaluated)
@@ -105,6 +107,16 @@ def run_package(
     size_bytes = size_of(teacher)
     write_reports(report, section.name, judgements, evidence, sum(rows.values()), size_bytes)
     return Packaged(evidence, judgements, teacher, size_bytes)
+
+
+def pack_finetuned(task: Kind, section: Package, finetuned: Path, target: Path) -> None:
+    """The fine-tuned model as a folder of the package, its vocabulary trimmed where that is declared."""
+    if section.trim_vocabulary is None:
+        pack_model(finetuned, target)
+        return
+    with TemporaryDirectory(dir=target.parent.parent, prefix=".trimmed-") as place:
+        trim_vocabulary(task, finetuned, section.trim_vocabulary, Path(place, "model"))
+        pack_model(Path(place, "model"), target)
 
 
 def size_of(teacher: Path) -> int:

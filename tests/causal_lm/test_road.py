@@ -2,20 +2,26 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.errors import UserError
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.files import read_json, write_json
+from teacherspec.files import read_json, write_json, write_parquet
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
+from teacherspec.package.checksums import write_sums
 from teacherspec.package.evidence import Stages
 from teacherspec.package.gates import find
 from teacherspec.package.section import Package
@@ -141,27 +147,116 @@ def test_soft_targets_are_the_models_own_distribution(road):
         np.testing.assert_allclose(kept + np.exp(row["tail_log_mass"]), 1.0, atol=5e-3)
 
 
-def test_a_shifted_target_is_caught(road, tmp_path):
+def again(road, place, **values):
+    """The teacher packaged anew with other keys of `package`."""
+    section = Package.model_validate_json(json.dumps({**PACKAGE, **values}))
+    spec = {**SPEC, "package": section.model_dump(mode="json")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        run_package(section, task(), spec, road.stages, place / "teacher", place / "report")
+    return place / "teacher"
+
+
+def test_padding_of_the_vocabulary_can_be_trimmed_and_tokens_drawn(road, tmp_path):
+    stated = read_json(road.teacher / "metadata.json")["vocabulary"]
+    assert stated["padded"] > 0
+    rows = stated["highest_id"] + 1
+    teacher = again(road, tmp_path, trim_vocabulary=rows, sampled_tokens=20)
+    assert [check for check in verify(teacher) if check.problems] == []
+    trimmed = read_json(teacher / "metadata.json")
+    assert trimmed["vocabulary"] == {**stated, "rows": rows, "padded": 0}
+    assert trimmed["soft_targets"]["tokens"]["sampled"] == 20
+    before, after = (
+        AutoModelForCausalLM.from_pretrained(folder / "model") for folder in (road.teacher, teacher)
+    )
+    ids = torch.tensor([[1, 5, 9]])
+    with torch.inference_mode():
+        assert torch.equal(before(ids).logits[..., :rows], after(ids).logits)
+
+
+@pytest.mark.parametrize("rows", [10, 401])
+def test_a_vocabulary_that_lacks_a_token_or_has_none_is_refused(road, tmp_path, rows):
+    allowed = read_json(road.teacher / "metadata.json")["vocabulary"]["highest_id"] + 1
+    with pytest.raises(UserError, match=rf"given {rows}; allowed: {allowed} .* to 400 "):
+        again(road, tmp_path, trim_vocabulary=rows)
+    assert list(tmp_path.glob("*teacher*")) == []
+
+
+def test_whoever_generates_with_it_samples_neutrally(road):
+    settings = read_json(road.teacher / "model/generation_config.json")
+    told = {"bos_token_id", "eos_token_id", "pad_token_id", "transformers_version", "_from_model_config"}
+    assert settings.keys() <= told
+    assert (
+        task().encoder(AutoTokenizer.from_pretrained(road.teacher / "model")).stop_id
+        in settings["eos_token_id"]
+    )
+
+
+def earlier(row):
     """The classic off-by-one: targets of the position before."""
-    import shutil
+    for name in ("token_ids", "top_values"):
+        row[name] = [row[name][-1], *row[name][:-1]]
 
-    import pyarrow as pa
 
-    from teacherspec.files import write_parquet
-    from teacherspec.package.checksums import write_sums
+def likelier(row):
+    row["top_values"] = [[value + 0.1 for value in values] for values in row["top_values"]]
 
+
+def without_tail(row):
+    row["tail_log_mass"] = [-30.0] * len(row["tail_log_mass"])
+
+
+def without_the_likeliest(row):
+    for name in ("token_ids", "top_values"):
+        row[name] = [[*values[1:], values[1]] for values in row[name]]
+
+
+def other_answer(row):
+    row["input_ids"][-2] = row["input_ids"][-3]
+
+
+def other_question(row):
+    row["prompt"] = "Who?"
+
+
+def other_positions(row):
+    row["positions"] = [at - 1 for at in row["positions"]]
+
+
+def other_draws(row):
+    row["sampled_ids"] = [list(range(100, 100 + len(ids))) for ids in row["sampled_ids"]]
+
+
+@pytest.fixture(scope="module")
+def drawn(road, tmp_path_factory):
+    return again(road, tmp_path_factory.mktemp("drawn"), sampled_tokens=20)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "says"),
+    [
+        (earlier, "log-probabilities are off by"),
+        (likelier, "log-probabilities are off by"),
+        (without_tail, "tail_log_mass is off by"),
+        (without_the_likeliest, "other tokens than those stored are likelier"),
+        (other_answer, "is off by"),
+        (other_question, "content_sha256 is not that of its content"),
+        (other_positions, "positions are not those before its learned tokens"),
+        (other_draws, "sampled_ids are no draws from the model"),
+    ],
+)
+def test_tampered_targets_are_caught_even_with_new_checksums(drawn, tmp_path, tamper, says):
     teacher = tmp_path / "teacher"
-    shutil.copytree(road.teacher, teacher)
+    shutil.copytree(drawn, teacher)
     path = next((teacher / "distill/soft").glob("validation-*.parquet"))
     table = pq.read_table(path)
     rows = table.to_pylist()
     for row in rows:
-        for name in ("token_ids", "top_values"):
-            row[name] = [row[name][-1], *row[name][:-1]]
+        tamper(row)
     write_parquet(path, pa.Table.from_pylist(rows, schema=table.schema))
     write_sums(teacher)
     found = {check.name: check.problems for check in verify(teacher)}
-    assert "log-probabilities are off" in found["soft targets"][0]
+    assert any(says in problem for problem in found["soft targets"]), found["soft targets"]
 
 
 @pytest.mark.slow

@@ -267,6 +267,10 @@ ONE_PROBLEM = {
             "allowed case, punctuation, typos"
         ),
     ),
+    "tokens of a classifier": (
+        changed(("  gates:", "  top_k: 16\n  gates:")),
+        "30:10: package.top_k: a text_classification teacher predicts no tokens (language models do): drop it",
+    ),
     "soft targets of no split": (
         changed(("  gates:", "  soft_targets: [train, calibratoin]\n  gates:")),
         "30:25: package.soft_targets[1]: prepare makes no such split (given calibratoin",
