@@ -269,7 +269,7 @@ ONE_PROBLEM = {
     ),
     "tokens of a classifier": (
         changed(("  gates:", "  top_k: 16\n  gates:")),
-        "30:10: package.top_k: a text_classification teacher predicts no tokens (language models do): drop it",
+        "30:10: package.top_k: a text_classification teacher predicts no tokens (language models do)",
     ),
     "soft targets of no split": (
         changed(("  gates:", "  soft_targets: [train, calibratoin]\n  gates:")),
