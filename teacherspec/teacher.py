@@ -1,7 +1,7 @@
-"""A packaged teacher in use: rows in, calibrated probabilities out.
+"""A packaged teacher in use: rows in, calibrated probabilities or answers out.
 
-teacher = load_teacher(Path("artifacts/teacher"))
-teacher.probs([{"text": "cant log in since monday"}])
+load_teacher(Path("artifacts/teacher")).probs([{"text": "cant log in since monday"}])
+load_language_teacher(Path("artifacts/teacher")).answers([{"prompt": "A story about a cat"}])
 """
 
 import json
@@ -15,14 +15,20 @@ import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from teacherspec.calibrate.calibrators import Calibrator, apply
+from teacherspec.calibrate.tokens import interpolated
 from teacherspec.errors import UserError
 from teacherspec.evaluate.predict import load_model
 from teacherspec.files import read_json
+from teacherspec.language.generating import Decoding, Generated
+from teacherspec.metrics.beta_grid import GRID
 from teacherspec.tasks import Task
+from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.token_predict import answer, answer_log_probs, predict_tokens
 from teacherspec.tasks.verbs import Kind
 
 Row = Mapping[str, Any]
 BATCH_SIZE = 32
+ANSWERS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -65,18 +71,98 @@ class Teacher:
                 yield self.task.logits(self.model, inputs).float().cpu().numpy()
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What a language model wrote, and how sure it is.
+
+    Attributes:
+        text: the answer.
+        tokens: its length, the token that ends it included.
+        stopped: whether it ended by itself.
+        log_prob: mean calibrated log-probability of its tokens, nats.
+        confidence: calibrated probability that the answer is right; None where `calibrate` had too few
+            right or wrong answers to fit it on.
+    """
+
+    text: str
+    tokens: int
+    stopped: bool
+    log_prob: float
+    confidence: float | None
+
+
+@dataclass(frozen=True)
+class LanguageTeacher:
+    """A language model with its calibration.
+
+    Attributes:
+        task: what its rows hold.
+        temperature: of every next token, applied once.
+        answer_curve: slope and intercept of a whole answer's confidence, where they were fitted.
+        max_new_tokens: longest answer that it was evaluated with.
+        model: in eval mode, on the best device of this machine.
+        tokenizer: of the model.
+    """
+
+    task: Answering
+    temperature: float
+    answer_curve: tuple[float, float] | None
+    max_new_tokens: int
+    model: Any
+    tokenizer: Any
+
+    def answers(
+        self, rows: Sequence[Row], *, max_new_tokens: int | None = None, batch_size: int = ANSWERS_AT_ONCE
+    ) -> list[Answered]:
+        """Greedy answers to rows with the task's content columns, such as `{"prompt": …}`."""
+        if not rows:
+            return []
+        numbered = [{**row, "id": str(number)} for number, row in enumerate(rows)]
+        decoding = Decoding(max_new_tokens or self.max_new_tokens)
+        written = answer(self.task, self.model, self.tokenizer, numbered, decoding, batch_size)
+        scored = answer_log_probs(
+            self.task, self.model, self.tokenizer, numbered, [one for one, _ in written], batch_size
+        )
+        return [
+            self._answered(text, one, log_probs)
+            for (one, text), log_probs in zip(written, scored, strict=True)
+        ]
+
+    def log_probs(
+        self, rows: Sequence[Row], *, batch_size: int = ANSWERS_AT_ONCE
+    ) -> list[npt.NDArray[np.float64]]:
+        """Calibrated log-probabilities, nats, of every learned token of rows that hold their answers too,
+        as `prepare` leaves them: `{"prompt": …, "completion": [the answer]}`.
+        """
+        from datasets import Dataset
+
+        if not rows:
+            return []
+        numbered = Dataset.from_list([{**row, "id": str(number)} for number, row in enumerate(rows)])
+        found = predict_tokens(self.task, self.model, self.tokenizer, numbered, batch_size)
+        beta = 1.0 / self.temperature
+        label_logit = beta * found.label_logit.astype(np.float64)
+        return np.split(label_logit - interpolated(found, beta), np.cumsum(found.tokens)[:-1])
+
+    def _answered(self, text: str, written: Generated, log_probs: Sequence[float]) -> Answered:
+        log_prob = min(0.0, float(np.interp(1.0 / self.temperature, GRID, log_probs)))
+        curve = self.answer_curve
+        confidence = None if curve is None else float(1 / (1 + np.exp(-(curve[0] * log_prob + curve[1]))))
+        return Answered(text, len(written.ids) + written.stopped, written.stopped, log_prob, confidence)
+
+
 def load_teacher(folder: Path) -> Teacher:
-    """Load the teacher package in `folder`. To check it first, see `teacherspec.package.verify`.
+    """Load the classifier in the package `folder`. To check it first, see `teacherspec.package.verify`.
 
     Raises:
-        UserError: `folder` is no package, or its model does not load.
+        UserError: `folder` is no package of a classifier, or its model does not load.
     """
-    if not (folder / "metadata.json").is_file():
-        raise UserError(f"{folder}: no teacher package (it has no metadata.json); give the folder of one")
-    spec = read_json(folder / "provenance/spec.json")
-    task: Kind = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
-    saved = read_json(folder / "calibration/calibration.json")["calibrator"]
+    _, task = declared_task(folder)
+    if task.form != "class_logits":
+        what = f"a teacher of {task.hub_task} has no classes"
+        raise UserError(f"{folder}: {what}; load it with `load_language_teacher`")
     model, processor = load_model(task, folder / "model")
+    saved = read_json(folder / "calibration/calibration.json")["calibrator"]
     return Teacher(
         task=task,
         label_names=tuple(read_json(folder / "metadata.json")["label_names"]),
@@ -84,3 +170,39 @@ def load_teacher(folder: Path) -> Teacher:
         model=model,
         processor=processor,
     )
+
+
+def load_language_teacher(folder: Path) -> LanguageTeacher:
+    """Load the language model in the teacher package `folder`.
+
+    Raises:
+        UserError: `folder` is no package of a language model, or its model does not load.
+    """
+    spec, task = declared_task(folder)
+    if not isinstance(task, Answering):
+        what = f"a teacher of {task.hub_task} writes no answers"
+        raise UserError(f"{folder}: {what}; load it with `load_teacher`")
+    model, tokenizer = load_model(task, folder / "model")
+    saved = read_json(folder / "calibration/calibration.json")
+    fitted = saved["answers"] or {"slope": None}
+    return LanguageTeacher(
+        task=task,
+        temperature=saved["temperature"] if saved["calibrator"]["kind"] == "temperature" else 1.0,
+        answer_curve=None if fitted["slope"] is None else (fitted["slope"], fitted["intercept"]),
+        max_new_tokens=spec.get("evaluate", {}).get("generation", {}).get("max_new_tokens", task.max_length),
+        model=model,
+        tokenizer=tokenizer,
+    )
+
+
+def declared_task(folder: Path) -> tuple[dict[str, Any], Kind]:
+    """The declaration in a teacher package, and its task.
+
+    Raises:
+        UserError: `folder` is no package.
+    """
+    if not (folder / "metadata.json").is_file():
+        raise UserError(f"{folder}: no teacher package (it has no metadata.json); give the folder of one")
+    spec: dict[str, Any] = read_json(folder / "provenance/spec.json")
+    task: Kind = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
+    return spec, task

@@ -1,19 +1,18 @@
 """`python -m teacherspec predict DIR [FILE]`."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
 from teacherspec.door import plain_errors
 from teacherspec.errors import DataError
+from teacherspec.files import round_floats
 from teacherspec.tasks.fields import FieldError, RowFields
-
-if TYPE_CHECKING:
-    from teacherspec.teacher import Teacher
+from teacherspec.tasks.verbs import Form
 
 DIGITS = 6
 
@@ -24,21 +23,26 @@ DIGITS = 6
 @click.option(
     "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows a forward pass."
 )
+@click.option("--max-new-tokens", type=click.IntRange(1), help="Longest answer; as evaluated by default.")
 @plain_errors()
-def command(folder: Path, rows: TextIO, batch_size: int) -> None:
-    """Calibrated probabilities of the teacher package in DIR for rows of FILE (stdin by default).
+def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | None) -> None:
+    """Calibrated predictions of the teacher package in DIR for rows of FILE (stdin by default).
 
-    A row is a JSON object a line with the columns of the task, such as {"text": "…"} or, by the path of a
-    file, {"image": "photo.jpg"}; `id`, if there, is repeated. Each row gives a line with its label,
-    confidence and all probs, in the same order, as soon as its batch is full.
+    A row is a JSON object a line with the columns of the task, such as {"text": "…"}, {"prompt": "…"} or, by
+    the path of a file, {"image": "photo.jpg"}; `id`, if there, is repeated. Each row gives a line, in the
+    same order, as soon as its batch is full. Classifiers: label, confidence and all probs. Language models:
+    the greedy answer, its length, the mean calibrated log-probability of its tokens (nats), and the
+    confidence that it is right, where that was fitted.
     """
-    from teacherspec.teacher import load_teacher
+    from teacherspec.teacher import declared_task
 
-    teacher = load_teacher(folder)
-    read = read_rows(rows, rows.name, teacher.task.row_fields())
+    _, task = declared_task(folder)
+    answer = SERVED[task.form](folder, max_new_tokens)
+    read = read_rows(rows, rows.name, task.row_fields())
     while batch := list(islice(read, batch_size)):
-        for answer in answers(teacher, batch):
-            click.echo(json.dumps(answer, ensure_ascii=False))
+        for row, said in zip(batch, answer(batch), strict=True):
+            known = {"id": row["id"]} if "id" in row else {}
+            click.echo(json.dumps({**known, **said}, ensure_ascii=False))
 
 
 def read_rows(lines: Iterable[str], name: str, fields: RowFields) -> Iterator[dict[str, Any]]:
@@ -70,15 +74,49 @@ def _row(line: str, where: str, fields: RowFields) -> dict[str, Any]:
     return row
 
 
-def answers(teacher: "Teacher", rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """What is said of each row: `id` where it has one, `label`, `confidence`, `probs` by label."""
-    for row, probs in zip(rows, teacher.probs(rows, batch_size=len(rows)).tolist(), strict=True):
-        top = max(range(len(probs)), key=probs.__getitem__)
-        known = {"id": row["id"]} if "id" in row else {}
-        by_label = {name: round(p, DIGITS) for name, p in zip(teacher.label_names, probs, strict=True)}
-        yield {
-            **known,
-            "label": teacher.label_names[top],
-            "confidence": round(probs[top], DIGITS),
-            "probs": by_label,
-        }
+def serve_classes(folder: Path, max_new_tokens: int | None) -> "Answer":
+    """From rows to `label`, `confidence` and `probs` by label of each."""
+    from teacherspec.teacher import load_teacher
+
+    if max_new_tokens is not None:
+        raise click.UsageError(f"--max-new-tokens: {folder} is a classifier, which writes no answers")
+    teacher = load_teacher(folder)
+
+    def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for probs in teacher.probs(rows, batch_size=len(rows)).tolist():
+            top = max(range(len(probs)), key=probs.__getitem__)
+            by_label = {name: round(p, DIGITS) for name, p in zip(teacher.label_names, probs, strict=True)}
+            yield {
+                "label": teacher.label_names[top],
+                "confidence": round(probs[top], DIGITS),
+                "probs": by_label,
+            }
+
+    return answer
+
+
+def serve_answers(folder: Path, max_new_tokens: int | None) -> "Answer":
+    """From rows to the answer of each and how sure it is."""
+    from teacherspec.teacher import load_language_teacher
+
+    teacher = load_language_teacher(folder)
+
+    def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for found in teacher.answers(rows, max_new_tokens=max_new_tokens, batch_size=len(rows)):
+            text = {"answer": found.text, "tokens": found.tokens, "stopped": found.stopped}
+            yield {
+                **text,
+                **round_floats({"log_prob": found.log_prob, "confidence": found.confidence}, DIGITS),
+            }
+
+    return answer
+
+
+Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
+"""From the rows of a batch to what is said of each."""
+
+SERVED: Mapping[Form, Callable[[Path, int | None], Answer]] = {
+    "class_logits": serve_classes,
+    "token_sums": serve_answers,
+}
+"""How a package is served, by the form of its predictions."""
