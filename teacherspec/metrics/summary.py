@@ -1,12 +1,10 @@
 """Every scalar measure of top-label confidences at the price of little more than one sort."""
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import digamma
 
 from teacherspec.metrics.arrays import FloatArray, IntArray, confidence_values, truth_values
 from teacherspec.metrics.binning import BinSums, mass_ranks, upper_edges
@@ -14,10 +12,13 @@ from teacherspec.metrics.calibration import debiased_squared_of, ece_of, mce_of,
 from teacherspec.metrics.ranking import pack, sorted_keys, unpack
 from teacherspec.metrics.smooth import cell_centres, smooth_ece_of
 
-BLOCK = 1 << 13
-"""Rows worked on at once: what is made of them stays in the caches of one core."""
+BLOCK = 1 << 14
+"""Rows worked on at once: what is made of them stays in the caches of one core. Operations on so few rows
+are over before another thread could take the interpreter, so threads would only cost."""
 
 Keys = npt.NDArray[np.uint64]
+
+ONE = np.uint64(1)
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,15 @@ def top_label_summary(
         "gaps": np.append(_ranks(keys, cell_centres()), rows),
     }
     cuts = np.unique(np.concatenate([[0], *ends.values()]))[:-1]
-    blocks = _in_blocks(keys, cuts)
+    blocks = [_block(keys, cuts, *bounds) for bounds in _bounds(keys)]
     segments = np.concatenate([block.segments for block in blocks], axis=1)
     starts = np.concatenate([block.starts for block in blocks])
     width, mass, gaps = (_sums(segments, starts, ends[kind]) for kind in ("width", "mass", "gaps"))
     total = segments.sum(axis=1)
     hits, mean = int(total[HITS]), float(total[CONFIDENCE] / rows)
     bins = _bin_sums(width, ends["width"])
-    aurc, augrc, auroc = _ranking(blocks, rows, hits)
+    # Every wrong row, at rank k from the most confident, is one of the errors among the top k, ..., N.
+    risk, errors = (float(sum(parts)) for parts in zip(*(block.ranking for block in blocks), strict=True))
     return TopLabelSummary(
         rows=rows,
         accuracy=hits / rows,
@@ -107,9 +109,9 @@ def top_label_summary(
         debiased_squared=debiased_squared_of(bins),
         smooth_ece=smooth_ece_of(gaps[HITS] - gaps[CONFIDENCE], gaps[PRODUCT] - gaps[SQUARE], rows),
         top_label_brier=float((total[SQUARE] - 2.0 * total[PRODUCT] + hits) / rows),
-        aurc=aurc,
-        augrc=augrc,
-        correctness_auroc=auroc,
+        aurc=risk / rows,
+        augrc=errors / rows / rows,
+        correctness_auroc=_auroc(errors, rows - hits, hits),
     )
 
 
@@ -124,63 +126,78 @@ class _Block:
     Attributes:
         starts: `[S]` ranks at which its segments start.
         segments: `[4, S]` sums over them.
-        rows: of the block.
-        wrong: wrong predictions in it.
-        inverse_ranks: Σ 1/k over its rows, k = 1 the most confident of all.
-        risk: Σ e_k / k, e_k the expected errors of the block among the k most confident.
-        errors: Σ e_k.
+        ranking: Σ over its wrong rows of 1/k + ... + 1/N and of N - k + 1, k the rank from the most confident
+            of all; rows tied in confidence enter in random order.
     """
 
     starts: IntArray
     segments: FloatArray
-    rows: int
-    wrong: int
-    inverse_ranks: float
-    risk: float
-    errors: float
+    ranking: tuple[float, float]
 
 
-def _in_blocks(keys: Keys, cuts: IntArray) -> list[_Block]:
-    """Work through the keys in blocks that never split a group of equal confidences."""
+def _bounds(keys: Keys) -> list[tuple[int, int]]:
+    """Start and end of blocks of keys that never split a group of equal confidences."""
     nominal = np.arange(BLOCK, len(keys), BLOCK)
-    inner = np.searchsorted(keys, keys[nominal - 1] | np.uint64(1), side="right")
-    bounds = np.unique(np.concatenate([[0], inner, [len(keys)]]))
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(lambda start, end: _block(keys, cuts, start, end), bounds[:-1], bounds[1:]))
+    inner = np.searchsorted(keys, keys[nominal - 1] | ONE, side="right")
+    bounds = np.unique(np.concatenate([[0], inner, [len(keys)]])).tolist()
+    return list(zip(bounds[:-1], bounds[1:], strict=True))
 
 
 def _block(keys: Keys, cuts: IntArray, start: int, end: int) -> _Block:
-    values, truth = unpack(keys[start:end])
-    hit = truth.astype(np.float64)
+    part = keys[start:end]
+    values = (part >> ONE).view(np.float64)
+    # Wrong rows are seldom many: what they are left out of is all that hits need.
+    wrong = np.flatnonzero((part & ONE) == 0)
     inside = cuts[np.searchsorted(cuts, start, side="right") : np.searchsorted(cuts, end, side="left")]
     starts = np.concatenate([[start], inside])
-    terms = (values, values * values, hit, hit * values)
-    wrong = _expected_wrong(keys[start:end], hit)
-    below = np.cumsum(wrong)
-    errors = below[-1] - below + wrong
-    inverse = 1.0 / np.arange(len(keys) - start, len(keys) - end, -1.0)
+    local = np.append(starts, end) - start
+    confidence = np.add.reduceat(values, local[:-1])
+    first = np.searchsorted(wrong, local)
+    count = np.diff(first)
+    missed = np.add.reduceat(np.append(values[wrong], 0.0), first[:-1])
+    missed[count == 0] = 0.0  # reduceat gives the next value for an empty stretch
+    values *= values
+    square = np.add.reduceat(values, local[:-1])
     return _Block(
         starts=starts,
-        segments=np.stack([np.add.reduceat(term, starts - start) for term in terms]),
-        rows=end - start,
-        wrong=end - start - int(np.count_nonzero(truth)),
-        inverse_ranks=float(inverse.sum()),
-        risk=float((errors * inverse).sum()),
-        errors=float(errors.sum()),
+        segments=np.stack([confidence, square, np.diff(local) - count, confidence - missed]),
+        ranking=_ranking(part, wrong, rows=len(keys), below=start),
     )
 
 
-def _expected_wrong(keys: Keys, hit: FloatArray) -> FloatArray:
-    """Whether each row is wrong `[n]`; among equal confidences, the share that is."""
-    wrong = 1.0 - hit
-    # Where equal confidences are partly right, the key rises by one from the last wrong to the first right.
-    last = np.flatnonzero((np.diff(keys) == 1) & (keys[:-1] & np.uint64(1) == 0))
-    if len(last):
-        low = np.searchsorted(keys, keys[last], side="left")
-        count = np.searchsorted(keys, keys[last] | np.uint64(1), side="right") - low
-        rows = np.repeat(low - np.cumsum(count) + count, count) + np.arange(count.sum())
-        wrong[rows] = np.repeat((last + 1 - low) / count, count)
-    return wrong
+def _ranking(part: Keys, wrong: npt.NDArray[np.intp], rows: int, below: int) -> tuple[float, float]:
+    """The sums of `_Block.ranking` over keys `[n]` above the `below` least confident of all `rows`."""
+    rank = (rows - below) - wrong  # [W]
+    # ψ(k + 1) = 1 + 1/2 + ... + 1/k - 0.577...
+    risk = float((digamma(rows + 1.0) - digamma(rank.astype(np.float64))).sum())
+    errors = float((wrong + (below + 1.0)).sum())
+    # Where equal confidences are partly right, the wrong come first, and one key follows on the other.
+    inner = wrong[:-1] if len(wrong) and wrong[-1] == len(part) - 1 else wrong
+    right = inner[(part[inner] ^ part[inner + 1]) == 1] + 1  # [G] first right row of each such group
+    if not len(right):
+        return risk, errors
+    low = np.searchsorted(part, part[right - 1], side="left")
+    high = np.searchsorted(part, part[right], side="right")
+    # In order of keys all wrong rows of a group rank below its right ones; in random order, anywhere in it.
+    inverse = np.append(1.0 / np.arange(rows - below, rows - below - len(part), -1.0), 0.0)
+    sums = np.add.reduceat(inverse, np.stack([low, right, high], axis=1).ravel())
+    over_wrong, over_right = sums[0::3], sums[1::3]
+    share = (right - low) / (high - low)
+    in_order = (rows - below - right) * over_wrong
+    at_random = share * (rows - below - high) * (over_wrong + over_right)
+    return risk + float((in_order - at_random).sum()), errors + float(
+        (0.5 * (right - low) * (high - right)).sum()
+    )
+
+
+def _auroc(errors: float, wrong: int, hits: int) -> float | None:
+    """AUROC of right against wrong; None without either.
+
+    `errors` counts, for every wrong row, the rows at or below it in confidence: itself, other wrong ones, and
+    the right ones that AUROC asks for (Traub et al. 2024 state the relation).
+    """
+    lost = errors - 0.5 * wrong * (wrong + 1)
+    return 1.0 - lost / hits / wrong if hits and wrong else None
 
 
 def _ranks(keys: Keys, edges: FloatArray) -> IntArray:
@@ -196,18 +213,3 @@ def _sums(segments: FloatArray, starts: IntArray, ends: IntArray) -> FloatArray:
 
 def _bin_sums(sums: FloatArray, ends: IntArray) -> BinSums:
     return BinSums(np.diff(ends, prepend=0), sums[CONFIDENCE], sums[HITS].astype(np.int64))
-
-
-def _ranking(blocks: Sequence[_Block], rows: int, hits: int) -> tuple[float, float, float | None]:
-    """AURC, AUGRC and AUROC of right against wrong, from the least to the most confident block."""
-    wrong = above = rows - hits
-    risk = errors = 0.0
-    for block in blocks:
-        above -= block.wrong
-        risk += block.risk + above * block.inverse_ranks
-        errors += block.errors + above * block.rows
-    # Σ e_k counts, for every wrong row, the rows at or below it in confidence: itself, other wrong ones, and
-    # the right ones that AUROC asks for (Traub et al. 2024 state the relation).
-    lost = errors - 0.5 * wrong * (wrong + 1)
-    auroc = 1.0 - lost / hits / wrong if 0 < hits < rows else None
-    return risk / rows, errors / rows / rows, auroc
