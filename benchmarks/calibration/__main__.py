@@ -19,6 +19,7 @@ import click
 
 from benchmarks.calibration import made
 from benchmarks.calibration.fitters import FITTERS
+from benchmarks.calibration.measure import SUMMARY_RUNS
 
 README = Path(__file__).with_name("README.md")
 TIMEOUT = 1800.0
@@ -101,12 +102,12 @@ def installed(package: str) -> str:
         return f"{package} absent"
 
 
-def conditions(repeats: int) -> str:
+def conditions(runs: str) -> str:
     packages = ", ".join(map(installed, ("numpy", "scipy", "scikit-learn", "torch", "netcal")))
     load = os.getloadavg()[0]
     return (
         f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f} at the start; "
-        f"Python {platform.python_version()}, {packages}; best of {repeats}."
+        f"Python {platform.python_version()}, {packages}; {runs}."
     )
 
 
@@ -122,18 +123,24 @@ def write(name: str, lines: list[str]) -> None:
 @click.option("--largest", default=1_000_000, show_default=True, help="Rows of the largest fit.")
 @click.option("--predictions", default=10_000_000, show_default=True, help="Rows of the largest summary.")
 @click.option("--repeats", default=3, show_default=True, help="Runs of each fitter; the fastest counts.")
+@click.option(
+    "--part", "parts", type=click.Choice(["fit", "summary"]), multiple=True, help="Measure only this."
+)
 @click.option("--save/--no-save", default=True, help="Whether to write the README.")
-def main(largest: int, predictions: int, repeats: int, save: bool) -> None:
+def main(largest: int, predictions: int, repeats: int, parts: tuple[str, ...], save: bool) -> None:
     """Measure, print, and write the results into the README."""
-    where = conditions(repeats)
-    with tempfile.TemporaryDirectory() as scratch:
-        made.logits(Path(scratch), 10_000)
-        fits = fit_lines([largest // 100, largest // 10, largest], Path(scratch), repeats)
-    summaries = summary_lines([predictions // 100, predictions // 10, predictions])
-    if save:
-        write("conditions", [where])
-        write("fit", fits)
-        write("summary", summaries)
+    if not parts or "fit" in parts:
+        where = conditions(f"best of {repeats}")
+        with tempfile.TemporaryDirectory() as scratch:
+            made.logits(Path(scratch), 10_000)
+            fits = fit_lines([largest // 100, largest // 10, largest], Path(scratch), repeats)
+        if save:
+            write("fit", [where, "", *fits])
+    if not parts or "summary" in parts:
+        where = conditions(f"best of {SUMMARY_RUNS}")
+        summaries = summary_lines([predictions // 100, predictions // 10, predictions])
+        if save:
+            write("summary", [where, "", *summaries])
 
 
 if __name__ == "__main__":

@@ -231,14 +231,17 @@ def test_paired_bootstrap_sees_what_unpaired_intervals_cannot():
 
 
 @pytest.mark.parametrize("block", [16, summary.BLOCK])
-@pytest.mark.parametrize("digits", [1, 2, 16])
-def test_summary_equals_the_single_functions(monkeypatch, block, digits):
+@pytest.mark.parametrize("digits", [1, 3, 16])
+@pytest.mark.parametrize("size", [500, 3 * summary.SERIES_FROM])
+def test_summary_equals_the_single_functions(monkeypatch, block, digits, size):
     monkeypatch.setattr(summary, "BLOCK", block)
-    given = CONFIDENCES.round(digits), CORRECT
+    logits, labels = planted(size, 5, 1.7, seed=11)
+    confidences, correct = top_label_confidence(softmax(logits), labels)
+    given = confidences.round(digits), correct
     found = summary.top_label_summary(*given)
     single = {
-        "rows": len(CORRECT),
-        "accuracy": CORRECT.mean(),
+        "rows": size,
+        "accuracy": correct.mean(),
         "mean_confidence": given[0].mean(),
         "certain": (given[0] == 1.0).sum(),
         "signed": calibration.signed_calibration_error(*given),
@@ -249,13 +252,22 @@ def test_summary_equals_the_single_functions(monkeypatch, block, digits):
         "mce": calibration.maximum_calibration_error(*given),
         "debiased_squared": calibration.debiased_squared_calibration_error(*given),
         "smooth_ece": smooth_ece(*given),
-        "top_label_brier": ((given[0] - CORRECT) ** 2).mean(),
+        "top_label_brier": ((given[0] - correct) ** 2).mean(),
         "aurc": selective.aurc(*given),
         "augrc": selective.augrc(*given),
         "correctness_auroc": selective.correctness_auroc(*given),
     }
     assert vars(found) == pytest.approx(single, rel=1e-9, abs=1e-12)
     assert summary.top_label_summary([0.5, 0.7], [1, 1]).correctness_auroc is None
+
+
+def test_summary_keeps_its_digits_where_one_row_of_many_is_wrong():
+    rows = 100_000
+    for place, risk in ((0, 1 / rows), (rows - 1, np.sum(1 / np.arange(rows, 0, -1.0)))):
+        correct = np.arange(rows) != place
+        found = summary.top_label_summary(np.linspace(0.2, 1.0, rows), correct)
+        assert found.aurc == pytest.approx(risk / rows, rel=1e-12)
+        assert found.augrc == pytest.approx((place + 1) / rows**2, rel=1e-12)
 
 
 def test_reliability_bins_hold_the_ece():
