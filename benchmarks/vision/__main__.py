@@ -2,19 +2,25 @@
 
     python -m benchmarks.vision FOLDER_OF_IMAGES [--images 300] [--repeats 3] [--base FOLDER]
 
-Prints JSON: images a second of a plain Pillow loop (open, RGB, resize, normalise) and of our examples in
-this process and with workers, and the share of a training step that is spent waiting for its batch.
+Writes into the README beside this file: images a second of a plain Pillow loop (open, RGB, resize,
+normalise) and of our examples in this process and with workers, and the share of a training step that is
+spent waiting for its batch.
 """
 
-import json
+import os
+import platform
+import re
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+
+README = Path(__file__).with_name("README.md")
 
 
 def plain_loop(contents: list[bytes], side: int) -> Iterator[np.ndarray]:
@@ -58,7 +64,27 @@ def waiting(loader: Iterable[Any], model: Any, batches: int) -> dict[str, float]
         optimizer.zero_grad()
         waited += arrived - began
         trained += time.perf_counter() - arrived
-    return {"waiting_share": round(waited / (waited + trained), 3), "step_s": round(trained / batches, 4)}
+    return {"waited": waited / batches, "trained": trained / batches}
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def write(about: str, rates: Mapping[str, float], waits: Mapping[str, Mapping[str, float]]) -> None:
+    """Print the tables, and write them between the markers of the README."""
+    plain = next(iter(rates.values()))
+    lines = [about, "", "| images become examples | images a second | to the plain loop |", "|---|---:|---:|"]
+    lines += [f"| {name} | {rate:.0f} | {rate / plain:.2f} |" for name, rate in rates.items()]
+    lines += ["", "| training | s a step, of which | waiting for the batch | share |", "|---|---:|---:|---:|"]
+    for name, wait in waits.items():
+        step = wait["waited"] + wait["trained"]
+        lines.append(f"| {name} | {step:.3f} | {wait['waited']:.4f} | {wait['waited'] / step:.1%} |")
+    found = "\n".join(lines)
+    click.echo(found)
+    text = README.read_text(encoding="utf-8")
+    between = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
+    README.write_text(between.sub(lambda match: f"{match[1]}{found}\n{match[2]}", text), encoding="utf-8")
 
 
 @click.command()
@@ -79,6 +105,7 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
     from teacherspec.tasks.images import plain_image
     from teacherspec.tasks.verbs import Start
 
+    load = os.getloadavg()[0]
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     contents = [plain_image(path.read_bytes(), 1 << 26).content for path in paths[:images]]
     rows = Dataset.from_dict(
@@ -105,15 +132,25 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
         "examples, augmented": lambda: loader(augmented, 0),
         f"examples, augmented, {workers} workers": lambda: loader(augmented, workers),
     }
-    rates = {
-        name: round(len(contents) / statistics.median(seconds(way) for _ in range(repeats)), 1)
-        for name, way in ways.items()
-    }
+    # In turn, so that whatever else the machine does falls on all alike.
+    turns = [{name: seconds(way) for name, way in ways.items()} for _ in range(repeats)]
+    rates = {name: len(contents) / taken for name, taken in medians(turns).items()}
     model.train(True)
     batches = len(contents) // batch_size
-    waits = {f"{count} workers": waiting(loader(augmented, count), model, batches) for count in (0, workers)}
-    found = {"images": len(contents), "input": side, "images_per_s": rates, "training": waits}
-    click.echo(json.dumps({**found, "machine": machine.describe()}, indent=2))
+    counts = {f"{count} workers": count for count in (0, workers)}
+    steps = [
+        {name: waiting(loader(augmented, count), model, batches) for name, count in counts.items()}
+        for _ in range(repeats)
+    ]
+    waits = {name: medians([turn[name] for turn in steps]) for name in counts}
+    about = (
+        f"{len(contents)} images to {side} × {side}; {model.config.model_type} of "
+        f"{sum(p.numel() for p in model.parameters()):,} numbers, {batch_size} images a step; "
+        f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f} at the start, "
+        f"{torch.get_num_threads()} threads in training; torch {torch.__version__}, "
+        f"Pillow {version('pillow')}; median of {repeats}."
+    )
+    write(about, rates, waits)
 
 
 if __name__ == "__main__":
