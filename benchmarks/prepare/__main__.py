@@ -2,8 +2,8 @@
 
 The stage and a plain script on the same rows with planted faults: time, memory, what was found; how the
 stage grows with the rows; and one large run in little memory. Each runs in a process of its own. The full
-sizes need 16 GiB of memory (for the plain script), 12 GiB of disk, a quiet machine and an hour. Results go
-between the markers of the README beside this file.
+sizes need 8 GiB of memory (for the plain script), 12 GiB of disk, a quiet machine and half an hour; the
+pieces can be run one by one. Results go between the markers of the README beside this file.
 """
 
 import os
@@ -16,13 +16,25 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
 
 README = Path(__file__).with_name("README.md")
 KINDS = ("exact", "near", "leak", "near_leak")
-MODULES = {"teacherspec": "ours", "plain script": "plain_script"}
+OURS = "teacherspec"
+MODULES = {OURS: "ours", "plain script": "plain_script"}
+COMPARED_MIB = 1024
+"""TEACHERSPEC_MEMORY_MIB of the comparison and of growth: what it is without being set."""
+
+
+class Sizes(NamedTuple):
+    """Rows of comparison and growth, rows of the large run, and its memory in MiB."""
+
+    rows: int
+    large: int
+    large_memory: int
 
 
 @dataclass(frozen=True)
@@ -86,28 +98,47 @@ def table(runs: list[Run]) -> list[str]:
     return lines + [f"| {' | '.join(run.cells())} |" for run in runs]
 
 
-def verdict(ours: Run, plain: Run) -> list[str]:
+def verdict(ours: Run, plain: Run) -> str:
     """The two at the largest size, beside what is demanded."""
-    sentence = (
+    return (
         f"At {ours.rows:,} rows the stage takes 1/{plain.wall / ours.wall:.1f} of the seconds, "
         f"1/{plain.processor / ours.processor:.1f} of the processor seconds (demanded: 1/5) and "
         f"1/{plain.memory / ours.memory:.1f} of the memory (demanded: 1/3)."
     )
-    return ["", sentence]
 
 
-def growth(runs: list[Run]) -> list[str]:
+def exponents(runs: list[Run]) -> str:
     """The exponent of rows by which processor time grows, as it is and without what every run costs."""
     sizes, times = (np.log([getattr(run, name) for run in runs]) for name in ("rows", "processor"))
     exponent = np.polyfit(sizes, times, 1)[0]
     last, before = runs[-1], runs[-2]
     local = np.log(last.processor / before.processor) / np.log(last.rows / before.rows)
-    sentence = (
+    return (
         f"Processor time grows as rows^{exponent:.2f} from {runs[0].rows:,} to {last.rows:,} rows, and as "
         f"rows^{local:.2f} from {before.rows:,} on, where what every run costs alike (starting, the samples "
         "behind the report) weighs less (demanded: 1.1 at most)."
     )
-    return [sentence]
+
+
+def comparison(size: Sizes, scratch: Path) -> list[str]:
+    """The stage and the plain script on as many rows."""
+    ours, plain = (measured(program, size.rows, scratch, COMPARED_MIB) for program in MODULES)
+    return [*table([ours, plain]), "", verdict(ours, plain)]
+
+
+def growth(size: Sizes, scratch: Path) -> list[str]:
+    """The stage on a hundredth, a tenth and all of the rows."""
+    runs = [measured(OURS, size.rows // part, scratch, COMPARED_MIB) for part in (100, 10, 1)]
+    return [*table(runs), "", exponents(runs)]
+
+
+def large(size: Sizes, scratch: Path) -> list[str]:
+    """The stage on many rows in little memory."""
+    run = measured(OURS, size.large, scratch, size.large_memory)
+    return [*table([run]), "", f"With `TEACHERSPEC_MEMORY_MIB={size.large_memory}`."]
+
+
+PIECES = {"comparison": comparison, "growth": growth, "large": large}
 
 
 def conditions() -> str:
@@ -129,25 +160,24 @@ def write(name: str, lines: list[str]) -> None:
 
 
 @click.command()
+@click.option("--only", type=click.Choice(tuple(PIECES)), multiple=True, help="Pieces; all by default.")
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the comparison.")
-@click.option("--large", default=5_000_000, show_default=True, help="Rows of the large run; 0 for none.")
+@click.option("--large", "many", default=5_000_000, show_default=True, help="Rows of the large run.")
 @click.option("--large-memory", default=256, show_default=True, help="TEACHERSPEC_MEMORY_MIB of it.")
 @click.option("--scratch", type=click.Path(path_type=Path), help="Folder for rows and outputs; kept.")
 @click.option("--save/--no-save", default=True, help="Whether to write the README.")
-def main(rows: int, large: int, large_memory: int, scratch: Path | None, save: bool) -> None:
+def main(
+    only: tuple[str, ...], rows: int, many: int, large_memory: int, scratch: Path | None, save: bool
+) -> None:
     """Measure, print, and write the results into the README."""
-    where = conditions()
+    size = Sizes(rows, many, large_memory)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = scratch or Path(temporary)
-        ours = [measured("teacherspec", size, folder, 1024) for size in (rows // 100, rows // 10, rows)]
-        plain = measured("plain script", rows, folder, 1024)
-        huge = [measured("teacherspec", large, folder, large_memory)] if large else []
-    if save:
-        write("conditions", [where])
-        write("comparison", [*table([*ours, plain]), *verdict(ours[-1], plain)])
-        write("growth", growth(ours))
-        if huge:
-            write("large", [*table(huge), "", f"With `TEACHERSPEC_MEMORY_MIB={large_memory}`."])
+        for name in only or PIECES:
+            where = conditions()
+            lines = PIECES[name](size, scratch or Path(temporary))
+            click.echo("\n".join(lines))
+            if save:
+                write(name, [*lines, "", where])
 
 
 if __name__ == "__main__":
