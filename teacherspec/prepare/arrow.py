@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from teacherspec.errors import DataError
+from teacherspec.prepare.extents import Unpacking, check_kinds
 from teacherspec.prepare.parquet import batch_rows, first_line, unique_columns
 from teacherspec.prepare.rows import OpenTable
 from teacherspec.prepare.source import FileSource
@@ -37,11 +38,11 @@ class ArrowSource(FileSource):
             except (pa.ArrowException, OSError) as error:
                 raise DataError(f"{name}: is not a readable Arrow file: {first_line(error)}") from error
             columns = unique_columns(name, reader.schema)
+            check_kinds(name, reader.schema, wanted)
             chosen = [column for column in columns if column in wanted]
-            batches = _file_batches(reader) if is_file else iter(reader)
-            yield OpenTable(
-                columns, batch_rows(name, (batch.select(chosen) for batch in batches), reader.schema, chosen)
-            )
+            batches = (batch.select(chosen) for batch in (_file_batches(reader) if is_file else reader))
+            unpacking = Unpacking(name, path.stat().st_size)
+            yield OpenTable(columns, batch_rows(name, batches, reader.schema, chosen, unpacking))
 
 
 def _file_batches(reader: "pa.ipc.RecordBatchFileReader") -> "Iterator[pa.RecordBatch]":

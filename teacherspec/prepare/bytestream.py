@@ -14,13 +14,13 @@ from teacherspec.errors import DataError
 SUFFIXES = (".gz", ".zst")
 """File name endings that mean packed data."""
 
-_FREE_BYTES = 64 << 20
-_MAX_RATIO = 1000
+FREE_BYTES = 64 << 20
+MAX_RATIO = 1000
 _CHUNK_BYTES = 1 << 18
 
 
 @contextmanager
-def open_bytes(name: str, path: Path, encoding: str, max_ratio: int = _MAX_RATIO) -> Iterator[BinaryIO]:
+def open_bytes(name: str, path: Path, encoding: str, max_ratio: int = MAX_RATIO) -> Iterator[BinaryIO]:
     """The text of `path` as UTF-8 bytes, unpacked where its name ends in `.gz` or `.zst`.
 
     Args:
@@ -69,7 +69,7 @@ class _Bounded(io.RawIOBase):
         self._name = name
         self._stream = stream
         self._max_ratio = max_ratio
-        self._left = max(_FREE_BYTES, max_ratio * packed_bytes)
+        self._left = max(FREE_BYTES, max_ratio * packed_bytes)
 
     def readable(self) -> bool:
         return True

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
 
 from pydantic import Field
 
 from teacherspec.errors import DataError
+from teacherspec.prepare.extents import PART_BYTES, PART_ROWS, Unpacking, check_kinds
 from teacherspec.prepare.rows import AnyRow, OpenTable, Row
 from teacherspec.prepare.source import FileSource
 
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-BATCH_ROWS = 4096
-_BATCH_BYTES = 32 << 20
+_SHARED_BYTES = 256 << 20
+"""What a batch may come to when every row holds the largest value that rows share."""
+
+_NEXT_I32 = b"\x15"
+_DICTIONARY_PAGE = 2 << 1  # numbers are zigzag-coded
 
 Decoder = Callable[[Any], Any]
 
@@ -40,15 +44,19 @@ class ParquetSource(FileSource):
         import pyarrow.parquet as pq
 
         try:
-            file = pq.ParquetFile(path)
+            with pq.ParquetFile(path) as file:
+                columns = unique_columns(name, file.schema_arrow)
+                check_kinds(name, file.schema_arrow, wanted)
+                _check_groups(name, file, self.max_row_group_bytes)
+                shared, rows = _shared_lists(file), _batch_rows(file, path, wanted)
+            file = pq.ParquetFile(path, read_dictionary=shared)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{name}: is not a readable Parquet file: {first_line(error)}") from error
         with file:
-            _check_groups(name, file, self.max_row_group_bytes)
-            columns = unique_columns(name, file.schema_arrow)
             chosen = [column for column in columns if column in wanted]
-            batches = file.iter_batches(_batch_rows(file, chosen), columns=chosen)
-            yield OpenTable(columns, batch_rows(name, batches, file.schema_arrow, chosen))
+            batches = file.iter_batches(rows, columns=chosen)
+            unpacking = Unpacking(name, path.stat().st_size)
+            yield OpenTable(columns, batch_rows(name, batches, file.schema_arrow, chosen, unpacking))
 
 
 def first_line(error: Exception) -> str:
@@ -75,26 +83,75 @@ def _check_groups(name: str, file: "pq.ParquetFile", max_row_group_bytes: int) -
             )
 
 
-def _batch_rows(file: "pq.ParquetFile", chosen: Collection[str]) -> int:
-    """Rows of a batch: fewer where rows are large, such as images."""
-    groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
-    of_row = 1
-    for group in groups:
-        parts = [group.column(number) for number in range(group.num_columns)]
-        size = sum(
-            part.total_uncompressed_size for part in parts if part.path_in_schema.partition(".")[0] in chosen
-        )
-        of_row = max(of_row, size // max(1, group.num_rows))
-    return max(1, min(BATCH_ROWS, _BATCH_BYTES // of_row))
+def _chunks_of(file: "pq.ParquetFile") -> "Iterator[tuple[pq.ColumnChunkMetaData, int]]":
+    """Every column chunk of a file, with the rows of its group."""
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        for column in range(group.num_columns):
+            yield group.column(column), group.num_rows
+
+
+def _shared_lists(file: "pq.ParquetFile") -> list[str]:
+    """Columns of lists whose values are stored once for many entries, to be read just so."""
+    paths = {
+        chunk.path_in_schema
+        for chunk, _ in _chunks_of(file)
+        if chunk.has_dictionary_page and chunk.physical_type == "BYTE_ARRAY" and "." in chunk.path_in_schema
+    }
+    return sorted(paths)
+
+
+def _batch_rows(file: "pq.ParquetFile", path: Path, wanted: Collection[str]) -> int:
+    """Rows of a batch: fewer where rows are large, such as images, or may be, by sharing a large value."""
+    most = PART_ROWS
+    with path.open("rb") as raw:
+        for chunk, rows in _chunks_of(file):
+            if chunk.path_in_schema.partition(".")[0] not in wanted:
+                continue
+            mean = chunk.total_uncompressed_size // max(1, rows)
+            most = min(most, PART_BYTES // max(1, mean))
+            if chunk.has_dictionary_page and chunk.physical_type == "BYTE_ARRAY":
+                most = min(most, _SHARED_BYTES // max(1, dictionary_bytes(raw, chunk)))
+    return max(1, most)
+
+
+def dictionary_bytes(file: BinaryIO, chunk: "pq.ColumnChunkMetaData") -> int:
+    """Bytes of the values that a chunk stores once, and so of the largest of them.
+
+    The page header is a Thrift struct in the compact protocol, whose second field is the unpacked size
+    (`uncompressed_page_size` of the Parquet format); a header that reads otherwise counts as the chunk.
+    """
+    file.seek(chunk.dictionary_page_offset)
+    header = file.read(16)
+    first, at = _varint(header, 1)
+    size, _ = _varint(header, at + 1)
+    known = header[:1] == header[at : at + 1] == _NEXT_I32 and first == _DICTIONARY_PAGE
+    most = int(chunk.total_uncompressed_size)
+    return min(size // 2, most) if known else most
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    """The variable-length number at a place, and where it ends."""
+    value = shift = 0
+    while at < len(content):
+        value |= (content[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if content[at - 1] < 128:
+            break
+    return value, at
 
 
 def batch_rows(
-    name: str, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema", wanted: Collection[str]
+    name: str,
+    batches: "Iterable[pa.RecordBatch]",
+    schema: "pa.Schema",
+    wanted: Collection[str],
+    unpacking: Unpacking,
 ) -> Iterator[AnyRow]:
     """The rows of Arrow batches, class numbers as names.
 
     Raises:
-        DataError: while iterating, when the data is broken.
+        DataError: while iterating, when the data is broken or swells too much.
     """
     import pyarrow as pa
 
@@ -102,9 +159,8 @@ def batch_rows(
     number = 0
     try:
         for batch in batches:
-            step = max(1, min(BATCH_ROWS, _BATCH_BYTES * batch.num_rows // max(1, batch.nbytes)))
-            for start in range(0, batch.num_rows, step):
-                for values in _decoded(batch.slice(start, step), decoders):
+            for part in unpacking.parts(batch):
+                for values in _decoded(part, decoders):
                     number += 1
                     yield Row(number, values)
     except (pa.ArrowException, OSError) as error:

@@ -7,12 +7,21 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.prepare import bad_columns  # noqa: F401  (adds its cases)
 from tests.prepare.bad_images import IMAGES
 from tests.prepare.bad_inputs import CASES as TEXTS
 from tests.prepare.bad_inputs import Case
 
 TABLE = Path(__file__).parents[2] / "docs" / "bad-data.md"
 CASES = [*TEXTS, *IMAGES]
+
+
+BESIDE = {
+    "permission": "data/rows.jsonl: cannot be read: Permission denied",
+    "meanwhile": "data/rows.jsonl: changed while it was read; run again",
+    "offline": "somebody/nothing@000000000000/train: cannot be opened: ",
+}
+"""What is said where no file alone is broken; tested one by one."""
 
 
 def render() -> str:
@@ -27,7 +36,12 @@ def render() -> str:
     for one in CASES:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(table_row(one, *one.ends(Path(folder) / "repository")))
-    return head + "".join(rows)
+    beside = (
+        "\nAnd where a file alone is not to blame: without permission "
+        f"`{BESIDE['permission']}`,\nafter a write by somebody else `{BESIDE['meanwhile']}`,\n"
+        f"without a network `{BESIDE['offline']}…`.\n"
+    )
+    return head + "".join(rows) + beside
 
 
 def table_row(one: Case, code: int, problems: Sequence[str]) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
-from tests.prepare.bad_inputs import Case, Sources, parquet_bytes
+from tests.prepare.bad_columns import parquet_bytes
+from tests.prepare.bad_inputs import Case, Sources
 from tests.prepare.workshop import Workshop, image_fields
 from tests.tasks.pictures import animated, bomb, encoded, scene
 

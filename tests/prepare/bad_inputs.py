@@ -1,7 +1,6 @@
 """Broken data, one case each: how it comes about and what must be said about it."""
 
 import gzip
-import io
 import json
 import os
 import tempfile
@@ -12,7 +11,6 @@ from typing import Any
 
 import fsspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from teacherspec.files import sha256_bytes
 from teacherspec.tasks.fields import RowFields
@@ -85,17 +83,6 @@ def table(title: str, says: str, content: str | bytes, **source: Any) -> None:
     """A case of one CSV file."""
     encoded = content.encode() if isinstance(content, str) else content
     whole(title, says, encoded, "rows.csv", kind="csv", **source)
-
-
-def parquet(title: str, says: str, columns: pa.Table, **source: Any) -> None:
-    """A case of one Parquet file."""
-    whole(title, says, parquet_bytes(columns), "rows.parquet", kind="parquet", **source)
-
-
-def parquet_bytes(columns: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(columns, sink)
-    return sink.getvalue()
 
 
 JSONL: Sources = [{"kind": "jsonl", "path": "data/rows.jsonl"}]
@@ -208,7 +195,7 @@ whole("a zip archive", "data/rows.jsonl: is a zip archive", b"PK\x03\x04" + byte
 whole(
     "Parquet read as JSON lines",
     "is a Parquet file; declare `kind: parquet`",
-    parquet_bytes(pa.table({"text": TEXTS})),
+    b"PAR1" + bytes(60) + b"PAR1",
 )
 whole("an image", "data/rows.jsonl: is an image", b"\x89PNG\r\n\x1a\n" + bytes(60))
 whole(
@@ -488,107 +475,20 @@ table(
     f"text,label\n{CSV_ROWS}{'x' * 2000},ant\n",
     max_line_bytes=1024,
 )
+
+
+@case("a label that only reads as the same number", "rows.csv:62: label: is not a declared label (given '01'")
+def _(workshop: Workshop) -> Sources:
+    workshop.fields = text_fields(["1", "2"])
+    rows = "".join(f"message number {at},{1 + at % 2}\n" for at in range(60))
+    workshop.write("data/rows.csv", f"text,label\n{rows}one more,01\n")
+    return [{"kind": "csv", "path": "data/rows.csv"}]
+
+
 table("an empty label in CSV", "rows.csv:62: label: is blank", f"text,label\n{CSV_ROWS}hello,\n")
 
-# --- Parquet --------------------------------------------------------------------------------------
-GOOD_PARQUET = parquet_bytes(pa.table({"text": TEXTS, "label": LABELS}))
-BROKEN_PAGE = GOOD_PARQUET[:60] + bytes(byte ^ 255 for byte in GOOD_PARQUET[60:160]) + GOOD_PARQUET[160:]
-CLASS_LABELS = {
-    "huggingface": json.dumps({"info": {"features": {"label": {"names": ["a", "b"], "_type": "ClassLabel"}}}})
-}
-whole(
-    "Parquet that was cut",
-    "data/rows.parquet: is not a readable Parquet file",
-    GOOD_PARQUET[:-40],
-    "rows.parquet",
-    kind="parquet",
-)
-whole(
-    "Parquet with broken pages",
-    "data/rows.parquet: broken behind row 0",
-    BROKEN_PAGE,
-    "rows.parquet",
-    kind="parquet",
-)
-whole("Parquet of 0 bytes", "data/rows.parquet: is empty", b"", "rows.parquet", kind="parquet")
-whole(
-    "CSV called Parquet",
-    "data/rows.parquet: is not a readable Parquet file",
-    b"text,label\nx,ant\n",
-    "rows.parquet",
-    kind="parquet",
-)
-parquet(
-    "a nested column",
-    "rows.parquet: row 1: text: must be a text (given {'en': 'x'})",
-    pa.table({"text": [{"en": "x"}], "label": ["ant"]}),
-)
-parquet(
-    "fractions as labels",
-    "row 1: label: must be a text or a whole number (given 0.0)",
-    pa.table({"text": TEXTS, "label": pa.array([0.0] * 60)}),
-)
-parquet(
-    "NaN in Parquet",
-    "row 1: label: must be a text or a whole number (given nan)",
-    pa.table({"text": ["x"], "label": [float("nan")]}),
-)
-parquet(
-    "null in Parquet",
-    "rows.parquet: row 2: label: must be a text or a whole number (given None)",
-    pa.table({"text": ["x", "y"], "label": ["ant", None]}),
-)
-parquet("a column missing in Parquet", "column 'label' not found (columns: text)", pa.table({"text": TEXTS}))
-parquet(
-    "a column twice in Parquet",
-    "data/rows.parquet: has the columns text twice",
-    pa.Table.from_arrays([TEXTS, TEXTS], names=["text", "text"]),
-)
-parquet(
-    "no rows in Parquet", "data/rows.parquet: no rows", pa.table({"text": TEXTS[:0], "label": LABELS[:0]})
-)
-parquet(
-    "bytes as text", "row 1: text: must be a text (given b'x')", pa.table({"text": [b"x"], "label": ["ant"]})
-)
-parquet(
-    "an unlabelled row of the hub",
-    "rows.parquet: row 1: label: a text here, a number at data/rows.parquet: row 2",
-    pa.table({"text": ["x", "y"], "label": [1, -1]}).replace_schema_metadata(CLASS_LABELS),
-)
-
-
-@case("a row group that unpacks too large", "row group 1 unpacks to")
-def _(workshop: Workshop) -> Sources:
-    texts = pa.array([os.urandom(30).hex() for _ in range(40_000)])
-    workshop.write("data/rows.parquet", parquet_bytes(pa.table({"text": texts, "label": texts})))
-    return [{"kind": "parquet", "path": "data/rows.parquet", "max_row_group_bytes": 1 << 20}]
-
-
-# --- Arrow, JSON documents, folders ---------------------------------------------------------------
-def arrow_bytes(columns: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_file(sink, columns.schema) as writer:
-        writer.write_table(columns)
-    return sink.getvalue()
-
-
+# --- JSON documents, folders ----------------------------------------------------------------------
 DOCUMENT = json.dumps({"data": {"train": [["x", "ant"], ["y", "bee"]]}}).encode()
-GOOD_ARROW = arrow_bytes(pa.table({"text": TEXTS, "label": LABELS}))
-whole(
-    "Arrow that was cut",
-    "data/rows.arrow: is not a readable Arrow file",
-    GOOD_ARROW[:-40],
-    "rows.arrow",
-    kind="arrow",
-)
-whole("text called Arrow", "data/rows.arrow: is not a readable Arrow file", GOOD, "rows.arrow", kind="arrow")
-whole(
-    "Arrow without the column",
-    "column 'label' not found (columns: text)",
-    arrow_bytes(pa.table({"text": TEXTS})),
-    "rows.arrow",
-    kind="arrow",
-)
 whole(
     "a broken JSON document",
     "data/rows.json:1:47: broken JSON",

@@ -13,8 +13,8 @@ from sklearn.datasets import load_digits
 from teacherspec.prepare.hub import stream_rows
 from teacherspec.prepared import open_split
 from teacherspec.tasks.images import decode
+from tests.prepare.bad_columns import parquet_bytes
 from tests.prepare.bad_images import GOOD, tar, zipped
-from tests.prepare.bad_inputs import parquet_bytes
 from tests.prepare.workshop import SHARED, Workshop, image_fields, jsonl
 
 NAMED = {"image": {"column": "file", "folder": "data/photos"}}

@@ -1,0 +1,57 @@
+"""The size of rows is known before they are made, whatever they share in the file."""
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from teacherspec.prepare.extents import PART_ROWS, Unpacking, row_bytes
+from teacherspec.prepare.parquet import dictionary_bytes
+
+TEXT = st.none() | st.text("aé😀", max_size=5)
+PAIR = pa.struct({"x": pa.string(), "y": pa.string()})
+ROWS = st.lists(
+    st.fixed_dictionaries({"a": TEXT, "b": st.none() | st.lists(TEXT, max_size=3), "c": TEXT}), max_size=9
+)
+
+
+def bytes_of(value: Any) -> int:
+    """The same by a plain loop."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return sum(map(bytes_of, parts)) if parts is not None else len((value or "").encode())
+
+
+@given(ROWS, st.integers(0, 3))
+def test_the_size_of_a_row_is_that_of_its_values(rows: list[dict[str, Any]], start: int) -> None:
+    shared = pa.array([row["c"] for row in rows], pa.string()).dictionary_encode()
+    batch = pa.record_batch(
+        {
+            "a": pa.array([row["a"] for row in rows], pa.string()),
+            "b": pa.array([row["b"] for row in rows], pa.list_(pa.string())),
+            "c": shared,
+            "d": pa.array([{"x": row["a"], "y": row["c"]} for row in rows], PAIR),
+        }
+    ).slice(start)
+    assert row_bytes(batch).tolist() == [bytes_of(row) for row in batch.to_pylist()]
+
+
+def test_parts_hold_every_row_once() -> None:
+    batch = pa.record_batch({"a": [str(at) for at in range(PART_ROWS + 5)]})
+    parts = list(Unpacking("a", 1).parts(batch))
+    assert [part.num_rows for part in parts] == [PART_ROWS, 5]
+    assert pa.Table.from_batches(parts) == pa.Table.from_batches([batch])
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd", "gzip"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("size", [1, 100, 70_000, 3_000_000])
+def test_the_shared_values_of_parquet_are_measured(compression: str, version: str, size: int) -> None:
+    sink = io.BytesIO()
+    table = pa.table({"a": ["x" * size] * 50})
+    pq.write_table(table, sink, compression=compression, data_page_version=version)
+    chunk = pq.ParquetFile(sink).metadata.row_group(0).column(0)
+    assert dictionary_bytes(sink, chunk) == 4 + size  # one value behind its length
