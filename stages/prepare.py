@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from teacherspec.door import declared, plain_errors, recorded
+from teacherspec.files import read_json
 from teacherspec.machine import working_memory
+from teacherspec.prepare.report import rows_in_words
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
 from teacherspec.section import Section
@@ -30,8 +32,9 @@ def main(artifacts: Path, reports: Path) -> None:
     task = spec.task
     memory = working_memory()
     prepared = prepare(Path.cwd(), task.kind, task.row_fields(), spec.prepare, artifacts, reports, memory)
-    for split in prepared.splits.values():
-        click.echo(f"{split.name}: {split.rows} rows")
+    click.echo("\n".join(rows_in_words(read_json(reports / "metrics.json")["rows"])))
+    click.echo(", ".join(f"{split.name} {split.rows:,}" for split in prepared.splits.values()))
+    click.echo(f"Examples, classes, drift and advice: {reports / 'report.md'}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from teacherspec.prepare.spelling import misspelt
+
 FEW_ROWS = 1_000
 MANY_ROWS = 100_000
 UNEVEN = 3.0
@@ -14,7 +16,8 @@ FEW_REPORTED = 30
 
 def advice(metrics: dict[str, Any]) -> list[str]:
     """Sentences for the person who declares the teacher, each tied to its number."""
-    sentences = (_amount(metrics), _balance(metrics), _curve(metrics), _reported(metrics), _private(metrics))
+    tell = (_amount, _balance, _spelling, _curve, _reported, _private)
+    sentences = (one(metrics) for one in tell)
     return [sentence for sentence in sentences if sentence]
 
 
@@ -45,6 +48,23 @@ def _balance(metrics: dict[str, Any]) -> str:
         f"Classes are uneven ({smallest} to {largest} rows each in train). Declare "
         "`finetune.class_weights: balanced` or sample (`prepare.sources.rows_per_class`), and judge by "
         "macro-F1 beside accuracy."
+    )
+
+
+def _spelling(metrics: dict[str, Any]) -> str:
+    rows = {label: sum(counts.values()) for label, counts in metrics["classes"].items()}
+    meant = {rare: misspelt(rows, rare) for rare in rows}
+    pairs = [
+        f"`{rare}` ({rows[rare]} rows) for `{common}` ({rows[common]})"
+        for rare, common in meant.items()
+        if common is not None
+    ]
+    if not pairs:
+        return ""
+    return (
+        f"Labels that may be misspelt: {', '.join(pairs[:5])}"
+        + (f" and {len(pairs) - 5} more" if len(pairs) > 5 else "")
+        + ". Correct the rows, or declare a transform of `kind: map`."
     )
 
 

@@ -1,23 +1,29 @@
 """Whether every split has the rows and classes that the stages behind it need."""
 
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.problems import Problems
+from teacherspec.prepare.scratch import chunks
 from teacherspec.prepare.section import MinimumRows
 from teacherspec.prepare.source import FIXED_SPLITS
+from teacherspec.prepare.spelling import misspelt
 from teacherspec.tasks.fields import shown
 
-COMMONER = 10
-"""How many times the rows of a class another must have to be what was meant."""
 
+def check_minimums(
+    judged: Judged, minimum: MinimumRows, place: Callable[[int], str], problems: Problems
+) -> None:
+    """Refuse empty splits, a single class, and classes with too few rows.
 
-def check_minimums(judged: Judged, minimum: MinimumRows, problems: Problems) -> None:
-    """Refuse empty splits, a single class, and classes with too few rows."""
+    Args:
+        judged: the rows.
+        minimum: what is declared.
+        place: where a row lies, in words.
+        problems: what is refused.
+    """
     rows = judged.split_rows()
     for at, name in judged.stored():
         if rows[at] == 0:
@@ -40,21 +46,25 @@ def check_minimums(judged: Judged, minimum: MinimumRows, problems: Problems) -> 
         return
     counts = judged.class_counts()
     in_all = counts.sum(axis=0)
+    rows_of = dict(zip(judged.label_names, in_all.tolist(), strict=True))
     for split, least in zip(FIXED_SPLITS, minimum.in_order(), strict=True):
         of_split = counts[judged.split_names.index(split)]
         for label in np.flatnonzero(of_split < least):
+            name = judged.label_names[label]
+            meant = misspelt(rows_of, name)
             problems.add(
                 "label",
-                f"{shown(judged.label_names[label])} has {of_split[label]} rows in {split} "
-                f"({in_all[label]} in all; prepare.min_rows_per_class.{split}: {least}); "
-                f"{_meant(int(label), judged.label_names, in_all)}add rows, or take the class out",
+                f"{shown(name)} has {of_split[label]} rows in {split} ({in_all[label]} in all"
+                f"{_first(judged, int(label), place)}; prepare.min_rows_per_class.{split}: {least}); "
+                + (f"did you mean {shown(meant)} ({rows_of[meant]} rows)? " if meant else "")
+                + "add rows, or take the class out",
             )
 
 
-def _meant(label: int, names: Sequence[str], rows: npt.NDArray[np.int64]) -> str:
-    """The class that a rare one may be a misspelling of: written alike, and far more common."""
-    common = [name for name, count in zip(names, rows, strict=True) if count >= COMMONER * rows[label]]
-    close = [
-        name for name in get_close_matches(names[label], common, n=1, cutoff=0.75) if name != names[label]
-    ]
-    return f"did you mean {shown(close[0])} ({rows[names.index(close[0])]} rows)? " if close else ""
+def _first(judged: Judged, label: int, place: Callable[[int], str]) -> str:
+    """Where the first row of a class lies."""
+    for chunk in chunks(len(judged.label)):
+        here = np.flatnonzero(judged.label[chunk] == label)
+        if len(here):
+            return f", the first at {place(chunk.start + int(here[0]))}"
+    return ""

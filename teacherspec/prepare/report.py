@@ -40,25 +40,33 @@ def report(metrics: dict[str, Any], findings: Sequence[Finding], unit: str) -> s
     return "\n\n".join(["# Prepared data", *filter(None, parts), f"## Advice\n\n{lines}"]) + "\n"
 
 
+ROWS = {
+    "read": "rows read",
+    "blank_lines": "blank lines skipped",
+    "left_out": "left out by transforms",
+    "unsampled": "not sampled (`share`, `rows_per_class`)",
+    "quarantined": "broken rows set aside (`quarantine.jsonl`)",
+    "duplicates": "the same content and label in the same split",
+    "leaks": "content also in a split nearer to the report",
+    "leaks_with_another_label": "of these, labelled differently there",
+    "group_leaks": "group also in a split nearer to the report",
+    "near_leaks": "nearly the same in a split nearer to the report",
+    "conflicts": "the same content under another label in the same split",
+    "several_answers": "kept rows that share their content with another (several answers)",
+    "near_duplicates": "nearly the same in the same split",
+    "near_disagreeing": "nearly the same under another label",
+    "kept": "**rows kept**",
+}
+"""Counts of rows, in words."""
+
+
+def rows_in_words(rows: Mapping[str, int]) -> list[str]:
+    """The counts that are not 0, one a line, for the terminal."""
+    return [f"{rows[name]:>9,} {text.strip('*')}" for name, text in ROWS.items() if rows[name]]
+
+
 def _rows(rows: dict[str, int]) -> str:
-    words = {
-        "read": "rows read",
-        "blank_lines": "blank lines skipped",
-        "left_out": "left out by transforms",
-        "unsampled": "not sampled (`share`, `rows_per_class`)",
-        "quarantined": "broken rows set aside (`quarantine.jsonl`)",
-        "duplicates": "the same content and label in the same split",
-        "leaks": "content also in a split nearer to the report",
-        "leaks_with_another_label": "of these, labelled differently there",
-        "group_leaks": "group also in a split nearer to the report",
-        "near_leaks": "nearly the same in a split nearer to the report",
-        "conflicts": "the same content under another label in the same split",
-        "several_answers": "kept rows that share their content with another (several answers)",
-        "near_duplicates": "nearly the same in the same split",
-        "near_disagreeing": "nearly the same under another label",
-        "kept": "**rows kept**",
-    }
-    return _table(("", "rows"), [(text, rows[name]) for name, text in words.items()])
+    return _table(("", "rows"), [(text, rows[name]) for name, text in ROWS.items()])
 
 
 def _splits(splits: dict[str, Any], unit: str) -> str:

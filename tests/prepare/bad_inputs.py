@@ -308,7 +308,7 @@ def _(workshop: Workshop) -> Sources:
     return JSONL, {"fractions": shares}
 
 
-@case("too few rows of a class", "has 0 rows in train (2 in all; prepare.min_rows_per_class.train: 10)")
+@case("too few rows of a class", "has 0 rows in train (2 in all, the first at data/rows.jsonl:")
 def _(workshop: Workshop) -> Sources:
     rare = [{"text": f"rare text {at}", "label": "rare"} for at in range(2)]
     workshop.write("data/rows.jsonl", jsonl([*messages(120), *rare]))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from teacherspec.files import sha256_file
+from teacherspec.prepare.report import ROWS, rows_in_words
 from teacherspec.prepared import load_prepared
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
 
@@ -268,6 +269,43 @@ def test_the_report_tells_amount_and_balance(workshop: Workshop) -> None:
     assert tsv[0] == "label\tsplit\trows"
     assert f"ant\ttrain\t{metrics['classes']['ant']['train']}" in tsv
     assert json.dumps(metrics).count("NaN") == 0
+
+
+@pytest.mark.parametrize(
+    ("rare", "meant"),
+    [("beee", "bee"), ("Bees", "bee"), ("kind_12", None), ("wasp", None), ("ant", None)],
+)
+def test_a_label_written_like_a_common_one_is_advised(
+    workshop: Workshop, rare: str, meant: str | None
+) -> None:
+    rows = [{**row, "label": row["label"].replace("cat", "kind_10")} for row in messages(300)]
+    rows += [{"text": f"something else {at}", "label": rare} for at in range(8)]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare(ONE_FILE)
+    told = f"`{rare}` (8 rows) for `{meant}` (100)"
+    assert (told in workshop.report()) == ("may be misspelt" in workshop.report()) == (meant is not None)
+
+
+def test_conflicts_and_rare_labels_are_told_at_once(workshop: Workshop) -> None:
+    torn = [{"text": "torn", "label": label} for label in ("bee", "cat")]
+    rare = [{"text": "one of a kind", "label": "beee"}]
+    workshop.write("data/rows.jsonl", jsonl([*messages(60), *torn, *rare]))
+    problems = workshop.refusal(ONE_FILE, min_rows_per_class={"train": 2, "test": 0})
+    assert [problem.partition(": ")[0] for problem in problems] == [
+        "data/rows.jsonl:61",
+        "data/rows.jsonl:62",
+        "label",
+    ]
+    assert "the first at data/rows.jsonl:63" in problems[2]
+
+
+def test_the_terminal_tells_every_row_that_is_missing() -> None:
+    rows = {**dict.fromkeys(ROWS, 0), "read": 1_250, "leaks": 50, "kept": 1_200}
+    assert rows_in_words(rows) == [
+        "    1,250 rows read",
+        "       50 content also in a split nearer to the report",
+        "    1,200 rows kept",
+    ]
 
 
 def test_broken_rows_are_set_aside_counted_and_shown(workshop: Workshop) -> None:
