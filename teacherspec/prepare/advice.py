@@ -84,8 +84,8 @@ def _curve(metrics: dict[str, Any]) -> str:
     gain = curve["doubled"] - curve["all"]
     verdict = "more rows still pay" if gain >= WORTHWHILE else "more rows of this kind gain little"
     return (
-        f"A plain bag-of-words model, the least to beat, reaches {path} with an eighth, a quarter, half and "
-        f"all of train; twice the rows would bring it to about {curve['doubled']:.3f}: {verdict}."
+        f"A plain model without a base, the least to beat, reaches {path} with an eighth, a quarter, half "
+        f"and all of train; twice the rows would bring it to about {curve['doubled']:.3f}: {verdict}."
     )
 
 

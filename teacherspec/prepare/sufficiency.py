@@ -1,11 +1,12 @@
 """Whether more rows would help: the learning curve of a plain model that needs no base.
 
-The curve of a bag-of-words classifier is not that of a fine-tuned base, which starts higher and needs
-less; but where even this one is flat, more of the same rows will not help, and its accuracy on all rows is
-the least that a teacher must beat.
+The curve of a plain classifier is not that of a fine-tuned base, which starts higher and needs less; but
+where even this one is flat, more of the same rows will not help, and its accuracy on all rows is the least
+that a teacher must beat.
 """
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,43 +14,71 @@ import numpy.typing as npt
 from teacherspec.prepare.findings import content_text
 from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.judge import Judged
-from teacherspec.tasks.fields import RowFields
+from teacherspec.prepare.scratch import Indices, parts_by_size
+from teacherspec.tasks.fields import Field, RowFields
 
 SHARES = {"eighth": 8, "quarter": 4, "half": 2, "all": 1}
-MOST_ROWS = 10_000
 LEAST_ROWS = 20
 """Rows that the smallest share must have."""
 
 _FEATURES = 1 << 16
+_BATCH_ROWS = 256
+_BATCH_BYTES = 32 << 20
+
+
+class Plain(NamedTuple):
+    """A model that needs no base.
+
+    Attributes:
+        most_rows: that train it, and as many that it is measured on.
+        rules: the columns that it sees.
+        features: the rows of a spool as its inputs.
+        new: makes an untrained one.
+    """
+
+    most_rows: int
+    rules: Sequence[Field]
+    features: Callable[[Ingested, Sequence[Field], Indices], Any]
+    new: Callable[[], Any]
 
 
 def learning_curve(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
-    """Accuracy of naive Bayes on words and word pairs, trained on growing shares of train.
+    """Accuracy of a plain classifier trained on growing shares of train.
 
-    Complement naive Bayes (Rennie et al. 2003) takes well under a second whatever the classes. Each share
-    holds the one before it; at most 10,000 rows train. Accuracy is measured on validation and calibration,
-    never on test. `doubled` continues the curve to twice the rows by the power law
-    error = a * rows^-b (Hestness et al. 2017, arXiv:1712.00409) through the four points.
+    Each share holds the one before it. Accuracy is measured on validation and calibration, never on test.
+    `doubled` continues the curve to twice the rows by the power law error = a * rows^-b (Hestness et al.
+    2017, arXiv:1712.00409) through the four points.
 
-    Empty for tasks without classes or texts, or with too few rows.
+    Empty for tasks without classes, or with too few rows.
     """
-    if not fields.texts():
+    plain = plain_model(fields)
+    if plain is None or fields.label is None:
         return {}
-    train = _labelled(judged, ("train",))[:MOST_ROWS]
-    held = _labelled(judged, ("validation", "calibration"))[:MOST_ROWS]
+    train = _labelled(judged, ("train",), plain.most_rows)
+    held = _labelled(judged, ("validation", "calibration"), plain.most_rows)
     if len(train) < LEAST_ROWS * max(SHARES.values()) or not len(held):
         return {}
     rows = {name: train[: len(train) // part] for name, part in SHARES.items()}
     if any(len(np.unique(judged.label[part])) < 2 for part in rows.values()):
         return {}
-    from sklearn.naive_bayes import ComplementNB
-
-    inputs, held_inputs = (_features(ingested, fields, part) for part in (train, held))
+    inputs, held_inputs = (plain.features(ingested, plain.rules, part) for part in (train, held))
     curve = {}
     for name, part in rows.items():
-        model = ComplementNB(alpha=0.3).fit(inputs[: len(part)], judged.label[part])
+        model = plain.new().fit(inputs[: len(part)], judged.label[part])
         curve[name] = float((model.predict(held_inputs) == judged.label[held]).mean())
     return curve | {"doubled": continued([len(part) for part in rows.values()], list(curve.values()))}
+
+
+def plain_model(fields: RowFields) -> Plain | None:
+    """What learns from rows of these fields without a base; None where there is nothing to learn from.
+
+    Texts: complement naive Bayes on words and word pairs (Rennie et al. 2003), well under a second whatever
+    the classes. Images: the nearest row by small grey copies; fewer rows, as each is decoded for it.
+    """
+    drawn = [rule for rule in fields.content if rule.signature_bytes]
+    if fields.texts():
+        return Plain(10_000, fields.texts(), _words, _naive_bayes)
+    return Plain(2_000, drawn, _greys, _nearest_row) if drawn else None
 
 
 def continued(rows: list[int], accuracies: list[float]) -> float:
@@ -60,19 +89,41 @@ def continued(rows: list[int], accuracies: list[float]) -> float:
     return max(expected, accuracies[-1])
 
 
-def _labelled(judged: Judged, splits: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    rows: npt.NDArray[np.int64] = np.concatenate(
-        [judged.first_rows(judged.split_names.index(name), MOST_ROWS) for name in splits]
+def _labelled(judged: Judged, splits: tuple[str, ...], most_rows: int) -> Indices:
+    rows: Indices = np.concatenate(
+        [judged.first_rows(judged.split_names.index(name), most_rows) for name in splits]
     )
-    labelled: npt.NDArray[np.int64] = rows[judged.label[rows] != NO_LABEL]
+    labelled: Indices = rows[judged.label[rows] != NO_LABEL][:most_rows]
     return labelled
 
 
-def _features(ingested: Ingested, fields: RowFields, rows: npt.NDArray[np.int64]) -> Any:
+def _naive_bayes() -> Any:
+    from sklearn.naive_bayes import ComplementNB
+
+    return ComplementNB(alpha=0.3)
+
+
+def _words(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> Any:
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    columns = [rule.name for rule in fields.texts()]
-    texts = [
-        content_text(fields.texts(), values) for values in ingested.spool.gather(rows, columns).to_pylist()
-    ]
+    values = ingested.spool.gather(rows, [rule.name for rule in rules]).to_pylist()
+    texts = [content_text(rules, row) for row in values]
     return HashingVectorizer(ngram_range=(1, 2), n_features=_FEATURES, alternate_sign=False).transform(texts)
+
+
+def _nearest_row() -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(1)
+
+
+def _greys(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> npt.NDArray[np.float32]:
+    """Sketches `[n, D]` of the rows, each of mean 0 and length 1: brightness and contrast say nothing."""
+    names, sizes = [rule.name for rule in rules], ingested.spool.numbers("size")
+    found = []
+    for part in parts_by_size(rows, sizes[rows], _BATCH_ROWS, _BATCH_BYTES):
+        for values in ingested.spool.gather(part, names).to_pylist():
+            grey = np.concatenate([rule.sketch(values[rule.name]).ravel() for rule in rules])
+            grey -= grey.mean()
+            found.append(grey / max(float(np.linalg.norm(grey)), 1.0))
+    return np.stack(found)

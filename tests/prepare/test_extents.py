@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teacherspec.prepare.extents import PART_ROWS, Unpacking, row_bytes
@@ -25,6 +25,7 @@ def bytes_of(value: Any) -> int:
     return sum(map(bytes_of, parts)) if parts is not None else len((value or "").encode())
 
 
+@settings(deadline=None)  # the first one imports
 @given(ROWS, st.integers(0, 3))
 def test_the_size_of_a_row_is_that_of_its_values(rows: list[dict[str, Any]], start: int) -> None:
     shared = pa.array([row["c"] for row in rows], pa.string()).dictionary_encode()

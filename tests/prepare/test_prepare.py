@@ -279,7 +279,7 @@ def test_a_label_written_like_a_common_one_is_advised(
     workshop: Workshop, rare: str, meant: str | None
 ) -> None:
     rows = [{**row, "label": row["label"].replace("cat", "kind_10")} for row in messages(300)]
-    rows += [{"text": f"something else {at}", "label": rare} for at in range(8)]
+    rows += [{"text": letter * 20, "label": rare} for letter in "abcdefgh"]
     workshop.write("data/rows.jsonl", jsonl(rows))
     workshop.prepare(ONE_FILE)
     told = f"`{rare}` (8 rows) for `{meant}` (100)"

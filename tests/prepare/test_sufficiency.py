@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from teacherspec.prepare.sufficiency import continued
-from tests.prepare.workshop import Workshop, jsonl, messages
+from tests.prepare.workshop import Workshop, image_fields, jsonl, messages
 
 SOURCE = {"kind": "jsonl", "path": "data/rows.jsonl"}
 
@@ -32,10 +34,19 @@ def test_the_report_says_what_more_rows_would_bring(workshop: Workshop) -> None:
     curve = workshop.metrics()["learning_curve"]
     assert list(curve) == sorted(["eighth", "quarter", "half", "all", "doubled"])
     assert curve["all"] > 0.95
-    assert "A plain bag-of-words model" in workshop.report()
+    assert "A plain model without a base" in workshop.report()
 
 
 def test_too_few_rows_give_no_curve(workshop: Workshop) -> None:
     workshop.write("data/rows.jsonl", jsonl(messages(90)))
     workshop.prepare([SOURCE])
     assert "learning_curve" not in workshop.metrics()
+
+
+def test_images_have_a_curve_of_their_own(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path, image_fields())
+    workshop.prepare([{"kind": "digits"}])
+    curve = workshop.metrics()["learning_curve"]
+    assert 0.8 < curve["eighth"] < curve["all"] <= curve["doubled"]
+    assert curve["all"] > 0.95
+    assert "A plain model without a base" in workshop.report()
