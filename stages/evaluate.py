@@ -6,7 +6,7 @@ import click
 
 from teacherspec.base.manifest import open_base
 from teacherspec.base.section import Base
-from teacherspec.door import declared, plain_errors, recorded
+from teacherspec.door import declared, plain_errors, recorded, started_together
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.portable import pin_as_trained
@@ -35,14 +35,13 @@ class Declared(Section):
 def main(
     prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path, about: Path | None
 ) -> None:
-    """Measure the fine-tuned MODEL, and a base that answers (MANIFEST), on the splits in PREPARED.
-
-    Predictions go to OUTPUT, numbers and pictures to REPORT, measured times to TIMING.
-    """
+    """Measure MODEL, and a base that answers (MANIFEST), on PREPARED; write OUTPUT, REPORT and TIMING."""
     spec = declared(Declared)
-    pin_as_trained(model)
+    if not pin_as_trained(model) and started_together("stages.evaluate"):
+        return
     paths = (prepared, model, output, report, timing, about)
-    click.echo(run_evaluate(spec.task, spec.evaluate, *paths, lambda: open_base(spec.base, manifest)))
+    if told := run_evaluate(spec.task, spec.evaluate, *paths, lambda: open_base(spec.base, manifest)):
+        click.echo(told)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.base.section import Base
-from teacherspec.door import declared, plain_errors, recorded
+from teacherspec.door import declared, plain_errors, recorded, started_together
 from teacherspec.finetune.section import Finetune
 from teacherspec.portable import PORTABLE, pin
 from teacherspec.section import Section
@@ -30,7 +30,9 @@ def main(prepared: Path, manifest: Path, output: Path) -> None:
     """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
     spec = declared(Declared)
     if spec.finetune.reproducibility == PORTABLE:
-        pin()
+        pin()  # and one process: several would round otherwise
+    elif started_together("stages.finetune"):
+        return
     from teacherspec.finetune.stage import run_finetune
 
     run_finetune(spec.task, spec.base, spec.finetune, prepared, manifest, output)

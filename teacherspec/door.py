@@ -2,7 +2,6 @@
 
 import errno
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -12,7 +11,14 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from teacherspec.errors import UserError
-from teacherspec.process import die_with_parent, stage_of_dvc
+from teacherspec.process import (
+    await_end,
+    die_with_launcher,
+    die_with_parent,
+    is_launched,
+    say,
+    stage_of_dvc,
+)
 from teacherspec.section import Section
 
 PARAMS = Path("params.yaml")
@@ -60,18 +66,35 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        say(str(error))
         raise SystemExit(FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except OSError as error:
         if error.errno not in STORAGE:
+            await_end()
             raise
-        sys.stderr.write(
+        say(
             f"{error.filename or 'a file being written'}: {error.strerror}; nothing of this run is recorded "
-            "and nothing older is lost; make room or give the right to write, and run it again\n"
+            "and nothing older is lost; make room or give the right to write, and run it again"
         )
         raise SystemExit(FAILED) from None
+    except Exception:
+        await_end()
+        raise
+
+
+def started_together(module: str) -> bool:
+    """Run the door `module` on as many processes as this machine is configured for; whether that was done.
+
+    What starts them is imported by name at run time, so that no stage depends on its code: how many
+    processes compute a stage changes its result within rounding only.
+
+    Raises:
+        UserError: the configuration is none.
+    """
+    started: bool = import_module("teacherspec.launch").launch(module)
+    return started
 
 
 @contextmanager
@@ -79,9 +102,15 @@ def recorded() -> Iterator[None]:
     """Leave a receipt of what DVC runs this door for, and refuse a result whose inputs changed meanwhile.
 
     Serves as a decorator under `plain_errors`. A door that a person starts by hand leaves none: its
-    result is not what `dvc.lock` speaks of. What writes receipts is imported by name at run time: it
+    result is not what `dvc.lock` speaks of; and of several processes that one door started, it alone leaves
+    one. What writes receipts is imported by name at run time: it
     watches and can refuse, never alter a result, so no stage depends on its code.
     """
+    if is_launched():
+        die_with_launcher()
+        yield
+        import_module("teacherspec.receipts.hardware").tell_hardware()
+        return
     die_with_parent()
     stage = stage_of_dvc()
     if stage is None:

@@ -6,11 +6,21 @@ may change a result beyond the tolerance of floating-point reordering.
 
 import os
 import platform
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from teacherspec.errors import UserError
+from teacherspec.process import is_launched
 
 MICRO_BATCH = "TEACHERSPEC_MICRO_BATCH"
+ACCELERATE = "TEACHERSPEC_ACCELERATE"
+LAUNCHER = "TEACHERSPEC_LAUNCHER"
+
+LAID_OUT_BY = ("ACCELERATE_USE_", "DEEPSPEED_", "FSDP_")
+"""How the variables begin by which accelerate tells its processes who holds which part of a model."""
+
 WORKERS = "TEACHERSPEC_WORKERS"
 MOST_WORKERS = 8
 WORKING_MEMORY = "TEACHERSPEC_MEMORY_MIB"
@@ -30,6 +40,85 @@ class Placement:
     accumulation: int
 
 
+def processes() -> int:
+    """How many processes compute this stage together."""
+    return int(os.environ["WORLD_SIZE"]) if is_launched() else 1
+
+
+def rank() -> int:
+    """Which of them this is, from 0."""
+    return int(os.environ["RANK"]) if is_launched() else 0
+
+
+def layout() -> dict[str, str]:
+    """How the processes share the work, as told by their launcher; empty where there is but one.
+
+    Only a training laid out alike can go on from a checkpoint: each process has its own random state.
+    """
+    if processes() == 1:
+        return {}
+    told = {name: value for name, value in os.environ.items() if name.startswith(LAID_OUT_BY)}
+    return {"processes": str(processes()), **told}
+
+
+def shards_model() -> bool:
+    """Whether accelerate is told to share the model itself among the processes with FSDP."""
+    return _is_on("ACCELERATE_USE_FSDP")
+
+
+def share_blocks(names: Sequence[str]) -> None:
+    """Have accelerate share a model out by blocks of these classes, unless its configuration names some."""
+    if names and os.environ.get("FSDP_AUTO_WRAP_POLICY") == "TRANSFORMER_BASED_WRAP":
+        os.environ.setdefault("FSDP_TRANSFORMER_CLS_TO_WRAP", ",".join(names))
+
+
+def load_everywhere() -> None:
+    """Have every process load all weights itself, whatever its configuration of accelerate says.
+
+    Where transformers 5.23 loads them in the first alone, the optimizer of the others loses parameters
+    (`KeyError` at the first checkpoint), and a stage that only asks a model would ask an empty one.
+    """
+    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
+
+
+def leave_accelerators_alone() -> None:
+    """Have this process and those that it starts compute on the CPU."""
+    os.environ["ACCELERATE_USE_CPU"] = "true"
+
+
+def launcher() -> list[str]:
+    """The command of `TEACHERSPEC_LAUNCHER`, which starts a module on all machines; empty without."""
+    return shlex.split(os.environ.get(LAUNCHER, ""))
+
+
+def accelerate_config() -> Path | None:
+    """accelerate's configuration of this machine: the file `TEACHERSPEC_ACCELERATE`, or its own default.
+
+    None where there is none, or the variable says `none`.
+
+    Raises:
+        UserError: the variable names no file.
+    """
+    given = os.environ.get(ACCELERATE)
+    if given is None:
+        caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+        home = Path(os.environ.get("HF_HOME", f"{caches}/huggingface")).expanduser()
+        default = home / "accelerate" / "default_config.yaml"
+        return default if default.is_file() else None
+    if given == "none":
+        return None
+    if not Path(given).is_file():
+        raise UserError(
+            f"{ACCELERATE}: given {given!r}, which is no file; allowed: a file that `accelerate config "
+            "--config_file FILE` wrote, or none for one process"
+        )
+    return Path(given)
+
+
+def _is_on(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in {"1", "true", "yes"}
+
+
 def place(batch_size: int) -> Placement:
     """Split a global batch of `batch_size` examples over processes and micro-batches.
 
@@ -39,13 +128,13 @@ def place(batch_size: int) -> Placement:
     Raises:
         UserError: the share of a process, or the micro-batch, does not divide the global batch.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if batch_size % processes:
+    count = processes()
+    if batch_size % count:
         raise UserError(
-            f"finetune.batch_size: {batch_size} examples cannot be shared by {processes} processes; "
+            f"finetune.batch_size: {batch_size} examples cannot be shared by {count} processes; "
             f"start a number of processes that divides {batch_size}"
         )
-    share = batch_size // processes
+    share = batch_size // count
     given = os.environ.get(MICRO_BATCH, str(share))
     if not given.isdigit() or int(given) < 1 or share % int(given):
         divisors = [n for n in range(1, share + 1) if share % n == 0]
@@ -91,10 +180,19 @@ def memory_bytes() -> int:
 
 
 def has_accelerator() -> bool:
-    """Whether torch sees a CUDA device."""
+    """Whether torch sees a CUDA device, and accelerate is not told to leave it alone."""
     import torch
 
-    return torch.cuda.is_available()
+    return torch.cuda.is_available() and not _is_on("ACCELERATE_USE_CPU")
+
+
+def device() -> str:
+    """Name of the device on which this process computes."""
+    if not has_accelerator():
+        return "cpu"
+    import torch
+
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
 
 
 def describe() -> dict[str, str | int]:

@@ -49,11 +49,13 @@ def pin() -> None:
     os.execve(sys.executable, sys.orig_argv, {**os.environ, **PINS})  # noqa: S606 (no shell: itself again)
 
 
-def pin_as_trained(finetuned: Path) -> None:
-    """Run what uses a fine-tuned model as portably as it was trained.
+def pin_as_trained(finetuned: Path) -> bool:
+    """Run what uses a fine-tuned model as portably as it was trained; whether that is portably.
 
     Args:
         finetuned: folder that `finetune` left, whose `training.json` says what was declared.
     """
-    if read_json(finetuned / "training.json")["declared"].get("reproducibility") == PORTABLE:
+    portable: bool = read_json(finetuned / "training.json")["declared"].get("reproducibility") == PORTABLE
+    if portable:
         pin()
+    return portable

@@ -1,10 +1,14 @@
 """A stage never outlives the command that started it."""
 
+import atexit
 import ctypes
 import fcntl
+import hashlib
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +22,18 @@ PR_SET_PDEATHSIG = 1
 
 WATCH_SECONDS = 0.1
 """How often a stage below a shell looks whether DVC still runs."""
+
+LAUNCH = "TEACHERSPEC_LAUNCH"
+"""Variable that names a folder of this launch, through which its processes tell each other."""
+
+SUPERVISOR = "supervisor"
+"""File in it: number of the process that started the others, where it did so itself."""
+
+HARDWARE = "hardware.json"
+"""File in it: what the first process computed on."""
+
+SECONDS_TO_BE_ENDED = 5.0
+"""How long a failed process waits for its end, should it have failed because another did."""
 
 
 def stage_of_dvc() -> str | None:
@@ -80,6 +96,57 @@ def _parent_of(pid: int) -> int | None:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return None
+
+
+def is_launched() -> bool:
+    """Whether this is one of the processes that a launcher (accelerate, torchrun) started together.
+
+    By `LOCAL_RANK`: `RANK` and `WORLD_SIZE` alone are also what Kubernetes tells a pod of its job.
+    """
+    return "LOCAL_RANK" in os.environ
+
+
+def launch_folder() -> Path | None:
+    """The folder of the launch that this process belongs to or has begun; None outside a launch of ours."""
+    return Path(os.environ[LAUNCH]) if LAUNCH in os.environ else None
+
+
+def announce_launch() -> Path:
+    """Make the folder of a launch, known to the processes that this one starts from now on."""
+    folder = Path(tempfile.mkdtemp(prefix="teacherspec-launch-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ[LAUNCH] = str(folder)
+    return folder
+
+
+def die_with_launcher() -> None:
+    """Tie one of several processes to the one that started it; ends at once if that is gone already."""
+    folder = launch_folder()
+    known = folder is not None and (folder / SUPERVISOR).is_file()
+    supervisor = int((folder / SUPERVISOR).read_text()) if folder and known else os.getppid()
+    end_with(supervisor, same_session=False)
+
+
+def say(message: str) -> None:
+    """Write a line to stderr; what several processes have to say in the same words is said once."""
+    folder = launch_folder()
+    if folder is not None:
+        try:
+            (folder / hashlib.sha256(message.encode()).hexdigest()).open("x").close()
+        except FileExistsError:
+            return
+        except OSError:  # a machine that does not see the folder
+            pass
+    sys.stderr.write(f"{message}\n")
+
+
+def await_end() -> None:
+    """Before one of several processes fails: if another's end was the cause, the launcher ends this one now.
+
+    So that the cause is the only one to speak, and not those whom it left waiting.
+    """
+    if is_launched():
+        time.sleep(SECONDS_TO_BE_ENDED)
 
 
 def end_with(parent: int, same_session: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from teacherspec import ranks
 from teacherspec.errors import UserError
 from teacherspec.evaluate.analysis import Analysis, analyse
 from teacherspec.evaluate.measured import measured_rows
@@ -28,11 +29,11 @@ from teacherspec.predictions import (
 from teacherspec.prepared import Prepared
 
 
-def evaluate_classes(work: Work) -> str:
+def evaluate_classes(work: Work) -> str | None:
     """Predict every split once; write the waist, every table, picture and page.
 
     Returns:
-        Accuracy on the test split, in words.
+        Accuracy on the test split, in words; None for a process that only helped to compute.
 
     Raises:
         UserError: the model does not fit the splits, or a perturbation or slice the rows.
@@ -56,6 +57,9 @@ def evaluate_classes(work: Work) -> str:
         batch_size=section.batch_size,
         seed=section.seed,
     )
+    ranks.leave()  # what follows is arithmetic, writing, and timing undisturbed
+    if not ranks.is_first():
+        return None
     measured = {
         split.name: measured_rows(fields, work.splits[split.name], found[split.name], data.label_names)
         for split in data.of_role("validation", "calibration", "test", "shifted")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec import machine
+from teacherspec import machine, ranks
 from teacherspec.errors import DataError, UserError
+from teacherspec.evaluate.placing import place
 from teacherspec.predictions import Predictions
 from teacherspec.tasks.verbs import Start
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:
-    """Logits of every row, keyed by row id.
+    """Logits of every row, keyed by row id; of several processes each computes its share, and has all.
 
     Rows are batched by length where they have one, longest first (so memory is known at the first batch),
     and put back in the order of the split: results never depend on the order of computation.
@@ -46,7 +47,7 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
     batches = [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
     loader = torch.utils.data.DataLoader(
         encoded,
-        batch_sampler=batches,
+        batch_sampler=ranks.own(batches),
         collate_fn=collate,
         num_workers=machine.workers() if task.decodes else 0,
     )
@@ -55,7 +56,7 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
             batch = to_device(examples, model.device)
             logits = task.logits(model, {key: value for key, value in batch.items() if key != "labels"})
             parts.append(logits.float().cpu().numpy())
-    found = np.concatenate(parts)[np.argsort(order)]
+    found = np.concatenate(ranks.together(parts))[np.argsort(order)]
     ids = rows["id"][:]
     if bad := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
         raise UserError(
@@ -71,18 +72,12 @@ def to_device(batch: Mapping[str, Any], device: Any) -> dict[str, Any]:
 
 
 def load_model(task: "Kind", folder: Path) -> tuple[Any, Any]:
-    """The fine-tuned model on the best device of this machine, in eval mode, and its processor."""
-    import torch
-
+    """The fine-tuned model on this machine's devices, in eval mode, and its processor."""
     model, processor = task.load(folder)
-    return model.to(torch.device("cuda" if machine.has_accelerator() else "cpu")), processor
+    return place(model), processor
 
 
 def load_untrained(task: "Kind", folder: Path, label_names: Sequence[str]) -> tuple[Any, Any]:
-    """The base as fine-tuning starts from it, on the best device of this machine, and its processor."""
-    import torch
-
-    from teacherspec import machine
-
+    """The base as fine-tuning starts from it, on this machine's devices, and its processor."""
     model, processor = task.load_base(folder, label_names, Start())
-    return model.to(torch.device("cuda" if machine.has_accelerator() else "cpu")), processor
+    return place(model), processor

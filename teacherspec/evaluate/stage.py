@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from teacherspec import ranks
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.class_logits import evaluate_classes
 from teacherspec.evaluate.latency import measure_latency
@@ -20,7 +21,7 @@ NEEDED = ("train", "validation", "calibration", "test")
 TAKEN = ("base", "loss_ratio", "robustness")
 """Keys of `metrics.json` beside the names of the splits."""
 
-FORMS: Mapping[Form, Callable[[Work], str]] = {
+FORMS: Mapping[Form, Callable[[Work], str | None]] = {
     "class_logits": evaluate_classes,
     "token_sums": evaluate_tokens,
 }
@@ -37,7 +38,7 @@ def run_evaluate(
     timing: Path,
     about_data: Path | None = None,
     untrained: Callable[[], Path] | None = None,
-) -> str:
+) -> str | None:
     """Predict every split once and report quality.
 
     Args:
@@ -52,13 +53,14 @@ def run_evaluate(
         untrained: gives the verified folder of the base; forms that measure it too need it.
 
     Returns:
-        How good it is, in a line.
+        How good it is, in a line; None for a process that only helped to compute.
 
     Raises:
         UserError: a split that the numbers need is missing, or the model does not fit the splits.
     """
     data = load_prepared(prepared)
     refuse_missing_rows(data)
+    ranks.join()
     model, processor = load_model(task, finetuned / "model")
     splits = {name: open_split(split) for name, split in data.splits.items()}
     counted = read_json(about_data) if about_data is not None else None
@@ -70,6 +72,8 @@ def run_evaluate(
 
     work = Work(task, section, data, splits, model, processor, finetuned, output, report, load_base, counted)
     headline = FORMS[task.form](work)
+    if headline is None:
+        return None
     tell("latency")
     latency = measure_latency(
         task, model, processor, splits["test"], section.latency_examples, section.batch_size

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from teacherspec import ranks
 from teacherspec.evaluate.generation import Generation
 from teacherspec.evaluate.text_quality import Written, is_correct, text_quality
 from teacherspec.evaluate.token_page import write_token_page
@@ -47,11 +48,11 @@ class Prompts:
     shown: Sequence[str]
 
 
-def evaluate_tokens(work: Work) -> str:
+def evaluate_tokens(work: Work) -> str | None:
     """Score every split, answer test prompts with teacher and base; write the waist and the reports.
 
     Returns:
-        Perplexity on the test split, in words.
+        Perplexity on the test split, in words; None for a process that only helped to compute.
 
     Raises:
         UserError: a row cannot be encoded, or the model is broken.
@@ -82,6 +83,9 @@ def evaluate_tokens(work: Work) -> str:
     base, base_processor = work.load_base()
     base_found = predict_tokens(task, base, base_processor, work.splits["test"], section.batch_size)
     base_answers = {name: _answer(work, task, base, prompts[name], generation) for name in ANSWERED}
+    ranks.leave()  # what follows is arithmetic, writing, and timing undisturbed
+    if not ranks.is_first():
+        return None
 
     def judged(name: str, answers: Sequence[tuple[Generated, str]]) -> dict[str, Any]:
         written = _written(prompts[name], answers)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from teacherspec import ranks
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.prepared import Prepared
 from teacherspec.tasks.verbs import Kind
@@ -47,4 +48,5 @@ class Work:
 
 def tell(what: str) -> None:
     """Say on stderr what is being done: a large model takes its time."""
-    print(f"evaluate: {what}", file=sys.stderr, flush=True)
+    if ranks.is_first():
+        print(f"evaluate: {what}", file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from teacherspec import ranks
 from teacherspec.files import read_json, sha256_file, write_json
 
 MARKER = "COMPLETE.json"
@@ -21,15 +22,17 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
     """Seal each checkpoint after Trainer has written all of it."""
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Write the marker last; Trainer calls this on every process, the first one writes."""
-        if state.is_world_process_zero:
+        """Write the marker last: when every process has written its random state and its share."""
+        ranks.wait()
+        if ranks.is_first():
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
 def seal(checkpoint: Path) -> None:
     """Record the SHA-256 of each file of `checkpoint`, declaring it complete."""
-    files = sorted(file for file in checkpoint.iterdir() if file.name != MARKER)
-    write_json(checkpoint / MARKER, {file.name: sha256_file(file) for file in files})
+    files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file.name != MARKER)
+    names = [file.relative_to(checkpoint).as_posix() for file in files]
+    write_json(checkpoint / MARKER, {name: sha256_file(checkpoint / name) for name in names})
 
 
 def is_complete(checkpoint: Path) -> bool:
@@ -41,6 +44,11 @@ def is_complete(checkpoint: Path) -> bool:
         (checkpoint / name).exists() and sha256_file(checkpoint / name) == digest
         for name, digest in read_json(marker).items()
     )
+
+
+def to_resume_from(folder: Path) -> Path | None:
+    """The checkpoint that all processes go on from: what the first finds, before it writes another."""
+    return ranks.from_first(latest_complete(folder) if ranks.is_first() else None)
 
 
 def latest_complete(folder: Path) -> Path | None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from teacherspec import machine
+from teacherspec import machine, ranks
 from teacherspec.errors import DataError
 from teacherspec.evaluate.predict import load_model, predict
 from teacherspec.files import replacing, sha256_file, write_parquet
@@ -51,10 +51,13 @@ def cross_fit(task: Kind, section: Finetune, base: Path, prepared: Prepared, run
     folds = _folds(prepared.splits["train"])
     for place, fold in enumerate(folds, start=1):
         answers = run / f"fold-{fold}.parquet"
-        if not answers.is_file():
-            print(f"finetune: fold {place} of {len(folds)}", file=sys.stderr, flush=True)
+        if not ranks.from_first(answers.is_file()):
+            if ranks.is_first():
+                print(f"finetune: fold {place} of {len(folds)}", file=sys.stderr, flush=True)
             _answer(task, section, base, prepared, run, start, fold, answers)
-    return _gather(prepared.splits["train"], run, folds)
+    if ranks.is_first():
+        _gather(prepared.splits["train"], run, folds)
+    return run / OUT_OF_FOLD
 
 
 def _folds(train: Split) -> list[int]:
@@ -79,20 +82,25 @@ def _answer(
     answers: Path,
 ) -> None:
     """Train on the other folds, answer this one, keep the answers only."""
-    rest, own = _parts(prepared.splits["train"], fold, run)
+    if ranks.is_first():
+        _part(prepared.splits["train"], fold, run)
+    ranks.wait()
+    rest, own = (_split(run / f"{part}-{fold}.parquet") for part in ("rest", "own"))
     trained = run / f"fold-{fold}"
-    if not trained.is_dir():
+    if not ranks.from_first(trained.is_dir()):
         splits = {**prepared.splits, "train": rest}
         part = Prepared(prepared.task, prepared.label_names, splits)
         finetune(task, section, base, part, run / f"training-{fold}", trained, start)
     model, processor = load_model(task, trained / "model")
     batch_size = machine.place(section.batch_size).micro_batch
-    save_predictions(answers, predict(task, model, processor, open_split(own, run), batch_size))
-    shutil.rmtree(trained)
+    predictions = predict(task, model, processor, open_split(own, run), batch_size)
+    if ranks.is_first():
+        save_predictions(answers, predictions)
+        shutil.rmtree(trained)
 
 
-def _parts(train: Split, fold: int, run: Path) -> tuple[Split, Split]:
-    """The rows of all other folds and those of this one, as splits of their own, read in bounded memory."""
+def _part(train: Split, fold: int, run: Path) -> None:
+    """Write the rows of all other folds and those of this one to files of their own, in bounded memory."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -104,8 +112,6 @@ def _parts(train: Split, fold: int, run: Path) -> tuple[Split, Split]:
                 here = pc.equal(batch[FOLD], fold)
                 held_out.write_batch(batch.filter(here))
                 others.write_batch(batch.filter(pc.invert(here)))
-    first, second = (_split(path) for path in paths)
-    return first, second
 
 
 def _split(path: Path) -> Split:
@@ -114,8 +120,8 @@ def _split(path: Path) -> Split:
     return Split("train", "train", pq.read_metadata(path).num_rows, sha256_file(path), path)
 
 
-def _gather(train: Split, run: Path, folds: Sequence[int]) -> Path:
-    """All answers in the order of the train split."""
+def _gather(train: Split, run: Path, folds: Sequence[int]) -> None:
+    """Write all answers in the order of the train split."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -125,4 +131,3 @@ def _gather(train: Split, run: Path, folds: Sequence[int]) -> Path:
     order = pq.read_table(train.path, columns=["id", FOLD])
     logits = table["logits"].take([places[name] for name in order["id"].to_pylist()])
     write_parquet(run / OUT_OF_FOLD, order.append_column("logits", logits))
-    return run / OUT_OF_FOLD

@@ -79,9 +79,14 @@ def objective(
     ) -> "torch.Tensor":
         logits, targets, unit_weights = units(outputs, labels)
         device_weights = None if weights is None else weights.to(logits.device)
+        counted = targets != IGNORE_INDEX
+        if targets.ndim == 2:  # soft labels, which PyTorch knows not how to ignore
+            targets = targets.clamp(min=0)
         losses: torch.Tensor = per_unit(loss, logits.float(), targets, device_weights)
+        if targets.ndim == 2:
+            losses = losses * counted[:, 0]
         total = losses.sum() if unit_weights is None else (losses * unit_weights).sum()
-        items = num_items_in_batch if num_items_in_batch is not None else (targets != IGNORE_INDEX).sum()
+        items = num_items_in_batch if num_items_in_batch is not None else counted.sum()
         # Trainer counts the numbers of soft labels `[B, C]`; the units are their rows.
         return total / (items / labels.shape[1] if targets.ndim == 2 else items)
 

@@ -1,10 +1,12 @@
 """The stage `finetune`: find the run this training belongs to, and finish it."""
 
 import shutil
+from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from teacherspec import machine, ranks
 from teacherspec.base.manifest import open_base
 from teacherspec.base.section import Base
 from teacherspec.files import read_json, sha256_file
@@ -43,6 +45,7 @@ def run_finetune(
     Raises:
         UserError: data, base, declaration and machine do not fit together.
     """
+    ranks.join()
     start = base.start(section.dropout)
     determinants = {
         "task": task.model_dump(mode="json"),
@@ -52,12 +55,15 @@ def run_finetune(
         "start": asdict(start),
         "code": loaded_code(),
         "libraries": {name: version(name) for name in LIBRARIES},
+        "layout": machine.layout(),
     }
     folder = open_base(base, manifest)
     run = scratch / run_key(determinants)
     data = load_prepared(prepared)
-    with alone(run.with_suffix(".lock"), f"finetune in {run}"):
+    with alone(run.with_suffix(".lock"), f"finetune in {run}") if ranks.is_first() else nullcontext():
         folds = run.with_name(f"{run.name}-folds")
         beside = (cross_fit(task, section, folder, data, folds, start),) if section.cross_fit else ()
         finetune(task, section, folder, data, run, output, start, beside)
-        shutil.rmtree(folds, ignore_errors=True)
+        if ranks.is_first():
+            shutil.rmtree(folds, ignore_errors=True)
+    ranks.leave()

@@ -1,23 +1,25 @@
 """Supervised fine-tuning: transformers' Trainer used plainly, with our own loss and checkpoint rules."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments, set_seed
+from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from teacherspec import machine
+from teacherspec import machine, ranks
 from teacherspec.errors import DataError
 from teacherspec.files import new_folder, round_floats, write_json
 from teacherspec.finetune.adapters import adapt, merge
-from teacherspec.finetune.checkpoints import MarkComplete, latest_complete
+from teacherspec.finetune.batches import MicroBatches
+from teacherspec.finetune.checkpoints import MarkComplete, to_resume_from
 from teacherspec.finetune.frozen import freeze_statistics
 from teacherspec.finetune.objective import balanced_weights, objective
 from teacherspec.finetune.section import Finetune
+from teacherspec.finetune.trainer import SharedTrainer, whole_model
 from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch, write_log
 from teacherspec.prepared import Prepared, open_split
 from teacherspec.tasks.augmentation import VIEWS
@@ -45,10 +47,7 @@ def gather(task: Kind, section: Finetune, base: Path, prepared: Prepared, start:
     torch.use_deterministic_algorithms(not machine.has_accelerator())
     # Fills every fresh buffer with NaN to show reads of uninitialised memory; no result depends on it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    model, processor = task.load_base(base, prepared.label_names, start)
-    if batch_norm(section, start) == "frozen":
-        freeze_statistics(model)
-    model = adapt(model, section.method, task.new_head)
+    model, processor = start_model(task, section, base, prepared, start)
     absent = [name for name in ("train", "validation") if name not in prepared.splits]
     if absent:
         raise DataError(
@@ -67,14 +66,25 @@ def gather(task: Kind, section: Finetune, base: Path, prepared: Prepared, start:
     )
 
 
+def start_model(
+    task: Kind, section: Finetune, base: Path, prepared: Prepared, start: Start
+) -> tuple[Any, Any]:
+    """Model and processor as training begins with them; what is new is drawn from torch's generator."""
+    model, processor = task.load_base(base, prepared.label_names, start)
+    if batch_norm(section, start) == "frozen":
+        freeze_statistics(model)
+    return adapt(model, section.method, task.new_head), processor
+
+
 def batch_norm(section: Finetune, start: Start) -> str:
     """What statistics of BatchNorm do: as declared, else frozen unless there are none yet."""
     return section.batch_norm or ("frozen" if start.init == "pretrained" else "updated")
 
 
-def arguments(task: Kind, section: Finetune, train: Any, run: Path) -> TrainingArguments:
+def arguments(
+    task: Kind, section: Finetune, train: Any, placement: machine.Placement, run: Path
+) -> TrainingArguments:
     """Trainer's arguments; each one that is not a declared value has its reason beside it."""
-    placement = machine.place(section.batch_size)
     steps_per_epoch = -(-len(train) // section.batch_size)
     interval = max(1, -(-steps_per_epoch // section.evaluations_per_epoch))
     return TrainingArguments(
@@ -92,7 +102,6 @@ def arguments(task: Kind, section: Finetune, train: Any, run: Path) -> TrainingA
         optim="adamw_torch_fused",  # its square root is IEEE-exact on every CPU, the unfused one is not
         bf16=section.precision == "bf16",
         use_cpu=not machine.has_accelerator(),
-        train_sampling_strategy="random" if task.lengths(train) is None else "group_by_length",
         eval_strategy="steps",
         eval_steps=interval,
         save_strategy="steps",
@@ -113,45 +122,45 @@ def arguments(task: Kind, section: Finetune, train: Any, run: Path) -> TrainingA
     )
 
 
-def metrics_of(task: Kind) -> Callable[[EvalPrediction], dict[str, float]]:
-    """The function Trainer calls on all that was kept of the validation split, and its labels."""
-
-    def compute(predicted: EvalPrediction) -> dict[str, float]:
-        return task.measure(predicted.predictions, predicted.label_ids)
-
-    return compute
-
-
-def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Trainer:
+def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> SharedTrainer:
     """Train to the end, from the last complete checkpoint in `run` where there is one."""
+    checkpoint = to_resume_from(run)
+    placement = machine.place(section.batch_size)
+    micro_batches = MicroBatches(
+        len(materials.train),
+        task.lengths(materials.train),
+        section.batch_size,
+        placement,
+        seed=section.seed,
+        rank=machine.rank(),
+        processes=machine.processes(),
+    )
     weights = None
     if section.class_weights == "balanced":
         weights = balanced_weights(torch.tensor(materials.train_labels), materials.classes)
-    callbacks: list[Any] = [
-        RefuseNonFinite(),
-        MarkComplete(),
-        ShowProgress(section.batch_size, section.selection_metric),
-    ]
-    if section.augmentation is not None:
-        callbacks.append(TellEpoch(materials.train))
+    redrawn = [micro_batches] if section.augmentation is None else [micro_batches, materials.train]
+    callbacks: list[Any] = [RefuseNonFinite(), MarkComplete(), TellEpoch(*redrawn)]
+    if ranks.is_first():
+        callbacks.append(ShowProgress(section.batch_size, section.selection_metric))
     if section.early_stopping is not None:
         callbacks.append(
             EarlyStoppingCallback(section.early_stopping.patience, section.early_stopping.min_delta)
         )
-    trainer = Trainer(
+    trainer = SharedTrainer(
+        task=task,
+        micro_batches=micro_batches,
         model=materials.model,
-        args=arguments(task, section, materials.train, run),
+        args=arguments(task, section, materials.train, placement, run),
         data_collator=task.collate(materials.processor),
         train_dataset=materials.train,
         eval_dataset=materials.validation,
         compute_loss_func=objective(section.loss, task.units, weights),
-        compute_metrics=metrics_of(task),
-        preprocess_logits_for_metrics=task.kept,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
-    checkpoint = latest_complete(run)
+    if machine.processes() > 1:  # or all would drop out the same places of their different rows
+        set_seed(section.seed + machine.rank())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     best = trainer.state.best_model_checkpoint
     if best is None or not Path(best).exists():
@@ -184,17 +193,36 @@ def finetune(
     Raises:
         UserError: the declaration does not fit the machine, or training diverges.
     """
-    materials = gather(task, section, base, prepared, start or Start(section.dropout))
+    start = start or Start(section.dropout)
+    materials = gather(task, section, base, prepared, start)
     use_cache = getattr(materials.model.config, "use_cache", None)
     trainer = train(task, section, materials, run)
+    model = whole_model(trainer, lambda: start_model(task, section, base, prepared, start)[0])
+    if ranks.is_first():
+        if use_cache is not None:
+            model.config.use_cache = use_cache  # Trainer switches it off; whoever generates wants it
+        write(task, section, materials, trainer, model, prepared, output, beside)
+        shutil.rmtree(run, ignore_errors=True)
+    ranks.wait()
+
+
+def write(
+    task: Kind,
+    section: Finetune,
+    materials: Materials,
+    trainer: SharedTrainer,
+    trained: Any,
+    prepared: Prepared,
+    output: Path,
+    beside: Sequence[Path],
+) -> None:
+    """Write the `trained` model, merged, and all that is told of its training. Raises `UserError`."""
     sample = task.collate(materials.processor)(
         [materials.validation[i] for i in range(min(8, len(materials.validation)))]
     )
-    inputs = {key: value.to(trainer.args.device) for key, value in sample.items() if key != "labels"}
-    trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    model = merge(task.logits, trainer.model, section.method, inputs)
-    if use_cache is not None:
-        model.config.use_cache = use_cache  # Trainer switches it off; whoever generates wants it
+    inputs = {key: value.to(trained.device) for key, value in sample.items() if key != "labels"}
+    trainable = sum(p.numel() for p in trained.parameters() if p.requires_grad)
+    model = merge(task.logits, trained, section.method, inputs)
     with new_folder(output) as folder:
         for file in beside:
             shutil.copyfile(file, folder / file.name)
@@ -205,13 +233,12 @@ def finetune(
                 folder / VIEWS, model, materials.processor, rows, section.augmentation, section.seed
             )
         write_log(folder / "log", trainer.state.log_history, tuple(task.selection_metrics))
-        write_json(folder / "training.json", summary(task, section, materials, trainer, trainable))
-    shutil.rmtree(run, ignore_errors=True)
+        parameters = {"parameters": sum(p.numel() for p in model.parameters())}
+        told = summary(task, section, materials, trainer)
+        write_json(folder / "training.json", {**told, **parameters, "trainable_parameters": trainable})
 
 
-def summary(
-    task: Kind, section: Finetune, materials: Materials, trainer: Trainer, trainable: int
-) -> dict[str, Any]:
+def summary(task: Kind, section: Finetune, materials: Materials, trainer: SharedTrainer) -> dict[str, Any]:
     """What the model card says of the training; only values that the declaration determines."""
     state = trainer.state
     best = next(e for e in state.log_history if e["step"] == state.best_global_step and "eval_nll" in e)
@@ -221,8 +248,6 @@ def summary(
             "declared": section.model_dump(mode="json"),
             "train_rows": len(materials.train),
             "validation_rows": len(materials.validation),
-            "parameters": sum(p.numel() for p in materials.model.parameters()),
-            "trainable_parameters": trainable,
             "steps": state.global_step,
             "epochs": last_evaluation["epoch"],
             "stopped_early": state.global_step < state.max_steps,

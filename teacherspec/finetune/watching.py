@@ -42,18 +42,15 @@ class RefuseNonFinite(TrainerCallback):  # type: ignore[misc]
 
 
 class TellEpoch(TrainerCallback):  # type: ignore[misc]
-    """Tell a data set that draws anew for each epoch which one begins.
+    """Tell who draws anew for each epoch which one begins."""
 
-    accelerate tells it too, but not where the first batches of an epoch are skipped after a resume (1.15,
-    `DataLoaderShard.set_epoch`: the `elif` belongs to the sampler of the skipping batch sampler).
-    """
-
-    def __init__(self, examples: Any) -> None:
-        self.examples = examples
+    def __init__(self, *listeners: Any) -> None:
+        self.listeners = listeners
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Before any example of the epoch is made; a resumed epoch has begun already."""
-        self.examples.set_epoch(math.floor(state.epoch + 1e-6))
+        for listener in self.listeners:
+            listener.set_epoch(math.floor(state.epoch + 1e-6))
 
 
 class ShowProgress(TrainerCallback):  # type: ignore[misc]

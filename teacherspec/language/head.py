@@ -37,7 +37,8 @@ def narrow_head(model: Any) -> Any:
         if asked[0] is None:
             return None
         hidden = args[0]
-        return (hidden.reshape(-1, hidden.shape[-1])[asked[0]], *args[1:])
+        positions = asked[0].to(hidden.device)  # of a model over several devices, the head's is another
+        return (hidden.reshape(-1, hidden.shape[-1])[positions], *args[1:])
 
     model.register_forward_pre_hook(take_positions, with_kwargs=True)
     head.register_forward_pre_hook(narrow)

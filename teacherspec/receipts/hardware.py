@@ -5,14 +5,34 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from teacherspec.files import read_json, write_json
+from teacherspec.machine import processes, rank
+from teacherspec.process import HARDWARE, launch_folder
+
 CPUINFO = Path("/proc/cpuinfo")
 
 
 def hardware() -> dict[str, Any]:
     """Architecture, CPU model, instruction set and threads that the stage used, and its accelerator.
 
-    Libraries that the stage did not load are not loaded for this.
+    Where several processes computed it, what the first of them told, and how many they were. Libraries that
+    the stage did not load are not loaded for this.
     """
+    folder = launch_folder()
+    if folder is not None and (folder / HARDWARE).is_file():
+        told: dict[str, Any] = read_json(folder / HARDWARE)
+        return told
+    return _here()
+
+
+def tell_hardware() -> None:
+    """Tell the process that started this one and others, and writes the record, on what they computed."""
+    folder = launch_folder()
+    if folder is not None and rank() == 0:
+        write_json(folder / HARDWARE, {**_here(), "processes": processes()})
+
+
+def _here() -> dict[str, Any]:
     found: dict[str, Any] = {"machine": platform.machine(), "cpu": _cpu(), "accelerator": "none"}
     if "torch" in sys.modules:
         import torch

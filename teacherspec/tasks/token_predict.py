@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teacherspec import ranks
 from teacherspec.errors import DataError, UserError
 from teacherspec.language.generating import Decoding, Generated, generate
 from teacherspec.language.packing import Example, counts, pack
@@ -54,15 +55,17 @@ def score_examples(
     """What is kept of each supervised token of encoded examples, in their order. Raises `UserError`."""
     import torch
 
-    order = np.argsort([-len(example.input_ids) for example in examples], kind="stable")
+    batches = _longest_first([len(example.input_ids) for example in examples], batch_size)
+    found = []
+    for chosen in ranks.own(batches):
+        scored = _score(task, model, tokenizer, [examples[at] for at in chosen], [ids[at] for at in chosen])
+        found.append([column.cpu() for column in scored])
     parts: dict[int, tuple[Any, ...]] = {}
     sums = np.zeros((4, len(GRID)))
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size].tolist()
-        found = _score(task, model, tokenizer, [examples[at] for at in chosen], [ids[at] for at in chosen])
-        sums += found.sums.cpu().numpy()
+    for chosen, columns in zip(batches, ranks.together(found), strict=True):
+        sums += columns[4].numpy()  # batch by batch: the same sum in any number of processes
         sizes = counts([examples[at] for at in chosen])
-        pieces = [torch.split(column.cpu(), sizes) for column in found[:4]]
+        pieces = [torch.split(column, sizes) for column in columns[:4]]
         parts.update(zip(chosen, zip(*pieces, strict=True), strict=True))
     label_logit, hit, lse, mean = (
         np.concatenate([parts[at][place].numpy() for at in range(len(examples))]) for place in range(4)
@@ -108,16 +111,33 @@ def answer(
     """
     encoder = task.encoder(tokenizer)
     prompts = [encoder.encode_prompt(task.conversation(row)) for row in rows]
-    found = generate(
-        model,
-        [prompt[-task.max_length :] for prompt in prompts],
-        [str(row["id"]) for row in rows],
-        decoding,
-        stop_ids=sorted({encoder.stop_id, *_ends(model)}),
-        pad_id=tokenizer.pad_token_id,
-        batch_size=batch_size,
-    )
+    asked = [prompt[-task.max_length :] for prompt in prompts]
+    batches = _longest_first([len(prompt) for prompt in asked], batch_size)
+    answered = [
+        generate(
+            model,
+            [asked[at] for at in chosen],
+            [str(rows[at]["id"]) for at in chosen],
+            decoding,
+            stop_ids=sorted({encoder.stop_id, *_ends(model)}),
+            pad_id=tokenizer.pad_token_id,
+            batch_size=batch_size,
+        )
+        for chosen in ranks.own(batches)
+    ]
+    by_row = {
+        at: one
+        for chosen, answers in zip(batches, ranks.together(answered), strict=True)
+        for at, one in zip(chosen, answers, strict=True)
+    }
+    found = [by_row[at] for at in range(len(rows))]
     return [(one, text(tokenizer, prompt, one.ids)) for prompt, one in zip(prompts, found, strict=True)]
+
+
+def _longest_first(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Batches by length; each goes to one process, whole, so that it is the same in any number of them."""
+    order = np.argsort(-np.asarray(lengths), kind="stable")
+    return [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
 
 
 def text(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import Trainer, TrainerCallback
+from transformers import TrainerCallback
 
 from teacherspec import machine
 from teacherspec.errors import DataError, UserError
@@ -17,6 +17,7 @@ from teacherspec.finetune import train as room
 from teacherspec.finetune.adapters import adapt, merge
 from teacherspec.finetune.checkpoints import MARKER, latest_complete, seal
 from teacherspec.finetune.section import Finetune, Lora
+from teacherspec.finetune.trainer import SharedTrainer
 from teacherspec.prepared import Prepared
 from teacherspec.tasks.text_classification import TextClassification
 from teacherspec.tasks.verbs import Start
@@ -61,7 +62,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_learns_and_leaves_a_plain_folder(base: Path, prepared: Prepared) -> None:
-    output = run(base, prepared, "out", epochs=10, batch_size=8, learning_rate=3e-3)
+    output = run(base, prepared, "out", epochs=15, batch_size=8, learning_rate=3e-3)
     summary = json.loads((output / "training.json").read_text())
     assert summary["validation"]["accuracy"] > 0.9
     assert set(digest(output)) >= {
@@ -103,11 +104,11 @@ def test_the_heads_own_loss_would_change_it(
 ) -> None:
     """Negative control: without our loss Trainer's trajectory depends on how the batch is cut."""
 
-    class OwnLoss(Trainer):
+    class OwnLoss(SharedTrainer):
         def __init__(self, compute_loss_func: Any, **values: Any) -> None:
             super().__init__(**values)
 
-    monkeypatch.setattr(room, "Trainer", OwnLoss)
+    monkeypatch.setattr(room, "SharedTrainer", OwnLoss)
     whole = run(base, prepared, "whole", dropout=0.0)
     monkeypatch.setenv(machine.MICRO_BATCH, "8")
     cut = run(base, prepared, "cut", dropout=0.0)
@@ -130,20 +131,20 @@ class KillAt(TrainerCallback):  # type: ignore[misc]
 
 def run_killed(base: Path, prepared: Prepared, name: str, step: int, **values: Any) -> None:
     materials = room.gather(TASK, declare(**values), base, prepared, Start())
-    original = room.Trainer
+    original = room.SharedTrainer
 
-    def with_kill(*args: Any, callbacks: list[Any], **rest: Any) -> Trainer:
+    def with_kill(*args: Any, callbacks: list[Any], **rest: Any) -> SharedTrainer:
         return original(*args, callbacks=[*callbacks, KillAt(step)], **rest)
 
-    room.Trainer = with_kill
+    room.SharedTrainer = with_kill
     try:
         with pytest.raises(KilledError):
             room.train(TASK, declare(**values), materials, Path("runs", name))
     finally:
-        room.Trainer = original
+        room.SharedTrainer = original
 
 
-@pytest.mark.parametrize("step", [4, 7])
+@pytest.mark.parametrize("step", [4, 6, 7])  # resumed within epoch 0, within epoch 1, between two
 @pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 2}])
 def test_a_killed_training_ends_in_the_same_bytes(
     base: Path, prepared: Prepared, step: int, method: dict[str, Any]

@@ -16,9 +16,10 @@ ROOT = Path(__file__).parents[2]
 LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
-    {"answers", "language", "machine", "plots", "portable", "predictions", "prepared", "process"}
+    {"process"},
+    {"answers", "language", "machine", "plots", "portable", "predictions", "prepared"}
     | {"token_predictions", "unfinished"},
-    {"receipts"},
+    {"launch", "ranks", "receipts"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate", "ratings"},
     {"teacher"},

@@ -1,0 +1,214 @@
+"""Two processes against one, through the real doors: the same training, the same predictions."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from tests.processes.workplace import (
+    DDP,
+    FSDP2,
+    ROOT,
+    difference,
+    environment,
+    evaluate,
+    finetune,
+    losses,
+    run_door,
+    validation_losses,
+    workplace,
+)
+
+WEIGHTS, LOSS = 1e-3, 1e-5
+"""Largest difference that rounding may cause: of all weights relative to their size (where a gradient is zero
+but for rounding, Adam makes a full step of either sign), and of a logged loss, nats."""
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two trainings are the same within rounding."""
+    return bool(
+        difference(one, other) < WEIGHTS
+        and np.abs(losses(one) - losses(other)).max() < LOSS
+        and np.abs(validation_losses(one) - validation_losses(other)).max() < LOSS
+    )
+
+
+def digest(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+    place = workplace(tmp_path / "place", "text_classification", epochs=2)
+    assert same(finetune(place, "one", None), finetune(place, "two", DDP))
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A workplace of each kind, with what one process trained, `one`."""
+    folder = tmp_path_factory.mktemp("places")
+    made = {kind: workplace(folder / kind, kind) for kind in ("text_classification", "causal_lm")}
+    for place in made.values():
+        finetune(place, "one", None)
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["text_classification", "causal_lm"])
+@pytest.mark.parametrize("config", [DDP, FSDP2], ids=["ddp", "fsdp2"])
+@pytest.mark.parametrize("micro_batch", [16, 4])
+def test_sharing_changes_nothing_but_rounding(
+    places: dict[str, Path], kind: str, config: Path, micro_batch: int
+) -> None:
+    output = f"{config.stem}-{micro_batch}"
+    two = finetune(places[kind], output, config, TEACHERSPEC_MICRO_BATCH=str(micro_batch))
+    assert same(places[kind] / "one", two)
+    assert [path.name for path in two.rglob("*.safetensors")] == ["model.safetensors"], (
+        "one consolidated file"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", ["repeat_rows", "mean_of_means", "own_order"])
+def test_mistakes_of_sharing_are_noticed(places: dict[str, Path], mistake: str) -> None:
+    """Negative controls of the test before: the same door, with one thing done as others do it."""
+    place = places["text_classification"]
+    done = naive(place, mistake, f"naive-{mistake}")
+    assert done.returncode == 0, done.stderr
+    assert not same(place / "one", place / f"naive-{mistake}")
+
+
+def naive(place: Path, mistake: str, output: str) -> "subprocess.CompletedProcess[str]":
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    return subprocess.run(
+        [*torchrun, "-m", "tests.processes.naive", mistake, "prepared", "manifest.json", output],
+        cwd=place,
+        env=environment(None, OMP_NUM_THREADS="1"),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["text_classification", "causal_lm"])
+@pytest.mark.parametrize("config", [DDP, FSDP2], ids=["ddp", "fsdp2"])
+def test_every_row_is_predicted_once_and_every_byte_is_the_same(
+    places: dict[str, Path], kind: str, config: Path
+) -> None:
+    place = places[kind]
+    one = evaluate(place, "one", f"one-{config.stem}", None, OMP_NUM_THREADS="1")
+    two = evaluate(place, "one", f"two-{config.stem}", config, OMP_NUM_THREADS="1")
+    assert digest(one) == digest(two)
+    reports = [digest(folder.with_name(f"{folder.name}-reports")) for folder in (one, two)]
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [DDP, FSDP2], ids=["ddp", "fsdp2"])
+def test_an_adapter_of_several_processes_is_merged(tmp_path: Path, config: Path) -> None:
+    place = workplace(tmp_path / "place", "causal_lm", method={"kind": "lora", "rank": 4})
+    one, two = finetune(place, "one", None), finetune(place, "two", config)
+    assert same(one, two)
+    told = [json.loads((folder / "training.json").read_text()) for folder in (one, two)]
+    counts = ("parameters", "trainable_parameters", "steps", "best_step")
+    assert [told[0][name] for name in counts] == [told[1][name] for name in counts]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [DDP, FSDP2], ids=["ddp", "fsdp2"])
+def test_killed_processes_leave_no_orphan_and_end_in_the_same_bytes(tmp_path: Path, config: Path) -> None:
+    values: dict[str, Any] = {"epochs": 8, "dropout": 0.1, "early_stopping": {"patience": 9}}
+    place = workplace(tmp_path / "place", "text_classification", **values)
+    whole = finetune(place, "whole", config)
+    again = finetune(place, "again", config)
+    assert digest(whole) == digest(again), "the same processes give the same bytes"
+    door = subprocess.Popen(
+        [sys.executable, "-m", "stages.finetune", "prepared", "manifest.json", "killed"],
+        cwd=place,
+        env=environment(config),
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list(place.glob(".scratch/finetune/*/checkpoint-[69]*/COMPLETE.json")):
+        assert door.poll() is None, "ended before a checkpoint was seen"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    processes = psutil.Process(door.pid).children(recursive=True)
+    assert len(processes) >= 2
+    os.kill(door.pid, signal.SIGKILL)
+    door.wait()
+    _, left = psutil.wait_procs(processes, timeout=20)
+    assert not left, "a process trains on without the one that started it"
+    assert digest(finetune(place, "killed", config)) == digest(whole)
+
+
+@pytest.mark.slow
+def test_each_fold_is_answered_together(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from teacherspec.files import sha256_file, write_json
+
+    place = workplace(tmp_path / "place", "text_classification", epochs=2, cross_fit=True)
+    train = place / "prepared/train.parquet"
+    rows = pq.read_table(train)
+    folds = pa.array([number % 2 for number in range(len(rows))], pa.int32())
+    pq.write_table(rows.append_column("fold", folds), train)
+    index = json.loads((place / "prepared/prepared.json").read_text())
+    index["splits"]["train"]["sha256"] = sha256_file(train)
+    write_json(place / "prepared/prepared.json", index)
+    params = place / "params.yaml"
+    params.write_text(params.read_text().replace("  data: data\n", "  data: data\n  folds: 2\n"))
+    one, two = finetune(place, "one", None), finetune(place, "two", DDP)
+    tables = [pq.read_table(folder / "out_of_fold.parquet") for folder in (one, two)]
+    assert tables[0]["id"] == tables[1]["id"] == rows["id"]
+    logits = [np.array(table["logits"].to_pylist()) for table in tables]
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_mistake_is_told_once_however_many_processes_meet_it(tmp_path: Path) -> None:
+    place = workplace(tmp_path / "place", "text_classification", batch_size=33)
+    arguments = ("prepared", "manifest.json", "out")
+    launcher = f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node=2"
+    for given in ({"config": DDP}, {"config": None, "TEACHERSPEC_LAUNCHER": launcher}):
+        done = run_door("finetune", place, *arguments, **given)  # type: ignore[arg-type]
+        assert done.returncode == 1
+        assert done.stderr.count("33 examples cannot be shared by 2 processes") == 1, done.stderr
+        if given["config"]:
+            assert done.stderr.count("\n") == 1, done.stderr
+    assert not (place / "out").exists()
+
+
+@pytest.mark.slow
+def test_one_that_fails_ends_all(places: dict[str, Path]) -> None:
+    began = time.monotonic()
+    done = naive(places["text_classification"], "fail_on_one", "failed")
+    assert done.returncode != 0
+    assert "this process fails" in done.stderr
+    assert "Connection closed" not in done.stderr, "only the cause speaks"
+    assert time.monotonic() - began < 200, "nobody waits for the one that failed"
+    assert ROOT.exists()
+
+
+def test_a_configuration_that_is_none_is_refused(tmp_path: Path) -> None:
+    place = workplace(tmp_path / "place", "text_classification")
+    (tmp_path / "broken.yaml").write_text("num_processes: [\n")
+    arguments = ("prepared", "manifest.json", "out")
+    for config, told in (
+        (tmp_path / "broken.yaml", "no configuration of accelerate"),
+        (tmp_path / "no", "no file"),
+    ):
+        done = run_door("finetune", place, *arguments, config=config)
+        assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+        assert "Traceback" not in done.stderr
