@@ -50,6 +50,11 @@ def rank() -> int:
     return int(os.environ["RANK"]) if is_launched() else 0
 
 
+def forget_launch() -> None:
+    """Be one process from now on."""
+    os.environ.pop("LOCAL_RANK", None)
+
+
 def layout() -> dict[str, str]:
     """How the processes share the work, as told by their launcher; empty where there is but one.
 

@@ -45,6 +45,18 @@ def leave() -> None:
             _on_host.cache_clear()
 
 
+def go_on_alone() -> bool:
+    """Part from the other processes; the first goes on with all devices, as if it had been alone.
+
+    Returns:
+        Whether this is the first.
+    """
+    leave()
+    first = is_first()
+    machine.forget_launch()
+    return first
+
+
 def own(items: Sequence[Part]) -> Sequence[Part]:
     """This process's share of `items`: every n-th, so that neighbours of like size are shared out evenly."""
     return items[machine.rank() :: machine.processes()]

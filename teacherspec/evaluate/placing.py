@@ -1,5 +1,7 @@
 """Where a model computes that is only asked: on one device, or layer by layer on all where none holds it."""
 
+import math
+from pathlib import Path
 from typing import Any
 
 from teacherspec import machine
@@ -14,16 +16,23 @@ def place(model: Any) -> Any:
 
 
 def fits(model: Any) -> bool:
-    """Whether one device of this machine holds the model and batches for it."""
+    """Whether the device of this process holds the model and batches for it."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return ROOM_FOR_BATCHES * sum(tensor.numel() * tensor.element_size() for tensor in tensors) <= free()
+
+
+def fits_each(folder: Path) -> bool:
+    """Whether each of several processes can hold the model in `folder`, and the base beside it, by itself."""
+    weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    return machine.processes() == 1 or 2 * ROOM_FOR_BATCHES * weights <= free()
+
+
+def free() -> float:
+    """Bytes that the device of this process can still give; main memory counts as endless."""
     import torch
 
     device = machine.device()
-    if device == "cpu":
-        return True
-    tensors = [*model.parameters(), *model.buffers()]
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    free: int = torch.cuda.mem_get_info(device)[0]
-    return bool(ROOM_FOR_BATCHES * weights <= free)
+    return math.inf if device == "cpu" else float(torch.cuda.mem_get_info(device)[0])
 
 
 def spread(model: Any, memory: dict[int | str, int | str] | None = None, main: str | None = None) -> Any:

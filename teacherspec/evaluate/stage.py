@@ -8,6 +8,7 @@ from teacherspec import ranks
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.class_logits import evaluate_classes
 from teacherspec.evaluate.latency import measure_latency
+from teacherspec.evaluate.placing import fits_each
 from teacherspec.evaluate.predict import load_model, load_untrained
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.token_sums import evaluate_tokens
@@ -61,6 +62,8 @@ def run_evaluate(
     data = load_prepared(prepared)
     refuse_missing_rows(data)
     ranks.join()
+    if not (fits_each(finetuned / "model") or ranks.go_on_alone()):
+        return None
     model, processor = load_model(task, finetuned / "model")
     splits = {name: open_split(split) for name, split in data.splits.items()}
     counted = read_json(about_data) if about_data is not None else None
@@ -68,7 +71,8 @@ def run_evaluate(
     def load_base() -> tuple[Any, Any]:
         if untrained is None:
             raise UserError("evaluate: this kind of task is measured beside its base; give the base")
-        return load_untrained(task, untrained(), data.label_names)
+        folder = ranks.from_first(untrained() if ranks.is_first() else Path())
+        return load_untrained(task, folder, data.label_names)
 
     work = Work(task, section, data, splits, model, processor, finetuned, output, report, load_base, counted)
     headline = FORMS[task.form](work)

@@ -57,8 +57,8 @@ def run_finetune(
         "libraries": {name: version(name) for name in LIBRARIES},
         "layout": machine.layout(),
     }
-    folder = open_base(base, manifest)
-    run = scratch / run_key(determinants)
+    folder = ranks.from_first(open_base(base, manifest) if ranks.is_first() else Path())
+    run = scratch / ranks.from_first(run_key(determinants))
     data = load_prepared(prepared)
     with alone(run.with_suffix(".lock"), f"finetune in {run}") if ranks.is_first() else nullcontext():
         folds = run.with_name(f"{run.name}-folds")

@@ -90,7 +90,7 @@ def test_a_silent_micro_batch_teaches_nothing(loss: Any, soft: bool, weighted: b
     compute = objective(loss, units, weights)
 
     def step(batches: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and gradient of a step, as Trainer counts it: labels that are not -100 of all micro-batches."""
+        """Loss and gradient of a step, divided as Trainer does it: by the labels that are not -100."""
         shift = torch.zeros(3, requires_grad=True)
         made = [silencing(collate)([rows[index] for index in batch]) for batch in batches]
         items = torch.stack([(one["labels"] != IGNORE_INDEX).sum() for one in made]).sum()

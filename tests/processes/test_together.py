@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from click.testing import CliRunner
 
+from stages.finetune import main
+from teacherspec import machine
+from teacherspec.errors import UserError
+from teacherspec.launch import launch
 from tests.processes.workplace import (
     DDP,
     FSDP2,
-    ROOT,
     difference,
     environment,
     evaluate,
@@ -47,9 +51,13 @@ def digest(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+def test_two_processes_train_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = workplace(tmp_path / "place", "text_classification", epochs=2)
-    assert same(finetune(place, "one", None), finetune(place, "two", DDP))
+    monkeypatch.chdir(place)
+    monkeypatch.setenv(machine.ACCELERATE, "none")
+    done = CliRunner().invoke(main, ["prepared", "manifest.json", "one"])
+    assert done.exit_code == 0, done.output
+    assert same(place / "one", finetune(place, "two", DDP))
 
 
 @pytest.fixture(scope="module")
@@ -198,17 +206,34 @@ def test_one_that_fails_ends_all(places: dict[str, Path]) -> None:
     assert "this process fails" in done.stderr
     assert "Connection closed" not in done.stderr, "only the cause speaks"
     assert time.monotonic() - began < 200, "nobody waits for the one that failed"
-    assert ROOT.exists()
 
 
-def test_a_configuration_that_is_none_is_refused(tmp_path: Path) -> None:
-    place = workplace(tmp_path / "place", "text_classification")
-    (tmp_path / "broken.yaml").write_text("num_processes: [\n")
-    arguments = ("prepared", "manifest.json", "out")
-    for config, told in (
-        (tmp_path / "broken.yaml", "no configuration of accelerate"),
-        (tmp_path / "no", "no file"),
-    ):
-        done = run_door("finetune", place, *arguments, config=config)
-        assert (done.returncode, told in done.stderr) == (1, True), done.stderr
-        assert "Traceback" not in done.stderr
+def test_a_configuration_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("num_processes: [\n")
+    monkeypatch.setenv(machine.ACCELERATE, str(broken))
+    with pytest.raises(UserError, match="no configuration of accelerate"):
+        launch("stages.finetune")
+    monkeypatch.setenv(machine.ACCELERATE, str(tmp_path / "absent.yaml"))
+    with pytest.raises(UserError, match="is no file; allowed: a file that `accelerate config"):
+        launch("stages.finetune")
+
+
+def test_one_process_is_configured_by_none_and_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = tmp_path / "single.yaml"
+    single.write_text(DDP.read_text().replace("num_processes: 2", "num_processes: 1"))
+    for given in ("none", str(single)):
+        monkeypatch.setenv(machine.ACCELERATE, given)
+        assert not launch("stages.finetune")
+
+
+def test_what_accelerate_config_left_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(machine.ACCELERATE, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert machine.accelerate_config() is None
+    (tmp_path / "accelerate").mkdir()
+    default = tmp_path / "accelerate/default_config.yaml"
+    default.write_text(DDP.read_text())
+    assert machine.accelerate_config() == default
