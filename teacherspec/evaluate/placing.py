@@ -18,7 +18,8 @@ def place(model: Any) -> Any:
 def fits(model: Any) -> bool:
     """Whether the device of this process holds the model and batches for it."""
     tensors = [*model.parameters(), *model.buffers()]
-    return ROOM_FOR_BATCHES * sum(tensor.numel() * tensor.element_size() for tensor in tensors) <= free()
+    weights: int = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return ROOM_FOR_BATCHES * weights <= free()
 
 
 def fits_each(folder: Path) -> bool:
