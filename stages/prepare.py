@@ -32,7 +32,8 @@ def main(artifacts: Path, reports: Path) -> None:
     task = spec.task
     memory = working_memory()
     prepared = prepare(Path.cwd(), task.kind, task.row_fields(), spec.prepare, artifacts, reports, memory)
-    click.echo("\n".join(rows_in_words(read_json(reports / "metrics.json")["rows"])))
+    rows = read_json(reports / "metrics.json")["rows"]
+    click.echo("\n".join(rows_in_words(rows, spec.prepare.policies())))
     click.echo(", ".join(f"{split.name} {split.rows:,}" for split in prepared.splits.values()))
     click.echo(f"Examples, classes, drift and advice: {reports / 'report.md'}")
 

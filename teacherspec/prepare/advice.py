@@ -93,4 +93,4 @@ def _private(metrics: dict[str, Any]) -> str:
     rows = metrics["looks_private"]["rows"]
     if not rows:
         return ""
-    return f"{rows} rows look private (see above), and a teacher can repeat what it has read: mask them."
+    return f"Rows that look private: {rows} (see above). A teacher can repeat what it has read: mask them."

@@ -68,9 +68,7 @@ def _columns(fields: RowFields, section: Prepare) -> list[tuple[str, str]]:
 def _sources(section: Prepare) -> list[tuple[object, ...]]:
     return [
         (
-            getattr(source, "url", None)
-            or ", ".join(source.local_paths())
-            or getattr(source, "dataset", "-"),
+            _place(source),
             getattr(source, "kind", NONE),
             source.split if source.role is None else f"{source.split} ({source.role})",
             _used(source.weight, source.share, source.rows_per_class),

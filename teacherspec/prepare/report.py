@@ -11,13 +11,19 @@ from teacherspec.plots.data import DataPicture, data_figure
 from teacherspec.plots.style import drawing, save_png
 from teacherspec.prepare.advice import advice
 from teacherspec.prepare.findings import Finding
+from teacherspec.prepare.section import Policy
 
 EXAMPLES = 5
 NONE = "-"
 
 
 def write_reports(
-    folder: Path, metrics: dict[str, Any], findings: Sequence[Finding], picture: DataPicture, card: str
+    folder: Path,
+    metrics: dict[str, Any],
+    findings: Sequence[Finding],
+    policies: Mapping[str, Policy],
+    picture: DataPicture,
+    card: str,
 ) -> None:
     """Write `metrics.json`, `classes.tsv` (a line a class and split), `data.png`, `card.md`, `report.md`."""
     counts = [
@@ -25,15 +31,17 @@ def write_reports(
     ]
     write_tsv(folder / "classes.tsv", ("label", "split", "rows"), counts)
     write_text(folder / "card.md", card)
-    write_text(folder / "report.md", report(metrics, findings, picture.unit))
+    write_text(folder / "report.md", report(metrics, findings, policies, picture.unit))
     with drawing():
         save_png(data_figure(picture), folder / "data.png")
     write_json(folder / "metrics.json", round_floats(metrics))
 
 
-def report(metrics: dict[str, Any], findings: Sequence[Finding], unit: str) -> str:
+def report(
+    metrics: dict[str, Any], findings: Sequence[Finding], policies: Mapping[str, Policy], unit: str
+) -> str:
     """The report as Markdown."""
-    parts = [_rows(metrics["rows"]), _changed(metrics), _splits(metrics["splits"], unit)]
+    parts = [_rows(metrics["rows"], policies), _changed(metrics), _splits(metrics["splits"], unit)]
     parts += [_measures(metrics["splits"]), _drift(metrics)]
     parts += [_classes(metrics), _taken_out(findings)]
     lines = "\n".join(f"- {sentence}" for sentence in advice(metrics))
@@ -45,7 +53,7 @@ ROWS = {
     "blank_lines": "blank lines skipped",
     "left_out": "left out by transforms",
     "unsampled": "not sampled (`share`, `rows_per_class`)",
-    "quarantined": "broken rows set aside (`quarantine.jsonl`)",
+    "quarantined": "broken rows set aside (`quarantine.jsonl`): taken out",
     "duplicates": "the same content and label in the same split",
     "leaks": "content also in a split nearer to the report",
     "leaks_with_another_label": "of these, labelled differently there",
@@ -54,19 +62,26 @@ ROWS = {
     "conflicts": "the same content under another label in the same split",
     "several_answers": "kept rows that share their content with another (several answers)",
     "near_duplicates": "nearly the same in the same split",
-    "near_disagreeing": "nearly the same under another label",
+    "near_disagreeing": "nearly the same under another label: kept, one of the labels may be wrong",
     "kept": "**rows kept**",
 }
 """Counts of rows, in words."""
 
 
-def rows_in_words(rows: Mapping[str, int]) -> list[str]:
+def rows_in_words(rows: Mapping[str, int], policies: Mapping[str, Policy]) -> list[str]:
     """The counts that are not 0, one a line, for the terminal."""
-    return [f"{rows[name]:>9,} {text.strip('*')}" for name, text in ROWS.items() if rows[name]]
+    return [f"{rows[name]:>9,} {_what(name, policies).strip('*')}" for name in ROWS if rows[name]]
 
 
-def _rows(rows: dict[str, int]) -> str:
-    return _table(("", "rows"), [(text, rows[name]) for name, text in ROWS.items()])
+def _rows(rows: dict[str, int], policies: Mapping[str, Policy]) -> str:
+    return _table(("", "rows"), [(_what(name, policies), rows[name]) for name in ROWS])
+
+
+def _what(name: str, policies: Mapping[str, Policy]) -> str:
+    """A count in words, and whether its rows are still there."""
+    if name not in policies:
+        return ROWS[name]
+    return f"{ROWS[name]}: {'kept' if policies[name].action == 'keep' else 'taken out'}"
 
 
 def _splits(splits: dict[str, Any], unit: str) -> str:

@@ -81,7 +81,8 @@ def prepare(
         in_train = {label: splits["train"] for label, splits in numbers["classes"].items()}
         sizes = size_quantiles(ingested, judged)
         picture = DataPicture(in_train, sizes, fields.unit(), pictures(ingested, fields, judged))
-        write_reports(reports, numbers, told, picture, data_card(prepared, fields, section, numbers))
+        card = data_card(prepared, fields, section, numbers)
+        write_reports(reports, numbers, told, section.policies(), picture, card)
     return prepared
 
 

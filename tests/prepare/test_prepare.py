@@ -299,11 +299,13 @@ def test_conflicts_and_rare_labels_are_told_at_once(workshop: Workshop) -> None:
     assert "the first at data/rows.jsonl:63" in problems[2]
 
 
-def test_the_terminal_tells_every_row_that_is_missing() -> None:
-    rows = {**dict.fromkeys(ROWS, 0), "read": 1_250, "leaks": 50, "kept": 1_200}
-    assert rows_in_words(rows) == [
+def test_the_terminal_tells_every_row_that_is_missing(workshop: Workshop) -> None:
+    policies = workshop.section(ONE_FILE).policies()
+    counted = {"read": 1_250, "leaks": 50, "near_duplicates": 2, "kept": 1_200}
+    assert rows_in_words({**dict.fromkeys(ROWS, 0), **counted}, policies) == [
         "    1,250 rows read",
-        "       50 content also in a split nearer to the report",
+        "       50 content also in a split nearer to the report: taken out",
+        "        2 nearly the same in the same split: kept",
         "    1,200 rows kept",
     ]
 
