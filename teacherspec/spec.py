@@ -123,8 +123,32 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
         yield Finding(("finetune", "class_weights"), f"{without} to weigh: drop it")
     if spec.finetune.loss.kind == "focal":
         yield Finding(("finetune", "loss", "kind"), f"{without}, which focal loss needs: use cross_entropy")
-    elif spec.finetune.loss.label_smoothing > 0:
+    elif spec.finetune.loss.kind == "cross_entropy" and spec.finetune.loss.label_smoothing > 0:
         yield Finding(("finetune", "loss", "label_smoothing"), f"{without} to smooth: drop it")
+
+
+def pairs_are_there(spec: Spec) -> Iterator[Finding]:
+    """A contrastive loss needs pairs, each whole, and takes all texts as they come."""
+    if spec.finetune.loss.kind == "contrastive":
+        if not spec.task.pairs:
+            what = f"a {spec.task.kind} task has no pairs to contrast: use cross_entropy"
+            yield Finding(("finetune", "loss", "kind"), what)
+        if spec.finetune.class_weights != "none":
+            yield Finding(("finetune", "class_weights"), "a contrastive loss weighs no classes: drop it")
+        if spec.finetune.augmentation is not None and spec.finetune.augmentation.mix is not None:
+            what = "a contrastive loss needs images that are of one text: drop it"
+            yield Finding(("finetune", "augmentation", "mix"), what)
+
+
+def weights_can_be_mixed(spec: Spec) -> Iterator[Finding]:
+    """Fine-tuned weights mix with those that they come from, and no others."""
+    if spec.finetune.interpolation is None:
+        return
+    where = ("finetune", "interpolation")
+    if spec.task.new_head:
+        yield Finding(where, f"a {spec.task.kind} task gets a new head, which the base lacks: drop it")
+    if spec.base.init == "config":
+        yield Finding(where, "a base without weights has none to mix in: drop it")
 
 
 def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
@@ -251,6 +275,8 @@ RULES = (
     Rule(("task", "prepare"), columns_belong_to_the_task),
     Rule(("task", "prepare"), kept_columns_are_further_ones),
     Rule(("task", "finetune"), losses_need_labels),
+    Rule(("task", "finetune"), pairs_are_there),
+    Rule(("task", "base", "finetune"), weights_can_be_mixed),
     Rule(("task", "base", "finetune"), words_and_pixels_keep_apart),
     Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),
     Rule(("prepare", "evaluate"), slices_have_their_columns),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.probe import Features, probe
+from teacherspec.base.probe import Features, probe, share
 from teacherspec.base.sampling import sample
 from teacherspec.base.untrained_answers import answers_headline, describe_answers, measure_answers
 from teacherspec.tasks.verbs import Form, Kind
@@ -37,15 +37,25 @@ class Untrained:
 def probe_classes(
     task: Kind, model: Any, processor: Any, train: "Dataset", validation: "Dataset"
 ) -> dict[str, Any]:
-    """Simple classifiers on the backbone's frozen features, see `probe`."""
+    """Simple classifiers on the backbone's frozen features, see `probe`, and the base's own answers.
+
+    A base that gets no new head answers without any training: what it says is told as `zero_shot`.
+    """
     drawn = [sample(rows, PROBE_ROWS, SEED) for rows in (train, validation)]
-    features = [_features(task, model, processor, rows) for rows in drawn]
+    features = [_asked(task.features, task, model, processor, rows) for rows in drawn]
     labels = [np.asarray(rows["label"], dtype=np.int64) for rows in drawn]
-    return probe(features[0], labels[0], features[1], labels[1])
+    found = probe(features[0], labels[0], features[1], labels[1])
+    if not task.new_head:
+        answered = _asked(task.logits, task, model, processor, drawn[1]).argmax(axis=1)
+        found["accuracy"]["zero_shot"] = share(answered, labels[1])
+    return found
 
 
-def _features(task: Kind, model: Any, processor: Any, rows: "Dataset") -> Features:
-    """Frozen features `[N, H]` in the order of the rows; batches of like length waste no padding."""
+def _asked(verb: Callable[..., Any], task: Kind, model: Any, processor: Any, rows: "Dataset") -> Features:
+    """What a verb makes of model and batches, `[N, H]` in the order of the rows.
+
+    Batches of like length waste no padding.
+    """
     import torch
 
     encoded = task.encode(processor, rows)
@@ -56,7 +66,8 @@ def _features(task: Kind, model: Any, processor: Any, rows: "Dataset") -> Featur
     with torch.inference_mode():
         for begin in range(0, len(order), PROBE_BATCH):
             batch = collate([encoded[int(row)] for row in order[begin : begin + PROBE_BATCH]])
-            parts.append(task.features(model, batch))
+            inputs = {name: part for name, part in batch.items() if name != "labels"}
+            parts.append(verb(model, inputs))
     features = torch.cat(parts).numpy()
     restored: Features = features[np.argsort(order)]
     return restored

@@ -30,7 +30,7 @@ def linear_layers(model: Any) -> list[str]:
     """Full names of the backbone's linear layers."""
     from torch import nn
 
-    prefix = model.base_model_prefix + "."
+    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
     return [
         name
         for name, module in model.named_modules()

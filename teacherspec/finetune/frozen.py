@@ -13,6 +13,11 @@ def freeze(model: Any, names: Sequence[str] | Literal["backbone"]) -> None:
         UserError: a name begins no module of the backbone.
     """
     backbone = model.base_model
+    if names == "backbone" and backbone is model:
+        raise UserError(
+            f"finetune.method.freeze: {type(model).__name__} is all backbone, nothing would be trained; name "
+            f"modules, at its top are {', '.join(sorted(name for name, _ in model.named_children()))}"
+        )
     if names == "backbone":
         backbone.requires_grad_(False)
         return

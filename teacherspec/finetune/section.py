@@ -31,6 +31,19 @@ class Focal(Section):
     """Exponent of (1 − p): 0 is cross-entropy."""
 
 
+class Contrastive(Section):
+    """Each image against the texts of the whole step, and each text against its images (Radford et al. 2021,
+    arXiv 2103.00020). With prompts of classes this fine-tunes as the base was trained (Goyal et al. 2023,
+    arXiv 2212.00638). The same text twice is no negative, and the loss is that of `batch_size` pairs whatever
+    the micro-batch (gradient caching, Gao et al. 2021, arXiv 2101.06983)."""
+
+    kind: Literal["contrastive"]
+    """The loss."""
+
+    pairing: Literal["softmax", "sigmoid"] = "softmax"
+    """`softmax` as CLIP was trained; `sigmoid` as SigLIP was (Zhai et al. 2023, arXiv 2303.15343)."""
+
+
 class Full(Section):
     """Train every parameter that is not frozen."""
 
@@ -83,7 +96,7 @@ class Finetune(Section):
     method: Annotated[Full | Lora, Field(discriminator="kind")] = Full()
     """Which parameters are trained."""
 
-    loss: Annotated[CrossEntropy | Focal, Field(discriminator="kind")] = CrossEntropy()
+    loss: Annotated[CrossEntropy | Focal | Contrastive, Field(discriminator="kind")] = CrossEntropy()
     """What is minimised; reported losses are always the plain negative log-likelihood."""
 
     class_weights: Literal["none", "balanced"] = "none"
@@ -136,6 +149,11 @@ class Finetune(Section):
 
     early_stopping: EarlyStopping | None = None
     """Omit to train all epochs; the best checkpoint is kept either way."""
+
+    interpolation: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """Mix the fine-tuned weights with the base's, this share of the fine-tuned ones: often as good on the
+    data and better beyond them (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903). For bases that get no new
+    head; omit to keep the weights as they were trained."""
 
     cross_fit: bool = False
     """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store what it

@@ -16,9 +16,11 @@ from teacherspec.files import new_folder, round_floats, write_json
 from teacherspec.finetune.adapters import adapt, merge
 from teacherspec.finetune.batches import MicroBatches
 from teacherspec.finetune.checkpoints import MarkComplete, to_resume_from
+from teacherspec.finetune.contrastive import ContrastiveTrainer
 from teacherspec.finetune.frozen import freeze_statistics
+from teacherspec.finetune.interpolation import interpolate
 from teacherspec.finetune.objective import balanced_weights, objective
-from teacherspec.finetune.section import Finetune
+from teacherspec.finetune.section import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.finetune.trainer import SharedTrainer, whole_model
 from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch, write_log
 from teacherspec.prepared import Prepared, open_split
@@ -122,6 +124,13 @@ def arguments(
     )
 
 
+def trainer_for(loss: CrossEntropy | Focal | Contrastive, **given: Any) -> SharedTrainer:
+    """The loop for a loss: over units one by one, or over all pairs of a step."""
+    if isinstance(loss, Contrastive):
+        return ContrastiveTrainer(pairing=loss.pairing, **given)
+    return SharedTrainer(**given)
+
+
 def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> SharedTrainer:
     """Train to the end, from the last complete checkpoint in `run` where there is one."""
     checkpoint = to_resume_from(run)
@@ -138,7 +147,7 @@ def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Sha
     weights = None
     if section.class_weights == "balanced":
         weights = balanced_weights(torch.tensor(materials.train_labels), materials.classes)
-    redrawn = [micro_batches] if section.augmentation is None else [micro_batches, materials.train]
+    redrawn = [one for one in (micro_batches, materials.train) if hasattr(one, "set_epoch")]
     callbacks: list[Any] = [RefuseNonFinite(), MarkComplete(), TellEpoch(*redrawn)]
     if ranks.is_first():
         callbacks.append(ShowProgress(section.batch_size, section.selection_metric))
@@ -146,7 +155,8 @@ def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Sha
         callbacks.append(
             EarlyStoppingCallback(section.early_stopping.patience, section.early_stopping.min_delta)
         )
-    trainer = SharedTrainer(
+    trainer = trainer_for(
+        section.loss,
         task=task,
         micro_batches=micro_batches,
         model=materials.model,
@@ -201,7 +211,7 @@ def finetune(
     if ranks.is_first():
         if use_cache is not None:
             model.config.use_cache = use_cache  # Trainer switches it off; whoever generates wants it
-        write(task, section, materials, trainer, model, prepared, output, beside)
+        write(task, section, materials, trainer, model, base, prepared, output, beside)
         shutil.rmtree(run, ignore_errors=True)
     ranks.wait()
 
@@ -212,17 +222,20 @@ def write(
     materials: Materials,
     trainer: SharedTrainer,
     trained: Any,
+    base: Path,
     prepared: Prepared,
     output: Path,
     beside: Sequence[Path],
 ) -> None:
-    """Write the `trained` model, merged, and all that is told of its training. Raises `UserError`."""
+    """Write the `trained` model, merged and mixed, and all that is told of its training. Raises `UserError`."""
     sample = task.collate(materials.processor)(
         [materials.validation[i] for i in range(min(8, len(materials.validation)))]
     )
     inputs = {key: value.to(trained.device) for key, value in sample.items() if key != "labels"}
     trainable = sum(p.numel() for p in trained.parameters() if p.requires_grad)
     model = merge(task.logits, trained, section.method, inputs)
+    if section.interpolation is not None:
+        interpolate(model, task.load_base(base, prepared.label_names, Start())[0], section.interpolation)
     with new_folder(output) as folder:
         for file in beside:
             shutil.copyfile(file, folder / file.name)
@@ -241,8 +254,9 @@ def write(
 def summary(task: Kind, section: Finetune, materials: Materials, trainer: SharedTrainer) -> dict[str, Any]:
     """What the model card says of the training; only values that the declaration determines."""
     state = trainer.state
-    best = next(e for e in state.log_history if e["step"] == state.best_global_step and "eval_nll" in e)
-    last_evaluation = [entry for entry in state.log_history if "eval_nll" in entry][-1]
+    chosen_by = f"eval_{section.selection_metric}"
+    best = next(e for e in state.log_history if e["step"] == state.best_global_step and chosen_by in e)
+    last_evaluation = [entry for entry in state.log_history if chosen_by in entry][-1]
     facts: dict[str, Any] = round_floats(
         {
             "declared": section.model_dump(mode="json"),

@@ -12,6 +12,7 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
 from teacherspec import machine, ranks
+from teacherspec.errors import UserError
 from teacherspec.finetune.batches import MicroBatches, WithSilent, longest_first, silencing
 from teacherspec.finetune.objective import IGNORE_INDEX
 from teacherspec.tasks.verbs import Kind
@@ -30,6 +31,26 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         super().__init__(**values)
         self.task = task
         self.micro_batches = micro_batches
+        if task.pairs and machine.processes() > 1:
+            raise UserError(
+                f"finetune: a task of pairs trains in one process (given: {machine.processes()}): the pairs of "
+                "a step would lie apart; start one process, its micro-batch may be as small as it must"
+            )
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Trainer's own, of what the task makes of the batch."""
+
+        def outputs(**batch: Any) -> Any:
+            with self.accelerator.autocast():
+                return self.task.outputs(model, batch)
+
+        return super().compute_loss(outputs, inputs, return_outputs, num_items_in_batch)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The micro-batches of this process."""
@@ -74,7 +95,9 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
             for batch in dataloader:
                 inputs = self._prepare_inputs(dict(batch))
                 labels = inputs.pop("labels")
-                kept = self.task.kept(model(**inputs)["logits"], labels)
+                with self.accelerator.autocast():
+                    outputs = self.task.outputs(model, inputs)
+                kept = self.task.kept(outputs["logits"], labels)
                 parts.append((kept.float().cpu().numpy(), labels.cpu().numpy()))
         examples = len(dataloader.dataset)  # type: ignore[arg-type]
         batches = math.ceil(examples / self.args.per_device_eval_batch_size)

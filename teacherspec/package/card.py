@@ -96,7 +96,7 @@ def _use(section: Package) -> str:
 
 
 def _load(task: Kind, evidence: Evidence, metadata: Metadata) -> str:
-    program = loading_code(*task.reader, evidence.calibration["calibrator"])
+    program = loading_code(*task.program(), evidence.calibration["calibrator"])
     return (
         f"## Load\n\nIn the folder of this card:\n\n```python\n{program}```\n\nThe model gives raw logits; "
         f"calibration ({metadata.calibration.method}) is data beside it, so that nothing applies it twice."

@@ -5,11 +5,12 @@ from typing import Annotated
 from pydantic import Field
 
 from teacherspec.tasks.causal_lm import CausalLM
+from teacherspec.tasks.clip import Clip
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.text_classification import TextClassification
 
-KINDS = (CausalLM, ImageClassification, TextClassification)
+KINDS = (CausalLM, Clip, ImageClassification, TextClassification)
 """Every kind."""
 
-Task = Annotated[CausalLM | ImageClassification | TextClassification, Field(discriminator="kind")]
+Task = Annotated[CausalLM | Clip | ImageClassification | TextClassification, Field(discriminator="kind")]
 """Any declared task: `task.kind` says which."""

@@ -35,6 +35,7 @@ def refuse_unfit_processor(folder: Path, processor: Any) -> None:
             f"{tall[1]}×{tall[0]} pixels); give `size` a height and a width, or crop with `do_center_crop`"
         )
     config = read_json(folder / "config.json")
+    config |= config.get("vision_config") or {}
     size = config.get("image_size")
     # Only transformers that cut an image into patches have a position for each; ConvNeXt has patches too.
     positions = {"patch_size", "num_attention_heads"} <= config.keys()

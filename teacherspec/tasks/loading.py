@@ -58,9 +58,9 @@ def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float 
         config.id2label = dict(enumerate(label_names))
         config.label2id = {name: index for index, name in enumerate(label_names)}
     if dropout is not None:
-        rates = [name for name, value in config.to_dict().items() if name.endswith(DROPOUT_SUFFIXES)]
-        for name in rates:
-            setattr(config, name, dropout)
+        for part in (config, *(getattr(config, name) for name in config.sub_configs)):
+            for name in [name for name in part.to_dict() if name.endswith(DROPOUT_SUFFIXES)]:
+                setattr(part, name, dropout)
     return config
 
 

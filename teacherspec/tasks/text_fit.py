@@ -54,11 +54,11 @@ def length_report(
     }
 
 
-def describe_lengths(fit: Mapping[str, Any]) -> Iterator[str]:
+def describe_lengths(fit: Mapping[str, Any], heading: str = "## Data") -> Iterator[str]:
     """Lines of Markdown on the `context` and the length reports in `data` of `fit.json`."""
     limit = fit["context"]["base"]
     reads = "inputs of any length" if limit is None else f"up to {limit}"
-    yield "## Data\n"
+    yield f"{heading}\n"
     yield f"Inputs are cut at {fit['context']['declared']} tokens; the base reads {reads}.\n"
     yield "| split | examples | tokens p50 | p90 | p99 | longest | truncated | unknown tokens |"
     yield "|---|--:|--:|--:|--:|--:|--:|--:|"

@@ -100,6 +100,20 @@ class Units(NamedTuple):
     weights: "torch.Tensor | None" = None
 
 
+class Pairs(NamedTuple):
+    """Images and the texts that belong to them, in one space.
+
+    Attributes:
+        images: `[B, D]` of length 1.
+        texts: `[B, D]` of length 1.
+        keys: `[B, L]` integers; texts with equal keys are the same text.
+    """
+
+    images: "torch.Tensor"
+    texts: "torch.Tensor"
+    keys: "torch.Tensor"
+
+
 class Kind(Section, ABC):
     """A kind of task. Its module, named like its `kind`, derives from this class."""
 
@@ -117,6 +131,9 @@ class Kind(Section, ABC):
 
     new_head: ClassVar[bool] = True
     """Whether parameters outside the backbone are drawn anew, and therefore always trained whole."""
+
+    pairs: ClassVar[bool] = False
+    """Whether `paired` can be asked, for losses over all pairs of a step."""
 
     selection_metrics: ClassVar[Mapping[str, bool]]
     """What `measure` gives: metric → whether higher is better."""
@@ -200,6 +217,19 @@ class Kind(Section, ABC):
         """What the model says of a batch without labels: for `class_logits`, `[B, C]` at temperature 1."""
         logits: torch.Tensor = model(**batch).logits
         return logits
+
+    def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+        """What `units` reads of a batch without labels, `logits` among it; by default all a model returns."""
+        outputs: Mapping[str, torch.Tensor] = model(**batch)
+        return outputs
+
+    def paired(self, model: Any, batch: Batch) -> Pairs:
+        """The pairs of a training batch. Asked for where `pairs` is true."""
+        raise NotImplementedError(f"{type(self).__name__} has no pairs")
+
+    def program(self) -> tuple[str, str]:
+        """The lines of `reader`, with what the declaration adds to them."""
+        return self.reader
 
     @abstractmethod
     def units(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> Units:

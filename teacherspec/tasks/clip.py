@@ -1,0 +1,229 @@
+"""Dual encoders (CLIP, SigLIP) as zero-shot classifiers: an image, and the class whose prompt suits it best.
+
+A row as `prepare` stores it: `{"id": "d-0001", "image": b"\\x89PNG…", "label": 3}`; where the templates name
+columns, those texts too: `{"image": …, "sentence": "There is a blue tower.", "label": 1}`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import Field as Param
+from pydantic import model_validator
+
+from teacherspec.tasks.augmentation import Augmentation
+from teacherspec.tasks.classification import Classification
+from teacherspec.tasks.dual_encoder import (
+    PAIR,
+    DualProcessor,
+    class_logits,
+    embed_classes,
+    embed_images,
+    embed_texts,
+    load_processor,
+    load_towers,
+    refuse_single_tower,
+)
+from teacherspec.tasks.fields import LabelField, RowFields, TextField
+from teacherspec.tasks.image_examples import pixel_values
+from teacherspec.tasks.image_field import ImageField
+from teacherspec.tasks.image_fit import describe_images, images_report, refuse_unfit_processor
+from teacherspec.tasks.images import decode
+from teacherspec.tasks.label_names import LabelNames
+from teacherspec.tasks.pair_examples import PairExamples, TrainingPairs, collate_pairs
+from teacherspec.tasks.prompts import Template, prompts, text_columns
+from teacherspec.tasks.text_fit import describe_lengths, length_report, refuse_longer
+from teacherspec.tasks.verbs import Backbone, Batch, Pairs, Row, Start, Trial
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+
+TRIAL_ROWS = 2
+FIT_ROWS = 2_000
+"""Rows whose own prompts are counted in tokens."""
+
+
+class Clip(Classification):
+    """Say which class's prompts suit an image best."""
+
+    hub_task: ClassVar[str] = "zero-shot-image-classification"
+    decodes: ClassVar[bool] = True
+    new_head: ClassVar[bool] = False
+    pairs: ClassVar[bool] = True
+
+    kind: Literal["clip"]
+    """The kind of task; also the name of the module that implements it."""
+
+    templates: tuple[Template, ...] = Param(default=("a photo of a {label}.",), min_length=1, max_length=1000)
+    """What is said of an image of a class, `{label}` standing for the words of the class; of several the
+    embeddings are averaged. Other names in braces are text columns of the rows, such as `{sentence}`."""
+
+    phrases: dict[str, str] = Param(default_factory=dict)
+    """Label name → its words in the templates, where they are not the name itself."""
+
+    max_length: int = Param(default=77, ge=4, le=4096)
+    """Tokens of a text, special ones included: texts are padded to it and cut at it (CLIP 77, SigLIP 64)."""
+
+    label_names: LabelNames | None = None
+    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
+
+    @model_validator(mode="after")
+    def _phrases_are_of_labels(self) -> Self:
+        strange = sorted(set(self.phrases) - set(self.label_names or self.phrases))
+        if strange:
+            raise ValueError(f"phrases: {', '.join(strange)} is not among label_names")
+        return self
+
+    def program(self) -> tuple[str, str]:
+        """Program lines for the card, with the declared prompts."""
+        row = {column: f"the {column} of your row" for column in text_columns(self.templates)}
+        return (
+            "import torch\nfrom PIL import Image\nfrom transformers import AutoModel, AutoProcessor\n",
+            (
+                'processor = AutoProcessor.from_pretrained("model", backend="pil")\n'
+                'model = AutoModel.from_pretrained("model").eval()\n'
+                f"templates, phrases, row = {list(self.templates)!r}, {self.phrases!r}, {row!r}\n"
+                "names = [name for _, name in sorted(model.config.id2label.items())]\n"
+                'words = [{"label": phrases.get(name, name), **row} for name in names]\n'
+                "texts = [template.format(**slots) for slots in words for template in templates]\n"
+                'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+                "batch = processor(\n"
+                '    text=texts, images=[image], padding="max_length", truncation=True,\n'
+                f'    max_length={self.max_length}, return_tensors="pt",\n'
+                ")\n"
+                "with torch.inference_mode():\n"
+                "    out = model(**batch)\n"
+                "    classes = out.text_embeds.unflatten(0, (len(names), -1)).mean(1)\n"
+                "    classes = classes / classes.norm(dim=-1, keepdim=True)\n"
+                "    logits = model.logit_scale.exp() * out.image_embeds @ classes.T\n"
+                '    logits = logits + getattr(model, "logit_bias", 0)\n'
+            ),
+        )
+
+    def row_fields(self) -> RowFields:
+        """What `prepare` demands of a row: an image, the texts that templates name, and one of the labels."""
+        texts = tuple(TextField(column) for column in text_columns(self.templates))
+        return RowFields((ImageField("image"), *texts), LabelField("label", self.label_names))
+
+    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+        """The templates, and the texts of the rows."""
+        own = [value for row in rows for value in row.values() if isinstance(value, str)]
+        return [*self.templates, *own]
+
+    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
+        """Refuse a base without two towers, a strange processor, texts beyond its context. `BaseError`."""
+        refuse_single_tower(folder, backbone)
+        refuse_longer(self.max_length, folder, backbone)
+        refuse_unfit_processor(folder, load_processor(folder, self.max_length).images)
+
+    def load_base(
+        self, folder: Path, label_names: Sequence[str], start: Start
+    ) -> "tuple[PreTrainedModel, DualProcessor]":
+        """Both towers, float32, and the processor with the prompts of the classes. Raises `BaseError`."""
+        return load_towers(folder, label_names, start), self._reader(folder, label_names)
+
+    def load(self, folder: Path) -> "tuple[PreTrainedModel, DualProcessor]":
+        """A fine-tuned model as saved, and its processor. Raises `BaseError`."""
+        model = load_towers(folder, None, None)
+        names = [name for _, name in sorted(model.config.id2label.items())]
+        return model, self._reader(folder, names)
+
+    def _reader(self, folder: Path, names: Sequence[str]) -> DualProcessor:
+        shared = None if text_columns(self.templates) else prompts(self.templates, names, self.phrases, {})
+        return load_processor(folder, self.max_length).with_classes(names, shared)
+
+    def _own_prompts(self, processor: DualProcessor) -> Callable[[Row], list[str]] | None:
+        """What gives the prompts of a row, where rows have their own."""
+        if processor.shared is not None:
+            return None
+        return lambda row: prompts(self.templates, processor.names, self.phrases, row)
+
+    def encode(self, processor: DualProcessor, rows: "Dataset") -> PairExamples:
+        """Images, decoded when asked for, beside their own prompts where they have some."""
+        return PairExamples(processor, rows, self._own_prompts(processor))
+
+    def encode_training(
+        self,
+        processor: DualProcessor,
+        rows: "Dataset",
+        label_names: Sequence[str],
+        augmentation: Augmentation | None,
+        seed: int,
+    ) -> TrainingPairs:
+        """The same augmented, each with a text of its class."""
+
+        def of_its_class(row: Row) -> list[str]:
+            return prompts(self.templates, [label_names[row["label"]]], self.phrases, row)
+
+        own = self._own_prompts(processor)
+        return TrainingPairs(processor, rows, augmentation, seed, own, of_its_class)
+
+    def collate(self, processor: DualProcessor) -> Callable[[list[Mapping[str, Any]]], Batch]:
+        """Stack images, and prompts, which have one length."""
+        return collate_pairs(processor)
+
+    def batch(self, processor: DualProcessor, rows: Sequence[Row]) -> Batch:
+        """Rows as they come from outside, or as stored, with the prompts. Raises `FieldError`."""
+        field = self.row_fields().content[0]
+        images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
+        tokens = dict(processor.shared or {})
+        if say := self._own_prompts(processor):
+            own = processor.tokens([text for row in rows for text in say(row)])
+            tokens = {name: part.reshape(len(rows), -1, self.max_length) for name, part in own.items()}
+        return {"pixel_values": pixel_values(processor.images, images), **tokens}
+
+    def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """Cosines `[B, C]` with the classes' prompts times the model's own scale, at temperature 1."""
+        tokens = {name: part for name, part in batch.items() if name in ("input_ids", "attention_mask")}
+        images = embed_images(model, batch["pixel_values"])
+        return class_logits(model, images, self._classes(model, tokens))
+
+    def _classes(self, model: Any, tokens: Batch) -> "torch.Tensor":
+        return embed_classes(model, tokens, len(model.config.id2label))
+
+    def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+        """The logits alone."""
+        return {"logits": self.logits(model, batch)}
+
+    def paired(self, model: Any, batch: Batch) -> Pairs:
+        """Embeddings of the images and of the one text that belongs to each."""
+        tokens = {name.removeprefix(PAIR): part for name, part in batch.items() if name.startswith(PAIR)}
+        return Pairs(
+            images=embed_images(model, batch["pixel_values"]),
+            texts=embed_texts(model, tokens),
+            keys=tokens["input_ids"],
+        )
+
+    def features(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """Frozen features `[B, D]`: the embeddings of the images."""
+        return embed_images(model, batch["pixel_values"])
+
+    def fit_report(
+        self, processor: DualProcessor, splits: "Mapping[str, Dataset]", backbone: Backbone
+    ) -> dict[str, Any]:
+        """The model's input, the sizes of each split's images, and the lengths of the prompts."""
+        own = self._own_prompts(processor)
+        row: Row = {}
+        if own is None:
+            texts = {"prompts": prompts(self.templates, processor.names, self.phrases, row)}
+        else:
+            some = {name: rows.select(range(min(len(rows), FIT_ROWS))) for name, rows in splits.items()}
+            texts = {name: [text for row in rows for text in own(row)] for name, rows in some.items()}
+        unknown = processor.tokenizer.unk_token_id
+        data = {}
+        for name, said in texts.items():
+            ids = processor.tokenizer(said)["input_ids"]
+            data[name] = length_report([len(one) for one in ids], self.max_length, unknown, ids)
+        context = {"base": backbone.context, "declared": self.max_length}
+        return {**images_report(processor.images, splits), "texts": {"context": context, "data": data}}
+
+    def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
+        """Lines of Markdown on sizes, normalisation and lengths."""
+        return (*describe_images(fit), *describe_lengths(fit["texts"], "## Texts"))
+
+    def trial(self, processor: DualProcessor, rows: "Dataset") -> Trial:
+        """Some images and all prompts: all take the same memory."""
+        count = min(len(rows), TRIAL_ROWS)
+        return Trial(self.batch(processor, [rows[index] for index in range(count)]), count, 1)

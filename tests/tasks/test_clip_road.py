@@ -1,0 +1,148 @@
+"""Dual encoders go the whole road as zero-shot classifiers, by both losses, from weights and from scratch."""
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel, AutoProcessor
+
+from teacherspec import machine
+from teacherspec.base.section import Base
+from teacherspec.base.stage import run_base
+from teacherspec.calibrate.section import Calibrate
+from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.files import read_json
+from teacherspec.finetune.section import Finetune
+from teacherspec.finetune.stage import run_finetune
+from teacherspec.package.evidence import Stages
+from teacherspec.package.section import Package
+from teacherspec.package.stage import run_package
+from teacherspec.package.verify import verify
+from teacherspec.tasks.clip import Clip
+from teacherspec.teacher import load_teacher
+from tests.clip_toys import CONTEXT, toy_dual_base
+from tests.image_toys import LABELS, toy_image, toy_image_prepared
+
+TEMPLATES = ("a picture that is {label}", "much {label} here")
+TASK = Clip(kind="clip", templates=TEMPLATES, phrases={"red": "rosy"}, max_length=CONTEXT)
+SAID = [template.format(label=name) for template in TEMPLATES for name in ("blue", "green", "rosy")]
+BASE = {"source": {"kind": "path", "folder": "base"}, "license": "mit"}
+FINETUNE = {"epochs": 4, "batch_size": 16, "learning_rate": 3e-3, "selection_metric": "accuracy"}
+CONTRASTIVE = {"kind": "contrastive"}
+PACKAGE = {
+    "name": "colours",
+    "description": "Tells colours apart.",
+    "intended_use": "Tests.",
+    "data_license": "cc0-1.0",
+    "golden_examples": 8,
+}
+
+
+@pytest.fixture(autouse=True)
+def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(machine.WORKERS, "0")
+
+
+def road(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
+    """From the base to the package, in the current folder."""
+    stages = Stages(Path("artifacts"), Path("reports"))
+    toy_image_prepared(stages.prepared)
+    declared_base = Base.model_validate_json(json.dumps(base))
+    declared = Finetune.model_validate_json(json.dumps(finetune))
+    run_base(TASK, declared_base, stages.prepared, stages.reports / "base")
+    manifest = stages.reports / "base/manifest.json"
+    run_finetune(TASK, declared_base, declared, stages.prepared, manifest, stages.finetuned)
+    evaluating = Evaluate(resamples=100, latency_examples=10, perturbations=("jpeg_3",))
+    report = stages.reports / "evaluate"
+    run_evaluate(
+        TASK, evaluating, stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json"
+    )
+    run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate")
+    package = Package.model_validate_json(json.dumps(PACKAGE))
+    spec = {"task": TASK.model_dump(mode="json"), "base": base, "package": package.model_dump(mode="json")}
+    run_package(package, TASK, spec, stages, Path("teacher"), Path("report"))
+    return stages
+
+
+def accuracy(stages: Stages) -> float:
+    found: float = read_json(stages.reports / "evaluate/metrics.json")["test"]["accuracy"]["value"]
+    return found
+
+
+def test_clip_becomes_a_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    toy_dual_base(Path("base"), SAID)
+    stages = road(BASE, {**FINETUNE, "loss": CONTRASTIVE})
+    assert accuracy(stages) > 0.7
+    assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
+    untrained = read_json(stages.reports / "base/fit.json")["untrained"]["accuracy"]
+    assert untrained["zero_shot"]["value"] < 0.7
+    served()
+    program_of_the_card(monkeypatch)
+
+
+def served() -> None:
+    """Rows from outside, and the model as transformers alone loads it, give the same logits."""
+    content = toy_image(2, np.random.default_rng(9))
+    Path("red.png").write_bytes(content)
+    teacher = load_teacher(Path("teacher"))
+    assert LABELS[int(teacher.probs([{"image": "red.png"}]).argmax())] == "red"
+    model = AutoModel.from_pretrained("teacher/model").eval()
+    processor = AutoProcessor.from_pretrained("teacher/model", backend="pil")
+    single = Clip(kind="clip", templates=TEMPLATES[:1], phrases={"red": "rosy"}, max_length=CONTEXT)
+    ours, reader = single.load(Path("teacher/model"))
+    from PIL import Image
+
+    batch = processor(
+        text=SAID[:3],
+        images=[Image.open("red.png").convert("RGB")],
+        padding="max_length",
+        max_length=CONTEXT,
+        return_tensors="pt",
+    )
+    with torch.inference_mode():
+        expected = model(**batch).logits_per_image  # the scale is in them, once
+        found = single.logits(ours, single.batch(reader, [{"image": content}]))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def program_of_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines on the card run in the folder and end in probabilities."""
+    monkeypatch.chdir("teacher")
+    program = Path("README.md").read_text().split("```python\n")[1].split("```")[0]
+    Path("program.py").write_text(program)
+    found = runpy.run_path("program.py")
+    white = {"image": Path("../white.png")}
+    found["image"].save(white["image"])
+    expected = load_teacher(Path()).probs([{"image": "../white.png"}])
+    np.testing.assert_allclose(found["probs"].numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["clip", "siglip"])
+@pytest.mark.parametrize(
+    "finetune",
+    [
+        {"loss": {"kind": "cross_entropy"}, "method": {"kind": "lora", "rank": 4}},
+        {"loss": {**CONTRASTIVE, "pairing": "sigmoid"}},
+        {"loss": CONTRASTIVE, "method": {"kind": "full", "freeze": ["text_model"]}, "interpolation": 0.5},
+    ],
+    ids=["cross-entropy", "sigmoid", "frozen"],
+)
+def test_both_families_go_the_whole_road(family: str, finetune: dict[str, Any]) -> None:
+    toy_dual_base(Path("base"), SAID, family)
+    road(BASE, {**FINETUNE, "epochs": 1, **finetune})
+    assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
+
+
+@pytest.mark.slow
+def test_from_scratch(tmp_path: Path) -> None:
+    toy_dual_base(Path("base"), SAID, weights=False)
+    stages = road({**BASE, "init": "config"}, {**FINETUNE, "loss": {"kind": "cross_entropy"}})
+    assert accuracy(stages) > 0.6
