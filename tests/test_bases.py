@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.declaration.problem import DeclarationError
+from teacherspec.errors import DeclarationError
 from teacherspec.spec import check
 
 ROOT = Path(__file__).parents[1]
