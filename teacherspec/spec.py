@@ -140,6 +140,17 @@ def pairs_are_there(spec: Spec) -> Iterator[Finding]:
             yield Finding(("finetune", "augmentation", "mix"), what)
 
 
+def views_are_of_images_alone(spec: Spec) -> Iterator[Finding]:
+    """Recorded views hold what a model says of an image without its texts."""
+    if (
+        spec.task.pairs
+        and spec.finetune.augmentation is not None
+        and spec.finetune.augmentation.recorded_views
+    ):
+        where = ("finetune", "augmentation", "recorded_views")
+        yield Finding(where, f"a {spec.task.kind} task records no views yet: drop it")
+
+
 def weights_can_be_mixed(spec: Spec) -> Iterator[Finding]:
     """Fine-tuned weights mix with those that they come from, and no others."""
     if spec.finetune.interpolation is None:
@@ -276,6 +287,7 @@ RULES = (
     Rule(("task", "prepare"), kept_columns_are_further_ones),
     Rule(("task", "finetune"), losses_need_labels),
     Rule(("task", "finetune"), pairs_are_there),
+    Rule(("task", "finetune"), views_are_of_images_alone),
     Rule(("task", "base", "finetune"), weights_can_be_mixed),
     Rule(("task", "base", "finetune"), words_and_pixels_keep_apart),
     Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),

@@ -47,11 +47,11 @@ def probe(train: Features, train_labels: Labels, test: Features, test_labels: La
             "nearest_neighbours": neighbours.fit(train, train_labels).predict(test),
             "linear_probe": linear.fit(train, train_labels).predict(test),
         }
-    accuracies = {name: share(labels, test_labels) for name, labels in predicted.items()}
+    accuracies = {name: right_share(labels, test_labels) for name, labels in predicted.items()}
     return {"fitted_on": len(train), "measured_on": len(test), "accuracy": accuracies}
 
 
-def share(predicted: Labels, labels: Labels) -> dict[str, float]:
+def right_share(predicted: Labels, labels: Labels) -> dict[str, float]:
     """Share `[M]` of right answers with its interval."""
     right = wilson_interval(int((predicted == labels).sum()), len(labels))
     return {"value": right.value, "low": right.low, "high": right.high}

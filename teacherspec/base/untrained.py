@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.probe import Features, probe, share
+from teacherspec.base.probe import Features, probe, right_share
 from teacherspec.base.sampling import sample
 from teacherspec.base.untrained_answers import answers_headline, describe_answers, measure_answers
 from teacherspec.tasks.verbs import Form, Kind
@@ -47,7 +47,7 @@ def probe_classes(
     found = probe(features[0], labels[0], features[1], labels[1])
     if not task.new_head:
         answered = _asked(task.logits, task, model, processor, drawn[1]).argmax(axis=1)
-        found["accuracy"]["zero_shot"] = share(answered, labels[1])
+        found["accuracy"]["zero_shot"] = right_share(answered, labels[1])
     return found
 
 

@@ -227,7 +227,7 @@ def write(
     output: Path,
     beside: Sequence[Path],
 ) -> None:
-    """Write the `trained` model, merged and mixed, and all that is told of its training. Raises `UserError`."""
+    """Write the `trained` model, merged and mixed, and what is told of its training. Raises `UserError`."""
     sample = task.collate(materials.processor)(
         [materials.validation[i] for i in range(min(8, len(materials.validation)))]
     )

@@ -33,8 +33,8 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         self.micro_batches = micro_batches
         if task.pairs and machine.processes() > 1:
             raise UserError(
-                f"finetune: a task of pairs trains in one process (given: {machine.processes()}): the pairs of "
-                "a step would lie apart; start one process, its micro-batch may be as small as it must"
+                f"finetune: a task of pairs trains in one process (given: {machine.processes()}): the pairs "
+                "of a step would lie apart; start one process, its micro-batch may be as small as it must"
             )
 
     def compute_loss(
