@@ -11,7 +11,7 @@ from typing import Any
 
 from teacherspec.evaluate.analysis import Analysis
 from teacherspec.evaluate.findings import p_text, percent
-from teacherspec.evaluate.report import PICTURES
+from teacherspec.evaluate.report import PICTURES, reliability_picture
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.files import write_text
 from teacherspec.metrics.classification import per_class
@@ -44,7 +44,8 @@ def write_page(
         about_data: what `prepare` counted; None leaves the section out.
         thumbnails: (split, row id) → `src` of a small picture; empty for rows that are not for the eye.
     """
-    pictures = {name.removesuffix(".png"): inline(report / name) for name in PICTURES}
+    pictures = {name.removesuffix(".png"): inline((report / name).read_bytes()) for name in PICTURES}
+    pictures["reliability"] = inline(reliability_picture(analysis.test, section.confidence))
     content = {**_content(analysis, section), "pictures": pictures, "thumbnails": thumbnails}
     content |= {"data": about_data, "data_unit": _unit(about_data)}
     write_text(report / "report.html", environment().get_template(TEMPLATE).render(**content))
@@ -76,9 +77,9 @@ def _unit(about_data: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def inline(picture: Path) -> str:
-    """The picture as the value of a `src` attribute."""
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")
+def inline(picture: bytes) -> str:
+    """A PNG as the value of a `src` attribute."""
+    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
 
 
 def _content(analysis: Analysis, section: Evaluate) -> Mapping[str, Any]:

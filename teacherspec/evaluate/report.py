@@ -12,14 +12,17 @@ from teacherspec.evaluate.analysis import Analysis
 from teacherspec.evaluate.measured import Measured
 from teacherspec.evaluate.quality import CLASS_COLUMNS, class_rows, confusion_rows
 from teacherspec.files import read_json, round_floats, write_json, write_tsv
+from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
 from teacherspec.metrics.classification import confusion_matrix, per_class
 from teacherspec.metrics.intervals import wilson_interval
+from teacherspec.metrics.reliability import reliability_bins
 from teacherspec.metrics.selective import risk_coverage
 from teacherspec.plots.confusion import confusion_figure
 from teacherspec.plots.learning import Learning, learning_figure
 from teacherspec.plots.recall import ClassRecall, recall_figure
+from teacherspec.plots.reliability import ReliabilityPanel, reliability_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
-from teacherspec.plots.style import BEFORE, MUTED, RIGHT, drawing, save_png
+from teacherspec.plots.style import BEFORE, MUTED, RIGHT, drawing, png, save_png
 
 RISK_COLUMNS = ("split", "coverage", "risk")
 
@@ -75,6 +78,28 @@ def draw(report: Path, analysis: Analysis, finetuned: Path, confidence: float) -
         save_png(recall_figure(recalls, accuracy, "Recall by class, test"), report / "classes.png")
         save_png(risk_coverage_figure(lines, "Errors at each coverage"), report / "risk_coverage.png")
         save_png(learning_figure(read_learning(finetuned)), report / "learning.png")
+
+
+def reliability_picture(test: Measured, confidence: float) -> bytes:
+    """Accuracy against confidence of the model as it is, as PNG.
+
+    For the page alone: what calibration makes of it, and the table, are reported by the stage `calibrate`.
+
+    Args:
+        test: the test split.
+        confidence: level of the intervals and of the noise band.
+    """
+    ece, floor = expected_calibration_error(test.confidence, test.correct), ece_noise_floor(test.confidence)
+    panel = ReliabilityPanel(
+        title="before calibration, test",
+        summary=f"ECE {ece:.4f} (noise floor {floor:.4f}), {len(test):,} rows",
+        colour=BEFORE,
+        bins=reliability_bins(test.confidence, test.correct, confidence=confidence),
+        accuracy=float(test.correct.mean()),
+        mean_confidence=float(test.confidence.mean()),
+    )
+    with drawing():
+        return png(reliability_figure([panel]))
 
 
 def read_learning(finetuned: Path) -> Learning:

@@ -41,7 +41,7 @@ def write_token_page(report: Path, analysis: TokenAnalysis, section: Evaluate, s
         findings=findings(metrics),
         generated=generated,
         loss_ratio=metrics["loss_ratio"],
-        pictures={name: inline(report / name) for name in PICTURES},
+        pictures={name: inline((report / name).read_bytes()) for name in PICTURES},
         section=section,
         signatures={name: test["generated"][name]["signature"] for name in ("bleu", "chrf")},
         splits={"test": test, "test, untrained base": base, **splits},

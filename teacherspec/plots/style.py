@@ -98,7 +98,12 @@ def drawing() -> Iterator[None]:
 
 
 def save_png(figure: "Figure", path: Path) -> None:
-    """Write the figure as PNG, atomically, without the version of the library or a date inside.
+    """Write the figure as PNG, atomically."""
+    write_bytes(path, png(figure))
+
+
+def png(figure: "Figure") -> bytes:
+    """The figure as PNG, without the version of the library or a date inside.
 
     Pictures live in git with every teacher: reduced to `COLOURS` colours they look the same in a third of
     the bytes.
@@ -112,4 +117,4 @@ def save_png(figure: "Figure", path: Path) -> None:
     palette = image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     reduced = io.BytesIO()
     palette.save(reduced, format="png", optimize=True, dpi=(DPI, DPI))
-    write_bytes(path, reduced.getvalue())
+    return reduced.getvalue()
