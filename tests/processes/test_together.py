@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,12 +13,15 @@ from typing import Any
 
 import numpy as np
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from stages.finetune import main
 from teacherspec import machine
 from teacherspec.errors import UserError
+from teacherspec.files import sha256_file, write_json
 from teacherspec.launch import launch
 from tests.processes.workplace import (
     DDP,
@@ -162,11 +166,6 @@ def test_killed_processes_leave_no_orphan_and_end_in_the_same_bytes(tmp_path: Pa
 
 @pytest.mark.slow
 def test_each_fold_is_answered_together(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from teacherspec.files import sha256_file, write_json
-
     place = workplace(tmp_path / "place", "text_classification", epochs=2, cross_fit=True)
     train = place / "prepared/train.parquet"
     rows = pq.read_table(train)
@@ -206,6 +205,60 @@ def test_one_that_fails_ends_all(places: dict[str, Path]) -> None:
     assert "this process fails" in done.stderr
     assert "Connection closed" not in done.stderr, "only the cause speaks"
     assert time.monotonic() - began < 200, "nobody waits for the one that failed"
+
+
+MACHINES = """\
+for machine in 0 1; do
+  {python} -m accelerate.commands.launch --config_file {config} --multi_gpu --num_machines 2 --num_processes 2 \\
+    --machine_rank $machine --main_process_ip 127.0.0.1 --main_process_port {port} "$@" &
+done
+wait -n && wait -n
+"""
+
+
+@pytest.mark.slow
+def test_two_launches_meet_as_two_machines_do(places: dict[str, Path], tmp_path: Path) -> None:
+    """What `examples/accelerate/on-each-node.sh` does, with two machines that are the same one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = tmp_path / "machines.sh"
+    script.write_text(MACHINES.format(python=sys.executable, config=DDP, port=port))
+    place = places["causal_lm"]
+    launcher = {"TEACHERSPEC_LAUNCHER": f"bash {script}", "ACCELERATE_USE_CPU": "true"}
+    assert same(place / "one", finetune(place, "machines", None, **launcher))
+
+
+ROAD = """\
+stages:
+  finetune:
+    cmd: python -m stages.finetune prepared manifest.json out
+    deps: [prepared, manifest.json]
+    params: [task, base, finetune]
+    outs: [out, artifacts/receipts/finetune.json, artifacts/receipts/finetune.sha256]
+"""
+
+
+@pytest.mark.slow
+def test_one_receipt_is_written_and_says_how_many_computed(tmp_path: Path) -> None:
+    place = workplace(tmp_path / "place", "causal_lm", epochs=1)
+    (place / "dvc.yaml").write_text(ROAD)
+    finetune(place, "out", DDP, DVC_STAGE="finetune")
+    record = json.loads((place / "reports/finetune/run.json").read_text())
+    assert record["hardware"]["processes"] == 2
+    assert (place / "artifacts/receipts/finetune.json").is_file()
+
+
+@pytest.mark.slow
+def test_images_are_drawn_alike_in_any_number_of_processes(tmp_path: Path) -> None:
+    augmentation = {"crop": {}, "flip": 0.5, "mix": {"kind": "mixup", "share": 0.5}, "recorded_views": 1}
+    place = workplace(
+        tmp_path / "place", "image_classification", augmentation=augmentation, batch_norm="frozen"
+    )
+    one, two = finetune(place, "one", None), finetune(place, "two", DDP)
+    assert same(one, two)
+    views = [pq.read_table(folder / "views.parquet").drop(["logits"]) for folder in (one, two)]
+    assert views[0] == views[1]
 
 
 def test_a_configuration_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

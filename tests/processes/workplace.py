@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from teacherspec.base.section import Base
 from teacherspec.files import encode_json, sha256_file, write_json
 from tests.causal_lm.toys import lm_base, lm_prepared
+from tests.image_toys import toy_image_base, toy_image_prepared
 from tests.toys import toy_base, toy_prepared
 
 ROOT = Path(__file__).parents[2]
@@ -22,9 +23,18 @@ ODD_TRAIN, ODD_OTHER = 69, 33
 TASKS: dict[str, dict[str, Any]] = {
     "text_classification": {"kind": "text_classification", "max_length": 16},
     "causal_lm": {"kind": "causal_lm", "rendering": {"kind": "chat"}, "max_length": 64},
+    "image_classification": {"kind": "image_classification"},
 }
-BASES: dict[str, Callable[[Path], Path]] = {"text_classification": toy_base, "causal_lm": lm_base}
-PREPARED = {"text_classification": toy_prepared, "causal_lm": lm_prepared}
+BASES: dict[str, Callable[[Path], Path]] = {
+    "text_classification": toy_base,
+    "causal_lm": lm_base,
+    "image_classification": toy_image_base,
+}
+PREPARED: dict[str, Callable[..., Any]] = {
+    "text_classification": toy_prepared,
+    "causal_lm": lm_prepared,
+    "image_classification": toy_image_prepared,
+}
 REST = """
 prepare:
   seed: 1
