@@ -15,7 +15,7 @@ from typing import Any
 
 from teacherspec import machine
 from teacherspec.errors import UserError
-from teacherspec.process import SUPERVISOR, announce_launch, end_with, is_launched
+from teacherspec.process import SUPERVISOR, announce_launch, end_with, is_launched, say
 
 SECONDS_TO_END = 10
 """How long the processes of a launch may take to end after Ctrl-C."""
@@ -82,7 +82,13 @@ def _by_accelerate(file: str, config: Any, work: list[str]) -> int:
     try:
         launch_command(arguments)
     except ChildFailedError as failed:
-        return _code(failed.get_first_failure()[1].exitcode)
+        rank, failure = failed.get_first_failure()
+        if failure.exitcode < 0:  # it had no time to say why
+            say(
+                f"process {rank} of {config.num_processes} was ended by {failure.signal_name()}; if memory "
+                f"ran out, set {machine.MICRO_BATCH} lower, or share the model among more processes"
+            )
+        return _code(failure.exitcode)
     except SignalException as ended:
         return 128 + int(ended.sigval)
     return 0

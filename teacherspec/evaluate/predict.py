@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec import machine, ranks
+from teacherspec.batching import longest_first
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.placing import place
 from teacherspec.predictions import Predictions
@@ -41,10 +42,8 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
         raise DataError("prepare: a split without rows cannot be predicted; declare rows for it or drop it")
     encoded = task.encode(processor, rows)
     collate = task.collate(processor)
-    lengths = task.lengths(encoded)
-    order = np.arange(len(rows)) if lengths is None else np.argsort(-np.asarray(lengths), kind="stable")
     parts = []
-    batches = [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
+    batches = longest_first(len(rows), task.lengths(encoded), batch_size)
     loader = torch.utils.data.DataLoader(
         encoded,
         batch_sampler=ranks.own(batches),
@@ -56,7 +55,7 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
             batch = to_device(examples, model.device)
             logits = task.logits(model, {key: value for key, value in batch.items() if key != "labels"})
             parts.append(logits.float().cpu().numpy())
-    found = np.concatenate(ranks.together(parts))[np.argsort(order)]
+    found = np.concatenate(ranks.together(parts))[np.argsort(np.concatenate(batches))]
     ids = rows["id"][:]
     if bad := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
         raise UserError(

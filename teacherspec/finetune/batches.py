@@ -114,11 +114,3 @@ def epoch_order(count: int, lengths: Sequence[int] | None, batch_size: int, seed
         return order
     grouped: list[int] = get_length_grouped_indices(lengths, batch_size, generator=generator)
     return grouped
-
-
-def longest_first(count: int, lengths: Sequence[int] | None, batch_size: int) -> list[list[int]]:
-    """Batches for measuring: by length, longest first, so that memory is known at the first."""
-    import numpy as np
-
-    order = np.arange(count) if lengths is None else np.argsort(-np.asarray(lengths), kind="stable")
-    return [order[start : start + batch_size].tolist() for start in range(0, count, batch_size)]

@@ -12,8 +12,9 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
 from teacherspec import machine, ranks
+from teacherspec.batching import longest_first
 from teacherspec.errors import UserError
-from teacherspec.finetune.batches import MicroBatches, WithSilent, longest_first, silencing
+from teacherspec.finetune.batches import MicroBatches, WithSilent, silencing
 from teacherspec.finetune.objective import IGNORE_INDEX
 from teacherspec.tasks.verbs import Kind
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec import ranks
+from teacherspec.batching import longest_first
 from teacherspec.errors import DataError, UserError
 from teacherspec.language.generating import Decoding, Generated, generate
 from teacherspec.language.packing import Example, counts, pack
@@ -55,7 +56,7 @@ def score_examples(
     """What is kept of each supervised token of encoded examples, in their order. Raises `UserError`."""
     import torch
 
-    batches = _longest_first([len(example.input_ids) for example in examples], batch_size)
+    batches = longest_first(len(examples), [len(example.input_ids) for example in examples], batch_size)
     found = []
     for chosen in ranks.own(batches):
         scored = _score(task, model, tokenizer, [examples[at] for at in chosen], [ids[at] for at in chosen])
@@ -112,7 +113,7 @@ def answer(
     encoder = task.encoder(tokenizer)
     prompts = [encoder.encode_prompt(task.conversation(row)) for row in rows]
     asked = [prompt[-task.max_length :] for prompt in prompts]
-    batches = _longest_first([len(prompt) for prompt in asked], batch_size)
+    batches = longest_first(len(asked), [len(prompt) for prompt in asked], batch_size)
     answered = [
         generate(
             model,
@@ -132,12 +133,6 @@ def answer(
     }
     found = [by_row[at] for at in range(len(rows))]
     return [(one, text(tokenizer, prompt, one.ids)) for prompt, one in zip(prompts, found, strict=True)]
-
-
-def _longest_first(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Batches by length; each goes to one process, whole, so that it is the same in any number of them."""
-    order = np.argsort(-np.asarray(lengths), kind="stable")
-    return [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
 
 
 def text(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:

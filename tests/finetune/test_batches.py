@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.finetune.batches import MicroBatches, WithSilent, longest_first, silencing
+from teacherspec.batching import longest_first
+from teacherspec.finetune.batches import MicroBatches, WithSilent, silencing
 from teacherspec.finetune.objective import IGNORE_INDEX, objective
 from teacherspec.finetune.section import CrossEntropy, Focal
 from teacherspec.machine import Placement

@@ -209,8 +209,8 @@ def test_one_that_fails_ends_all(places: dict[str, Path]) -> None:
 
 MACHINES = """\
 for machine in 0 1; do
-  {python} -m accelerate.commands.launch --config_file {config} --multi_gpu --num_machines 2 --num_processes 2 \\
-    --machine_rank $machine --main_process_ip 127.0.0.1 --main_process_port {port} "$@" &
+  {python} -m accelerate.commands.launch --config_file {config} --multi_gpu --num_machines 2 \\
+    --num_processes 2 --machine_rank $machine --main_process_ip 127.0.0.1 --main_process_port {port} "$@" &
 done
 wait -n && wait -n
 """

@@ -17,8 +17,8 @@ LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
     {"process"},
-    {"answers", "language", "machine", "plots", "portable", "predictions", "prepared"}
-    | {"token_predictions", "unfinished"},
+    {"answers", "batching", "language", "machine", "plots", "portable", "predictions"}
+    | {"prepared", "token_predictions", "unfinished"},
     {"launch", "ranks", "receipts"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate", "ratings"},
