@@ -71,6 +71,15 @@ def shards_model() -> bool:
     return _is_on("ACCELERATE_USE_FSDP")
 
 
+def compute_in(precision: str) -> None:
+    """Have accelerate compute as declared (`no` for float32, or `bf16`), whatever its configuration says.
+
+    transformers 5.23 takes the precision of that configuration wherever none is switched on, so that a
+    machine's default would decide what the teacher learns.
+    """
+    os.environ["ACCELERATE_MIXED_PRECISION"] = precision
+
+
 def share_blocks(names: Sequence[str]) -> None:
     """Have accelerate share a model out by blocks of these classes, unless its configuration names some."""
     if names and os.environ.get("FSDP_AUTO_WRAP_POLICY") == "TRANSFORMER_BASED_WRAP":

@@ -87,6 +87,7 @@ def arguments(
     task: Kind, section: Finetune, train: Any, placement: machine.Placement, run: Path
 ) -> TrainingArguments:
     """Trainer's arguments; each one that is not a declared value has its reason beside it."""
+    machine.compute_in("bf16" if section.precision == "bf16" else "no")
     steps_per_epoch = -(-len(train) // section.batch_size)
     interval = max(1, -(-steps_per_epoch // section.evaluations_per_epoch))
     return TrainingArguments(

@@ -243,6 +243,16 @@ def test_a_micro_batch_must_divide_the_batch(
         run(base, prepared, "out")
 
 
+@pytest.mark.parametrize(("precision", "given"), [("fp32", "no"), ("bf16", "bf16")])
+def test_params_decide_on_precision_and_no_configuration_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, precision: str, given: str
+) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
+    placement = machine.Placement(32, 1)
+    arguments = room.arguments(TASK, declare(precision=precision), range(96), placement, Path("runs"))
+    assert arguments.mixed_precision == given
+
+
 def test_a_failed_training_leaves_the_earlier_teacher(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from accelerate.commands.config.config_args import load_config_from_file
 from click.testing import CliRunner
 
 from stages.finetune import main
@@ -26,6 +28,7 @@ from teacherspec.launch import launch
 from tests.processes.workplace import (
     DDP,
     FSDP2,
+    ROOT,
     difference,
     environment,
     evaluate,
@@ -270,6 +273,25 @@ def test_a_configuration_that_is_none_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv(machine.ACCELERATE, str(tmp_path / "absent.yaml"))
     with pytest.raises(UserError, match="is no file; allowed: a file that `accelerate config"):
         launch("stages.finetune")
+
+
+@pytest.mark.parametrize("file", sorted(DDP.parent.glob("*.yaml")), ids=lambda file: file.name)
+def test_the_examples_can_be_read(file: Path) -> None:
+    text = file.read_text()
+    if "compute_environment" in text:
+        config = load_config_from_file(str(file))
+        assert (config.num_processes, config.mixed_precision) in {(8, "no"), (2, "no")}
+    else:
+        assert "TEACHERSPEC_ACCELERATE=examples/accelerate/fsdp2.yaml" in text
+        targets = set(re.findall(r"make ([a-z ]+)$", text, re.MULTILINE)[-1].split())
+        made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        assert targets <= made
+
+
+@pytest.mark.parametrize("file", sorted(DDP.parent.glob("*.sh")), ids=lambda file: file.name)
+def test_the_scripts_are_bash(file: Path) -> None:
+    assert subprocess.run(["bash", "-n", str(file)]).returncode == 0
+    assert os.access(file, os.X_OK)
 
 
 def test_one_process_is_configured_by_none_and_by_one(
