@@ -24,7 +24,7 @@ STAGES = (
     "evaluate artifacts/prepare artifacts/finetune artifacts/evaluate reports/evaluate latency.json",
     "calibrate artifacts/evaluate artifacts/calibrate reports/calibrate",
 )
-SIDE, PATCH, WIDTH, LAYERS, CONTEXT = 128, 16, 128, 3, 40
+SIDE, PATCH, WIDTH, LAYERS, CONTEXT = 128, 16, 128, 2, 32
 
 
 def make_base(folder: Path, sentences: list[str]) -> None:
@@ -51,7 +51,6 @@ def make_base(folder: Path, sentences: list[str]) -> None:
         "intermediate_size": 4 * WIDTH,
         "num_hidden_layers": LAYERS,
         "num_attention_heads": 4,
-        "attention_dropout": 0.1,
     }
     ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
     text = {**tower, **ids, "vocab_size": len(fast), "max_position_embeddings": CONTEXT}

@@ -94,6 +94,7 @@ def run_package(
         strange = form.strange(task, stages.evaluated)
         pack_golden(task, folder / "model", test, strange, section.golden_examples, folder / "golden")
         rows = form.pack_targets(task, section, evidence, stages, targets, folder)
+        task.pack_beside(folder / "model", targets, folder / "distill")
         soft_targets = {"rows": rows, **form.statistics(folder, list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field as Param
 from pydantic import model_validator
 
+from teacherspec.prepared import Split
 from teacherspec.tasks.augmentation import Augmentation
 from teacherspec.tasks.classification import Classification
 from teacherspec.tasks.dual_encoder import (
@@ -24,6 +25,7 @@ from teacherspec.tasks.dual_encoder import (
     load_towers,
     refuse_single_tower,
 )
+from teacherspec.tasks.embeddings import write_embeddings
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.image_examples import pixel_values
 from teacherspec.tasks.image_field import ImageField
@@ -195,6 +197,10 @@ class Clip(Classification):
             texts=embed_texts(model, tokens),
             keys=tokens["input_ids"],
         )
+
+    def pack_beside(self, model: Path, splits: Sequence[Split], target: Path) -> None:
+        """The embeddings behind the logits, in `embeddings/`."""
+        write_embeddings(self, *self.load(model), splits, target / "embeddings")
 
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Frozen features `[B, D]`: the embeddings of the images."""

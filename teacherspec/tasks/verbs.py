@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel
 
+    from teacherspec.prepared import Split
+
 Batch = Mapping[str, "torch.Tensor"]
 """One padded batch by name of the model's input, as a collate function makes it."""
 
@@ -200,6 +202,15 @@ class Kind(Section, ABC):
         Asked for where `augmentation.recorded_views` is declared, which only images can be augmented by.
         """
         raise NotImplementedError(f"{type(self).__name__} has no views")
+
+    def pack_beside(self, model: Path, splits: "Sequence[Split]", target: Path) -> None:
+        """Write further soft targets of rows into `distill/`, beside those of the form; by default none.
+
+        Args:
+            model: the packaged model folder.
+            splits: whose rows are declared as soft targets.
+            target: the folder `distill/`.
+        """
 
     def lengths(self, encoded: Any) -> Sequence[int] | None:
         """Length of each encoded example, by which batches are grouped; None where all are alike."""

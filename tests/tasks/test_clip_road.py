@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors.numpy import load_file
 from transformers import AutoModel, AutoProcessor
 
 from teacherspec import machine
@@ -83,6 +85,7 @@ def test_clip_becomes_a_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
     untrained = read_json(stages.reports / "base/fit.json")["untrained"]["accuracy"]
     assert untrained["zero_shot"]["value"] < 0.7
+    embeddings_give_the_logits(Path("teacher/distill"))
     served()
     program_of_the_card(monkeypatch)
 
@@ -110,6 +113,21 @@ def served() -> None:
         expected = model(**batch).logits_per_image  # the scale is in them, once
         found = single.logits(ours, single.batch(reader, [{"image": content}]))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def embeddings_give_the_logits(folder: Path) -> None:
+    """What lies in `embeddings/` multiplies to the soft targets beside it, row by row."""
+    scale = read_json(folder / "embeddings/scale.json")
+    classes = load_file(folder / "embeddings/classes.safetensors")["class_embeds"]
+    soft = pq.read_table(next((folder / "soft").glob("train-*.parquet"))).to_pylist()
+    rows = pq.read_table(folder / "embeddings/train.parquet").to_pylist()
+    assert [row["id"] for row in rows] == [row["id"] for row in soft]
+    images = np.array([row["image_embeds"] for row in rows])
+    np.testing.assert_allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(classes, axis=1), 1, atol=1e-5)
+    logits = scale["logit_scale"] * images @ classes.T + scale["logit_bias"]
+    np.testing.assert_allclose(logits, [row["logits"] for row in soft], atol=1e-3)
+    assert tuple(scale["label_names"]) == LABELS
 
 
 def program_of_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
