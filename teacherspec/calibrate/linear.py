@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from teacherspec.calibrate.calibrators import Dirichlet, Vector
 from teacherspec.calibrate.temperature import TemperatureFit, fit_temperature
@@ -108,6 +107,8 @@ def _minimum(
         gradient[rows, labels] -= 1.0
         slope = backward(gradient) / len(rows) + shrinkage / len(rows) * deviation
         return float(loss), slope
+
+    from scipy.optimize import minimize
 
     found = minimize(
         objective,

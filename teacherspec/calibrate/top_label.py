@@ -7,7 +7,6 @@ n rows of one kind.
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
 from teacherspec.calibrate.calibrators import Histogram, Isotonic
 from teacherspec.metrics.binning import bin_sums, upper_edges
@@ -30,6 +29,8 @@ def fit_isotonic(logits: npt.ArrayLike, labels: npt.ArrayLike) -> Isotonic:
         ValueError: wrong shapes, or values out of range, naming the row.
     """
     groups = group_ties(*sort_confidences(*top_label_confidence(softmax(logits), labels)))
+    from scipy.optimize import isotonic_regression
+
     rate = isotonic_regression(groups.positive / groups.count, weights=groups.count)
     starts = rate.blocks[:-1]
     rows = np.add.reduceat(groups.count, starts)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from teacherspec.metrics.arrays import FloatArray, IntArray, finite_values
 
@@ -46,6 +45,8 @@ def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) ->
     Raises:
         ValueError: no trials, or successes outside 0..trials.
     """
+    from scipy.special import ndtri  # here: every door reads this file with the declaration
+
     _check_level(confidence)
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
 from teacherspec.metrics.arrays import (
     FloatArray,
@@ -96,6 +95,8 @@ def brier_parts(probs: npt.ArrayLike, labels: npt.ArrayLike) -> BrierParts:
     Raises:
         ValueError: as `brier_per_row`.
     """
+    from scipy.optimize import isotonic_regression
+
     p = probability_rows(probs)
     targets = label_values(labels, n_classes=p.shape[1], rows=len(p))
     reliability = resolution = uncertainty = 0.0

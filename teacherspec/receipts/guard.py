@@ -62,8 +62,14 @@ def tell(lines: Sequence[str]) -> None:
 
 def keep(root: Path) -> None:
     """Keep a whole copy of `dvc.lock`, where it is whole."""
-    if is_whole(root):
+    if not _is_kept(root) and is_whole(root):
         write_bytes(root / KEPT, (root / LOCK).read_bytes())
+
+
+def _is_kept(root: Path) -> bool:
+    """Whether `dvc.lock` is what was kept of it: whole, without the second that parsing it takes."""
+    lock, kept = root / LOCK, root / KEPT
+    return lock.is_file() and kept.is_file() and lock.read_bytes() == kept.read_bytes()
 
 
 def is_whole(root: Path) -> bool:
@@ -87,7 +93,7 @@ def mend(root: Path) -> list[str]:
     """
     done = []
     lock, kept = root / LOCK, root / KEPT
-    if lock.is_file() and not is_whole(root):
+    if lock.is_file() and not _is_kept(root) and not is_whole(root):
         if b"\n<<<<<<< " in b"\n" + lock.read_bytes():
             read_lock(root)  # says what to do
         if kept.is_file():

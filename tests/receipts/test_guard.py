@@ -91,8 +91,9 @@ def started(root: Path, **environment: str) -> subprocess.Popen[str]:
     return process
 
 
-def long_training(root: Path) -> None:
-    edit(root, "params.yaml", "steps: 4, rate: 1.0e-3, pause: 0.0", "steps: 20, rate: 1.0e-3, pause: 0.2")
+def long_training(root: Path, steps: int) -> None:
+    old, new = "steps: 4, rate: 1.0e-3, pause: 0.0", f"steps: {steps}, rate: 1.0e-3, pause: 0.2"
+    edit(root, "params.yaml", old, new)
 
 
 def wait_for_silence(root: Path) -> int:
@@ -118,7 +119,7 @@ def test_a_signal_to_the_guard_leaves_no_process_and_training_goes_on_from_there
     script = tmp_path / "shell"
     script.write_text(f'#!/bin/sh\ncommand="$2"\n{shell}\n')
     script.chmod(0o755)
-    long_training(toy)
+    long_training(toy, steps=20)
     process = started(toy, SHELL=str(script))
     process.send_signal(number)
     process.communicate()
@@ -131,7 +132,7 @@ def test_a_signal_to_the_guard_leaves_no_process_and_training_goes_on_from_there
 
 
 def test_the_second_of_two_runs_is_refused_by_name(toy: Path) -> None:
-    long_training(toy)
+    long_training(toy, steps=1000)  # ended below
     first = started(toy)
     try:
         second = run(toy, *GUARDED, code=1)

@@ -23,9 +23,9 @@ from teacherspec.files import sha256_file
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.receipts.fingerprint import fingerprint
-from teacherspec.tasks import Task
+from teacherspec.tasks.text_classification import TextClassification
 place = Path(sys.argv[1])
-task = Task(kind="text_classification", max_length=16)
+task = TextClassification(kind="text_classification", max_length=16)
 (place / "prepared").mkdir(parents=True)
 prepared = toy_prepared(place / "prepared", train=48, other=16)
 section = Finetune(epochs=1, batch_size=16, learning_rate=5e-3, reproducibility="portable")

@@ -153,3 +153,10 @@ def test_help_and_checks_wait_for_no_heavy_library() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+def test_reading_the_declaration_waits_for_no_scipy() -> None:
+    """Every stage and `repro` read it before anything else; scipy doubled the time."""
+    code = "import sys, teacherspec.spec, teacherspec.cli.repro\nprint('scipy' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (result.stdout, result.stderr) == ("False\n", "")
