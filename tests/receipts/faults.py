@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,15 +89,30 @@ def kind_of(process: psutil.Process) -> str:
         line = " ".join(process.cmdline())
     except psutil.Error:
         return "gone"
-    return "stage" if "stages.toy" in line else "dvc" if "dvc repro" in line else "command"
+    return "stage" if "-m stages." in line else "dvc" if "dvc repro" in line else "command"
 
 
-def strike(root: Path, command: list[str], at_seconds: float, target: str, number: signal.Signals) -> int:
-    """Start the command, kill the target at that moment, and count what lives on."""
+Wait = Callable[["subprocess.Popen[bytes]"], object]
+"""Returns at the moment to strike a run."""
+
+
+def after(seconds: float) -> Wait:
+    return lambda _run: time.sleep(seconds)
+
+
+def strike(
+    root: Path,
+    command: list[str],
+    wait: Wait,
+    target: str,
+    number: signal.Signals,
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> int:
+    """Start the command, kill the target when `wait` returns, and count what lives on."""
     process = subprocess.Popen(
-        command, cwd=root, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    time.sleep(at_seconds)
+    wait(process)
     for victim in processes_of(root):
         if target in ("all", kind_of(victim)):
             try:
@@ -120,9 +136,9 @@ def kill_once(
     shutil.copytree(pattern, root, symlinks=True)
     target, number = draw.choice(TARGETS), draw.choice(SIGNALS)
     at_seconds = draw.uniform(0.0, span)
-    orphans = strike(root, command, at_seconds, target, number)
+    orphans = strike(root, command, after(at_seconds), target, number)
     if draw.random() < 0.3:
-        orphans += strike(root, command, draw.uniform(0.0, span), draw.choice(TARGETS), signal.SIGKILL)
+        orphans += strike(root, command, after(draw.uniform(0.0, span)), draw.choice(TARGETS), signal.SIGKILL)
     recovered = run(root, *command, code=None).returncode == 0
     differing = {name for name, _ in hashes(root).items() ^ expected.items()} if recovered else set()
     shutil.rmtree(place)
