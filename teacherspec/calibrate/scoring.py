@@ -22,7 +22,7 @@ from teacherspec.metrics.intervals import (
     interval_of,
     wilson_interval,
 )
-from teacherspec.metrics.proper import brier_per_row, nll_per_row
+from teacherspec.metrics.proper import brier_parts, brier_per_row, nll_per_row
 from teacherspec.metrics.summary import top_label_summary
 
 BINNINGS: dict[str, Binning] = {"ece": "equal_width", "ece_equal_mass": "equal_mass"}
@@ -130,10 +130,12 @@ def _measures(scored: Scored, section: Calibrate) -> dict[str, Parts]:
     accuracy = wilson_interval(int(scored.correct.sum()), len(scored.correct), confidence=section.confidence)
     summary = asdict(top_label_summary(scored.confidences, scored.correct, n_bins=section.n_bins))
     classwise = classwise_calibration_error(scored.probs, scored.labels, n_bins=section.n_bins)
+    parts = asdict(brier_parts(scored.probs, scored.labels))
     return {
         "accuracy": {"": asdict(accuracy)},
         **{name: {"": asdict(interval_of(*drawn[name], confidence=section.confidence))} for name in MEANS},
         **{name: _binned_error(*drawn[name], scored, binning, section) for name, binning in BINNINGS.items()},
+        **{f"brier_{name}": {"": part} for name, part in parts.items()},
         "classwise_ece": {"": classwise},
         **{name: {"": summary[name]} for name in PLAIN if summary[name] is not None},
     }

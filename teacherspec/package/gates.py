@@ -18,7 +18,8 @@ INTERVALS = ("accuracy", "brier", "ece", "ece_equal_mass", "nll", "signed")
 """What `calibrate` measures before and after, with intervals, on test and shifted splits."""
 
 PLAIN = (
-    "augrc", "aurc", "classwise_ece", "correctness_auroc", "debiased_squared", "mce", "rmsce", "smooth_ece",
+    "augrc", "aurc", "brier_reliability", "brier_resolution", "brier_uncertainty", "classwise_ece",
+    "correctness_auroc", "debiased_squared", "mce", "rmsce", "smooth_ece",
 )  # fmt: skip
 """The same without intervals."""
 

@@ -37,6 +37,13 @@ def test_recovers_the_planted_temperature_and_reports_before_and_after(tmp_path)
     assert test["ece"]["before"]["low"] > test["ece"]["noise_before"]
     assert test["ece"]["after"]["value"] < test["ece"]["noise_after"]
     assert test["nll"]["change"]["high"] < 0
+    for when in ("before", "after"):
+        reliability, resolution, uncertainty = (
+            test[f"brier_{part}"][when] for part in ("reliability", "resolution", "uncertainty")
+        )
+        brier = test["brier"][when]["value"]
+        assert reliability - resolution + uncertainty == pytest.approx(brier, abs=3e-6)
+    assert test["brier_reliability"]["after"] < test["brier_reliability"]["before"]
     assert test["argmax_changed"] == 0
     assert test["accuracy"]["before"] == test["accuracy"]["after"]
     assert metrics["outside"]["max_probability"]["after"]["auroc"]["value"] > 0.5
