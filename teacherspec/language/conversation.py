@@ -1,7 +1,7 @@
 """What a language model is taught: turns of a conversation, the assistant's among them to be learned."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 Role = Literal["system", "user", "assistant"]
@@ -15,10 +15,21 @@ class Turn:
     Attributes:
         role: who speaks.
         content: what is said.
+        images: places in the content, in characters and ascending, where an image is shown.
     """
 
     role: Role
     content: str
+    images: tuple[int, ...] = ()
+
+    def parts(self) -> Iterator[str | None]:
+        """Texts, none empty, and images (None), in their order."""
+        done = 0
+        for place in self.images:
+            yield from filter(None, (self.content[done:place],))
+            yield None
+            done = place
+        yield from filter(None, (self.content[done:],))
 
 
 @dataclass(frozen=True)
@@ -29,10 +40,12 @@ class Conversation:
         prompt: the turns before the answer, at least one, the last one the user's. Earlier turns of the
             assistant are learned too.
         answers: what may be answered; the first is learned, all are references of an evaluation.
+        images: encoded, one for each place in the turns, in their order.
     """
 
     prompt: tuple[Turn, ...]
     answers: tuple[str, ...]
+    images: tuple[bytes, ...] = ()
 
     def turns(self) -> tuple[Turn, ...]:
         """All turns, the first answer last."""
@@ -42,7 +55,7 @@ class Conversation:
         """The same under a system prompt, where it has none of its own."""
         if system is None or self.prompt[0].role == "system":
             return self
-        return Conversation((Turn("system", system), *self.prompt), self.answers)
+        return replace(self, prompt=(Turn("system", system), *self.prompt))
 
 
 def problem_with_turns(turns: Sequence[tuple[str, str]]) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from teacherspec.errors import BaseError, DataError
 from teacherspec.language.conversation import Conversation
+from teacherspec.language.image_text import ImageText
 from teacherspec.language.rendering import Rendered, Renderer, special_texts
 
 if TYPE_CHECKING:
@@ -37,6 +38,22 @@ class Encoded(NamedTuple):
     split: bool
 
 
+class Tokens(NamedTuple):
+    """A text as tokens, each `[L]`.
+
+    Attributes:
+        ids: the tokens.
+        supervised: 1 for each that is learned.
+        kept: 1 for each that is never cut: those of images, and those that the tokenizer puts first.
+        split: whether the text was tokenised in pieces.
+    """
+
+    ids: list[int]
+    supervised: list[int]
+    kept: list[int]
+    split: bool
+
+
 @dataclass(frozen=True)
 class Encoder:
     """From conversations to token ids.
@@ -46,12 +63,14 @@ class Encoder:
         renderer: how conversations become text.
         max_length: longest sequence, tokens.
         over_long: what becomes of a longer one.
+        images: how images become text; None where there are none.
     """
 
     tokenizer: "PreTrainedTokenizerBase"
     renderer: Renderer
     max_length: int
     over_long: OverLong = "refuse"
+    images: ImageText | None = None
 
     @cached_property
     def stop_id(self) -> int:
@@ -85,31 +104,45 @@ class Encoder:
             DataError: it holds a special token, cannot be rendered, or is too long; without the row's name.
         """
         self._refuse_special(conversation)
-        rendered = self.renderer.render(conversation)
-        ids, supervised, split = self._tokenise(rendered)
-        ids, supervised = self.prefix + ids, [0] * len(self.prefix) + supervised
-        last_stop = len(supervised) - 1 - supervised[::-1].index(1)
-        gaps = [at for at in range(last_stop) if not supervised[at]]
+        tokens = self._prefixed(self._tokenise(self._expanded(self.renderer.render(conversation), conversation)))
+        last_stop = len(tokens.ids) - 1 - tokens.supervised[::-1].index(1)
+        gaps = [at for at in range(last_stop) if not tokens.supervised[at]]
         answer_start = gaps[-1] + 1 if gaps else 0
-        excess = len(ids) - self.max_length
-        if excess > 0:
-            self._refuse_long(len(ids), len(ids) - answer_start)
-            keep = len(self.prefix)
-            ids, supervised = (
-                ids[:keep] + ids[keep + excess :],
-                supervised[:keep] + supervised[keep + excess :],
-            )
-        return Encoded(ids, supervised, answer_start - max(excess, 0), max(excess, 0), split)
+        excess = max(0, len(tokens.ids) - self.max_length)
+        if excess:
+            self._refuse_long(tokens, answer_start)
+        left = _without_front(tokens.kept[:answer_start], excess) + list(range(answer_start, len(tokens.ids)))
+        ids, supervised = ([column[at] for at in left] for column in (tokens.ids, tokens.supervised))
+        return Encoded(ids, supervised, answer_start - excess, excess, tokens.split)
 
-    def encode_prompt(self, conversation: Conversation) -> list[int]:
+    def encode_prompt(self, conversation: Conversation, most: int | None = None) -> list[int]:
         """What the model reads before it answers, as a server makes it from the prompt alone.
+
+        Args:
+            conversation: its answers are not read.
+            most: longest prompt; a longer one is cut from its front, but for images. None cuts nothing.
 
         Raises:
             DataError: as `encode`.
         """
         self._refuse_special(conversation)
-        text = self.renderer.prompt(conversation)
-        return self.prefix + list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        rendered = self._expanded(Rendered(self.renderer.prompt(conversation), ()), conversation)
+        tokens = self._prefixed(self._whole(rendered)[0])
+        excess = max(0, len(tokens.ids) - (most or len(tokens.ids)))
+        if excess > tokens.kept.count(0):
+            raise DataError(
+                f"has images of {sum(tokens.kept)} tokens, more than task.max_length ({self.max_length}); raise it"
+            )
+        return [tokens.ids[at] for at in _without_front(tokens.kept, excess)]
+
+    def _expanded(self, rendered: Rendered, conversation: Conversation) -> Rendered:
+        return rendered if self.images is None else self.images.expand(rendered, conversation.images)
+
+    def _prefixed(self, tokens: Tokens) -> Tokens:
+        count = len(self.prefix)
+        return Tokens(
+            self.prefix + tokens.ids, [0] * count + tokens.supervised, [1] * count + tokens.kept, tokens.split
+        )
 
     def _refuse_special(self, conversation: Conversation) -> None:
         for text in (*(turn.content for turn in conversation.prompt), *conversation.answers):
@@ -119,41 +152,52 @@ class Encoder:
                         f"holds {token}, which the tokenizer reads as one special token; take it out"
                     )
 
-    def _refuse_long(self, length: int, answer: int) -> None:
+    def _refuse_long(self, tokens: Tokens, answer_start: int) -> None:
+        length, answer = len(tokens.ids), len(tokens.ids) - answer_start
+        shown = sum(tokens.kept) - len(self.prefix)
         if self.over_long == "refuse":
+            seen = f", {shown} of them of images" if shown else ""
             raise DataError(
-                f"has {length} tokens (task.max_length is {self.max_length}); raise it, or declare "
+                f"has {length} tokens{seen} (task.max_length is {self.max_length}); raise it, or declare "
                 "task.over_long: truncate_prompt"
             )
-        if answer + len(self.prefix) >= self.max_length:
+        if length - self.max_length >= tokens.kept[:answer_start].count(0):
+            seen = f" and images of {shown}, which are never cut" if shown else ""
             raise DataError(
-                f"has an answer of {answer} tokens, which leaves no room for a prompt (task.max_length is "
+                f"has an answer of {answer} tokens{seen}, which leaves no room for a prompt (task.max_length is "
                 f"{self.max_length}); raise it, or take the row out"
             )
 
-    def _tokenise(self, rendered: Rendered) -> tuple[list[int], list[int], bool]:
+    def _tokenise(self, rendered: Rendered) -> Tokens:
         """One tokenisation of the whole text; in pieces only where a token reaches over a boundary."""
-        both = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
-        ids, offsets = list(both["input_ids"]), both["offset_mapping"]
+        tokens, offsets = self._whole(rendered)
         cuts = [start for start, _ in rendered.spans if any(a < start < b for a, b in offsets)]
         # A prompt tokenised by itself may end otherwise than within the whole, without a token across.
         start = rendered.spans[-1][0]
-        alone = self.tokenizer(rendered.text[:start], add_special_tokens=False)["input_ids"]
-        if not cuts and ids[: len(alone)] == list(alone):
-            return ids, [int(_inside(a, b, rendered.spans)) for a, b in offsets], False
-        return (*self._in_pieces(rendered), True)
+        alone = self._plain(rendered.text[:start])
+        if not cuts and tokens.ids[: len(alone)] == alone:
+            return tokens
+        return self._in_pieces(rendered)
 
-    def _in_pieces(self, rendered: Rendered) -> tuple[list[int], list[int]]:
+    def _whole(self, rendered: Rendered) -> tuple[Tokens, list[tuple[int, int]]]:
+        both = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
+        offsets: list[tuple[int, int]] = both["offset_mapping"]
+        supervised, kept = (
+            [int(_inside(a, b, spans)) for a, b in offsets] for spans in (rendered.spans, rendered.images)
+        )
+        return Tokens(list(both["input_ids"]), supervised, kept, split=False), offsets
+
+    def _in_pieces(self, rendered: Rendered) -> Tokens:
         """Every piece tokenised by itself, the later ones as continuations."""
-        ids: list[int] = []
-        supervised: list[int] = []
-        edges = sorted({0, len(rendered.text), *(edge for span in rendered.spans for edge in span)})
-        for start, end in pairwise(edges):
+        found = Tokens([], [], [], split=True)
+        inner = {edge for span in (*rendered.spans, *rendered.images) for edge in span}
+        for start, end in pairwise(sorted({0, len(rendered.text), *inner})):
             piece = rendered.text[start:end]
-            tokens = self._continuation(piece) if start else self._plain(piece)
-            ids += tokens
-            supervised += [int(_inside(start, end, rendered.spans))] * len(tokens)
-        return ids, supervised
+            ids = self._continuation(piece) if start else self._plain(piece)
+            found.ids.extend(ids)
+            found.supervised.extend([int(_inside(start, end, rendered.spans))] * len(ids))
+            found.kept.extend([int(_inside(start, end, rendered.images))] * len(ids))
+        return found
 
     def _plain(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -165,6 +209,12 @@ class Encoder:
             if both[: len(before)] == before:
                 return both[len(before) :]
         return self._plain(text)
+
+
+def _without_front(kept: Sequence[int], count: int) -> list[int]:
+    """Places of what is left where the first `count` places that are not kept are taken out."""
+    cut = set([at for at, stays in enumerate(kept) if not stays][:count])
+    return [at for at in range(len(kept)) if at not in cut]
 
 
 def _inside(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:

@@ -21,10 +21,12 @@ class Rendered(NamedTuple):
     Attributes:
         text: everything, from the first character to the end of the last answer.
         spans: `(start, end)` in characters of each learned piece: an answer and the stop token after it.
+        images: the same of the text that stands for each image, see `image_text`.
     """
 
     text: str
     spans: tuple[tuple[int, int], ...]
+    images: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class PlainRenderer:
     Attributes:
         frame: text around the question, which stands for `{prompt}`; `{system}` for the system prompt.
         stop: text of the token that ends an answer.
+        image: text that is put where an image is shown.
         adds_special_tokens: whether the tokenizer puts its own tokens, such as BOS, before the text.
     """
 
     frame: str
     stop: str
+    image: str = ""
     adds_special_tokens: bool = True
 
     def prompt(self, conversation: Conversation) -> str:
@@ -47,7 +51,7 @@ class PlainRenderer:
         Raises:
             DataError: there are several turns, or a system prompt without a place for it.
         """
-        turns = {turn.role: turn.content for turn in conversation.prompt}
+        turns = {turn.role: self._text(turn) for turn in conversation.prompt}
         if len(turns) < len(conversation.prompt) or "assistant" in turns:
             raise DataError("has several turns, which a plain rendering cannot tell apart; use chat")
         if "system" in turns and "{system}" not in self.frame:
@@ -56,6 +60,9 @@ class PlainRenderer:
         before, _, after = self.frame.partition("{prompt}")
         filled = [part.replace("{system}", turns.get("system", "")) for part in (before, after)]
         return turns["user"].join(filled)
+
+    def _text(self, turn: Turn) -> str:
+        return "".join(self.image if part is None else part for part in turn.parts())
 
     def render(self, conversation: Conversation) -> Rendered:
         """Question, answer and stop token. Raises `DataError`."""
@@ -118,12 +125,16 @@ Renderer = PlainRenderer | ChatRenderer
 """How conversations become text."""
 
 
-def chat_renderer(tokenizer: "PreTrainedTokenizerBase", template: str | None) -> ChatRenderer:
+def chat_renderer(
+    tokenizer: "PreTrainedTokenizerBase", template: str | None, image: str | None = None
+) -> ChatRenderer:
     """The chat template of the base, or a declared one.
 
     Args:
         tokenizer: of the base.
         template: Jinja text; None takes the base's own.
+        image: text by which the template shows an image, for bases that see; their templates are given each
+            content as a list of parts, `{"type": "image"}` and `{"type": "text", "text": …}`.
 
     Raises:
         BaseError: there is none, it does not work, or it ends an answer without a special token.
@@ -135,13 +146,18 @@ def chat_renderer(tokenizer: "PreTrainedTokenizerBase", template: str | None) ->
         )
 
     def apply(turns: Sequence[Turn], answer_follows: bool) -> str:
-        return _apply(tokenizer, template, turns, answer_follows)
+        return _apply(tokenizer, template, turns, answer_follows, in_parts=image is not None)
 
-    probe = [Turn("user", "Ping?"), Turn("assistant", "Pong.")]
+    probe = [Turn("user", "Ping?", () if image is None else (0,)), Turn("assistant", "Pong.")]
     try:
         prompt, text = apply(probe[:1], True), apply(probe, False)
     except DataError as error:
         raise BaseError(f"task.rendering: {error}") from error
+    if image is not None and text.count(image) != 1:
+        raise BaseError(
+            f"task.rendering: the chat template writes {image} {text.count(image)} times for one image; "
+            "declare a template that writes it once for each part of the type `image`"
+        )
     begins = text.find("Pong.", len(prompt) if text.startswith(prompt) else 0)
     if begins < 0:
         raise BaseError("task.rendering: the chat template leaves the answer out; declare another template")
@@ -156,11 +172,18 @@ def chat_renderer(tokenizer: "PreTrainedTokenizerBase", template: str | None) ->
 
 
 def _apply(
-    tokenizer: "PreTrainedTokenizerBase", template: str | None, turns: Sequence[Turn], answer_follows: bool
+    tokenizer: "PreTrainedTokenizerBase",
+    template: str | None,
+    turns: Sequence[Turn],
+    answer_follows: bool,
+    *,
+    in_parts: bool,
 ) -> str:
     from jinja2 import TemplateError
 
-    messages: list[dict[str, Any]] = [{"role": turn.role, "content": turn.content} for turn in turns]
+    messages: list[dict[str, Any]] = [
+        {"role": turn.role, "content": _in_parts(turn) if in_parts else turn.content} for turn in turns
+    ]
     try:
         return str(
             tokenizer.apply_chat_template(
@@ -169,6 +192,10 @@ def _apply(
         )
     except TemplateError as error:
         raise DataError(f"the chat template refuses these turns: {error}") from error
+
+
+def _in_parts(turn: Turn) -> list[dict[str, str]]:
+    return [{"type": "image"} if part is None else {"type": "text", "text": part} for part in turn.parts()]
 
 
 def special_texts(tokenizer: "PreTrainedTokenizerBase") -> list[str]:
