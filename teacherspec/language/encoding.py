@@ -104,7 +104,9 @@ class Encoder:
             DataError: it holds a special token, cannot be rendered, or is too long; without the row's name.
         """
         self._refuse_special(conversation)
-        tokens = self._prefixed(self._tokenise(self._expanded(self.renderer.render(conversation), conversation)))
+        tokens = self._prefixed(
+            self._tokenise(self._expanded(self.renderer.render(conversation), conversation))
+        )
         last_stop = len(tokens.ids) - 1 - tokens.supervised[::-1].index(1)
         gaps = [at for at in range(last_stop) if not tokens.supervised[at]]
         answer_start = gaps[-1] + 1 if gaps else 0
@@ -131,7 +133,8 @@ class Encoder:
         excess = max(0, len(tokens.ids) - (most or len(tokens.ids)))
         if excess > tokens.kept.count(0):
             raise DataError(
-                f"has images of {sum(tokens.kept)} tokens, more than task.max_length ({self.max_length}); raise it"
+                f"has images of {sum(tokens.kept)} tokens, more than task.max_length ({self.max_length}); "
+                "raise it"
             )
         return [tokens.ids[at] for at in _without_front(tokens.kept, excess)]
 
@@ -164,8 +167,8 @@ class Encoder:
         if length - self.max_length >= tokens.kept[:answer_start].count(0):
             seen = f" and images of {shown}, which are never cut" if shown else ""
             raise DataError(
-                f"has an answer of {answer} tokens{seen}, which leaves no room for a prompt (task.max_length is "
-                f"{self.max_length}); raise it, or take the row out"
+                f"has an answer of {answer} tokens{seen}, which leaves no room for a prompt "
+                f"(task.max_length is {self.max_length}); raise it, or take the row out"
             )
 
     def _tokenise(self, rendered: Rendered) -> Tokens:

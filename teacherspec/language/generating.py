@@ -1,7 +1,7 @@
 """Answers of a language model: greedy or sampled, batched, the same in any batch."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ def generate(
     stop_ids: Sequence[int],
     pad_id: int,
     batch_size: int,
+    seen: "Callable[[Sequence[int]], Mapping[str, torch.Tensor]]" = lambda places: {},
     progress: Callable[[int], None] | None = None,
 ) -> list[Generated]:
     """Answers to `prompts`, in their order.
@@ -89,6 +90,7 @@ def generate(
         stop_ids: tokens that end an answer.
         pad_id: any token; it is masked.
         batch_size: prompts at once.
+        seen: from the places of some prompts to the inputs of the model besides tokens.
         progress: told how many are done.
     """
     import torch
@@ -105,6 +107,7 @@ def generate(
                 decoding,
                 stop_ids,
                 pad_id,
+                seen(chosen),
             )
             found.update(zip(chosen, answers, strict=True))
             if progress is not None:
@@ -119,6 +122,7 @@ def _batch(
     decoding: Decoding,
     stop_ids: Sequence[int],
     pad_id: int,
+    seen: "Mapping[str, torch.Tensor]",
 ) -> list[Generated]:
     import torch
     from transformers import GenerationConfig, LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
@@ -145,6 +149,7 @@ def _batch(
         attention_mask=mask.to(model.device),
         generation_config=config,
         logits_processor=steps,
+        **{name: values.to(model.device) for name, values in seen.items()},
     )
     return [_until_stop(row, stop_ids) for row in out[:, width:].tolist()]
 

@@ -33,8 +33,8 @@ class ImageText:
         places = [found.start() for found in re.finditer(re.escape(self.placeholder), rendered.text)]
         if len(places) != len(images):
             raise DataError(
-                f"is rendered with {len(places)} {self.placeholder} for {len(images)} images; declare another "
-                "task.rendering.template"
+                f"is rendered with {len(places)} {self.placeholder} for {len(images)} images; declare "
+                "another task.rendering.template"
             )
         expansions = list(map(self.expansion, images))
         growth = [len(expansion) - len(self.placeholder) for expansion in expansions]

@@ -5,78 +5,21 @@ A row as `prepare` stores it, by its form: `{"id": …, "prompt": "Tell a story 
 `{"instruction": …, "input": …, "output": […]}`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-from pydantic import Field as Param
-
-from teacherspec.language.conversation import Conversation
-from teacherspec.language.encoding import Encoder, OverLong
-from teacherspec.language.head import narrow_head
-from teacherspec.language.packing import SUPERVISED, Example, pack
-from teacherspec.language.rendering import PlainRenderer, Renderer, chat_renderer
-from teacherspec.section import Section
-from teacherspec.tasks import language_fit, loading
-from teacherspec.tasks.answering import Answering
-from teacherspec.tasks.encoded import encode_rows
-from teacherspec.tasks.exchanges import EXCHANGES, Exchange, RowForm
-from teacherspec.tasks.fields import RowFields
-from teacherspec.tasks.text_fit import refuse_longer
-from teacherspec.tasks.verbs import Backbone, Batch, Row, Start, Trial, Units
+from teacherspec.tasks import loading
+from teacherspec.tasks.conversing import Conversing
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-    import torch
-    from datasets import Dataset
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-TRIAL_FROM = 2_000
-"""Rows among which the longest are looked for."""
-
-TRIAL_ROWS = 2
+    from transformers import PreTrainedTokenizerBase
 
 
-class Plain(Section):
-    """Question and answer as plain text, one after the other."""
-
-    kind: Literal["plain"] = "plain"
-    """The rendering."""
-
-    frame: Annotated[str, Param(pattern=r"^(?s:[^{}]*(\{system\})?[^{}]*\{prompt\}[^{}]*)$")] | None = None
-    """Text around the question, which stands for `{prompt}`, and a system prompt for `{system}`; omit for
-    the question alone (`alpaca` rows: the frame that Alpaca was trained with)."""
-
-    stop: str | None = None
-    """Text of the special token that ends an answer; omit for the tokenizer's end token."""
-
-    def renderer(self, tokenizer: "PreTrainedTokenizerBase", default_frame: str) -> Renderer:
-        """How conversations become text with this tokenizer. Raises `BaseError`."""
-        stop = self.stop if self.stop is not None else language_fit.end_token(tokenizer)
-        return PlainRenderer(self.frame or default_frame, stop)
-
-
-class Chat(Section):
-    """Turns in the chat template of the base, or in a declared one."""
-
-    kind: Literal["chat"]
-    """The rendering."""
-
-    template: str | None = Param(default=None, min_length=1, max_length=100_000)
-    """A chat template in Jinja; omit for the base's own."""
-
-    def renderer(self, tokenizer: "PreTrainedTokenizerBase", default_frame: str) -> Renderer:
-        """How conversations become text with this tokenizer. Raises `BaseError`."""
-        return chat_renderer(tokenizer, self.template)
-
-
-class CausalLM(Answering):
+class CausalLM(Conversing):
     """Answer as the data answer; only answers and the token that ends them are learned."""
 
     hub_task: ClassVar[str] = "text-generation"
-    new_head: ClassVar[bool] = False
-    selection_metrics: ClassVar[Mapping[str, bool]] = {"nll": False, "accuracy": True}
+    auto_class: ClassVar[str] = "AutoModelForCausalLM"
     reader: ClassVar[tuple[str, str]] = (
         "import torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n",
         (
@@ -92,142 +35,6 @@ class CausalLM(Answering):
     kind: Literal["causal_lm"]
     """The kind of task; also the name of the module that implements it."""
 
-    rows: RowForm = "prompt_completion"
-    """Form of the rows: `prompt_completion` (columns `prompt`, `completion`), `messages` (a column of turns
-    with `role` and `content`, the last the assistant's) or `alpaca` (`instruction`, `input`, `output`)."""
-
-    rendering: Annotated[Plain | Chat, Param(discriminator="kind")] = Plain()
-    """How a conversation becomes text."""
-
-    system: str | None = Param(default=None, min_length=1, max_length=100_000)
-    """System prompt of the rows that have none of their own."""
-
-    max_length: int = Param(default=512, ge=8, le=1_048_576)
-    """Longest conversation in tokens, special tokens and answer included."""
-
-    over_long: OverLong = "refuse"
-    """What becomes of a longer conversation: `refuse` stops with its id; `truncate_prompt` cuts the prompt
-    from its front, so that the whole answer is still learned."""
-
-    def exchange(self) -> Exchange:
-        """The declared form of rows."""
-        return EXCHANGES[self.rows]
-
-    def encoder(self, tokenizer: "PreTrainedTokenizerBase") -> Encoder:
-        """From conversations to token ids. Raises `BaseError`."""
-        renderer = self.rendering.renderer(tokenizer, self.exchange().frame)
-        return Encoder(tokenizer, renderer, self.max_length, self.over_long)
-
-    def conversation(self, row: Row) -> Conversation:
-        """What is said in a row, under the declared system prompt."""
-        return self.exchange().conversation(row).with_system(self.system)
-
-    def row_fields(self) -> RowFields:
-        """What `prepare` demands of a row: what is asked, which decides its split, and what is answered."""
-        return self.exchange().fields
-
-    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
-        """All that is said."""
-        conversations = [self.conversation(row) for row in rows]
-        return [turn.content for one in conversations for turn in one.turns()]
-
-    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
-        """Refuse a `max_length` beyond the base's context. Raises `BaseError`."""
-        refuse_longer(self.max_length, folder, backbone)
-
-    def load_base(
-        self, folder: Path, label_names: Sequence[str], start: Start
-    ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-        """The base as it is, float32, and its tokenizer, both told how an answer ends. Raises `BaseError`."""
-        model, tokenizer = self._load(folder, start.dropout)
-        encoder = self.encoder(tokenizer)
-        language_fit.adopt(model, tokenizer, encoder.stop_id)
-        if isinstance(self.rendering, Chat) and self.rendering.template is not None:
-            tokenizer.chat_template = self.rendering.template
-        return model, tokenizer
-
-    def load(self, folder: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-        """A fine-tuned model as saved, and its tokenizer. Raises `BaseError`."""
-        return self._load(folder, None)
-
-    def _load(self, folder: Path, dropout: float | None) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-        from transformers import AutoModelForCausalLM
-
-        tokenizer = loading.load_tokenizer(folder, self.max_length)
-        tokenizer.padding_side = "left"  # where a batch of prompts is padded; training pads nothing
-        config = loading.load_config(folder, None, dropout)
-        model = loading.load_weights(AutoModelForCausalLM, folder, config, new_head=False)
-        return narrow_head(model), tokenizer
-
-    def encode(self, tokenizer: "PreTrainedTokenizerBase", rows: "Dataset") -> "Dataset":
-        """Rows → `input_ids`, `supervised`, `answer_start`, `cut`, `split` and `length`, in their order.
-
-        Raises:
-            DataError: rows hold special tokens, cannot be rendered or do not fit; names the first of them.
-        """
-        return encode_rows(self.encoder(tokenizer), self.conversation, rows)
-
-    def lengths(self, encoded: "Dataset") -> Sequence[int]:
-        """Tokens of each example."""
-        lengths: Sequence[int] = encoded["length"]
-        return lengths
-
-    def collate(self, tokenizer: "PreTrainedTokenizerBase") -> Callable[[list[Mapping[str, Any]]], Batch]:
-        """A function from encoded examples to one batch, packed so that none sees another."""
-
-        def collate_batch(examples: list[Mapping[str, Any]]) -> Batch:
-            chosen = [Example(example["input_ids"], example["supervised"]) for example in examples]
-            return pack(chosen, capacity=self.max_length, pad_id=tokenizer.pad_token_id)
-
-        return collate_batch
-
-    def batch(self, tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row]) -> Batch:
-        """Prompts of raw rows, padded on the left; what serving and latency go through."""
-        encoder = self.encoder(tokenizer)
-        prompts = [encoder.encode_prompt(self.conversation(row)) for row in rows]
-        return language_fit.padded_left(prompts, tokenizer.pad_token_id)
-
-    def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
-        """Logits of what is asked `[U, V]`, or of the token after each prompt `[B, V]`."""
-        logits: torch.Tensor = model(**batch).logits
-        return logits if SUPERVISED in batch else logits[:, -1]
-
-    def units(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> Units:
-        """One unit a learned token; the first label is none, see `pack`."""
-        return Units(outputs["logits"], labels[0, 1:])
-
-    def kept(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
-        """Loss and hit of each token `[1, 1 + U, 2]`: never logits of a whole vocabulary."""
-        return language_fit.losses_and_hits(logits, labels)
-
-    def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
-        """Mean loss (nats) and share of hits over all learned tokens."""
-        losses, hits = (kept[..., place][labels != -100].astype(np.float64) for place in (0, 1))
-        return {"nll": float(losses.mean()), "accuracy": float(hits.mean())}
-
-    def fit_report(
-        self, tokenizer: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: Backbone
-    ) -> dict[str, Any]:
-        """Context, vocabulary, rendering, and the lengths of each split. Raises `DataError`."""
-        untruncated = self.model_copy(update={"max_length": 1 << 30})
-        encoded = {name: untruncated.encode(tokenizer, rows) for name, rows in splits.items()}
-        for rows in splits.values():
-            self.encode(tokenizer, rows)  # refuses what does not fit
-        texts = {name: self.rehearsal_texts(rows) for name, rows in splits.items()}
-        return {
-            "context": {"base": backbone.context, "declared": self.max_length},
-            "vocabulary": {"embedding_rows": backbone.embeddings, "tokenizer": backbone.tokens},
-            **language_fit.rendering_report(self.encoder(tokenizer), encoded, texts, self.max_length),
-        }
-
-    def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
-        """Lines of Markdown on lengths, unknown tokens and what is learned."""
-        return tuple(language_fit.describe(fit))
-
-    def trial(self, tokenizer: "PreTrainedTokenizerBase", rows: "Dataset") -> Trial:
-        """The longest of some rows; activations are taken to grow with the tokens."""
-        encoded = self.encode(tokenizer, rows.select(range(min(len(rows), TRIAL_FROM))))
-        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:TRIAL_ROWS]
-        batch = dict(self.collate(tokenizer)([encoded[int(row)] for row in longest]))
-        del batch["labels"]
-        return Trial(batch, batch["input_ids"].numel(), self.max_length)
+    def load_processor(self, folder: Path) -> "PreTrainedTokenizerBase":
+        """The base's tokenizer. Raises `BaseError`."""
+        return loading.load_tokenizer(folder, self.max_length)

@@ -1,6 +1,6 @@
 """Rows of a split as token ids; every row that cannot be learned is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
@@ -15,9 +15,18 @@ SHOWN = 10
 
 
 def encode_rows(
-    encoder: Encoder, conversation: Callable[[dict[str, Any]], Conversation], rows: "Dataset"
+    encoder: Encoder,
+    conversation: Callable[[dict[str, Any]], Conversation],
+    rows: "Dataset",
+    beside: Sequence[str] = (),
 ) -> "Dataset":
     """Rows → `input_ids`, `supervised`, `answer_start`, `cut`, `split` and `length`, in their order.
+
+    Args:
+        encoder: of the task.
+        conversation: from a row to what is said in it.
+        rows: of a split.
+        beside: columns that stay; they are read from disk whenever a row is asked for.
 
     Raises:
         DataError: rows hold special tokens, cannot be rendered or do not fit; all are counted, the first
@@ -39,4 +48,9 @@ def encode_rows(
     if problems:
         more = f"{len(problems)} of {len(rows)} rows cannot be learned"
         raise DataError([*problems[:SHOWN], *([more] if len(problems) > SHOWN else [])])
-    return encoded.add_column("length", [len(ids) for ids in encoded["input_ids"]])
+    encoded = encoded.add_column("length", [len(ids) for ids in encoded["input_ids"]])
+    if not beside:
+        return encoded
+    from datasets import concatenate_datasets
+
+    return concatenate_datasets([encoded, rows.select_columns(list(beside))], axis=1)

@@ -1,35 +1,36 @@
 """A language model over a split, once: sums over its answers' tokens, and answers of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec import ranks
+from teacherspec import machine, ranks
 from teacherspec.batching import longest_first
 from teacherspec.errors import DataError, UserError
 from teacherspec.language.generating import Decoding, Generated, generate
-from teacherspec.language.packing import Example, counts, pack
+from teacherspec.language.packing import Example, counts
 from teacherspec.language.token_sums import TokenSums, token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.tasks.answering import Answering
 from teacherspec.token_predictions import TokenPredictions
 
 if TYPE_CHECKING:
+    import torch
     from datasets import Dataset
 
 
 def predict_tokens(
-    task: Answering, model: Any, tokenizer: Any, rows: "Dataset", batch_size: int
+    task: Answering, model: Any, processor: Any, rows: "Dataset", batch_size: int
 ) -> TokenPredictions:
     """What is kept of each supervised token of `rows`, in their order.
 
     Args:
         task: the declared task.
         model: in eval mode.
-        tokenizer: of the model.
+        processor: of the model.
         rows: a split as `prepare` left it.
-        batch_size: rows packed into one forward pass.
+        batch_size: rows of one forward pass.
 
     Raises:
         DataError: there are no rows, or a row cannot be encoded.
@@ -37,54 +38,71 @@ def predict_tokens(
     """
     if len(rows) == 0:
         raise DataError("prepare: a split without rows cannot be predicted; declare rows for it or drop it")
-    encoded = task.encode(tokenizer, rows)
-    examples = [
+    encoded = task.encode(processor, rows)
+    tokens = [
         Example(ids, learned)
         for ids, learned in zip(encoded["input_ids"], encoded["supervised"], strict=True)
     ]
-    return score_examples(task, model, tokenizer, examples, rows["id"][:], batch_size)
+    return score_examples(task, model, processor, encoded, tokens, rows["id"][:], batch_size)
 
 
 def score_examples(
     task: Answering,
     model: Any,
-    tokenizer: Any,
-    examples: Sequence[Example],
+    processor: Any,
+    examples: Any,
+    tokens: Sequence[Example],
     ids: Sequence[str],
     batch_size: int,
 ) -> TokenPredictions:
-    """What is kept of each supervised token of encoded examples, in their order. Raises `UserError`."""
+    """What is kept of each supervised token of encoded examples, in their order.
+
+    Args:
+        task: the declared task.
+        model: in eval mode.
+        processor: of the model.
+        examples: by index, what the task's batches are made of.
+        tokens: those of the examples.
+        ids: names of the examples.
+        batch_size: examples of one forward pass.
+
+    Raises:
+        UserError: a logit is not finite; the message names the rows.
+    """
     import torch
 
-    batches = longest_first(len(examples), [len(example.input_ids) for example in examples], batch_size)
+    batches = longest_first(len(tokens), [len(example.input_ids) for example in tokens], batch_size)
+    loader = torch.utils.data.DataLoader(
+        examples,
+        batch_sampler=list(ranks.own(batches)),
+        collate_fn=task.collate(processor),
+        num_workers=machine.workers() if task.decodes else 0,
+    )
     found = []
-    for chosen in ranks.own(batches):
-        scored = _score(task, model, tokenizer, [examples[at] for at in chosen], [ids[at] for at in chosen])
+    for chosen, batch in zip(ranks.own(batches), loader, strict=True):
+        scored = _score(task, model, batch, [ids[at] for at in chosen])
         found.append([column.cpu() for column in scored])
     parts: dict[int, tuple[Any, ...]] = {}
     sums = np.zeros((4, len(GRID)))
     for chosen, columns in zip(batches, ranks.together(found), strict=True):
         sums += columns[4].numpy()  # batch by batch: the same sum in any number of processes
-        sizes = counts([examples[at] for at in chosen])
+        sizes = counts([tokens[at] for at in chosen])
         pieces = [torch.split(column, sizes) for column in columns[:4]]
         parts.update(zip(chosen, zip(*pieces, strict=True), strict=True))
     label_logit, hit, lse, mean = (
-        np.concatenate([parts[at][place].numpy() for at in range(len(examples))]) for place in range(4)
+        np.concatenate([parts[at][place].numpy() for at in range(len(tokens))]) for place in range(4)
     )
-    return TokenPredictions(ids, np.asarray(counts(examples)), label_logit, hit, lse, mean, GRID, sums)
+    return TokenPredictions(ids, np.asarray(counts(tokens)), label_logit, hit, lse, mean, GRID, sums)
 
 
-def _score(
-    task: Answering, model: Any, tokenizer: Any, examples: Sequence[Example], ids: Sequence[str]
-) -> TokenSums:
+def _score(task: Answering, model: Any, given: "Mapping[str, torch.Tensor]", ids: Sequence[str]) -> TokenSums:
     import torch
 
-    packed = pack(examples, capacity=task.max_length, pad_id=tokenizer.pad_token_id)
-    batch = {name: tensor.to(model.device) for name, tensor in packed.items()}
+    batch = {name: tensor.to(model.device) for name, tensor in given.items()}
     labels = batch.pop("labels")[0, 1:]
     with torch.inference_mode():
         try:
-            return token_sums(model(**batch).logits, labels, torch.from_numpy(np.asarray(GRID)))
+            return token_sums(task.logits(model, batch), labels, torch.from_numpy(np.asarray(GRID)))
         except ValueError as error:
             raise UserError(
                 f"the model's logits for a row of {ids[0]} to {ids[-1]} are not finite ({error}); "
@@ -95,7 +113,7 @@ def _score(
 def answer(
     task: Answering,
     model: Any,
-    tokenizer: Any,
+    processor: Any,
     rows: Sequence[dict[str, Any]],
     decoding: Decoding,
     batch_size: int,
@@ -105,27 +123,33 @@ def answer(
     Args:
         task: the declared task.
         model: in eval mode.
-        tokenizer: of the model.
+        processor: of the model.
         rows: with the columns of the task.
         decoding: how answers are chosen.
         batch_size: prompts at once.
     """
-    encoder = task.encoder(tokenizer)
-    prompts = [encoder.encode_prompt(task.conversation(row)) for row in rows]
-    asked = [prompt[-task.max_length :] for prompt in prompts]
-    batches = longest_first(len(asked), [len(prompt) for prompt in asked], batch_size)
-    answered = [
-        generate(
+    encoder, tokenizer = task.encoder(processor), task.tokenizer(processor)
+    conversations = list(map(task.conversation, rows))
+    prompts = [encoder.encode_prompt(one, task.max_length) for one in conversations]
+    batches = longest_first(len(prompts), [len(prompt) for prompt in prompts], batch_size)
+
+    def generated(chosen: Sequence[int]) -> list[Generated]:
+        def seen(places: Sequence[int]) -> "Mapping[str, torch.Tensor]":
+            shown = [image for place in places for image in conversations[chosen[place]].images]
+            return task.seen(processor, shown)
+
+        return generate(
             model,
-            [asked[at] for at in chosen],
+            [prompts[at] for at in chosen],
             [str(rows[at]["id"]) for at in chosen],
             decoding,
             stop_ids=sorted({encoder.stop_id, *_ends(model)}),
             pad_id=tokenizer.pad_token_id,
             batch_size=batch_size,
+            seen=seen,
         )
-        for chosen in ranks.own(batches)
-    ]
+
+    answered = [generated(chosen) for chosen in ranks.own(batches)]
     by_row = {
         at: one
         for chosen, answers in zip(batches, ranks.together(answered), strict=True)
@@ -148,7 +172,7 @@ def text(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:
 def answer_log_probs(
     task: Answering,
     model: Any,
-    tokenizer: Any,
+    processor: Any,
     rows: Sequence[dict[str, Any]],
     answers: Sequence[Generated],
     batch_size: int,
@@ -157,13 +181,15 @@ def answer_log_probs(
 
     An answer that stopped counts its stop token; an empty one that did not stop has none and is impossible.
     """
-    encoder = task.encoder(tokenizer)
-    examples = []
+    encoder = task.encoder(processor)
+    tokens, examples = [], []
     for row, found in zip(rows, answers, strict=True):
-        prompt = encoder.encode_prompt(task.conversation(row))[-task.max_length :]
+        prompt = encoder.encode_prompt(task.conversation(row), task.max_length)
         ids = [*found.ids, *([encoder.stop_id] if found.stopped else [])]
-        examples.append(Example([*prompt, *ids], [0] * len(prompt) + [1] * len(ids)))
-    scored = score_examples(task, model, tokenizer, examples, [str(row["id"]) for row in rows], batch_size)
+        tokens.append(Example([*prompt, *ids], [0] * len(prompt) + [1] * len(ids)))
+        examples.append({**{name: row[name] for name in task.shown}, **tokens[-1]._asdict()})
+    names = [str(row["id"]) for row in rows]
+    scored = score_examples(task, model, processor, examples, tokens, names, batch_size)
     log_probs = scored.betas * scored.label_logit[:, None] - scored.lse
     starts = np.concatenate(([0], np.cumsum(scored.tokens)[:-1]))
     for mean in np.add.reduceat(log_probs, starts, axis=0) / scored.tokens[:, None]:
