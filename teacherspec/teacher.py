@@ -114,10 +114,12 @@ class LanguageTeacher:
     def answers(
         self, rows: Sequence[Row], *, max_new_tokens: int | None = None, batch_size: int = ANSWERS_AT_ONCE
     ) -> list[Answered]:
-        """Greedy answers to rows with the task's content columns, such as `{"prompt": …}`."""
+        """Greedy answers to rows with the task's content columns, such as `{"prompt": …}` or, by paths,
+        `{"images": ["photo.jpg"], "prompt": …}`.
+        """
         if not rows:
             return []
-        numbered = [{**row, "id": str(number)} for number, row in enumerate(rows)]
+        numbered = [{**self.task.served(row), "id": str(number)} for number, row in enumerate(rows)]
         decoding = Decoding(max_new_tokens or self.max_new_tokens)
         written = answer(self.task, self.model, self.tokenizer, numbered, decoding, batch_size)
         scored = answer_log_probs(

@@ -22,23 +22,23 @@ from teacherspec.errors import UserError
 def command(count: int, split: str, prepared: Path) -> None:
     """Print the tokens of the first rows of a split as the model reads them; learned ones are marked.
 
-    Needs the splits of the stage `prepare` and the base, whose tokenizer is used; no weights are loaded.
+    Needs the splits of the stage `prepare` and the base, whose tokenizer or processor is used; its weights
+    are not loaded.
     """
     from teacherspec.base.manifest import SCRATCH, materialise
     from teacherspec.language.showing import marked_tokens
     from teacherspec.prepared import load_prepared, open_split
     from teacherspec.spec import check
     from teacherspec.tasks.answering import Answering
-    from teacherspec.tasks.loading import load_tokenizer
 
     spec = check(PARAMS)
     if not isinstance(spec.task, Answering):
-        raise UserError(f"task.kind: a {spec.task.kind} task learns no tokens; show-example is for causal_lm")
+        raise UserError(f"task.kind: {spec.task.kind} learns no tokens, so there is nothing to show")
     data = load_prepared(prepared)
     if split not in data.splits:
         raise UserError(f"--split: given {split}; allowed: {', '.join(data.splits)}")
-    tokenizer = load_tokenizer(materialise(spec.base, SCRATCH), spec.task.max_length)
-    encoder = spec.task.encoder(tokenizer)
+    processor = spec.task.load_processor(materialise(spec.base, SCRATCH))
+    encoder, tokenizer = spec.task.encoder(processor), spec.task.tokenizer(processor)
     rows = open_split(data.splits[split])
     for row in rows.select(range(min(count, len(rows)))):
         encoded = encoder.encode(spec.task.conversation(row))

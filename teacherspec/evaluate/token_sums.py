@@ -13,7 +13,7 @@ from teacherspec.evaluate.token_page import write_token_page
 from teacherspec.evaluate.token_quality import nll_change, token_quality
 from teacherspec.evaluate.token_report import TokenAnalysis, draw, write_tables
 from teacherspec.evaluate.work import Work, tell
-from teacherspec.files import new_folder
+from teacherspec.files import new_folder, sha256_bytes
 from teacherspec.language.generating import Decoding, Generated
 from teacherspec.predictions import PredictionIndex, save_index
 from teacherspec.tasks.answering import Answering
@@ -139,17 +139,16 @@ def headline(metrics: Mapping[str, Any]) -> str:
 
 def gather_prompts(task: Answering, rows: Any, most: int) -> Prompts:
     """At most `most` rows of different prompts, spread evenly over a split."""
-    by_prompt: dict[Any, dict[str, Any]] = {}
-    references: dict[Any, list[str]] = {}
-    for row in rows:
+    first: dict[Any, int] = {}
+    references: dict[Any, dict[str, None]] = {}
+    for at, row in enumerate(rows):
         conversation = task.conversation(row)
-        by_prompt.setdefault(conversation.prompt, dict(row))
-        references.setdefault(conversation.prompt, []).extend(
-            text for text in conversation.answers if text not in references.get(conversation.prompt, ())
-        )
-    keys = list(by_prompt)
+        asked = (conversation.prompt, *(sha256_bytes(image) for image in conversation.images))
+        first.setdefault(asked, at)
+        references.setdefault(asked, {}).update(dict.fromkeys(conversation.answers))
+    keys = list(first)
     chosen = np.unique(np.linspace(0, len(keys) - 1, min(most, len(keys))).round().astype(int))
-    picked = [by_prompt[keys[at]] for at in chosen]
+    picked = [dict(rows[first[keys[at]]]) for at in chosen]
     return Prompts(
         picked, [tuple(references[keys[at]]) for at in chosen], [_shown(task, row) for row in picked]
     )

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 from teacherspec.errors import UserError
 from teacherspec.finetune.frozen import freeze
 from teacherspec.finetune.section import Full, Lora
+from teacherspec.tasks.verbs import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import torch
+
+NO_PARTS = Parts()
 
 MERGE_TOLERANCE = 1e-3
 """Largest relative difference of logits that float32 merging may cause."""
@@ -26,19 +29,28 @@ def head_names(model: Any) -> list[str]:
     ]
 
 
-def linear_layers(model: Any) -> list[str]:
-    """Full names of the backbone's linear layers."""
+def linear_layers(model: Any, parts: Parts) -> list[str]:
+    """Full names of the linear layers of the part that is adapted, within the backbone."""
     from torch import nn
 
-    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
+    if parts.adapted is not None:
+        within = tuple(f"{place}." for place in parts.modules[parts.adapted])
+    else:
+        within = ("" if model.base_model is model else f"{model.base_model_prefix}.",)
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name.startswith(prefix)
+        if isinstance(module, nn.Linear) and name.startswith(within)
     ]
 
 
-def adapt(model: Any, method: Full | Lora, new_head: bool = True) -> Any:
+def adapt(
+    model: Any,
+    method: Full | Lora,
+    new_head: bool = True,
+    parts: Parts = NO_PARTS,
+    pretrained: bool = True,
+) -> Any:
     """The model to train: itself, or wrapped with low-rank updates drawn from torch's generator.
 
     `all-linear` is spelled out here because peft's own takes the fresh classifier of vision models for a
@@ -48,16 +60,26 @@ def adapt(model: Any, method: Full | Lora, new_head: bool = True) -> Any:
         model: the plain model.
         method: the declared method.
         new_head: whether the parameters outside the backbone start random, and are trained whole.
+        parts: of the model.
+        pretrained: whether its weights mean anything yet; random ones never keep still unless declared.
 
     Raises:
-        UserError: a declared target or frozen module is not in the backbone.
+        UserError: a declared target, part or frozen module is not in the model.
     """
     if isinstance(method, Full):
-        freeze(model, method.freeze)
+        still = parts.still if pretrained else ()
+        freeze(model, still if method.freeze is None else method.freeze, parts)
         return model
     from peft import LoraConfig, get_peft_model
 
-    layers = linear_layers(model)
+    if strange := [name for name in method.whole if name not in parts.modules]:
+        allowed = ", ".join(sorted(parts.modules)) or "none, for this kind of task"
+        raise UserError(f"finetune.method.whole: no part {', '.join(strange)} (allowed: {allowed})")
+    if parts.adapted in method.whole:
+        raise UserError(
+            f"finetune.method.whole: {parts.adapted} gets the updates; use method full, or drop it"
+        )
+    layers = linear_layers(model, parts)
     if not layers:
         raise UserError(
             f"finetune.method: {type(model).__name__} has no linear layers to adapt; use method full, with "
@@ -78,7 +100,11 @@ def adapt(model: Any, method: Full | Lora, new_head: bool = True) -> Any:
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules=targets,
-        modules_to_save=head_names(model) if new_head else None,
+        modules_to_save=[
+            *(head_names(model) if new_head else ()),
+            *(module for name in method.whole for module in parts.modules[name]),
+        ]
+        or None,
         use_dora=method.dora,
         bias="none",
     )

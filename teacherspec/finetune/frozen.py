@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from teacherspec.errors import UserError
+from teacherspec.tasks.verbs import Parts
 
 
-def freeze(model: Any, names: Sequence[str] | Literal["backbone"]) -> None:
-    """Freeze the parameters of the backbone's modules whose names begin so; the head always learns.
+def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: Parts) -> None:
+    """Freeze parts of the model, and the backbone's modules whose names begin so; a new head always learns.
 
     Raises:
-        UserError: a name begins no module of the backbone.
+        UserError: a name is no part and begins no module of the backbone, or nothing is left to train.
     """
     backbone = model.base_model
     if names == "backbone" and backbone is model:
@@ -22,16 +23,24 @@ def freeze(model: Any, names: Sequence[str] | Literal["backbone"]) -> None:
         backbone.requires_grad_(False)
         return
     modules = dict(backbone.named_modules())
-    unknown = [name for name in names if not any(_begins(name, module) for module in modules)]
+    declared = [name for name in names if name not in parts.modules]
+    unknown = [name for name in declared if not any(_begins(name, module) for module in modules)]
     if unknown:
-        top = sorted(name for name, _ in backbone.named_children())
+        top = sorted({*parts.modules, *(name for name, _ in backbone.named_children())})
         raise UserError(
             f"finetune.method.freeze: the backbone has no module {', '.join(unknown)}; at its top are "
             f"{', '.join(top)}; or say `backbone`"
         )
     for module, parameter in backbone.named_parameters():
-        if any(_begins(name, module) for name in names):
+        if any(_begins(name, module) for name in declared):
             parameter.requires_grad_(False)
+    for name in set(names).intersection(parts.modules):
+        for module in parts.modules[name]:
+            model.get_submodule(module).requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError(
+            f"finetune.method.freeze: {', '.join(names)} is all there is; leave something to be trained"
+        )
 
 
 def _begins(name: str, module: str) -> bool:

@@ -50,13 +50,17 @@ class Full(Section):
     kind: Literal["full"] = "full"
     """The method."""
 
-    freeze: tuple[str, ...] | Literal["backbone"] = ()
+    freeze: tuple[str, ...] | Literal["backbone"] | None = None
     """Modules that keep their weights, by the beginning of their names (such as `encoder.layer.0` or
-    `embeddings`) within the backbone; `backbone` freezes all of it and trains the head alone."""
+    `embeddings`) within the backbone; `backbone` freezes all of it and trains the head alone. Parts of a
+    `vision_language` model are `vision_tower`, `projector` and `language_model`; omit to freeze the vision
+    tower of a pre-trained one, and nothing of other models."""
 
 
 class Lora(Section):
-    """Train low-rank updates (Hu et al. 2021) and the head; merged into the weights in float32 at the end."""
+    """Train low-rank updates (Hu et al. 2021) and a new head; merged into the weights in float32 at the end.
+
+    Of a `vision_language` model the language model alone gets updates."""
 
     kind: Literal["lora"]
     """The method."""
@@ -75,6 +79,9 @@ class Lora(Section):
 
     target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     """Names of the layers that get an update; `all-linear` takes every linear layer of the backbone."""
+
+    whole: tuple[str, ...] = ()
+    """Parts of the model that are trained whole beside the updates, such as `projector`."""
 
 
 class EarlyStopping(Section):

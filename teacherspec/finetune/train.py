@@ -75,7 +75,8 @@ def start_model(
     model, processor = task.load_base(base, prepared.label_names, start)
     if batch_norm(section, start) == "frozen":
         freeze_statistics(model)
-    return adapt(model, section.method, task.new_head), processor
+    pretrained = start.init == "pretrained"
+    return adapt(model, section.method, task.new_head, task.parts(model), pretrained), processor
 
 
 def batch_norm(section: Finetune, start: Start) -> str:

@@ -56,12 +56,12 @@ def packs(lengths: Sequence[int], capacity: int) -> list[list[int]]:
         count += 1
 
 
-def pack(examples: Sequence[Example], *, capacity: int, pad_id: int) -> "Mapping[str, torch.Tensor]":
+def pack(examples: Sequence[Example], *, capacity: int | None, pad_id: int) -> "Mapping[str, torch.Tensor]":
     """One batch in which every supervised position is asked once, in the order of the examples.
 
     Args:
         examples: B sequences.
-        capacity: longest row, tokens; 1 puts every sequence into a row of its own.
+        capacity: longest row, tokens; None puts every sequence into a row of its own, in their order.
         pad_id: fills rows up; it is a sequence of its own, which nothing is asked of.
 
     Returns:
@@ -71,7 +71,8 @@ def pack(examples: Sequence[Example], *, capacity: int, pad_id: int) -> "Mapping
     """
     import torch
 
-    rows = packs([len(example.input_ids) for example in examples], capacity)
+    lengths = [len(example.input_ids) for example in examples]
+    rows = [[at] for at in range(len(lengths))] if capacity is None else packs(lengths, capacity)
     width = max(sum(len(examples[at].input_ids) for at in row) for row in rows)
     ids = torch.full((len(rows), width), pad_id)
     positions = torch.zeros((len(rows), width), dtype=torch.long)

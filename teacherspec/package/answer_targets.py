@@ -237,18 +237,28 @@ def token_tables(
             row = rows[start + at]
             contents = [row[name] for name in names]
             one.update(zip(names, contents, strict=True))
-            one["content_sha256"] = content_sha256([as_text(content) for content in contents])
+            one["content_sha256"] = content_sha256(as_hashed(contents))
             one["in_teacher_train"] = split.role == "train"
             one["token_ids"], one["top_values"] = (list(one[name]) for name in ("token_ids", "top_values"))
         start += len(part)
         yield pa.table({name: [one[name] for one in part] for name in schema.names}, schema=schema)
 
 
-def as_text(content: Any) -> str:
-    """A content column as its hash sees it: texts as they are, turns one a line, `role: content`."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in content)
+def as_hashed(contents: Sequence[Any]) -> list[str | bytes]:
+    """Content columns as their hash sees them: texts, images, and turns as `role: content`, one a line.
+
+    Args:
+        contents: texts, lists of turns, and lists of encoded images, each of which is a part of its own.
+    """
+    parts: list[str | bytes] = []
+    for content in contents:
+        if isinstance(content, str):
+            parts.append(content)
+        elif isinstance(content[0], bytes):
+            parts += content
+        else:
+            parts.append("\n".join(f"{turn['role']}: {turn['content']}" for turn in content))
+    return parts
 
 
 def _readme(names: Sequence[str], kept: Kept) -> str:

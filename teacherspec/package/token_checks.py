@@ -8,7 +8,7 @@ import numpy as np
 
 from teacherspec.files import read_json
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.answer_targets import answered, as_text
+from teacherspec.package.answer_targets import answered, as_hashed
 from teacherspec.package.opened import Opened
 from teacherspec.package.shards import read_shards
 from teacherspec.package.soft_targets import content_sha256
@@ -81,10 +81,8 @@ def _read_split(
     problems: list[str] = []
     for batch in read_shards(opened.folder / "distill", split):
         for at, row in enumerate(batch.select(["id", "content_sha256", *names]).to_pylist()):
-            if (
-                not problems
-                and content_sha256([as_text(row[name]) for name in names]) != row["content_sha256"]
-            ):
+            hashed = content_sha256(as_hashed([row[name] for name in names]))
+            if not problems and hashed != row["content_sha256"]:
                 problems.append(f"row {row['id']}: content_sha256 is not that of its content")
             if count + at in picked:
                 rows += batch.slice(at, 1).to_pylist()
@@ -99,7 +97,8 @@ def _wrong_row(task: Answering, model: Any, tokenizer: Any, row: dict[str, Any])
     if row["positions"] != answered(row["completion_mask"]):
         yield f"row {row['id']}: positions are not those before its learned tokens"
         return
-    example = {"input_ids": row["input_ids"], "supervised": row["completion_mask"]}
+    beside = {name: row[name] for name in task.shown}
+    example = {**beside, "input_ids": row["input_ids"], "supervised": row["completion_mask"]}
     batch = dict(task.collate(tokenizer)([example]))
     labels = batch.pop("labels")[0, 1:]
     with torch.inference_mode():

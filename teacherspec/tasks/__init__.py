@@ -8,9 +8,13 @@ from teacherspec.tasks.causal_lm import CausalLM
 from teacherspec.tasks.clip import Clip
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.vision_language import VisionLanguage
 
-KINDS = (CausalLM, Clip, ImageClassification, TextClassification)
+KINDS = (CausalLM, Clip, ImageClassification, TextClassification, VisionLanguage)
 """Every kind."""
 
-Task = Annotated[CausalLM | Clip | ImageClassification | TextClassification, Field(discriminator="kind")]
+Task = Annotated[
+    CausalLM | Clip | ImageClassification | TextClassification | VisionLanguage,
+    Field(discriminator="kind"),
+]
 """Any declared task: `task.kind` says which."""

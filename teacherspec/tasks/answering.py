@@ -40,6 +40,10 @@ class Answering(Kind):
     def conversation(self, row: Row) -> Conversation:
         """What is said in a row. Raises `DataError` where images and text do not fit each other."""
 
+    def served(self, row: Row) -> Row:
+        """A row as it comes from outside, with its images as `prepare` stores them. Raises `FieldError`."""
+        return row
+
     def seen(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
         """Inputs of a model besides tokens: what it sees of the images of a batch, in the order of rows."""
         return {}

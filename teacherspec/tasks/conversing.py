@@ -175,14 +175,14 @@ class Conversing(Answering):
         def collate_batch(examples: list[Mapping[str, Any]]) -> Batch:
             chosen = [Example(example["input_ids"], example["supervised"]) for example in examples]
             images = [image for example in examples for name in self.shown for image in example[name]]
-            packed = pack(chosen, capacity=self.max_length if self.packs else 1, pad_id=pad_id)
+            packed = pack(chosen, capacity=self.max_length if self.packs else None, pad_id=pad_id)
             return {**packed, **self.seen(processor, images)}
 
         return collate_batch
 
     def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
         """Prompts of raw rows, padded on the left; what serving and latency go through."""
-        conversations = list(map(self.conversation, rows))
+        conversations = [self.conversation(self.served(row)) for row in rows]
         prompts = list(map(self.encoder(processor).encode_prompt, conversations))
         images = [image for one in conversations for image in one.images]
         padded = language_fit.padded_left(prompts, self.tokenizer(processor).pad_token_id)

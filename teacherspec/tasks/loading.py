@@ -168,12 +168,21 @@ def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
         tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaseError(f"{folder}: the tokenizer does not load: {first_line(error)}") from error
+    limit(tokenizer, folder, max_length)
+    return tokenizer
+
+
+def limit(tokenizer: "PreTrainedTokenizerBase", folder: Path, max_length: int) -> None:
+    """Make `max_length` (tokens) the tokenizer's own limit, and see that it can pad.
+
+    Raises:
+        BaseError: it has neither a padding nor an end token.
+    """
     tokenizer.model_max_length = max_length
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
             raise BaseError(f"{folder}: the tokenizer has neither a padding nor an end token; give it one")
         tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
 
 
 def mean_pool(hidden: "torch.Tensor", attention_mask: "torch.Tensor") -> "torch.Tensor":

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 MOST_TURNS = 1_000
 
+IMAGE_MARK = "<image>"
+"""Where an image is shown in a text, as LLaVA's own rows have it, whatever the token of the base."""
+
 
 @dataclass(frozen=True)
 class AnswerField(TextListField):
@@ -34,8 +37,15 @@ class MaybeTextField(TextField):
 
 
 @dataclass(frozen=True)
-class _TurnsField(Field):
-    """A list of `{"role": …, "content": …}` that ends with an answer of the assistant."""
+class TurnsField(Field):
+    """A list of `{"role": …, "content": …}` that ends with an answer of the assistant.
+
+    Attributes:
+        in_parts: whether a content may be a list of `{"type": "text", "text": …}` and `{"type": "image"}`;
+            an image is stored as `IMAGE_MARK`.
+    """
+
+    in_parts: bool = False
 
     @property
     def column(self) -> str:
@@ -50,18 +60,32 @@ class _TurnsField(Field):
             if not isinstance(turn, dict) or set(turn) != {"role", "content"}:
                 raise FieldError(f"turn {number} must have a role and a content only (given {shown(turn)})")
             try:
-                turns.append(
-                    {"role": str(turn["role"]), "content": TextField("content").read(turn["content"])}
-                )
+                turns.append({"role": str(turn["role"]), "content": self._content(turn["content"])})
             except FieldError as error:
                 raise FieldError(f"turn {number}: content {error}") from error
         if problem := problem_with_turns([(turn["role"], turn["content"]) for turn in turns]):
             raise FieldError(problem)
         return turns
 
+    def _content(self, value: Any) -> str:
+        parts = value if self.in_parts and isinstance(value, list | tuple) else None
+        return TextField("content").read(value if parts is None else "".join(map(_part, parts)))
+
+
+def _part(value: Any) -> str:
+    match value:
+        case {"type": "text", "text": str(text), **rest} if not any(rest.values()):
+            return text
+        case {"type": "image", **rest} if not any(rest.values()):
+            return IMAGE_MARK
+    raise FieldError(
+        'must have parts such as {"type": "image"}, whose image is in the column of images, and '
+        f'{{"type": "text", "text": …}} (given {shown(value)})'
+    )
+
 
 @dataclass(frozen=True)
-class PromptTurnsField(_TurnsField):
+class PromptTurnsField(TurnsField):
     """The turns before the last answer."""
 
     near: ClassVar[bool] = True
@@ -86,7 +110,7 @@ class PromptTurnsField(_TurnsField):
 
 
 @dataclass(frozen=True)
-class LastTurnField(_TurnsField):
+class LastTurnField(TurnsField):
     """The answer that ends the conversation, stored as a list of one reference."""
 
     def read(self, value: Any) -> list[str]:

@@ -7,7 +7,7 @@ one entry a form, from which the room takes the entry of `Kind.form`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -116,6 +116,21 @@ class Pairs(NamedTuple):
     keys: "torch.Tensor"
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a model of several parts is made of, so that each can be trained or keep still.
+
+    Attributes:
+        modules: name of a part → full names of its modules.
+        still: parts of a pre-trained base that keep their weights where nothing is declared.
+        adapted: the part whose linear layers get low-rank updates; None for the whole backbone.
+    """
+
+    modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    still: tuple[str, ...] = ()
+    adapted: str | None = None
+
+
 class Kind(Section, ABC):
     """A kind of task. Its module, named like its `kind`, derives from this class."""
 
@@ -171,6 +186,14 @@ class Kind(Section, ABC):
     @abstractmethod
     def load(self, folder: Path) -> "tuple[PreTrainedModel, Any]":
         """A fine-tuned model as saved, in eval mode, and its processor. Raises `BaseError`."""
+
+    def parts(self, model: Any) -> Parts:
+        """The parts of a model that can be trained apart; none where there is nothing but a backbone.
+
+        Raises:
+            BaseError: they cannot be told.
+        """
+        return Parts()
 
     @abstractmethod
     def encode(self, processor: Any, rows: "Dataset") -> Any:

@@ -1,0 +1,84 @@
+"""The whole road for a tiny model that answers in words: every stage's own code, down to a package."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from teacherspec.calibrate.section import Calibrate
+from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.files import write_json
+from teacherspec.finetune.section import Finetune
+from teacherspec.finetune.train import finetune
+from teacherspec.package.evidence import Stages
+from teacherspec.package.section import Package
+from teacherspec.package.stage import run_package
+from teacherspec.prepared import Prepared
+from teacherspec.tasks.verbs import Kind
+
+PACKAGE = {
+    "name": "colours", "description": "Names colours.", "intended_use": "Tests.", "data_license": "cc0-1.0",
+    "gates": [
+        {"metric": "evaluate.base.nll_change", "at_most": 0.0, "judge": "bound"},
+        {"metric": "evaluate.test.generated.stopped", "at_least": 0.9},
+        {"metric": "calibrate.calibration.fitted", "at_least": 1},
+    ],
+}  # fmt: skip
+
+
+SOURCE = {"kind": "path", "folder": "base", "outside_repository": False}
+
+
+class Road(NamedTuple):
+    stages: Stages
+    teacher: Path
+
+
+def walk(place: Path, task: Kind, prepare: Callable[[Path], Prepared], base: Path, **training: Any) -> Road:
+    """Fine-tune `base` on what `prepare` writes, evaluate, calibrate and package it below `place`."""
+    stages = Stages(place / "artifacts", place / "reports")
+    stages.prepared.mkdir(parents=True)
+    prepared = prepare(stages.prepared)
+    manifest = {"source": SOURCE, "architecture": "tiny", "license": "mit", "files": {}}
+    write_json(stages.reports / "base/manifest.json", manifest)
+    here = Path.cwd()
+    os.chdir(place)
+    try:
+        section = Finetune.model_validate_json(
+            json.dumps({"batch_size": 8, "learning_rate": 1e-2, **training})
+        )
+        finetune(task, section, base, prepared, place / "run", stages.finetuned)
+        declared = json.dumps(
+            {"resamples": 100, "latency_examples": 10, "generation": {"rows": 20, "max_new_tokens": 24}}
+        )
+        report = stages.reports / "evaluate"
+        run_evaluate(
+            task,
+            Evaluate.model_validate_json(declared),
+            stages.prepared,
+            stages.finetuned,
+            stages.evaluated,
+            report,
+            report / "latency.json",
+            untrained=lambda: base,
+        )
+        calibrated = stages.reports / "calibrate"
+        run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, calibrated)
+        return Road(stages, packaged(stages, task, place))
+    finally:
+        os.chdir(here)
+
+
+def packaged(stages: Stages, task: Kind, place: Path, **values: Any) -> Path:
+    """The teacher packaged below `place`, with these keys of `package`."""
+    section = Package.model_validate_json(json.dumps({**PACKAGE, **values}))
+    spec = {
+        "task": task.model_dump(mode="json"),
+        "base": {"source": SOURCE},
+        "package": section.model_dump(mode="json"),
+    }
+    run_package(section, task, spec, stages, place / "teacher", place / "report")
+    return place / "teacher"
