@@ -92,7 +92,7 @@ class VisionLanguage(Conversing):
         return RowFields(content=(IMAGES, *content), answers=answers)
 
     def served(self, row: Row) -> Row:
-        """A row as it comes from outside; an image is the bytes of a file, or its path. Raises `FieldError`."""
+        """A row as it comes from outside, an image as bytes of a file or its path. Raises `FieldError`."""
         return {**row, IMAGES.name: IMAGES.read(IMAGES.from_json(row[IMAGES.name]))}
 
     def seen(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
