@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "bases.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| \[(\w+)\]\(#(\w+)\) \| `(\w+)` \| .* \| `([\w/.]+)` `(\w+)` \|$", PAGE, re.MULTILINE)
 BLOCKS = dict(re.findall(r"^## (\w+)\n\n```yaml\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
-NAMED = {"Llama", "Mistral", "Qwen", "ViT", "ResNet", "EfficientNet", "CLIP"}
+NAMED = {"Llama", "Mistral", "Qwen", "ViT", "ResNet", "EfficientNet", "CLIP", "LLaVA"}
 
 
 def test_every_family_is_there_once() -> None:
