@@ -5,9 +5,9 @@ import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.bytestream import open_bytes
@@ -30,7 +30,10 @@ class CsvSource(TextFileSource):
     r"""The one character between fields; `"\t"` for TSV."""
 
     quoted: bool = True
-    """Whether `"` around a field protects delimiters and line ends in it; false where `"` is plain text."""
+    """Whether `quote` around a field protects delimiters and line ends; false where it is plain text."""
+
+    quote: str = Field(default='"', pattern=r"^[^\r\n]$")
+    """The one character around such a field; written twice inside, it stands for itself."""
 
     escape: str | None = Field(default=None, pattern=r"^[^\r\n]$")
     r"""The one character that takes the next one's meaning away (`"\\"` as databases export), in place of
@@ -38,6 +41,13 @@ class CsvSource(TextFileSource):
 
     names: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Column names, for a file without a header."""
+
+    @model_validator(mode="after")
+    def _are_different(self) -> Self:
+        marks = [self.delimiter, *([self.quote] if self.quoted else []), *filter(None, [self.escape])]
+        if len(set(marks)) < len(marks):
+            raise ValueError("`delimiter`, `quote` and `escape` must be different characters")
+        return self
 
     @contextmanager
     def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
@@ -48,7 +58,7 @@ class CsvSource(TextFileSource):
             reader = csv.reader(
                 lines,
                 delimiter=self.delimiter,
-                quotechar='"' if self.quoted else None,
+                quotechar=self.quote if self.quoted else None,
                 quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
                 escapechar=self.escape,
                 doublequote=self.escape is None,

@@ -249,6 +249,7 @@ def test_a_declaration_that_cannot_work_is_refused(workshop: Workshop, given: di
         ({"path": None, "url": "https://x/rows", "sha256": "main"}, "sha256"),
         ({"weight": 2, "share": 0.5}, "declare one of them"),
         ({"encoding": "klingon"}, "no text encoding that Python knows"),
+        ({"kind": "csv", "delimiter": "'", "quote": "'"}, "must be different characters"),
         ({"kind": "hub", "path": None, "dataset": "a/b", "revision": "main"}, "revision"),
     ],
 )

@@ -156,3 +156,11 @@ def test_a_database_export_escapes_by_backslash(workshop: Workshop) -> None:
     workshop.prepare([{"kind": "csv", "path": "data/rows.csv", "escape": "\\"}])
     texts = {row["text"] for part in workshop.all_rows().values() for row in part}
     assert texts == {f'say "{at}" \\ twice' for at in range(40)}
+
+
+def test_another_character_may_quote(workshop: Workshop) -> None:
+    lines = [f"'say \"{at}\", it''s\nme',{'ab'[at % 2]}" for at in range(40)]
+    workshop.write("data/rows.csv", "text,label\n" + "\n".join(lines))
+    workshop.prepare([{"kind": "csv", "path": "data/rows.csv", "quote": "'"}])
+    texts = {row["text"] for part in workshop.all_rows().values() for row in part}
+    assert texts == {f'say "{at}", it\'s\nme' for at in range(40)}
