@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teacherspec.evaluate.analysis import Analysis
@@ -12,6 +13,7 @@ from teacherspec.tasks.images import encode_png
 if TYPE_CHECKING:
     from datasets import Dataset
     from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont
 
 THUMBNAIL = 96
 """Longer side of a thumbnail, pixels."""
@@ -22,6 +24,9 @@ CELL = 160
 COLUMNS = 5
 CAPTION = 34
 """Height of the two lines below a picture, pixels."""
+
+LETTERS, LETTER = 24, 11
+"""Letters of a caption at most, and their size in pixels."""
 
 
 def shown_rows(analysis: Analysis) -> set[tuple[str, str]]:
@@ -77,18 +82,26 @@ def _caption(example: Example) -> tuple[str, str]:
     return example.label, f"→ {example.predicted} {example.confidence:.2f}"
 
 
+def caption_font() -> "FreeTypeFont":
+    """The font that matplotlib carries: Pillow's own lacks arrows, Greek, Cyrillic and more."""
+    import matplotlib
+    from PIL import ImageFont
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", LETTER)
+
+
 def contact_sheet(cells: "Sequence[tuple[Image, tuple[str, str]]]") -> "Image":
     """Pictures in rows of `COLUMNS`, each above its two lines."""
     from PIL import Image, ImageDraw
 
     rows = -(-len(cells) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * CELL, rows * (CELL + CAPTION)), "white")
-    pen = ImageDraw.Draw(sheet)
+    pen, font = ImageDraw.Draw(sheet), caption_font()
     for place, (picture, lines) in enumerate(cells):
         left, top = place % COLUMNS * CELL, place // COLUMNS * (CELL + CAPTION)
         factor = max(1, CELL // max(picture.size))
         enlarged = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
         sheet.paste(enlarged, (left + (CELL - enlarged.width) // 2, top + (CELL - enlarged.height) // 2))
         for number, line in enumerate(lines):
-            pen.text((left + 4, top + CELL + 2 + 15 * number), line[:24], fill="black")
+            pen.text((left + 4, top + CELL + 2 + 15 * number), line[:LETTERS], "black", font)
     return sheet

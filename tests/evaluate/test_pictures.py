@@ -9,7 +9,7 @@ from datasets import Dataset
 from PIL import Image
 
 from teacherspec.evaluate.looks import looks_of_images
-from teacherspec.evaluate.pictures import CAPTION, CELL, COLUMNS, contact_sheets, pictures
+from teacherspec.evaluate.pictures import CAPTION, CELL, COLUMNS, caption_font, contact_sheets, pictures
 from teacherspec.evaluate.suspects import Example
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.text_classification import TextClassification
@@ -41,6 +41,12 @@ def test_a_sheet_holds_the_pictures_in_their_order(splits: dict[str, Dataset]) -
     assert (captions[:, :CELL] < 100).any(), "there is a caption"
     assert not (captions[:, 2 * CELL :] < 100).any(), "and none without a picture"
     assert contact_sheets(FIELDS, splits, examples)["undecided"] == sheets["undecided"], "the same bytes"
+
+
+@pytest.mark.parametrize("letter", ["→", "é", "Ж", "λ", "ğ"])
+def test_captions_have_the_letters_of_labels(letter: str) -> None:
+    missing = bytes(caption_font().getmask("\uffff"))
+    assert bytes(caption_font().getmask(letter)) != missing
 
 
 def test_only_wanted_rows_are_opened(splits: dict[str, Dataset]) -> None:
