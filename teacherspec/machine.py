@@ -174,15 +174,16 @@ def working_memory() -> int:
 def workers() -> int:
     """Processes that make examples beside the training, where making them takes time (images).
 
-    From the environment variable `TEACHERSPEC_WORKERS`; without it, the cores left over by the training, at
-    most `MOST_WORKERS`. The examples are the same whoever makes them.
+    From the environment variable `TEACHERSPEC_WORKERS`; without it, its share of the cores less the one
+    it trains on, at most `MOST_WORKERS`. The examples are the same whoever makes them.
 
     Raises:
         UserError: the variable is no whole number.
     """
     given = os.environ.get(WORKERS)
     if given is None:
-        return min(MOST_WORKERS, len(os.sched_getaffinity(0)) - 1)
+        beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_launched() else 1
+        return max(0, min(MOST_WORKERS, len(os.sched_getaffinity(0)) // beside - 1))
     if not given.isdigit():
         raise UserError(f"{WORKERS}: given {given!r}; allowed: a whole number from 0")
     return int(given)
