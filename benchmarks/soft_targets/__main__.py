@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import chdir
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ VOCABULARY = 151_936
 DRAWS = 22
 LENGTH = 64
 """Answered tokens of a made sequence."""
+
+LONGEST = 448
+"""Tokens of the answers that are used; the contexts of small models are short."""
+
+PAIRS = (("prompt", "completion"), ("question", "answer"))
+"""What rows of files call question and answer."""
 
 SAMPLE = 256
 """Positions on which losses are measured."""
@@ -112,14 +119,17 @@ def made(count: int) -> Source:
 
 
 def real(folder: Path, file: Path, count: int) -> Source:
-    declared = {"kind": "causal_lm", "max_length": 512, "over_long": "truncate_prompt"}
+    declared = {"kind": "causal_lm", "max_length": LONGEST + 64, "over_long": "truncate_prompt"}
     task = CausalLM.model_validate_json(json.dumps(declared))
     model, tokenizer = task.load(folder)
-    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()][:count]
-    completions = [line["completion"] for line in lines]
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    prompt, completion = next(names for names in PAIRS if set(names) <= lines[0].keys())
+    fitting = (line for line in lines if len(tokenizer(str(line[completion]))["input_ids"]) < LONGEST)
+    lines = list(islice(fitting, count))
+    completions = [line[completion] for line in lines]
     rows = {
         "id": [f"row-{i}" for i in range(len(lines))],
-        "prompt": [line["prompt"] for line in lines],
+        "prompt": [line[prompt] for line in lines],
         "completion": [one if isinstance(one, list) else [one] for one in completions],
     }
     return Source(task, model, tokenizer, Dataset.from_dict(rows), model.config.vocab_size)
@@ -274,11 +284,17 @@ def fill(marker: str, lines: list[str]) -> None:
 @click.option("--sequences", default=64, show_default=True, help=f"Made sequences of {LENGTH} tokens.")
 @click.option("--class-rows", default=100_000, show_default=True, help="Rows of class logits.")
 @click.option("--model", type=click.Path(exists=True, path_type=Path), help="Folder of a language model.")
-@click.option("--rows", type=click.Path(exists=True, path_type=Path), help="JSONL: prompt and completion.")
+@click.option(
+    "--rows",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="JSONL: prompt and completion.",
+)
 @click.option("--real-rows", default=256, show_default=True, help="Rows of --rows that are used.")
 @click.option("--write/--no-write", default=True, help="Whether the README gets the results.")
 def main(
-    sequences: int, class_rows: int, model: Path | None, rows: Path | None, real_rows: int, write: bool
+    sequences: int, class_rows: int, model: Path | None, files: tuple[Path, ...], real_rows: int, write: bool
 ) -> None:
     """Measure and write the tables."""
     torch.manual_seed(0)
@@ -290,12 +306,15 @@ def main(
         "made": token_lines(made(sequences)),
         "classes": class_lines(class_rows),
     }
-    if model and rows:
-        source = real(model, rows, real_rows)
+    real_tables = []
+    for file in files if model else ():
+        source = real(model, file, real_rows)
         weights = sha256_file(model / "model.safetensors")[:12]
-        told = f"`{model.parent.name}` ({weights}…), answers of {len(source.rows)} rows of `{rows.name}`:"
-        tables["real"] = [told, *token_lines(source)]
-        tables["exports"] = export_lines(source, class_rows)
+        name = f"`{file.parent.name}/{file.name}`"
+        told = f"`{model.parent.name}` ({weights}…) on {len(source.rows)} answers of {name}: "
+        first, *lines = token_lines(source)
+        real_tables += [*([""] if real_tables else []), told + first, *lines]
+        tables |= {"real": real_tables, "exports": export_lines(source, class_rows)}
     if write:
         for marker, lines in tables.items():
             fill(marker, lines)

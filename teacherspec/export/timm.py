@@ -11,9 +11,7 @@ from typing import Any
 from teacherspec.errors import UserError
 from teacherspec.export.source import Source
 from teacherspec.files import read_json, write_json, write_text
-
-WRAPPER = "timm_wrapper"
-WEIGHTS = "model.safetensors"
+from teacherspec.package.model_folder import TIMM, WEIGHTS, label_names
 
 README = """\
     import timm
@@ -33,10 +31,10 @@ def export_timm(source: Source, splits: list[str], target: Path) -> None:
     del splits  # the model is the same for all
     model = source.folder / "model"
     config = read_json(model / "config.json")
-    if config["model_type"] != WRAPPER:
+    if config["model_type"] != TIMM:
         raise UserError(
             f"{model / 'config.json'}: a {config['model_type']} of transformers, whose weights have other "
-            f"names than timm's; fine-tune from a base of timm (model_type {WRAPPER}) to export to timm"
+            f"names than timm's; fine-tune from a base of timm (model_type {TIMM}) to export to timm"
         )
     shutil.copyfile(model / WEIGHTS, target / WEIGHTS)
     write_json(target / "config.json", timm_config(config))
@@ -44,18 +42,12 @@ def export_timm(source: Source, splits: list[str], target: Path) -> None:
 
 
 def timm_config(config: dict[str, Any]) -> dict[str, Any]:
-    """timm's `config.json` from that of transformers' wrapper."""
-    names = config["id2label"]
-    label_names = [names[str(index)] for index in range(len(names))]
-    pretrained = {**config["pretrained_cfg"], "num_classes": len(names)}
+    """timm's `config.json` from that of transformers' wrapper in a package."""
+    names = label_names(config)
     return {
         "architecture": config["architecture"],
         "num_classes": len(names),
-        "label_names": label_names,
-        "pretrained_cfg": pretrained,
-        "model_args": {
-            key: value
-            for key, value in (config.get("model_args") or {}).items()
-            if key not in ("num_classes", "in_chans")
-        },
+        "label_names": list(names),
+        "pretrained_cfg": {**config["pretrained_cfg"], "num_classes": len(names)},
+        "model_args": config["model_args"],
     }

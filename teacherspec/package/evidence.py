@@ -9,6 +9,7 @@ from typing import Any
 from teacherspec.errors import DataError, UserError
 from teacherspec.files import read_json
 from teacherspec.package.gates import Measured, find
+from teacherspec.package.model_folder import label_names
 from teacherspec.predictions import load_index
 from teacherspec.prepared import Prepared, load_prepared
 
@@ -131,9 +132,7 @@ def load_evidence(stages: Stages) -> Evidence:
 def _require_agreement(prepared: Prepared, stages: Stages) -> None:
     """The same label names in data, predictions and model, in the same order; the same splits predicted."""
     index = load_index(stages.evaluated)
-    config = read_json(stages.finetuned / "model/config.json")
-    named = config.get("id2label", {})
-    in_model = tuple(named[str(number)] for number in range(len(named)))
+    in_model = label_names(read_json(stages.finetuned / "model/config.json"))
     for place, names in ((stages.evaluated, index.label_names), (stages.finetuned, in_model)):
         if names != prepared.label_names:
             raise DataError(f"{place}: label names differ from those of {stages.prepared}; run `dvc repro`")

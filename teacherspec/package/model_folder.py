@@ -12,7 +12,7 @@ from typing import Any
 
 from teacherspec.base.gate import check_folder
 from teacherspec.errors import UserError
-from teacherspec.files import read_json, write_json
+from teacherspec.files import read_json, replacing, write_json
 
 ONLY_IN_5 = {"TokenizersBackend": "PreTrainedTokenizerFast"}
 """Tokenizer class names of transformers 5, and the name of the same thing that both versions know."""
@@ -36,7 +36,10 @@ def pack_model(source: Path, target: Path) -> None:
     for name in contents.files:
         (target / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(source / name, target / name)
-    write_json(target / "config.json", both_dialects(contents.config))
+    config = for_timm(both_dialects(contents.config))
+    write_json(target / "config.json", config)
+    if config["model_type"] == TIMM and (target / WEIGHTS).is_file():
+        name_as_timm(target / WEIGHTS)
     if (target / "tokenizer.json").is_file():
         pack_tokenizer(target)
 
@@ -58,6 +61,47 @@ def both_dialects(config: Mapping[str, Any]) -> dict[str, Any]:
         if name.endswith("_config") and isinstance(value, Mapping)
     }
     return {**config, **nested, **added}
+
+
+TIMM, PREFIX, WEIGHTS = "timm_wrapper", "timm_model.", "model.safetensors"
+
+GIVEN_TWICE = frozenset({"num_classes", "in_chans"})
+"""Arguments that timm and transformers' wrapper pass by themselves."""
+
+
+def for_timm(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A `config.json` of transformers' wrapper of timm's models that timm and others read alike.
+
+    timm wants a mapping where the wrapper writes null; all others look for `id2label` and `label2id`.
+    """
+    if config.get("model_type") != TIMM:
+        return dict(config)
+    arguments = config.get("model_args") or {}
+    names = list(config["label_names"])
+    return {
+        **config,
+        "model_args": {name: value for name, value in arguments.items() if name not in GIVEN_TWICE},
+        "id2label": {str(index): name for index, name in enumerate(names)},
+        "label2id": {name: index for index, name in enumerate(names)},
+    }
+
+
+def name_as_timm(weights: Path) -> None:
+    """Take the wrapper's prefix off the names of tensors, where transformers 5 left it; it reads both."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(weights)
+    if any(name.startswith(PREFIX) for name in tensors):
+        plain = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
+        with replacing(weights) as partial:
+            save_file(plain, partial, {"format": "pt"})
+
+
+def label_names(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the classes in a `config.json`, in the order of the logits; none where it has none."""
+    if "id2label" in config:
+        return tuple(config["id2label"][str(index)] for index in range(len(config["id2label"])))
+    return tuple(config.get("label_names", ()))
 
 
 def _rope_of_4(rope: Mapping[str, Any]) -> dict[str, Any]:

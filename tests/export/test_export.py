@@ -23,12 +23,13 @@ from teacherspec.errors import UserError
 from teacherspec.export.axolotl import laid_out, rendered
 from teacherspec.export.formats import FORMATS, export
 from teacherspec.export.source import open_source
-from teacherspec.export.timm import timm_config
 from teacherspec.files import read_json, write_json
+from teacherspec.package.model_folder import for_timm, label_names
 from teacherspec.predictions import load_predictions
 from tests.causal_lm.toys import task
 from tests.export.conftest import ROWS, K
 from tests.package.conftest import Road
+from tests.readers import reader
 
 
 def run(*arguments: str) -> Result:
@@ -182,11 +183,8 @@ def test_axolotl_is_refused_where_its_template_gives_other_tokens(language_teach
 
 
 def test_axolotls_own_code_lays_them_at_the_same_positions(language_teacher: Path, tmp_path: Path) -> None:
-    spec = importlib.util.find_spec("axolotl")
-    if spec is None or not spec.submodule_search_locations:
-        pytest.skip("needs the files of axolotl: pip install --no-deps axolotl==0.19.0")
+    own = axolotls_reader(reader("axolotl") / "axolotl")
     export(language_teacher, tmp_path / "out", "axolotl")
-    reader = axolotls_reader(Path(next(iter(spec.submodule_search_locations))))
     for line, row in zip(
         lines(tmp_path / "out/train.jsonl"), open_source(language_teacher).sequences("train"), strict=True
     ):
@@ -198,7 +196,7 @@ def test_axolotls_own_code_lays_them_at_the_same_positions(language_teacher: Pat
         ]
         sample = {**line, "input_ids": ids, "labels": labels}
         settings = SimpleNamespace(logprobs_field="logprobs", gen_temperature=1.0, kd_temperature=1.0)
-        found = reader.ChatTemplateStrategyWithKDv2.transform_logprobs(settings, sample)
+        found = own.ChatTemplateStrategyWithKDv2.transform_logprobs(settings, sample)
         expected = torch.tensor(row["top_values"]).log_softmax(-1)
         for at in row["positions"]:
             assert found["target_token_ids"][at] == row["token_ids"][at]
@@ -238,9 +236,8 @@ def axolotls_reader(place: Path) -> Any:
 WRAPPED = {
     "model_type": "timm_wrapper",
     "architecture": "test_vit",
-    "id2label": {"0": "zero", "1": "one"},
+    "label_names": ["zero", "one"],
     "model_args": {"num_classes": 2, "in_chans": 3, "drop_rate": 0.0},
-    "num_features": 64,
     "pretrained_cfg": {
         "num_classes": 1000,
         "mean": [0.5, 0.5, 0.5],
@@ -248,6 +245,7 @@ WRAPPED = {
         "input_size": [3, 160, 160],
     },
 }
+"""What transformers saves of a model of timm: no `id2label`."""
 
 
 def test_timm_finds_architecture_classes_and_preparation(road: Road, tmp_path: Path) -> None:
@@ -255,7 +253,10 @@ def test_timm_finds_architecture_classes_and_preparation(road: Road, tmp_path: P
     (teacher / "model").mkdir(parents=True)
     (teacher / "distill").symlink_to(road.teacher / "distill")
     (teacher / "metadata.json").symlink_to(road.teacher / "metadata.json")
-    write_json(teacher / "model/config.json", WRAPPED)
+    packed = for_timm(WRAPPED)
+    assert packed["id2label"] == {"0": "zero", "1": "one"}
+    assert packed["label2id"] == {"zero": 0, "one": 1}
+    write_json(teacher / "model/config.json", packed)
     save_file({"head.weight": np.ones((2, 3), np.float32)}, teacher / "model/model.safetensors")
     export(teacher, tmp_path / "out", "timm")
     config = read_json(tmp_path / "out/config.json")
@@ -266,7 +267,8 @@ def test_timm_finds_architecture_classes_and_preparation(road: Road, tmp_path: P
     assert config["pretrained_cfg"]["mean"] == [0.5, 0.5, 0.5]
     assert config["model_args"] == {"drop_rate": 0.0}, "num_classes there would be given twice"
     assert (tmp_path / "out/model.safetensors").is_file()
-    assert timm_config({**WRAPPED, "model_args": None})["model_args"] == {}
+    assert for_timm({**WRAPPED, "model_args": None})["model_args"] == {}
+    assert label_names(WRAPPED) == label_names(packed) == ("zero", "one")
 
 
 def test_only_timms_models_go_to_timm(road: Road, tmp_path: Path) -> None:
