@@ -6,6 +6,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS = 1
+READERS := $(patsubst requirements/readers/%.txt,.venv/readers/%/.done,$(wildcard requirements/readers/*.txt))
 
 .PHONY: teacher test test-slow test-clients check lock schema clean
 .DELETE_ON_ERROR:
@@ -20,9 +21,9 @@ test: .venv/dev
 test-slow: .venv/dev
 	python -m pytest -m slow
 
-# Also with TRL and the readers of statements, bills of materials and signatures.
-test-clients: .venv/clients
-	python -m pytest tests/package tests/export
+# Programs that read packages and need other versions of what is pinned, each in a folder of its own.
+test-clients: .venv/dev $(READERS)
+	python -m pytest $$(grep -l "tests.readers" tests/*/test_*.py)
 
 check: .venv/dev
 	ruff format --check .
@@ -52,8 +53,9 @@ clean:
 	python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-.venv/clients: .venv/dev requirements-clients.txt
-	python -m pip install --quiet --disable-pip-version-check -r requirements-clients.txt
+.venv/readers/%/.done: requirements/readers/%.txt .venv/python
+	rm -rf $(@D)
+	python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
 	@touch $@
 
 # What the workflows run, step by step; each works on a laptop too. Results lie below out/, which git ignores.

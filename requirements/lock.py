@@ -1,4 +1,4 @@
-"""Resolve the pins of pyproject.toml in fresh environments; write the three requirements files.
+"""Resolve the pins of pyproject.toml in fresh environments; write the two requirements files.
 
     python requirements/lock.py        (a few minutes; needs the package index)
 
@@ -34,18 +34,14 @@ def freeze(pins: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the two files."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     road = freeze([pin for group in ROAD for pin in groups[group]])
     everything = freeze([*road, *groups["dev"]])
     development = [line for line in everything if line not in road]
-    clients = [line for line in freeze([*everything, *groups["clients"]]) if line not in everything]
     (ROOT / "requirements.txt").write_text(HEADER + "\n".join(road) + "\n")
     (ROOT / "requirements-dev.txt").write_text(
         HEADER + "-r requirements.txt\n" + "\n".join(development) + "\n"
-    )
-    (ROOT / "requirements-clients.txt").write_text(
-        HEADER + "-r requirements-dev.txt\n" + "\n".join(clients) + "\n"
     )
 
 

@@ -44,6 +44,7 @@ def describe(
     prepared, training = evidence.prepared, evidence.training
     declared = training["declared"]
     smoothing = declared["loss"].get("label_smoothing", 0.0)
+    tokens = vocabulary(model)
     return Metadata.model_validate(
         {
             "schema_version": 1,
@@ -53,7 +54,7 @@ def describe(
             "label_names_sha256": label_names_sha256(prepared.label_names),
             "base_model": {key: provenance.base[key] for key in ("source", "architecture", "license")},
             "parameters": training["parameters"],
-            "vocabulary": vocabulary(model),
+            "vocabulary": tokens,
             "examples": training["train_rows"],
             "splits": {
                 name: {"role": split.role, "rows": split.rows, "sha256": split.sha256}
@@ -66,7 +67,7 @@ def describe(
             "loss_ratio": evidence.number("evaluate.loss_ratio").value,
             "calibration": _calibration(evidence),
             "soft_targets": _soft_targets(evidence, soft_targets),
-            "advice": tuple(advice(evidence, smoothing, soft_targets)),
+            "advice": tuple(advice(evidence, smoothing, soft_targets, tokens)),
             "license": evidence.manifest["license"],
             "data_license": section.data_license,
             "verdict": verdict(judgements),

@@ -15,6 +15,9 @@ MEMORISED = 1.2
 MEMORISED_ENTROPY = 0.5
 """Share of the held-out entropy below which targets on train rows count as memorised."""
 
+LARGEST_TAIL = 0.01
+"""Mean tail mass above which more tokens should be stored."""
+
 TEMPERATURES = (
     "Compare distillation temperatures 1, 2 and 4 on validation rows of your own: the best one for a student "
     "need not be the temperature that calibrates the teacher."
@@ -32,13 +35,20 @@ def weaknesses(evidence: Evidence) -> list[str]:
     return [*found, *_out_of_scope(evidence), *_few(evidence)]
 
 
-def advice(evidence: Evidence, label_smoothing: float, soft_targets: Mapping[str, Any]) -> list[str]:
+def advice(
+    evidence: Evidence,
+    label_smoothing: float,
+    soft_targets: Mapping[str, Any],
+    vocabulary: Mapping[str, Any] | None,
+) -> list[str]:
     """What the numbers mean for distillation.
 
     Args:
         evidence: what the stages left.
         label_smoothing: of the training.
-        soft_targets: `entropy`, split → nats; `out_of_fold`, None or what cross-fitting gave.
+        soft_targets: `entropy`, split → nats; `out_of_fold`, None or what cross-fitting gave; `tokens`, None
+            or what is stored of the tokens of a language model.
+        vocabulary: of the packaged model, None where it reads no text.
     """
     ratio = evidence.number("evaluate.loss_ratio").value
     sentences = [TEMPERATURES]
@@ -62,7 +72,28 @@ def advice(evidence: Evidence, label_smoothing: float, soft_targets: Mapping[str
         )
     else:
         sentences += _memorised(evidence, soft_targets["entropy"])
-    return sentences
+    tokens = soft_targets.get("tokens")
+    return sentences if tokens is None else [*sentences, *_of_tokens(tokens, vocabulary or {})]
+
+
+def _of_tokens(tokens: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> Iterator[str]:
+    """What students of stored tokens should mind."""
+    mass = tokens["tail_mass_mean"]
+    yield (
+        f"The {tokens['k']} stored tokens of a position leave {mass:.2%} of the probability on average "
+        f"({tokens['tail_mass_p99']:.1%} at the 99 % point). Keep it as the tail; trained as if it were 0, "
+        "students grow surer than the teacher."
+    )
+    if mass > LARGEST_TAIL:
+        more = "a larger `package.top_k`, or `package.sampled_tokens`"
+        yield f"That is more than {LARGEST_TAIL:.0%}: {more}, loses less."
+    if vocabulary.get("padded"):
+        rows = vocabulary["rows"]
+        yield (
+            f"Its logits have {rows} columns, {vocabulary['padded']} of which no token uses. Trainers want a "
+            "student of equal width: pad it too, or package with `package.trim_vocabulary: "
+            f"{rows - vocabulary['padded']}`."
+        )
 
 
 def _memorised(evidence: Evidence, entropy: Mapping[str, float]) -> Iterator[str]:
@@ -74,9 +105,11 @@ def _memorised(evidence: Evidence, entropy: Mapping[str, float]) -> Iterator[str
     ]
     train = [entropy[split.name] for split in evidence.prepared.of_role("train") if split.name in entropy]
     if train and held_out and train[0] < MEMORISED_ENTROPY * held_out[0]:
+        cure = "`finetune.cross_fit` stores targets from models that do not."
         yield (
             f"Targets on train rows have {train[0] / held_out[0]:.0%} of the entropy of held-out ones: the "
-            "teacher knows these rows by heart. `finetune.cross_fit` stores targets from models that do not."
+            "teacher knows these rows by heart. "
+            + (cure if evidence.classes else "Prefer texts that it has not seen.")
         )
 
 

@@ -30,6 +30,14 @@ def test_padding_of_the_vocabulary_can_be_trimmed_and_tokens_drawn(road, tmp_pat
     teacher = again(road, tmp_path, trim_vocabulary=rows, sampled_tokens=20)
     assert [check for check in verify(teacher) if check.problems] == []
     trimmed = read_json(teacher / "metadata.json")
+    padding = [
+        any(
+            f"package.trim_vocabulary: {rows}" in said
+            for said in read_json(folder / "metadata.json")["advice"]
+        )
+        for folder in (road.teacher, teacher)
+    ]
+    assert padding == [True, False]
     assert trimmed["vocabulary"] == {**stated, "rows": rows, "padded": 0}
     assert trimmed["soft_targets"]["tokens"]["sampled"] == 20
     before, after = (

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from teacherspec.export.formats import export
 from tests.language.tiny import tiny_model
 
-trl = pytest.importorskip("trl", reason="needs TRL: pip install -r requirements-clients.txt")
+trl = pytest.importorskip("trl", reason="needs TRL: run `make .venv/dev`")
 pytestmark = pytest.mark.filterwarnings("ignore")  # its warnings are not ours
 
 COMMON: dict[str, Any] = {

@@ -1,7 +1,6 @@
 """One toy road for all tests of the package: trained, evaluated, calibrated and packaged once."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +48,16 @@ ROLES: dict[str, Role] = {
 }
 
 
+CANARIES = {
+    "HF_TOKEN": "hf_CANARYcanaryCANARYcanary",
+    "AWS_SECRET_ACCESS_KEY": "canarySecretKey",
+    "USER": "canaryuser",
+    "LOGNAME": "canaryuser",
+    "HOSTNAME": "canaryhost",
+}
+"""Private things of a machine; nothing of a package may hold one."""
+
+
 class Road(NamedTuple):
     """The toy road and the teacher at its end."""
 
@@ -85,9 +94,10 @@ def package(stages: Stages, place: Path, **values: Any) -> Packaged:
 def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
     place = tmp_path_factory.mktemp("road")
     stages = Stages(place / "artifacts", place / "reports")
-    here = Path.cwd()
-    os.chdir(place)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for name, secret in CANARIES.items():
+            patch.setenv(name, secret)
         stages.prepared.mkdir(parents=True)
         prepared = noisy_prepared(stages.prepared)
         base = toy_base(place / "base")
@@ -111,6 +121,4 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
             Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate"
         )
         packaged = package(stages, place)
-    finally:
-        os.chdir(here)
     return Road(stages, place / "teacher", place / "report", packaged)

@@ -90,7 +90,7 @@ def test_only_what_is_public_of_a_remote_is_told(url: str, public: str | None) -
 
 
 def test_in_toto_reads_the_statement(road: Road, tmp_path: Path) -> None:
-    reason = "needs the extra `clients`: pip install -r requirements-clients.txt"
+    reason = "needs its reader: run `make .venv/dev`"
     statements = pytest.importorskip("in_toto_attestation.v1.statement_pb2", reason=reason)
     provenance = pytest.importorskip(
         "in_toto_attestation.predicates.provenance.v1.provenance_pb2", reason=reason
@@ -110,7 +110,7 @@ def test_in_toto_reads_the_statement(road: Road, tmp_path: Path) -> None:
 def test_cyclonedx_reads_the_bill_of_materials(road: Road) -> None:
     validation = pytest.importorskip(
         "cyclonedx.validation.json",
-        reason="needs the extra `clients`: pip install -r requirements-clients.txt",
+        reason="needs its reader: run `make .venv/dev`",
     )
     from cyclonedx.schema import SchemaVersion
 

@@ -14,7 +14,7 @@ from tests.package.conftest import Road
 
 signed = pytest.mark.skipif(
     importlib.util.find_spec("model_signing") is None,
-    reason="needs model-signing: pip install -r requirements-clients.txt",
+    reason="needs model-signing: run `make .venv/dev`",
 )
 
 
