@@ -170,19 +170,23 @@ def draws_loss(logits: torch.Tensor) -> float:
     return total / len(found)
 
 
+def told(number: float, timed: bool) -> str:
+    return f"{number:,.3g}" if timed else "not measured"
+
+
 def seconds(work: Any) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
-def token_lines(source: Source) -> list[str]:
+def token_lines(source: Source, timed: bool) -> list[str]:
     first = [part for part, _ in zip(source.batches(), range(4), strict=False)]
     logits, labels = (torch.cat(column)[:SAMPLE] for column in zip(*first, strict=True))
     positions = sum(len(labels) for _, labels in source.batches())
-    alone = min(seconds(lambda: [len(labels) for _, labels in source.batches()]) for _ in range(2))
+    alone = min(seconds(lambda: [len(labels) for _, labels in source.batches()]) for _ in range(1 + timed))
     lines = [
-        f"{positions:,} positions; the forward pass alone: {1e6 * alone / positions:,.0f} µs a position.",
+        f"{positions:,} positions; µs of a forward pass alone: {told(1e6 * alone / positions, timed)}.",
         "",
         "| stored | bytes / position | tail mass | KL, tail even | KL, tail dropped | off at t = 2 | time |",
         "|---|---:|---:|---:|---:|---:|---:|",
@@ -191,13 +195,15 @@ def token_lines(source: Source) -> list[str]:
         kinds = [*(Kept(k) for k in KS if k < source.vocabulary), Kept(8, DRAWS)]
         for number, kept in enumerate(kinds):
             path = Path(place) / f"{number}.parquet"
-            took = min(seconds(lambda path=path, kept=kept: source.write(path, kept)) for _ in range(2))
+            took = min(
+                seconds(lambda path=path, kept=kept: source.write(path, kept)) for _ in range(1 + timed)
+            )
             mass, even, away = losses(logits, labels, kept.k)
             off = temperature_loss(logits, labels, kept.k, 2.0)
             draws = f", {DRAWS} draws (KL of one position {draws_loss(logits):.2f})" if kept.draws else ""
             lines.append(
                 f"| top {kept.k}{draws} | {path.stat().st_size / positions:.0f} | {mass:.4f} | {even:.4f} "
-                f"| {away:.4f} | {off:.0e} | {took / alone:.2f} |"
+                f"| {away:.4f} | {off:.0e} | {told(took / alone, timed)} |"
             )
             click.echo(lines[-1])
     lines.append(f"| all {source.vocabulary:,} in float16 | {2 * source.vocabulary:,} | 0 | 0 | 0 | – | – |")
@@ -217,7 +223,7 @@ def class_lines(rows: int) -> list[str]:
     return lines
 
 
-def export_lines(source: Source, class_rows: int) -> list[str]:
+def export_lines(source: Source, class_rows: int, timed: bool) -> list[str]:
     """Time of each export, over reading all columns of the same soft targets into Python once."""
     lines = ["| export | rows | rows/s | time / reading the rows |", "|---|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as place, chdir(place):
@@ -233,7 +239,8 @@ def export_lines(source: Source, class_rows: int) -> list[str]:
             table = pa.parquet.read_table(path)
             read = seconds(lambda path=path: pa.parquet.read_table(path).to_pylist())
             took = seconds(lambda name=name, package=package: export(package, Path("out"), name))
-            lines.append(f"| {name} | {len(table):,} | {len(table) / took:,.0f} | {took / read:.2f} |")
+            rate, ratio = told(len(table) / took, timed), told(took / read, timed)
+            lines.append(f"| {name} | {len(table):,} | {rate} | {ratio} |")
             click.echo(lines[-1])
     return lines
 
@@ -292,9 +299,16 @@ def fill(marker: str, lines: list[str]) -> None:
     help="JSONL: prompt and completion.",
 )
 @click.option("--real-rows", default=256, show_default=True, help="Rows of --rows that are used.")
+@click.option("--timed/--untimed", default=True, help="Times mean something on a quiet machine only.")
 @click.option("--write/--no-write", default=True, help="Whether the README gets the results.")
 def main(
-    sequences: int, class_rows: int, model: Path | None, files: tuple[Path, ...], real_rows: int, write: bool
+    sequences: int,
+    class_rows: int,
+    model: Path | None,
+    files: tuple[Path, ...],
+    real_rows: int,
+    timed: bool,
+    write: bool,
 ) -> None:
     """Measure and write the tables."""
     torch.manual_seed(0)
@@ -303,7 +317,7 @@ def main(
             f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()}",
             f"threads; torch {version('torch')}, pyarrow {version('pyarrow')}.",
         ],
-        "made": token_lines(made(sequences)),
+        "made": token_lines(made(sequences), timed),
         "classes": class_lines(class_rows),
     }
     real_tables = []
@@ -311,10 +325,10 @@ def main(
         source = real(model, file, real_rows)
         weights = sha256_file(model / "model.safetensors")[:12]
         name = f"`{file.parent.name}/{file.name}`"
-        told = f"`{model.parent.name}` ({weights}…) on {len(source.rows)} answers of {name}: "
-        first, *lines = token_lines(source)
-        real_tables += [*([""] if real_tables else []), told + first, *lines]
-        tables |= {"real": real_tables, "exports": export_lines(source, class_rows)}
+        about = f"`{model.parent.name}` ({weights}…) on {len(source.rows)} answers of {name}: "
+        first, *lines = token_lines(source, timed)
+        real_tables += [*([""] if real_tables else []), about + first, *lines]
+        tables |= {"real": real_tables, "exports": export_lines(source, class_rows, timed)}
     if write:
         for marker, lines in tables.items():
             fill(marker, lines)
