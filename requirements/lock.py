@@ -37,7 +37,7 @@ def main() -> None:
     """Write the two files."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     road = freeze([pin for group in ROAD for pin in groups[group]])
-    everything = freeze([*road, *groups["dev"]])
+    everything = freeze([*road, *groups["dev"], *groups["qlora"]])
     development = [line for line in everything if line not in road]
     (ROOT / "requirements.txt").write_text(HEADER + "\n".join(road) + "\n")
     (ROOT / "requirements-dev.txt").write_text(

@@ -23,6 +23,7 @@ LAID_OUT_BY = ("ACCELERATE_USE_", "DEEPSPEED_", "FSDP_")
 
 WORKERS = "TEACHERSPEC_WORKERS"
 MOST_WORKERS = 8
+CHECKPOINTING = "TEACHERSPEC_CHECKPOINTING"
 WORKING_MEMORY = "TEACHERSPEC_MEMORY_MIB"
 DEFAULT_MEMORY_MIB = 1024
 
@@ -157,6 +158,20 @@ def place(batch_size: int) -> Placement:
             f"per step ({', '.join(map(str, divisors))})"
         )
     return Placement(micro_batch=int(given), accumulation=share // int(given))
+
+
+def checkpointing() -> bool:
+    """Whether the backward pass computes activations again instead of keeping them: slower, less memory.
+
+    From the environment variable `TEACHERSPEC_CHECKPOINTING`, 1 for yes; what is trained is the same.
+
+    Raises:
+        UserError: it is neither 0 nor 1.
+    """
+    given = os.environ.get(CHECKPOINTING, "0")
+    if given not in ("0", "1"):
+        raise UserError(f"{CHECKPOINTING}: given {given!r}; allowed: 1 to compute activations again, or 0")
+    return given == "1"
 
 
 def working_memory() -> int:

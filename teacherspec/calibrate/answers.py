@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.metrics.arrays import FloatArray
@@ -23,6 +24,24 @@ def mean_log_probs(answers: Sequence[Answer], temperature: float) -> FloatArray:
     beta = 1.0 / temperature
     found: FloatArray = np.array([np.interp(beta, GRID, one.log_prob) for one in answers])
     return np.minimum(found, 0.0)
+
+
+class GuessedAnswers(NamedTuple):
+    """Whole answers with their confidence.
+
+    Attributes:
+        confidences: `[N]`, geometric mean of the tokens' probabilities.
+        correct: `[N]`, 1 for a right answer.
+    """
+
+    confidences: FloatArray
+    correct: npt.NDArray[np.int64]
+
+
+def guessed(answers: Sequence[Answer], temperature: float) -> GuessedAnswers:
+    """Answers by their length-normalised probability at a temperature; its curve of risk keeps its order."""
+    correct = np.array([one.correct for one in answers], dtype=np.int64)
+    return GuessedAnswers(np.exp(mean_log_probs(answers, temperature)), correct)
 
 
 def fit_answers(answers: Sequence[Answer], temperature: float) -> dict[str, Any]:
@@ -51,9 +70,8 @@ def compare_answers(
 
     `aurc`, `augrc` and `correctness_auroc` judge the order alone, which the curve does not change.
     """
-    correct = np.array([one.correct for one in answers], dtype=np.int64)
+    before, correct = guessed(answers, temperature)
     log_probs = mean_log_probs(answers, temperature)
-    before = np.exp(log_probs)
     share = wilson_interval(int(correct.sum()), len(correct), confidence=section.confidence)
     found: dict[str, Any] = {
         "rows": len(answers),

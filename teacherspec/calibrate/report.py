@@ -71,19 +71,28 @@ def write_tables(
     report: Path, scored: dict[str, Scored], label_names: Sequence[str], section: Calibrate
 ) -> None:
     """`reliability.tsv`, `classes.tsv` and `risk_coverage.tsv` of the test split, before and after."""
-    write_curves(report, scored, section)
+    write_curves(report, scored, section, {})
     write_tsv(report / "classes.tsv", CLASS_COLUMNS, _class_rows(scored, label_names, section))
 
 
-def write_curves(report: Path, scored: Mapping[str, Guessed], section: Calibrate) -> None:
-    """`reliability.tsv` and `risk_coverage.tsv` of the test split, before and after."""
+def write_curves(
+    report: Path, scored: Mapping[str, Guessed], section: Calibrate, whole: Mapping[str, Guessed]
+) -> None:
+    """`reliability.tsv` and `risk_coverage.tsv` of the test split, before and after.
+
+    Args:
+        report: folder to write to.
+        scored: `before` and `after`.
+        section: bins and level.
+        whole: further curves of risk, such as that of whole answers.
+    """
     write_tsv(report / "reliability.tsv", RELIABILITY_COLUMNS, _reliability_rows(scored, section))
     write_tsv(
         report / "risk_coverage.tsv",
         RISK_COLUMNS,
         [
             (when, round(float(coverage), 6), round(float(risk), 6))
-            for when, found in scored.items()
+            for when, found in {**scored, **whole}.items()
             for coverage, risk in _thinned(risk_coverage(found.confidences, found.correct))
         ],
     )

@@ -4,9 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from teacherspec.calibrate.answers import compare_answers, fit_answers
+from teacherspec.calibrate.answers import compare_answers, fit_answers, guessed
 from teacherspec.calibrate.calibrators import Temperature
 from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
+from teacherspec.calibrate.scoring import Guessed
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.shared import MINIMUM_ROWS, fit_numbers, overlaps, wrong_roles
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
@@ -57,9 +58,11 @@ def calibrate_tokens(
     counted = {name: in_sample[name] for name in ("rows", "tokens")}
     measured[calibration_name] = {**counted, **fit_numbers(fitted), **headline}
     answers = load_answers(predictions, calibration_name)
+    whole: dict[str, Guessed] = {}
     confidence = fit_answers(answers, temperature) if answers else None
     if confidence is not None:
         written = load_answers(predictions, test_name)
+        whole["answers"] = guessed(written, temperature)
         measured[test_name]["answers"] = compare_answers(written, temperature, confidence, section)
     found = fitted.temperature
     artifact = {
@@ -79,7 +82,7 @@ def calibrate_tokens(
     with new_folder(output) as folder:
         write_json(folder / "calibration.json", artifact)
     before_after = dict(zip(WHEN, both(splits[test_name]), strict=True))
-    write_curves(report, before_after, section)
+    write_curves(report, before_after, section, whole)
     write_tsv(report / "classes.tsv", CLASS_COLUMNS, [])
     write_tsv(report / "slices.tsv", SLICE_COLUMNS, [])
     draw(report, before_after, measured[test_name], fitted.calibrator, section)

@@ -45,7 +45,5 @@ def command(count: int, split: str, prepared: Path) -> None:
         learned = sum(encoded.supervised)
         click.echo(f"{row['id']}: {len(encoded.input_ids)} tokens, {learned} learned (marked «»)")
         for text, inside in marked_tokens(tokenizer, encoded.input_ids, encoded.supervised):
-            click.secho(
-                f"«{text}»" if inside else text, bold=inside, fg="green" if inside else None, nl=False
-            )
+            click.secho(text, bold=inside, fg="green" if inside else None, nl=False)
         click.echo("\n")

@@ -5,6 +5,9 @@ from typing import Any
 
 from teacherspec.evaluate.findings import MEMORISED, Finding, Kind
 
+OWN_SPLITS = ("train", "validation", "calibration", "test", "base")
+"""What is no further set of rows."""
+
 ENDLESS = 0.05
 """Share of answers without an end from which it is a weakness."""
 
@@ -14,7 +17,7 @@ REPETITIVE = 0.2
 
 def findings(metrics: Mapping[str, Any]) -> list[Finding]:
     """What the numbers of `metrics.json` say."""
-    return [*_learned(metrics), *_written(metrics), *_memorised(metrics)]
+    return [*_learned(metrics), *_written(metrics), *_elsewhere(metrics), *_memorised(metrics)]
 
 
 def finding(kind: Kind, subject: str, sentence: str, **numbers: float) -> Finding:
@@ -55,6 +58,21 @@ def _written(metrics: Mapping[str, Any]) -> Iterator[Finding]:
             f"Greedy answers reach chrF {own['chrf']['value']:.1f}, the base {base['chrf']['value']:.1f}; "
             f"{own['stopped']['value']:.0%} end by themselves, {base['stopped']['value']:.0%} of the base's.",
             chrf=own["chrf"]["value"], base_chrf=base["chrf"]["value"],
+        )  # fmt: skip
+
+
+def _elsewhere(metrics: Mapping[str, Any]) -> Iterator[Finding]:
+    """Further sets of rows whose answers surprise the model more than those of test, beyond chance."""
+    test = metrics["test"]["nll"]
+    for name, measured in metrics.items():
+        known = name in OWN_SPLITS or not isinstance(measured, Mapping) or "perplexity" not in measured
+        if known or measured["nll"]["low"] <= test["high"]:
+            continue
+        there = measured["nll"]
+        yield finding(
+            "weakness", name,
+            f"Answers of {name} surprise it more than those of test: NLL {there['value']:.3f} nats a token "
+            f"({there['low']:.3f} to {there['high']:.3f}) against {test['value']:.3f}.", **there,
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
 from teacherspec.finetune.frozen import freeze
+from teacherspec.finetune.quantized import dequantize, quantize
 from teacherspec.finetune.section import Full, Lora
 from teacherspec.tasks.verbs import Parts
 
@@ -64,7 +65,7 @@ def adapt(
         pretrained: whether its weights mean anything yet; random ones never keep still unless declared.
 
     Raises:
-        UserError: a declared target, part or frozen module is not in the model.
+        UserError: a declared target, part or frozen module is not in the model, or a library is missing.
     """
     if isinstance(method, Full):
         still = parts.still if pretrained else ()
@@ -108,6 +109,8 @@ def adapt(
         use_dora=method.dora,
         bias="none",
     )
+    if method.quantize is not None:
+        quantize(model, layers)
     with warnings.catch_warnings():
         # peft 0.21 still asks for a name that transformers 5.23 has renamed; nothing a user can mend.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
@@ -138,6 +141,8 @@ def merge(
     model.train(False)
     with torch.no_grad():
         adapted = logits(model, batch)
+        if method.quantize is not None:
+            model = dequantize(model)
         merged_model = model.merge_and_unload()
         merged = logits(merged_model, batch)
     difference = ((adapted - merged).abs().max() / adapted.abs().max().clamp(min=1e-6)).item()

@@ -77,6 +77,11 @@ class Lora(Section):
     dora: bool = False
     """Train the size of each weight column beside its direction (DoRA, Liu et al. 2024)."""
 
+    quantize: Literal["nf4"] | None = None
+    """Keep the backbone's linear layers in 4 bits while the updates are trained (`nf4`; QLoRA, Dettmers et
+    al. 2023), for bases that memory cannot hold otherwise. The teacher is the base as rounded, back in
+    float32, with the updates added. Needs the optional library bitsandbytes."""
+
     target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     """Names of the layers that get an update; `all-linear` takes every linear layer of the backbone."""
 

@@ -11,7 +11,7 @@ from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from teacherspec import machine, ranks
-from teacherspec.errors import DataError
+from teacherspec.errors import DataError, UserError
 from teacherspec.files import new_folder, round_floats, write_json
 from teacherspec.finetune.adapters import adapt, merge
 from teacherspec.finetune.batches import MicroBatches
@@ -75,6 +75,10 @@ def start_model(
     model, processor = task.load_base(base, prepared.label_names, start)
     if batch_norm(section, start) == "frozen":
         freeze_statistics(model)
+    if machine.checkpointing() and not model.supports_gradient_checkpointing:
+        raise UserError(
+            f"{machine.CHECKPOINTING}: {type(model).__name__} cannot compute activations again; unset it"
+        )
     pretrained = start.init == "pretrained"
     return adapt(model, section.method, task.new_head, task.parts(model), pretrained), processor
 
@@ -105,6 +109,8 @@ def arguments(
         max_grad_norm=section.max_grad_norm,
         optim="adamw_torch_fused",  # its square root is IEEE-exact on every CPU, the unfused one is not
         bf16=section.precision == "bf16",
+        activation_checkpointing=machine.checkpointing(),
+        activation_checkpointing_kwargs={"use_reentrant": False},  # the other way needs inputs with gradients
         use_cpu=not machine.has_accelerator(),
         eval_strategy="steps",
         eval_steps=interval,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from teacherspec.finetune.section import Full, Lora
+from teacherspec.machine import CHECKPOINTING, MICRO_BATCH
 from teacherspec.plan.device import GIBIBYTE, RESERVED, Devices, Share, shared
 from teacherspec.plan.model import FLOAT32_BYTES, NF4_BYTES, Shapes, shapes
 from teacherspec.plan.step import Memory, Step, step_memory
@@ -12,7 +13,12 @@ from teacherspec.plan.step import Memory, Step, step_memory
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-METHODS = ("full", "lora", "qlora")
+DECLARED = {
+    "full": "finetune.method: {kind: full}",
+    "lora": "finetune.method: {kind: lora}",
+    "qlora": "finetune.method: {kind: lora, quantize: nf4}",
+}
+"""Way to train → what declares it."""
 
 HEADER = (
     "method", "checkpointing", "trained", "weights", "gradients", "optimizer", "activations", "peak", "fits"
@@ -80,7 +86,7 @@ def make_plan(config: "PretrainedConfig", class_name: str, lora: Lora, step: Ste
         full = step_memory(config, class_name, Full(), tried)
         low_rank = step_memory(config, class_name, lora, tried)
         memories = (full, low_rank, quantised(low_rank, counts))
-        measured += [(name, checkpointing, memory) for name, memory in zip(METHODS, memories, strict=True)]
+        measured += [(name, checkpointing, memory) for name, memory in zip(DECLARED, memories, strict=True)]
     ways = [_way(counts, step, devices, *one) for one in measured]
     return Plan(counts, step, devices, ways)
 
@@ -140,10 +146,10 @@ def advice(plan: Plan) -> str:
     if not fitting:
         return f"nothing fits: {_remedy(plan)}"
     best = fitting[0]
-    checkpointing = " with checkpointing" if best.checkpointing else ""
+    again, switch = (" with checkpointing", f" and {CHECKPOINTING}=1") if best.checkpointing else ("", "")
     return (
-        f"{best.method}{checkpointing} fits, with micro-batches of up to about {best.micro_batch}: set "
-        "TEACHERSPEC_MICRO_BATCH to a divisor of finetune.batch_size up to that"
+        f"{best.method}{again} fits, with micro-batches of up to about {best.micro_batch}: declare "
+        f"{DECLARED[best.method]}; set {MICRO_BATCH} to a divisor of finetune.batch_size up to that{switch}"
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 
-from teacherspec.errors import DataError
+from teacherspec.errors import DataError, UserError
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.tasks.verbs import Start
@@ -47,6 +47,25 @@ def test_a_step_does_not_depend_on_the_micro_batch(base, prepared, tmp_path, mon
     monkeypatch.setitem(os.environ, "TEACHERSPEC_MICRO_BATCH", "2")
     cut = weights(trained(base, prepared, tmp_path / "2"))
     assert (whole - cut).norm() < 1e-3 * (whole - start).norm()
+
+
+@pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 4, "dropout": 0.1}], ids=str)
+def test_activations_computed_again_change_no_bit(base, prepared, tmp_path, monkeypatch, method):
+    from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+
+    passes = []
+    forward = LlamaDecoderLayer.forward
+    monkeypatch.setattr(
+        LlamaDecoderLayer, "forward", lambda *args, **kw: passes.append(0) or forward(*args, **kw)
+    )
+    kept = weights(trained(base, prepared, tmp_path / "kept", method=method))
+    once, passes[:] = len(passes), []
+    monkeypatch.setitem(os.environ, "TEACHERSPEC_CHECKPOINTING", "1")
+    assert torch.equal(weights(trained(base, prepared, tmp_path / "again", method=method)), kept)
+    assert len(passes) > once
+    monkeypatch.setitem(os.environ, "TEACHERSPEC_CHECKPOINTING", "yes")
+    with pytest.raises(UserError, match="allowed: 1"):
+        trained(base, prepared, tmp_path / "typo", method=method)
 
 
 @pytest.mark.parametrize("dora", [False, True])

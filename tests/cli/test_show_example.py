@@ -39,8 +39,10 @@ def test_learned_tokens_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     first, second, *rest = result.output.split("\n\n")
     assert first.startswith("train-0000: ")
     assert "<|im_start|>|" in first
-    assert first.split("\n", 1)[1].count("«") == int(first.split("tokens, ")[1].split(" learned")[0])
-    assert "«<|im_end|>»" in second
+    learned = first.split("«")[1].split("»")[0]
+    assert learned.count("|") - 2 + 1 == int(first.split("tokens, ")[1].split(" learned")[0])  # and <|…|>
+    assert learned.endswith("|<|im_end|>")
+    assert second.count("«") == second.count("»") == 2  # the headline names the marks
     assert not any(rest[:-1])
     assert CliRunner().invoke(main, ["show-example", "--split", "nope"]).exit_code == 1
 

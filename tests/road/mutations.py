@@ -113,7 +113,9 @@ def libraries(file: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add((node.module or "").partition(".")[0])
     known = distributions()
-    return frozenset(name.lower().replace("_", "-") for module in found for name in known.get(module, ()))
+    absent = {distribution(pin) for pin in groups()["qlora"]}  # not where only the road is installed
+    names = {name for module in found for name in known.get(module, (module,) if module in absent else ())}
+    return frozenset(name.lower().replace("_", "-") for name in names)
 
 
 @cache

@@ -1,0 +1,90 @@
+"""A frozen backbone in 4 bits under low-rank updates, and back in float32 before they are merged.
+
+peft merges an update into 4-bit weights by rounding the sum to 4 bits again, which loses most of what was
+learned (huggingface/peft#2502). Here the base, as rounded when training saw it, is written out in float32
+first: updates are added exactly, and whoever loads the teacher needs neither bitsandbytes nor peft.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def quantize(model: Any, names: Sequence[str]) -> None:
+    """Round linear layers to NF4 with doubly quantised scales (Dettmers et al. 2023), in place.
+
+    Arithmetic stays in the precision of the training: weights are decoded when they are used.
+
+    Args:
+        model: a plain model, float32.
+        names: full names of its `nn.Linear` modules to round.
+
+    Raises:
+        UserError: bitsandbytes is not installed.
+    """
+    import torch
+
+    try:
+        from bitsandbytes.nn import Linear4bit, Params4bit
+    except ImportError as error:
+        raise UserError(
+            f"finetune.method.quantize: nf4 needs the library bitsandbytes ({error}); run "
+            "`pip install 'teacherspec[qlora]'`, or leave quantize out"
+        ) from error
+    for name in names:
+        plain = model.get_submodule(name)
+        with torch.device("meta"):
+            rounded = Linear4bit(
+                plain.in_features,
+                plain.out_features,
+                bias=plain.bias is not None,
+                compute_dtype=torch.float32,
+                quant_type="nf4",
+                compress_statistics=True,
+            )
+        rounded.weight = Params4bit(plain.weight.data, requires_grad=False, quant_type="nf4")
+        rounded.bias = plain.bias
+        # Else some CPUs evaluate on another packing, whose scales lose digits, and refuse narrow layers.
+        rounded.support_avx512bf16_for_cpu = False
+        model.set_submodule(name, rounded.to(plain.weight.device))  # moving is what rounds
+    model.is_loaded_in_4bit = True  # by which peft knows what its updates stand beside
+
+
+def dequantize(model: Any) -> Any:
+    """The same updates beside the rounded weights in float32: `[out, in]` each, exactly as decoded.
+
+    Args:
+        model: a peft model over layers that `quantize` rounded; it is taken apart.
+    """
+    from bitsandbytes.nn import Linear4bit
+    from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+
+    updates, config = get_peft_model_state_dict(model), model.peft_config["default"]
+    plain = model.unload()
+    for name, module in list(plain.named_modules()):
+        if isinstance(module, Linear4bit):
+            plain.set_submodule(name, _decoded(module))
+    del plain.is_loaded_in_4bit
+    with warnings.catch_warnings():
+        # peft 0.21 still asks for a name that transformers 5.23 has renamed; nothing a user can mend.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        again = get_peft_model(plain, config)
+    set_peft_model_state_dict(again, updates)
+    return again.train(False)
+
+
+def _decoded(module: Any) -> "nn.Linear":
+    import torch
+    from bitsandbytes.functional import dequantize_4bit
+
+    weight = dequantize_4bit(module.weight.data, module.weight.quant_state).to(torch.float32)
+    with torch.device("meta"):
+        plain = torch.nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+    plain.weight = torch.nn.Parameter(weight.contiguous(), requires_grad=False)
+    plain.bias = module.bias
+    return plain
