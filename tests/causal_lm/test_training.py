@@ -51,13 +51,11 @@ def test_a_step_does_not_depend_on_the_micro_batch(base, prepared, tmp_path, mon
 
 @pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 4, "dropout": 0.1}], ids=str)
 def test_activations_computed_again_change_no_bit(base, prepared, tmp_path, monkeypatch, method):
-    from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+    from transformers.models.llama.modeling_llama import LlamaMLP
 
     passes = []
-    forward = LlamaDecoderLayer.forward
-    monkeypatch.setattr(
-        LlamaDecoderLayer, "forward", lambda *args, **kw: passes.append(0) or forward(*args, **kw)
-    )
+    forward = LlamaMLP.forward
+    monkeypatch.setattr(LlamaMLP, "forward", lambda *args, **kw: passes.append(0) or forward(*args, **kw))
     kept = weights(trained(base, prepared, tmp_path / "kept", method=method))
     once, passes[:] = len(passes), []
     monkeypatch.setitem(os.environ, "TEACHERSPEC_CHECKPOINTING", "1")

@@ -39,7 +39,7 @@ def test_learned_tokens_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     first, second, *rest = result.output.split("\n\n")
     assert first.startswith("train-0000: ")
     assert "<|im_start|>|" in first
-    learned = first.split("«")[1].split("»")[0]
+    learned = first.split("\n", 1)[1].split("«")[1].split("»")[0]
     assert learned.count("|") - 2 + 1 == int(first.split("tokens, ")[1].split(" learned")[0])  # and <|…|>
     assert learned.endswith("|<|im_end|>")
     assert second.count("«") == second.count("»") == 2  # the headline names the marks
