@@ -80,7 +80,7 @@ def test_the_micro_batch_changes_nothing(
     assert losses == pytest.approx(other_losses, rel=1e-4)
     before = toy_dual_base(tmp_path / "again", SAID)
     start = TASK.load_base(before, ("blue", "green", "red"), Start())[0].state_dict()
-    # A softmax does not see what is added to all keys: the gradient of their bias is rounding, enlarged by Adam.
+    # A softmax does not see what is added to all keys: the gradient of their bias is mere rounding.
     unseen = "k_proj.bias"
     moved = [n for n in start if not n.endswith(unseen) and not torch.equal(start[n], whole[n])]
     assert {"logit_scale", "text_projection.weight"} <= set(moved)
