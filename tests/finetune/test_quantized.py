@@ -14,6 +14,7 @@ from teacherspec.finetune.adapters import adapt, linear_layers, merge
 from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.finetune.train import finetune
 from teacherspec.plan.model import NF4_BYTES
+from teacherspec.tasks.verbs import Parts
 from tests.causal_lm.toys import lm_base, lm_prepared, task
 from tests.language.tiny import tiny_model
 
@@ -46,7 +47,7 @@ def test_merged_logits_are_those_that_were_trained(library, family, dora):
     torch.manual_seed(0)
     plain = tiny_model(family)
     exact = logits(plain, BATCH).detach()
-    names = linear_layers(plain)
+    names = linear_layers(plain, Parts())
     model = adapt(plain, qlora(dora=dora), new_head=False)
     assert {type(model.base_model.model.get_submodule(name).base_layer).__name__ for name in names} == {
         "Linear4bit"
