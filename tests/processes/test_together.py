@@ -93,7 +93,7 @@ def test_sharing_changes_nothing_but_rounding(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mistake", ["repeat_rows", "mean_of_means", "own_order"])
+@pytest.mark.parametrize("mistake", ["repeat_rows", "own_order"])
 def test_mistakes_of_sharing_are_noticed(places: dict[str, Path], mistake: str) -> None:
     """Negative controls of the test before: the same door, with one thing done as others do it."""
     place = places["text_classification"]
