@@ -97,19 +97,23 @@ def _(workshop: Workshop) -> Sources:
     return [{"kind": "parquet", "path": "data/rows.parquet", "max_row_group_bytes": 1 << 20}]
 
 
-SHARED_TEXT = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), pa.array(["x" * 500_000]))
-SHARED = pa.table({"text": SHARED_TEXT, "label": ["ant"] * 20_000})
+def shared(size: int) -> pa.Table:
+    """20,000 rows that share one text of so many bytes; writing it as Parquet takes the memory of all."""
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), pa.array(["x" * size]))
+    return pa.table({"text": text, "label": ["ant"] * 20_000})
+
+
 whole(
     "a kilobyte of Parquet that holds one text 20,000 times",
     "data/rows.parquet: unpacks to over 1000 times its size",
-    parquet_bytes(SHARED),
+    parquet_bytes(shared(10_000)),
     "rows.parquet",
     kind="parquet",
 )
 whole(
-    "a list of one text a million times in Parquet",
+    "a list of one text 100,000 times in Parquet",
     "data/rows.parquet: unpacks to over 1000 times its size",
-    parquet_bytes(pa.table({"text": [["x" * 100_000] * 10_000] * 10, "label": ["ant"] * 10})),
+    parquet_bytes(pa.table({"text": [["x" * 1_000] * 10_000] * 10, "label": ["ant"] * 10})),
     "rows.parquet",
     kind="parquet",
 )
@@ -142,7 +146,7 @@ whole(
 whole(
     "Arrow that holds one text 20,000 times",
     "data/rows.arrow: unpacks to over 1000 times its size",
-    arrow_bytes(SHARED),
+    arrow_bytes(shared(100_000)),
     "rows.arrow",
     kind="arrow",
 )
