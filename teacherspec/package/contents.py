@@ -18,6 +18,9 @@ PLACES = (
     "metadata.json",
     "calibration/calibration.json",
     "distill/README.md",
+    "distill/embeddings/*.parquet",
+    "distill/embeddings/classes.safetensors",
+    "distill/embeddings/scale.json",
     "distill/soft/*.parquet",
     "distill/views.parquet",
     "eval/*/*.json",
@@ -31,7 +34,11 @@ PLACES = (
     "provenance/digests.json",
     "provenance/spec.json",
 )
-OPTIONAL = {"distill/views.parquet"}
+OPTIONAL = {
+    "distill/embeddings/classes.safetensors",
+    "distill/embeddings/scale.json",
+    "distill/views.parquet",
+}
 NEEDED = tuple(name for name in PLACES if "*" not in name and name not in OPTIONAL)
 
 

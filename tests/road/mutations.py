@@ -141,6 +141,8 @@ WITHOUT_EFFECT = {
     ("prepare", "model"),  # imported in functions of the kinds of task that this stage never calls
     ("base", "reports"),  # huggingface_hub fetches what is then checked by hash
     ("finetune", "reports"),
+    ("ratings", "language"),  # they check the section of `evaluate`, and measure no text
+    ("package", "language"),
 }
 """Stage and group that its code imports, of which no result can depend."""
 

@@ -59,7 +59,7 @@ def test_the_example_is_prepared_read_and_walked(tmp_path, monkeypatch):
     done = CliRunner().invoke(command, ["-n", "1"])
     assert done.exit_code == 0, done.output
     assert f"<image>×{SEEN}|⏎|" in done.output
-    assert "«</s>»" in done.output
+    assert "|</s>»" in done.output
     model = spec.task.load_base(folder, (), Start())[0]
     assert model.config.model_type == "llava"
     finetune(spec.task, spec.finetune, folder, splits, tmp_path / "run", tmp_path / "out")
