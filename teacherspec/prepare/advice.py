@@ -83,8 +83,9 @@ def _curve(metrics: dict[str, Any]) -> str:
     path = ", ".join(f"{curve[share]:.3f}" for share in ("eighth", "quarter", "half", "all"))
     gain = curve["doubled"] - curve["all"]
     verdict = "more rows still pay" if gain >= WORTHWHILE else "more rows of this kind gain little"
+    which = "the least to beat" if metrics["classes"] else "which guesses the next word of answers"
     return (
-        f"A plain model without a base, the least to beat, reaches {path} with an eighth, a quarter, half "
+        f"A plain model without a base, {which}, reaches {path} with an eighth, a quarter, half "
         f"and all of train; twice the rows would bring it to about {curve['doubled']:.3f}: {verdict}."
     )
 

@@ -1,8 +1,9 @@
 """Texts that are nearly the same, by MinHash and Jaccard index.
 
 Two texts are compared by their sets of pieces, all runs of `PIECE` characters of the normalised text.
-Their similarity is the Jaccard index of the sets; MinHash (Broder 1997) keeps of each set a few minima
-whose agreement follows that index.
+Their similarity is the Jaccard index of the sets; MinHash (Broder 1997; computed by `rensa` as a fast
+similarity sketch, Dahlgaard et al. 2017, arXiv:1704.04370) keeps of each set a few minima whose agreement
+follows that index.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,23 +69,19 @@ class TextComparison(Comparison):
 
 def band_keys(texts: Sequence[str], bands: int, minima: int) -> npt.NDArray[np.uint64]:
     """The hash `[bands, n]` of each band of minima of each text."""
-    pieces, starts = piece_hashes(texts)
-    draw = np.random.default_rng(_SEED)
-    salts = draw.integers(0, 2**64, bands * minima, np.uint64)
-    factors = draw.integers(0, 2**64, bands * minima, np.uint64) | np.uint64(1)
-    keys = np.zeros((bands, len(texts)), np.uint64)
-    shuffled = np.empty_like(pieces)
-    for number, (salt, factor) in enumerate(zip(salts, factors, strict=True)):
-        np.bitwise_xor(pieces, salt, out=shuffled)
-        np.multiply(shuffled, factor, out=shuffled)
-        least = np.minimum.reduceat(shuffled, starts)
-        band = number // minima
-        keys[band] = mix(keys[band] ^ least)
-    return keys
+    from rensa import RMinHash
+
+    pieces, borders = piece_hashes(texts)
+    signatures = RMinHash.digest_matrix_from_flat_token_hashes(pieces, borders, bands * minima, _SEED)
+    agreeing = np.array(signatures.to_rows(), np.uint64).reshape(len(texts), bands, minima)
+    keys = np.zeros((len(texts), bands), np.uint64)
+    for number in range(minima):
+        keys = mix(keys ^ agreeing[:, :, number])
+    return np.ascontiguousarray(keys.T)
 
 
-def piece_hashes(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """The hash of every piece of every text, one text after the other, and where each text begins.
+def piece_hashes(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """The hash of every piece of every text, one text after the other, and the n + 1 borders of texts.
 
     A text shorter than a piece is one piece.
     """
@@ -99,8 +96,9 @@ def piece_hashes(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint64], npt.NDAr
     across = (ends[:-1, None] - np.arange(1, PIECE)).ravel()
     inside = np.ones(len(hashes), bool)
     inside[across] = False
-    counts = lengths - PIECE + 1
-    return mix(hashes[inside]), np.cumsum(counts) - counts
+    borders = np.zeros(len(texts) + 1, np.uint64)
+    borders[1:] = np.cumsum(lengths - PIECE + 1)
+    return mix(hashes[inside]), borders
 
 
 def pieces_of(text: str) -> frozenset[str]:

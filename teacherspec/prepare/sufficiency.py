@@ -2,7 +2,7 @@
 
 The curve of a plain classifier is not that of a fine-tuned base, which starts higher and needs less; but
 where even this one is flat, more of the same rows will not help, and its accuracy on all rows is the least
-that a teacher must beat.
+that a teacher must beat. Where there are no classes, the plain model guesses the next word of answers.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from teacherspec.prepare.findings import content_text
 from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.judge import Judged
+from teacherspec.prepare.next_words import NextWord, corpus
 from teacherspec.prepare.scratch import Indices, parts_by_size
 from teacherspec.tasks.fields import Field, RowFields
 
@@ -22,6 +23,8 @@ LEAST_ROWS = 20
 """Rows that the smallest share must have."""
 
 _FEATURES = 1 << 16
+_ANSWERS = 2_000
+_ANSWER_CHARACTERS = 1_000
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
 
@@ -43,16 +46,24 @@ class Plain(NamedTuple):
 
 
 def learning_curve(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
-    """Accuracy of a plain classifier trained on growing shares of train.
+    """Accuracy of a plain model trained on growing shares of train.
 
-    Each share holds the one before it. Accuracy is measured on validation and calibration, never on test.
-    `doubled` continues the curve to twice the rows by the power law error = a * rows^-b (Hestness et al.
-    2017, arXiv:1712.00409) through the four points.
+    Of the class where rows have one, else of the next word of the answer. Each share holds the one before
+    it. Accuracy is measured on validation and calibration, never on test. `doubled` continues the curve to
+    twice the rows by the power law error = a * rows^-b (Hestness et al. 2017, arXiv:1712.00409) through the
+    four points.
 
-    Empty for tasks without classes, or with too few rows.
+    Empty with too few rows, or where nothing plain can learn.
     """
+    measure = _of_classes if fields.label else _of_answers
+    curve = measure(ingested, fields, judged)
+    shares = [1 / part for part in SHARES.values()]
+    return curve | {"doubled": continued(shares, list(curve.values()))} if curve else {}
+
+
+def _of_classes(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
     plain = plain_model(fields)
-    if plain is None or fields.label is None:
+    if plain is None:
         return {}
     train = _labelled(judged, ("train",), plain.most_rows)
     held = _labelled(judged, ("validation", "calibration"), plain.most_rows)
@@ -66,7 +77,34 @@ def learning_curve(ingested: Ingested, fields: RowFields, judged: Judged) -> dic
     for name, part in rows.items():
         model = plain.new().fit(inputs[: len(part)], judged.label[part])
         curve[name] = float((model.predict(held_inputs) == judged.label[held]).mean())
-    return curve | {"doubled": continued([len(part) for part in rows.values()], list(curve.values()))}
+    return curve
+
+
+def _of_answers(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
+    train = _rows(judged, ("train",), _ANSWERS)
+    held = _rows(judged, ("validation", "calibration"), _ANSWERS)
+    if not fields.answers or len(train) < LEAST_ROWS * max(SHARES.values()) or not len(held):
+        return {}
+    texts = [_answers(ingested, fields.answers, rows) for rows in (train, held)]
+    words = corpus(texts[0] + texts[1])
+    measured = words.text >= len(texts[0])
+    curve = {}
+    for name, part in SHARES.items():
+        seen = words.text < len(texts[0]) // part
+        model = NextWord().fit(words.contexts[:, seen], words.following[seen])
+        expected = model.predict(words.contexts[:, measured])
+        curve[name] = float((expected == words.following[measured]).mean())
+    return curve
+
+
+def _answers(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> list[str]:
+    """The answers of rows, long ones cut."""
+    names = [rule.name for rule in rules]
+    return [
+        content_text(rules, row)[:_ANSWER_CHARACTERS]
+        for start in range(0, len(rows), _BATCH_ROWS)
+        for row in ingested.spool.gather(rows[start : start + _BATCH_ROWS], names).to_pylist()
+    ]
 
 
 def plain_model(fields: RowFields) -> Plain | None:
@@ -81,8 +119,11 @@ def plain_model(fields: RowFields) -> Plain | None:
     return Plain(2_000, drawn, _greys, _nearest_row) if drawn else None
 
 
-def continued(rows: list[int], accuracies: list[float]) -> float:
-    """The accuracy that the power law through the points expects of twice the last number of rows."""
+def continued(rows: Sequence[float], accuracies: Sequence[float]) -> float:
+    """The accuracy that the power law through the points expects of twice the last number of rows.
+
+    Numbers of rows, or shares of them: only their ratios count.
+    """
     errors = np.maximum(1 - np.array(accuracies), 1e-3)
     slope, height = np.polyfit(np.log(rows), np.log(errors), 1)
     expected = 1 - float(np.exp(height + slope * np.log(2 * rows[-1])))
@@ -90,11 +131,13 @@ def continued(rows: list[int], accuracies: list[float]) -> float:
 
 
 def _labelled(judged: Judged, splits: tuple[str, ...], most_rows: int) -> Indices:
-    rows: Indices = np.concatenate(
-        [judged.first_rows(judged.split_names.index(name), most_rows) for name in splits]
-    )
+    rows = _rows(judged, splits, most_rows)
     labelled: Indices = rows[judged.label[rows] != NO_LABEL][:most_rows]
     return labelled
+
+
+def _rows(judged: Judged, splits: tuple[str, ...], most_rows: int) -> Indices:
+    return np.concatenate([judged.first_rows(judged.split_names.index(name), most_rows) for name in splits])
 
 
 def _naive_bayes() -> Any:

@@ -93,8 +93,9 @@ def test_few_and_short_texts(tmp_path: Path, texts: list[str]) -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=8))
 def test_hashes_of_a_text_do_not_depend_on_its_neighbours(texts: list[str]) -> None:
-    hashes, starts = piece_hashes(texts)
-    ends = [*starts[1:].tolist(), len(hashes)]
+    hashes, borders = piece_hashes(texts)
+    starts, ends = borders[:-1], borders[1:]
+    assert ends[-1] == len(hashes)
     for number, text in enumerate(texts):
         alone, _ = piece_hashes([text])
         assert (hashes[starts[number] : ends[number]] == alone).all()
@@ -102,6 +103,12 @@ def test_hashes_of_a_text_do_not_depend_on_its_neighbours(texts: list[str]) -> N
         assert len(set(alone.tolist())) == len(pieces_of(text))
     alone = band_keys(texts[-1:], 3, 2)
     assert (band_keys(texts, 3, 2)[:, -1:] == alone).all()
+
+
+def test_repeated_pieces_change_no_key() -> None:
+    once, twice = "abcdefgh" + "abcdefgh"[: PIECE - 1], "abcdefgh" * 3
+    assert pieces_of(once) == pieces_of(twice)
+    assert (band_keys([once], 9, 7) == band_keys([twice], 9, 7)).all()
 
 
 @pytest.mark.parametrize("similarity", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
