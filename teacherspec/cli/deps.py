@@ -6,27 +6,29 @@ import click
 
 from teacherspec.door import plain_errors
 from teacherspec.errors import UserError
-from teacherspec.files import write_text
-from teacherspec.road.stages import ROAD, differences, mended, write_links, wrong_links
+from teacherspec.road.links import CODE, write_links, wrong_links
+from teacherspec.road.stages import ROAD, differences
 
 
 @click.command("deps")
-@click.option("--write", is_flag=True, help="Mend the code dependencies in dvc.yaml, and kinds/.")
+@click.option("--write", is_flag=True, help="Mend the links below code/; commit them.")
 @plain_errors()
 def command(write: bool) -> None:
-    """Compare the code files that dvc.yaml declares with those that the stages import.
+    """Compare the code that the road declares with the code that its stages import.
 
-    What only one kind of task runs is declared as links below kinds/<task.kind>/; commit new ones.
+    A stage depends on code/<stage>/, links to exactly the files that it runs, and on code/<task.kind>/, links
+    to what only teachers of that kind run.
 
     Exit code 0: they are the same, or were made so; 1: they differ, the differences are shown.
     """
     root = Path()
-    found = [*map(str, differences(root)), *wrong_links(root)]
-    if found and write:
-        write_text(ROAD, mended(root))
+    links, declared = wrong_links(root), [str(difference) for difference in differences(root)]
+    if links and write:
         write_links(root)
-        click.echo("\n".join(found))
-    elif found:
-        raise UserError([*found, "mend with `python -m teacherspec deps --write`"])
-    else:
-        click.echo(f"{ROAD}: the declared code is the imported code")
+        click.echo("\n".join([*links, f"mended; commit with `git add {CODE}`"]))
+    elif links:
+        links.append("mend the links with `python -m teacherspec deps --write`")
+    if declared or (links and not write):
+        raise UserError([*([] if write else links), *declared])
+    if not links:
+        click.echo(f"{ROAD}, {CODE}/: the declared code is the imported code")

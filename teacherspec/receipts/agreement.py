@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from teacherspec.errors import UserError
+from teacherspec.receipts.behind import behind, behind_run
 from teacherspec.receipts.declaration import (
     LOCK,
     MISSING,
@@ -17,6 +18,7 @@ from teacherspec.receipts.declaration import (
 )
 from teacherspec.receipts.hashing import md5_of
 from teacherspec.receipts.receipt import hashes, receipt_of_lock, receipt_path, seal
+from teacherspec.road.links import CODE
 
 Kind = Literal["stale", "false"]
 
@@ -168,7 +170,14 @@ def _changed_deps(
         if now is None:
             yield Finding(stage.name, "stale", dep, "a dependency that is not here; restore it from git")
         elif now != recorded[dep]:
-            yield Finding(stage.name, "stale", dep, f"changed since the last run; {RERUN}")
+            for what in _changed_files(dep, recorded[dep], root) or [dep]:
+                yield Finding(stage.name, "stale", what, f"changed since the last run; {RERUN}")
+
+
+def _changed_files(dep: str, recorded: str, root: Path) -> list[str]:
+    """The files of code in which `dep` differs from the last run, as far as git has that run's files."""
+    then = behind_run(dep, recorded, root=root) if Path(dep).is_relative_to(CODE) else None
+    return behind(dep, root=root).changed(then) if then else []
 
 
 def tracked_md5(root: Path, path: str) -> str | None:

@@ -43,7 +43,12 @@ class DeclaredStage:
 
 def read_yaml(path: Path) -> Any:
     """Parse a YAML 1.2 file; empty where there is none."""
-    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+    return parse_yaml(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML 1.2, as DVC reads it."""
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def read_road(root: Path = Path()) -> dict[str, DeclaredStage]:
@@ -58,6 +63,15 @@ def read_road(root: Path = Path()) -> dict[str, DeclaredStage]:
         written, params = read_yaml(root / ROAD), read_yaml(root / PARAMS)
     except Exception as error:  # every YAML mistake, with its place
         raise UserError(f"{ROAD}, {PARAMS}: {error}") from None
+    return road_of(written, params)
+
+
+def road_of(written: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, DeclaredStage]:
+    """The stages of a `dvc.yaml` beside a `params.yaml`, both as nested values.
+
+    Raises:
+        UserError: a `${…}` names nothing in `params`.
+    """
     return {name: _stage(name, _filled(entry, params)) for name, entry in written["stages"].items()}
 
 
@@ -113,13 +127,17 @@ def lookup(values: Any, key: str) -> Any:
 
 def params_now(stage: DeclaredStage, root: Path = Path()) -> dict[str, dict[str, Any]]:
     """File → key → value of every declared param that is there."""
+    paths = {file: root / file for file in stage.params}
+    return params_of(
+        stage, {file: path.read_text(encoding="utf-8-sig") for file, path in paths.items() if path.is_file()}
+    )
+
+
+def params_of(stage: DeclaredStage, texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The same from the text of each file that is there."""
     found: dict[str, dict[str, Any]] = {}
     for file, keys in stage.params.items():
-        path = root / file
-        if file.endswith(".toml"):
-            values = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        else:
-            values = read_yaml(path)
+        values = (tomllib.loads if file.endswith(".toml") else parse_yaml)(texts.get(file, ""))
         pairs = {key: lookup(values, key) for key in keys}
         found[file] = {key: value for key, value in pairs.items() if value is not MISSING}
     return found

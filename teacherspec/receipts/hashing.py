@@ -46,23 +46,32 @@ def stamp(path: Path) -> Stamp:
 
 
 def content(path: Path) -> Content | None:
-    """The content at `path`, or None where there is nothing.
-
-    A folder's MD5 is that of DVC's listing of it: relative path and MD5 of each file, sorted, as JSON.
-    """
+    """The content at `path`, or None where there is nothing."""
     if path.is_file():
         md5, sha256 = _digests(path)
         return Content(md5, {path: sha256}, {path: stamp(path)})
     if not path.is_dir():
         return None
-    listing, sums, stamps = [], {}, {}
+    md5s, sums, stamps = {}, {}, {}
     for file in files_of(path):
-        md5, sums[file] = _digests(file)
+        md5s[file.relative_to(path).as_posix()], sums[file] = _digests(file)
         stamps[file] = stamp(file)
-        listing.append({"md5": md5, "relpath": file.relative_to(path).as_posix()})
-    listing.sort(key=lambda entry: entry["relpath"])
-    text = json.dumps(listing, sort_keys=True).encode()
-    return Content(hashlib.md5(text, usedforsecurity=False).hexdigest() + ".dir", sums, stamps)
+    return Content(folder_md5(md5s), sums, stamps)
+
+
+def folder_md5(files: Mapping[str, str]) -> str:
+    """DVC's name of a folder: the MD5 of path and MD5 of each of its files, sorted, as JSON.
+
+    Args:
+        files: path of each file from the folder → MD5 of its bytes.
+    """
+    listing = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
+    return md5_of_bytes(json.dumps(listing, sort_keys=True).encode()) + ".dir"
+
+
+def md5_of_bytes(text: bytes) -> str:
+    """DVC's name of bytes."""
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def files_of(folder: Path) -> Iterator[Path]:

@@ -7,12 +7,12 @@ breaks that, and is seen without data, cache or remote. No stage depends on a re
 the receipt of its stage and nothing else.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from teacherspec.files import encode_json
+from teacherspec.receipts.hashing import md5_of_bytes
 
 FORMAT = 1
 FOLDER = Path("artifacts/receipts")
@@ -78,4 +78,4 @@ def hashes(items: Any) -> dict[str, str]:
 
 def seal(text: str) -> str:
     """MD5 of a receipt, as `dvc.lock` names it."""
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return md5_of_bytes(text.encode())

@@ -14,6 +14,7 @@ from teacherspec.receipts.circumstances import circumstances
 from teacherspec.receipts.declaration import DeclaredStage, params_now, read_road
 from teacherspec.receipts.hashing import Content, content, files_of
 from teacherspec.receipts.receipt import receipt, receipt_path, record_path, seal, sums_path
+from teacherspec.road.links import CODE
 
 LOCKS = Path(".scratch/running")
 AFTER_KILL_SECONDS = 3.0
@@ -64,10 +65,24 @@ def inputs(name: str) -> Inputs:
         raise UserError(f"dvc.yaml: there is no stage {name}; it has {', '.join(road)}")
     found = {dep: content(Path(dep)) for dep in road[name].deps}
     missing = [f"{dep}: not found, and stage {name} depends on it" for dep, item in found.items() if not item]
-    if missing:
+    if missing or (missing := list(_no_links(found))):
         raise UserError(missing)
     deps = {dep: item for dep, item in found.items() if item}
     return Inputs(road[name], deps, params_now(road[name]))
+
+
+def _no_links(found: Mapping[str, Content | None]) -> Iterator[str]:
+    """Copies in a folder of links to code, as git leaves them on a system without links.
+
+    An edit of the code would not be seen in them, so no stage may run on them.
+    """
+    for dep, item in found.items():
+        for file in item.sha256 if item and Path(dep).is_relative_to(CODE) else ():
+            if not file.is_symlink():
+                yield (
+                    f"{file}: must be a link to code; `git config core.symlinks true` and "
+                    f"`git checkout {CODE}`, or `python -m teacherspec deps --write`"
+                )
 
 
 def refuse_changed(before: Inputs) -> None:
@@ -81,7 +96,7 @@ def refuse_changed(before: Inputs) -> None:
     """
     name = before.stage.name
     now = read_road().get(name)
-    changed = [dep for dep, item in before.deps.items() if _changed(Path(dep), item)]
+    changed = [what for dep, item in before.deps.items() for what in _changed(Path(dep), item)]
     if now != before.stage:
         changed.append(f"dvc.yaml: stages.{name}")
     else:
@@ -99,13 +114,19 @@ def refuse_changed(before: Inputs) -> None:
         )
 
 
-def _changed(path: Path, before: Content) -> bool:
-    """What was touched is read again: the same bytes are no change. New files of a folder count."""
+def _changed(path: Path, before: Content) -> list[str]:
+    """What of a dependency changed: the files behind links to code, otherwise itself.
+
+    What was touched is read again: the same bytes are no change. New files of a folder count.
+    """
     same_files = path.is_file() or set(files_of(path)) == set(before.stamps)
     if same_files and before.unchanged():
-        return False
+        return []
     after = content(path)
-    return after is None or after.md5 != before.md5
+    if after is None or not path.is_relative_to(CODE):
+        return [] if after and after.md5 == before.md5 else [str(path)]
+    files = {file for file, _ in before.sha256.items() ^ after.sha256.items()}
+    return sorted(file.resolve().relative_to(Path.cwd()).as_posix() for file in files)
 
 
 def write_receipt(before: Inputs) -> str:

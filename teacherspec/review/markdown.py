@@ -69,8 +69,10 @@ def headlines(review: Review) -> Iterator[str]:
             f"- {flips.split}: {several(len(flips.right_to_wrong), 'row')} right → wrong, "
             f"{len(flips.wrong_to_right)} wrong → right, of {flips.rows}"
         )
-    rebuilt = [build.stage for build in review.stages if build.state != "reused"]
+    rebuilt = [build.stage for build in review.stages if build.state not in {"reused", "not rebuilt"}]
     yield f"- rebuilt: {', '.join(rebuilt) or 'nothing'}"
+    if stale := [build.stage for build in review.stages if build.since]:
+        yield f"- **not built from what is here**: {', '.join(stale)}; inputs changed since the last run"
     if review.not_compared:
         yield f"- {several(len(review.not_compared), 'thing')} could not be compared: see the end"
 
@@ -231,7 +233,7 @@ def _data(review: Review) -> Iterator[str]:
 def _stages(review: Review) -> Iterator[str]:
     return table(
         ("stage", "", "because of"),
-        ([build.stage, STATES[build.state], "; ".join(map(code, build.reasons))] for build in review.stages),
+        ([build.stage, STATES[build.state], "; ".join(map(code, build.because))] for build in review.stages),
     )
 
 

@@ -12,12 +12,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from teacherspec.errors import UserError
+from teacherspec.receipts.declaration import DeclaredStage, road_of
 
 if TYPE_CHECKING:
     from scmrepo.git import Git
 
 WORKING_TREE = "working tree"
-LOCK, PARAMS = "dvc.lock", "params.yaml"
+ROAD, LOCK, PARAMS = "dvc.yaml", "dvc.lock", "params.yaml"
 SHORT = 8
 
 
@@ -83,6 +84,14 @@ class Revision:
     def params(self) -> Mapping[str, Any]:
         """The declaration, not checked: an older one may follow older rules."""
         return self.mapping(PARAMS)
+
+    @cached_property
+    def road(self) -> Mapping[str, DeclaredStage]:
+        """The stages that its `dvc.yaml` declares; none where a `${…}` names nothing."""
+        try:
+            return road_of(self.mapping(ROAD), self.params)
+        except (UserError, KeyError):
+            return {}
 
     @cached_property
     def outs(self) -> Mapping[str, str]:

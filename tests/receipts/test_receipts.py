@@ -12,9 +12,11 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from teacherspec.cli.main import main
+from teacherspec.errors import UserError
 from teacherspec.receipts.agreement import agreement, read_lock
 from teacherspec.receipts.hashing import md5_of
 from teacherspec.receipts.receipt import hashes, receipt_of_lock
+from teacherspec.receipts.recording import inputs, refuse_changed
 from tests.receipts.workshop import ENVIRONMENT, STAGES, commit, edit, run
 from tests.receipts.workshop import hashes as built_hashes
 
@@ -51,6 +53,8 @@ def test_agreement_needs_no_data_no_cache_and_no_git(toy: Path) -> None:
     for folder in ("artifacts", ".dvc", ".git"):
         subprocess.run(["rm", "-rf", folder], check=True)
     assert agreement() == []
+    edit(toy, "stages/words.py", "hello", "goodbye")
+    assert problems(toy) == [("package", "stale", "code/package")], "which file, git alone could tell"
 
 
 def edit_lock(change: Callable[[dict], None]) -> Callable[[Path], None]:
@@ -135,10 +139,14 @@ LIES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, str]]]] = {
         {("package", "stale", "stages/words.py")},
     ),
     "code deleted": (unlink("stages/words.py"), {("package", "stale", "stages/words.py")}),
+    "a link to code deleted": (
+        unlink("code/package/stages.words"),
+        {("package", "stale", "stages/words.py")},
+    ),
     "data changed": (text("data/rows.txt", "one", "ten"), {("prepare", "stale", "data/rows.txt")}),
     "a dependency dropped from dvc.yaml": (
-        text("dvc.yaml", ", stages/words.py", ""),
-        {("package", "stale", "stages/words.py")},
+        text("dvc.yaml", ", code/package", ""),
+        {("package", "stale", "code/package")},
     ),
     "a command changed": (
         text("dvc.yaml", "toy package", "toy  package"),
@@ -231,11 +239,25 @@ def test_a_result_whose_input_changed_meanwhile_is_refused(toy: Path) -> None:
 
 
 def test_a_touch_is_no_change(toy: Path) -> None:
-    from teacherspec.receipts.recording import inputs, refuse_changed
-
     before = inputs("package")
     (toy / "stages/words.py").touch()
     refuse_changed(before)
+
+
+def test_a_changed_file_behind_a_link_is_named(toy: Path) -> None:
+    before = inputs("package")
+    edit(toy, "stages/words.py", "hello", "goodbye")
+    with pytest.raises(UserError, match=r"^stages/words\.py: changed while stage package ran"):
+        refuse_changed(before)
+
+
+def test_a_copy_in_the_place_of_a_link_is_refused(toy: Path) -> None:
+    """As git leaves it on a system without links: no edit of the code would be seen."""
+    link = toy / "code/package/stages.words"
+    link.unlink()
+    link.write_text("../../stages/words.py")
+    with pytest.raises(UserError, match=r"code/package/stages\.words: must be a link to code"):
+        inputs("package")
 
 
 def test_an_output_that_comes_back_from_the_run_cache_brings_its_receipt(toy: Path) -> None:

@@ -37,7 +37,7 @@ stages:
     metrics: [{reports/evaluate/metrics.json: {cache: false}}]
   package:
     cmd: python -m stages.toy package
-    deps: [artifacts/train, reports/evaluate/metrics.json, stages/toy.py, stages/words.py]
+    deps: [artifacts/train, reports/evaluate/metrics.json, stages/toy.py, code/package]
     params: [package]
     outs: [artifacts/package, artifacts/receipts/package.json, artifacts/receipts/package.sha256]
 """
@@ -57,7 +57,7 @@ ENVIRONMENT = {
 
 def write_toy_repository(root: Path, params: str = PARAMS) -> Path:
     """The toy road in `root`, committed; nothing built."""
-    for folder in ("data", "stages", ".dvc"):
+    for folder in ("data", "stages", "code/package", ".dvc"):
         (root / folder).mkdir(parents=True)
     (root / "params.yaml").write_text(params)
     (root / "dvc.yaml").write_text(ROAD)
@@ -65,6 +65,7 @@ def write_toy_repository(root: Path, params: str = PARAMS) -> Path:
     (root / "pyproject.toml").write_text('[dependency-groups]\ndata = ["numpy==2.4.6"]\ndev = ["ruff==1"]\n')
     (root / "stages/__init__.py").write_text("")
     (root / "stages/words.py").write_text('GREETING = "hello"\n')
+    (root / "code/package/stages.words").symlink_to("../../stages/words.py")
     shutil.copy(HERE / "toy_stage.py", root / "stages/toy.py")
     for name in (".gitignore", ".gitattributes", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
         shutil.copy(ROOT / name, root / name)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from textwrap import dedent
 
-from teacherspec.road.stages import write_links
+from teacherspec.road.links import write_links
 
 FILES = {
     "stages/__init__.py": "",
@@ -50,13 +50,8 @@ stages:
     cmd: python -m stages.boil data/water artifacts/boil
     deps:
       - data/water  # from the tap
-      # code
-      - kinds/${task.kind}
-      - stages/boil.py
-      - teacherspec/section.py
-      - teacherspec/tasks/__init__.py
-      - teacherspec/water/kettle.py
-      - teacherspec/water/steam.py
+      - code/boil
+      - code/${task.kind}
     params: [task, boil, {pyproject.toml: [dependency-groups.model]}]
     outs:
       - artifacts/boil
@@ -64,8 +59,7 @@ stages:
     cmd: python -m stages.pour artifacts/boil
     deps:
       - artifacts/boil
-      - stages/pour.py
-      - teacherspec/cup.py
+      - code/pour
     params:
       - pour
 """

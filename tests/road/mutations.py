@@ -25,7 +25,8 @@ import click
 from ruamel.yaml import YAML
 
 from teacherspec.receipts.declaration import read_road
-from teacherspec.road.stages import CHOSEN_KIND, kind_links, real_code, sections_read
+from teacherspec.road.links import CHOSEN_KIND, code_links, real_code
+from teacherspec.road.stages import sections_read
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("mutations.tsv")
@@ -80,7 +81,7 @@ def stages(stale: Any) -> tuple[str, ...]:
 
 @cache
 def links() -> dict[str, str]:
-    return kind_links(ROOT)
+    return code_links(ROOT)
 
 
 def code_of(door: str) -> frozenset[str]:
@@ -88,7 +89,7 @@ def code_of(door: str) -> frozenset[str]:
     code = real_code(ROOT, door)
     if CHOSEN_KIND not in code:
         return code
-    linked = {file for link, file in links().items() if link.startswith(f"kinds/{KIND}/")}
+    linked = {file for link, file in links().items() if link.startswith(f"code/{KIND}/")}
     return code - {CHOSEN_KIND} | linked
 
 
@@ -204,7 +205,7 @@ class Asked:
         listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
         for name in listed.stdout.splitlines():
             if name.startswith(
-                ("stages/", "teacherspec/", "kinds/", ".dvc", "pyproject", "params.yaml", "dvc.yaml")
+                ("stages/", "teacherspec/", "code/", ".dvc", "pyproject", "params.yaml", "dvc.yaml")
             ):
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 if (ROOT / name).exists():
@@ -214,6 +215,12 @@ class Asked:
         subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
         with chdir(root):
             self.repo = Repo()
+        self.commit()
+
+    def commit(self) -> None:
+        """Let the lock say that all is up to date as it is now."""
+        with chdir(self.root):
+            self.repo._reset()
             self.repo.commit(force=True)
 
     def stale(self) -> tuple[str, ...]:
@@ -265,8 +272,8 @@ def _toml(groups: Mapping[str, list[str]]) -> str:
 
 def _write_stubs(root: Path) -> None:
     """Something at every path that the road names and git does not hold."""
-    shutil.copytree(root / f"kinds/{KIND}", root / f"kinds/{KIND}_2", symlinks=True)
-    (root / f"kinds/{KIND}_2/more").write_text("another kind")
+    shutil.copytree(root / f"code/{KIND}", root / f"code/{KIND}_2", symlinks=True)
+    (root / f"code/{KIND}_2/more").write_text("another kind")
     with chdir(root):
         for stage in read_road().values():
             for name in (*stage.deps, *stage.outs):

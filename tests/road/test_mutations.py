@@ -30,22 +30,37 @@ def test_a_sample_of_edits_makes_stale_what_the_table_says(asked: Asked) -> None
 
 
 def test_a_dropped_declaration_gives_another_answer(asked: Asked) -> None:
-    """The negative control: the table would catch a param, a file and a library that is declared no more."""
+    """The negative control: the table would catch a param and a library that is declared no more."""
     road = asked.root / ROAD
     whole = road.read_text()
-    rows = [row for row in read_table() if row.stages == ("calibrate",) and row.role == "file"][:1]
-    rows += [row for row in read_table() if row.role == "param" and "calibrate" in row.stages][:1]
+    rows = [row for row in read_table() if row.role == "param" and "calibrate" in row.stages][:1]
     rows += [row for row in read_table() if row.name == "maths/numpy"]
     head, stage, tail = whole.partition("\n  calibrate:\n")
-    file, param, library = (rows[0].name, "calibrate", "dependency-groups.maths")
     try:
-        for row, line in zip(rows, (file, param, library), strict=True):
+        for row, line in zip(rows, ("calibrate", "dependency-groups.maths"), strict=True):
             kept = [text for text in tail.splitlines() if text.strip() != f"- {line}"]
             road.write_text(head + stage + "\n".join(kept) + "\n")
             assert "calibrate" in row.stages
             assert "calibrate" not in asked.after(row)
     finally:
         road.write_text(whole)
+
+
+def test_a_dropped_link_gives_another_answer(asked: Asked) -> None:
+    """The negative control of files: without its link an edit is not seen."""
+    row = next(row for row in read_table() if row.stages == ("calibrate",) and row.role == "file")
+    (link,) = (
+        path for path in (asked.root / "code/calibrate").iterdir() if path.resolve() == asked.root / row.name
+    )
+    target = link.readlink()
+    link.unlink()
+    asked.commit()
+    try:
+        assert asked.after(row) == ()
+    finally:
+        link.symlink_to(target)
+        asked.commit()
+    assert asked.after(row) == ("calibrate",)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.road.closure import Project
-from teacherspec.road.stages import EXEMPT
+from teacherspec.road.links import EXEMPT
 
 ROOT = Path(__file__).parents[2]
 
