@@ -63,12 +63,11 @@ def inputs_now(stage: DeclaredStage, then: Inputs, side: Revision) -> Inputs:
 
 
 def _md5(path: str, side: Revision) -> str:
-    """DVC's name of a file or folder that git has, itself or as a pointer; empty where it has neither."""
+    """DVC's name of what git has there, itself or as a pointer; of an empty folder where it has nothing."""
     if pointer := side.mapping(f"{path}.dvc"):
         return str(pointer["outs"][0]["md5"])
     content = side.content(path)
-    found = None if content is not None else behind(path, side.commit)
-    return md5_of_bytes(content) if content is not None else found.md5 if found and found.files else ""
+    return behind(path, side.commit).md5 if content is None else md5_of_bytes(content)
 
 
 def differing(before: Inputs, after: Inputs) -> Iterator[str]:
