@@ -8,7 +8,6 @@ between the markers of the README beside this file.
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import click
 from benchmarks.calibration import made
 from benchmarks.calibration.fitters import FITTERS
 from benchmarks.calibration.measure import SUMMARY_RUNS
+from benchmarks.page import fill
 
 README = Path(__file__).with_name("README.md")
 TIMEOUT = 1800.0
@@ -111,14 +111,6 @@ def conditions(runs: str) -> str:
     )
 
 
-def write(name: str, lines: list[str]) -> None:
-    text = README.read_text(encoding="utf-8")
-    between = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-    README.write_text(
-        between.sub(lambda found: found[1] + "\n".join(lines) + "\n" + found[2], text), encoding="utf-8"
-    )
-
-
 @click.command()
 @click.option("--largest", default=1_000_000, show_default=True, help="Rows of the largest fit.")
 @click.option("--predictions", default=10_000_000, show_default=True, help="Rows of the largest summary.")
@@ -135,12 +127,12 @@ def main(largest: int, predictions: int, repeats: int, parts: tuple[str, ...], s
             made.logits(Path(scratch), 10_000)
             fits = fit_lines([largest // 100, largest // 10, largest], Path(scratch), repeats)
         if save:
-            write("fit", [where, "", *fits])
+            fill(README, "fit", [where, "", *fits])
     if not parts or "summary" in parts:
         where = conditions(f"best of {SUMMARY_RUNS}")
         summaries = summary_lines([predictions // 100, predictions // 10, predictions])
         if save:
-            write("summary", [where, "", *summaries])
+            fill(README, "summary", [where, "", *summaries])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python -m benchmarks.images ARCHIVE…      (archives of photos, such as those of examples/clothing)
 
-Prints the table of docs/images.md: share of the bits that differ between an image and a changed copy of it
-(every tenth photo), between any two distinct photos, and between any two of scikit-learn's digits.
+Writes the numbers of docs/images.md into the README beside this file: share of the bits that differ between
+an image and a changed copy of it (every tenth photo), between any two distinct photos, and between any two of
+scikit-learn's digits.
 """
 
 import io
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
 
+from benchmarks.page import fill
 from teacherspec.prepare.archives import read_archive
 from teacherspec.prepare.digits import DigitsSource
 from teacherspec.prepare.sketches import likeness
@@ -22,6 +24,7 @@ from teacherspec.tasks.image_field import ImageField
 from teacherspec.tasks.images import decode, encode_png
 
 FIELD = ImageField("image")
+README = Path(__file__).with_name("README.md")
 EVERY = 10
 COUNTED = 0.1
 
@@ -82,21 +85,28 @@ def digits() -> Iterator[bytes]:
                 yield row.values["image"]  # type: ignore[union-attr]
 
 
-def main() -> None:
-    given = list(photos(sys.argv[1:]))
-    original = np.stack([bits(content) for content in given])
-    print(f"{len(given)} photos\n\n| copy | median | largest | sketches at least |\n|---|---:|---:|---:|")
+def copies_table(given: list[bytes], original: Bits) -> list[str]:
+    lines = ["| copy | median | largest | sketches at least |", "|---|---:|---:|---:|"]
     for name, change in CHANGES.items():
         copies = [encode_png(change(decode(content))) for content in given[::EVERY]]
         shares = (np.stack([bits(copy) for copy in copies]) != original[::EVERY]).mean(1)
         pairs = zip(given[::EVERY], copies, strict=True)
         sketched = min(likeness(FIELD.sketch(one), FIELD.sketch(other)) for one, other in pairs)
-        print(f"| {name} | {np.median(shares):.3f} | {shares.max():.3f} | {sketched:.2f} |", flush=True)
-    print(f"\nany two distinct photos: at least {apart(original).min():.3f}")
+        lines.append(f"| {name} | {np.median(shares):.3f} | {shares.max():.3f} | {sketched:.2f} |")
+    return lines
+
+
+def main() -> None:
+    given = list(photos(sys.argv[1:]))
+    original = np.stack([bits(content) for content in given])
+    lines = [f"{len(given)} photos, every {EVERY}th copied.", "", *copies_table(given, original)]
+    lines += ["", f"Any two distinct photos: at least {apart(original).min():.3f}."]
     scans = list(digits())
     for side in (16, 8):
         near = int((apart(np.stack([bits(scan, side) for scan in scans])) < COUNTED).sum())
-        print(f"pairs of {len(scans)} digits that differ in under {COUNTED:g} of {side * side} bits: {near}")
+        lines += ["", f"Pairs of {len(scans)} digits under {COUNTED:g} of {side * side} bits apart: {near}."]
+    print("\n".join(lines))
+    fill(README, "figures", lines)
 
 
 if __name__ == "__main__":

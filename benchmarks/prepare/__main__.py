@@ -21,6 +21,8 @@ from typing import NamedTuple
 import click
 import numpy as np
 
+from benchmarks.page import fill
+
 README = Path(__file__).with_name("README.md")
 KINDS = ("exact", "near", "leak", "near_leak")
 OURS = "teacherspec"
@@ -151,14 +153,6 @@ def conditions() -> str:
     )
 
 
-def write(name: str, lines: list[str]) -> None:
-    """Put lines between the markers `name` of the README."""
-    before, rest = README.read_text(encoding="utf-8").split(f"<!-- {name} -->\n")
-    _, after = rest.split(f"<!-- /{name} -->")
-    text = "\n".join(lines)
-    README.write_text(f"{before}<!-- {name} -->\n{text}\n<!-- /{name} -->{after}", encoding="utf-8")
-
-
 @click.command()
 @click.option("--only", type=click.Choice(tuple(PIECES)), multiple=True, help="Pieces; all by default.")
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the comparison.")
@@ -177,7 +171,7 @@ def main(
             lines = PIECES[name](size, scratch or Path(temporary))
             click.echo("\n".join(lines))
             if save:
-                write(name, [*lines, "", where])
+                fill(README, name, [*lines, "", where])
 
 
 if __name__ == "__main__":

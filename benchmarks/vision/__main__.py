@@ -9,7 +9,6 @@ spent waiting for its batch.
 
 import os
 import platform
-import re
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +18,8 @@ from typing import Any
 
 import click
 import numpy as np
+
+from benchmarks.page import fill
 
 README = Path(__file__).with_name("README.md")
 
@@ -80,11 +81,8 @@ def write(about: str, rates: Mapping[str, float], waits: Mapping[str, Mapping[st
     for name, wait in waits.items():
         step = wait["waited"] + wait["trained"]
         lines.append(f"| {name} | {step:.3f} | {wait['waited']:.4f} | {wait['waited'] / step:.1%} |")
-    found = "\n".join(lines)
-    click.echo(found)
-    text = README.read_text(encoding="utf-8")
-    between = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
-    README.write_text(between.sub(lambda match: f"{match[1]}{found}\n{match[2]}", text), encoding="utf-8")
+    click.echo("\n".join(lines))
+    fill(README, "figures", lines)
 
 
 @click.command()

@@ -30,6 +30,7 @@ def describe(
     provenance: Provenance,
     soft_targets: Mapping[str, Any],
     model: Path,
+    parameters: int,
 ) -> Metadata:
     """What `metadata.json` says.
 
@@ -40,6 +41,7 @@ def describe(
         provenance: what the teacher was made from.
         soft_targets: `rows`, split → number of soft targets; `entropy` and `out_of_fold` of them.
         model: the packaged model folder.
+        parameters: of the packaged model.
     """
     prepared, training = evidence.prepared, evidence.training
     declared = training["declared"]
@@ -53,7 +55,7 @@ def describe(
             "label_names": prepared.label_names,
             "label_names_sha256": label_names_sha256(prepared.label_names),
             "base_model": {key: provenance.base[key] for key in ("source", "architecture", "license")},
-            "parameters": training["parameters"],
+            "parameters": parameters,
             "vocabulary": tokens,
             "examples": training["train_rows"],
             "splits": {

@@ -186,7 +186,7 @@ class Metadata(Section):
     """The model that was fine-tuned."""
 
     parameters: int
-    """Number of parameters of the model, as fine-tuned."""
+    """Number of parameters of the packaged model."""
 
     vocabulary: Vocabulary | None
     """Tokens of the model; null for models that read none."""

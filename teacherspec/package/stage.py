@@ -88,7 +88,8 @@ def run_package(
         refuse_not_ready(judgements)
     made_from = provenance(spec, evidence.prepared, evidence.manifest, stages.evaluated / "predictions")
     with new_folder(teacher) as folder:
-        pack_finetuned(task, section, stages.finetuned / "model", folder / "model")
+        trimmed = pack_finetuned(task, section, stages.finetuned / "model", folder / "model")
+        parameters = trimmed or evidence.training["parameters"]
         form = FORMS[task.form]
         test = open_split(evidence.prepared.splits["test"])
         strange = form.strange(task, stages.evaluated)
@@ -98,7 +99,7 @@ def run_package(
         soft_targets = {"rows": rows, **form.statistics(folder, list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")
-        metadata = describe(section, evidence, judgements, made_from, soft_targets, folder / "model")
+        metadata = describe(section, evidence, judgements, made_from, soft_targets, folder / "model", parameters)
         write_json(folder / "metadata.json", round_floats(metadata.model_dump(mode="json")))
         write_json(folder / "READINESS.json", readiness.as_json(judgements))
         write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))
@@ -106,18 +107,20 @@ def run_package(
     shutil.rmtree(WORK, ignore_errors=True)  # what a kill could have interrupted is done
     attest(teacher, teacher.with_name(ATTESTATION))
     size_bytes = size_of(teacher)
-    write_reports(report, section.name, judgements, evidence, sum(rows.values()), size_bytes)
+    numbers = {"size_bytes": size_bytes, "parameters": parameters, "soft_targets": sum(rows.values())}
+    write_reports(report, section.name, judgements, numbers)
     return Packaged(evidence, judgements, teacher, size_bytes)
 
 
-def pack_finetuned(task: Kind, section: Package, finetuned: Path, target: Path) -> None:
-    """The fine-tuned model as a folder of the package, its vocabulary trimmed where that is declared."""
+def pack_finetuned(task: Kind, section: Package, finetuned: Path, target: Path) -> int | None:
+    """The fine-tuned model as a folder of the package; trimmed where declared, and its parameters then."""
     if section.trim_vocabulary is None:
         pack_model(finetuned, target)
-        return
+        return None
     with TemporaryDirectory(dir=target.parent.parent, prefix=".trimmed-") as place:
-        trim_vocabulary(task, finetuned, section.trim_vocabulary, Path(place, "model"))
+        parameters = trim_vocabulary(task, finetuned, section.trim_vocabulary, Path(place, "model"))
         pack_model(Path(place, "model"), target)
+    return parameters
 
 
 def size_of(teacher: Path) -> int:
@@ -160,20 +163,10 @@ def pack_reports(stages: Stages, folder: Path) -> None:
 
 
 def write_reports(
-    report: Path,
-    name: str,
-    judgements: Sequence[Judgement],
-    evidence: Evidence,
-    soft_targets: int,
-    size_bytes: int,
+    report: Path, name: str, judgements: Sequence[Judgement], numbers: Mapping[str, int]
 ) -> None:
     """What a pull request shows: `metrics.json` and `readiness.md`."""
     passed = sum(judgement.passed for judgement in judgements)
-    metrics = {
-        "gates": {"passed": passed, "failed": len(judgements) - passed},
-        "size_bytes": size_bytes,
-        "parameters": evidence.training["parameters"],
-        "soft_targets": soft_targets,
-    }
-    write_json(report / "metrics.json", metrics)
+    gates = {"passed": passed, "failed": len(judgements) - passed}
+    write_json(report / "metrics.json", {"gates": gates, **numbers})
     write_text(report / "readiness.md", readiness.report(name, judgements))

@@ -12,7 +12,7 @@ from teacherspec.package.vocabulary import vocabulary
 from teacherspec.tasks.saving import save_pretrained
 
 
-def trim_vocabulary(task: Any, source: Path, rows: int, target: Path) -> None:
+def trim_vocabulary(task: Any, source: Path, rows: int, target: Path) -> int:
     """Write the model in `source` to the new folder `target` with `rows` rows of embedding and head.
 
     Args:
@@ -20,6 +20,9 @@ def trim_vocabulary(task: Any, source: Path, rows: int, target: Path) -> None:
         source: a fine-tuned model folder.
         rows: how many are kept, from the first on.
         target: folder to create.
+
+    Returns:
+        The number of parameters that are left.
 
     Raises:
         UserError: there are not so many rows, or a token would lose its own.
@@ -35,3 +38,4 @@ def trim_vocabulary(task: Any, source: Path, rows: int, target: Path) -> None:
     model, processor = task.load(source)
     model.resize_token_embeddings(rows, mean_resizing=False)
     save_pretrained(model, processor, target)
+    return int(model.num_parameters())

@@ -43,6 +43,9 @@ def test_padding_of_the_vocabulary_can_be_trimmed_and_tokens_drawn(road, tmp_pat
     before, after = (
         AutoModelForCausalLM.from_pretrained(folder / "model") for folder in (road.teacher, teacher)
     )
+    assert [read_json(folder / "metadata.json")["parameters"] for folder in (road.teacher, teacher)] == [
+        model.num_parameters() for model in (before, after)
+    ]
     ids = torch.tensor([[1, 5, 9]])
     with torch.inference_mode():
         assert torch.equal(before(ids).logits[..., :rows], after(ids).logits)
