@@ -12,6 +12,7 @@ from teacherspec.export.source import Source, open_source
 from teacherspec.export.timm import export_timm
 from teacherspec.export.trl import export_trl
 from teacherspec.files import new_folder
+from teacherspec.package.model_folder import TIMM
 
 TOKENS = frozenset({"input_ids", "completion_mask", "token_ids", "top_values"})
 
@@ -24,18 +25,24 @@ class Format:
         write: from the package and the declared splits to files in a folder.
         needs: columns that the soft targets must have.
         what: for whom, in a few words.
+        model_type: that the model must be of; any where empty.
     """
 
     write: Callable[[Source, list[str], Path], None]
     needs: frozenset[str]
     what: str
+    model_type: str = ""
+
+    def takes(self, source: Source) -> bool:
+        """Whether the package can be written in this form."""
+        return self.needs <= source.columns and self.model_type in ("", source.model_type())
 
 
 FORMATS: Mapping[str, Format] = {
     "axolotl": Format(export_axolotl, TOKENS, "axolotl's KD plugin, offline log-probabilities"),
     "distillkit": Format(export_distillkit, TOKENS, "DistillKit, offline teacher"),
     "safetensors-logits": Format(export_safetensors_logits, frozenset({"logits"}), "plain loops, as tensors"),
-    "timm": Format(export_timm, frozenset({"logits"}), "timm's --kd-model-name and create_model"),
+    "timm": Format(export_timm, frozenset({"logits"}), "timm's --kd-model-name and create_model", TIMM),
     "trl": Format(export_trl, TOKENS, "TRL's DistillationTrainer and GKDTrainer, as data"),
 }
 
@@ -55,7 +62,7 @@ def export(folder: Path, target: Path, name: str, splits: tuple[str, ...] = ()) 
     source = open_source(folder)
     wanted = FORMATS[name]
     if lacking := sorted(wanted.needs - source.columns):
-        possible = sorted(key for key, form in FORMATS.items() if form.needs <= source.columns)
+        possible = sorted(key for key, form in FORMATS.items() if form.takes(source))
         raise UserError(
             f"{folder}: its soft targets have no column {', '.join(lacking)}, which {name} needs; this "
             f"teacher can be exported to {', '.join(possible) or 'no other form'}"

@@ -37,6 +37,10 @@ class Source:
     columns: frozenset[str]
     splits: dict[str, int]
 
+    def model_type(self) -> str:
+        """Which architecture of transformers the model is of."""
+        return str(read_json(self.folder / "model/config.json")["model_type"])
+
     def batches(self, split: str, columns: list[str]) -> "Iterator[pa.RecordBatch]":
         """The rows of a split in bounded memory."""
         return read_shards(self.folder / "distill", split, columns)
