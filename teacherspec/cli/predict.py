@@ -68,7 +68,9 @@ def _row(line: str, where: str, fields: RowFields) -> dict[str, Any]:
         try:
             row[field.name] = field.read(field.from_json(row.get(field.name)))
         except FieldError as error:
-            problems.append(f"{where}: {field.name}: {error}")
+            there = ", ".join(map(repr, row)) or "nothing"
+            said = error if field.name in row else f"is missing (the row has {there}); rename or add it"
+            problems.append(f"{where}: {field.name}: {said}")
     if problems:
         raise DataError(problems)
     return row

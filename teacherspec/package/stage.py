@@ -99,7 +99,9 @@ def run_package(
         soft_targets = {"rows": rows, **form.statistics(folder, list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")
-        metadata = describe(section, evidence, judgements, made_from, soft_targets, folder / "model", parameters)
+        metadata = describe(
+            section, evidence, judgements, made_from, soft_targets, folder / "model", parameters
+        )
         write_json(folder / "metadata.json", round_floats(metadata.model_dump(mode="json")))
         write_json(folder / "READINESS.json", readiness.as_json(judgements))
         write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))

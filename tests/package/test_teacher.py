@@ -114,7 +114,7 @@ def test_predict_answers_each_row_in_order(road: Road, teacher: Teacher) -> None
     [
         ("{", "-:2: is not JSON"),
         ("[1]", "-:2: is not a JSON object"),
-        ('{"txt": "snow"}', "-:2: text: must be a text"),
+        ('{"txt": "x"}', "-:2: text: is missing (the row has 'txt'); rename or add it"),
         ('{"text": "  "}', "-:2: text: is blank"),
     ],
 )
