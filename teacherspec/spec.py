@@ -21,6 +21,7 @@ from teacherspec.evaluate.perturbing import perturbations_of
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.finetune.section import Finetune
 from teacherspec.package.gates import known_metrics
+from teacherspec.package.retrieval_gates import retrieval_metrics
 from teacherspec.package.section import Package
 from teacherspec.package.token_gates import token_metrics
 from teacherspec.prepare.section import Prepare
@@ -128,7 +129,10 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
 
 
 def pairs_are_there(spec: Spec) -> Iterator[Finding]:
-    """A contrastive loss needs pairs, each whole, and takes all texts as they come."""
+    """A contrastive loss needs pairs, each whole, and takes all texts as they come; pairs alone need it."""
+    if spec.task.form == "embeddings" and spec.finetune.loss.kind != "contrastive":
+        what = f"a {spec.task.kind} task has nothing but pairs to learn from: use contrastive"
+        yield Finding(("finetune", "loss", "kind"), what)
     if spec.finetune.loss.kind == "contrastive":
         if not spec.task.pairs:
             what = f"a {spec.task.kind} task has no pairs to contrast: use cross_entropy"
@@ -184,6 +188,7 @@ def words_and_pixels_keep_apart(spec: Spec) -> Iterator[Finding]:
 
 METRICS: Mapping[Form, Callable[[Mapping[str, str]], frozenset[str]]] = {
     "class_logits": known_metrics,
+    "embeddings": retrieval_metrics,
     "token_sums": token_metrics,
 }
 """By the form of predictions: from the roles of the splits to the names of what is measured."""
@@ -242,13 +247,21 @@ def answers_are_written(spec: Spec) -> Iterator[Finding]:
     words = spec.task.form == "token_sums"
     if spec.evaluate.generation is not None and not words:
         yield Finding(("evaluate", "generation"), f"a {spec.task.kind} task writes no answers: drop it")
-    if words and "slices" in spec.evaluate.model_fields_set and spec.evaluate.slices:
+    classes = spec.task.form == "class_logits"
+    if not classes and "slices" in spec.evaluate.model_fields_set and spec.evaluate.slices:
         yield Finding(("evaluate", "slices"), f"a {spec.task.kind} task has no slices yet: drop it")
 
 
+def perturbed_are_classes(spec: Spec) -> Iterator[Finding]:
+    """What perturbation changes is told of classes alone."""
+    if spec.task.form == "embeddings" and spec.evaluate.perturbations:
+        where = ("evaluate", "perturbations")
+        yield Finding(where, f"a {spec.task.kind} task is not measured under perturbations yet: drop it")
+
+
 def methods_fit_the_form(spec: Spec) -> Iterator[Finding]:
-    """Tokens are calibrated by one temperature; the richer methods need classes."""
-    if spec.task.form == "token_sums" and spec.calibrate.method.kind not in ("temperature", "none"):
+    """Tokens and line-ups are calibrated by one temperature; the richer methods need classes."""
+    if spec.task.form != "class_logits" and spec.calibrate.method.kind not in ("temperature", "none"):
         what = f"{spec.calibrate.method.kind} is for classes (allowed for a {spec.task.kind} task: "
         yield Finding(("calibrate", "method", "kind"), f"{what}temperature, none)")
 
@@ -294,6 +307,7 @@ RULES = (
     Rule(("prepare", "evaluate"), slices_have_their_columns),
     Rule(("task", "evaluate"), perturbations_fit_the_rows),
     Rule(("task", "evaluate"), answers_are_written),
+    Rule(("task", "evaluate"), perturbed_are_classes),
     Rule(("task", "calibrate"), methods_fit_the_form),
     Rule(("task", "finetune"), checkpoints_are_chosen_by_what_is_measured),
     Rule(("task", "base"), pooling_is_of_use),

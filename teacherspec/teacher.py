@@ -21,10 +21,13 @@ from teacherspec.evaluate.predict import load_model
 from teacherspec.files import read_json
 from teacherspec.language.generating import Decoding, Generated
 from teacherspec.metrics.beta_grid import GRID
+from teacherspec.metrics.softmax import log_softmax
 from teacherspec.tasks import Task
 from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.clip_retrieval import ClipRetrieval
+from teacherspec.tasks.dual_encoder import embed_images, embed_texts, width
 from teacherspec.tasks.token_predict import answer, answer_log_probs, predict_tokens
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.verbs import Form, Kind
 
 Row = Mapping[str, Any]
 BATCH_SIZE = 32
@@ -153,6 +156,54 @@ class LanguageTeacher:
         return Answered(text, len(written.ids) + written.stopped, written.stopped, log_prob, confidence)
 
 
+@dataclass(frozen=True)
+class RetrievalTeacher:
+    """A dual encoder with its calibration.
+
+    Attributes:
+        task: what its rows hold.
+        temperature: of the logits of candidates, applied once.
+        model: in eval mode, on the best device of this machine.
+        processor: of the model.
+    """
+
+    task: ClipRetrieval
+    temperature: float
+    model: Any
+    processor: Any
+
+    def images(self, images: Sequence[Any], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
+        """Embeddings `[N, D]`, of length 1, of images: paths, or bytes of files. Raises `FieldError`."""
+        return self._embedded(images, self.task.image_inputs, embed_images, batch_size)
+
+    def texts(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
+        """Embeddings `[N, D]`, of length 1, of texts. Raises `FieldError`."""
+        return self._embedded(texts, self.task.text_inputs, embed_texts, batch_size)
+
+    def probs(
+        self, queries: npt.NDArray[np.float32], candidates: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities `[Q, M]` that a query `[Q, D]` is after a candidate `[M, D]`.
+
+        They sum to 1: one of the candidates is taken to be right.
+        """
+        scale = self.model.logit_scale.exp().item() / self.temperature
+        return np.exp(log_softmax(scale * (queries.astype(np.float64) @ candidates.T)))
+
+    def _embedded(
+        self, values: Sequence[Any], inputs: Any, embed: Any, batch_size: int
+    ) -> npt.NDArray[np.float32]:
+        import torch
+
+        parts = [np.empty((0, width(self.model)), np.float32)]
+        for start in range(0, len(values), batch_size):
+            batch = inputs(self.processor, values[start : start + batch_size])
+            batch = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
+            with torch.inference_mode():
+                parts.append(embed(self.model, batch).float().cpu().numpy())
+        return np.concatenate(parts)
+
+
 def load_teacher(folder: Path) -> Teacher:
     """Load the classifier in the package `folder`. To check it first, see `teacherspec.package.verify`.
 
@@ -162,8 +213,9 @@ def load_teacher(folder: Path) -> Teacher:
     _, task = declared_task(folder)
     if task.form != "class_logits":
         what = f"a teacher of {task.hub_task} has no classes"
-        raise UserError(f"{folder}: {what}; load it with `load_language_teacher`")
+        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.form]}`")
     model, processor = load_model(task, folder / "model")
+    processor = task.settled(model, processor)
     saved = read_json(folder / "calibration/calibration.json")["calibrator"]
     return Teacher(
         task=task,
@@ -183,7 +235,7 @@ def load_language_teacher(folder: Path) -> LanguageTeacher:
     spec, task = declared_task(folder)
     if not isinstance(task, Answering):
         what = f"a teacher of {task.hub_task} writes no answers"
-        raise UserError(f"{folder}: {what}; load it with `load_teacher`")
+        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.form]}`")
     model, tokenizer = load_model(task, folder / "model")
     saved = read_json(folder / "calibration/calibration.json")
     fitted = saved["answers"] or {"slope": None}
@@ -195,6 +247,29 @@ def load_language_teacher(folder: Path) -> LanguageTeacher:
         model=model,
         tokenizer=tokenizer,
     )
+
+
+def load_retrieval_teacher(folder: Path) -> RetrievalTeacher:
+    """Load the dual encoder in the teacher package `folder`.
+
+    Raises:
+        UserError: `folder` is no package of a retrieval teacher, or its model does not load.
+    """
+    _, task = declared_task(folder)
+    if not isinstance(task, ClipRetrieval):
+        what = f"a teacher of {task.hub_task} finds no images or texts"
+        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.form]}`")
+    model, processor = load_model(task, folder / "model")
+    saved = read_json(folder / "calibration/calibration.json")["calibrator"]
+    return RetrievalTeacher(task, saved.get("temperature", 1.0), model, processor)
+
+
+LOADERS: Mapping[Form, str] = {
+    "class_logits": "load_teacher",
+    "embeddings": "load_retrieval_teacher",
+    "token_sums": "load_language_teacher",
+}
+"""By the form of predictions: what loads a package."""
 
 
 def declared_task(folder: Path) -> tuple[dict[str, Any], Kind]:

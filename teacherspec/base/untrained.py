@@ -9,6 +9,7 @@ import numpy as np
 from teacherspec.base.probe import Features, probe, right_share
 from teacherspec.base.sampling import sample
 from teacherspec.base.untrained_answers import answers_headline, describe_answers, measure_answers
+from teacherspec.base.untrained_pairs import describe_pairs, measure_pairs, pairs_headline
 from teacherspec.tasks.verbs import Form, Kind
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def probe_classes(
     A base that gets no new head answers without any training: what it says is told as `zero_shot`.
     """
     drawn = [sample(rows, PROBE_ROWS, SEED) for rows in (train, validation)]
+    processor = task.settled(model, processor)
     features = [_asked(task.features, task, model, processor, rows) for rows in drawn]
     labels = [np.asarray(rows["label"], dtype=np.int64) for rows in drawn]
     found = probe(features[0], labels[0], features[1], labels[1])
@@ -95,6 +97,7 @@ def probe_headline(untrained: Mapping[str, Any]) -> str:
 
 UNTRAINED: Mapping[Form, Untrained] = {
     "class_logits": Untrained(probe_classes, describe_probes, probe_headline),
+    "embeddings": Untrained(measure_pairs, describe_pairs, pairs_headline),
     "token_sums": Untrained(measure_answers, describe_answers, answers_headline),
 }
 """One entry a form of predictions."""

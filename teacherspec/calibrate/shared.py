@@ -1,8 +1,17 @@
 """What calibration asks and tells of every form of predictions."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy.typing as npt
+
+from teacherspec.calibrate.calibrators import apply
 from teacherspec.calibrate.methods import Fitted
+from teacherspec.calibrate.scoring import Scored, score
+from teacherspec.calibrate.section import Calibrate
+from teacherspec.files import round_floats
+from teacherspec.metrics.softmax import log_softmax
 from teacherspec.predictions import PredictionIndex
 
 MINIMUM_ROWS = 20
@@ -41,3 +50,48 @@ def fit_numbers(fitted: Fitted) -> dict[str, float]:
     if fitted.temperature is not None and fitted.temperature.standard_error is not None:
         numbers["standard_error"] = fitted.temperature.standard_error
     return numbers
+
+
+def both(logits: npt.ArrayLike, labels: npt.ArrayLike, fitted: Fitted) -> tuple[Scored, Scored]:
+    """Logits `[N, C]` with labels `[N]` under the model's own probabilities, and under calibrated ones."""
+    return score(log_softmax(logits), labels), score(apply(fitted.calibrator, logits), labels)
+
+
+def headline(compared: Mapping[str, Any], names: Sequence[str] = ("nll", "brier", "ece")) -> dict[str, Any]:
+    """Number of rows, and values before and after, without intervals."""
+    return {
+        "rows": compared["rows"],
+        **{name: {when: compared[name][when]["value"] for when in ("before", "after")} for name in names},
+    }
+
+
+def artifact(
+    section: Calibrate,
+    fitted: Fitted,
+    ids: Sequence[str],
+    before_after: Mapping[str, Any],
+    applies_to: str,
+) -> dict[str, Any]:
+    """Content of `calibration.json`: the calibrator as data, where it comes from and how far to trust it.
+
+    Args:
+        section: `params.yaml: calibrate`.
+        fitted: the calibrator.
+        ids: of the rows it was fitted on.
+        before_after: what it does to these rows.
+        applies_to: what it is for, in words.
+    """
+    found = fitted.temperature
+    return {
+        "applies_to": applies_to,
+        "before_after": round_floats(dict(before_after)),
+        "calibrator": fitted.calibrator.model_dump(mode="json"),
+        "declared": section.method.model_dump(mode="json"),
+        "keeps_argmax": fitted.calibrator.keeps_argmax,
+        "reason": fitted.reason,
+        "row_ids_sha256": hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest(),
+        "rows": len(ids),
+        "standard_error": None if found is None else found.standard_error,
+        "status": fitted.status,
+        "temperature": None if found is None else found.temperature,
+    }

@@ -1,23 +1,28 @@
 """The stage `calibrate`: fit on the calibration split, report on the others. Predictions only, no model."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from teacherspec.calibrate.calibrators import apply
-from teacherspec.calibrate.methods import Fitted
+from teacherspec.calibrate.line_up_stage import calibrate_pairs
 from teacherspec.calibrate.report import draw, out_of_scope, write_tables
-from teacherspec.calibrate.scoring import Scored, compare, score
+from teacherspec.calibrate.scoring import compare
 from teacherspec.calibrate.section import Calibrate
-from teacherspec.calibrate.shared import MINIMUM_ROWS, fit_numbers, overlaps, wrong_roles
+from teacherspec.calibrate.shared import (
+    MINIMUM_ROWS,
+    artifact,
+    both,
+    fit_numbers,
+    headline,
+    overlaps,
+    wrong_roles,
+)
 from teacherspec.calibrate.slices import COLUMNS, calibration_by_slice
 from teacherspec.calibrate.token_stage import calibrate_tokens
 from teacherspec.errors import DataError
 from teacherspec.files import new_folder, round_floats, write_json, write_tsv
-from teacherspec.metrics.softmax import log_softmax
 from teacherspec.predictions import (
     PredictionIndex,
     Predictions,
@@ -27,6 +32,8 @@ from teacherspec.predictions import (
 )
 
 ROLES = ("calibration", "test", "shifted", "ood")
+
+APPLIES_TO = "raw logits of the packaged model, temperature 1; apply once"
 
 
 def run_calibrate(section: Calibrate, predictions: Path, output: Path, report: Path) -> None:
@@ -56,15 +63,18 @@ def calibrate_classes(
     calibration = splits[index.splits("calibration")[0]]
     test = splits[index.splits("test")[0]]
     fitted = section.method.fit(calibration.logits, calibration.labels)
-    in_sample = compare(*_scored(calibration, fitted), section)
-    measured: dict[str, Any] = {"calibration": {**fit_numbers(fitted), **_headline(in_sample)}}
+    in_sample = compare(*both(calibration.logits, calibration.labels, fitted), section)
+    measured: dict[str, Any] = {"calibration": {**fit_numbers(fitted), **headline(in_sample)}}
     for name in (*index.splits("test"), *index.splits("shifted")):
-        measured[name] = compare(*_scored(splits[name], fitted), section)
+        measured[name] = compare(*both(splits[name].logits, splits[name].labels, fitted), section)
     for name in index.splits("ood"):
         measured[name] = out_of_scope(test, splits[name], fitted.calibrator, section)
     with new_folder(output) as folder:
-        write_json(folder / "calibration.json", artifact(section, fitted, calibration, in_sample))
-    before_after = dict(zip(("before", "after"), _scored(test, fitted), strict=True))
+        write_json(
+            folder / "calibration.json",
+            artifact(section, fitted, calibration.ids, headline(in_sample), APPLIES_TO),
+        )
+    before_after = dict(zip(("before", "after"), both(test.logits, test.labels, fitted), strict=True))
     write_tables(report, before_after, index.label_names, section)
     by_slice = calibration_by_slice(
         load_slices(predictions), before_after["before"], before_after["after"], section
@@ -72,26 +82,6 @@ def calibrate_classes(
     write_tsv(report / "slices.tsv", COLUMNS, [one.row() for one in by_slice])
     draw(report, before_after, measured[index.splits("test")[0]], fitted.calibrator, section)
     write_json(report / "metrics.json", round_floats(measured))
-
-
-def artifact(
-    section: Calibrate, fitted: Fitted, calibration: Predictions, in_sample: dict[str, Any]
-) -> dict[str, Any]:
-    """Content of `calibration.json`: the calibrator as data, where it comes from and how far to trust it."""
-    found = fitted.temperature
-    return {
-        "applies_to": "raw logits of the packaged model, temperature 1; apply once",
-        "before_after": round_floats(_headline(in_sample)),
-        "calibrator": fitted.calibrator.model_dump(mode="json"),
-        "declared": section.method.model_dump(mode="json"),
-        "keeps_argmax": fitted.calibrator.keeps_argmax,
-        "reason": fitted.reason,
-        "row_ids_sha256": hashlib.sha256("\n".join(sorted(calibration.ids)).encode()).hexdigest(),
-        "rows": len(calibration.ids),
-        "standard_error": None if found is None else found.standard_error,
-        "status": fitted.status,
-        "temperature": None if found is None else found.temperature,
-    }
 
 
 def refuse_broken(index: PredictionIndex, splits: dict[str, Predictions]) -> None:
@@ -126,23 +116,9 @@ def _problems_of(name: str, role: str, split: Predictions, n_classes: int) -> It
         )
 
 
-def _scored(split: Predictions, fitted: Fitted) -> tuple[Scored, Scored]:
-    return (
-        score(log_softmax(split.logits), split.labels),
-        score(apply(fitted.calibrator, split.logits), split.labels),
-    )
-
-
-def _headline(compared: dict[str, Any], names: Sequence[str] = ("nll", "brier", "ece")) -> dict[str, Any]:
-    """Values before and after, without intervals."""
-    return {
-        "rows": compared["rows"],
-        **{name: {when: compared[name][when]["value"] for when in ("before", "after")} for name in names},
-    }
-
-
 FORMS: Mapping[str, Callable[[Calibrate, PredictionIndex, Path, Path, Path], None]] = {
     "class_logits": calibrate_classes,
     "token_sums": calibrate_tokens,
+    "embeddings": calibrate_pairs,
 }
 """By the form of predictions: fit, write the calibrator, report."""

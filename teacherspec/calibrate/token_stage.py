@@ -1,6 +1,5 @@
 """Calibration where predictions are sums over tokens."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,15 @@ from teacherspec.calibrate.calibrators import Temperature
 from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.scoring import Guessed
 from teacherspec.calibrate.section import Calibrate
-from teacherspec.calibrate.shared import MINIMUM_ROWS, fit_numbers, overlaps, wrong_roles
+from teacherspec.calibrate.shared import MINIMUM_ROWS, artifact, fit_numbers, overlaps, wrong_roles
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.calibrate.tokens import ScoredTokens, compare_tokens, fit_tokens, score_tokens
 from teacherspec.errors import DataError
 from teacherspec.files import new_folder, round_floats, write_json, write_tsv
 from teacherspec.predictions import PredictionIndex
 from teacherspec.token_predictions import TokenPredictions, load_answers, load_token_predictions
+
+APPLIES_TO = "raw logits of every next token, temperature 1; apply once"
 
 
 def calibrate_tokens(
@@ -64,23 +65,9 @@ def calibrate_tokens(
         written = load_answers(predictions, test_name)
         whole["answers"] = guessed(written, temperature)
         measured[test_name]["answers"] = compare_answers(written, temperature, confidence, section)
-    found = fitted.temperature
-    artifact = {
-        "answers": confidence,
-        "applies_to": "raw logits of every next token, temperature 1; apply once",
-        "before_after": round_floats({**counted, **headline}),
-        "calibrator": fitted.calibrator.model_dump(mode="json"),
-        "declared": section.method.model_dump(mode="json"),
-        "keeps_argmax": True,
-        "reason": fitted.reason,
-        "row_ids_sha256": hashlib.sha256("\n".join(sorted(calibration.ids)).encode()).hexdigest(),
-        "rows": len(calibration.ids),
-        "standard_error": None if found is None else found.standard_error,
-        "status": fitted.status,
-        "temperature": None if found is None else found.temperature,
-    }
+    told = artifact(section, fitted, calibration.ids, {**counted, **headline}, APPLIES_TO)
     with new_folder(output) as folder:
-        write_json(folder / "calibration.json", artifact)
+        write_json(folder / "calibration.json", {**told, "answers": confidence})
     before_after = dict(zip(WHEN, both(splits[test_name]), strict=True))
     write_curves(report, before_after, section, whole)
     write_tsv(report / "classes.tsv", CLASS_COLUMNS, [])

@@ -32,7 +32,8 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
     the path of a file, {"image": "photo.jpg"}; `id`, if there, is repeated. Each row gives a line, in the
     same order, as soon as its batch is full. Classifiers: label, confidence and all probs. Language models:
     the greedy answer, its length, the mean calibrated log-probability of its tokens (nats), and the
-    confidence that it is right, where that was fitted.
+    confidence that it is right, where that was fitted. Retrieval: the embedding of the image, and of a text
+    beside it, with the cosine of both.
     """
     from teacherspec.teacher import declared_task
 
@@ -114,11 +115,34 @@ def serve_answers(folder: Path, max_new_tokens: int | None) -> "Answer":
     return answer
 
 
+def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
+    """From rows to `image_embeds`, and with a text to `text_embeds` and the `cosine` of both."""
+    from teacherspec.teacher import load_retrieval_teacher
+
+    if max_new_tokens is not None:
+        raise click.UsageError(f"--max-new-tokens: {folder} is a dual encoder, which writes no answers")
+    teacher = load_retrieval_teacher(folder)
+
+    def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        images = teacher.images([row["image"] for row in rows], batch_size=len(rows))
+        told = [str(row["text"]) for row in rows if "text" in row]
+        texts = iter(teacher.texts(told, batch_size=len(rows)))
+        for row, image in zip(rows, images, strict=True):
+            found: dict[str, Any] = {"image_embeds": image.tolist()}
+            if "text" in row:
+                text = next(texts)
+                found |= {"text_embeds": text.tolist(), "cosine": float(image @ text)}
+            yield round_floats(found, DIGITS)
+
+    return answer
+
+
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
 """From the rows of a batch to what is said of each."""
 
 SERVED: Mapping[Form, Callable[[Path, int | None], Answer]] = {
     "class_logits": serve_classes,
+    "embeddings": serve_embeddings,
     "token_sums": serve_answers,
 }
 """How a package is served, by the form of its predictions."""

@@ -11,7 +11,7 @@ from teacherspec.evaluate.analysis import Analysis, analyse
 from teacherspec.evaluate.measured import measured_rows
 from teacherspec.evaluate.page import write_page
 from teacherspec.evaluate.perturbing import perturbations_of
-from teacherspec.evaluate.pictures import contact_sheets, thumbnails
+from teacherspec.evaluate.pictures import contact_sheets, shown_rows, thumbnails
 from teacherspec.evaluate.predict import predict
 from teacherspec.evaluate.report import draw, write_tables
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
@@ -70,7 +70,7 @@ def evaluate_classes(work: Work) -> str | None:
     tell("reports")
     write_tables(work.report, analysis, section.confidence)
     draw(work.report, analysis, work.finetuned, section.confidence)
-    small = thumbnails(fields, work.splits, analysis)
+    small = thumbnails(fields, work.splits, shown_rows(analysis))
     write_page(work.report, analysis, section, small, work.about_data)
     return headline(analysis, work.report)
 

@@ -52,10 +52,10 @@ def pictures(
 
 
 def thumbnails(
-    fields: RowFields, splits: "Mapping[str, Dataset]", analysis: Analysis
+    fields: RowFields, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
     """(split, row id) → the picture as the value of a `src` attribute."""
-    drawn = pictures(fields, splits, shown_rows(analysis), THUMBNAIL)
+    drawn = pictures(fields, splits, wanted, THUMBNAIL)
     return {
         key: "data:image/png;base64," + base64.b64encode(encode_png(picture)).decode("ascii")
         for key, picture in drawn.items()

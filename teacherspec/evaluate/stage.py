@@ -7,6 +7,7 @@ from typing import Any
 from teacherspec import ranks
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.class_logits import evaluate_classes
+from teacherspec.evaluate.embeddings import evaluate_pairs
 from teacherspec.evaluate.latency import measure_latency
 from teacherspec.evaluate.placing import fits_each
 from teacherspec.evaluate.predict import load_model, load_untrained
@@ -19,12 +20,13 @@ from teacherspec.tasks.verbs import Form, Kind
 
 NEEDED = ("train", "validation", "calibration", "test")
 
-TAKEN = ("base", "loss_ratio", "robustness")
+TAKEN = ("base", "line_up", "loss_ratio", "robustness")
 """Keys of `metrics.json` beside the names of the splits."""
 
 FORMS: Mapping[Form, Callable[[Work], str | None]] = {
     "class_logits": evaluate_classes,
     "token_sums": evaluate_tokens,
+    "embeddings": evaluate_pairs,
 }
 """By the form of predictions: predict every split, write predictions and reports, say how good it is."""
 
@@ -65,6 +67,7 @@ def run_evaluate(
     if not (fits_each(finetuned / "model") or ranks.go_on_alone()):
         return None
     model, processor = load_model(task, finetuned / "model")
+    processor = task.settled(model, processor)
     splits = {name: open_split(split) for name, split in data.splits.items()}
     counted = read_json(about_data) if about_data is not None else None
 

@@ -42,7 +42,7 @@ class Pull(NamedTuple):
 def pair_losses(pairs: Pairs, scale: torch.Tensor, bias: torch.Tensor | None, pairing: str) -> torch.Tensor:
     """Loss of each pair, nats, `[N]`, over all pairs given.
 
-    A text that equals the pair's own is neither its positive nor its negative: it is left out.
+    A pair whose text or image equals the pair's own is neither its positive nor its negative: it is left out.
 
     Args:
         pairs: N pairs.
@@ -55,6 +55,8 @@ def pair_losses(pairs: Pairs, scale: torch.Tensor, bias: torch.Tensor | None, pa
     if bias is not None:
         logits = logits + bias
     same = (pairs.keys[:, None] == pairs.keys[None]).all(dim=-1)
+    if pairs.image_keys is not None:
+        same = same | (pairs.image_keys[:, None] == pairs.image_keys[None])
     own = torch.eye(len(same), dtype=torch.bool, device=same.device)
     twice = same & ~own
     if pairing == "sigmoid":
@@ -70,7 +72,7 @@ class ContrastiveTrainer(SharedTrainer):
     """Trainer's loop with a loss over the whole step."""
 
     def __init__(self, *, pairing: str, **named: Any) -> None:
-        super().__init__(**named)
+        super().__init__(compute_loss_func=self.pulled, **named)
         self.pairing = pairing
         self.waiting: deque[Pull] = deque()
 
@@ -80,24 +82,20 @@ class ContrastiveTrainer(SharedTrainer):
         self.waiting = deque(self._pulls(batches))
         return batches, items
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
-        """In training the micro-batch's share of the step's loss, with its gradient; else as ever."""
-        if not model.training:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        pull = self.waiting.popleft()
+    def learned_from(self, model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The micro-batch's pairs, with the dropout of its first pass."""
         with torch.random.fork_rng():
-            _set_random(pull.random)
-            pairs = self._paired(model, inputs)
-        pulled = (pairs.images * pull.images).sum() + (pairs.texts * pull.texts).sum()
+            _set_random(self.waiting[0].random)
+            return self._paired(model, inputs)._asdict()
+
+    def pulled(self, outputs: dict[str, Any], labels: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """The micro-batch's share of the step's loss, with its gradient."""
+        pull = self.waiting.popleft()
+        pulled = (outputs["images"] * pull.images).sum() + (outputs["texts"] * pull.texts).sum()
         for parameter, gradient in pull.own:
             pulled = pulled + (parameter * gradient).sum()
-        return pull.loss + (pulled - pulled.detach())
+        loss: torch.Tensor = pull.loss + (pulled - pulled.detach())
+        return loss
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """The step as always, from a scale within bounds."""
@@ -108,7 +106,7 @@ class ContrastiveTrainer(SharedTrainer):
     def _paired(self, model: Any, inputs: dict[str, Any]) -> Pairs:
         with self.accelerator.autocast():
             pairs = self.task.paired(model, inputs)
-        return Pairs(pairs.images.float(), pairs.texts.float(), pairs.keys)
+        return pairs._replace(images=pairs.images.float(), texts=pairs.texts.float())
 
     def _pulls(self, batches: list[Any]) -> Iterator[Pull]:
         if not batches:
@@ -122,7 +120,9 @@ class ContrastiveTrainer(SharedTrainer):
         images, texts = (
             torch.cat([getattr(one, name) for one in seen]).requires_grad_() for name in ("images", "texts")
         )
-        whole = Pairs(images, texts, torch.cat([one.keys for one in seen]))
+        shown = [one.image_keys for one in seen if one.image_keys is not None]
+        keys = torch.cat([one.keys for one in seen])
+        whole = Pairs(images, texts, keys, torch.cat(shown) if shown else None)
         scale, bias = self.model.logit_scale, getattr(self.model, "logit_bias", None)
         loss = pair_losses(whole, scale, bias, self.pairing).mean()
         learned = [one for one in (scale, bias) if one is not None and one.requires_grad]

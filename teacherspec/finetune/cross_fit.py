@@ -93,6 +93,7 @@ def _answer(
         finetune(task, section, base, part, run / f"training-{fold}", trained, start)
     model, processor = load_model(task, trained / "model")
     batch_size = machine.place(section.batch_size).micro_batch
+    processor = task.settled(model, processor)
     predictions = predict(task, model, processor, open_split(own, run), batch_size)
     if ranks.is_first():
         save_predictions(answers, predictions)

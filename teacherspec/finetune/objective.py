@@ -8,7 +8,7 @@ at accumulation 4. Owning the loss makes a step the same however its batch is cu
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.finetune.section import Contrastive, CrossEntropy, Focal
+from teacherspec.finetune.section import CrossEntropy, Focal
 from teacherspec.tasks.verbs import Units
 
 if TYPE_CHECKING:
@@ -54,25 +54,14 @@ def focal(
     return losses if weights is None else losses * weights[labels.clamp(min=0)]
 
 
-def plain(
-    loss: Contrastive,  # noqa: ARG001
-    logits: "torch.Tensor",
-    labels: "torch.Tensor",
-    weights: "torch.Tensor | None",  # noqa: ARG001
-) -> "torch.Tensor":
-    """Cross-entropy per unit: what validation logs where training contrasts pairs, see `contrastive`."""
-    return cross_entropy(CrossEntropy(), logits, labels, None)
-
-
-PER_UNIT: dict[type[CrossEntropy] | type[Focal] | type[Contrastive], Callable[..., Any]] = {
+PER_UNIT: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {
     CrossEntropy: cross_entropy,
     Focal: focal,
-    Contrastive: plain,
 }
 
 
 def objective(
-    loss: CrossEntropy | Focal | Contrastive,
+    loss: CrossEntropy | Focal,
     units: "Callable[[Any, torch.Tensor], Units]",
     weights: "torch.Tensor | None",
 ) -> Callable[..., "torch.Tensor"]:

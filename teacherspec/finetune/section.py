@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from teacherspec.section import Section
 from teacherspec.tasks.augmentation import Augmentation
 
-SelectionMetric = Literal["nll", "accuracy", "macro_f1", "brier"]
+SelectionMetric = Literal[
+    "nll", "accuracy", "macro_f1", "brier", "recall_at_1", "recall_at_5", "recall_at_10"
+]  # fmt: skip
 
 
 class CrossEntropy(Section):

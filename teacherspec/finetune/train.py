@@ -132,11 +132,13 @@ def arguments(
     )
 
 
-def trainer_for(loss: CrossEntropy | Focal | Contrastive, **given: Any) -> SharedTrainer:
+def trainer_for(
+    task: Kind, loss: CrossEntropy | Focal | Contrastive, weights: torch.Tensor | None, **given: Any
+) -> SharedTrainer:
     """The loop for a loss: over units one by one, or over all pairs of a step."""
     if isinstance(loss, Contrastive):
-        return ContrastiveTrainer(pairing=loss.pairing, **given)
-    return SharedTrainer(**given)
+        return ContrastiveTrainer(task=task, pairing=loss.pairing, **given)
+    return SharedTrainer(task=task, compute_loss_func=objective(loss, task.units, weights), **given)
 
 
 def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> SharedTrainer:
@@ -164,15 +166,15 @@ def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Sha
             EarlyStoppingCallback(section.early_stopping.patience, section.early_stopping.min_delta)
         )
     trainer = trainer_for(
+        task,
         section.loss,
-        task=task,
+        weights,
+        processor=materials.processor,
         micro_batches=micro_batches,
         model=materials.model,
         args=arguments(task, section, materials.train, placement, run),
-        data_collator=task.collate(materials.processor),
         train_dataset=materials.train,
         eval_dataset=materials.validation,
-        compute_loss_func=objective(section.loss, task.units, weights),
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)

@@ -24,13 +24,15 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
 
     Attributes:
         task: whose verbs measure validation.
+        processor: of the model.
         micro_batches: of this process; told of every epoch before it begins.
     """
 
-    def __init__(self, *, task: Kind, micro_batches: MicroBatches, **values: Any) -> None:
+    def __init__(self, *, task: Kind, processor: Any, micro_batches: MicroBatches, **values: Any) -> None:
         prepare_sharding(values["model"])
-        super().__init__(**values)
+        super().__init__(data_collator=task.collate(processor), **values)
         self.task = task
+        self.processor = processor
         self.micro_batches = micro_batches
         if task.pairs and machine.processes() > 1:
             raise UserError(
@@ -48,15 +50,19 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         """Trainer's own, of what the task makes of the batch."""
 
         def outputs(**batch: Any) -> Any:
-            with self.accelerator.autocast():
-                return self.task.outputs(model, batch)
+            return self.learned_from(model, batch)
 
         return super().compute_loss(outputs, inputs, return_outputs, num_items_in_batch)
+
+    def learned_from(self, model: Any, inputs: dict[str, Any]) -> Any:
+        """What the loss reads of a batch without labels."""
+        with self.accelerator.autocast():
+            return self.task.outputs(model, inputs)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The micro-batches of this process."""
         examples = self.train_dataset if machine.processes() == 1 else WithSilent(self.train_dataset)
-        return self._loader(examples, self.micro_batches)
+        return self._loader(examples, self.micro_batches, self.data_collator)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """This process's share of the validation batches; as many as any other's, see `evaluation_loop`."""
@@ -65,13 +71,14 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         batches = longest_first(len(examples), lengths, self.args.per_device_eval_batch_size)
         turns = math.ceil(len(batches) / machine.processes())
         mine = list(ranks.own(batches))
-        return self._loader(examples, [*mine, *batches[:1] * (turns - len(mine))])
+        collate = self.task.collate(self.task.settled(self.model.eval(), self.processor))
+        return self._loader(examples, [*mine, *batches[:1] * (turns - len(mine))], collate)
 
-    def _loader(self, examples: Any, batches: Any) -> DataLoader[Any]:
+    def _loader(self, examples: Any, batches: Any, collate: Any) -> DataLoader[Any]:
         return DataLoader(
             examples,
             batch_sampler=batches,
-            collate_fn=silencing(self.data_collator),
+            collate_fn=silencing(collate),
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
         )
@@ -98,7 +105,7 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
                 labels = inputs.pop("labels")
                 with self.accelerator.autocast():
                     outputs = self.task.outputs(model, inputs)
-                kept = self.task.kept(outputs["logits"], labels)
+                kept = self.task.kept(outputs, labels)
                 parts.append((kept.float().cpu().numpy(), labels.cpu().numpy()))
         examples = len(dataloader.dataset)  # type: ignore[arg-type]
         batches = math.ceil(examples / self.args.per_device_eval_batch_size)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from teacherspec.package import class_results, strengths, token_results
+from teacherspec.package import class_results, retrieval_results, strengths, token_results
 from teacherspec.package.evidence import Evidence
 from teacherspec.package.gates import Judgement
 from teacherspec.package.metadata import Metadata
@@ -165,6 +165,7 @@ class Results:
 
 RESULTS: Mapping[Form, Results] = {
     "class_logits": Results(class_results.sections, class_results.indexed),
+    "embeddings": Results(retrieval_results.sections, retrieval_results.indexed),
     "token_sums": Results(token_results.sections, token_results.indexed),
 }
 """By the form of predictions."""

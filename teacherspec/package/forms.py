@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from teacherspec.embedding_predictions import load_embedding_predictions
 from teacherspec.package.agreement import disagreeing_labels
 from teacherspec.package.answer_targets import pack_token_targets
+from teacherspec.package.embedding_checks import (
+    disagreeing_pairs,
+    unlike_embeddings,
+    wrong_pair_calibration,
+)
+from teacherspec.package.embedding_targets import embedding_statistics, pack_embedding_targets
 from teacherspec.package.evidence import Evidence, Stages
 from teacherspec.package.golden import Strange, unlike_predictions
 from teacherspec.package.opened import Opened
@@ -52,11 +59,26 @@ def _unlike_logits(task: Any, evaluated: Path) -> Strange:  # noqa: ARG001
 
 
 def _unlike_tokens(task: Any, evaluated: Path) -> Strange:
-    def strange(processor: Any, picked: Any, rows: Sequence[dict[str, Any]], logits: Any) -> str | None:
+    def strange(processor: Any, picked: Any, rows: Sequence[dict[str, Any]], said: Any) -> str | None:
         del picked
-        return first_token_problem(task, processor, evaluated, rows, logits)
+        return first_token_problem(task, processor, evaluated, rows, said["logits"])
 
     return strange
+
+
+def _unlike_embeddings(task: Any, evaluated: Path) -> Strange:  # noqa: ARG001
+    return unlike_embeddings(load_embedding_predictions(evaluated, "test"))
+
+
+def _pack_embedding_targets(
+    task: Any,
+    section: Package,  # noqa: ARG001
+    evidence: Evidence,  # noqa: ARG001
+    stages: Stages,
+    splits: Sequence[Split],
+    folder: Path,
+) -> dict[str, int]:
+    return pack_embedding_targets(splits, stages.evaluated, task.row_fields(), folder / "distill")
 
 
 def _pack_class_targets(
@@ -103,6 +125,14 @@ FORMS: Mapping[Form, PackageForm] = {
         disagreeing_labels,
         wrong_soft_targets,
         wrong_calibration,
+    ),
+    "embeddings": PackageForm(
+        _unlike_embeddings,
+        _pack_embedding_targets,
+        embedding_statistics,
+        disagreeing_pairs,
+        wrong_soft_targets,
+        wrong_pair_calibration,
     ),
     "token_sums": PackageForm(
         _unlike_tokens,

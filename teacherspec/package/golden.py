@@ -38,18 +38,21 @@ class Golden:
         inputs: what the processor makes of them, as one batch: name → array.
         logits: `[N, C]` float32.
         tolerance: dtype → largest absolute difference of a logit.
+        beside: what else the model says of the rows, name → `[N, D]` float32, such as embeddings.
     """
 
     rows: Sequence[dict[str, Any]]
     inputs: Mapping[str, npt.NDArray[Any]]
     logits: npt.NDArray[np.float32]
     tolerance: dict[str, float]
+    beside: Mapping[str, npt.NDArray[np.float32]]
 
 
-Strange = Callable[
-    [Any, npt.NDArray[np.int64], Sequence[dict[str, Any]], npt.NDArray[np.float32]], str | None
-]
-"""From processor, places in the split, rows and logits to what contradicts the predictions, in words."""
+Said = Mapping[str, npt.NDArray[np.float32]]
+"""What a model says of rows, by name: `logits` `[N, C]`, and more where the task has more."""
+
+Strange = Callable[[Any, npt.NDArray[np.int64], Sequence[dict[str, Any]], Said], str | None]
+"""From processor, places in the split, rows and what is said to what contradicts the predictions."""
 
 
 def unlike_predictions(expected: Predictions) -> Strange:
@@ -59,9 +62,11 @@ def unlike_predictions(expected: Predictions) -> Strange:
         processor: Any,  # noqa: ARG001
         picked: npt.NDArray[np.int64],
         rows: Sequence[dict[str, Any]],
-        logits: npt.NDArray[np.float32],
+        said: Said,
     ) -> str | None:
-        return furthest(expected.logits[picked], logits, [row["id"] for row in rows], FLOAT32_TOLERANCE)
+        return furthest(
+            expected.logits[picked], said["logits"], [row["id"] for row in rows], FLOAT32_TOLERANCE
+        )
 
     return strange
 
@@ -85,29 +90,32 @@ def pack_golden(task: Kind, model: Path, rows: "Dataset", strange: Strange, coun
     picked = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
     chosen = [dict(rows[int(index)]) for index in picked]
     loaded, processor = task.load(model)
-    inputs, logits = forward(task, loaded, processor, chosen)
+    inputs, said = forward(task, loaded, processor, chosen)
     fields = task.row_fields()
-    if found := strange(processor, picked, chosen, logits):
+    if found := strange(processor, picked, chosen, said):
         raise UserError(f"{found}: the predictions are of another model; run `dvc repro` again")
     write_text(
         target / ROWS, "".join(json.dumps(_json(fields, row), ensure_ascii=False) + "\n" for row in chosen)
     )
-    for name, tensors in ((INPUTS, inputs), (LOGITS, {"logits": logits})):
+    for name, tensors in ((INPUTS, inputs), (LOGITS, said)):
         with replacing(target / name) as partial:
             partial.write_bytes(save(tensors))
-    write_json(target / ABOUT, {"rows": len(chosen), "tolerance": tolerances(logits)})
+    write_json(target / ABOUT, {"rows": len(chosen), "tolerance": tolerances(said["logits"])})
 
 
 def forward(
     task: Kind, model: Any, processor: Any, rows: Sequence[Mapping[str, Any]]
-) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.float32]]:
-    """Model inputs, and logits `[N, C]` in float32 on the CPU, of raw rows as one batch."""
+) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[np.float32]]]:
+    """Model inputs, and what the model says (`logits` `[N, C]` and more) in float32, of rows as one batch."""
     import torch
 
     batch = task.batch(processor, rows)
     with torch.inference_mode():
-        logits = task.logits(model, batch).float().contiguous().numpy()
-    return {name: tensor.numpy() for name, tensor in batch.items()}, logits
+        said = task.said(model, batch)
+    return (
+        {name: tensor.numpy() for name, tensor in batch.items()},
+        {name: tensor.float().contiguous().numpy() for name, tensor in said.items()},
+    )
 
 
 def tolerances(logits: npt.NDArray[np.float32]) -> dict[str, float]:
@@ -118,16 +126,20 @@ def tolerances(logits: npt.NDArray[np.float32]) -> dict[str, float]:
 
 
 def furthest(
-    expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32], ids: Sequence[str], tolerance: float
+    expected: npt.NDArray[np.float32],
+    found: npt.NDArray[np.float32],
+    ids: Sequence[str],
+    tolerance: float,
+    what: str = "logits",
 ) -> str | None:
-    """Which row's logits `[N, C]` differ most, in words; None where all are within `tolerance`."""
+    """Which row's logits `[N, C]`, or embeddings, differ most; None where all are within `tolerance`."""
     if expected.shape != found.shape:
-        return f"logits have shape {list(found.shape)}, expected {list(expected.shape)}"
+        return f"{what} have shape {list(found.shape)}, expected {list(expected.shape)}"
     off = np.abs(expected.astype(np.float64) - found).max(axis=1)
     worst = int(off.argmax())
     if off[worst] <= tolerance:
         return None
-    return f"row {ids[worst]}: the model's logits are off by {off[worst]:.3g} (allowed {tolerance:g})"
+    return f"row {ids[worst]}: the model's {what} are off by {off[worst]:.3g} (allowed {tolerance:g})"
 
 
 def _json(fields: RowFields, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,9 +155,11 @@ def load_golden(folder: Path, fields: RowFields) -> Golden:
     from safetensors.numpy import load_file
 
     lines = (folder / ROWS).read_text(encoding="utf-8").splitlines()
+    said = load_file(folder / LOGITS)
     return Golden(
         rows=[_stored(fields, json.loads(line)) for line in lines],
         inputs=load_file(folder / INPUTS),
-        logits=load_file(folder / LOGITS)["logits"],
+        logits=said.pop("logits"),
         tolerance=read_json(folder / ABOUT)["tolerance"],
+        beside=said,
     )

@@ -1,7 +1,7 @@
 """Whether the packaged model gives what is stored of it: golden logits, soft targets, calibrated loss."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from teacherspec.package.golden import forward, furthest, load_golden
 from teacherspec.package.opened import Opened
 from teacherspec.package.shards import read_shards
 from teacherspec.package.soft_targets import content_sha256
+from teacherspec.tasks.verbs import Form
 
 NLL_TOLERANCE = 1e-5
 """Reports keep six decimals."""
@@ -22,18 +23,29 @@ NLL_TOLERANCE = 1e-5
 SAMPLED_ROWS = 16
 """Soft targets of each split that the model computes again."""
 
+STORED: Mapping[Form, tuple[str, ...]] = {
+    "class_logits": ("logits",),
+    "embeddings": ("image_embeds", "text_embeds"),
+}
+"""Columns of soft targets that hold what the model says of a row, by the form of predictions."""
+
 
 def wrong_golden(opened: Opened) -> Iterator[str]:
     """Golden rows give the golden inputs, and these the golden logits."""
     golden = load_golden(opened.folder / "golden", opened.task.row_fields())
-    inputs, logits = forward(opened.task, *opened.task.load(opened.folder / "model"), golden.rows)
+    inputs, said = forward(opened.task, *opened.task.load(opened.folder / "model"), golden.rows)
     if inputs.keys() != golden.inputs.keys() or not all(
         np.array_equal(inputs[name], golden.inputs[name]) for name in inputs
     ):
         yield "golden: the processor makes other inputs of the rows"
     ids = [row["id"] for row in golden.rows]
-    if found := furthest(golden.logits, logits, ids, golden.tolerance["float32"]):
-        yield f"golden: {found}"
+    stored = {"logits": golden.logits, **golden.beside}
+    if stored.keys() != said.keys():
+        yield f"golden: holds {', '.join(stored)}, the model gives {', '.join(said)}"
+        return
+    for name, expected in stored.items():
+        if found := furthest(expected, said[name], ids, golden.tolerance["float32"], name):
+            yield f"golden: {found}"
 
 
 def wrong_soft_targets(opened: Opened) -> Iterator[str]:
@@ -47,10 +59,16 @@ def wrong_soft_targets(opened: Opened) -> Iterator[str]:
         if count != stated:
             yield f"distill: {split}: {count} soft targets, metadata.json says {stated}"
         if rows:
-            _, logits = forward(opened.task, *loaded, rows)
-            stored = np.array([row["logits"] for row in rows], np.float32)
-            if found := furthest(stored, logits, [row["id"] for row in rows], tolerance):
-                yield f"distill: {split}: {found}"
+            _, said = forward(opened.task, *loaded, rows)
+            ids = [row["id"] for row in rows]
+            for name in STORED[opened.task.form]:
+                stored = np.array([row[name] for row in rows], np.float32)
+                if found := furthest(stored, said[name], ids, tolerance, name):
+                    yield f"distill: {split}: {found}"
+            yield from (
+                f"distill: {problem}"
+                for problem in opened.task.wrong_beside(*loaded, split, rows, opened.folder / "distill")
+            )
 
 
 def wrong_calibration(opened: Opened) -> Iterator[str]:

@@ -65,8 +65,8 @@ def pack_soft_targets(
         parts = _parts(split, predictions / f"{split.name}.parquet", crossed, fields, schema)
         for shard in range(shards):
             path = target / CONFIG / shard_name(split.name, shard, shards)
-            write_parquet_parts(path, schema, _up_to(parts, ROWS_PER_SHARD))
-    write_text(target / "README.md", _readme([split.name for split in splits]))
+            write_parquet_parts(path, schema, up_to(parts, ROWS_PER_SHARD))
+    write_text(target / "README.md", data_card([split.name for split in splits], TEXT))
     return {split.name: split.rows for split in splits}
 
 
@@ -103,9 +103,9 @@ def _parts(
     import pyarrow as pa
 
     names = [field.name for field in fields.content]
-    for row, prediction, other in _side_by_side(split.path, predictions, crossed):
+    for row, prediction, other in side_by_side(split.path, predictions, crossed):
         if row["id"] != prediction["id"] or (other is not None and row["id"] != other["id"]):
-            raise DataError(_strangers(split, predictions))
+            raise DataError(strangers(split, predictions))
         contents = zip(*(row[name].to_pylist() for name in names), strict=True)
         columns = {
             **{name: row[name] for name in ("id", *names)},
@@ -121,7 +121,7 @@ def _parts(
         yield pa.table([columns[name] for name in schema.names], names=schema.names).cast(schema)
 
 
-def _side_by_side(rows: Path, predictions: Path, crossed: Path | None) -> "Iterator[tuple[Any, Any, Any]]":
+def side_by_side(rows: Path, predictions: Path, crossed: Path | None) -> "Iterator[tuple[Any, Any, Any]]":
     """Batches of the same rows of three files; None for the third where it is not given.
 
     Raises:
@@ -139,7 +139,7 @@ def _side_by_side(rows: Path, predictions: Path, crossed: Path | None) -> "Itera
             yield row, prediction, other[0] if other else None
 
 
-def _up_to(parts: "Iterator[pa.Table]", rows: int) -> "Iterator[pa.Table]":
+def up_to(parts: "Iterator[pa.Table]", rows: int) -> "Iterator[pa.Table]":
     """The next parts until `rows` rows are taken; a part never spans two shards."""
     taken = 0
     while taken < rows and (part := next(parts, None)) is not None:
@@ -147,17 +147,18 @@ def _up_to(parts: "Iterator[pa.Table]", rows: int) -> "Iterator[pa.Table]":
         yield part
 
 
-def _strangers(split: Split, predictions: Path) -> str:
+def strangers(split: Split, predictions: Path) -> str:
+    """What is wrong where rows and predictions do not belong together."""
     return f"{predictions}: holds other rows than {split.path}; run `dvc repro` again"
 
 
-def _readme(names: Sequence[str]) -> str:
+def data_card(names: Sequence[str], text: str) -> str:
     """The card of the data set, whose head tells `datasets` which files belong to which split."""
     from huggingface_hub import DatasetCardData
 
     files: list[dict[str, Any]] = [{"split": name, "path": f"{CONFIG}/{name}-*.parquet"} for name in names]
     head = DatasetCardData(configs=[{"config_name": CONFIG, "data_files": files}]).to_yaml()
-    return f"---\n{head}\n---\n\n{TEXT}"
+    return f"---\n{head}\n---\n\n{text}"
 
 
 TEXT = """\

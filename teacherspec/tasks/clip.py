@@ -4,7 +4,8 @@ A row as `prepare` stores it: `{"id": "d-0001", "image": b"\\x89PNG…", "label"
 columns, those texts too: `{"image": …, "sentence": "There is a blue tower.", "label": 1}`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -16,44 +17,37 @@ from teacherspec.tasks.augmentation import Augmentation
 from teacherspec.tasks.classification import Classification
 from teacherspec.tasks.dual_encoder import (
     PAIR,
+    TEXT_INPUTS,
     DualProcessor,
     class_logits,
     embed_classes,
     embed_images,
     embed_texts,
     load_processor,
-    load_towers,
-    refuse_single_tower,
 )
-from teacherspec.tasks.embeddings import write_embeddings
+from teacherspec.tasks.embeddings import EMBEDDINGS, write_embeddings, wrong_embeddings
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.image_examples import pixel_values
 from teacherspec.tasks.image_field import ImageField
-from teacherspec.tasks.image_fit import describe_images, images_report, refuse_unfit_processor
 from teacherspec.tasks.images import decode
 from teacherspec.tasks.label_names import LabelNames
 from teacherspec.tasks.pair_examples import PairExamples, TrainingPairs, collate_pairs
 from teacherspec.tasks.prompts import Template, prompts, text_columns
-from teacherspec.tasks.text_fit import describe_lengths, length_report, refuse_longer
-from teacherspec.tasks.verbs import Backbone, Batch, Pairs, Row, Start, Trial
+from teacherspec.tasks.towers import FIT_ROWS, Towers
+from teacherspec.tasks.verbs import Batch, Pairs, Row
 
 if TYPE_CHECKING:
     import torch
     from datasets import Dataset
-    from transformers import PreTrainedModel
 
-TRIAL_ROWS = 2
-FIT_ROWS = 2_000
-"""Rows whose own prompts are counted in tokens."""
+CLASSES = "class_embeds"
+"""Name of the embeddings of the classes in a batch that has them already."""
 
 
-class Clip(Classification):
+class Clip(Towers, Classification):
     """Say which class's prompts suit an image best."""
 
     hub_task: ClassVar[str] = "zero-shot-image-classification"
-    decodes: ClassVar[bool] = True
-    new_head: ClassVar[bool] = False
-    pairs: ClassVar[bool] = True
 
     kind: Literal["clip"]
     """The kind of task; also the name of the module that implements it."""
@@ -64,9 +58,6 @@ class Clip(Classification):
 
     phrases: dict[str, str] = Param(default_factory=dict)
     """Label name → its words in the templates, where they are not the name itself."""
-
-    max_length: int = Param(default=77, ge=4, le=4096)
-    """Tokens of a text, special ones included: texts are padded to it and cut at it (CLIP 77, SigLIP 64)."""
 
     label_names: LabelNames | None = None
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
@@ -114,25 +105,8 @@ class Clip(Classification):
         own = [value for row in rows for value in row.values() if isinstance(value, str)]
         return [*self.templates, *own]
 
-    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
-        """Refuse a base without two towers, a strange processor, texts beyond its context. `BaseError`."""
-        refuse_single_tower(folder, backbone)
-        refuse_longer(self.max_length, folder, backbone)
-        refuse_unfit_processor(folder, load_processor(folder, self.max_length).images)
-
-    def load_base(
-        self, folder: Path, label_names: Sequence[str], start: Start
-    ) -> "tuple[PreTrainedModel, DualProcessor]":
-        """Both towers, float32, and the processor with the prompts of the classes. Raises `BaseError`."""
-        return load_towers(folder, label_names, start), self._reader(folder, label_names)
-
-    def load(self, folder: Path) -> "tuple[PreTrainedModel, DualProcessor]":
-        """A fine-tuned model as saved, and its processor. Raises `BaseError`."""
-        model = load_towers(folder, None, None)
-        names = [name for _, name in sorted(model.config.id2label.items())]
-        return model, self._reader(folder, names)
-
-    def _reader(self, folder: Path, names: Sequence[str]) -> DualProcessor:
+    def reader_of(self, folder: Path, names: Sequence[str]) -> DualProcessor:
+        """The processor with the prompts of the classes. Raises `BaseError`."""
         shared = None if text_columns(self.templates) else prompts(self.templates, names, self.phrases, {})
         return load_processor(folder, self.max_length).with_classes(names, shared)
 
@@ -178,12 +152,23 @@ class Clip(Classification):
 
     def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Cosines `[B, C]` with the classes' prompts times the model's own scale, at temperature 1."""
-        tokens = {name: part for name, part in batch.items() if name in ("input_ids", "attention_mask")}
         images = embed_images(model, batch["pixel_values"])
-        return class_logits(model, images, self._classes(model, tokens))
+        classes = batch[CLASSES] if CLASSES in batch else self._classes(model, batch)
+        return class_logits(model, images, classes)
 
-    def _classes(self, model: Any, tokens: Batch) -> "torch.Tensor":
+    def _classes(self, model: Any, batch: Batch) -> "torch.Tensor":
+        tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}
         return embed_classes(model, tokens, len(model.config.id2label))
+
+    def settled(self, model: Any, processor: DualProcessor) -> DualProcessor:
+        """With the embeddings of the classes in place of their prompts, where rows have none of their own."""
+        import torch
+
+        if processor.shared is None:
+            return processor
+        tokens = {name: part.to(model.device) for name, part in processor.shared.items()}
+        with torch.no_grad():
+            return replace(processor, shared={CLASSES: self._classes(model, tokens).cpu()})
 
     def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
         """The logits alone."""
@@ -192,44 +177,25 @@ class Clip(Classification):
     def paired(self, model: Any, batch: Batch) -> Pairs:
         """Embeddings of the images and of the one text that belongs to each."""
         tokens = {name.removeprefix(PAIR): part for name, part in batch.items() if name.startswith(PAIR)}
-        return Pairs(
-            images=embed_images(model, batch["pixel_values"]),
-            texts=embed_texts(model, tokens),
-            keys=tokens["input_ids"],
-        )
+        images, texts = embed_images(model, batch["pixel_values"]), embed_texts(model, tokens)
+        return Pairs(images, texts, tokens["input_ids"])
 
     def pack_beside(self, model: Path, splits: Sequence[Split], target: Path) -> None:
         """The embeddings behind the logits, in `embeddings/`."""
-        write_embeddings(self, *self.load(model), splits, target / "embeddings")
+        write_embeddings(self, *self.load(model), splits, target / EMBEDDINGS)
 
-    def features(self, model: Any, batch: Batch) -> "torch.Tensor":
-        """Frozen features `[B, D]`: the embeddings of the images."""
-        return embed_images(model, batch["pixel_values"])
+    def wrong_beside(
+        self, model: Any, processor: DualProcessor, split: str, rows: Sequence[Row], target: Path
+    ) -> Iterator[str]:
+        """Embeddings that the model does not give."""
+        yield from wrong_embeddings(self, model, processor, split, rows, target / EMBEDDINGS)
 
-    def fit_report(
-        self, processor: DualProcessor, splits: "Mapping[str, Dataset]", backbone: Backbone
-    ) -> dict[str, Any]:
-        """The model's input, the sizes of each split's images, and the lengths of the prompts."""
+    def texts_to_fit(
+        self, processor: DualProcessor, splits: "Mapping[str, Dataset]"
+    ) -> Mapping[str, Sequence[str]]:
+        """The prompts of the classes, or of each split's rows."""
         own = self._own_prompts(processor)
-        row: Row = {}
         if own is None:
-            texts = {"prompts": prompts(self.templates, processor.names, self.phrases, row)}
-        else:
-            some = {name: rows.select(range(min(len(rows), FIT_ROWS))) for name, rows in splits.items()}
-            texts = {name: [text for row in rows for text in own(row)] for name, rows in some.items()}
-        unknown = processor.tokenizer.unk_token_id
-        data = {}
-        for name, said in texts.items():
-            ids = processor.tokenizer(said)["input_ids"]
-            data[name] = length_report([len(one) for one in ids], self.max_length, unknown, ids)
-        context = {"base": backbone.context, "declared": self.max_length}
-        return {**images_report(processor.images, splits), "texts": {"context": context, "data": data}}
-
-    def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
-        """Lines of Markdown on sizes, normalisation and lengths."""
-        return (*describe_images(fit), *describe_lengths(fit["texts"], "## Texts"))
-
-    def trial(self, processor: DualProcessor, rows: "Dataset") -> Trial:
-        """Some images and all prompts: all take the same memory."""
-        count = min(len(rows), TRIAL_ROWS)
-        return Trial(self.batch(processor, [rows[index] for index in range(count)]), count, 1)
+            return {"prompts": prompts(self.templates, processor.names, self.phrases, {})}
+        some = {name: rows.select(range(min(len(rows), FIT_ROWS))) for name, rows in splits.items()}
+        return {name: [text for row in rows for text in own(row)] for name, rows in some.items()}

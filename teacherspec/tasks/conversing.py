@@ -197,10 +197,9 @@ class Conversing(Answering):
         """One unit a learned token; the first label is none, see `pack`."""
         return Units(outputs["logits"], labels[0, 1:])
 
-    def kept(self, logits: Any, labels: "torch.Tensor") -> "torch.Tensor":
+    def kept(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> "torch.Tensor":
         """Loss and hit of each token `[1, 1 + U, 2]`: never logits of a whole vocabulary."""
-        # Trainer hands over everything that a model gives, where that is more than logits.
-        return language_fit.losses_and_hits(logits[0] if isinstance(logits, tuple) else logits, labels)
+        return language_fit.losses_and_hits(outputs["logits"], labels)
 
     def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
         """Mean loss (nats) and share of hits over all learned tokens."""

@@ -33,7 +33,8 @@ class DualProcessor:
         max_length: tokens to which every text is padded and cut: SigLIP attends to its padding, and with
             CLIP's causal mask padding changes nothing.
         names: label names in the order of the logits; empty without classes.
-        shared: tokens `[P, L]` of the prompts of all classes where they are the same for every row.
+        shared: what all rows share of a batch: tokens `[P, L]` of the prompts of all classes, or in their
+            place the embeddings of the classes; None where rows have prompts of their own.
     """
 
     processor: Any
@@ -126,6 +127,12 @@ def refuse_single_tower(folder: Path, backbone: "Backbone") -> None:
             f"{folder / 'config.json'}: {backbone.architecture} has not one tower for images and one for "
             "texts; choose a CLIP or SigLIP base, or another task.kind"
         )
+
+
+def width(model: Any) -> int:
+    """D, of any dual encoder: SigLIP has no projection to tell it."""
+    found: int = getattr(model.config, "projection_dim", None) or model.config.vision_config.hidden_size
+    return found
 
 
 def embed_images(model: Any, pixel_values: "torch.Tensor") -> "torch.Tensor":

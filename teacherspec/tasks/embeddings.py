@@ -9,18 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from teacherspec.files import replacing, write_json, write_parquet_parts
+from teacherspec.files import read_json, replacing, write_json, write_parquet_parts
 from teacherspec.prepared import Split, open_split
-from teacherspec.tasks.dual_encoder import TEXT_INPUTS, DualProcessor, embed_classes, embed_images
+from teacherspec.tasks.dual_encoder import TEXT_INPUTS, DualProcessor, embed_classes, embed_images, width
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-    from teacherspec.tasks.verbs import Kind
+    from teacherspec.tasks.verbs import Batch, Kind, Row
+
+EMBEDDINGS = "embeddings"
+"""Folder in `distill/`."""
+
+SCALE, CLASSES = "scale.json", "classes.safetensors"
 
 ROWS_AT_ONCE = 32
+
+TOLERANCE = 1e-4
+"""Largest difference of a coordinate between machines and batch shapes in float32; seen: about 1e-7."""
 
 
 def write_embeddings(
@@ -40,11 +49,9 @@ def write_embeddings(
         splits: whose rows are embedded.
         target: folder to create.
     """
-    import torch
     from safetensors.numpy import save
 
     classes = len(processor.names)
-    bias = getattr(model, "logit_bias", None)
     target.mkdir(parents=True)
     for split in splits:
         rows = open_split(split)
@@ -53,31 +60,102 @@ def write_embeddings(
             _schema(model, processor.shared is None, classes),
             _parts(task, model, processor, rows, classes),
         )
-    scale = {
+    write_json(target / SCALE, scale_of(model, processor))
+    if processor.shared is not None:
+        with replacing(target / CLASSES) as partial:
+            partial.write_bytes(save({"class_embeds": _shared_classes(model, processor)}))
+
+
+def _embedded(model: Any, processor: DualProcessor, batch: "Batch") -> dict[str, npt.NDArray[np.float32]]:
+    """The columns of some rows: `image_embeds` `[B, D]`, and `class_embeds` `[B, C·D]` where rows differ."""
+    import torch
+
+    with torch.inference_mode():
+        found = {"image_embeds": embed_images(model, batch["pixel_values"])}
+        if processor.shared is None:
+            tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}
+            found["class_embeds"] = embed_classes(model, tokens, len(processor.names)).flatten(1)
+    return {name: part.float().numpy() for name, part in found.items()}
+
+
+def wrong_embeddings(
+    task: "Kind", model: Any, processor: DualProcessor, split: str, rows: "Sequence[Row]", folder: Path
+) -> Iterator[str]:
+    """What of `folder` the model does not give, looked at on some rows of a split.
+
+    Args:
+        task: a kind of pairs.
+        model: as packaged.
+        processor: of the model, with the classes.
+        split: name of the split.
+        rows: some of its rows, as packed.
+        folder: what `write_embeddings` wrote.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / f"{split}.parquet"
+    if not path.is_file():
+        yield f"{EMBEDDINGS}/{path.name}: missing"
+        return
+    places = {name: place for place, name in enumerate(pq.read_table(path, columns=["id"])["id"].to_pylist())}
+    if lost := [row["id"] for row in rows if row["id"] not in places]:
+        yield f"{EMBEDDINGS}/{path.name}: holds no row {lost[0]}"
+        return
+    stored = pq.read_table(path).take([places[row["id"]] for row in rows]).to_pydict()
+    found = _embedded(model, processor, task.batch(processor, rows))
+    for name, own in found.items():
+        off = np.abs(np.asarray(stored[name], np.float64) - own).max(axis=1)
+        if not off.max() <= TOLERANCE:
+            worst = rows[int(off.argmax())]["id"]
+            yield f"{EMBEDDINGS}/{path.name}: row {worst}: the model's {name} are off by {off.max():.3g}"
+    yield from _wrong_space(model, processor, folder)
+
+
+def _wrong_space(model: Any, processor: DualProcessor, folder: Path) -> Iterator[str]:
+    """Names, factor, bias and classes."""
+    from safetensors.numpy import load_file
+
+    stated = read_json(folder / SCALE)
+    own = scale_of(model, processor)
+    for name, value in own.items():
+        near = value == stated[name] if name == "label_names" else np.isclose(value, stated[name], rtol=1e-6)
+        if not near:
+            yield f"{EMBEDDINGS}/{SCALE}: {name} is {stated[name]}, the model has {value}"
+    if processor.shared is None:
+        return
+    if not (folder / CLASSES).is_file():
+        yield f"{EMBEDDINGS}/{CLASSES}: missing"
+        return
+    stored, found = load_file(folder / CLASSES)["class_embeds"], _shared_classes(model, processor)
+    if stored.shape != found.shape or not np.abs(stored - found).max() <= TOLERANCE:
+        yield f"{EMBEDDINGS}/{CLASSES}: the model gives other embeddings of the classes"
+
+
+def scale_of(model: Any, processor: DualProcessor) -> dict[str, Any]:
+    """Factor and bias of the cosines, and the names of the classes."""
+    bias = getattr(model, "logit_bias", None)
+    return {
         "logit_scale": model.logit_scale.exp().item(),
         "logit_bias": 0.0 if bias is None else bias.item(),
+        "label_names": list(processor.names),
     }
-    write_json(target / "scale.json", {**scale, "label_names": list(processor.names)})
-    if processor.shared is not None:
-        with torch.inference_mode():
-            shared = embed_classes(model, processor.shared, classes).float().contiguous().numpy()
-        with replacing(target / "classes.safetensors") as partial:
-            partial.write_bytes(save({"class_embeds": shared}))
 
 
-def _width(model: Any) -> int:
-    """D, of any dual encoder: SigLIP has no projection to tell it."""
-    width: int = getattr(model.config, "projection_dim", None) or model.config.vision_config.hidden_size
-    return width
+def _shared_classes(model: Any, processor: DualProcessor) -> npt.NDArray[np.float32]:
+    import torch
+
+    with torch.inference_mode():
+        found = embed_classes(model, processor.shared or {}, len(processor.names))
+    return found.float().contiguous().numpy()
 
 
 def _schema(model: Any, own: bool, classes: int) -> "pa.Schema":
     import pyarrow as pa
 
-    width = _width(model)
-    columns = [("id", pa.string()), ("image_embeds", pa.list_(pa.float32(), width))]
+    size = width(model)
+    columns = [("id", pa.string()), ("image_embeds", pa.list_(pa.float32(), size))]
     if own:
-        columns.append(("class_embeds", pa.list_(pa.float32(), classes * width)))
+        columns.append(("class_embeds", pa.list_(pa.float32(), classes * size)))
     return pa.schema(columns)
 
 
@@ -85,19 +163,13 @@ def _parts(
     task: "Kind", model: Any, processor: DualProcessor, rows: "Dataset", classes: int
 ) -> "Iterator[pa.Table]":
     import pyarrow as pa
-    import torch
 
     encoded, collate = task.encode(processor, rows), task.collate(processor)
     schema = _schema(model, processor.shared is None, classes)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         places = range(start, min(start + ROWS_AT_ONCE, len(rows)))
         batch = collate([encoded[place] for place in places])
-        with torch.inference_mode():
-            found = {"image_embeds": embed_images(model, batch["pixel_values"])}
-            if processor.shared is None:
-                tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}
-                found["class_embeds"] = embed_classes(model, tokens, classes).flatten(1)
-        columns = {name: np.asarray(part.float().numpy()) for name, part in found.items()}
+        columns = _embedded(model, processor, batch)
         lists = [
             pa.FixedSizeListArray.from_arrays(pa.array(part.reshape(-1)), part.shape[1])
             for part in columns.values()

@@ -6,7 +6,7 @@ one entry a form, from which the room takes the entry of `Kind.form`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -32,9 +32,9 @@ Init = Literal["pretrained", "config"]
 Row = Mapping[str, Any]
 """One row with the columns of the task."""
 
-Form = Literal["class_logits", "token_sums"]
+Form = Literal["class_logits", "token_sums", "embeddings"]
 """What predictions hold: `class_logits`, one logit a class and one label a row; `token_sums`, what is kept of
-the logits of each token that answers a row."""
+the logits of each token that answers a row; `embeddings`, where the image and the text of a row lie."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,13 @@ class Pairs(NamedTuple):
         images: `[B, D]` of length 1.
         texts: `[B, D]` of length 1.
         keys: `[B, L]` integers; texts with equal keys are the same text.
+        image_keys: `[B]` integers, equal where images are; None where no image has several texts.
     """
 
     images: "torch.Tensor"
     texts: "torch.Tensor"
     keys: "torch.Tensor"
+    image_keys: "torch.Tensor | None" = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,15 @@ class Kind(Section, ABC):
         """
         return Parts()
 
+    def settled(self, model: Any, processor: Any) -> Any:
+        """The processor for a model whose weights stay as they are: what all batches share is computed once.
+
+        Args:
+            model: in eval mode.
+            processor: of the model.
+        """
+        return processor
+
     @abstractmethod
     def encode(self, processor: Any, rows: "Dataset") -> Any:
         """Rows → a map-style data set of model inputs with `labels`, in the order of the rows.
@@ -235,6 +246,20 @@ class Kind(Section, ABC):
             target: the folder `distill/`.
         """
 
+    def wrong_beside(
+        self, model: Any, processor: Any, split: str, rows: Sequence[Row], target: Path
+    ) -> Iterator[str]:
+        """What of the further soft targets the model does not give; by default there are none.
+
+        Args:
+            model: as packaged.
+            processor: of the model.
+            split: name of a split in `distill/`.
+            rows: some of its rows with their content, as packed.
+            target: the folder `distill/`.
+        """
+        yield from ()
+
     def lengths(self, encoded: Any) -> Sequence[int] | None:
         """Length of each encoded example, by which batches are grouped; None where all are alike."""
         return None
@@ -251,6 +276,10 @@ class Kind(Section, ABC):
         """What the model says of a batch without labels: for `class_logits`, `[B, C]` at temperature 1."""
         logits: torch.Tensor = model(**batch).logits
         return logits
+
+    def said(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+        """All that a package promises of a batch without labels, by name; stored with golden rows."""
+        return {"logits": self.logits(model, batch)}
 
     def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
         """What `units` reads of a batch without labels, `logits` among it; by default all a model returns."""
@@ -272,9 +301,9 @@ class Kind(Section, ABC):
         The loss is summed over units and divided by the labels of the whole step that are not `-100`.
         """
 
-    def kept(self, logits: Any, labels: "torch.Tensor") -> Any:
-        """What validation keeps of a batch for `measure`: logits whole, where that fits memory."""
-        return logits
+    def kept(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> Any:
+        """What validation keeps of the outputs for a batch: logits whole, where that fits memory."""
+        return outputs["logits"]
 
     @abstractmethod
     def measure(self, kept: Any, labels: Any) -> dict[str, float]:

@@ -92,7 +92,7 @@ def test_validation_measures_tokens(base, prepared):
     labels = batch.pop("labels")
     with torch.no_grad():
         logits = kind.logits(model, batch)
-        found = kind.measure(kind.kept(logits, labels).numpy(), labels.numpy())
+        found = kind.measure(kind.kept({"logits": logits}, labels).numpy(), labels.numpy())
         alone = [
             torch.nn.functional.cross_entropy(
                 model(input_ids=torch.tensor([row["input_ids"][:-1]])).logits[0],

@@ -56,6 +56,17 @@ def test_a_text_twice_is_no_negative(pairing: str) -> None:
     assert not torch.allclose(found, counted)
 
 
+@pytest.mark.parametrize("pairing", ["softmax", "sigmoid"])
+def test_an_image_twice_is_no_negative(pairing: str) -> None:
+    """As a text twice: the other texts of an image are right for it too."""
+    shown = [4, 5, 4, 6, 6, 4]
+    plain, scale, bias = some_pairs([1, 2, 3, 4, 5, 6]), torch.tensor(1.5), torch.tensor(-2.0)
+    by_image = pair_losses(plain._replace(image_keys=torch.tensor(shown)), scale, bias, pairing)
+    by_text = pair_losses(plain._replace(keys=torch.tensor(shown)[:, None]), scale, bias, pairing)
+    torch.testing.assert_close(by_image, by_text)
+    assert not torch.allclose(by_image, pair_losses(plain, scale, bias, pairing))
+
+
 def trained(folder: Path, micro: str, monkeypatch: pytest.MonkeyPatch, **more: Any) -> Any:
     """The model after one epoch of two steps of 16 pairs, and what was logged."""
     monkeypatch.setenv(machine.WORKERS, "0")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 from transformers import AutoModel, AutoProcessor
 
 from teacherspec import machine
@@ -17,16 +17,20 @@ from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.evaluate.predict import predict
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.files import read_json
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.stage import run_finetune
+from teacherspec.package.checksums import write_sums
 from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.package.verify import verify
+from teacherspec.prepared import open_split
 from teacherspec.tasks.clip import Clip
+from teacherspec.tasks.verbs import Start
 from teacherspec.teacher import load_teacher
 from tests.clip_toys import CONTEXT, toy_dual_base
 from tests.image_toys import LABELS, toy_image, toy_image_prepared
@@ -86,6 +90,7 @@ def test_clip_becomes_a_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     untrained = read_json(stages.reports / "base/fit.json")["untrained"]["accuracy"]
     assert untrained["zero_shot"]["value"] < 0.7
     embeddings_give_the_logits(Path("teacher/distill"))
+    others_are_found_out(Path("teacher"))
     served()
     program_of_the_card(monkeypatch)
 
@@ -130,6 +135,44 @@ def embeddings_give_the_logits(folder: Path) -> None:
     assert tuple(scale["label_names"]) == LABELS
 
 
+def others_are_found_out(teacher: Path) -> None:
+    """Embeddings of the next row, of other classes, by another factor: each is told, and nothing else is."""
+    folder = teacher / "distill/embeddings"
+    for name, change in CHANGES.items():
+        path = folder / name
+        kept = path.read_bytes()
+        change(path)
+        write_sums(teacher)
+        found = {check.name: check.problems for check in verify(teacher) if check.problems}
+        assert found.keys() == {"soft targets"}, name
+        assert any(f"embeddings/{name}" in problem for problem in found["soft targets"])
+        path.write_bytes(kept)
+    write_sums(teacher)
+
+
+def off_by_one(path: Path) -> None:
+    table = pq.read_table(path)
+    order = [*range(1, len(table)), 0]
+    moved = table["image_embeds"].combine_chunks().take(order)
+    pq.write_table(table.set_column(1, "image_embeds", moved), path)
+
+
+def other_scale(path: Path) -> None:
+    content = read_json(path)
+    path.write_text(json.dumps({**content, "logit_scale": 1.01 * content["logit_scale"]}))
+
+
+def other_classes(path: Path) -> None:
+    path.write_bytes(save({"class_embeds": np.roll(load_file(path)["class_embeds"], 1, axis=0)}))
+
+
+CHANGES = {
+    "train.parquet": off_by_one,
+    "scale.json": other_scale,
+    "classes.safetensors": other_classes,
+}
+
+
 def program_of_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines on the card run in the folder and end in probabilities."""
     monkeypatch.chdir("teacher")
@@ -140,6 +183,22 @@ def program_of_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
     found["image"].save(white["image"])
     expected = load_teacher(Path()).probs([{"image": "../white.png"}])
     np.testing.assert_allclose(found["probs"].numpy(), expected, atol=1e-5)
+
+
+def test_the_classes_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is only asked reads its prompts once, and says the same as if it read them each time."""
+    prepared = toy_image_prepared(Path("data"), train=16, other=16)
+    rows = open_split(prepared.splits["test"])
+    model, processor = TASK.load_base(toy_dual_base(Path("base"), SAID), LABELS, Start())
+    read: list[int] = []
+    tower = model.get_text_features
+    monkeypatch.setattr(model, "get_text_features", lambda **given: read.append(1) or tower(**given))
+    plain = predict(TASK, model, processor, rows, 4).logits
+    assert len(read) == 4
+    read.clear()
+    settled = predict(TASK, model, TASK.settled(model, processor), rows, 4).logits
+    assert len(read) == 1
+    np.testing.assert_allclose(settled, plain, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -1,0 +1,71 @@
+"""What a dual encoder finds before fine-tuning."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec.base.sampling import sample
+from teacherspec.metrics.intervals import wilson_interval
+from teacherspec.metrics.retrieval import image_to_text
+from teacherspec.tasks.pair_predict import predict_pairs
+from teacherspec.tasks.verbs import Kind
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SEED = 0
+EMBEDDED_ROWS = 1_000
+EMBEDDED_AT_ONCE = 32
+RECALLED = (1, 5, 10)
+
+
+def measure_pairs(
+    task: Kind, model: Any, processor: Any, train: "Dataset", validation: "Dataset"
+) -> dict[str, Any]:
+    """Recall in both directions among some validation rows, beside that of a random order.
+
+    Args:
+        task: the declared task.
+        model: the base.
+        processor: of the base.
+        train: only counted.
+        validation: what is embedded.
+    """
+    rows = sample(validation, EMBEDDED_ROWS, SEED)
+    found = predict_pairs(task, model, processor, rows, EMBEDDED_AT_ONCE)
+    told: dict[str, Any] = {"train_rows": len(train), "measured_on": len(rows)}
+    for name, pairs in (("image_to_text", found.pairs), ("text_to_image", found.pairs.swapped())):
+        ranks = image_to_text(pairs)
+        told[name] = {"queries": len(ranks.rank), "candidates": ranks.candidates}
+        for k in RECALLED:
+            hits = int(np.count_nonzero(ranks.rank <= k))
+            told[name][f"recall_at_{k}"] = asdict(wilson_interval(hits, len(ranks.rank)))
+            told[name][f"chance_at_{k}"] = ranks.chance(k)
+    return told
+
+
+def describe_pairs(untrained: Mapping[str, Any]) -> Iterator[str]:
+    """The recalls as a table."""
+    yield "## Untrained\n"
+    rows = untrained["measured_on"]
+    yield f"What the base finds among {rows} validation rows. Fine-tuning must beat this.\n"
+    yield "| | candidates | recall at 1 | 5 | 10 | at 1 by chance |"
+    yield "|---|--:|--:|--:|--:|--:|"
+    for name in ("image_to_text", "text_to_image"):
+        found = untrained[name]
+        recalls = [found[f"recall_at_{k}"] for k in RECALLED]
+        cells = [f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})" for one in recalls]
+        chance = f"{found['chance_at_1']:.4f}"
+        yield f"| {' | '.join([name.replace('_', ' '), str(found['candidates']), *cells, chance])} |"
+    yield ""
+
+
+def pairs_headline(untrained: Mapping[str, Any]) -> str:
+    """The recall to beat."""
+    found = untrained["image_to_text"]
+    return (
+        f"untrained recall at 1 {found['recall_at_1']['value']:.3f} of {found['candidates']} texts "
+        f"(by chance {found['chance_at_1']:.3f})"
+    )

@@ -1,0 +1,113 @@
+"""How well pairs of images and texts find each other, with intervals over images."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.embedding_predictions import Comparison, EmbeddingPredictions
+from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
+from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, wilson_interval
+from teacherspec.metrics.proper import nll_per_row
+from teacherspec.metrics.retrieval import Paired, Ranks, image_to_text, line_ups
+from teacherspec.metrics.softmax import log_softmax
+
+RECALLED = (1, 5, 10)
+"""Nearest candidates among which a right one is looked for."""
+
+DIRECTIONS = ("image_to_text", "text_to_image")
+
+
+def retrieval_quality(
+    found: EmbeddingPredictions, comparison: Comparison, *, confidence: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    """Metrics of a split at temperature 1, before any calibration.
+
+    Args:
+        found: of the split.
+        comparison: how cosines become logits, and how large line-ups are.
+        confidence: level of the intervals.
+        resamples: bootstrap resamples of images, whole with their texts.
+        seed: of the resamples.
+
+    Returns:
+        `rows`, `images` and `texts` (different ones); for each direction the number of its `queries` and
+        `candidates`, `recall_at_k` with interval beside `chance_at_k` of a random order, and `median_rank`;
+        and of line-ups, both directions together, `accuracy`, `nll` and `ece`.
+    """
+    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    asked = dict(zip(DIRECTIONS, (found.pairs, found.pairs.swapped()), strict=True))
+    lines = [line_ups(pairs, comparison.line_up, comparison.seed) for pairs in asked.values()]
+    log_probs = log_softmax(comparison.logit_scale * np.concatenate(lines) + comparison.logit_bias)
+    labels = np.full(len(log_probs), comparison.line_up - 1)
+    sure, right = top_label_confidence(np.exp(log_probs), labels)
+    images = np.concatenate([found.image_of, found.image_of])
+    return {
+        "rows": len(found.ids),
+        "images": len(np.unique(found.image_of)),
+        "texts": len(np.unique(found.text_of)),
+        **{name: direction(pairs, found.pairs, **options) for name, pairs in asked.items()},
+        "accuracy": asdict(share_interval(right, images, **options)),
+        "nll": asdict(_mean(nll_per_row(log_probs, labels), images, **options)),
+        "ece": expected_calibration_error(sure, right),
+    }
+
+
+def direction(
+    asked: Paired, pairs: Paired, *, confidence: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    """What queries of one direction find.
+
+    Args:
+        asked: the pairs, queries first.
+        pairs: the same with images first.
+        confidence: level of the intervals.
+        resamples: of images.
+        seed: of the resamples.
+    """
+    ranks = image_to_text(asked)
+    _, first = np.unique(asked.image_of, return_index=True)
+    told: dict[str, Any] = {"queries": len(ranks.rank), "candidates": ranks.candidates}
+    for k in RECALLED:
+        hits = ranks.rank <= k
+        interval = share_interval(
+            hits, pairs.image_of[first], confidence=confidence, resamples=resamples, seed=seed
+        )
+        told |= {f"recall_at_{k}": asdict(interval), f"chance_at_{k}": ranks.chance(k)}
+    return {**told, "median_rank": float(np.median(ranks.rank))}
+
+
+def share_interval(
+    hits: npt.NDArray[np.bool_], images: IntArray, *, confidence: float, resamples: int, seed: int
+) -> Interval:
+    """A share of hits `[Q]`, whose queries belong to images `[Q]`.
+
+    Wilson's interval, which is right near 0 and 1; where an image has several queries, which hang together,
+    also that of resampled images, and of the two ends the wider.
+    """
+    plain = wilson_interval(int(hits.sum()), len(hits), confidence=confidence)
+    if len(np.unique(images)) in (1, len(images)):
+        return plain
+    values = hits.astype(np.float64)
+    drawn = _mean(values, images, confidence=confidence, resamples=resamples, seed=seed)
+    return Interval(plain.value, min(plain.low, drawn.low), max(plain.high, drawn.high))
+
+
+def _mean(values: FloatArray, images: IntArray, *, confidence: float, resamples: int, seed: int) -> Interval:
+    """Mean of values `[Q]` with the interval of resampled images `[Q]`."""
+    _, of = np.unique(images, return_inverse=True)
+    sums, counts = np.bincount(of, weights=values), np.bincount(of)
+    draws = bootstrap(
+        lambda chosen: sums[chosen].sum() / counts[chosen].sum(), len(sums), n_resamples=resamples, seed=seed
+    )
+    return interval_of(float(draws.observed), draws.resampled, confidence=confidence)
+
+
+def hardest(found: EmbeddingPredictions) -> IntArray:
+    """Places of the rows, those first whose image ranks all its texts last."""
+    ranks: Ranks = image_to_text(found.pairs)
+    _, of = np.unique(found.image_of, return_inverse=True)
+    order: IntArray = np.argsort(-ranks.rank[of.reshape(-1)], kind="stable")
+    return order

@@ -1,0 +1,115 @@
+"""What the evaluation of retrieval writes for people and for `dvc metrics` and `dvc plots`.
+
+The road lists the same files for every kind of teacher; tables of what only classes have stay empty.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherspec.embedding_predictions import Comparison, EmbeddingPredictions
+from teacherspec.evaluate import robustness, slices, suspects
+from teacherspec.evaluate.quality import CLASS_COLUMNS
+from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, RISK_POINTS, read_learning
+from teacherspec.evaluate.retrieval_findings import findings
+from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
+from teacherspec.files import round_floats, write_json, write_tsv
+from teacherspec.metrics.calibration import top_label_confidence
+from teacherspec.metrics.retrieval import Ranks, image_to_text, line_ups
+from teacherspec.metrics.selective import RiskCoverage, risk_coverage
+from teacherspec.metrics.softmax import softmax
+from teacherspec.plots.learning import learning_figure
+from teacherspec.plots.retrieval import rank_figure, similarity_figure
+from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
+from teacherspec.plots.style import drawing, save_png
+
+HARDEST_COLUMNS = ("id", "rank", "candidates", "text")
+HARDEST_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class RetrievalAnalysis:
+    """What is reported.
+
+    Attributes:
+        metrics: content of `metrics.json`.
+        found: predictions of the test split, and of the shifted sets after it.
+        comparison: how cosines become logits.
+        texts: id of a test row → its text.
+    """
+
+    metrics: Mapping[str, Any]
+    found: Mapping[str, EmbeddingPredictions]
+    comparison: Comparison
+    texts: Mapping[str, str]
+
+    @property
+    def test(self) -> EmbeddingPredictions:
+        """Predictions of the test split."""
+        return self.found["test"]
+
+    def ranks(self) -> dict[str, Ranks]:
+        """Direction → what its queries of the test split found."""
+        asked = (self.test.pairs, self.test.pairs.swapped())
+        return dict(zip(DIRECTIONS, map(image_to_text, asked), strict=True))
+
+
+def write_tables(report: Path, analysis: RetrievalAnalysis) -> None:
+    """Every table, and `metrics.json` and `findings.json`."""
+    write_json(report / "metrics.json", round_floats(dict(analysis.metrics)))
+    write_json(report / "findings.json", round_floats([asdict(one) for one in findings(analysis.metrics)]))
+    ranks = analysis.ranks()["image_to_text"]
+    _, of = np.unique(analysis.test.image_of, return_inverse=True)
+    rows = []
+    for place in hardest(analysis.test)[:HARDEST_SHOWN]:
+        name = analysis.test.ids[place]
+        text = " ".join(analysis.texts[name].split())
+        rows.append((name, int(ranks.rank[of.reshape(-1)[place]]), ranks.candidates, text))
+    write_tsv(report / "hardest.tsv", HARDEST_COLUMNS, rows)
+    curves = [
+        (name, round(float(curve.coverage[at]), 6), round(float(curve.risk[at]), 6))
+        for name, curve in _curves(analysis).items()
+        for at in np.unique(np.linspace(0, len(curve.risk) - 1, RISK_POINTS).round().astype(np.int64))
+    ]
+    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, curves)
+    absent = {
+        "classes": CLASS_COLUMNS,
+        "confusion": ("label", "predicted"),
+        "slices": slices.COLUMNS,
+        "robustness": robustness.COLUMNS,
+        "label_errors": suspects.LABEL_COLUMNS,
+    }
+    for name, columns in absent.items():
+        write_tsv(report / f"{name}.tsv", columns, [])
+
+
+def draw(report: Path, analysis: RetrievalAnalysis, finetuned: Path) -> None:
+    """Every picture; those of classes show recall and cosines instead."""
+    lines = [
+        RiskLine(name, LINE_COLOURS[at % len(LINE_COLOURS)], curve)
+        for at, (name, curve) in enumerate(_curves(analysis).items())
+    ]
+    size = analysis.comparison.line_up
+    cosines = line_ups(analysis.test.pairs, size, analysis.comparison.seed)
+    with drawing():
+        save_png(rank_figure(analysis.ranks(), "Recall at k, test"), report / "classes.png")
+        save_png(
+            similarity_figure(cosines[:, -1], cosines[:, :-1].reshape(-1), "Cosines, test"),
+            report / "confusion.png",
+        )
+        title = f"Errors in line-ups of {size}"
+        save_png(risk_coverage_figure(lines, title), report / "risk_coverage.png")
+        save_png(learning_figure(read_learning(finetuned)), report / "learning.png")
+
+
+def _curves(analysis: RetrievalAnalysis) -> dict[str, RiskCoverage]:
+    """Errors against coverage of line-ups, image to text."""
+    comparison, curves = analysis.comparison, {}
+    for name, found in analysis.found.items():
+        logits = comparison.logit_scale * line_ups(found.pairs, comparison.line_up, comparison.seed)
+        labels = np.full(len(logits), comparison.line_up - 1)
+        curves[name] = risk_coverage(*top_label_confidence(softmax(logits), labels))
+    return curves

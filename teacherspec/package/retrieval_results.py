@@ -1,0 +1,59 @@
+"""What the card shows of a retrieval teacher: recall in both directions, line-ups, calibration."""
+
+from teacherspec.package.class_results import calibration_results
+from teacherspec.package.evidence import Evidence
+from teacherspec.package.retrieval_gates import RECALLED
+from teacherspec.package.strengths import interval
+from teacherspec.package.table import table
+
+DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
+
+
+def sections(evidence: Evidence) -> list[str]:
+    """Recall, and line-ups."""
+    return [_recalls(evidence), _line_ups(evidence)]
+
+
+def indexed(evidence: Evidence) -> list[tuple[str, str, str, str]]:
+    """(split, metric type, metric name, dotted name) of the results in the `model-index`."""
+    reported = ["test", *(split.name for split in evidence.prepared.of_role("shifted"))]
+    return [
+        (split, f"recall_at_{k}", f"Recall@{k}, {words}", f"evaluate.{split}.{direction}.recall_at_{k}")
+        for split in reported
+        for direction, words in DIRECTIONS.items()
+        for k in RECALLED
+    ]
+
+
+def _recalls(evidence: Evidence) -> str:
+    rows = []
+    splits = [*evidence.prepared.splits, "base.test"]
+    for split in splits:
+        for direction, words in DIRECTIONS.items():
+            place = f"evaluate.{split}.{direction}"
+            found = [evidence.number(f"{place}.recall_at_{k}") for k in RECALLED]
+            chance = evidence.number(f"{place}.chance_at_1").value
+            candidates = int(evidence.number(f"{place}.candidates").value)
+            name = "test, untrained base" if split == "base.test" else split
+            rows.append((name, words, candidates, *map(interval, found), f"{chance:.3f}"))
+    columns = ("split", "", "candidates", *(f"recall@{k}" for k in RECALLED), "@1 by chance")
+    return (
+        "## Results\n\nShare of queries with a right one among the k nearest candidates of the split. Equal "
+        "images are one, equal texts too, and any right one counts. Recalls of splits with different numbers "
+        f"of candidates do not compare. Intervals in brackets.\n\n{table(columns, rows)}"
+    )
+
+
+def _line_ups(evidence: Evidence) -> str:
+    size = int(evidence.number("evaluate.line_up").value)
+    rows = [
+        (split, *(interval(evidence.number(f"evaluate.{split}.{name}")) for name in ("accuracy", "nll")))
+        for split in evidence.prepared.splits
+    ]
+    ratio = evidence.number("evaluate.loss_ratio").value
+    return (
+        f"### Line-ups\n\nWhich of {size} candidates is the right one? The same number in every split, both "
+        f"directions together, at temperature 1.\n\n{table(('split', 'right', 'NLL (nats)'), rows)}\n\n"
+        f"Validation loss over train loss: {ratio:.3f}.\n\n{calibration_results(evidence)}\n\nA probability "
+        "is that of being right among the candidates given: softmax over logits divided by the temperature."
+    )
