@@ -9,6 +9,7 @@
 | `references` | list of strings | right answers, the first one the best; may be empty |
 | `text` | string | what the fine-tuned model answers, decoded, without stop tokens |
 | `base_text` | string or null | what the untrained base answers; null where it was not asked |
+| `pictures` | list of bytes | optional: small copies of the images asked about, PNG or JPEG |
 
 Further columns are for others. Human evaluation (`teacherspec/ratings/`) needs nothing else of a task.
 """
@@ -25,6 +26,9 @@ FILE = Path("answers/test.parquet")
 COLUMNS = ("id", "prompt", "references", "text", "base_text")
 """What is read, in the order of the fields of `Answered`."""
 
+PICTURES = "pictures"
+"""The column that only rows with images have."""
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -36,6 +40,7 @@ class Answered:
         references: right answers, the first one the best.
         answer: of the teacher.
         base_answer: of the untrained base; None where it was not asked.
+        pictures: small copies of the images asked about, PNG or JPEG.
     """
 
     id: str
@@ -43,6 +48,7 @@ class Answered:
     references: tuple[str, ...]
     answer: str
     base_answer: str | None
+    pictures: tuple[bytes, ...] = ()
 
 
 def load_answers(evaluated: Path) -> list[Answered]:
@@ -59,13 +65,15 @@ def load_answers(evaluated: Path) -> list[Answered]:
     path = evaluated / FILE
     if not path.is_file():
         raise DataError(f"{path}: not found; `dvc repro evaluate` writes it for tasks that generate text")
-    absent = [name for name in COLUMNS if name not in pq.read_schema(path).names]
+    there = pq.read_schema(path).names
+    absent = [name for name in COLUMNS if name not in there]
     if absent:
         raise DataError(f"{path}: has no column {', '.join(absent)}; run `dvc repro evaluate` again")
-    columns = pq.read_table(path, columns=list(COLUMNS)).to_pydict()
+    shown = [PICTURES] if PICTURES in there else []
+    columns = pq.read_table(path, columns=[*COLUMNS, *shown]).to_pydict()
     if twice := sorted(name for name, times in Counter(columns["id"]).items() if times > 1):
         raise DataError(f"{path}: the ids {twice} are given more than once; run `dvc repro evaluate` again")
     return [
-        Answered(name, prompt, tuple(references or ()), answer, base)
-        for name, prompt, references, answer, base in zip(*columns.values(), strict=True)
+        Answered(name, prompt, tuple(references or ()), answer, base, *(tuple(one or ()) for one in pictures))
+        for name, prompt, references, answer, base, *pictures in zip(*columns.values(), strict=True)
     ]

@@ -166,6 +166,19 @@ def weights_can_be_mixed(spec: Spec) -> Iterator[Finding]:
         yield Finding(where, "a base without weights has none to mix in: drop it")
 
 
+def a_head_is_there_to_learn(spec: Spec) -> Iterator[Finding]:
+    """A head goes first where one is new, where features are worth sparing, and where they then learn too."""
+    if spec.finetune.head_first is None:
+        return
+    where, method = ("finetune", "head_first"), spec.finetune.method
+    if not spec.task.new_head:
+        yield Finding(where, f"a {spec.task.kind} task gets no new head to train first: drop it")
+    elif spec.base.init == "config":
+        yield Finding(where, "a base without weights has no features that a new head could spoil: drop it")
+    elif method.kind == "full" and method.freeze == "backbone":
+        yield Finding(where, "nothing but the head is trained anyway (method.freeze: backbone): drop it")
+
+
 def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
     """Cross-fitting needs folds, and classes whose logits can be stored whole."""
     if spec.finetune.cross_fit:
@@ -302,6 +315,7 @@ RULES = (
     Rule(("task", "finetune"), pairs_are_there),
     Rule(("task", "finetune"), views_are_of_images_alone),
     Rule(("task", "base", "finetune"), weights_can_be_mixed),
+    Rule(("task", "base", "finetune"), a_head_is_there_to_learn),
     Rule(("task", "base", "finetune"), words_and_pixels_keep_apart),
     Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),
     Rule(("prepare", "evaluate"), slices_have_their_columns),

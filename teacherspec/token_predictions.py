@@ -79,6 +79,7 @@ class Answer:
         stopped: whether it ended by itself.
         correct: whether the answer is one of the references, or what is extracted from both is equal.
         log_prob: `[G]` mean log-probability of its tokens at each β of the grid, nats.
+        pictures: small copies of the images it was asked about, PNG or JPEG.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Answer:
     stopped: bool
     correct: bool
     log_prob: tuple[float, ...]
+    pictures: tuple[bytes, ...] = ()
 
 
 def save_token_predictions(folder: Path, split: str, predictions: TokenPredictions) -> None:
@@ -161,6 +163,7 @@ def save_answers(folder: Path, split: str, answers: Sequence[Answer]) -> None:
         "stopped": pa.bool_(),
         "correct": pa.bool_(),
         "log_prob": pa.list_(pa.float32()),
+        **({"pictures": pa.list_(pa.binary())} if any(one.pictures for one in answers) else {}),
     }
     columns = {name: pa.array([getattr(one, name) for one in answers], kind) for name, kind in types.items()}
     write_parquet(folder / "answers" / f"{split}.parquet", pa.table(columns))
@@ -172,5 +175,5 @@ def load_answers(folder: Path, split: str) -> list[Answer]:
 
     path = folder / "answers" / f"{split}.parquet"
     rows = pq.read_table(path).to_pylist() if path.exists() else []
-    tuples = ("references", "log_prob")
-    return [Answer(**{**row, **{name: tuple(row[name]) for name in tuples}}) for row in rows]
+    tuples = ("references", "log_prob", "pictures")
+    return [Answer(**{**row, **{name: tuple(row[name]) for name in tuples if name in row}}) for row in rows]

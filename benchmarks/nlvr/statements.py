@@ -1,32 +1,29 @@
 """Plain statements about what is drawn on a picture of NLVR: of each sentence half are true.
 
-NLVR asks for counting, colours and places at once, which thousands of rows do not teach a model that has never
-seen anything. Each picture comes with a list of what is drawn on it; statements about that list, in the words
-that people used, teach the eyes. Call it for pictures of the training files alone.
+NLVR asks for counting, colours and places at once, which thousands of rows do not teach a model that has
+never seen anything. Each picture comes with a list of what is drawn on it; statements about that list, in the
+words that people used, teach the eyes. Call it for pictures of the training files alone.
 """
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-ORDERS = 3
-"""Orders of the boxes of a scene in images_dev.tar.gz."""
+from benchmarks.nlvr.scenes import COLOURS, ORDERS, Scene, scene_of
+
 DRAWN = 60
 """Statements drawn of each scene, from which balanced ones are chosen."""
 MOST_OF_ONE = 20
 """True and false statements in the same words at most, each."""
 SIDE = 100
 """Pixels of a box, of which an item touches the edge at 0 and at its own size less."""
-COLOURS = {"Yellow": "yellow", "Black": "black", "#0099ff": "blue"}
 SHAPES = ("circle", "triangle", "square")
-SIZES = {10: "small", 20: "medium", 30: "big"}
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 
 Draw = random.Random
-Scene = Sequence[Sequence[Mapping[str, Any]]]
-"""Boxes of items, a tower's blocks from its base."""
 Statement = tuple[str, bool]
 
 
@@ -37,16 +34,18 @@ def write_statements(scenes: Path, target: Path, rows: int, seed: int = 0) -> li
     """
     draw = Draw(seed)
     with scenes.open(encoding="utf-8") as lines:
-        found = [
-            (scene["identifier"], scene_of(scene["structured_rep"])) for scene in map(json.loads, lines)
-        ]
+        found = [(scene["identifier"], scene_of(scene["structured_rep"])) for scene in map(json.loads, lines)]
     by_sentence: dict[str, dict[bool, list[str]]] = {}
     for _ in range(DRAWN):
         for name, boxes in found:
             sentence, holds = statement(boxes, draw)
             by_sentence.setdefault(sentence, {True: [], False: []})[holds].append(name)
     told = [
-        {"picture": f"{name}-{draw.randrange(ORDERS)}", "sentence": sentence, "label": str(holds).lower()}
+        {
+            "picture": f"{name}-{draw.randrange(len(ORDERS))}",
+            "sentence": sentence,
+            "label": str(holds).lower(),
+        }
         for sentence, pictures in by_sentence.items()
         for holds, names in pictures.items()
         for name in draw.sample(names, min(MOST_OF_ONE, *map(len, pictures.values())))
@@ -55,17 +54,6 @@ def write_statements(scenes: Path, target: Path, rows: int, seed: int = 0) -> li
     with target.open("w", encoding="utf-8") as out:
         out.writelines(json.dumps({"id": f"made-{at}", **row}) + "\n" for at, row in enumerate(told))
     return [row["sentence"] for row in told]
-
-
-def scene_of(boxes: Sequence[Sequence[Mapping[str, Any]]]) -> Scene:
-    """The boxes of a file with colours in words, from below upwards."""
-    return [
-        sorted(
-            ({**item, "color": COLOURS[item["color"]]} for item in box),
-            key=lambda item: -item["y_loc"] - item["size"],
-        )
-        for box in boxes
-    ]
 
 
 def statement(boxes: Scene, draw: Draw) -> Statement:
@@ -97,27 +85,21 @@ def _counted(found: int, draw: Draw, one: str, many: str) -> Statement:
 
 def _of_end(boxes: Scene, draw: Draw) -> Statement:
     colour, end = draw.choice(list(COLOURS.values())), draw.choice(["base", "top"])
-    sizes = draw.choice([(1, 9, ""), (1, 9, ""), *((n, n, f" with exactly {WORDS[n]} blocks") for n in (2, 3))])
-    low, high, size = sizes
-    ends = [box[0 if end == "base" else -1] for box in boxes if low <= len(box) <= high]
+    height = draw.choice([None, None, 2, 3])
+    size = "" if height is None else f" with exactly {WORDS[height]} blocks"
+    ends = [box[0 if end == "base" else -1] for box in boxes if height in (None, len(box))]
     found = sum(item["color"] == colour for item in ends)
     if draw.random() < 0.5:
-        return _counted(
-            found, draw, f"{colour} block as the {end} of a tower{size}", f"{colour} blocks as the {end} of a tower{size}"
-        )
-    of = f" with a {colour} block at the {end}"
-    return _counted(found, draw, f"tower{of}", f"towers{of}") if not size else _counted(
-        found, draw, f"tower{size} having a {colour} block at the {end}", f"towers{size} having a {colour} block at the {end}"
-    )
+        of = f"as the {end} of a tower{size}"
+        return _counted(found, draw, f"{colour} block {of}", f"{colour} blocks {of}")
+    of = f"{size} {'having' if size else 'with'} a {colour} block at the {end}"
+    return _counted(found, draw, f"tower{of}", f"towers{of}")
 
 
 def _of_order(boxes: Scene, draw: Draw) -> Statement:
     upper, lower = (draw.choice(list(COLOURS.values())) for _ in range(2))
     found = sum(
-        any(
-            (low["color"], high["color"]) == (lower, upper) for low, high in zip(box, box[1:], strict=False)
-        )
-        for box in boxes
+        any((low["color"], high["color"]) == (lower, upper) for low, high in pairwise(box)) for box in boxes
     )
     above = draw.choice(["above", "over", "on"])
     if draw.random() < 0.5:
@@ -250,13 +232,3 @@ EDGES: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
 Form = Callable[[Scene, Draw], Statement]
 OF_TOWERS: tuple[Form, ...] = (_of_end, _of_end, _of_order, _of_height, _of_blocks, _of_one_colour)
 OF_ITEMS: tuple[Form, ...] = (_of_kinds, _of_edges, _of_edges, _of_boxes, _of_colours)
-
-
-def description(boxes: Scene) -> str:
-    """All that is drawn, box by box from left to right, from below upwards."""
-    return " ; ".join(described(box) for box in boxes)
-
-
-def described(box: Sequence[Mapping[str, Any]]) -> str:
-    """What lies in a box, from below upwards."""
-    return " , ".join(f"{SIZES[item['size']]} {item['color']} {item['type']}" for item in box) or "nothing"

@@ -77,11 +77,12 @@ def command(
     key = key_of(drawn, against, seed)
     page, table = save_sheet(sheets, sheet_id(encode_key(key)), drawn, seed, question)
     kept = save_key(reviews, key)
+    pictured = any(pair.pictures for pair in drawn.shown)
     click.echo(
         f"{len(drawn.shown)} pairs to rate, {len(drawn.identical)} more with equal answers (ties), "
         f"{drawn.repeated} repeated rows left out\n"
         f"give to raters   {page}\n"
-        f"or, as a table   {table}\n"
+        f"or, as a table   {table}{' (without the pictures)' if pictured else ''}\n"
         f"keep from them   {kept}\n"
         f"put what they save into {reviews}/, then: dvc repro ratings"
     )

@@ -3,12 +3,12 @@
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.analysis import Analysis
 from teacherspec.evaluate.suspects import Example
 from teacherspec.tasks.fields import RowFields
-from teacherspec.tasks.images import encode_png
+from teacherspec.tasks.images import encode_png, encode_small
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 THUMBNAIL = 96
 """Longer side of a thumbnail, pixels."""
+
+SHEET = 384
+"""Longer side of an image on a review sheet, pixels."""
 
 CELL = 160
 """Side of a picture on a contact sheet, pixels."""
@@ -60,6 +63,16 @@ def thumbnails(
         key: "data:image/png;base64," + base64.b64encode(encode_png(picture)).decode("ascii")
         for key, picture in drawn.items()
     }
+
+
+def small_pictures(fields: RowFields, row: Mapping[str, Any]) -> tuple[bytes, ...]:
+    """All images of a row, for people to judge what is said of them; none where there are none."""
+    return tuple(
+        encode_small(picture)
+        for field in fields.content
+        if field.pictured
+        for picture in field.pictures(row[field.name], SHEET)
+    )
 
 
 def contact_sheets(

@@ -8,6 +8,7 @@ import numpy as np
 
 from teacherspec import ranks
 from teacherspec.evaluate.generation import Generation
+from teacherspec.evaluate.pictures import small_pictures
 from teacherspec.evaluate.text_quality import Written, is_correct, text_quality
 from teacherspec.evaluate.token_page import write_token_page
 from teacherspec.evaluate.token_quality import nll_change, token_quality
@@ -113,6 +114,7 @@ def evaluate_tokens(work: Work) -> str | None:
                 stopped=teacher[name][at][0].stopped,
                 correct=_correct(prompts[name], teacher[name], generation)[at],
                 log_prob=log_probs[name][at],
+                pictures=small_pictures(task.row_fields(), row),
             )
             for at, row in enumerate(prompts[name].rows)
         ]

@@ -91,6 +91,17 @@ class Lora(Section):
     """Parts of the model that are trained whole beside the updates, such as `projector`."""
 
 
+class HeadFirst(Section):
+    """Train the new head alone, with everything else still, before the rest is trained (linear probing, then
+    fine-tuning; Kumar et al. 2022, arXiv 2202.10054): often as good on the data and better beyond them."""
+
+    epochs: int = Field(default=5, ge=1, le=1000)
+    """Passes of the head over the train split; the best checkpoint of them goes on."""
+
+    learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0)
+    """Peak learning rate of the head, far above that of all weights."""
+
+
 class EarlyStopping(Section):
     """Stop when the validation split no longer improves."""
 
@@ -109,6 +120,10 @@ class Finetune(Section):
 
     method: Annotated[Full | Lora, Field(discriminator="kind")] = Full()
     """Which parameters are trained."""
+
+    head_first: HeadFirst | None = None
+    """Train the new head alone before the rest; omit to train all at once. For kinds of task that get a new
+    head; dual encoders have none, their classes are prompts: for them see `loss` and `interpolation`."""
 
     loss: Annotated[CrossEntropy | Focal | Contrastive, Field(discriminator="kind")] = CrossEntropy()
     """What is minimised; reported losses are always the plain negative log-likelihood."""

@@ -18,6 +18,7 @@ from teacherspec.finetune.batches import MicroBatches
 from teacherspec.finetune.checkpoints import MarkComplete, to_resume_from
 from teacherspec.finetune.contrastive import ContrastiveTrainer
 from teacherspec.finetune.frozen import freeze_statistics
+from teacherspec.finetune.head_first import head_section, learned_head, put_head
 from teacherspec.finetune.interpolation import interpolate
 from teacherspec.finetune.objective import balanced_weights, objective
 from teacherspec.finetune.section import Contrastive, CrossEntropy, Finetune, Focal
@@ -43,13 +44,29 @@ class Materials:
     classes: int
 
 
-def gather(task: Kind, section: Finetune, base: Path, prepared: Prepared, start: Start) -> Materials:
-    """Load base and rows. The seed is set before anything is drawn: head first, then adapters."""
+def gather(
+    task: Kind,
+    section: Finetune,
+    base: Path,
+    prepared: Prepared,
+    start: Start,
+    head: Path | None = None,
+) -> Materials:
+    """Load base and rows. The seed is set before anything is drawn: head first, then adapters.
+
+    Args:
+        task: the declared task.
+        section: `params.yaml: finetune`.
+        base: verified base folder.
+        prepared: the prepared splits.
+        start: how the base becomes the model to train.
+        head: weights of a head that was trained before; by default it is drawn.
+    """
     set_seed(section.seed)
     torch.use_deterministic_algorithms(not machine.has_accelerator())
     # Fills every fresh buffer with NaN to show reads of uninitialised memory; no result depends on it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    model, processor = start_model(task, section, base, prepared, start)
+    model, processor = start_model(task, section, base, prepared, start, head)
     absent = [name for name in ("train", "validation") if name not in prepared.splits]
     if absent:
         raise DataError(
@@ -69,10 +86,17 @@ def gather(task: Kind, section: Finetune, base: Path, prepared: Prepared, start:
 
 
 def start_model(
-    task: Kind, section: Finetune, base: Path, prepared: Prepared, start: Start
+    task: Kind,
+    section: Finetune,
+    base: Path,
+    prepared: Prepared,
+    start: Start,
+    head: Path | None = None,
 ) -> tuple[Any, Any]:
     """Model and processor as training begins with them; what is new is drawn from torch's generator."""
     model, processor = task.load_base(base, prepared.label_names, start)
+    if head is not None:
+        put_head(model, head)
     if batch_norm(section, start) == "frozen":
         freeze_statistics(model)
     if machine.checkpointing() and not model.supports_gradient_checkpointing:
@@ -214,16 +238,32 @@ def finetune(
         UserError: the declaration does not fit the machine, or training diverges.
     """
     start = start or Start(section.dropout)
-    materials = gather(task, section, base, prepared, start)
+    head = None
+    if section.head_first is not None:
+        alone = head_section(section, section.head_first)
+        head = first_head(task, alone, base, prepared, run, start)
+    materials = gather(task, section, base, prepared, start, head)
     use_cache = getattr(materials.model.config, "use_cache", None)
     trainer = train(task, section, materials, run)
-    model = whole_model(trainer, lambda: start_model(task, section, base, prepared, start)[0])
+    model = whole_model(trainer, lambda: start_model(task, section, base, prepared, start, head)[0])
     if ranks.is_first():
         if use_cache is not None:
             model.config.use_cache = use_cache  # Trainer switches it off; whoever generates wants it
         write(task, section, materials, trainer, model, base, prepared, output, beside)
         shutil.rmtree(run, ignore_errors=True)
     ranks.wait()
+
+
+def first_head(task: Kind, alone: Finetune, base: Path, prepared: Prepared, run: Path, start: Start) -> Path:
+    """The file of the head that was trained alone, as `head_section` declares it. Raises `UserError`."""
+
+    def trained(folder: Path) -> Any:
+        trainer = train(task, alone, gather(task, alone, base, prepared, start), folder)
+        return whole_model(trainer, lambda: start_model(task, alone, base, prepared, start)[0])
+
+    path = learned_head(run, trained)
+    ranks.wait()
+    return path
 
 
 def write(
@@ -244,8 +284,10 @@ def write(
     inputs = {key: value.to(trained.device) for key, value in sample.items() if key != "labels"}
     trainable = sum(p.numel() for p in trained.parameters() if p.requires_grad)
     model = merge(task.logits, trained, section.method, inputs)
+    mixed = None
     if section.interpolation is not None:
         interpolate(model, task.load_base(base, prepared.label_names, Start())[0], section.interpolation)
+        mixed = trainer.measured(model)
     with new_folder(output) as folder:
         for file in beside:
             shutil.copyfile(file, folder / file.name)
@@ -258,6 +300,8 @@ def write(
         write_log(folder / "log", trainer.state.log_history, tuple(task.selection_metrics))
         parameters = {"parameters": sum(p.numel() for p in model.parameters())}
         told = summary(task, section, materials, trainer)
+        if mixed is not None:
+            told |= {"validation": mixed, "validation_before_mixing": told["validation"]}
         write_json(folder / "training.json", {**told, **parameters, "trainable_parameters": trainable})
 
 

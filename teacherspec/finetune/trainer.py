@@ -1,7 +1,7 @@
 """Transformers' Trainer with batches, loss and measuring that do not depend on the number of processes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ from transformers.trainer_utils import EvalLoopOutput
 from teacherspec import machine, ranks
 from teacherspec.batching import longest_first
 from teacherspec.errors import UserError
+from teacherspec.files import round_floats
 from teacherspec.finetune.batches import MicroBatches, WithSilent, silencing
 from teacherspec.finetune.objective import IGNORE_INDEX
 from teacherspec.tasks.verbs import Kind
+
+Values = np.ndarray[Any, Any]
 
 
 class SharedTrainer(Trainer):  # type: ignore[misc]
@@ -97,16 +100,7 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         shared among them must run on all, and what it says is left out. Trainer's own loop gathers batches
         of one shape, fills the last up with rows of the first, and takes means of means.
         """
-        model = self.model.eval()
-        parts = []
-        with torch.no_grad():
-            for batch in dataloader:
-                inputs = self._prepare_inputs(dict(batch))
-                labels = inputs.pop("labels")
-                with self.accelerator.autocast():
-                    outputs = self.task.outputs(model, inputs)
-                kept = self.task.kept(outputs, labels)
-                parts.append((kept.float().cpu().numpy(), labels.cpu().numpy()))
+        parts = self._kept(self.model.eval(), dataloader)
         examples = len(dataloader.dataset)  # type: ignore[arg-type]
         batches = math.ceil(examples / self.args.per_device_eval_batch_size)
         every = ranks.together(parts)[:batches]
@@ -115,6 +109,29 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         measured: Mapping[str, float] = ranks.from_first(self.task.measure(kept, labels))
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
+
+    def measured(self, model: Any) -> dict[str, float]:
+        """What `task.measure` says of another model than the one that was trained, by this process alone."""
+        lengths, size = self.task.lengths(self.eval_dataset), self.args.per_device_eval_batch_size
+        batches = longest_first(len(self.eval_dataset), lengths, size)
+        collate = self.task.collate(self.task.settled(model.eval(), self.processor))
+        parts = self._kept(model, self._loader(self.eval_dataset, batches, collate))
+        kept, labels = (stacked([part[place] for part in parts]) for place in (0, 1))
+        found: dict[str, float] = round_floats(dict(self.task.measure(kept, labels)))
+        return found
+
+    def _kept(self, model: Any, batches: Iterable[Any]) -> list[tuple[Values, Values]]:
+        """What `task.kept` of each batch, and its labels."""
+        parts = []
+        with torch.no_grad():
+            for batch in batches:
+                inputs = self._prepare_inputs(dict(batch))
+                labels = inputs.pop("labels")
+                with self.accelerator.autocast():
+                    outputs = self.task.outputs(model, inputs)
+                kept = self.task.kept(outputs, labels)
+                parts.append((kept.float().cpu().numpy(), labels.cpu().numpy()))
+        return parts
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Make the folder first: Trainer takes a best checkpoint without one, as of a shared model, for lost.

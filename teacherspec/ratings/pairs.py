@@ -26,6 +26,7 @@ class Pair:
         teacher: what the teacher answers.
         other: what its opponent answers.
         expected: a right answer to show beside the two; None to show none.
+        pictures: what was asked about, PNG or JPEG.
     """
 
     id: str
@@ -33,11 +34,13 @@ class Pair:
     teacher: str
     other: str
     expected: str | None = None
+    pictures: tuple[bytes, ...] = ()
 
     @property
     def content(self) -> str:
         """Digest of the prompt and both answers: whether a rating still speaks of what the teacher says."""
-        return sha256_bytes(json.dumps([self.prompt, self.teacher, self.other]).encode("utf-8"))
+        asked = [self.prompt, *map(sha256_bytes, self.pictures)]
+        return sha256_bytes(json.dumps([*asked, self.teacher, self.other]).encode("utf-8"))
 
     @property
     def identical(self) -> bool:
@@ -78,7 +81,8 @@ def pairs_against(answers: Sequence[Answered], opponent: Opponent, show_expected
         first = one.references[0] if one.references else None
         other = one.base_answer if opponent == "base" else first
         if other is not None:
-            found.append(Pair(one.id, one.prompt, one.answer, other, first if show_expected else None))
+            expected = first if show_expected else None
+            found.append(Pair(one.id, one.prompt, one.answer, other, expected, one.pictures))
     if not found:
         lacking = {"base": "an answer of the base", "reference": "a reference"}[opponent]
         instead = {"base": "reference", "reference": "base"}[opponent]

@@ -44,11 +44,19 @@
     $(id).textContent = text.trim() === "" ? "(nothing)" : text;
     $(id).classList.toggle("empty", text.trim() === "");
   };
+  const picture = (source, number) => {
+    const image = document.createElement("img");
+    image.src = source;
+    image.alt = `Picture ${number + 1}`;
+    return image;
+  };
   const press = (button, on) => button.setAttribute("aria-pressed", String(on));
 
   const show = () => {
     const item = items[here];
     const given = rating();
+    $("pictures").replaceChildren(...item.pictures.map(picture));
+    $("pictures").hidden = item.pictures.length === 0;
     say("prompt", item.prompt);
     say("left-text", item.left);
     say("right-text", item.right);

@@ -21,6 +21,9 @@ CSV_COLUMNS = (
 )  # fmt: skip
 """Columns of the CSV sheet; people fill `rater` and the last four."""
 
+PNG = b"\x89PNG"
+"""How a PNG begins."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Texts that spreadsheets would run instead of showing (OWASP: CSV injection)."""
 
@@ -29,7 +32,7 @@ def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
     """The page: sheet, script and style in one file, allowed by their digests and nothing else.
 
     Answers are untrusted text. They stand in a data block, as JSON in which `<`, `>`, `&` and `'` are
-    escaped, and the script shows them as text, never as markup.
+    escaped, and the script shows them as text, never as markup. Pictures stand there too, as `data:` URIs.
 
     Args:
         sheet: id of the sheet.
@@ -51,6 +54,7 @@ def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
                 "left": left,
                 "right": right,
                 "expected": pair.expected,
+                "pictures": [inline(picture) for picture in pair.pictures],
             }
             for pair, (left, right) in zip(drawn.shown, sides(drawn), strict=True)
         ],
@@ -67,7 +71,14 @@ def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
         script=script,
         style_digest=_csp_digest(style),
         script_digest=_csp_digest(script),
+        pictured=any(pair.pictures for pair in drawn.shown),
     )
+
+
+def inline(picture: bytes) -> str:
+    """A picture as the value of a `src` attribute: the page needs no other file."""
+    kind = "png" if picture.startswith(PNG) else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def _csp_digest(text: str) -> str:

@@ -126,6 +126,10 @@ class Field(ABC):
         """
         raise NotImplementedError
 
+    def pictures(self, value: Any, side: int) -> "Sequence[Image]":
+        """All that there is to see of the value, each as a picture that fits a square of `side` pixels."""
+        return [self.picture(value, side)]
+
 
 @dataclass(frozen=True)
 class TextField(Field):

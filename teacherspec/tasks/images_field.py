@@ -1,6 +1,6 @@
 """The rule of a column that holds one image or several."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -104,3 +104,7 @@ class ImagesField(Field):
     def picture(self, value: Any, side: int) -> "Image":
         """A small copy of the first."""
         return self._one.picture(value[0], side)
+
+    def pictures(self, value: Any, side: int) -> "Sequence[Image]":
+        """Small copies of all."""
+        return [self._one.picture(image, side) for image in value]

@@ -10,10 +10,12 @@ from torch import nn
 from torch.nn import functional
 
 from teacherspec import machine
+from teacherspec.evaluate.predict import predict
 from teacherspec.finetune.contrastive import LARGEST_SCALE, pair_losses
 from teacherspec.finetune.interpolation import interpolate
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune, gather, train
+from teacherspec.prepared import open_split
 from teacherspec.tasks.clip import Clip
 from teacherspec.tasks.verbs import Pairs, Start
 from tests.clip_toys import CONTEXT, toy_dual_base
@@ -169,6 +171,12 @@ def test_interpolation_lies_between_base_and_fine_tuned(
         out = tmp_path / f"out-{share}"
         finetune(TASK, section, base, prepared, tmp_path / "run", out)
         models[share] = TASK.load(out / "model")[0].state_dict()
+    rows = open_split(prepared.splits["validation"])
+    found = predict(TASK, *TASK.load(out / "model"), rows, 8)
+    told = json.loads((out / "training.json").read_text())
+    expected = TASK.measure(found.logits, found.labels.astype("int64"))
+    assert told["validation"] == pytest.approx(expected, abs=1e-5), "of what is handed over"
+    assert told["validation_before_mixing"]["nll"] != told["validation"]["nll"]
     start = TASK.load_base(base, prepared.label_names, Start())[0].state_dict()
     for name, tensor in models[0.25].items():
         torch.testing.assert_close(tensor, 0.75 * start[name] + 0.25 * models[None][name])

@@ -6,16 +6,19 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from teacherspec.ratings import sheet as sheets
-from teacherspec.ratings.pairs import Drawn, Pair, token
+from teacherspec.ratings.pairs import Drawn, Pair, draw, token
 from teacherspec.ratings.sheet import CSV_COLUMNS, QUESTION, render_csv, render_page
+from teacherspec.tasks.images import encode_png
 
 SYSTEMS = re.compile(
     r"teacher|\bbase\b|base_|untrained|fine.?tuned|(?<!p)reference|opponent|\bother\b.*answer|model",
@@ -137,3 +140,25 @@ def test_the_table_holds_every_text_and_no_formula(given_texts: list[str]) -> No
         assert row["prompt"] in {pair.prompt, f"'{pair.prompt}"}
         assert not row["prompt"].lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
         assert row["preference"] == row["left_rating"] == row["rater"] == ""
+
+
+PICTURES = (encode_png(Image.new("RGB", (8, 6), "red")), b"\xff\xd8\xff\xe0 a photo")
+
+
+def test_pictures_lie_in_the_page() -> None:
+    """What was asked about is shown without any other file, and nothing else may be loaded."""
+    shown = Pair("row", "What is it?", "red", "blue", pictures=PICTURES)
+    page = Parsed(render_page("s0", Drawn((shown,), ("left",), (), 0), "seed", QUESTION))
+    policy = next(value for _, value in page.attributes if value and value.startswith("default-src"))
+    assert "img-src data:;" in policy
+    assert "img-src" not in str(PLAIN.attributes)
+    sources = json.loads(page.texts["script application/json"])["items"][0]["pictures"]
+    kinds = [source.partition(";")[0] for source in sources]
+    assert kinds == ["data:image/png", "data:image/jpeg"]
+    assert [base64.b64decode(source.partition(",")[2]) for source in sources] == list(PICTURES)
+
+
+def test_the_same_question_on_another_picture_is_another_pair() -> None:
+    one, other = (Pair(name, "What is it?", "red", "blue", pictures=(name.encode(),)) for name in "ab")
+    assert len(draw([one, other], 10, "seed").shown) == 2
+    assert len(draw([one, replace(one, id="c")], 10, "seed").shown) == 1

@@ -17,8 +17,8 @@ LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
     {"process"},
-    {"answers", "batching", "language", "machine", "plots", "portable", "predictions"}
-    | {"prepared", "token_predictions", "unfinished"},
+    {"answers", "batching", "embedding_predictions", "language", "machine", "plots", "portable"}
+    | {"predictions", "prepared", "token_predictions", "unfinished"},
     {"launch", "ranks", "receipts"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate", "ratings"},
@@ -35,7 +35,8 @@ LEVELS = (
 
 KNOWS_NOTHING = {
     "metrics": {"errors"},
-    "calibrate": {"errors", "files", "section", "metrics", "plots", "predictions", "token_predictions"},
+    "calibrate": {"errors", "files", "section", "metrics", "plots"}
+    | {"embedding_predictions", "predictions", "token_predictions"},
     "ratings": {"answers", "errors", "files", "section", "metrics"},
 }
 """Rooms that know no task and no model, and all that they may import."""

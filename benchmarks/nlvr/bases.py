@@ -1,0 +1,98 @@
+"""Bases without weights: a configuration, an image processor, and a tokenizer trained on the texts."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+SIDE, PATCH, WIDTH = 96, 12, 128
+GREY, SPREAD = (0.827,) * 3, (0.5,) * 3
+"""Of the image processor: the background is 0, so that what is drawn stands out from the first step on."""
+
+CLIP_LAYERS, CLIP_CONTEXT = 2, 64
+SEEING_LAYERS, ANSWERING_LAYERS, CONTEXT = 1, 3, 160
+
+
+def _tower(layers: int, inner: int) -> dict[str, int]:
+    return {
+        "hidden_size": WIDTH,
+        "intermediate_size": inner * WIDTH,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 4,
+    }
+
+
+def make_clip(folder: Path, texts: Iterable[str]) -> None:
+    """A CLIP of two small towers, for texts of at most `CLIP_CONTEXT` tokens."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPProcessor, PreTrainedTokenizerFast
+
+    start, end, unknown = "<|startoftext|>", "<|endoftext|>", "[UNK]"
+    tokenizer = Tokenizer(models.WordLevel(unk_token=unknown))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.WordLevelTrainer(
+        special_tokens=[start, end, unknown], min_frequency=2, show_progress=False
+    )
+    tokenizer.train_from_iterator([*texts, "true: false:", "true: false:"], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{start} $A {end}", special_tokens=[(start, 0), (end, 1)]
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=start, eos_token=end, pad_token=end, unk_token=unknown
+    )
+    tower = _tower(CLIP_LAYERS, 4)
+    ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    text = {**tower, **ids, "vocab_size": len(fast), "max_position_embeddings": CLIP_CONTEXT}
+    vision = {**tower, "image_size": SIDE, "patch_size": PATCH}
+    CLIPConfig(text_config=text, vision_config=vision, projection_dim=WIDTH).save_pretrained(folder)
+    images = CLIPImageProcessorPil(
+        size={"height": SIDE, "width": SIDE}, do_center_crop=False, image_mean=GREY, image_std=SPREAD
+    )
+    CLIPProcessor(image_processor=images, tokenizer=fast).save_pretrained(folder)
+
+
+def make_llava(folder: Path, texts: Iterable[str]) -> None:
+    """A LLaVA of a CLIP vision tower and a Llama, both small."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import (
+        CLIPImageProcessorPil,
+        CLIPVisionConfig,
+        LlamaConfig,
+        LlavaConfig,
+        LlavaProcessor,
+        PreTrainedTokenizerFast,
+    )
+
+    pad, unknown, end, image = special = ["[PAD]", "[UNK]", "</s>", "<image>"]
+    tokenizer = Tokenizer(models.WordLevel(unk_token=unknown))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.WordLevelTrainer(special_tokens=special, min_frequency=2, show_progress=False)
+    tokenizer.train_from_iterator([*texts, *(2 * ["= true false left middle right box"])], trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=pad,
+        unk_token=unknown,
+        eos_token=end,
+        extra_special_tokens=[image],
+    )
+    vision = CLIPVisionConfig(**_tower(SEEING_LAYERS, 3), image_size=SIDE, patch_size=PATCH)
+    text = LlamaConfig(
+        **_tower(ANSWERING_LAYERS, 3),
+        vocab_size=len(fast),
+        max_position_embeddings=CONTEXT,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+    LlavaConfig(
+        vision_config=vision, text_config=text, image_token_index=3, vision_feature_layer=-1
+    ).save_pretrained(folder)
+    images = CLIPImageProcessorPil(
+        size={"height": SIDE, "width": SIDE}, do_center_crop=False, image_mean=GREY, image_std=SPREAD
+    )
+    LlavaProcessor(
+        image_processor=images,
+        tokenizer=fast,
+        patch_size=PATCH,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+    ).save_pretrained(folder)
