@@ -62,20 +62,24 @@ def _tower(width: int, layers: int) -> dict[str, int]:
     }
 
 
+def _towers(words: int, width: int, layers: int, context: int) -> dict[str, dict[str, int]]:
+    """Configurations of a text tower and of a vision tower."""
+    ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    own, size = _tower(width, layers), {"vocab_size": words, "max_position_embeddings": context}
+    return {
+        "text_config": {**own, **size, **ids},
+        "vision_config": {**own, "image_size": SIDE, "patch_size": 8},
+    }
+
+
 def clip_config(words: int, width: int = 32, layers: int = 2, context: int = CONTEXT) -> PreTrainedConfig:
     """CLIP of two small towers."""
-    text = {**_tower(width, layers), "vocab_size": words, "max_position_embeddings": context}
-    ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    vision = {**_tower(width, layers), "image_size": SIDE, "patch_size": 8}
-    return CLIPConfig(text_config={**text, **ids}, vision_config=vision, projection_dim=width)
+    return CLIPConfig(**_towers(words, width, layers, context), projection_dim=width)
 
 
 def siglip_config(words: int, width: int = 32, layers: int = 2, context: int = CONTEXT) -> PreTrainedConfig:
     """SigLIP of two small towers."""
-    text = {**_tower(width, layers), "vocab_size": words, "max_position_embeddings": context}
-    ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    vision = {**_tower(width, layers), "image_size": SIDE, "patch_size": 8}
-    return SiglipConfig(text_config={**text, **ids}, vision_config=vision)
+    return SiglipConfig(**_towers(words, width, layers, context))
 
 
 DUAL: dict[str, Callable[[int], PreTrainedConfig]] = {"clip": clip_config, "siglip": siglip_config}

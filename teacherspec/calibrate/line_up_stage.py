@@ -14,15 +14,7 @@ import numpy as np
 from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.scoring import compare
 from teacherspec.calibrate.section import Calibrate
-from teacherspec.calibrate.shared import (
-    MINIMUM_ROWS,
-    artifact,
-    both,
-    fit_numbers,
-    headline,
-    overlaps,
-    wrong_roles,
-)
+from teacherspec.calibrate.shared import artifact, both, fit_numbers, headline, unfit
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.embedding_predictions import (
     Comparison,
@@ -87,12 +79,7 @@ def asked(found: EmbeddingPredictions, comparison: Comparison) -> tuple[FloatArr
 
 def refuse_unfit(section: Calibrate, index: PredictionIndex, splits: dict[str, EmbeddingPredictions]) -> None:
     """Everything that calibration rests on is there and sound. Raises `DataError` with every problem."""
-    problems = [*wrong_roles(index), *overlaps(index, {name: split.ids for name, split in splits.items()})]
-    problems += [
-        f"prepare: split {name} has {len(split.ids)} rows; calibration needs {MINIMUM_ROWS}, add some"
-        for name, split in splits.items()
-        if index.roles[name] == "calibration" and len(split.ids) < MINIMUM_ROWS
-    ]
+    problems = unfit(index, {name: split.ids for name, split in splits.items()})
     if section.method.kind not in ALLOWED:
         problems.append(
             f"calibrate.method: {section.method.kind} is for classes; retrieval is calibrated by "

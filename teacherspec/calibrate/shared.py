@@ -42,6 +42,24 @@ def overlaps(index: PredictionIndex, ids: Mapping[str, Sequence[str]]) -> Iterat
             )
 
 
+def unfit(index: PredictionIndex, ids: Mapping[str, Sequence[str]]) -> list[str]:
+    """Problems with roles and rows: one split each, enough to fit on, and none reported that was fitted on.
+
+    Args:
+        index: roles of the splits.
+        ids: row ids by split.
+    """
+    short = [name for name in index.splits("calibration") if len(ids[name]) < MINIMUM_ROWS]
+    return [
+        *wrong_roles(index),
+        *overlaps(index, ids),
+        *(
+            f"prepare: split {name} has {len(ids[name])} rows; calibration needs {MINIMUM_ROWS}, add some"
+            for name in short
+        ),
+    ]
+
+
 def fit_numbers(fitted: Fitted) -> dict[str, float]:
     """The fit itself, as numbers that `dvc metrics diff` can compare and a gate can judge."""
     numbers: dict[str, float] = {"fitted": int(fitted.status == "ok")}

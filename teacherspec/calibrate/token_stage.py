@@ -8,7 +8,7 @@ from teacherspec.calibrate.calibrators import Temperature
 from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.scoring import Guessed
 from teacherspec.calibrate.section import Calibrate
-from teacherspec.calibrate.shared import MINIMUM_ROWS, artifact, fit_numbers, overlaps, wrong_roles
+from teacherspec.calibrate.shared import artifact, fit_numbers, unfit
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.calibrate.tokens import ScoredTokens, compare_tokens, fit_tokens, score_tokens
 from teacherspec.errors import DataError
@@ -36,13 +36,7 @@ def calibrate_tokens(
     """
     names = [name for role in ("calibration", "test", "shifted") for name in index.splits(role)]
     splits = {name: load_token_predictions(predictions, name) for name in names}
-    ids = {name: split.ids for name, split in splits.items()}
-    problems = [*wrong_roles(index), *overlaps(index, ids)]
-    problems += [
-        f"prepare: split {name} has {len(split.ids)} rows; calibration needs {MINIMUM_ROWS}, add some"
-        for name, split in splits.items()
-        if index.roles[name] == "calibration" and len(split.ids) < MINIMUM_ROWS
-    ]
+    problems = unfit(index, {name: split.ids for name, split in splits.items()})
     if problems:
         raise DataError(problems)
     calibration_name, test_name = index.splits("calibration")[0], index.splits("test")[0]

@@ -16,7 +16,7 @@ from teacherspec.metrics.calibration import ece_noise_floor, expected_calibratio
 from teacherspec.metrics.classification import confusion_matrix, per_class
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.reliability import reliability_bins
-from teacherspec.metrics.selective import risk_coverage
+from teacherspec.metrics.selective import RiskCoverage, risk_coverage
 from teacherspec.plots.confusion import confusion_figure
 from teacherspec.plots.learning import Learning, learning_figure
 from teacherspec.plots.recall import ClassRecall, recall_figure
@@ -37,6 +37,9 @@ PICTURES = ("classes.png", "confusion.png", "risk_coverage.png", "learning.png")
 
 def write_tables(report: Path, analysis: Analysis, confidence: float) -> None:
     """Every table, and `metrics.json` and `findings.json`."""
+    curves = {
+        name: risk_coverage(part.confidence, part.correct) for name, part in _reported(analysis).items()
+    }
     test, names = analysis.test, analysis.test.label_names
     write_json(report / "metrics.json", round_floats(dict(analysis.metrics)))
     write_json(report / "findings.json", round_floats([asdict(finding) for finding in analysis.findings]))
@@ -48,7 +51,7 @@ def write_tables(report: Path, analysis: Analysis, confidence: float) -> None:
         report / "label_errors.tsv", suspects.LABEL_COLUMNS, [found.row() for found in analysis.suspects]
     )
     write_tsv(report / "hardest.tsv", suspects.EXAMPLE_COLUMNS, [found.row() for found in analysis.examples])
-    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, _risk_rows(_reported(analysis)))
+    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, risk_rows(curves))
 
 
 def draw(report: Path, analysis: Analysis, finetuned: Path, confidence: float) -> None:
@@ -126,10 +129,23 @@ def _reported(analysis: Analysis) -> dict[str, Measured]:
     return {"test": analysis.test, **analysis.shifted}
 
 
-def _risk_rows(splits: Mapping[str, Measured]) -> Sequence[Sequence[object]]:
-    rows = []
-    for name, part in splits.items():
-        curve = risk_coverage(part.confidence, part.correct)
-        kept = np.unique(np.linspace(0, len(curve.risk) - 1, RISK_POINTS).round().astype(np.int64))
-        rows += [(name, round(float(curve.coverage[k]), 6), round(float(curve.risk[k]), 6)) for k in kept]
-    return rows
+def risk_rows(curves: Mapping[str, RiskCoverage]) -> Sequence[Sequence[object]]:
+    """Rows of `risk_coverage.tsv`: of each curve as many points as can be told apart."""
+    return [
+        (name, round(float(curve.coverage[at]), 6), round(float(curve.risk[at]), 6))
+        for name, curve in curves.items()
+        for at in np.unique(np.linspace(0, len(curve.risk) - 1, RISK_POINTS).round().astype(np.int64))
+    ]
+
+
+def leave_empty(report: Path) -> None:
+    """The tables of what only classes have: the road lists the same files for every kind of teacher."""
+    absent = {
+        "classes": CLASS_COLUMNS,
+        "confusion": ("label", "predicted"),
+        "slices": slices.COLUMNS,
+        "robustness": robustness.COLUMNS,
+        "label_errors": suspects.LABEL_COLUMNS,
+    }
+    for name, columns in absent.items():
+        write_tsv(report / f"{name}.tsv", columns, [])

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from teacherspec.embedding_predictions import Comparison, EmbeddingPredictions
-from teacherspec.evaluate import robustness, slices, suspects
-from teacherspec.evaluate.quality import CLASS_COLUMNS
-from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, RISK_POINTS, read_learning
+from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, leave_empty, read_learning, risk_rows
 from teacherspec.evaluate.retrieval_findings import findings
 from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
 from teacherspec.files import round_floats, write_json, write_tsv
@@ -69,21 +67,8 @@ def write_tables(report: Path, analysis: RetrievalAnalysis) -> None:
         text = " ".join(analysis.texts[name].split())
         rows.append((name, int(ranks.rank[of.reshape(-1)[place]]), ranks.candidates, text))
     write_tsv(report / "hardest.tsv", HARDEST_COLUMNS, rows)
-    curves = [
-        (name, round(float(curve.coverage[at]), 6), round(float(curve.risk[at]), 6))
-        for name, curve in _curves(analysis).items()
-        for at in np.unique(np.linspace(0, len(curve.risk) - 1, RISK_POINTS).round().astype(np.int64))
-    ]
-    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, curves)
-    absent = {
-        "classes": CLASS_COLUMNS,
-        "confusion": ("label", "predicted"),
-        "slices": slices.COLUMNS,
-        "robustness": robustness.COLUMNS,
-        "label_errors": suspects.LABEL_COLUMNS,
-    }
-    for name, columns in absent.items():
-        write_tsv(report / f"{name}.tsv", columns, [])
+    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, risk_rows(_curves(analysis)))
+    leave_empty(report)
 
 
 def draw(report: Path, analysis: RetrievalAnalysis, finetuned: Path) -> None:

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate import robustness, slices, suspects
-from teacherspec.evaluate.quality import CLASS_COLUMNS
-from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, RISK_POINTS, read_learning
+from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, leave_empty, read_learning, risk_rows
 from teacherspec.evaluate.token_findings import findings
 from teacherspec.evaluate.token_quality import hardest, token_confidence
 from teacherspec.files import round_floats, write_json, write_tsv
@@ -56,21 +54,8 @@ def write_tables(report: Path, analysis: TokenAnalysis) -> None:
         for row in hardest(analysis.test, analysis.texts, HARDEST_SHOWN)
     ]
     write_tsv(report / "hardest.tsv", HARDEST_COLUMNS, found)
-    rows = [
-        (name, round(float(curve.coverage[at]), 6), round(float(curve.risk[at]), 6))
-        for name, curve in _curves(analysis).items()
-        for at in np.unique(np.linspace(0, len(curve.risk) - 1, RISK_POINTS).round().astype(np.int64))
-    ]
-    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, rows)
-    absent = {
-        "classes": CLASS_COLUMNS,
-        "confusion": ("label", "predicted"),
-        "slices": slices.COLUMNS,
-        "robustness": robustness.COLUMNS,
-        "label_errors": suspects.LABEL_COLUMNS,
-    }
-    for name, columns in absent.items():
-        write_tsv(report / f"{name}.tsv", columns, [])
+    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, risk_rows(_curves(analysis)))
+    leave_empty(report)
 
 
 def draw(report: Path, analysis: TokenAnalysis, finetuned: Path) -> None:

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +11,21 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from teacherspec import machine, ranks
 from teacherspec.errors import DataError, UserError
-from teacherspec.files import new_folder, round_floats, write_json
-from teacherspec.finetune.adapters import adapt, merge
+from teacherspec.finetune.adapters import adapt
 from teacherspec.finetune.batches import MicroBatches
 from teacherspec.finetune.checkpoints import MarkComplete, to_resume_from
 from teacherspec.finetune.contrastive import ContrastiveTrainer
 from teacherspec.finetune.frozen import freeze_statistics
 from teacherspec.finetune.head_first import head_section, learned_head, put_head
-from teacherspec.finetune.interpolation import interpolate
 from teacherspec.finetune.objective import balanced_weights, objective
+from teacherspec.finetune.outcome import Materials, write_outcome
 from teacherspec.finetune.section import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.finetune.trainer import SharedTrainer, whole_model
-from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch, write_log
+from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch
 from teacherspec.prepared import Prepared, open_split
-from teacherspec.tasks.augmentation import VIEWS
-from teacherspec.tasks.saving import save_pretrained
 from teacherspec.tasks.verbs import Kind, Start
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-
-
-@dataclass(frozen=True)
-class Materials:
-    """Everything a training starts from: model and encoded rows."""
-
-    model: Any
-    processor: Any
-    train: Any
-    train_labels: Sequence[int] | None
-    validation: Any
-    classes: int
 
 
 def gather(
@@ -249,7 +233,7 @@ def finetune(
     if ranks.is_first():
         if use_cache is not None:
             model.config.use_cache = use_cache  # Trainer switches it off; whoever generates wants it
-        write(task, section, materials, trainer, model, base, prepared, output, beside)
+        write_outcome(task, section, materials, trainer, model, base, prepared, output, beside)
         shutil.rmtree(run, ignore_errors=True)
     ranks.wait()
 
@@ -264,64 +248,3 @@ def first_head(task: Kind, alone: Finetune, base: Path, prepared: Prepared, run:
     path = learned_head(run, trained)
     ranks.wait()
     return path
-
-
-def write(
-    task: Kind,
-    section: Finetune,
-    materials: Materials,
-    trainer: SharedTrainer,
-    trained: Any,
-    base: Path,
-    prepared: Prepared,
-    output: Path,
-    beside: Sequence[Path],
-) -> None:
-    """Write the `trained` model, merged and mixed, and what is told of its training. Raises `UserError`."""
-    sample = task.collate(materials.processor)(
-        [materials.validation[i] for i in range(min(8, len(materials.validation)))]
-    )
-    inputs = {key: value.to(trained.device) for key, value in sample.items() if key != "labels"}
-    trainable = sum(p.numel() for p in trained.parameters() if p.requires_grad)
-    model = merge(task.logits, trained, section.method, inputs)
-    mixed = None
-    if section.interpolation is not None:
-        interpolate(model, task.load_base(base, prepared.label_names, Start())[0], section.interpolation)
-        mixed = trainer.measured(model)
-    with new_folder(output) as folder:
-        for file in beside:
-            shutil.copyfile(file, folder / file.name)
-        save_pretrained(model, materials.processor, folder / "model")
-        if section.augmentation is not None and section.augmentation.recorded_views:
-            rows = open_split(prepared.splits["train"])
-            task.write_views(
-                folder / VIEWS, model, materials.processor, rows, section.augmentation, section.seed
-            )
-        write_log(folder / "log", trainer.state.log_history, tuple(task.selection_metrics))
-        parameters = {"parameters": sum(p.numel() for p in model.parameters())}
-        told = summary(task, section, materials, trainer)
-        if mixed is not None:
-            told |= {"validation": mixed, "validation_before_mixing": told["validation"]}
-        write_json(folder / "training.json", {**told, **parameters, "trainable_parameters": trainable})
-
-
-def summary(task: Kind, section: Finetune, materials: Materials, trainer: SharedTrainer) -> dict[str, Any]:
-    """What the model card says of the training; only values that the declaration determines."""
-    state = trainer.state
-    chosen_by = f"eval_{section.selection_metric}"
-    best = next(e for e in state.log_history if e["step"] == state.best_global_step and chosen_by in e)
-    last_evaluation = [entry for entry in state.log_history if chosen_by in entry][-1]
-    facts: dict[str, Any] = round_floats(
-        {
-            "declared": section.model_dump(mode="json"),
-            "train_rows": len(materials.train),
-            "validation_rows": len(materials.validation),
-            "steps": state.global_step,
-            "epochs": last_evaluation["epoch"],
-            "stopped_early": state.global_step < state.max_steps,
-            "best_step": best["step"],
-            "best_epoch": best["epoch"],
-            "validation": {name: best[f"eval_{name}"] for name in task.selection_metrics},
-        }
-    )
-    return facts
