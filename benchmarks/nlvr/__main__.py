@@ -21,7 +21,7 @@ import click
 from benchmarks.nlvr.bases import make_clip, make_llava
 from benchmarks.nlvr.reached import labelled, reached
 from benchmarks.nlvr.scenes import write_descriptions
-from benchmarks.nlvr.statements import write_statements
+from benchmarks.nlvr.statements import write_statements, write_true
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -55,6 +55,7 @@ def texts_of(data: Path) -> list[str]:
     told = write_statements(data / "dev.json", data / "statements.jsonl", STATEMENTS)
     told += write_descriptions(data / "dev.json", data / "shown_dev.jsonl", "dev")
     write_descriptions(data / "hidden.json", data / "shown_hidden.jsonl", "hidden", orders=1)
+    write_true(data / "statements.jsonl", data / "dev.json", data / "true.jsonl")
     return told + [sentence for sentence, _ in labelled(data / "dev.json")]
 
 

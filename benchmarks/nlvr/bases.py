@@ -32,7 +32,7 @@ def make_clip(folder: Path, texts: Iterable[str]) -> None:
     trainer = trainers.WordLevelTrainer(
         special_tokens=[start, end, unknown], min_frequency=2, show_progress=False
     )
-    tokenizer.train_from_iterator([*texts, "true: false:", "true: false:"], trainer)
+    tokenizer.train_from_iterator([*texts, "not: not:"], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{start} $A {end}", special_tokens=[(start, 0), (end, 1)]
     )

@@ -56,6 +56,21 @@ def write_statements(scenes: Path, target: Path, rows: int, seed: int = 0) -> li
     return [row["sentence"] for row in told]
 
 
+def write_true(statements: Path, scenes: Path, target: Path) -> None:
+    """Write what is true of training pictures as JSON lines: made statements, and people's on every order."""
+    lines = (path.read_text(encoding="utf-8").splitlines() for path in (statements, scenes))
+    made, real = (map(json.loads, part) for part in lines)
+    rows = [(row["picture"], row["sentence"]) for row in made if row["label"] == "true"]
+    rows += [
+        (f"{row['identifier']}-{order}", row["sentence"])
+        for row in real
+        if row["label"] == "true"
+        for order in range(len(ORDERS))
+    ]
+    with target.open("w", encoding="utf-8") as out:
+        out.writelines(json.dumps({"picture": f"dev-{name}", "text": text}) + "\n" for name, text in rows)
+
+
 def statement(boxes: Scene, draw: Draw) -> Statement:
     """A statement that fits what is drawn: blocks that make towers, or items that lie about."""
     stacked = all(
