@@ -41,11 +41,13 @@ STATEMENTS = 20_000
 
 
 def walk(work: Path, declaration: str, stages: dict[str, str]) -> None:
-    """Run the stages of a declaration in a folder that holds data and base."""
+    """Run the stages of a declaration in a folder beside data and models."""
+    work.mkdir()
     shutil.copy(HERE / declaration, work / "params.yaml")
+    for name in ("data", "models"):
+        (work / name).symlink_to(work.parent / name)
     for name in ("teacherspec", "stages", "pyproject.toml"):
-        if not (work / name).exists():
-            (work / name).symlink_to(ROOT / name)
+        (work / name).symlink_to(ROOT / name)
     for stage, arguments in stages.items():
         subprocess.run([sys.executable, "-m", f"stages.{stage}", *arguments.split()], cwd=work, check=True)
 
@@ -59,22 +61,33 @@ def texts_of(data: Path) -> list[str]:
     return told + [sentence for sentence, _ in labelled(data / "dev.json")]
 
 
+def see(work: Path, texts: Sequence[str]) -> Path:
+    """A dual encoder that tells pictures by what is drawn on them and true of them; made once for both ways."""
+    model = work / "models/seeing-clip"
+    if not model.is_dir():
+        make_clip(work / "models/tiny-clip", texts)
+        walk(work / "seeing", "seeing.yaml", TRAINING)
+        shutil.copytree(work / "seeing/artifacts/finetune/model", model)
+        (work / "seeing/cpu_seconds").write_text(str(cpu_seconds()))
+    return model
+
+
 def clip(work: Path, texts: Sequence[str]) -> None:
-    """Learn to tell pictures by their descriptions, and from there whether a sentence is true."""
-    make_clip(work / "models/tiny-clip", texts)
-    seeing = work / "seeing"
-    seeing.mkdir()
-    for name in ("data", "models"):
-        (seeing / name).symlink_to(work / name)
-    walk(seeing, "clip_seeing.yaml", TRAINING)
-    shutil.copytree(seeing / "artifacts/finetune/model", work / "models/seeing-clip")
-    walk(work, "clip.yaml", TRAINING | MEASURING)
+    """Learn from there whether a sentence is true."""
+    see(work, texts)
+    walk(work / "clip", "clip.yaml", TRAINING | MEASURING)
 
 
 def llava(work: Path, texts: Sequence[str]) -> None:
-    """Learn to describe and to judge at once."""
-    make_llava(work / "models/tiny-llava", texts)
-    walk(work, "llava.yaml", TRAINING | MEASURING)
+    """Learn with the same eyes to describe and to judge at once."""
+    make_llava(work / "models/tiny-llava", texts, see(work, texts))
+    walk(work / "llava", "llava.yaml", TRAINING | MEASURING)
+
+
+def cpu_seconds() -> int:
+    """Of all stages that ran so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return round(used.ru_utime + used.ru_stime)
 
 
 WAYS: dict[str, Callable[[Path, Sequence[str]], None]] = {"clip": clip, "llava": llava}
@@ -88,17 +101,19 @@ def main(way: str, nlvr: Path, work: Path) -> None:
     """Make base and data in WORK_FOLDER, run the stages there, print what was reached."""
     work = work.absolute()
     data = work / "data/nlvr"
-    data.mkdir(parents=True)
-    for file in nlvr.iterdir():
-        shutil.copyfile(file, data / file.name)
+    if not data.is_dir():
+        data.mkdir(parents=True)
+        for file in nlvr.iterdir():
+            shutil.copyfile(file, data / file.name)
+    began = cpu_seconds()
     WAYS[way](work, texts_of(data))
-    os.chdir(work)
-    trained_on = [*labelled(data / "statements.jsonl"), *labelled(data / "dev.json")]
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told: dict[str, Any] = reached(work, trained_on)
-    ece = json.loads((work / "reports/calibrate/metrics.json").read_text())["test"]["ece"]
-    told |= {"ece": {when: ece[when]["value"] for when in ("before", "after")}}
-    told |= {"cpu_seconds": round(used.ru_utime + used.ru_stime)}
+    seconds = {"seeing": int((work / "seeing/cpu_seconds").read_text()), "in this run": cpu_seconds() - began}
+    os.chdir(work / way)
+    told: dict[str, Any] = reached(
+        Path(), [*labelled(data / "statements.jsonl"), *labelled(data / "dev.json")]
+    )
+    ece = json.loads(Path("reports/calibrate/metrics.json").read_text())["test"]["ece"]
+    told |= {"ece": {when: ece[when]["value"] for when in ("before", "after")}, "cpu_seconds": seconds}
     click.echo(json.dumps(told, indent=2))
 
 

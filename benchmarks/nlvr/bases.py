@@ -1,14 +1,17 @@
-"""Bases without weights: a configuration, an image processor, and a tokenizer trained on the texts."""
+"""Tiny bases: a configuration, an image processor, and a tokenizer trained on the texts."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 SIDE, PATCH, WIDTH = 96, 12, 128
 GREY, SPREAD = (0.827,) * 3, (0.5,) * 3
 """Of the image processor: the background is 0, so that what is drawn stands out from the first step on."""
 
 CLIP_LAYERS, CLIP_CONTEXT = 2, 64
-SEEING_LAYERS, ANSWERING_LAYERS, CONTEXT = 1, 3, 160
+ANSWERING_LAYERS, CONTEXT = 2, 128
+SELECT = "full"
+"""The sum of a picture, by which CLIP learned to tell it, is shown beside its parts."""
 
 
 def _tower(layers: int, inner: int) -> dict[str, int]:
@@ -20,10 +23,18 @@ def _tower(layers: int, inner: int) -> dict[str, int]:
     }
 
 
+def _images() -> Any:
+    from transformers import CLIPImageProcessorPil
+
+    return CLIPImageProcessorPil(
+        size={"height": SIDE, "width": SIDE}, do_center_crop=False, image_mean=GREY, image_std=SPREAD
+    )
+
+
 def make_clip(folder: Path, texts: Iterable[str]) -> None:
     """A CLIP of two small towers, for texts of at most `CLIP_CONTEXT` tokens."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPProcessor, PreTrainedTokenizerFast
+    from transformers import CLIPConfig, CLIPProcessor, PreTrainedTokenizerFast
 
     start, end, unknown = "<|startoftext|>", "<|endoftext|>", "[UNK]"
     tokenizer = Tokenizer(models.WordLevel(unk_token=unknown))
@@ -44,20 +55,18 @@ def make_clip(folder: Path, texts: Iterable[str]) -> None:
     text = {**tower, **ids, "vocab_size": len(fast), "max_position_embeddings": CLIP_CONTEXT}
     vision = {**tower, "image_size": SIDE, "patch_size": PATCH}
     CLIPConfig(text_config=text, vision_config=vision, projection_dim=WIDTH).save_pretrained(folder)
-    images = CLIPImageProcessorPil(
-        size={"height": SIDE, "width": SIDE}, do_center_crop=False, image_mean=GREY, image_std=SPREAD
-    )
-    CLIPProcessor(image_processor=images, tokenizer=fast).save_pretrained(folder)
+    CLIPProcessor(image_processor=_images(), tokenizer=fast).save_pretrained(folder)
 
 
-def make_llava(folder: Path, texts: Iterable[str]) -> None:
-    """A LLaVA of a CLIP vision tower and a Llama, both small."""
+def make_llava(folder: Path, texts: Iterable[str], seeing: Path) -> None:
+    """A LLaVA that sees by the vision tower of a CLIP; its Llama is small and drawn anew."""
+    import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import (
-        CLIPImageProcessorPil,
-        CLIPVisionConfig,
+        CLIPModel,
         LlamaConfig,
         LlavaConfig,
+        LlavaForConditionalGeneration,
         LlavaProcessor,
         PreTrainedTokenizerFast,
     )
@@ -75,7 +84,6 @@ def make_llava(folder: Path, texts: Iterable[str]) -> None:
         eos_token=end,
         extra_special_tokens=[image],
     )
-    vision = CLIPVisionConfig(**_tower(SEEING_LAYERS, 3), image_size=SIDE, patch_size=PATCH)
     text = LlamaConfig(
         **_tower(ANSWERING_LAYERS, 3),
         vocab_size=len(fast),
@@ -83,16 +91,25 @@ def make_llava(folder: Path, texts: Iterable[str]) -> None:
         eos_token_id=2,
         pad_token_id=0,
     )
-    LlavaConfig(
-        vision_config=vision, text_config=text, image_token_index=3, vision_feature_layer=-1
-    ).save_pretrained(folder)
-    images = CLIPImageProcessorPil(
-        size={"height": SIDE, "width": SIDE}, do_center_crop=False, image_mean=GREY, image_std=SPREAD
+    eyes = CLIPModel.from_pretrained(seeing)
+    config = LlavaConfig(
+        vision_config=eyes.config.vision_config,
+        text_config=text,
+        image_token_index=3,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy=SELECT,
     )
+    torch.manual_seed(0)
+    model = LlavaForConditionalGeneration(config)
+    tower = {name: part for name, part in eyes.state_dict().items() if name.startswith("vision_model.")}
+    own = model.model.vision_tower.state_dict()
+    prefix = "" if next(iter(own)).startswith("vision_model.") else "vision_model."
+    model.model.vision_tower.load_state_dict({name: tower[f"{prefix}{name}"] for name in own})
+    model.save_pretrained(folder)
     LlavaProcessor(
-        image_processor=images,
+        image_processor=_images(),
         tokenizer=fast,
         patch_size=PATCH,
-        vision_feature_select_strategy="default",
+        vision_feature_select_strategy=SELECT,
         num_additional_image_tokens=1,
     ).save_pretrained(folder)
