@@ -62,7 +62,7 @@ def texts_of(data: Path) -> list[str]:
 
 
 def see(work: Path, texts: Sequence[str]) -> Path:
-    """A dual encoder that tells pictures by what is drawn on them and true of them; made once for both ways."""
+    """A dual encoder that tells pictures by what is drawn on them and true of them; made once for both."""
     model = work / "models/seeing-clip"
     if not model.is_dir():
         make_clip(work / "models/tiny-clip", texts)
@@ -109,9 +109,8 @@ def main(way: str, nlvr: Path, work: Path) -> None:
     WAYS[way](work, texts_of(data))
     seconds = {"seeing": int((work / "seeing/cpu_seconds").read_text()), "in this run": cpu_seconds() - began}
     os.chdir(work / way)
-    told: dict[str, Any] = reached(
-        Path(), [*labelled(data / "statements.jsonl"), *labelled(data / "dev.json")]
-    )
+    trained_on = [*labelled(data / "statements.jsonl"), *labelled(data / "dev.json")]
+    told: dict[str, Any] = reached(Path(), trained_on)
     ece = json.loads(Path("reports/calibrate/metrics.json").read_text())["test"]["ece"]
     told |= {"ece": {when: ece[when]["value"] for when in ("before", "after")}, "cpu_seconds": seconds}
     click.echo(json.dumps(told, indent=2))
