@@ -45,7 +45,9 @@ def walk(work: Path, declaration: str, stages: dict[str, str]) -> None:
     work.mkdir()
     shutil.copy(HERE / declaration, work / "params.yaml")
     for name in ("data", "models"):
-        (work / name).symlink_to(work.parent / name)
+        shutil.copytree(
+            work.parent / name, work / name, copy_function=os.link
+        )  # rows behind links are refused
     for name in ("teacherspec", "stages", "pyproject.toml"):
         (work / name).symlink_to(ROOT / name)
     for stage, arguments in stages.items():
