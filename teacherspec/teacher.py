@@ -174,7 +174,11 @@ class RetrievalTeacher:
 
     def images(self, images: Sequence[Any], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
         """Embeddings `[N, D]`, of length 1, of images: paths, or bytes of files. Raises `FieldError`."""
-        return self._embedded(images, self.task.image_inputs, embed_images, batch_size)
+
+        def embed(model: Any, batch: Mapping[str, Any]) -> Any:
+            return embed_images(model, batch["pixel_values"])
+
+        return self._embedded(images, self.task.image_inputs, embed, batch_size)
 
     def texts(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
         """Embeddings `[N, D]`, of length 1, of texts. Raises `FieldError`."""

@@ -125,8 +125,11 @@ def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         images = teacher.images([row["image"] for row in rows], batch_size=len(rows))
-        told = [str(row["text"]) for row in rows if "text" in row]
-        texts = iter(teacher.texts(told, batch_size=len(rows)))
+        told = [row["text"] for row in rows if "text" in row]
+        try:
+            texts = iter(teacher.texts(told, batch_size=len(rows)))
+        except FieldError as error:
+            raise DataError(f"text: {error}") from error
         for row, image in zip(rows, images, strict=True):
             found: dict[str, Any] = {"image_embeds": image.tolist()}
             if "text" in row:

@@ -193,8 +193,12 @@ def test_rows_are_served(stages: Stages) -> None:
     assert probs.shape == (1, 12)
     assert probs.sum() == pytest.approx(1)
     lines = [json.dumps({"id": "a", "image": str(path), "text": SAID[0]}), json.dumps({"image": str(path)})]
-    found = CliRunner().invoke(command, [str(stages.artifacts.parent / "teacher")], "\n".join(lines))
+    teacher_folder = str(stages.artifacts.parent / "teacher")
+    found = CliRunner().invoke(command, [teacher_folder], "\n".join(lines))
     first, second = (json.loads(line) for line in found.output.splitlines())
     assert first["cosine"] == pytest.approx(float(image[0] @ texts[0]), abs=1e-4)
     assert "cosine" not in second
+    blank = CliRunner().invoke(command, [teacher_folder], json.dumps({"image": str(path), "text": " "}))
+    assert blank.exit_code == 1
+    assert "text: is blank" in blank.output
     np.testing.assert_allclose(second["image_embeds"], image[0], atol=1e-5)
