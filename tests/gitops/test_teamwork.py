@@ -20,7 +20,7 @@ def test_a_conflict_in_dvc_lock_is_a_conflict_and_is_resolved_by_building(sandbo
     # Git could merge the two locks line by line into a combination that never ran; it must not.
     sandbox.git("merge", "pr", code=1)
     assert "dvc.lock" in sandbox.git("diff", "--name-only", "--diff-filter=U").splitlines()
-    # What docs/pull-requests.md says.
+    # What docs/gitops.md says.
     sandbox.git("checkout", "--ours", "dvc.lock", "reports")
     sandbox.dvc("repro", "--quiet")
     sandbox.commit("Merge pr")
