@@ -201,8 +201,8 @@ def new_stub_repository(folder: Path) -> Sandbox:
     write_toy_rows(root / "data/toy", rows=400)
     (root / "params.yaml").write_text(STUB_PARAMS)
     (root / "dvc.yaml").write_text(STUB_ROAD)
-    for folder in ("stages", "code/calibrate"):
-        (root / folder).mkdir(parents=True)
+    (root / "stages").mkdir()
+    (root / "code/calibrate").mkdir(parents=True)
     (root / "stages/calibrate.py").write_text("METHOD = 'temperature'\n")
     (root / "code/calibrate/stages.calibrate").symlink_to("../../stages/calibrate.py")
     return _published(Sandbox(root), folder)
