@@ -33,6 +33,9 @@ def main(prepared: Path, manifest: Path, output: Path) -> None:
         pin()  # and one process: several would round otherwise
     elif started_together("stages.finetune"):
         return
+    from teacherspec.tasks.loading import quiet_libraries
+
+    quiet_libraries()  # before anything imports them
     from teacherspec.finetune.stage import run_finetune
 
     run_finetune(spec.task, spec.base, spec.finetune, prepared, manifest, output)

@@ -1,7 +1,7 @@
 """Learned tokens a processor second of training: ours, a script that pads to the limit, and TRL.
 
-    PYTHONPATH=<folder with trl> python -m benchmarks.causal_lm <folder with GSM8K> --table fp32.md
-    PYTHONPATH=<folder with trl> python -m benchmarks.causal_lm <folder with GSM8K> --table bf16.md --bf16
+    python -m benchmarks.causal_lm ../shared/data/gen e2e --table fp32.md
+    python -m benchmarks.causal_lm ../shared/data/gen e2e --table bf16.md --bf16
 
 Same base, same rows in the same order, same learned tokens, same optimizer. Each program runs in a process of
 its own, so that peak memory is its own; the first step warms up and is not timed. Times are those of the
@@ -21,8 +21,8 @@ import torch
 from transformers import TrainerCallback
 
 from benchmarks.causal_lm.programs import NAMES, PROGRAMS
-from benchmarks.causal_lm.rows import LIMIT, VOCABULARY, examples
-from teacherspec.language.packing import Example, pack, useful_share
+from benchmarks.causal_lm.rows import LIMIT, SETS, VOCABULARY, examples
+from teacherspec.language.packing import Example
 
 HEADER = (
     "| program | learned tokens a CPU second | ours is | of the GEMM rate | peak memory | losses |\n"
@@ -57,34 +57,44 @@ def gemm_rate(bf16: bool) -> float:
     return 2 * 2048**3 / best
 
 
-def useful_operations(net: Any, batches: list[list[Example]]) -> float:
-    """Operations that no program can do without: matrix products forward and twice backward."""
+def operations(net: Any, lengths: list[int], asked: int) -> float:
+    """Of matrix products, forward and twice backward.
+
+    Args:
+        net: the model.
+        lengths: of the sequences that attention and backbone compute.
+        asked: positions at which the head does.
+    """
     backbone = sum(p.numel() for name, p in net.named_parameters() if p.ndim == 2 and "embed" not in name)
     head = VOCABULARY * net.config.hidden_size
-    rows = [one for batch in batches for one in batch]
-    tokens, learned = sum(len(one.input_ids) for one in rows), sum(sum(one.supervised) for one in rows)
-    attention = sum(2 * len(one.input_ids) ** 2 for one in rows) * net.config.hidden_size
-    return 6.0 * (backbone * tokens + head * learned + net.config.num_hidden_layers * attention / 2)
+    attention = sum(length**2 for length in lengths) * net.config.hidden_size * net.config.num_hidden_layers
+    return 6.0 * (backbone * sum(lengths) + head * asked + attention)
+
+
+def necessary(net: Any, rows: list[Example]) -> tuple[float, float]:
+    """Operations that no program can do without, and those of rows padded to the limit."""
+    lengths, learned = [len(one.input_ids) for one in rows], sum(sum(one.supervised) for one in rows)
+    return operations(net, lengths, learned), operations(net, [LIMIT] * len(rows), LIMIT * len(rows))
 
 
 def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
     """Speed, memory and losses of one program."""
     torch.set_num_threads(1)
-    rows = examples(given.rows, given.steps * given.batch)
-    trainer = PROGRAMS[name](given.layers, rows, given.batch, given.bf16, given.rows)
+    rows = examples(given.folder, given.rows, given.steps * given.batch)
+    trainer = PROGRAMS[name](given.layers, rows, given.batch, given.bf16, given.folder)
     clock = Clock()
     trainer.add_callback(clock)
     trainer.train()
-    batches = [rows[at : at + given.batch] for at in range(0, len(rows), given.batch)]
-    seconds = clock.ends[-1] - clock.ends[0]
-    learned = sum(sum(one.supervised) for batch in batches[1:] for one in batch)
-    shares = [useful_share(pack(batch, capacity=LIMIT, pad_id=1), batch) for batch in batches]
+    timed, seconds = rows[given.batch :], clock.ends[-1] - clock.ends[0]
+    useful, padded = necessary(trainer.model, timed)
     return {
-        "tokens_per_s": learned / seconds,
-        "gemm_share": useful_operations(trainer.model, batches[1:]) / seconds / gemm_rate(given.bf16),
+        "tokens_per_s": sum(sum(one.supervised) for one in timed) / seconds,
+        "gemm_share": useful / seconds / gemm_rate(given.bf16),
         "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20),
         "losses": clock.losses,
-        "packed_useful": sum(shares) / len(shares),
+        "mean_length": sum(len(one.input_ids) for one in timed) / len(timed),
+        "mean_learned": sum(sum(one.supervised) for one in timed) / len(timed),
+        "padded_over_useful": padded / useful,
     }
 
 
@@ -99,17 +109,17 @@ def table(found: dict[str, dict[str, Any]]) -> str:
             f"{one['gemm_share']:.0%}", f"{one['peak_gib']:.1f} GiB", losses,
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |\n")
-    return (
-        HEADER
-        + "".join(lines)
-        + f"\nUseful share of packed positions: {found['ours']['packed_useful']:.3f}\n"
-    )
+    ours = found["ours"]
+    rows = f"{ours['mean_length']:.0f} tokens a row, {ours['mean_learned']:.0f} of them learned"
+    bound = f"padded to {LIMIT}, they cost {ours['padded_over_useful']:.2f} times the necessary operations"
+    return f"{HEADER}{''.join(lines)}\n{rows}; {bound}.\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", type=Path)
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", choices=SETS)
+    parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--layers", type=int, default=30)
     parser.add_argument("--bf16", action="store_true")

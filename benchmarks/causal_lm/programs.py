@@ -12,6 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArgumen
 from benchmarks.causal_lm.rows import LIMIT, VOCABULARY, tokenizer
 from teacherspec.finetune.objective import objective
 from teacherspec.finetune.section import CrossEntropy
+from teacherspec.language.apart import lay_apart
 from teacherspec.language.head import narrow_head
 from teacherspec.language.packing import Example, pack
 from teacherspec.tasks.verbs import Units
@@ -59,14 +60,16 @@ def data(examples: Sequence[Example]) -> Dataset:
 def ours(layers: int, examples: Sequence[Example], size: int, bf16: bool, _folder: Path) -> Any:
     def collate(rows: list[Mapping[str, Any]]) -> Any:
         chosen = [Example(row["input_ids"], row["completion_mask"]) for row in rows]
-        return pack(chosen, capacity=LIMIT, pad_id=PAD)
+        return pack(chosen)
 
     def units(outputs: Mapping[str, torch.Tensor], labels: torch.Tensor) -> Units:
         return Units(outputs["logits"], labels[0, 1:])
 
     arguments = TrainingArguments(**declared(size, bf16), remove_unused_columns=False)
     loss = objective(CrossEntropy(), units, None)
-    return Trainer(narrow_head(model(layers)), arguments, collate, data(examples), compute_loss_func=loss)
+    started = narrow_head(model(layers))
+    lay_apart(started)
+    return Trainer(started, arguments, collate, data(examples), compute_loss_func=loss)
 
 
 def guide(layers: int, examples: Sequence[Example], size: int, bf16: bool, _folder: Path) -> Any:

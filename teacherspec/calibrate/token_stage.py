@@ -1,5 +1,6 @@
 """Calibration where predictions are sums over tokens."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ from teacherspec.calibrate.scoring import Guessed
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.shared import artifact, fit_numbers, unfit
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
-from teacherspec.calibrate.tokens import ScoredTokens, compare_tokens, fit_tokens, score_tokens
+from teacherspec.calibrate.tokens import compare_tokens, fit_tokens, score_tokens
 from teacherspec.errors import DataError
 from teacherspec.files import new_folder, round_floats, write_json, write_tsv
 from teacherspec.predictions import PredictionIndex
 from teacherspec.token_predictions import TokenPredictions, load_answers, load_token_predictions
 
 APPLIES_TO = "raw logits of every next token, temperature 1; apply once"
+WHEN = ("before", "after")
 
 
 def calibrate_tokens(
@@ -34,40 +36,51 @@ def calibrate_tokens(
     Raises:
         DataError: a split is missing or too small, rows overlap, or the method needs classes.
     """
+    splits = load_splits(index, predictions)
+    calibration_name, test_name = index.splits("calibration")[0], index.splits("test")[0]
+    fitted = fit_tokens(section, splits[calibration_name])
+    temperature = fitted.calibrator.temperature if isinstance(fitted.calibrator, Temperature) else 1.0
+    scored = {
+        name: dict(zip(WHEN, (score_tokens(split, 1.0), score_tokens(split, temperature)), strict=True))
+        for name, split in splits.items()
+    }
+    measured: dict[str, Any] = {
+        name: compare_tokens(parts["before"], parts["after"], section) for name, parts in scored.items()
+    }
+    before_after = in_sample(measured[calibration_name])
+    measured[calibration_name] = {**before_after, **fit_numbers(fitted)}
+    answers = load_answers(predictions, calibration_name)
+    confidence = fit_answers(answers, temperature) if answers else None
+    whole: dict[str, Guessed] = {}
+    if confidence is not None:
+        written = load_answers(predictions, test_name)
+        whole["answers"] = guessed(written, temperature)
+        measured[test_name]["answers"] = compare_answers(written, temperature, confidence, section)
+    told = artifact(section, fitted, splits[calibration_name].ids, before_after, APPLIES_TO)
+    with new_folder(output) as folder:
+        write_json(folder / "calibration.json", {**told, "answers": confidence})
+    write_curves(report, scored[test_name], section, whole)
+    write_tsv(report / "classes.tsv", CLASS_COLUMNS, [])
+    write_tsv(report / "slices.tsv", SLICE_COLUMNS, [])
+    draw(report, scored[test_name], measured[test_name], fitted.calibrator, section)
+    write_json(report / "metrics.json", round_floats(measured))
+
+
+def load_splits(index: PredictionIndex, predictions: Path) -> dict[str, TokenPredictions]:
+    """What was predicted of the splits that are fitted on or reported, by name.
+
+    Raises:
+        DataError: a split is missing or too small, or rows overlap.
+    """
     names = [name for role in ("calibration", "test", "shifted") for name in index.splits(role)]
     splits = {name: load_token_predictions(predictions, name) for name in names}
     problems = unfit(index, {name: split.ids for name, split in splits.items()})
     if problems:
         raise DataError(problems)
-    calibration_name, test_name = index.splits("calibration")[0], index.splits("test")[0]
-    calibration = splits[calibration_name]
-    fitted = fit_tokens(section, calibration)
-    temperature = fitted.calibrator.temperature if isinstance(fitted.calibrator, Temperature) else 1.0
-
-    def both(split: TokenPredictions) -> tuple[ScoredTokens, ScoredTokens]:
-        return score_tokens(split, 1.0), score_tokens(split, temperature)
-
-    measured: dict[str, Any] = {name: compare_tokens(*both(split), section) for name, split in splits.items()}
-    in_sample = measured[calibration_name]
-    headline = {name: {when: in_sample[name][when]["value"] for when in WHEN} for name in ("nll", "ece")}
-    counted = {name: in_sample[name] for name in ("rows", "tokens")}
-    measured[calibration_name] = {**counted, **fit_numbers(fitted), **headline}
-    answers = load_answers(predictions, calibration_name)
-    whole: dict[str, Guessed] = {}
-    confidence = fit_answers(answers, temperature) if answers else None
-    if confidence is not None:
-        written = load_answers(predictions, test_name)
-        whole["answers"] = guessed(written, temperature)
-        measured[test_name]["answers"] = compare_answers(written, temperature, confidence, section)
-    told = artifact(section, fitted, calibration.ids, {**counted, **headline}, APPLIES_TO)
-    with new_folder(output) as folder:
-        write_json(folder / "calibration.json", {**told, "answers": confidence})
-    before_after = dict(zip(WHEN, both(splits[test_name]), strict=True))
-    write_curves(report, before_after, section, whole)
-    write_tsv(report / "classes.tsv", CLASS_COLUMNS, [])
-    write_tsv(report / "slices.tsv", SLICE_COLUMNS, [])
-    draw(report, before_after, measured[test_name], fitted.calibrator, section)
-    write_json(report / "metrics.json", round_floats(measured))
+    return splits
 
 
-WHEN = ("before", "after")
+def in_sample(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of the split that was fitted on: no intervals, for it cannot judge the fit."""
+    counted = {name: measured[name] for name in ("rows", "tokens")}
+    return counted | {name: {when: measured[name][when]["value"] for when in WHEN} for name in ("nll", "ece")}

@@ -28,8 +28,9 @@ DIGITS = 6
 def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | None) -> None:
     """Calibrated predictions of the teacher package in DIR for rows of FILE (stdin by default).
 
-    A row is a JSON object a line with the columns of the task, such as {"text": "…"}, {"prompt": "…"} or, by
-    the path of a file, {"image": "photo.jpg"}; `id`, if there, is repeated. Each row gives a line, in the
+    A row is a JSON object a line with the columns of the task, such as {"text": "…"}, {"prompt": "…"},
+    {"messages": [{"role": "user", "content": "…"}]} or, by the path of a file, {"image": "photo.jpg"}; `id`,
+    if there, is repeated. Each row gives a line, in the
     same order, as soon as its batch is full. Classifiers: label, confidence and all probs. Language models:
     the greedy answer, its length, the mean calibrated log-probability of its tokens (nats), and the
     confidence that it is right, where that was fitted. Retrieval: the embedding of the image, and of a text
@@ -67,7 +68,7 @@ def _row(line: str, where: str, fields: RowFields) -> dict[str, Any]:
     problems = []
     for field in fields.content:
         try:
-            row[field.name] = field.read(field.from_json(row.get(field.name)))
+            row[field.name] = field.asked(row.get(field.name, row.get(field.column)))
         except FieldError as error:
             there = ", ".join(map(repr, row)) or "nothing"
             said = error if field.name in row else f"is missing (the row has {there}); rename or add it"

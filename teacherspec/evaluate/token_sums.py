@@ -63,73 +63,92 @@ def evaluate_tokens(work: Work) -> str | None:
         raise TypeError(f"{type(task).__name__} does not answer in words")
     options: dict[str, Any] = section.model_dump(include={"confidence", "resamples", "seed"})
     generation = section.generation or Generation()
-    found = _predict(work, task, work.model)
+    scored = _predict(work, task, work.model)
     prompts = {name: gather_prompts(task, work.splits[name], generation.rows) for name in ANSWERED}
     teacher = {name: _answer(work, task, work.model, prompts[name], generation) for name in ANSWERED}
     sampled = _answer(work, task, work.model, prompts["test"], generation, drawn=True)
-    log_probs = {
-        name: list(
-            answer_log_probs(
-                task,
-                work.model,
-                work.processor,
-                prompts[name].rows,
-                [one for one, _ in teacher[name]],
-                section.batch_size,
-            )
-        )
-        for name in ANSWERED
-    }
+    log_probs = {name: _log_probs(work, task, prompts[name], teacher[name]) for name in ANSWERED}
     tell("the untrained base on the same rows")
     base, base_processor = work.load_base()
-    base_found = predict_tokens(task, base, base_processor, work.splits["test"], section.batch_size)
+    base_scored = predict_tokens(task, base, base_processor, work.splits["test"], section.batch_size)
     base_answers = {name: _answer(work, task, base, prompts[name], generation) for name in ANSWERED}
     ranks.leave()  # what follows is arithmetic, writing, and timing undisturbed
     if not ranks.is_first():
         return None
 
-    def judged(name: str, answers: Sequence[tuple[Generated, str]]) -> dict[str, Any]:
-        written = _written(prompts[name], answers)
-        return text_quality(written, _correct(prompts[name], answers, generation), generation, **options)
+    def judged(answers: Sequence[tuple[Generated, str]]) -> dict[str, Any]:
+        written = _written(prompts["test"], answers)
+        return text_quality(written, _correct(prompts["test"], answers, generation), generation, **options)
 
-    metrics: dict[str, Any] = {name: token_quality(part, **options) for name, part in found.items()}
+    metrics: dict[str, Any] = {name: token_quality(part, **options) for name, part in scored.items()}
     ratio = metrics["validation"]["nll"]["value"] / max(metrics["train"]["nll"]["value"], SMALLEST_NLL)
     metrics["loss_ratio"] = ratio
-    metrics["test"]["generated"] = judged("test", teacher["test"])
+    metrics["test"]["generated"] = judged(teacher["test"])
     if sampled:
-        metrics["test"]["sampled"] = judged("test", sampled)
+        metrics["test"]["sampled"] = judged(sampled)
     metrics["base"] = {
-        "test": {**token_quality(base_found, **options), "generated": judged("test", base_answers["test"])},
-        "nll_change": nll_change(found["test"], base_found, **options),
+        "test": {**token_quality(base_scored, **options), "generated": judged(base_answers["test"])},
+        "nll_change": nll_change(scored["test"], base_scored, **options),
     }
     answers = {
-        name: [
-            Answer(
-                id=str(row["id"]),
-                prompt=prompts[name].shown[at],
-                references=prompts[name].references[at],
-                text=teacher[name][at][1],
-                base_text=base_answers[name][at][1],
-                tokens=len(teacher[name][at][0].ids) + teacher[name][at][0].stopped,
-                stopped=teacher[name][at][0].stopped,
-                correct=_correct(prompts[name], teacher[name], generation)[at],
-                log_prob=log_probs[name][at],
-                pictures=small_pictures(task.row_fields(), row),
-            )
-            for at, row in enumerate(prompts[name].rows)
-        ]
+        name: _answers(task, prompts[name], teacher[name], base_answers[name], log_probs[name], generation)
         for name in ANSWERED
     }
-    _write(work, found, answers)
-    tell("reports")
-    texts = {
+    _write(work, scored, answers)
+    analysis = TokenAnalysis(metrics, scored["test"], _texts(work, task), answers["test"])
+    _report(work, analysis, generation)
+    return headline(metrics)
+
+
+def _log_probs(
+    work: Work, task: Answering, prompts: Prompts, answers: Sequence[tuple[Generated, str]]
+) -> list[Any]:
+    """What the model says of its own answers, see `answer_log_probs`."""
+    ids = [one for one, _ in answers]
+    return list(
+        answer_log_probs(task, work.model, work.processor, prompts.rows, ids, work.section.batch_size)
+    )
+
+
+def _answers(
+    task: Answering,
+    prompts: Prompts,
+    teacher: Sequence[tuple[Generated, str]],
+    base: Sequence[tuple[Generated, str]],
+    log_probs: Sequence[Any],
+    generation: Generation,
+) -> list[Answer]:
+    """The answers of teacher and base to the same prompts, as they are stored."""
+    correct = _correct(prompts, teacher, generation)
+    return [
+        Answer(
+            id=str(row["id"]),
+            prompt=prompts.shown[at],
+            references=prompts.references[at],
+            text=text,
+            base_text=base[at][1],
+            tokens=len(one.ids) + one.stopped,
+            stopped=one.stopped,
+            correct=correct[at],
+            log_prob=log_probs[at],
+            pictures=small_pictures(task.row_fields(), row),
+        )
+        for at, (row, (one, text)) in enumerate(zip(prompts.rows, teacher, strict=True))
+    ]
+
+
+def _texts(work: Work, task: Answering) -> dict[str, tuple[str, str]]:
+    """Question and first reference of each test row."""
+    return {
         str(row["id"]): (_shown(task, row), task.conversation(row).answers[0]) for row in work.splits["test"]
     }
-    analysis = TokenAnalysis(metrics, found["test"], texts, answers["test"])
+
+
+def _report(work: Work, analysis: TokenAnalysis, generation: Generation) -> None:
+    tell("reports")
     write_tables(work.report, analysis)
     draw(work.report, analysis, work.finetuned)
-    write_token_page(work.report, analysis, section, generation.shown)
-    return headline(metrics)
+    write_token_page(work.report, analysis, work.section, generation.shown)
 
 
 def headline(metrics: Mapping[str, Any]) -> str:

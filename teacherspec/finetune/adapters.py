@@ -1,6 +1,7 @@
 """Low-rank adaptation, merged into plain weights before anybody sees the model."""
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
@@ -31,8 +32,12 @@ def head_names(model: Any) -> list[str]:
 
 
 def linear_layers(model: Any, parts: Parts) -> list[str]:
-    """Full names of the linear layers of the part that is adapted, within the backbone."""
+    """Full names of the linear layers of the part that is adapted, within the backbone.
+
+    transformers' `Conv1D`, of which GPT-2 is made, is one whose weights are stored transposed.
+    """
     from torch import nn
+    from transformers.pytorch_utils import Conv1D
 
     if parts.adapted is not None:
         within = tuple(f"{place}." for place in parts.modules[parts.adapted])
@@ -41,8 +46,26 @@ def linear_layers(model: Any, parts: Parts) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name.startswith(within)
+        if isinstance(module, nn.Linear | Conv1D) and name.startswith(within)
     ]
+
+
+def _targets(model: Any, layers: Sequence[str], method: Lora) -> list[str]:
+    """Those of a model's linear layers that get updates. Raises `UserError` where there are none."""
+    if not layers:
+        raise UserError(
+            f"finetune.method: {type(model).__name__} has no linear layers to adapt; use method full, with "
+            "`freeze` to train less of it"
+        )
+    if method.target_modules == "all-linear":
+        return list(layers)
+    last_names = {name.rpartition(".")[2] for name in layers}
+    if unknown := [name for name in method.target_modules if name not in last_names]:
+        raise UserError(
+            f"finetune.method.target_modules: the base has no linear layer {', '.join(unknown)}; "
+            f"allowed: all-linear, or any of {', '.join(sorted(last_names))}"
+        )
+    return [name for name in layers if name.rpartition(".")[2] in method.target_modules]
 
 
 def adapt(
@@ -81,21 +104,7 @@ def adapt(
             f"finetune.method.whole: {parts.adapted} gets the updates; use method full, or drop it"
         )
     layers = linear_layers(model, parts)
-    if not layers:
-        raise UserError(
-            f"finetune.method: {type(model).__name__} has no linear layers to adapt; use method full, with "
-            "`freeze` to train less of it"
-        )
-    targets = layers
-    if method.target_modules != "all-linear":
-        targets = [name for name in layers if name.rpartition(".")[2] in method.target_modules]
-        last_names = {name.rpartition(".")[2] for name in layers}
-        unknown = [name for name in method.target_modules if name not in last_names]
-        if unknown:
-            raise UserError(
-                f"finetune.method.target_modules: the base has no linear layer {', '.join(unknown)}; "
-                f"allowed: all-linear, or any of {', '.join(sorted(last_names))}"
-            )
+    targets = _targets(model, layers, method)
     config = LoraConfig(
         r=method.rank,
         lora_alpha=method.alpha,
@@ -114,6 +123,8 @@ def adapt(
     with warnings.catch_warnings():
         # peft 0.21 still asks for a name that transformers 5.23 has renamed; nothing a user can mend.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        # It finds out by itself which weights are stored transposed, and says so.
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set to")
         return get_peft_model(model, config)
 
 

@@ -7,12 +7,21 @@ first: updates are added exactly, and whoever loads the teacher needs neither bi
 
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+def library_version() -> str | None:
+    """Of bitsandbytes, whose rounding decides what is trained; None where it is not installed."""
+    try:
+        return version("bitsandbytes")
+    except PackageNotFoundError:
+        return None
 
 
 def quantize(model: Any, names: Sequence[str]) -> None:
@@ -25,9 +34,10 @@ def quantize(model: Any, names: Sequence[str]) -> None:
         names: full names of its `nn.Linear` modules to round.
 
     Raises:
-        UserError: bitsandbytes is not installed.
+        UserError: bitsandbytes is not installed, or a layer is none that it can round.
     """
     import torch
+    from torch import nn
 
     try:
         from bitsandbytes.nn import Linear4bit, Params4bit
@@ -36,6 +46,11 @@ def quantize(model: Any, names: Sequence[str]) -> None:
             f"finetune.method.quantize: nf4 needs the library bitsandbytes ({error}); run "
             "`pip install 'teacherspec[qlora]'`, or leave quantize out"
         ) from error
+    if strange := [name for name in names if not isinstance(model.get_submodule(name), nn.Linear)]:
+        raise UserError(
+            f"finetune.method.quantize: {type(model).__name__} stores the weights of {strange[0]} and "
+            f"{len(strange) - 1} further layers transposed, which nf4 cannot round; leave quantize out"
+        )
     for name in names:
         plain = model.get_submodule(name)
         with torch.device("meta"):

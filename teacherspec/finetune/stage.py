@@ -11,7 +11,8 @@ from teacherspec.base.manifest import open_base
 from teacherspec.base.section import Base
 from teacherspec.files import read_json, sha256_file
 from teacherspec.finetune.cross_fit import cross_fit
-from teacherspec.finetune.section import Finetune
+from teacherspec.finetune.quantized import library_version
+from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.finetune.train import finetune
 from teacherspec.prepared import INDEX_NAME, load_prepared
 from teacherspec.process import alone
@@ -54,7 +55,7 @@ def run_finetune(
         "base": read_json(manifest),
         "start": asdict(start),
         "code": loaded_code(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": libraries(section),
         "layout": machine.layout(),
     }
     folder = ranks.from_first(open_base(base, manifest) if ranks.is_first() else Path())
@@ -67,3 +68,11 @@ def run_finetune(
         if ranks.is_first():
             shutil.rmtree(folds, ignore_errors=True)
     ranks.leave()
+
+
+def libraries(section: Finetune) -> dict[str, str | None]:
+    """Versions of what computes the training; a run that another version began is not gone on with."""
+    found: dict[str, str | None] = {name: version(name) for name in LIBRARIES}
+    if isinstance(section.method, Lora) and section.method.quantize is not None:
+        found["bitsandbytes"] = library_version()
+    return found

@@ -97,9 +97,12 @@ def _use(section: Package) -> str:
 
 def _load(task: Kind, evidence: Evidence, metadata: Metadata) -> str:
     program = loading_code(*task.program(), evidence.calibration["calibrator"])
+    answers = task.answer_program()
+    answering = "" if answers is None else f"\n\nTo have it answer:\n\n```python\n{answers}```"
     return (
         f"## Load\n\nIn the folder of this card:\n\n```python\n{program}```\n\nThe model gives raw logits; "
         f"calibration ({metadata.calibration.method}) is data beside it, so that nothing applies it twice."
+        f"{answering}"
     )
 
 

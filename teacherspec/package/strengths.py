@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from teacherspec.package.evidence import Evidence
-from teacherspec.package.gates import Measured
+from teacherspec.package.gates import Measured, find
 
 FEW_ROWS = 30
 """Test rows of a class below which its recall is a rough guess (95 % interval wider than ±0.17)."""
@@ -32,7 +32,7 @@ def strengths(evidence: Evidence) -> list[str]:
 def weaknesses(evidence: Evidence) -> list[str]:
     """Weaknesses and blind spots, which students inherit."""
     found = [finding["sentence"] for finding in evidence.findings if finding["kind"] != "strength"]
-    return [*found, *_out_of_scope(evidence), *_few(evidence)]
+    return [*found, *worse_calibrated(evidence), *_out_of_scope(evidence), *_few(evidence)]
 
 
 def advice(
@@ -118,6 +118,24 @@ def interval(measured: Measured, digits: int = 3) -> str:
     if measured.low is None or measured.high is None:
         return f"{measured.value:.{digits}f}"
     return f"{measured.value:.{digits}f} ({measured.low:.{digits}f}–{measured.high:.{digits}f})"
+
+
+def worse_calibrated(evidence: Evidence) -> Iterator[str]:
+    """Reported splits whose confidence calibration made less honest, though it was not fitted to do so."""
+    for split in evidence.prepared.of_role("test", "shifted"):
+        found = [find(evidence.reports, f"calibrate.{split.name}.ece.{when}") for when in ("before", "after")]
+        before, after = found
+        if before is None or after is None or after.value <= before.value:
+            continue
+        apart = before.high is not None and after.low is not None and after.low > before.high
+        yield (
+            f"Calibration made the ECE of `{split.name}` worse: {interval(before)} → {interval(after)}. "
+            + (
+                "Do not trust its confidence on such rows."
+                if apart
+                else "The intervals overlap, so that this may be chance."
+            )
+        )
 
 
 def _few(evidence: Evidence) -> Iterator[str]:

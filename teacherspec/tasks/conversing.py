@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field as Param
 
+from teacherspec.language.apart import lay_apart
 from teacherspec.language.conversation import Conversation
 from teacherspec.language.encoding import Encoder, OverLong
 from teacherspec.language.head import narrow_head
-from teacherspec.language.packing import SUPERVISED, Example, pack
+from teacherspec.language.packing import SUPERVISED, Example, pack, pad
 from teacherspec.language.rendering import PlainRenderer, Renderer, chat_renderer
 from teacherspec.section import Section
 from teacherspec.tasks import language_fit, loading
@@ -53,6 +54,14 @@ class Plain(Section):
         stop = self.stop if self.stop is not None else language_fit.end_token(tokenizer)
         return PlainRenderer(self.frame or default_frame, stop, image or "")
 
+    def program(self, system: str | None, default_frame: str) -> str:
+        """Lines of a program from `question` to `batch`, for whoever has `tokenizer` alone."""
+        before, _, after = (self.frame or default_frame).partition("{prompt}")
+        framed = [part.replace("{system}", system or "") for part in (before, after)]
+        return (
+            f'text = {framed[0]!r} + question + {framed[1]!r}\nbatch = tokenizer(text, return_tensors="pt")\n'
+        )
+
 
 class Chat(Section):
     """Turns in the chat template of the base, or in a declared one."""
@@ -69,6 +78,17 @@ class Chat(Section):
         """How conversations, and images by the text `image`, become text. Raises `BaseError`."""
         return chat_renderer(tokenizer, self.template, image)
 
+    def program(self, system: str | None, default_frame: str) -> str:
+        """Lines of a program from `question` to `batch`, for whoever has `tokenizer` alone."""
+        told = [] if system is None else [f'{{"role": "system", "content": {system!r}}}']
+        turns = ", ".join([*told, '{"role": "user", "content": question}'])
+        return (
+            f"messages = [{turns}]\n"
+            "batch = tokenizer.apply_chat_template(\n"
+            '    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"\n'
+            ")\n"
+        )
+
 
 class Conversing(Answering):
     """A kind that is taught by conversations; only answers and the token that ends them are learned."""
@@ -77,7 +97,7 @@ class Conversing(Answering):
     selection_metrics: ClassVar[Mapping[str, bool]] = {"nll": False, "accuracy": True}
 
     packs: ClassVar[bool] = True
-    """Whether several examples share a row of a batch."""
+    """Whether all examples of a batch share one row."""
 
     auto_class: ClassVar[str]
     """Name of the class of transformers that loads the model."""
@@ -152,8 +172,12 @@ class Conversing(Answering):
         config = loading.load_config(folder, None, start.dropout)
         auto_class = getattr(transformers, self.auto_class)
         if start.init == "config":
-            return narrow_head(loading.start_model(auto_class, folder, config, start)), processor
-        return narrow_head(loading.load_weights(auto_class, folder, config, new_head=False)), processor
+            model = loading.start_model(auto_class, folder, config, start)
+        else:
+            model = loading.load_weights(auto_class, folder, config, new_head=False)
+        if self.packs:
+            lay_apart(model)
+        return narrow_head(model), processor
 
     def encode(self, processor: Any, rows: "Dataset") -> "Dataset":
         """Rows → `input_ids`, `supervised`, `answer_start`, `cut`, `split` and `length`, in their order.
@@ -175,8 +199,8 @@ class Conversing(Answering):
         def collate_batch(examples: list[Mapping[str, Any]]) -> Batch:
             chosen = [Example(example["input_ids"], example["supervised"]) for example in examples]
             images = [image for example in examples for name in self.shown for image in example[name]]
-            packed = pack(chosen, capacity=self.max_length if self.packs else None, pad_id=pad_id)
-            return {**packed, **self.seen(processor, images)}
+            laid_out = pack(chosen) if self.packs else pad(chosen, pad_id)
+            return {**laid_out, **self.seen(processor, images)}
 
         return collate_batch
 

@@ -90,6 +90,14 @@ class Field(ABC):
         """
         return value
 
+    def asked(self, value: Any) -> Any:
+        """The value to store of a row that is asked and not learned, as a person writes it into JSON.
+
+        Raises:
+            FieldError: the value is not what the task needs.
+        """
+        return self.read(self.from_json(value))
+
     def size(self, value: Any) -> int:
         """How much the value holds, in `unit`."""
         return len(self.text(value))

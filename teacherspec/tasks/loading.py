@@ -21,13 +21,19 @@ DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
 
 
 def quiet_libraries() -> None:
-    """Keep load reports and progress bars of libraries off the terminal; our own reports say it better."""
+    """Keep load reports and progress bars of libraries off the terminal; our own reports say it better.
+
+    bitsandbytes, which peft imports wherever it is installed, warns of lacking a kernel not used here.
+    """
+    from logging import ERROR, getLogger
+
     import datasets
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     datasets.disable_progress_bars()
+    getLogger("bitsandbytes").setLevel(ERROR)
 
 
 def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float | None) -> Any:

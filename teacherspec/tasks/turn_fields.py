@@ -52,9 +52,11 @@ class TurnsField(Field):
         """Column of the file in which question and answer lie together."""
         return "messages"
 
-    def _turns(self, value: Any) -> list[dict[str, str]]:
-        if not isinstance(value, list | tuple) or not 2 <= len(value) <= MOST_TURNS:
-            raise FieldError(f"must be a list of 2 to {MOST_TURNS} turns (given {shown(value)})")
+    def _turns(self, value: Any, answered: bool = True) -> list[dict[str, str]]:
+        """Turns that end with an answer of the assistant, or with what it is asked."""
+        least = 2 if answered else 1
+        if not isinstance(value, list | tuple) or not least <= len(value) <= MOST_TURNS:
+            raise FieldError(f"must be a list of {least} to {MOST_TURNS} turns (given {shown(value)})")
         turns = []
         for number, turn in enumerate(value, start=1):
             if not isinstance(turn, dict) or set(turn) != {"role", "content"}:
@@ -63,7 +65,10 @@ class TurnsField(Field):
                 turns.append({"role": str(turn["role"]), "content": self._content(turn["content"])})
             except FieldError as error:
                 raise FieldError(f"turn {number}: content {error}") from error
-        if problem := problem_with_turns([(turn["role"], turn["content"]) for turn in turns]):
+        said = [(turn["role"], turn["content"]) for turn in turns]
+        if not answered and said[-1][0] == "assistant":
+            raise FieldError("must end with a turn of the user, which is answered; take the last answer out")
+        if problem := problem_with_turns(said if answered else [*said, ("assistant", "")]):
             raise FieldError(problem)
         return turns
 
@@ -93,6 +98,10 @@ class PromptTurnsField(TurnsField):
     def read(self, value: Any) -> list[dict[str, str]]:
         """All turns but the last. Raises `FieldError`."""
         return self._turns(value)[:-1]
+
+    def asked(self, value: Any) -> list[dict[str, str]]:
+        """All turns, the last of which is the user's. Raises `FieldError`."""
+        return self._turns(value, answered=False)
 
     def key(self, value: Any) -> bytes:
         """Roles and normalised contents, one turn a line."""

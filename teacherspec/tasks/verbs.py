@@ -294,6 +294,10 @@ class Kind(Section, ABC):
         """The lines of `reader`, with what the declaration adds to them."""
         return self.reader
 
+    def answer_program(self) -> str | None:
+        """A program for the card, run in a package, that writes an answer; None of kinds that write none."""
+        return None
+
     @abstractmethod
     def units(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> Units:
         """What the training loss counts, from the model's outputs and the labels of a batch.

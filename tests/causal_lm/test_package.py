@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +16,14 @@ from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.files import read_json, write_parquet
 from teacherspec.package.checksums import write_sums
+from teacherspec.package.strengths import worse_calibrated
 from teacherspec.package.verify import verify
 from teacherspec.prepared import load_prepared, open_split
 from teacherspec.teacher import load_language_teacher, load_teacher
 from teacherspec.token_predictions import load_answers, load_token_predictions
 from tests.causal_lm.conftest import again
 from tests.causal_lm.toys import task
+from tests.language.tiny import CHATML, tiny_tokenizer
 
 
 def test_padding_of_the_vocabulary_can_be_trimmed_and_tokens_drawn(road, tmp_path):
@@ -189,3 +192,49 @@ def test_a_pipeline_of_transformers_writes_the_same(road, teacher):
     turns = [{"role": "user", "content": "7: What has the dog?"}]
     found = write(turns, max_new_tokens=24, do_sample=False)[0]["generated_text"][-1]["content"]
     assert found.strip() == teacher.answers([{"prompt": turns[0]["content"]}])[0].text.strip()
+
+
+def test_the_card_has_a_program_that_answers_as_the_teacher_does(road, teacher, monkeypatch, capsys):
+    card = (road.teacher / "README.md").read_text()
+    program = card.partition("To have it answer:\n\n```python\n")[2].partition("```")[0]
+    asked = program.replace('question = "a prompt"', 'question = "3: What has the fox?"')
+    assert asked != program
+    monkeypatch.chdir(road.teacher)
+    exec(asked, {})  # noqa: S102 the code under test
+    (expected,) = teacher.answers([{"prompt": "3: What has the fox?"}])
+    assert capsys.readouterr().out.strip() == expected.text.strip()
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"rendering": {"kind": "chat"}, "system": 'Be "brief".'},
+        {"rendering": {"kind": "plain"}},
+        {"rendering": {"kind": "plain"}, "rows": "alpaca"},
+        {"rendering": {"kind": "plain", "frame": "{system}\nQ: {prompt}\nA:"}, "system": "It's me."},
+    ],
+    ids=["chat", "plain", "alpaca", "framed"],
+)
+def test_the_program_of_every_rendering_asks_what_was_learned(declared):
+    kind, tokenizer = task(**declared), tiny_tokenizer(CHATML)
+    row = {"prompt": "a prompt", "instruction": "a prompt", "input": ""}
+    names = {"tokenizer": tokenizer, "question": "a prompt"}
+    exec(kind.rendering.program(kind.system, kind.exchange().frame), names)  # noqa: S102
+    expected = kind.encoder(tokenizer).encode_prompt(kind.conversation(row))
+    assert names["batch"]["input_ids"][0].tolist() == expected
+
+
+def test_the_card_says_where_calibration_made_it_worse(road):
+    def said(before, after):
+        error = {"shifted": {"ece": {"before": before, "after": after}}, "test": {"ece": {}}}
+        return list(worse_calibrated(SimpleNamespace(prepared=prepared, reports={"calibrate": error})))
+
+    prepared = load_prepared(road.stages.prepared)
+    low, middle, high = (
+        {"value": value, "low": value - 0.01, "high": value + 0.01} for value in (0.02, 0.035, 0.08)
+    )
+    assert said(middle, low) == []
+    (sure,) = said(low, high)
+    assert "`shifted` worse: 0.020 (0.010–0.030) → 0.080 (0.070–0.090). Do not trust" in sure
+    (unsure,) = said(low, middle)
+    assert unsure.endswith("The intervals overlap, so that this may be chance.")

@@ -1,7 +1,11 @@
 """The three forms of rows: what `prepare` accepts, and what is said in them."""
 
+import json
+
 import pytest
 
+from teacherspec.cli.predict import read_rows
+from teacherspec.errors import DataError
 from teacherspec.language.conversation import Turn
 from teacherspec.tasks.exchanges import EXCHANGES
 from teacherspec.tasks.fields import FieldError
@@ -57,6 +61,35 @@ def test_messages_lie_in_one_column_and_are_asked_and_answered_apart():
 def test_wrong_turns_are_refused_by_number(turns, said):
     with pytest.raises(FieldError, match=said):
         read("messages", {"messages": turns})
+
+
+def asked(row):
+    """A row as `predict` reads it, and what is said in it."""
+    kind = task(rows="messages")
+    (found,) = read_rows([json.dumps(row)], "rows.jsonl", kind.row_fields())
+    return kind.conversation(found)
+
+
+@pytest.mark.parametrize("column", ["messages", "prompt"])
+def test_every_turn_of_what_is_asked_is_read(column):
+    turns = [*TURNS, {"role": "user", "content": "And you?"}]
+    conversation = asked({column: turns})
+    assert conversation.prompt == tuple(Turn(turn["role"], turn["content"]) for turn in turns)
+    assert conversation.answers == ()
+    assert asked({column: turns[1:2]}).prompt == (Turn("user", "Hi"),)
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        (TURNS, "must end with a turn of the user, which is answered; take the last answer out"),
+        (TURNS[:1], "must end with a turn of the assistant, after one of the user"),
+        ([], "must be a list of 1 to"),
+    ],
+)
+def test_what_is_asked_must_end_with_a_question(turns, said):
+    with pytest.raises(DataError, match=f"rows.jsonl:1: prompt: {said}"):
+        asked({"messages": turns})
 
 
 def test_alpaca_joins_instruction_and_input():
