@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +11,9 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.finetune.section import Finetune
-from teacherspec.finetune.train import finetune
 from teacherspec.tasks.verbs import Start
 from tests.causal_lm.toys import lm_base, lm_prepared, task
+from tests.language.trained import flat, trained
 
 NO_LABELS = ()
 
@@ -30,22 +28,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory):
     return lm_prepared(tmp_path_factory.mktemp("prepared"), train=32, other=16)
 
 
-def trained(base: Path, prepared, place: Path, **values: Any) -> Path:
-    declared = {"epochs": 1, "batch_size": 8, "learning_rate": 5e-3, **values}
-    section = Finetune.model_validate_json(json.dumps(declared))
-    finetune(task(), section, base, prepared, place / "run", place / "out")
-    return place / "out"
-
-
-def weights(folder: Path) -> torch.Tensor:
-    return torch.cat([t.flatten() for t in load_file(folder / "model/model.safetensors").values()])
-
-
 def test_a_step_does_not_depend_on_the_micro_batch(base, prepared, tmp_path, monkeypatch):
-    start = torch.cat([t.flatten() for t in load_file(base / "model.safetensors").values()])
-    whole = weights(trained(base, prepared, tmp_path / "8"))
+    start = flat(base)
+    whole = flat(trained(task(), base, prepared, tmp_path / "8") / "model")
     monkeypatch.setitem(os.environ, "TEACHERSPEC_MICRO_BATCH", "2")
-    cut = weights(trained(base, prepared, tmp_path / "2"))
+    cut = flat(trained(task(), base, prepared, tmp_path / "2") / "model")
     assert (whole - cut).norm() < 1e-3 * (whole - start).norm()
 
 
@@ -56,20 +43,22 @@ def test_activations_computed_again_change_no_bit(base, prepared, tmp_path, monk
     passes = []
     forward = LlamaMLP.forward
     monkeypatch.setattr(LlamaMLP, "forward", lambda *args, **kw: passes.append(0) or forward(*args, **kw))
-    kept = weights(trained(base, prepared, tmp_path / "kept", method=method))
+    kept = flat(trained(task(), base, prepared, tmp_path / "kept", method=method) / "model")
     once, passes[:] = len(passes), []
     monkeypatch.setitem(os.environ, "TEACHERSPEC_CHECKPOINTING", "1")
-    assert torch.equal(weights(trained(base, prepared, tmp_path / "again", method=method)), kept)
+    assert torch.equal(
+        flat(trained(task(), base, prepared, tmp_path / "again", method=method) / "model"), kept
+    )
     assert len(passes) > once
     monkeypatch.setitem(os.environ, "TEACHERSPEC_CHECKPOINTING", "yes")
     with pytest.raises(UserError, match="allowed: 1"):
-        trained(base, prepared, tmp_path / "typo", method=method)
+        trained(task(), base, prepared, tmp_path / "typo", method=method)
 
 
 @pytest.mark.parametrize("dora", [False, True])
 def test_adapters_are_merged_into_a_plain_folder(base, prepared, tmp_path, dora):
     method = {"kind": "lora", "rank": 4, "dora": dora}
-    out = trained(base, prepared, tmp_path, method=method)
+    out = trained(task(), base, prepared, tmp_path, method=method)
     assert sorted(load_file(out / "model/model.safetensors")) == sorted(load_file(base / "model.safetensors"))
     facts = json.loads((out / "training.json").read_text())
     assert facts["trainable_parameters"] < facts["parameters"]  # the head is not new, so it is not trained
@@ -77,7 +66,7 @@ def test_adapters_are_merged_into_a_plain_folder(base, prepared, tmp_path, dora)
 
 
 def test_the_saved_model_knows_how_an_answer_ends(base, prepared, tmp_path):
-    out = trained(base, prepared, tmp_path)
+    out = trained(task(), base, prepared, tmp_path)
     model, tokenizer = task().load(out / "model")
     assert model.generation_config.eos_token_id == [2, tokenizer.convert_tokens_to_ids("<|im_end|>")]
     assert tokenizer.chat_template is not None

@@ -7,15 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from teacherspec.files import sha256_file, write_parquet
-from teacherspec.prepared import Prepared, Role, Split, save_index
+from teacherspec.prepared import Prepared
 from teacherspec.tasks.causal_lm import CausalLM
 from tests.language.tiny import CHATML, tiny_model, tiny_tokenizer
+from tests.language.trained import ROLES, written
 
-ROLES: dict[str, Role] = {
-    "train": "train", "validation": "validation", "calibration": "calibration", "test": "test",
-    "shifted": "shifted",
-}  # fmt: skip
 THINGS = {"sky": "blue", "fox": "brown", "dog": "lazy", "spider": "eight legs"}
 
 
@@ -46,13 +42,9 @@ def lm_rows(count: int, seed: int) -> tuple[list[str], list[list[str]]]:
 
 def lm_prepared(folder: Path, train: int = 192, other: int = 40) -> Prepared:
     """All splits, as `prepare` writes them."""
-    splits = {}
-    for seed, (name, role) in enumerate(sorted(ROLES.items())):
+    tables = {}
+    for seed, name in enumerate(sorted(ROLES)):
         prompts, answers = lm_rows(train if name == "train" else other, seed)
-        path = folder / f"{name}.parquet"
         ids = [f"{name}-{number:04d}" for number in range(len(prompts))]
-        write_parquet(path, pa.table({"id": ids, "prompt": prompts, "completion": answers}))
-        splits[name] = Split(name, role, len(prompts), sha256_file(path), path)
-    prepared = Prepared("causal_lm", (), splits)
-    save_index(folder, prepared)
-    return prepared
+        tables[name] = pa.table({"id": ids, "prompt": prompts, "completion": answers})
+    return written(folder, "causal_lm", tables)

@@ -9,6 +9,7 @@ from teacherspec.language.conversation import Conversation, Turn, problem_with_t
 from teacherspec.language.encoding import Encoder
 from teacherspec.language.rendering import PlainRenderer, chat_renderer
 from tests.language.tiny import CHATML, LLAMA3, MISTRAL, tiny_tokenizer
+from tests.language.trained import marked
 
 SHORT = Conversation((Turn("user", "2 3?"),), ("5",))
 LONG = Conversation((Turn("user", "1?"), Turn("assistant", "2"), Turn("user", "3?")), ("4", "four"))
@@ -21,16 +22,6 @@ def chat(template, **options):
 
 def plain(frame="{prompt}", **options):
     return Encoder(tiny_tokenizer(), PlainRenderer(frame, "</s>"), options.pop("max_length", 200), **options)
-
-
-def marked(encoder, encoded):
-    """The text with what is learned in «»; one tokenisation, so decoding shows exactly what was read."""
-    out, inside = "", False
-    for token, learned in zip(encoded.input_ids, encoded.supervised, strict=True):
-        if bool(learned) != inside:
-            out, inside = out + ("«" if learned else "»"), bool(learned)
-        out += encoder.tokenizer.decode([token])
-    return out + ("»" if inside else "")
 
 
 @pytest.mark.parametrize(
@@ -67,8 +58,8 @@ def marked(encoder, encoded):
 )
 def test_exactly_answers_and_stop_tokens_are_learned(template, short, long):
     encoder = chat(template)
-    assert marked(encoder, encoder.encode(SHORT)) == short
-    assert marked(encoder, encoder.encode(LONG)) == long
+    assert marked(encoder.tokenizer, encoder.encode(SHORT)) == short
+    assert marked(encoder.tokenizer, encoder.encode(LONG)) == long
 
 
 @pytest.mark.parametrize("template", [CHATML, LLAMA3, MISTRAL])
@@ -113,7 +104,7 @@ def test_a_token_over_the_boundary_is_cut_there():
 def test_a_frame_and_a_system_prompt():
     encoder = plain("{system}\nQ: {prompt}\nA:")
     conversation = SHORT.with_system("Be {brief}.")
-    assert marked(encoder, encoder.encode(conversation)) == "<s>Be {brief}.\nQ: 2 3?\nA:«5</s>»"
+    assert marked(encoder.tokenizer, encoder.encode(conversation)) == "<s>Be {brief}.\nQ: 2 3?\nA:«5</s>»"
     assert conversation.with_system("other") == conversation
 
 

@@ -8,6 +8,7 @@ from teacherspec.language.conversation import Turn
 from teacherspec.tasks.fields import FieldError
 from teacherspec.tasks.images import decode
 from teacherspec.tasks.placing import with_images
+from tests.language.trained import marked
 from tests.vision_language.toys import LLAVA, SEEN, picture, processor, task
 
 IMAGE = "<image>" * SEEN
@@ -23,15 +24,8 @@ def row(prompt="Which colour?", answer="red", images=1, **others):
     }
 
 
-def marked(kind, made, given):
-    """The text with what is learned in «»; decoding token by token shows exactly what is read."""
-    encoded = kind.encoder(made).encode(kind.conversation(given))
-    out, inside = "", False
-    for token, learned in zip(encoded.input_ids, encoded.supervised, strict=True):
-        if bool(learned) != inside:
-            out, inside = out + ("«" if learned else "»"), bool(learned)
-        out += made.tokenizer.decode([token])
-    return out + ("»" if inside else "")
+def learned_of(kind, made, given):
+    return marked(made.tokenizer, kind.encoder(made).encode(kind.conversation(given)))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +38,7 @@ def marked(kind, made, given):
     ],
 )
 def test_images_are_expanded_and_only_the_answer_is_learned(prompt, images, expected):
-    assert marked(task(), processor(), row(prompt, images=images)) == expected
+    assert learned_of(task(), processor(), row(prompt, images=images)) == expected
 
 
 def test_a_size_of_its_own_takes_tokens_of_its_own():
@@ -69,7 +63,7 @@ def test_a_size_of_its_own_takes_tokens_of_its_own():
 
 def test_plain_text_shows_images_where_they_stand():
     kind = task(rendering={"kind": "plain", "frame": "Q: {prompt} A:"})
-    assert marked(kind, processor(), row()) == f"<s>Q: {IMAGE}Which colour? A:«red</s>»"
+    assert learned_of(kind, processor(), row()) == f"<s>Q: {IMAGE}Which colour? A:«red</s>»"
 
 
 def test_what_is_served_is_what_was_learned_up_to_the_answer():
@@ -147,7 +141,7 @@ def test_messages_may_come_in_parts():
     images, question, answer = kind.row_fields().columns()
     assert (images.column, question.column, answer.column) == ("images", "messages", "messages")
     given = {"images": [picture("red")], "prompt": question.read(turns), "answer": answer.read(turns)}
-    assert marked(kind, processor(), given) == (
+    assert learned_of(kind, processor(), given) == (
         f"SYSTEM: Be brief. USER: {IMAGE}\nWhich colour? ASSISTANT:« red</s>»USER: Sure? ASSISTANT:« yes</s>»"
     )
     shown = kind.conversation(given)

@@ -1,9 +1,7 @@
 """Fine-tuning of models that see: loss per token whatever the batch, and which parts learn."""
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,11 +10,10 @@ from safetensors.torch import load_file
 
 from teacherspec import machine
 from teacherspec.errors import BaseError, UserError
-from teacherspec.finetune.section import Finetune
-from teacherspec.finetune.train import finetune
 from teacherspec.language.generating import Decoding
 from teacherspec.tasks.token_predict import answer
 from teacherspec.tasks.verbs import Start
+from tests.language.trained import flat, trained
 from tests.vision_language.toys import model, processor, task, vision_base, vision_prepared, vision_rows
 
 
@@ -35,13 +32,6 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(machine.WORKERS, "0")
 
 
-def trained(base: Path, prepared, place: Path, start: Start | None = None, **values: Any) -> Path:
-    declared = {"epochs": 1, "batch_size": 8, "learning_rate": 5e-3, **values}
-    section = Finetune.model_validate_json(json.dumps(declared))
-    finetune(task(), section, base, prepared, place / "run", place / "out", start)
-    return place / "out"
-
-
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "model.safetensors")
 
@@ -55,13 +45,10 @@ def moved(base: Path, out: Path) -> set[str]:
 
 
 def test_a_step_does_not_depend_on_the_micro_batch(base, prepared, tmp_path, monkeypatch):
-    def flat(values: dict[str, torch.Tensor]) -> torch.Tensor:
-        return torch.cat([tensor.flatten() for tensor in values.values()])
-
-    start = flat(weights(base))
-    whole = flat(weights(trained(base, prepared, tmp_path / "8") / "model"))
+    start = flat(base)
+    whole = flat(trained(task(), base, prepared, tmp_path / "8") / "model")
     monkeypatch.setitem(os.environ, "TEACHERSPEC_MICRO_BATCH", "2")
-    cut = flat(weights(trained(base, prepared, tmp_path / "2") / "model"))
+    cut = flat(trained(task(), base, prepared, tmp_path / "2") / "model")
     assert (whole - cut).norm() < 1e-3 * (whole - start).norm()
 
 
@@ -80,7 +67,7 @@ def test_a_step_does_not_depend_on_the_micro_batch(base, prepared, tmp_path, mon
     ],
 )
 def test_declared_parts_learn_and_no_others(base, prepared, tmp_path, method, parts):
-    assert moved(base, trained(base, prepared, tmp_path, method=method)) == parts
+    assert moved(base, trained(task(), base, prepared, tmp_path, method=method)) == parts
 
 
 @pytest.mark.parametrize(
@@ -93,11 +80,11 @@ def test_declared_parts_learn_and_no_others(base, prepared, tmp_path, method, pa
 )
 def test_wrong_parts_are_refused_with_those_that_there_are(base, prepared, tmp_path, method, said):
     with pytest.raises(UserError, match=said):
-        trained(base, prepared, tmp_path, method=method)
+        trained(task(), base, prepared, tmp_path, method=method)
 
 
 def test_weights_drawn_anew_all_learn(base, prepared, tmp_path):
-    out = trained(base, prepared, tmp_path, Start(init="config"))
+    out = trained(task(), base, prepared, tmp_path, Start(init="config"))
     assert "vision_tower" in moved(base, out)
 
 

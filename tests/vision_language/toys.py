@@ -23,10 +23,10 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
-from teacherspec.files import sha256_file, write_parquet
-from teacherspec.prepared import Prepared, Role, Split, save_index
+from teacherspec.prepared import Prepared
 from teacherspec.tasks.vision_language import VisionLanguage
 from tests.language.tiny import SHAPE, tiny_tokenizer
+from tests.language.trained import ROLES, written
 
 SIDE, PATCH = 16, 8
 SEEN = (SIDE // PATCH) ** 2
@@ -39,10 +39,6 @@ LLAVA = (
     "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
 COLOURS = {"red": (200, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 210), "white": (250, 250, 250)}
-ROLES: dict[str, Role] = {
-    "train": "train", "validation": "validation", "calibration": "calibration", "test": "test",
-    "shifted": "shifted",
-}  # fmt: skip
 
 
 def task(**values: Any) -> VisionLanguage:
@@ -129,7 +125,6 @@ def vision_rows(count: int, seed: int) -> list[dict[str, Any]]:
 
 def vision_prepared(folder: Path, train: int = 192, other: int = 40) -> Prepared:
     """All splits, as `prepare` writes them."""
-    splits = {}
     schema = pa.schema(
         [
             ("id", pa.string()),
@@ -138,11 +133,8 @@ def vision_prepared(folder: Path, train: int = 192, other: int = 40) -> Prepared
             ("completion", pa.list_(pa.string())),
         ]
     )
-    for seed, (name, role) in enumerate(sorted(ROLES.items())):
-        rows = vision_rows(train if name == "train" else other, seed)
-        path = folder / f"{name}.parquet"
-        write_parquet(path, pa.Table.from_pylist(rows, schema=schema))
-        splits[name] = Split(name, role, len(rows), sha256_file(path), path)
-    prepared = Prepared("vision_language", (), splits)
-    save_index(folder, prepared)
-    return prepared
+    tables = {
+        name: pa.Table.from_pylist(vision_rows(train if name == "train" else other, seed), schema=schema)
+        for seed, name in enumerate(sorted(ROLES))
+    }
+    return written(folder, "vision_language", tables)

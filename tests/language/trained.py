@@ -1,0 +1,59 @@
+"""A tiny model that answers in words, trained alone or laid bare: what tests of both kinds look at."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from safetensors.torch import load_file
+
+from teacherspec.files import sha256_file, write_parquet
+from teacherspec.finetune.section import Finetune
+from teacherspec.finetune.train import finetune
+from teacherspec.language.encoding import Encoded
+from teacherspec.prepared import Prepared, Role, Split, save_index
+from teacherspec.tasks.verbs import Kind, Start
+
+ROLES: dict[str, Role] = {
+    "train": "train", "validation": "validation", "calibration": "calibration", "test": "test",
+    "shifted": "shifted",
+}  # fmt: skip
+
+
+def trained(
+    task: Kind, base: Path, prepared: Prepared, place: Path, start: Start | None = None, **values: Any
+) -> Path:
+    """An epoch with these changes of the declaration; the folder it left."""
+    declared = {"epochs": 1, "batch_size": 8, "learning_rate": 5e-3, **values}
+    section = Finetune.model_validate_json(json.dumps(declared))
+    finetune(task, section, base, prepared, place / "run", place / "out", start)
+    return place / "out"
+
+
+def flat(model: Path) -> torch.Tensor:
+    """All weights of a model folder."""
+    return torch.cat([tensor.flatten() for tensor in load_file(model / "model.safetensors").values()])
+
+
+def marked(tokenizer: Any, encoded: Encoded) -> str:
+    """The text with what is learned in «»; decoding token by token shows exactly what is read."""
+    out, inside = "", False
+    for token, learned in zip(encoded.input_ids, encoded.supervised, strict=True):
+        if bool(learned) != inside:
+            out, inside = out + ("«" if learned else "»"), bool(learned)
+        out += tokenizer.decode([token])
+    return out + ("»" if inside else "")
+
+
+def written(folder: Path, kind: str, tables: Mapping[str, pa.Table]) -> Prepared:
+    """A table for each of `ROLES`, as `prepare` writes them."""
+    splits = {}
+    for name, table in tables.items():
+        path = folder / f"{name}.parquet"
+        write_parquet(path, table)
+        splits[name] = Split(name, ROLES[name], len(table), sha256_file(path), path)
+    prepared = Prepared(kind, (), splits)
+    save_index(folder, prepared)
+    return prepared
