@@ -72,6 +72,11 @@ def shards_model() -> bool:
     return _is_on("ACCELERATE_USE_FSDP")
 
 
+def holds_whole_model() -> bool:
+    """Whether every process holds all of the model: neither FSDP nor DeepSpeed shares it out."""
+    return not (shards_model() or _is_on("ACCELERATE_USE_DEEPSPEED"))
+
+
 def compute_in(precision: str) -> None:
     """Have accelerate compute as declared (`no` for float32, or `bf16`), whatever its configuration says.
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from teacherspec import machine
 from teacherspec.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def quantize(model: Any, names: Sequence[str]) -> None:
         names: full names of its `nn.Linear` modules to round.
 
     Raises:
-        UserError: bitsandbytes is not installed, or a layer is none that it can round.
+        UserError: bitsandbytes is not installed, a layer is none that it can round, or processes share it.
     """
     import torch
     from torch import nn
@@ -46,6 +47,11 @@ def quantize(model: Any, names: Sequence[str]) -> None:
             f"finetune.method.quantize: nf4 needs the library bitsandbytes ({error}); run "
             "`pip install 'teacherspec[qlora]'`, or leave quantize out"
         ) from error
+    if not machine.holds_whole_model():
+        raise UserError(
+            "finetune.method.quantize: 4-bit weights are not shared out among processes; configure "
+            "accelerate without FSDP and DeepSpeed (a copy each, DDP), or leave quantize out"
+        )
     if strange := [name for name in names if not isinstance(model.get_submodule(name), nn.Linear)]:
         raise UserError(
             f"finetune.method.quantize: {type(model).__name__} stores the weights of {strange[0]} and "

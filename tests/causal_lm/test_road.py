@@ -10,7 +10,8 @@ from teacherspec.package.token_gates import token_metrics
 from teacherspec.package.verify import verify
 from teacherspec.token_predictions import load_answers, load_token_predictions
 from tests.causal_lm.conftest import walk
-from tests.causal_lm.toys import ROLES, task
+from tests.causal_lm.toys import task
+from tests.language.trained import ROLES
 
 
 def test_it_learns_and_ends_its_answers(road):

@@ -140,6 +140,18 @@ def test_an_adapter_of_several_processes_is_merged(tmp_path: Path, config: Path)
 
 
 @pytest.mark.slow
+def test_four_bits_are_copied_and_never_shared_out(tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is in requirements-dev.txt")
+    method = {"kind": "lora", "rank": 4, "quantize": "nf4"}
+    place = workplace(tmp_path / "place", "causal_lm", method=method)
+    assert same(finetune(place, "one", None), finetune(place, "two", DDP))
+    done = run_door("finetune", place, "prepared", "manifest.json", "shared", config=FSDP2)
+    assert done.returncode == 1
+    assert "4-bit weights are not shared out among processes" in done.stderr
+    assert not (place / "shared").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [DDP, FSDP2], ids=["ddp", "fsdp2"])
 def test_killed_processes_leave_no_orphan_and_end_in_the_same_bytes(tmp_path: Path, config: Path) -> None:
     values: dict[str, Any] = {"epochs": 8, "dropout": 0.1, "early_stopping": {"patience": 9}}
