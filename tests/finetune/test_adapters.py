@@ -53,7 +53,7 @@ def test_every_layer_of_gpt2_gets_an_update_and_others_can_be_named() -> None:
     assert len(names) == 4 * model.config.n_layer
     assert all(isinstance(model.get_submodule(name), Conv1D) for name in names)
     with pytest.raises(UserError, match="no linear layer q_proj; allowed: all-linear, or any of c_attn"):
-        adapt(model, lora(target_modules=["q_proj"]), new_head=False)
+        adapt(model, lora(target_modules=("q_proj",)), new_head=False)
 
 
 def test_four_bits_refuse_transposed_weights() -> None:
