@@ -91,7 +91,7 @@ def untrained_nll(kind: CausalLM, model: Any, tokenizer: Any, rows: Dataset) -> 
     batch = dict(kind.collate(tokenizer)([encoded[at] for at in range(len(rows))]))
     labels = batch.pop("labels")
     with torch.no_grad():
-        kept = kind.kept(kind.logits(model, batch), labels)
+        kept = kind.kept({"logits": kind.logits(model, batch)}, labels)
     return kind.measure(kept.numpy(), labels.numpy())["nll"]
 
 
