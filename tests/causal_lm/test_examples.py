@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,8 @@ def project(place: Path, name: str, kept: int | None, **changes: Any) -> Spec:
         if kept is None:
             shutil.copyfile(source, target)
         else:
-            target.write_text(
-                "".join(source.open(encoding="utf-8").readlines()[: kept + 1]), encoding="utf-8"
-            )
+            with source.open(encoding="utf-8") as file:
+                target.write_text("".join(islice(file, kept + 1)), encoding="utf-8")
     yaml = YAML()
     declared = yaml.load((ROOT / "examples" / name / "params.yaml").read_text(encoding="utf-8"))
     for section, values in changes.items():
