@@ -40,8 +40,8 @@ def project(place: Path, name: str, kept: int | None, **changes: Any) -> Spec:
         if kept is None:
             shutil.copyfile(source, target)
         else:
-            with source.open(encoding="utf-8") as file:
-                target.write_text("".join(islice(file, kept + 1)), encoding="utf-8")
+            with source.open(encoding="utf-8") as lines:
+                target.write_text("".join(islice(lines, kept + 1)), encoding="utf-8")
     yaml = YAML()
     declared = yaml.load((ROOT / "examples" / name / "params.yaml").read_text(encoding="utf-8"))
     for section, values in changes.items():
