@@ -17,7 +17,14 @@ from teacherspec.receipts.declaration import (
     read_yaml,
 )
 from teacherspec.receipts.hashing import md5_of
-from teacherspec.receipts.receipt import hashes, receipt_of_lock, receipt_path, seal
+from teacherspec.receipts.receipt import (
+    hashes,
+    read_record,
+    receipt_of_lock,
+    receipt_path,
+    record_path,
+    seal,
+)
 from teacherspec.road.links import CODE
 
 Kind = Literal["stale", "false"]
@@ -70,6 +77,7 @@ def agreement(root: Path = Path()) -> list[Finding]:
         found += _changed_deps(stage, entry, lock, producers, root)
         found += _false_reports(stage, entry, root)
         found += _broken_seal(stage, entry)
+        found += _unreadable_record(stage, root)
     return found
 
 
@@ -206,6 +214,13 @@ def _false_reports(stage: DeclaredStage, entry: Mapping[str, Any], root: Path) -
                 out,
                 f"not what the stage wrote, as after an edit by hand; restore it from git or {RERUN}",
             )
+
+
+def _unreadable_record(stage: DeclaredStage, root: Path) -> Iterator[Finding]:
+    """No hash covers the circumstances of a run, so that a conflict in them could be committed unseen."""
+    if (path := root / record_path(stage.name)).is_file() and read_record(path) is None:
+        problem = "no JSON, as with an unresolved conflict; `git checkout --ours` or restore it from git"
+        yield Finding(stage.name, "false", record_path(stage.name).as_posix(), problem)
 
 
 def _broken_seal(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import encode_json
+from teacherspec.files import encode_json, read_json
 from teacherspec.receipts.hashing import md5_of_bytes
 
 FORMAT = 1
@@ -31,6 +31,15 @@ def sums_path(stage: str) -> str:
 def record_path(stage: str) -> Path:
     """Where the circumstances of the run lie, in git: machine, libraries, times. No hash covers them."""
     return Path("reports") / stage / "run.json"
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The circumstances of a run; None where the file is not there, or no JSON."""
+    try:
+        found: dict[str, Any] = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    return found
 
 
 def receipt(

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import read_json
 from teacherspec.receipts.agreement import agreement, read_lock
 from teacherspec.receipts.circumstances import pins
 from teacherspec.receipts.declaration import LOCK, params_now, read_road
-from teacherspec.receipts.receipt import hashes, receipt_path, record_path
+from teacherspec.receipts.receipt import hashes, read_record, receipt_path, record_path
 
 MARKS = {"stale": "stale", "false": "UNTRUE"}
 
@@ -38,11 +37,9 @@ def status(root: Path) -> Iterator[str]:
 
 def _record(root: Path, name: str, entry: Any) -> dict[str, Any] | None:
     """The circumstances of the run that the lock speaks of; None where they are of another."""
-    path = root / record_path(name)
-    if not path.is_file():
-        return None
-    record: dict[str, Any] = read_json(path)
-    return record if record["receipt"] == hashes(entry.get("outs", ())).get(receipt_path(name)) else None
+    record = read_record(root / record_path(name))
+    made = record and record["receipt"] == hashes(entry.get("outs", ())).get(receipt_path(name))
+    return record if made else None
 
 
 def _told(record: dict[str, Any], declared: dict[str, str]) -> str:

@@ -139,6 +139,10 @@ LIES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, str]]]] = {
         {("package", "stale", "stages/words.py")},
     ),
     "code deleted": (unlink("stages/words.py"), {("package", "stale", "stages/words.py")}),
+    "a conflict left in the record of a run": (
+        text("reports/train/run.json", "{", "<<<<<<< HEAD\n{"),
+        {("train", "false", "reports/train/run.json")},
+    ),
     "a link to code deleted": (
         unlink("code/package/stages.words"),
         {("package", "stale", "stages/words.py")},
