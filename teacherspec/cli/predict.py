@@ -67,12 +67,13 @@ def _row(line: str, where: str, fields: RowFields) -> dict[str, Any]:
         raise DataError(f'{where}: is not a JSON object; give one a line, such as {{"text": "…"}}')
     problems = []
     for field in fields.content:
+        given = next((name for name in (field.name, field.column) if name in row), None)
         try:
-            row[field.name] = field.asked(row.get(field.name, row.get(field.column)))
+            row[field.name] = field.asked(None if given is None else row[given])
         except FieldError as error:
             there = ", ".join(map(repr, row)) or "nothing"
-            said = error if field.name in row else f"is missing (the row has {there}); rename or add it"
-            problems.append(f"{where}: {field.name}: {said}")
+            said = error if given else f"is missing (the row has {there}); rename or add it"
+            problems.append(f"{where}: {given or field.name}: {said}")
     if problems:
         raise DataError(problems)
     return row

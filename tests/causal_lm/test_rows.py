@@ -88,7 +88,7 @@ def test_every_turn_of_what_is_asked_is_read(column):
     ],
 )
 def test_what_is_asked_must_end_with_a_question(turns, said):
-    with pytest.raises(DataError, match=f"rows.jsonl:1: prompt: {said}"):
+    with pytest.raises(DataError, match=f"rows.jsonl:1: messages: {said}"):
         asked({"messages": turns})
 
 
