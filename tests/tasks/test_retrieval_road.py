@@ -88,21 +88,21 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("road"))
         patch.setenv(machine.WORKERS, "0")
-        walked = Stages(Path("artifacts").absolute(), Path("reports").absolute())
-        walked.prepared.mkdir(parents=True)
-        splits = {
-            name: captioned(walked.prepared, name, role, 48 if name == "train" else 20, seed)
-            for seed, (name, role) in enumerate(sorted(ROLES.items()))
-        }
-        save_index(walked.prepared, Prepared("clip_retrieval", (), splits))
-        toy_dual_base(Path("base"), SAID)
-        walk(walked)
-        yield walked
+        yield walk("clip", {})
 
 
-def walk(stages: Stages) -> None:
+def walk(family: str, finetune: dict[str, Any]) -> Stages:
+    """From rows to the package, in the current folder."""
+    stages = Stages(Path("artifacts").absolute(), Path("reports").absolute())
+    stages.prepared.mkdir(parents=True)
+    splits = {
+        name: captioned(stages.prepared, name, role, 48 if name == "train" else 20, seed)
+        for seed, (name, role) in enumerate(sorted(ROLES.items()))
+    }
+    save_index(stages.prepared, Prepared("clip_retrieval", (), splits))
+    toy_dual_base(Path("base"), SAID, family)
     base = Base.model_validate_json(json.dumps(BASE))
-    declared = Finetune.model_validate_json(json.dumps(FINETUNE))
+    declared = Finetune.model_validate_json(json.dumps({**FINETUNE, **finetune}))
     run_base(TASK, base, stages.prepared, stages.reports / "base")
     manifest = stages.reports / "base/manifest.json"
     run_finetune(TASK, base, declared, stages.prepared, manifest, stages.finetuned)
@@ -121,6 +121,7 @@ def walk(stages: Stages) -> None:
     package = Package.model_validate_json(json.dumps(PACKAGE))
     spec = {"task": TASK.model_dump(mode="json"), "base": BASE, "package": package.model_dump(mode="json")}
     run_package(package, TASK, spec, stages, Path("teacher"), Path("report"))
+    return stages
 
 
 def test_it_learns_what_belongs_together(stages: Stages) -> None:
@@ -202,3 +203,22 @@ def test_rows_are_served(stages: Stages) -> None:
     assert blank.exit_code == 1
     assert "text: is blank" in blank.output
     np.testing.assert_allclose(second["image_embeds"], image[0], atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "finetune"),
+    [
+        ("siglip", {"loss": {"kind": "contrastive", "pairing": "sigmoid"}}),
+        ("clip", {"method": {"kind": "lora", "rank": 4}}),
+        ("clip", {"interpolation": 0.5, "augmentation": {"flip": 0.5}}),
+    ],
+    ids=["siglip", "lora", "mixed"],
+)
+def test_other_ways_to_train_go_the_whole_road(
+    family: str, finetune: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(machine.WORKERS, "0")
+    walk(family, {"epochs": 1, **finetune})
+    assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
