@@ -6,11 +6,19 @@ from typing import Any
 
 from teacherspec.files import read_json
 from teacherspec.package.evidence import Evidence
+from teacherspec.package.gates import find
 from teacherspec.package.readiness import limit, verdict
 from teacherspec.package.stage import Packaged
 from teacherspec.package.strengths import interval
 
 MEBIBYTE = 1 << 20
+
+QUALITY = {
+    "accuracy": "accuracy",
+    "image → text": "image_to_text.recall_at_1",
+    "text → image": "text_to_image.recall_at_1",
+}
+"""What is told of quality, where it is measured; the accuracy of retrieval is that of line-ups."""
 
 
 def show(packaged: Packaged, timing: Path) -> None:
@@ -42,9 +50,12 @@ def show(packaged: Packaged, timing: Path) -> None:
 
 
 def _measured(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
-    yield "accuracy", interval(evidence.number("evaluate.test.accuracy")), "test"
-    for split in evidence.prepared.of_role("shifted"):
-        yield "", interval(evidence.number(f"evaluate.{split.name}.accuracy")), split.name
+    splits = ("test", *(split.name for split in evidence.prepared.of_role("shifted")))
+    for words, metric in QUALITY.items():
+        found = {split: find(evidence.reports, f"evaluate.{split}.{metric}") for split in splits}
+        for split, measured in found.items():
+            if measured is not None:
+                yield words if split == "test" else "", interval(measured), split
     before, after = (evidence.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
     noise = evidence.number("calibrate.test.ece.noise_after").value
     yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise"
