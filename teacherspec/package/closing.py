@@ -50,12 +50,12 @@ def show(packaged: Packaged, timing: Path) -> None:
 
 
 def _measured(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
-    splits = ("test", *(split.name for split in evidence.prepared.of_role("shifted")))
+    names = ("test", *(split.name for split in evidence.prepared.of_role("shifted")))
     for words, metric in QUALITY.items():
-        found = {split: find(evidence.reports, f"evaluate.{split}.{metric}") for split in splits}
-        for split, measured in found.items():
+        for name in names:
+            measured = find(evidence.reports, f"evaluate.{name}.{metric}")
             if measured is not None:
-                yield words if split == "test" else "", interval(measured), split
+                yield words if name == "test" else "", interval(measured), name
     before, after = (evidence.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
     noise = evidence.number("calibrate.test.ece.noise_after").value
     yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise"
