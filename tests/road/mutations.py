@@ -144,6 +144,8 @@ WITHOUT_EFFECT = {
     ("finetune", "reports"),
     ("ratings", "language"),  # they check the section of `evaluate`, and measure no text
     ("package", "language"),
+    ("ratings", "model"),  # as for `prepare`
+    ("ratings", "reports"),
 }
 """Stage and group that its code imports, of which no result can depend."""
 
