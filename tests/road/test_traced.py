@@ -38,7 +38,12 @@ if "DVC_STAGE" in os.environ and "TRACE" in os.environ:
 ALWAYS = ("dvc.yaml", "params.yaml", ".dvcignore", "pyproject.toml")
 """Read by the door, by receipts and by the check of the declaration; each declared key of them is a param."""
 
-EXPLAINS = ("teacherspec/declaration/", "teacherspec/receipts/", "teacherspec/spec.py")
+EXPLAINS = (
+    "teacherspec/declaration/",
+    "teacherspec/receipts/",
+    "teacherspec/spec.py",
+    "teacherspec/launch.py",  # starts processes, on any number of which the result is the same
+)
 """Code that can refuse a run and never alter a result, and what it alone imports."""
 
 
