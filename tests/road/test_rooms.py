@@ -26,7 +26,8 @@ LEVELS = (
     {"finetune", "package"},  # both read the manifest of `base`
     {"plan"},
     {"review", "export"},  # review compares what all stages left
-    {"release"},
+    {"release", "sections"},
+    {"rules"},
     {"spec", "door"},
     {"stages", "cli"},
     {"__main__"},
