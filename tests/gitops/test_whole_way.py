@@ -44,7 +44,14 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_review_merge_tag_publish_and_reproduce_elsewhere(team: Path) -> None:
-    # The pull request: the service checks out its merge with main, on a machine that has nothing.
+    review(team)
+    merge_and_tag(team)
+    publish(team)
+    reproduce(team)
+
+
+def review(team: Path) -> None:
+    """The service checks out the merge of the pull request with main, on a machine that has nothing."""
     checkout = clone(team / "origin.git", team / "review")
     checkout.git("merge", "--quiet", "--no-ff", "origin/pr", "-m", "Merge the pull request")
     lend_environment(checkout.root)
@@ -70,14 +77,18 @@ def test_review_merge_tag_publish_and_reproduce_elsewhere(team: Path) -> None:
     (comment,) = service.comments
     assert shown in str(comment["body"])
 
-    # Merged and tagged by a person; nothing is built again.
+
+def merge_and_tag(team: Path) -> None:
+    """By a person; nothing is built again."""
     person = Sandbox(team / "repository")
     person.git("switch", "--quiet", "main")
     person.git("merge", "--quiet", "--ff-only", "pr")
     person.teacherspec("release", "v1.0.0", "--push")
     person.git("push", "--quiet", "origin", "main", "teacher@v1.0.0")
 
-    # The release, on a machine that has nothing.
+
+def publish(team: Path) -> None:
+    """The release, on a machine that has nothing."""
     release = clone(team / "origin.git", team / "release", "--branch", "teacher@v1.0.0")
     lend_environment(release.root)
     context = {"github.ref_name": "teacher@v1.0.0", "secrets.DVC_CONFIG_LOCAL": ""}
@@ -98,7 +109,9 @@ def test_review_merge_tag_publish_and_reproduce_elsewhere(team: Path) -> None:
     assert published[:4] == ["release", "create", "teacher@v1.0.0", "--verify-tag"]
     assert published[-2:] == ["release/teacher-v1.0.0.tar", "release/SHA256SUMS"]
 
-    # Somebody else builds the tag again.
+
+def reproduce(team: Path) -> None:
+    """Somebody else builds the tag again."""
     other = clone(team / "origin.git", team / "other")
     said = other.teacherspec("reproduce", "teacher@v1.0.0").stdout
     assert "R1: identical" in said
