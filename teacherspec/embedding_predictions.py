@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.errors import DataError
 from teacherspec.files import read_json, write_json, write_parquet
 from teacherspec.metrics.retrieval import Paired
+from teacherspec.predictions import read_split
 
 FORM = "embeddings"
 """Name of this form of predictions in `predictions.json`."""
@@ -87,12 +87,7 @@ def load_embedding_predictions(folder: Path, split: str) -> EmbeddingPredictions
     Raises:
         DataError: there is no such split.
     """
-    import pyarrow.parquet as pq
-
-    path = folder / "predictions" / f"{split}.parquet"
-    if not path.exists():
-        raise DataError(f"{path}: no predictions of split `{split}`; run the stage `evaluate` first")
-    table = pq.read_table(path).combine_chunks()
+    table = read_split(folder, split)
 
     def rows(name: str) -> npt.NDArray[np.float32]:
         flat: npt.NDArray[np.float32] = table[name].chunk(0).flatten().to_numpy()

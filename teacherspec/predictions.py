@@ -7,12 +7,16 @@ no function guesses from values whether an array holds logits or probabilities.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from teacherspec.errors import DataError
 from teacherspec.files import read_json, write_json, write_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NO_LABEL = -1
 """Label of a row that belongs to none of the classes (role `ood`)."""
@@ -93,8 +97,8 @@ def save_predictions(path: Path, predictions: Predictions) -> None:
     write_parquet(path, table)
 
 
-def load_predictions(folder: Path, split: str) -> Predictions:
-    """Read the predictions of `split` from `folder` (`artifacts/evaluate`).
+def read_split(folder: Path, split: str) -> "pa.Table":
+    """The table of the predictions of `split` in `folder` (`artifacts/evaluate`), each column in one piece.
 
     Raises:
         DataError: there is no such split.
@@ -104,7 +108,16 @@ def load_predictions(folder: Path, split: str) -> Predictions:
     path = folder / "predictions" / f"{split}.parquet"
     if not path.exists():
         raise DataError(f"{path}: no predictions of split `{split}`; run the stage `evaluate` first")
-    table = pq.read_table(path).combine_chunks()
+    return pq.read_table(path).combine_chunks()
+
+
+def load_predictions(folder: Path, split: str) -> Predictions:
+    """Read the predictions of `split` from `folder` (`artifacts/evaluate`).
+
+    Raises:
+        DataError: there is no such split.
+    """
+    table = read_split(folder, split)
     classes = table.schema.field("logits").type.list_size
     logits = table["logits"].chunk(0).flatten().to_numpy() if table.num_rows else np.empty(0, np.float32)
     return Predictions(

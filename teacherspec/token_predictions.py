@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.errors import DataError
 from teacherspec.files import read_json, write_json, write_parquet
+from teacherspec.predictions import read_split
 
 FORM = "token_sums"
 """Name of this form of predictions in `predictions.json`."""
@@ -128,12 +128,7 @@ def load_token_predictions(folder: Path, split: str) -> TokenPredictions:
     Raises:
         DataError: there is no such split.
     """
-    import pyarrow.parquet as pq
-
-    path = folder / "predictions" / f"{split}.parquet"
-    if not path.exists():
-        raise DataError(f"{path}: no predictions of split `{split}`; run the stage `evaluate` first")
-    table = pq.read_table(path).combine_chunks()
+    table = read_split(folder, split)
     grid = read_json(folder / "predictions" / f"{split}.sums.json")
     columns = {name: table[name].chunk(0) for name in table.column_names}
     wide = len(grid["betas"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from teacherspec.base.sampling import sample
 from teacherspec.metrics.intervals import wilson_interval
-from teacherspec.metrics.retrieval import image_to_text
+from teacherspec.metrics.retrieval import RECALLED, image_to_text
 from teacherspec.tasks.pair_predict import predict_pairs
 from teacherspec.tasks.verbs import Kind
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 SEED = 0
 EMBEDDED_ROWS = 1_000
 EMBEDDED_AT_ONCE = 32
-RECALLED = (1, 5, 10)
 
 
 def measure_pairs(

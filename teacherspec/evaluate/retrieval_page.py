@@ -11,10 +11,11 @@ from teacherspec.evaluate.page import environment, inline
 from teacherspec.evaluate.pictures import thumbnails
 from teacherspec.evaluate.report import PICTURES
 from teacherspec.evaluate.retrieval_findings import findings
-from teacherspec.evaluate.retrieval_quality import DIRECTIONS, RECALLED, hardest
+from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
 from teacherspec.evaluate.retrieval_report import RetrievalAnalysis
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.files import write_text
+from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:

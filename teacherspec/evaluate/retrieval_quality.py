@@ -11,11 +11,8 @@ from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, wilson_interval
 from teacherspec.metrics.proper import nll_per_row
-from teacherspec.metrics.retrieval import Paired, Ranks, image_to_text, line_ups
+from teacherspec.metrics.retrieval import RECALLED, Paired, Ranks, image_to_text, line_ups
 from teacherspec.metrics.softmax import log_softmax
-
-RECALLED = (1, 5, 10)
-"""Nearest candidates among which a right one is looked for."""
 
 DIRECTIONS = ("image_to_text", "text_to_image")
 

@@ -14,6 +14,9 @@ from teacherspec.metrics.arrays import FloatArray, IntArray
 
 QUERIES_AT_ONCE = 1_024
 
+RECALLED = (1, 5, 10)
+"""Nearest candidates among which a right one is looked for."""
+
 
 @dataclass(frozen=True)
 class Paired:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.package.gates import CALIBRATED
 
-RECALLED = (1, 5, 10)
 MEASURED = frozenset({"rows", "images", "texts", "accuracy", "nll", "ece"}) | {
     f"{direction}.{name}"
     for direction in ("image_to_text", "text_to_image")

@@ -1,8 +1,8 @@
 """What the card shows of a retrieval teacher: recall in both directions, line-ups, calibration."""
 
+from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.package.class_results import calibration_results
 from teacherspec.package.evidence import Evidence
-from teacherspec.package.retrieval_gates import RECALLED
 from teacherspec.package.strengths import interval
 from teacherspec.package.table import table
 

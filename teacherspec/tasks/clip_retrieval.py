@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.tasks.augmentation import Augmentation
 from teacherspec.tasks.captioned import CaptionedImages, TrainingCaptions, collate_captioned, numbered
 from teacherspec.tasks.dual_encoder import (
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 IMAGE, TEXT = ImageField("image"), TextField("text")
 IMAGES, TEXTS = "image_embeds", "text_embeds"
-RECALLED = (1, 5, 10)
-"""Nearest candidates among which a right one is looked for."""
-
 LINE_UP = 100
 """Candidates among which one is right, at most, where probabilities are measured."""
 

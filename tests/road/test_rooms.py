@@ -17,9 +17,9 @@ LEVELS = (
     {"errors", "section", "files"},
     {"metrics", "declaration", "road"},
     {"process"},
-    {"answers", "batching", "embedding_predictions", "language", "machine", "plots", "portable"}
-    | {"predictions", "prepared", "token_predictions", "unfinished"},
-    {"launch", "ranks", "receipts"},
+    {"answers", "batching", "language", "machine", "plots", "portable"}
+    | {"predictions", "prepared", "unfinished"},
+    {"embedding_predictions", "launch", "ranks", "receipts", "token_predictions"},
     {"tasks"},
     {"prepare", "base", "evaluate", "calibrate", "ratings"},
     {"teacher"},
