@@ -1,6 +1,5 @@
 """What a trained model reaches, beside what needs no eyes: the commonest answer, words, other pictures."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,16 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.nlvr.scenes import read_rows
+
 MEASURED = ("validation", "test")
 BATCH = 64
 
 
-def reached(work: Path, trained_on: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def reached(work: Path) -> dict[str, Any]:
     """Shares of right answers to real sentences, each with Wilson's interval at 95 %.
 
     Args:
         work: where the stages ran; the current folder.
-        trained_on: sentences with their labels, `true` or `false`, that the weights were fitted on.
     """
     from teacherspec.prepared import load_prepared, open_split
     from teacherspec.spec import check
@@ -26,6 +26,7 @@ def reached(work: Path, trained_on: Sequence[tuple[str, str]]) -> dict[str, Any]
     task = check(work / "params.yaml").task
     data = load_prepared(work / "artifacts/prepare")
     model, processor = task.load(work / "artifacts/finetune/model")
+    people = [(row["sentence"], row["label"]) for row in read_rows(work / "data/nlvr/dev.json")]
     told = {}
     for name in MEASURED:
         rows = open_split(data.splits[name])
@@ -35,7 +36,7 @@ def reached(work: Path, trained_on: Sequence[tuple[str, str]]) -> dict[str, Any]
             "rows": len(rows),
             "accuracy": share(right(task, model, processor, rows)),
             "commonest": max(held.mean(), 1 - held.mean()).item(),
-            "words_alone": share(blind(trained_on, sentences) == held),
+            "words_alone": share(blind(people, sentences) == held),
             "other_pictures": share(right(task, model, processor, with_other_pictures(rows))),
         }
     return told
@@ -91,9 +92,3 @@ def blind(trained_on: Sequence[tuple[str, str]], sentences: Sequence[str]) -> np
     model.fit(texts, [truth == "true" for truth in truths])
     found: npt.NDArray[np.bool_] = model.predict(list(sentences))
     return found
-
-
-def labelled(path: Path) -> list[tuple[str, str]]:
-    """Sentences and labels of a file of JSON lines."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [(row["sentence"], row["label"]) for row in map(json.loads, lines)]
