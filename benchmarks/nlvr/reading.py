@@ -21,7 +21,7 @@ PICTURES_READ, STATEMENTS_READ = 128, 64
 READ_AT = ANSWERING_LAYERS - 1
 """Layer after which a statement is read; the one left compares it with the picture."""
 
-ANSWERING_STEPS, ANSWERING_RATE = 1500, 5e-4
+ANSWERING_STEPS, ANSWERING_RATE = 1200, 5e-4
 PICTURES_ASKED, STATEMENTS_ASKED, STATEMENTS_EACH = 48, 64, 8
 EITHER = 0.1
 """Weight of that the answer is one of the two words, beside which of them."""
