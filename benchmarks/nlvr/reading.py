@@ -1,14 +1,14 @@
-"""A LLaVA with eyes that see learns to read statements and to answer, in two steps.
+"""A LLaVA with eyes that see learns to read statements and to answer, in three steps.
 
 Alone from "true" and "false" it does not leave chance in hundreds of steps: what a statement asks, what of a
-picture answers it and how to say so must come at once. So its language model reads first, without answering.
+picture answers it and how to say so must come at once. So its language model reads first, then its last layer compares, then all of it answers.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.nlvr.bases import ANSWERING_LAYERS
+from benchmarks.nlvr.comparing import ASKED, READ_AT, learn_to_compare, parts
 from benchmarks.nlvr.lessons import School, balance, balanced_loss, study
 from benchmarks.nlvr.pictures import Pictures
 from benchmarks.nlvr.seeing import embedded
@@ -16,17 +16,13 @@ from benchmarks.nlvr.seeing import embedded
 if TYPE_CHECKING:
     import torch
 
-READING_STEPS, READING_RATE = 1000, 1e-3
+READING_STEPS, READING_RATE = 500, 1e-3
 PICTURES_READ, STATEMENTS_READ = 128, 64
-READ_AT = ANSWERING_LAYERS - 1
-"""Layer after which a statement is read; the one left compares it with the picture."""
 
-ANSWERING_STEPS, ANSWERING_RATE = 1200, 5e-4
+ANSWERING_STEPS, ANSWERING_RATE = 150, 3e-4
 PICTURES_ASKED, STATEMENTS_ASKED, STATEMENTS_EACH = 48, 64, 8
-EITHER = 0.1
+EITHER = 0.02
 """Weight of that the answer is one of the two words, beside which of them."""
-ASKED = "{} ="
-"""As `llava.yaml` frames a prompt."""
 
 
 def learn_to_answer(folder: Path, seeing: Path, school: School, pictures: Pictures, target: Path) -> None:
@@ -48,6 +44,7 @@ def learn_to_answer(folder: Path, seeing: Path, school: School, pictures: Pictur
     model.train()
     model.model.vision_tower.requires_grad_(False)
     _read(model, processor, CLIPModel.from_pretrained(seeing), school, pictures)
+    learn_to_compare(model, processor.tokenizer, school, pictures)
     _answer(model, processor, school, pictures)
     model.model.vision_tower.requires_grad_(True)
     model.save_pretrained(target)
@@ -91,7 +88,7 @@ def _answer(model: Any, processor: Any, school: School, pictures: Pictures) -> N
 
     tokenizer = processor.tokenizer
     answers = torch.tensor(tokenizer.convert_tokens_to_ids(["false", "true"]))
-    image = [model.config.image_token_index] * _parts(model.config.vision_config)
+    image = [model.config.image_token_index] * parts(model.config.vision_config)
 
     def step() -> tuple["torch.Tensor", float]:
         lesson = school.lesson(PICTURES_ASKED, STATEMENTS_ASKED)
@@ -120,8 +117,3 @@ def _answer(model: Any, processor: Any, school: School, pictures: Pictures) -> N
 
     trained = [one for one in model.parameters() if one.requires_grad]
     study("answering", trained, ANSWERING_STEPS, ANSWERING_RATE, step)
-
-
-def _parts(vision: Any) -> int:
-    """Image tokens of a picture: its patches, and their sum."""
-    return int((vision.image_size // vision.patch_size) ** 2 + 1)
