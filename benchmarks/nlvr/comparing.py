@@ -1,8 +1,8 @@
-"""The last layer of a LLaVA learns to compare what was read with what is seen, on all truths of a step at once.
+"""The last layer of a LLaVA learns to compare what was read with what is seen, on all truths of a step.
 
-As if statements did not look at the picture before that layer: then what was read of a statement is the same for
-all pictures, what is seen of a picture the same for all statements, and only the last layer, at the last token,
-is computed for each pair.
+As if statements did not look at the picture before that layer: then what was read of a statement is the same
+for all pictures, what is seen of a picture the same for all statements, and only the last layer, at the last
+token, is computed for each pair.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from benchmarks.nlvr.pictures import Pictures
 if TYPE_CHECKING:
     import torch
 
-STEPS, LEARNING_RATE = 700, 2e-3
+STEPS, LEARNING_RATE = 1500, 2e-3
 PICTURES, STATEMENTS = 48, 64
 READ_AT = ANSWERING_LAYERS - 1
 """Layer after which a statement is read."""

@@ -1,7 +1,8 @@
-"""A LLaVA with eyes that see learns to read statements and to answer, in three steps.
+"""A LLaVA with eyes that see learns to read statements, to compare and to answer.
 
 Alone from "true" and "false" it does not leave chance in hundreds of steps: what a statement asks, what of a
-picture answers it and how to say so must come at once. So its language model reads first, then its last layer compares, then all of it answers.
+picture answers it and how to say so must come at once. So its language model reads first, then its last layer
+compares, then all of it answers.
 """
 
 from collections.abc import Sequence
@@ -16,10 +17,10 @@ from benchmarks.nlvr.seeing import embedded
 if TYPE_CHECKING:
     import torch
 
-READING_STEPS, READING_RATE = 500, 1e-3
+READING_STEPS, READING_RATE = 1000, 1e-3
 PICTURES_READ, STATEMENTS_READ = 128, 64
 
-ANSWERING_STEPS, ANSWERING_RATE = 150, 3e-4
+ANSWERING_STEPS, ANSWERING_RATE = 1200, 3e-4
 PICTURES_ASKED, STATEMENTS_ASKED, STATEMENTS_EACH = 48, 64, 8
 EITHER = 0.02
 """Weight of that the answer is one of the two words, beside which of them."""
