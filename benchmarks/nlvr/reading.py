@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.nlvr.comparing import ASKED, READ_AT, learn_to_compare, parts
+from benchmarks.nlvr.comparing import ASKED, EITHER, READ_AT, learn_to_compare, parts
 from benchmarks.nlvr.lessons import School, balance, balanced_loss, study
 from benchmarks.nlvr.pictures import Pictures
 from benchmarks.nlvr.seeing import embedded
@@ -22,8 +22,6 @@ PICTURES_READ, STATEMENTS_READ = 128, 64
 
 ANSWERING_STEPS, ANSWERING_RATE = 1200, 3e-4
 PICTURES_ASKED, STATEMENTS_ASKED, STATEMENTS_EACH = 48, 64, 8
-EITHER = 0.02
-"""Weight of that the answer is one of the two words, beside which of them."""
 
 
 def learn_to_answer(folder: Path, seeing: Path, school: School, pictures: Pictures, target: Path) -> None:
