@@ -20,9 +20,9 @@ import click
 
 from benchmarks.nlvr.bases import image_processor, make_clip, make_llava
 from benchmarks.nlvr.lessons import School
+from benchmarks.nlvr.llava import teach
 from benchmarks.nlvr.pictures import Pictures, write_recoloured
 from benchmarks.nlvr.reached import reached
-from benchmarks.nlvr.reading import learn_to_answer
 from benchmarks.nlvr.scenes import people_of, read_rows, scenes_of, write_rows
 from benchmarks.nlvr.seeing import learn_to_see
 
@@ -94,7 +94,7 @@ def read(work: Path, texts: Sequence[str]) -> Path:
     model, untrained, seeing = work / "models/answering-llava", work / "models/tiny-llava", see(work, texts)
     if not model.is_dir():
         make_llava(untrained, texts, seeing)
-        learn_to_answer(untrained, seeing, lessons(work), pictures(work), model)
+        teach(untrained, seeing, lessons(work), pictures(work), model)
     return model
 
 
