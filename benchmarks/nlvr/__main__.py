@@ -25,19 +25,11 @@ from benchmarks.nlvr.pictures import Pictures, write_recoloured
 from benchmarks.nlvr.reached import reached
 from benchmarks.nlvr.scenes import people_of, read_rows, scenes_of, write_rows
 from benchmarks.nlvr.seeing import learn_to_see
+from teacherspec.receipts.declaration import ROAD, read_yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STAGES = {
-    "prepare": "artifacts/prepare reports/prepare",
-    "base": "artifacts/prepare reports/base",
-    "finetune": "artifacts/prepare reports/base/manifest.json artifacts/finetune",
-    "evaluate": (
-        "artifacts/prepare artifacts/finetune reports/base/manifest.json artifacts/evaluate reports/evaluate "
-        "reports/evaluate/latency.json --about-data reports/prepare/metrics.json"
-    ),
-    "calibrate": "artifacts/evaluate artifacts/calibrate reports/calibrate",
-}
+STAGES = ("prepare", "base", "finetune", "evaluate", "calibrate")
 STATEMENTS = 18_000
 """Of ours, among which people's sentences are learned: about as many as of theirs."""
 
@@ -50,8 +42,9 @@ def walk(work: Path, way: str) -> None:
         shutil.copytree(work / name, work / way / name, copy_function=os.link)
     for name in ("teacherspec", "stages", "pyproject.toml"):
         (work / way / name).symlink_to(ROOT / name)
-    for stage, arguments in STAGES.items():
-        command = [sys.executable, "-m", f"stages.{stage}", *arguments.split()]
+    road = read_yaml(ROOT / ROAD)["stages"]
+    for stage in STAGES:
+        command = [sys.executable, *road[stage]["cmd"].split()[1:]]
         subprocess.run(command, cwd=work / way, check=True)
 
 

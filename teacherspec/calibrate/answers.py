@@ -1,6 +1,6 @@
 """Confidence of whole answers: how often an answer is right, by its length-normalised probability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -63,6 +63,17 @@ def fit_answers(answers: Sequence[Answer], temperature: float) -> dict[str, Any]
     return {"status": "ok", **found, "slope": slope, "intercept": intercept}
 
 
+def answer_confidences(
+    answers: Sequence[Answer], temperature: float, fitted: Mapping[str, Any] | None
+) -> FloatArray:
+    """How likely each of N answers is right: by the fitted curve, else its length-normalised probability."""
+    log_probs = mean_log_probs(answers, temperature)
+    if fitted is None or fitted["status"] != "ok":
+        return np.exp(log_probs)
+    found: FloatArray = 1.0 / (1.0 + np.exp(-(fitted["slope"] * log_probs + fitted["intercept"])))
+    return found
+
+
 def compare_answers(
     answers: Sequence[Answer], temperature: float, fitted: dict[str, Any], section: Calibrate
 ) -> dict[str, Any]:
@@ -71,7 +82,6 @@ def compare_answers(
     `aurc`, `augrc` and `correctness_auroc` judge the order alone, which the curve does not change.
     """
     before, correct = guessed(answers, temperature)
-    log_probs = mean_log_probs(answers, temperature)
     share = wilson_interval(int(correct.sum()), len(correct), confidence=section.confidence)
     found: dict[str, Any] = {
         "rows": len(answers),
@@ -83,6 +93,6 @@ def compare_answers(
     if 0 < correct.sum() < len(correct):
         found["correctness_auroc"] = correctness_auroc(before, correct)
     if fitted["status"] == "ok":
-        after = 1.0 / (1.0 + np.exp(-(fitted["slope"] * log_probs + fitted["intercept"])))
+        after = answer_confidences(answers, temperature, fitted)
         found["ece"]["after"] = expected_calibration_error(after, correct, n_bins=section.n_bins)
     return found

@@ -4,44 +4,25 @@ Between the β of the grid LSE(βz) is a cubic Hermite interpolant of its values
 itself; with 25 points that is as good as the logits (within 1e-4 nats a token, measured in the tests).
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from teacherspec.calibrate.calibrators import Identity, Temperature
+from teacherspec.calibrate.clustered import ClusteredScores, ClusteredStatistic
 from teacherspec.calibrate.methods import Fitted, NoCalibration, TemperatureScaling
 from teacherspec.calibrate.scoring import BINNINGS, NOISE_QUANTILE, PLAIN
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.streaming import streamed_temperature
 from teacherspec.calibrate.temperature import TemperatureFit
 from teacherspec.errors import DataError
-from teacherspec.metrics.arrays import FloatArray, IntArray
-from teacherspec.metrics.binning import bin_index
+from teacherspec.metrics.arrays import FloatArray
 from teacherspec.metrics.calibration import ece_noise_floor, ece_noise_quantile
 from teacherspec.metrics.intervals import bootstrap, calibration_error_interval, interval_of
 from teacherspec.metrics.moments import TemperatureMoments
 from teacherspec.metrics.summary import top_label_summary
 from teacherspec.token_predictions import TokenPredictions
-
-MEANS = ("nll", "signed", "accuracy")
-
-
-@dataclass(frozen=True)
-class ScoredTokens:
-    """The measures of each of T tokens at one temperature.
-
-    Attributes:
-        row: `[T]` row of each token.
-        nll: `[T]` nats.
-        confidences: `[T]`, probability of the most likely token.
-        correct: `[T]`, whether that is the label.
-    """
-
-    row: IntArray
-    nll: FloatArray
-    confidences: FloatArray
-    correct: IntArray
 
 
 def fit_tokens(section: Calibrate, calibration: TokenPredictions) -> Fitted:
@@ -109,11 +90,11 @@ def interpolated(predictions: TokenPredictions, beta: float, *, derivative: int 
     return found
 
 
-def score_tokens(predictions: TokenPredictions, temperature: float) -> ScoredTokens:
+def score_tokens(predictions: TokenPredictions, temperature: float) -> ClusteredScores:
     """Loss and confidence of each token at a temperature inside the grid."""
     beta = 1.0 / temperature
     lse = interpolated(predictions, beta)
-    return ScoredTokens(
+    return ClusteredScores(
         row=predictions.row,
         nll=lse - beta * predictions.label_logit,
         # The most likely token's logit is 0, so its log-probability is -LSE; rounding may pass 0.
@@ -122,7 +103,7 @@ def score_tokens(predictions: TokenPredictions, temperature: float) -> ScoredTok
     )
 
 
-def compare_tokens(before: ScoredTokens, after: ScoredTokens, section: Calibrate) -> dict[str, Any]:
+def compare_tokens(before: ClusteredScores, after: ClusteredScores, section: Calibrate) -> dict[str, Any]:
     """Nested measures of one split, `before` and `after` calibration, every token weighing the same.
 
     Intervals resample whole rows, in pairs; binned errors have their noise floor and its 95 % point, which
@@ -132,15 +113,15 @@ def compare_tokens(before: ScoredTokens, after: ScoredTokens, section: Calibrate
     found: dict[str, Any] = {"rows": rows, "tokens": len(before.row), "argmax_changed": 0}
     draws = {}
     for when, scored in (("before", before), ("after", after)):
-        statistic = _Statistic(scored, rows, section.n_bins)
+        statistic = ClusteredStatistic(scored, rows, section.n_bins)
         drawn = bootstrap(statistic, rows, n_resamples=section.resamples, seed=section.seed)
         draws[when] = drawn
-        for place, name in enumerate(MEANS):
+        for place, name in enumerate(ClusteredStatistic.MEANS):
             interval = interval_of(
                 float(drawn.observed[place]), drawn.resampled[:, place], confidence=section.confidence
             )
             found.setdefault(name, {})[when] = asdict(interval)
-        for place, (name, binning) in enumerate(BINNINGS.items(), start=len(MEANS)):
+        for place, (name, binning) in enumerate(BINNINGS.items(), start=len(ClusteredStatistic.MEANS)):
             noise = ece_noise_quantile(
                 scored.confidences,
                 n_bins=section.n_bins,
@@ -176,33 +157,3 @@ def _change(
     sides = [(1 + int(side.sum())) / (len(resampled) + 1) for side in (resampled <= 0, resampled >= 0)]
     change = interval_of(observed, resampled, confidence=section.confidence)
     return {"change": asdict(change), "p_value": min(1.0, 2.0 * min(sides))}
-
-
-class _Statistic:
-    """The resampled measures of one set of tokens, from indices of rows to an array of numbers."""
-
-    def __init__(self, scored: ScoredTokens, rows: int, n_bins: int) -> None:
-        excess = scored.confidences - scored.correct
-        columns = [
-            np.bincount(scored.row, weights=values, minlength=rows)
-            for values in (np.ones(len(scored.row)), scored.nll, excess, scored.correct)
-        ]
-        self.sums = np.stack(columns, axis=1)  # [N, 1 + 3]
-        self.bins = [
-            _by_row_and_bin(
-                scored.row, bin_index(scored.confidences, n_bins=n_bins, binning=kind), excess, rows
-            )
-            for kind in BINNINGS.values()
-        ]
-
-    def __call__(self, chosen: IntArray) -> FloatArray:
-        sums = self.sums[chosen].sum(axis=0)
-        errors = [np.abs(table[chosen].sum(axis=0)).sum() / sums[0] for table in self.bins]
-        return np.concatenate([sums[1:] / sums[0], errors])
-
-
-def _by_row_and_bin(row: IntArray, index: IntArray, excess: FloatArray, rows: int) -> FloatArray:
-    """Sums of excess confidence `[N, M]` by row and bin."""
-    table = np.zeros((rows, int(index.max()) + 1))
-    np.add.at(table, (row, index), excess)
-    return table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.evaluate.facets import Facet
+from teacherspec.evaluate.facets import Facet, facets_of_columns
 from teacherspec.evaluate.looks import looks_of
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import softmax, top_label
@@ -68,17 +68,36 @@ class Measured:
         return correct
 
 
+@dataclass(frozen=True)
+class Content:
+    """What rows hold, whatever is made of them.
+
+    Attributes:
+        texts: `[N]`, the content of each row as a person reads it.
+        looks: facets of how the content looks, whatever it says.
+        columns: kept column → its `[N]` values (texts, numbers or None).
+    """
+
+    texts: Sequence[str]
+    looks: Sequence[Facet]
+    columns: Mapping[str, Sequence[Any]]
+
+    def facets(self) -> list[Facet]:
+        """Facets that any rows have by themselves."""
+        return [*self.looks, *facets_of_columns(self.columns)]
+
+
+def content_of(fields: RowFields, rows: "Dataset") -> Content:
+    """Read the rows of a split."""
+    contents = [[field.text(value) for value in rows[field.name]] for field in fields.content]
+    texts = ["\n".join(parts) for parts in zip(*contents, strict=True)]
+    own = {"id", *(field.name for field in fields.columns())}
+    columns = {name: rows[name][:] for name in rows.column_names if name not in own}
+    return Content(texts, looks_of(fields, rows, texts), columns)
+
+
 def measured_rows(
     fields: RowFields, rows: "Dataset", predictions: Predictions, label_names: tuple[str, ...]
 ) -> Measured:
     """Lay the rows of a split beside the predictions made of them, in the same order."""
-    contents = [[field.text(value) for value in rows[field.name]] for field in fields.content]
-    texts = ["\n".join(parts) for parts in zip(*contents, strict=True)]
-    own = {"id", *(field.name for field in fields.columns())}
-    return Measured(
-        predictions=predictions,
-        label_names=label_names,
-        texts=texts,
-        looks=looks_of(fields, rows, texts),
-        columns={name: rows[name][:] for name in rows.column_names if name not in own},
-    )
+    return Measured(predictions, label_names, **vars(content_of(fields, rows)))

@@ -1,24 +1,20 @@
-"""The same rows answered by two teachers: what every paired test starts from."""
+"""The same rows put into classes by two teachers: what their paired tests start from."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import TypeAdapter
 
-from teacherspec.calibrate.calibrators import Calibrator, apply
-from teacherspec.files import read_json
+from teacherspec.calibrate.calibrators import apply
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import log_softmax, top_label
-from teacherspec.predictions import NO_LABEL, PredictionIndex, load_index, load_predictions
+from teacherspec.predictions import NO_LABEL, load_predictions
+from teacherspec.review.sides import TOO_FEW, Evaluated, Sides
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -90,58 +86,29 @@ class PairedRows:
         return len(self.ids)
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """Where the artifacts of `evaluate` and `calibrate` of one side lie."""
-
-    predictions: Path
-    calibration: Path
-
-
-def pair_rows(
-    base: Evaluated, head: Evaluated, edited: Collection[str]
-) -> tuple[tuple[PairedRows, ...], tuple[str, ...]]:
+def pair_rows(sides: Sides, missing: list[str]) -> tuple[PairedRows, ...]:
     """Lay the answers of both sides to the same rows beside each other.
 
     Args:
-        base: artifacts of the base revision.
-        head: artifacts of the other.
-        edited: ids of rows whose content differs between the sides.
-
-    Returns:
-        The splits of the roles test, shifted and ood that both have, and a sentence for each that cannot
-        be paired.
+        sides: whose predictions are logits of classes.
+        missing: gets a sentence for each split that cannot be paired.
     """
-    indices = load_index(base.predictions), load_index(head.predictions)
-    calibrators = tuple(_calibrator(side.calibration) for side in (base, head))
-    paired, unpaired = [], []
-    for role in ("test", "shifted", "ood"):
-        before, after = (set(index.splits(role)) for index in indices)
-        unpaired += [f"split {name} is on one side only" for name in sorted(before ^ after)]
-        for name in sorted(before & after):
-            sides = [
-                _answers(side.predictions, name, index, calibrator)
-                for side, index, calibrator in zip((base, head), indices, calibrators, strict=True)
-            ]
-            found = _common(name, role, sides[0], sides[1], edited)
-            if found is None:
-                unpaired.append(f"split {name}: the two sides have fewer than two rows in common")
-            else:
-                paired.append(found)
-    return tuple(paired), tuple(unpaired)
+    paired = []
+    for role, name in sides.splits():
+        before, after = (_answers(side, name) for side in sides.both)
+        found = _common(name, role, before, after, sides.edited)
+        if found is None:
+            missing.append(TOO_FEW.format(name))
+        else:
+            paired.append(found)
+    return tuple(paired)
 
 
-def _calibrator(path: Path) -> Calibrator:
-    return TypeAdapter[Calibrator](Calibrator).validate_python(read_json(path)["calibrator"])
-
-
-def _answers(
-    folder: Path, split: str, index: PredictionIndex, calibrator: Calibrator
-) -> tuple[tuple[str, ...], Answers]:
-    found = load_predictions(folder, split)
+def _answers(side: Evaluated, split: str) -> tuple[tuple[str, ...], Answers]:
+    found = load_predictions(side.predictions, split)
     logits = found.logits.astype(np.float64)
     labels = found.labels.astype(np.int64)
-    return tuple(found.ids), Answers(index.label_names, labels, logits, apply(calibrator, logits))
+    return tuple(found.ids), Answers(side.index.label_names, labels, logits, apply(side.calibrator, logits))
 
 
 def _common(

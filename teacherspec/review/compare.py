@@ -1,33 +1,38 @@
 """Everything that changed between two revisions of a teacher, and what could not be compared."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.evaluate.analysis import automatic_facets
-from teacherspec.evaluate.facets import Facet
-from teacherspec.evaluate.measured import Measured, measured_rows
-from teacherspec.evaluate.section import Evaluate
-from teacherspec.predictions import Predictions
 from teacherspec.prepare.changes import Changes, compare_prepared
-from teacherspec.prepared import load_prepared, open_split
+from teacherspec.prepared import load_prepared
+from teacherspec.review.answered import Answered, Compare
 from teacherspec.review.built import StageBuild, stages_built
+from teacherspec.review.class_answers import compare_classes
 from teacherspec.review.declared import Change, environment_changed, params_changed
-from teacherspec.review.paired import PairedTest, paired_tests
-from teacherspec.review.parts import Flips, Part, classes_moved, flips, slices_moved
+from teacherspec.review.pair_answers import compare_retrieval
+from teacherspec.review.parts import without_content
 from teacherspec.review.promises import GateCrossing, Number, gates_crossed, numbers, reports_of
 from teacherspec.review.revision import NotAtHandError, Revision
-from teacherspec.review.rows import CALIBRATION, Evaluated, PairedRows, pair_rows
+from teacherspec.review.sides import Contents, Evaluated, Sides
+from teacherspec.review.token_answers import compare_language
 from teacherspec.tasks import Task
 
 PREPARE, EVALUATE, CALIBRATE = "artifacts/prepare", "artifacts/evaluate", "artifacts/calibrate"
+CALIBRATION = "calibration.json"
+
+FORMS: Mapping[str, Compare] = {
+    "class_logits": compare_classes,
+    "token_sums": compare_language,
+    "embeddings": compare_retrieval,
+}
+"""How predictions of each form are compared."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +42,6 @@ class Picture:
     path: str
     before: bytes | None
     after: bytes | None
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What the predictions of both sides tell together."""
-
-    tests: tuple[PairedTest, ...] = ()
-    flips: tuple[Flips, ...] = ()
-    classes: tuple[Part, ...] = ()
-    slices: tuple[Part, ...] = ()
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    """Split → rows that could not be paired."""
 
 
 @dataclass(frozen=True)
@@ -157,78 +150,44 @@ def _short(error: Exception) -> str:
 def _answered(
     base: Revision, head: Revision, edited: frozenset[str], stack: ExitStack, missing: list[str]
 ) -> Answered:
-    sides = [_evaluated(side, stack, missing) for side in (base, head)]
-    if sides[0] is None or sides[1] is None:
+    before, after = (_evaluated(side, stack, missing) for side in (base, head))
+    if before is None or after is None:
         return Answered()
     try:
-        splits, unpaired = pair_rows(sides[0], sides[1], edited)
+        forms = before.index.form, after.index.form
+        if forms[0] != forms[1]:
+            missing.append(f"answers to the same rows: one side predicts {forms[0]}, the other {forms[1]}")
+            return Answered()
+        sides = Sides(before, after, edited, _contents(head, stack, missing))
+        missing += sides.missing_splits()
+        return FORMS[forms[1]](sides, missing)
     except (DataError, KeyError, ValidationError) as error:
         missing.append(
             f"answers to the same rows: the predictions of a side cannot be read ({_short(error)})"
         )
         return Answered()
-    missing += unpaired
-    labelled = [rows for rows in splits if rows.role != "ood"]
-    measured = _rows(head, labelled, stack, missing)
-    test = next((rows for rows in labelled if rows.role == "test"), None)
-    facets = _facets(head, measured[test.split], missing) if test and test.split in measured else []
-    return Answered(
-        tests=paired_tests(splits),
-        flips=tuple(flips(rows, _texts(measured.get(rows.split))) for rows in labelled),
-        classes=() if test is None else classes_moved(test),
-        slices=() if test is None else slices_moved(test, facets),
-        left_out={rows.split: rows.left_out for rows in splits if rows.left_out},
-    )
 
 
 def _evaluated(side: Revision, stack: ExitStack, missing: list[str]) -> Evaluated | None:
     folders = [_at_hand(side, path, stack, missing) for path in (EVALUATE, CALIBRATE)]
-    return (
-        None if folders[0] is None or folders[1] is None else Evaluated(folders[0], folders[1] / CALIBRATION)
-    )
+    if folders[0] is None or folders[1] is None:
+        return None
+    return Evaluated(folders[0], folders[1] / CALIBRATION, side.params.get("evaluate") or {})
 
 
-def _rows(
-    head: Revision, splits: Sequence[PairedRows], stack: ExitStack, missing: list[str]
-) -> dict[str, Measured]:
-    """The content of the paired rows, by split, from the prepared data of `head`."""
+def _contents(head: Revision, stack: ExitStack, missing: list[str]) -> Contents | None:
+    """The prepared rows of `head`, where they are at hand."""
     folder = _at_hand(head, PREPARE, stack, missing)
     if folder is None:
-        return {}
+        return None
     try:
         task: Task = TypeAdapter(Task).validate_json(json.dumps(head.params.get("task")))
+        return Contents(task, load_prepared(folder), stack)
     except ValidationError:
         missing.append(f"texts and slices: {head.name} declares a task that this code does not know")
-        return {}
-    prepared = load_prepared(folder)
-    scratch = Path(stack.enter_context(TemporaryDirectory()))
-    found = {}
-    for paired in splits:
-        rows = open_split(prepared.splits[paired.split], scratch)
-        place = {name: number for number, name in enumerate(rows["id"])}
-        answers = Predictions(
-            paired.ids, paired.after.labels.astype("int32"), paired.after.logits.astype("float32")
-        )
-        chosen = rows.select([place[name] for name in paired.ids])
-        found[paired.split] = measured_rows(task.row_fields(), chosen, answers, paired.after.label_names)
-    return found
-
-
-def _texts(measured: Measured | None) -> dict[str, str]:
-    return {} if measured is None else dict(zip(measured.predictions.ids, measured.texts, strict=True))
-
-
-def _facets(head: Revision, measured: Measured, missing: list[str]) -> list[Facet]:
-    """Every facet that the rows have by themselves, and those that were declared; classes stand apart."""
-    facets = {facet.name: facet for facet in automatic_facets(measured) if facet.name != "label"}
-    try:
-        section = Evaluate.model_validate_json(json.dumps(head.params.get("evaluate") or {}))
-        declared = [cut.facet(measured) for cut in section.slices]
-    except (ValidationError, UserError, KeyError):
-        missing.append(f"declared slices: evaluate.slices of {head.name} cannot be cut by this code")
-        declared = []
-    facets |= {facet.name: facet for facet in declared if facet.name != "label"}
-    return list(facets.values())
+    except DataError as error:
+        missing.append(f"texts and slices: the prepared rows of {head.name} cannot be read ({_short(error)})")
+    return None
 
 
 def _gates(base: Revision, head: Revision, missing: list[str]) -> tuple[GateCrossing, ...]:
@@ -252,10 +211,12 @@ def as_json(review: Review, *, texts: bool = True) -> dict[str, Any]:
         review: what to tell.
         texts: whether to keep the content of flipped rows.
     """
-    content = asdict(review)
+    content = asdict(review if texts else without_texts(review))
     content["pictures"] = [picture.path for picture in review.pictures]
-    if not texts:
-        for found in content["answered"]["flips"]:
-            for flip in (*found["right_to_wrong"], *found["wrong_to_right"]):
-                flip["text"] = ""
     return content
+
+
+def without_texts(review: Review) -> Review:
+    """The same without the content of flipped rows, for readers who may not see the data."""
+    flips = tuple(without_content(flips) for flips in review.answered.flips)
+    return replace(review, answered=replace(review.answered, flips=flips))

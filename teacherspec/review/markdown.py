@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from teacherspec.prepare.changes import changes_as_markdown
 from teacherspec.review.built import STATES
-from teacherspec.review.compare import Review
+from teacherspec.review.compare import Review, without_texts
 from teacherspec.review.declared import Change
 from teacherspec.review.paired import PairedTest
 from teacherspec.review.parts import Flip, Flips, Part
@@ -16,6 +16,9 @@ EXAMPLES = 5
 HEADLINES = (
     "evaluate.test.accuracy",
     "evaluate.shifted.accuracy",
+    "evaluate.test.generated.exact_match",
+    "evaluate.test.image_to_text.recall_at_1",
+    "evaluate.test.text_to_image.recall_at_1",
     "calibrate.test.nll.after",
     "calibrate.test.ece.after",
 )
@@ -29,6 +32,7 @@ def as_markdown(review: Review, *, texts: bool = True) -> str:
         review: what to tell.
         texts: whether to show the content of flipped rows.
     """
+    review = review if texts else without_texts(review)
     sections = {
         "Params": _changes(review.params),
         "Gates": _gates(review),
@@ -146,8 +150,9 @@ def _tests(review: Review) -> Iterator[str]:
     if tests:
         yield ""
         yield (
-            "Accuracy: McNemar's exact test; the others: paired bootstrap over rows. q: p adjusted over this "
-            "table (Benjamini–Hochberg); *differs* where q ≤ 0.05."
+            "Shares of rows: McNemar's exact test; the others: paired bootstrap over rows, or over images "
+            "where these have several texts. q: p adjusted over this table (Benjamini–Hochberg); *differs* "
+            "where q ≤ 0.05."
         )
     for split, rows in review.answered.left_out.items():
         yield f"Rows of {code(split)} not paired (new, gone, edited or relabelled): {rows}."

@@ -9,13 +9,13 @@ from teacherspec.plots.differences import Drawn, draw_differences
 from teacherspec.prepare.changes import changes_as_markdown
 from teacherspec.review import words
 from teacherspec.review.built import STATES
-from teacherspec.review.compare import Review
+from teacherspec.review.compare import Review, without_texts
 from teacherspec.review.markdown import headlines
 from teacherspec.review.paired import PairedTest
 
 TEMPLATE = "diff.html.j2"
 
-SMALLER_IS_BETTER = ("nll", "brier", "ece")
+SMALLER_IS_BETTER = ("nll", "nll_per_answer", "brier", "ece")
 """Parts of the names of metrics that are errors."""
 
 FLIPS_SHOWN = 50
@@ -31,6 +31,7 @@ def as_html(review: Review, *, texts: bool = True) -> str:
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    review = review if texts else without_texts(review)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

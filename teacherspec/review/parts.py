@@ -1,16 +1,15 @@
-"""Rows whose answer flipped, and the classes and slices that moved by more than chance explains."""
+"""What flipped, and the classes and slices that moved by more than chance explains."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from teacherspec.evaluate.facets import Facet, by_label
+from teacherspec.evaluate.facets import Facet
 from teacherspec.evaluate.slices import single_slices
 from teacherspec.metrics.comparison import benjamini_hochberg, mcnemar_exact
-from teacherspec.review.paired import FALSE_DISCOVERY_RATE
-from teacherspec.review.rows import PairedRows
+from teacherspec.review.paired import FALSE_DISCOVERY_RATE, Hits
 
 FEWEST_ROWS = 10
 """Rows of a slice below which it is not tested: McNemar's test could hardly ever find it moved."""
@@ -25,8 +24,8 @@ class Flip:
     Attributes:
         id: of the row.
         text: its content as a person reads it; empty where the rows are not at hand.
-        label: the given label.
-        before: predicted label and calibrated confidence of the base revision.
+        label: the given label, or a right answer.
+        before: answer (a predicted label, or a text) and calibrated confidence of the base revision.
         after: of the other.
     """
 
@@ -39,12 +38,21 @@ class Flip:
 
 @dataclass(frozen=True)
 class Flips:
-    """All flips of one split, surest wrong answers first."""
+    """All flips of one split, surest wrong answers first.
+
+    Attributes:
+        split: its name.
+        rows: number of what could flip.
+        right_to_wrong: what only the base revision has right.
+        wrong_to_right: what only the other has right.
+        worded: whether labels and answers are texts as well, and no names of classes.
+    """
 
     split: str
     rows: int
     right_to_wrong: tuple[Flip, ...]
     wrong_to_right: tuple[Flip, ...]
+    worded: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,61 +85,57 @@ class Part:
         return self.q_value <= FALSE_DISCOVERY_RATE
 
 
-def flips(paired: PairedRows, texts: Mapping[str, str]) -> Flips:
-    """The rows of a labelled split whose answer became right or wrong.
+def without_content(flips: Flips) -> Flips:
+    """The same with nothing that comes from the content of rows."""
+
+    def bare(flip: Flip) -> Flip:
+        if not flips.worded:
+            return replace(flip, text="")
+        return replace(flip, text="", label="", before=("", flip.before[1]), after=("", flip.after[1]))
+
+    lost, won = (tuple(map(bare, rows)) for rows in (flips.right_to_wrong, flips.wrong_to_right))
+    return replace(flips, right_to_wrong=lost, wrong_to_right=won)
+
+
+def flipped(
+    split: str, before: Hits, after: Hits, flip: Callable[[int], Flip], *, worded: bool = False
+) -> Flips:
+    """What became right or wrong.
 
     Args:
-        paired: the common rows.
-        texts: id → content.
+        split: its name.
+        before: `[N]`, what the base revision has right.
+        after: `[N]`, what the other has right.
+        flip: tells of one of the N.
+        worded: see `Flips`.
     """
-    before, after = paired.before.correct, paired.after.correct
-
-    lost = [_flip(paired, int(row), texts) for row in np.flatnonzero(before & ~after)]
-    won = [_flip(paired, int(row), texts) for row in np.flatnonzero(after & ~before)]
+    lost = [flip(int(row)) for row in np.flatnonzero(before & ~after)]
+    won = [flip(int(row)) for row in np.flatnonzero(after & ~before)]
     return Flips(
-        split=paired.split,
-        rows=len(paired),
+        split=split,
+        rows=len(before),
         right_to_wrong=tuple(sorted(lost, key=lambda flip: (-flip.after[1], flip.id))),
         wrong_to_right=tuple(sorted(won, key=lambda flip: (-flip.before[1], flip.id))),
+        worded=worded,
     )
 
 
-def _flip(paired: PairedRows, row: int, texts: Mapping[str, str]) -> Flip:
-    name = paired.ids[row]
-    answers = paired.before.answer(row), paired.after.answer(row)
-    return Flip(name, texts.get(name, ""), paired.labels[row], *answers)
-
-
-def classes_moved(paired: PairedRows) -> tuple[Part, ...]:
-    """Every class that occurs, those that moved first, tested as one family."""
-    names = sorted(set(paired.labels))
-    codes = np.array([names.index(label) for label in paired.labels], dtype=np.int64)
-    return _parts(paired, by_label(codes, names), fewest=1)
-
-
-def slices_moved(paired: PairedRows, facets: Sequence[Facet]) -> tuple[Part, ...]:
+def parts_moved(
+    before: Hits, after: Hits, facets: Sequence[Facet], *, fewest: int = FEWEST_ROWS
+) -> tuple[Part, ...]:
     """Every slice of the facets with enough rows, those that moved first, tested as one family.
 
     Args:
-        paired: the common rows.
+        before: `[N]`, what the base revision has right.
+        after: `[N]`, what the other has right.
         facets: of the same rows in the same order; those that the model decides are left out.
+        fewest: rows of a slice.
     """
-    return _tested(
-        [
-            part
-            for facet in facets
-            if not facet.of_model
-            for part in _untested(paired, facet, fewest=FEWEST_ROWS)
-        ]
-    )
+    said = [facet for facet in facets if not facet.of_model]
+    return _tested([part for facet in said for part in _untested(before, after, facet, fewest=fewest)])
 
 
-def _parts(paired: PairedRows, facet: Facet, *, fewest: int) -> tuple[Part, ...]:
-    return _tested(list(_untested(paired, facet, fewest=fewest)))
-
-
-def _untested(paired: PairedRows, facet: Facet, *, fewest: int) -> Iterator[Part]:
-    before, after = paired.before.correct, paired.after.correct
+def _untested(before: Hits, after: Hits, facet: Facet, *, fewest: int) -> Iterator[Part]:
     for part in single_slices([facet]):
         inside = part.rows()
         if (rows := int(inside.sum())) >= fewest:

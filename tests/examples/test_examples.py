@@ -10,18 +10,13 @@ import pytest
 from teacherspec.base.gate import check_folder
 from teacherspec.files import read_json, sha256_file
 from teacherspec.prepare.run import prepare
+from teacherspec.receipts.declaration import ROAD, read_yaml
 from teacherspec.spec import check
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SHARED = ROOT.parent / "shared" / "data"
-STAGES = (
-    "prepare artifacts/prepare reports/prepare",
-    "base artifacts/prepare reports/base",
-    "finetune artifacts/prepare reports/base/manifest.json artifacts/finetune",
-    "evaluate artifacts/prepare artifacts/finetune artifacts/evaluate reports/evaluate latency.json",
-    "calibrate artifacts/evaluate artifacts/calibrate reports/calibrate",
-)
+STAGES = ("prepare", "base", "finetune", "evaluate", "calibrate")
 
 
 @pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/params.yaml")))
@@ -59,10 +54,10 @@ def test_the_digits_reach_what_their_readme_promises(tmp_path: Path) -> None:
     shutil.copy(EXAMPLES / "digits" / "params.yaml", tmp_path / "params.yaml")
     for name in ("teacherspec", "stages", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
+    road = read_yaml(ROOT / ROAD)["stages"]
     for stage in STAGES:
-        done = subprocess.run(
-            [sys.executable, "-m", *f"stages.{stage}".split()], cwd=tmp_path, capture_output=True, text=True
-        )
+        command = [sys.executable, *road[stage]["cmd"].split()[1:]]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     evaluated = read_json(tmp_path / "reports" / "evaluate" / "metrics.json")
     calibrated = read_json(tmp_path / "reports" / "calibrate" / "metrics.json")

@@ -1,0 +1,85 @@
+"""What two teachers of classes make of the same rows."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+from pydantic import ValidationError
+
+from teacherspec.errors import UserError
+from teacherspec.evaluate.analysis import automatic_facets
+from teacherspec.evaluate.facets import Facet, by_label
+from teacherspec.evaluate.measured import Measured, measured_rows
+from teacherspec.evaluate.section import Evaluate
+from teacherspec.predictions import Predictions
+from teacherspec.review.answered import Answered
+from teacherspec.review.class_rows import PairedRows, pair_rows
+from teacherspec.review.class_tests import paired_tests
+from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
+from teacherspec.review.sides import Sides
+
+
+def compare_classes(sides: Sides, missing: list[str]) -> Answered:
+    """Paired tests, flips, classes and slices."""
+    splits = pair_rows(sides, missing)
+    labelled = [rows for rows in splits if rows.role != "ood"]
+    measured = {rows.split: found for rows in labelled if (found := _measured(sides, rows)) is not None}
+    test = next((rows for rows in labelled if rows.role == "test"), None)
+    facets = _facets(sides, measured[test.split], missing) if test and test.split in measured else []
+    return Answered(
+        tests=paired_tests(splits),
+        flips=tuple(flips(rows, _texts(measured.get(rows.split))) for rows in labelled),
+        classes=() if test is None else classes_moved(test),
+        slices=() if test is None else parts_moved(test.before.correct, test.after.correct, facets),
+        left_out={rows.split: rows.left_out for rows in splits if rows.left_out},
+    )
+
+
+def flips(paired: PairedRows, texts: Mapping[str, str]) -> Flips:
+    """The rows of a labelled split whose answer became right or wrong.
+
+    Args:
+        paired: the common rows.
+        texts: id → content.
+    """
+
+    def flip(row: int) -> Flip:
+        name = paired.ids[row]
+        answers = paired.before.answer(row), paired.after.answer(row)
+        return Flip(name, texts.get(name, ""), paired.labels[row], *answers)
+
+    return flipped(paired.split, paired.before.correct, paired.after.correct, flip)
+
+
+def classes_moved(paired: PairedRows) -> tuple[Part, ...]:
+    """Every class that occurs, those that moved first, tested as one family."""
+    names = sorted(set(paired.labels))
+    codes = np.array([names.index(label) for label in paired.labels], dtype=np.int64)
+    return parts_moved(paired.before.correct, paired.after.correct, [by_label(codes, names)], fewest=1)
+
+
+def _measured(sides: Sides, paired: PairedRows) -> Measured | None:
+    """The content of the paired rows, where it is at hand."""
+    if sides.contents is None:
+        return None
+    after = paired.after
+    answers = Predictions(paired.ids, after.labels.astype("int32"), after.logits.astype("float32"))
+    rows = sides.contents.rows(paired.split, paired.ids)
+    return measured_rows(sides.contents.task.row_fields(), rows, answers, after.label_names)
+
+
+def _texts(measured: Measured | None) -> dict[str, str]:
+    return {} if measured is None else dict(zip(measured.predictions.ids, measured.texts, strict=True))
+
+
+def _facets(sides: Sides, measured: Measured, missing: list[str]) -> list[Facet]:
+    """Every facet that the rows have by themselves, and those that were declared; classes stand apart."""
+    facets = {facet.name: facet for facet in automatic_facets(measured) if facet.name != "label"}
+    try:
+        section = Evaluate.model_validate_json(json.dumps(sides.head.declared))
+        declared = [cut.facet(measured) for cut in section.slices]
+    except (ValidationError, UserError, KeyError):
+        missing.append("declared slices: evaluate.slices of the later side cannot be cut by this code")
+        declared = []
+    facets |= {facet.name: facet for facet in declared if facet.name != "label"}
+    return list(facets.values())

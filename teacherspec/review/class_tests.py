@@ -1,0 +1,126 @@
+"""Is a metric of classes different on the same rows? A test for each number of the reports that has rows."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.calibration import expected_calibration_error
+from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews
+from teacherspec.metrics.ranking import area_under_roc, separate
+from teacherspec.review.class_rows import Answers, PairedRows
+from teacherspec.review.paired import (
+    RESAMPLES,
+    PairedTest,
+    adjusted,
+    from_resamples,
+    mcnemar,
+    paired_mean,
+    resampled,
+)
+
+Statistic = Callable[[Answers, IntArray], float]
+"""A number of some rows of one teacher."""
+
+
+def paired_tests(splits: Sequence[PairedRows]) -> tuple[PairedTest, ...]:
+    """Every metric that rows with classes can tell, of every split."""
+    tests: list[PairedTest] = []
+    test = next((rows for rows in splits if rows.role == "test"), None)
+    for rows in splits:
+        if rows.role != "ood":
+            tests += [*_row_wise(rows), *_resampled(rows)]
+        elif test is not None:
+            tests.append(_out_of_scope(test, rows))
+    return adjusted(tests)
+
+
+def _row_wise(rows: PairedRows) -> Iterator[PairedTest]:
+    """Means over rows: accuracy by McNemar's exact test, losses by the paired bootstrap."""
+    name = rows.split
+    yield mcnemar(f"evaluate.{name}.accuracy", rows.before.correct, rows.after.correct)
+    losses: Mapping[str, Callable[[Answers], FloatArray]] = {
+        f"evaluate.{name}.nll": lambda side: _nll(side.log_probs, side.labels),
+        f"evaluate.{name}.brier": lambda side: _brier(side.log_probs, side.labels),
+        f"calibrate.{name}.nll.after": lambda side: _nll(side.calibrated, side.labels),
+        f"calibrate.{name}.brier.after": lambda side: _brier(side.calibrated, side.labels),
+    }
+    for metric, loss in losses.items():
+        yield paired_mean(metric, loss(rows.before), loss(rows.after))
+
+
+def _nll(log_probs: FloatArray, labels: IntArray) -> FloatArray:
+    losses: FloatArray = -log_probs[np.arange(len(labels)), labels]
+    return losses
+
+
+def _brier(log_probs: FloatArray, labels: IntArray) -> FloatArray:
+    distance = np.exp(log_probs)
+    distance[np.arange(len(labels)), labels] -= 1.0
+    squared: FloatArray = (distance**2).sum(axis=1)
+    return squared
+
+
+def _f1(side: Answers, rows: IntArray) -> float:
+    return macro_f1(side.labels[rows], side.predicted[rows], n_classes=len(side.label_names))
+
+
+def _balanced(side: Answers, rows: IntArray) -> float:
+    return balanced_accuracy(side.labels[rows], side.predicted[rows], n_classes=len(side.label_names))
+
+
+def _ece_before(side: Answers, rows: IntArray) -> float:
+    return _ece(side.log_probs, side.labels, rows)
+
+
+def _ece_after(side: Answers, rows: IntArray) -> float:
+    return _ece(side.calibrated, side.labels, rows)
+
+
+def _ece(log_probs: FloatArray, labels: IntArray, rows: IntArray) -> float:
+    top = log_probs[rows].argmax(axis=1)
+    confidence = np.minimum(np.exp(log_probs[rows, top]), 1.0)
+    return expected_calibration_error(confidence, top == labels[rows])
+
+
+def _matthews(side: Answers, rows: IntArray) -> float:
+    labels, predicted = side.labels[rows], side.predicted[rows]
+    if np.ptp(labels) == 0 or np.ptp(predicted) == 0:
+        return 0.0  # its usual value where it is undefined: no better than chance
+    return matthews(labels, predicted, n_classes=len(side.label_names))
+
+
+STATISTICS: Mapping[str, Statistic] = {
+    "evaluate.{}.macro_f1": _f1,
+    "evaluate.{}.balanced_accuracy": _balanced,
+    "evaluate.{}.matthews": _matthews,
+    "evaluate.{}.ece": _ece_before,
+    "calibrate.{}.ece.after": _ece_after,
+}
+"""Metrics of a whole split, which are computed anew on every resample of the rows."""
+
+
+def _resampled(rows: PairedRows) -> Iterator[PairedTest]:
+    def numbers(side: Answers) -> Callable[[IntArray], FloatArray]:
+        return lambda chosen: np.array([statistic(side, chosen) for statistic in STATISTICS.values()])
+
+    names = [name.format(rows.split) for name in STATISTICS]
+    yield from resampled(names, numbers(rows.before), numbers(rows.after), len(rows))
+
+
+def _out_of_scope(test: PairedRows, other: PairedRows) -> PairedTest:
+    """AUROC of the calibrated maximum probability: test rows against those of no class."""
+    before = test.before.calibrated.max(axis=1), other.before.calibrated.max(axis=1)
+    after = test.after.calibrated.max(axis=1), other.after.calibrated.max(axis=1)
+    draw = np.random.default_rng(0)
+    differences = []
+    for _ in range(RESAMPLES):
+        inside = draw.integers(len(test), size=len(test))
+        outside = draw.integers(len(other), size=len(other))
+        first, second = (
+            area_under_roc(separate(side[0][inside], side[1][outside])) for side in (before, after)
+        )
+        differences.append(second - first)
+    whole = [area_under_roc(separate(*side)) for side in (before, after)]
+    metric = f"calibrate.{other.split}.max_probability.after.auroc"
+    return from_resamples(metric, len(test) + len(other), whole[0], whole[1], np.array(differences))

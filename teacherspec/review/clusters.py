@@ -1,0 +1,43 @@
+"""Paired tests of units that hang together: tokens of a row, line-ups of an image."""
+
+from collections.abc import Iterator, Sequence
+
+from teacherspec.calibrate.clustered import ClusteredScores, ClusteredStatistic
+from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.review.paired import PairedTest, Statistics, resampled
+
+N_BINS = 15
+"""Of the calibration error, as `evaluate` and `calibrate` bin by default."""
+
+RAW, CALIBRATED = ("nll", "accuracy", "ece"), ("nll", "ece")
+"""Numbers of units that are compared before and after calibration."""
+
+
+def clustered_tests(
+    split: str, raw: Sequence[ClusteredScores], calibrated: Sequence[ClusteredScores], rows: int
+) -> Iterator[PairedTest]:
+    """Loss, accuracy and calibration error, whole rows resampled in pairs.
+
+    Args:
+        split: its name.
+        raw: units of the base revision and of the other at temperature 1.
+        calibrated: the same at each side's own.
+        rows: number of rows.
+    """
+    for names, ending, scored in (
+        (RAW, "evaluate.{}.{}", raw),
+        (CALIBRATED, "calibrate.{}.{}.after", calibrated),
+    ):
+        before, after = (_statistics(side, names, rows) for side in scored)
+        yield from resampled([ending.format(split, name) for name in names], before, after, rows)
+
+
+def _statistics(scored: ClusteredScores, names: Sequence[str], rows: int) -> Statistics:
+    statistic = ClusteredStatistic(scored, rows, N_BINS)
+    places = [ClusteredStatistic.NAMES.index(name) for name in names]
+
+    def numbers(chosen: IntArray) -> FloatArray:
+        found: FloatArray = statistic(chosen)[places]
+        return found
+
+    return numbers

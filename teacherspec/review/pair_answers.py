@@ -1,0 +1,184 @@
+"""What two dual encoders find for the same images and texts.
+
+What is found depends on what it is looked for among. So both sides look among the rows that both have, and
+the line-ups of both hold the same candidates.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from teacherspec.calibrate.clustered import ClusteredScores
+from teacherspec.embedding_predictions import (
+    Comparison,
+    EmbeddingPredictions,
+    load_comparison,
+    load_embedding_predictions,
+)
+from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.calibration import top_label_confidence
+from teacherspec.metrics.proper import nll_per_row
+from teacherspec.metrics.retrieval import RECALLED, image_to_text, largest_line_up, line_ups
+from teacherspec.metrics.softmax import log_softmax
+from teacherspec.review.answered import Answered
+from teacherspec.review.clusters import clustered_tests
+from teacherspec.review.paired import Hits, PairedTest, Statistics, adjusted, mcnemar, resampled
+from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
+from teacherspec.review.sides import TOO_FEW, Sides
+
+SMALLEST_LINE_UP = 2
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What one side's queries of one direction find.
+
+    Attributes:
+        rank: `[Q]` of the first right candidate, from 1.
+        image: `[Q]` image, from 0 on, that each query belongs to.
+    """
+
+    rank: IntArray
+    image: IntArray
+
+
+def compare_retrieval(sides: Sides, missing: list[str]) -> Answered:
+    """Paired tests of recall and line-ups; flips and slices by whether an image finds its text first."""
+    comparisons = [load_comparison(side.predictions) for side in sides.both]
+    tests: list[PairedTest] = []
+    flips: list[Flips] = []
+    slices: tuple[Part, ...] = ()
+    left_out = {}
+    for role, split in sides.splits():
+        found = [load_embedding_predictions(side.predictions, split) for side in sides.both]
+        ids = sides.common(found[0].ids, found[1].ids)
+        if gone := len({*found[0].ids, *found[1].ids}) - len(ids):
+            left_out[split] = gone
+        common = [_among(one, ids) for one in found]
+        if len(ids) < 2 or min(largest_line_up(one.pairs) for one in common) < SMALLEST_LINE_UP:
+            missing.append(TOO_FEW.format(split))
+            continue
+        tests += _recalls(split, common)
+        tests += _line_ups(sides, split, common, comparisons)
+        first = np.unique(common[1].image_of, return_index=True)[1]
+        before, after = (image_to_text(one.pairs).rank == 1 for one in common)
+        flips.append(_flips(sides, split, common, comparisons, (before, after)))
+        if role == "test" and sides.contents is not None:
+            facets = sides.contents.of(split, [ids[place] for place in first]).facets()
+            slices = parts_moved(before, after, facets)
+    return Answered(tests=adjusted(tests), flips=tuple(flips), slices=slices, left_out=left_out)
+
+
+def _among(found: EmbeddingPredictions, ids: Sequence[str]) -> EmbeddingPredictions:
+    """Some of the rows, in this order; images and texts are numbered as they come."""
+    place = {name: number for number, name in enumerate(found.ids)}
+    at = np.array([place[name] for name in ids], dtype=np.int64)
+    numbers = [_as_they_come(of[at]) for of in (found.image_of, found.text_of)]
+    return EmbeddingPredictions(ids, found.images[at], found.texts[at], *numbers)
+
+
+def _as_they_come(numbers: IntArray) -> IntArray:
+    """The same partition, numbered from 0 by where each part comes first: equal on both sides."""
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    order = np.empty(len(first), np.int64)
+    order[np.argsort(first)] = np.arange(len(first))
+    numbered: IntArray = order[inverse.reshape(-1)]
+    return numbered
+
+
+def _recalls(split: str, common: Sequence[EmbeddingPredictions]) -> Iterator[PairedTest]:
+    """Recall at k both ways: by McNemar's test where every query has its own image, else images resampled."""
+    for direction in ("image_to_text", "text_to_image"):
+        before, after = (_queries(one, direction) for one in common)
+        names = [f"evaluate.{split}.{direction}.recall_at_{k}" for k in RECALLED]
+        images = int(before.image.max()) + 1
+        if len(before.rank) == images:
+            for name, k in zip(names, RECALLED, strict=True):
+                yield mcnemar(name, before.rank <= k, after.rank <= k)
+        else:
+            yield from resampled(names, _shares(before, images), _shares(after, images), images)
+
+
+def _queries(found: EmbeddingPredictions, direction: str) -> Queries:
+    asked = found.pairs if direction == "image_to_text" else found.pairs.swapped()
+    _, first = np.unique(asked.image_of, return_index=True)
+    return Queries(image_to_text(asked).rank, found.image_of[first])
+
+
+def _shares(queries: Queries, images: int) -> Statistics:
+    """Recall at every k of the queries of some images."""
+    counts = np.bincount(queries.image, minlength=images)
+    hits = np.stack(
+        [np.bincount(queries.image, weights=queries.rank <= k, minlength=images) for k in RECALLED], axis=1
+    )
+
+    def numbers(chosen: IntArray) -> FloatArray:
+        found: FloatArray = hits[chosen].sum(axis=0) / max(counts[chosen].sum(), 1)
+        return found
+
+    return numbers
+
+
+def _line_ups(
+    sides: Sides,
+    split: str,
+    common: Sequence[EmbeddingPredictions],
+    comparisons: Sequence[Comparison],
+) -> Iterator[PairedTest]:
+    size = min(*(one.line_up for one in comparisons), *(largest_line_up(found.pairs) for found in common))
+    seed = comparisons[1].seed
+    units = [
+        [_scores(found, how, size, seed, temperature) for temperature in (1.0, side.temperature)]
+        for found, how, side in zip(common, comparisons, sides.both, strict=True)
+    ]
+    images = int(common[0].image_of.max()) + 1
+    yield from clustered_tests(split, [one[0] for one in units], [one[1] for one in units], images)
+
+
+def _scores(
+    found: EmbeddingPredictions, how: Comparison, size: int, seed: int, temperature: float
+) -> ClusteredScores:
+    """Line-ups of both directions, by their image."""
+    cosines = np.concatenate([line_ups(one, size, seed) for one in (found.pairs, found.pairs.swapped())])
+    log_probs = log_softmax((how.logit_scale * cosines + how.logit_bias) / temperature)
+    labels = np.full(len(log_probs), size - 1)
+    sure, right = top_label_confidence(np.exp(log_probs), labels)
+    image = np.concatenate([found.image_of, found.image_of])
+    return ClusteredScores(image, nll_per_row(log_probs, labels), sure, right.astype(np.int64))
+
+
+def _flips(
+    sides: Sides,
+    split: str,
+    common: Sequence[EmbeddingPredictions],
+    comparisons: Sequence[Comparison],
+    first_right: tuple[Hits, Hits],
+) -> Flips:
+    """Images that find their text first on one side only; how sure, among all texts that both have."""
+    ids = common[1].ids
+    texts = _texts(sides, split, ids)
+    images = np.unique(common[1].image_of, return_index=True)[1]
+    gallery = np.unique(common[1].text_of, return_index=True)[1]
+
+    def answer(at: int, place: int) -> tuple[str, float]:
+        found, how, side = common[at], comparisons[at], sides.both[at]
+        cosines = (found.texts[gallery] @ found.images[images[place]]).astype(np.float64)
+        log_probs = log_softmax((how.logit_scale * cosines + how.logit_bias)[None] / side.temperature)[0]
+        nearest = int(log_probs.argmax())
+        return texts[ids[gallery[nearest]]], float(np.exp(log_probs[nearest]))
+
+    def flip(place: int) -> Flip:
+        name = ids[images[place]]
+        return Flip(name, "", texts[name], answer(0, place), answer(1, place))
+
+    return flipped(split, *first_right, flip, worded=True)
+
+
+def _texts(sides: Sides, split: str, ids: Sequence[str]) -> Mapping[str, str]:
+    """What the rows say; their ids where they are not at hand."""
+    if sides.contents is None:
+        return {name: name for name in ids}
+    (field,) = sides.contents.task.row_fields().answers
+    rows = sides.contents.rows(split, ids)
+    return dict(zip(ids, map(str, rows[field.name]), strict=True))

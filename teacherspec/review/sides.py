@@ -1,0 +1,118 @@
+"""Two teachers whose answers to the same rows are compared, and these rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from teacherspec.calibrate.calibrators import Calibrator, Temperature
+from teacherspec.evaluate.measured import Content, content_of
+from teacherspec.files import read_json
+from teacherspec.predictions import PredictionIndex, load_index
+from teacherspec.prepared import Prepared, open_split
+from teacherspec.tasks import Task
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+TOO_FEW = "split {}: the two sides have fewer than two rows in common"
+ROLES = ("test", "shifted", "ood")
+"""Roles of the splits that are compared."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Where the artifacts of `evaluate` and `calibrate` of one side lie.
+
+    Attributes:
+        predictions: folder that `evaluate` left.
+        calibration: `calibration.json`.
+        declared: its section `evaluate` of the declaration, not checked.
+    """
+
+    predictions: Path
+    calibration: Path
+    declared: Mapping[str, Any]
+
+    @cached_property
+    def index(self) -> PredictionIndex:
+        """What the predictions hold. Raises `DataError`."""
+        return load_index(self.predictions)
+
+    @cached_property
+    def calibration_file(self) -> Mapping[str, Any]:
+        """Content of `calibration.json`."""
+        found: Mapping[str, Any] = read_json(self.calibration)
+        return found
+
+    @cached_property
+    def calibrator(self) -> Calibrator:
+        """The fitted one. Raises `ValidationError`."""
+        return TypeAdapter[Calibrator](Calibrator).validate_python(self.calibration_file["calibrator"])
+
+    @property
+    def temperature(self) -> float:
+        """The fitted one; 1 where nothing was fitted. Only where no other calibrator is allowed."""
+        return self.calibrator.temperature if isinstance(self.calibrator, Temperature) else 1.0
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The prepared rows of the other revision, as far as they are at hand."""
+
+    task: Task
+    prepared: Prepared
+    stack: ExitStack
+
+    def rows(self, split: str, ids: Sequence[str]) -> "Dataset":
+        """The rows of a split with these ids, in this order."""
+        scratch = Path(self.stack.enter_context(TemporaryDirectory()))
+        rows = open_split(self.prepared.splits[split], scratch)
+        place = {name: number for number, name in enumerate(rows["id"])}
+        return rows.select([place[name] for name in ids])
+
+    def of(self, split: str, ids: Sequence[str]) -> Content:
+        """What these rows hold."""
+        return content_of(self.task.row_fields(), self.rows(split, ids))
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two teachers whose answers are compared.
+
+    Attributes:
+        base: of the base revision.
+        head: of the other.
+        edited: ids of rows whose content or answer differs between them.
+        contents: rows of the other; None where they are not at hand.
+    """
+
+    base: Evaluated
+    head: Evaluated
+    edited: frozenset[str]
+    contents: Contents | None
+
+    @property
+    def both(self) -> tuple[Evaluated, Evaluated]:
+        """Base and head."""
+        return self.base, self.head
+
+    def splits(self) -> Iterator[tuple[str, str]]:
+        """Role and name of every split that both have and that is compared."""
+        for role in ROLES:
+            before, after = (set(side.index.splits(role)) for side in self.both)
+            yield from ((role, name) for name in sorted(before & after))
+
+    def missing_splits(self) -> list[str]:
+        """A sentence for every split that only one has."""
+        sides = [{name for role in ROLES for name in side.index.splits(role)} for side in self.both]
+        return [f"split {name} is on one side only" for name in sorted(sides[0] ^ sides[1])]
+
+    def common(self, before: Sequence[str], after: Sequence[str]) -> list[str]:
+        """Ids that both sides have with the same content, sorted."""
+        return sorted((set(before) & set(after)) - self.edited)

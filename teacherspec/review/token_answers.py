@@ -1,0 +1,146 @@
+"""What two language models make of the same rows: losses of the given answers, and answers of their own."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from teacherspec.calibrate.answers import answer_confidences
+from teacherspec.calibrate.clustered import ClusteredScores
+from teacherspec.calibrate.tokens import score_tokens
+from teacherspec.evaluate.generation import Generation
+from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.text import CorpusScore, bleu, chrf, score_from
+from teacherspec.review.answered import Answered
+from teacherspec.review.clusters import clustered_tests
+from teacherspec.review.paired import Hits, PairedTest, Statistics, adjusted, mcnemar, paired_mean, resampled
+from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
+from teacherspec.review.sides import TOO_FEW, Sides
+from teacherspec.token_predictions import Answer, TokenPredictions, load_answers, load_token_predictions
+
+
+def compare_language(sides: Sides, missing: list[str]) -> Answered:
+    """Paired tests of token losses; flips and slices by whether a model's own answer is right."""
+    tests: list[PairedTest] = []
+    flips: list[Flips] = []
+    slices: tuple[Part, ...] = ()
+    left_out = {}
+    for role, split in sides.splits():
+        found = [load_token_predictions(side.predictions, split) for side in sides.both]
+        ids = sides.common(found[0].ids, found[1].ids)
+        if len(ids) < 2:
+            missing.append(TOO_FEW.format(split))
+            continue
+        if gone := len({*found[0].ids, *found[1].ids}) - len(ids):
+            left_out[split] = gone
+        tests += _token_tests(sides, split, found, ids, missing)
+        pairs = _common_answers(sides, split)
+        if len(pairs) < 2:
+            continue
+        before, after = (np.array([one.correct for one in side]) for side in zip(*pairs, strict=True))
+        tests += _answer_tests(sides, split, pairs, (before, after), missing)
+        flips.append(_flips(sides, split, pairs, (before, after)))
+        if role == "test" and sides.contents is not None:
+            facets = sides.contents.of(split, [one.id for one, _ in pairs]).facets()
+            slices = parts_moved(before, after, facets)
+    return Answered(tests=adjusted(tests), flips=tuple(flips), slices=slices, left_out=left_out)
+
+
+def _token_tests(
+    sides: Sides, split: str, found: Sequence[TokenPredictions], ids: Sequence[str], missing: list[str]
+) -> Iterator[PairedTest]:
+    """Losses of the given answers; those a token only where both sides read them as as many tokens."""
+    places = [_places(one.ids, ids) for one in found]
+    raw = [_scores(one, 1.0, at) for one, at in zip(found, places, strict=True)]
+    before, after = (np.bincount(one.row, weights=one.nll, minlength=len(ids)) for one in raw)
+    yield paired_mean(f"evaluate.{split}.nll_per_answer", before.astype(float), after.astype(float))
+    if not np.array_equal(found[0].tokens[places[0]], found[1].tokens[places[1]]):
+        missing.append(
+            f"split {split}: the two sides cut answers into different tokens, so that only the loss of whole "
+            "answers compares (`nll_per_answer`)"
+        )
+        return
+    calibrated = [
+        _scores(one, side.temperature, at) for one, side, at in zip(found, sides.both, places, strict=True)
+    ]
+    yield from clustered_tests(split, raw, calibrated, len(ids))
+
+
+def _places(ids: Sequence[str], chosen: Sequence[str]) -> IntArray:
+    place = {name: number for number, name in enumerate(ids)}
+    return np.array([place[name] for name in chosen], dtype=np.int64)
+
+
+def _scores(found: TokenPredictions, temperature: float, places: IntArray) -> ClusteredScores:
+    """Of the tokens of some rows, which are numbered anew."""
+    scored = score_tokens(found, temperature)
+    new = np.full(len(found.ids), -1)
+    new[places] = np.arange(len(places))
+    row = new[scored.row]
+    kept = row >= 0
+    return ClusteredScores(row[kept], scored.nll[kept], scored.confidences[kept], scored.correct[kept])
+
+
+def _common_answers(sides: Sides, split: str) -> list[tuple[Answer, Answer]]:
+    """What both wrote for the same prompts, where the same may be answered."""
+    before, after = ({one.id: one for one in load_answers(side.predictions, split)} for side in sides.both)
+    pairs = [(before[name], after[name]) for name in sides.common(list(before), list(after))]
+    return [(old, new) for old, new in pairs if (old.prompt, old.references) == (new.prompt, new.references)]
+
+
+def _answer_tests(
+    sides: Sides,
+    split: str,
+    pairs: Sequence[tuple[Answer, Answer]],
+    correct: tuple[Hits, Hits],
+    missing: list[str],
+) -> Iterator[PairedTest]:
+    """Whether answers are right, end by themselves, and resemble the references."""
+    name = f"evaluate.{split}.generated"
+    yield mcnemar(f"{name}.exact_match", *correct)
+    written = list(zip(*pairs, strict=True))
+    stopped = [np.array([one.stopped for one in side]) for side in written]
+    yield mcnemar(f"{name}.stopped", stopped[0], stopped[1])
+    generations = [_generation(side.declared) for side in sides.both]
+    if generations[0].bleu_tokenizer != generations[1].bleu_tokenizer:
+        missing.append(f"{name}.bleu: the sides declare different `evaluate.generation.bleu_tokenizer`")
+        return
+    references = [list(one.references) for one, _ in pairs]
+    scores = []
+    for side in written:
+        texts = [one.text.strip() for one in side]
+        tokenizer = generations[0].bleu_tokenizer
+        scores.append((bleu(texts, references, tokenize=tokenizer), chrf(texts, references)))
+    names = [f"{name}.bleu", f"{name}.chrf"]
+    yield from resampled(names, _corpus(scores[0]), _corpus(scores[1]), len(pairs))
+
+
+def _generation(declared: object) -> Generation:
+    """`evaluate.generation` of a side. Raises `ValidationError`."""
+    section = declared.get("generation") if isinstance(declared, dict) else None
+    return Generation.model_validate_json(json.dumps(section or {}))
+
+
+def _corpus(scores: Sequence[CorpusScore]) -> Statistics:
+    """Corpus scores of some of the answers."""
+
+    def numbers(chosen: IntArray) -> FloatArray:
+        return np.array([score_from(one.scorer, one.statistics[chosen].sum(axis=0)) for one in scores])
+
+    return numbers
+
+
+def _flips(
+    sides: Sides, split: str, pairs: Sequence[tuple[Answer, Answer]], correct: tuple[Hits, Hits]
+) -> Flips:
+    sure = [
+        answer_confidences(answers, side.temperature, side.calibration_file["answers"])
+        for answers, side in zip(zip(*pairs, strict=True), sides.both, strict=True)
+    ]
+
+    def flip(place: int) -> Flip:
+        before, after = pairs[place]
+        said = [(one.text, float(sure[at][place])) for at, one in enumerate((before, after))]
+        return Flip(after.id, after.prompt, after.references[0], said[0], said[1])
+
+    return flipped(split, *correct, flip, worded=True)

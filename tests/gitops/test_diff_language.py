@@ -1,0 +1,181 @@
+"""`diff` of two language models against numpy, scipy and sacrebleu on the same logits and answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import sacrebleu
+import torch
+from scipy.special import log_softmax
+from scipy.stats import binomtest
+
+from teacherspec.files import write_json
+from teacherspec.language.token_sums import token_sums
+from teacherspec.metrics.beta_grid import GRID
+from teacherspec.predictions import PredictionIndex, save_index
+from teacherspec.review.answered import Answered
+from teacherspec.review.paired import PairedTest
+from teacherspec.review.parts import without_content
+from teacherspec.review.sides import Evaluated, Sides
+from teacherspec.review.token_answers import compare_language
+from teacherspec.token_predictions import Answer, TokenPredictions, save_answers, save_token_predictions
+
+ROWS, VOCABULARY = 60, 12
+TEMPERATURES = (1.6, 0.8)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What one model says of the rows: logits `[T, V]`, labels and row `[T]`, and answers."""
+
+    logits: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
+    answers: Sequence[Answer]
+
+    def nll(self, temperature: float = 1.0) -> npt.NDArray[np.float64]:
+        """Of every token."""
+        log_probs = log_softmax(self.logits.astype(np.float64) / temperature, axis=1)
+        return -log_probs[np.arange(len(self.labels)), self.labels]
+
+
+def model(skill: float, seed: int, lengths: npt.NDArray[np.int64]) -> Model:
+    drawn = np.random.default_rng(seed)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    labels = np.random.default_rng(0).integers(VOCABULARY, size=len(row))
+    logits = drawn.normal(size=(len(row), VOCABULARY)).astype(np.float32)
+    logits[np.arange(len(row)), labels] += skill
+    answers = []
+    for place in range(len(lengths)):
+        correct = bool(drawn.random() < skill / 4)
+        reference = f"the answer number {place} is blue"
+        text = (
+            reference if correct else f"the answer number {place} is {drawn.choice(['red', 'green'])} or so"
+        )
+        log_prob = tuple(float(value) for value in -drawn.random() * GRID)
+        answers.append(
+            Answer(f"r{place}", f"what is {place}?", (reference,), text, "", 7, correct, correct, log_prob)
+        )
+    return Model(logits, labels, row, answers)
+
+
+def written(folder: Path, said: Model, temperature: float) -> Evaluated:
+    """The artifacts of a side."""
+    sums = token_sums(
+        torch.from_numpy(said.logits), torch.from_numpy(said.labels), torch.from_numpy(np.asarray(GRID))
+    )
+    ids = [one.id for one in said.answers]
+    kept = TokenPredictions(
+        ids, np.bincount(said.row), *(part.numpy() for part in sums[:4]), betas=GRID, sums=sums.sums.numpy()
+    )
+    (folder / "predictions").mkdir(parents=True)
+    (folder / "answers").mkdir()
+    save_token_predictions(folder, "test", kept)
+    save_answers(folder, "test", said.answers)
+    save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(ids)}, "token_sums"))
+    calibrator = {"kind": "temperature", "temperature": temperature}
+    write_json(folder / "calibration.json", {"calibrator": calibrator, "answers": None})
+    return Evaluated(folder, folder / "calibration.json", {})
+
+
+LENGTHS = np.random.default_rng(1).integers(1, 9, size=ROWS)
+BEFORE, AFTER = model(1.0, 2, LENGTHS), model(3.0, 3, LENGTHS)
+
+
+def compared(
+    folder: Path, before: Model, after: Model, edited: frozenset[str] = frozenset()
+) -> tuple[Answered, list[str]]:
+    sides = [
+        written(folder / name, said, temperature)
+        for name, said, temperature in zip(("a", "b"), (before, after), TEMPERATURES, strict=True)
+    ]
+    missing: list[str] = []
+    return compare_language(Sides(sides[0], sides[1], edited, None), missing), missing
+
+
+def by_metric(found: Answered) -> Mapping[str, PairedTest]:
+    return {test.metric: test for test in found.tests}
+
+
+def test_losses_are_those_of_the_logits_of_the_common_rows(tmp_path: Path) -> None:
+    edited = frozenset({"r3", "r40"})
+    found, missing = compared(tmp_path, BEFORE, AFTER, edited)
+    assert not missing
+    assert found.left_out == {"test": 2}
+    tests, kept = by_metric(found), ~np.isin(BEFORE.row, [3, 40])
+    nll = tests["evaluate.test.nll"]
+    calibrated = tests["calibrate.test.nll.after"]
+    whole = tests["evaluate.test.nll_per_answer"]
+    for at, said in enumerate((BEFORE, AFTER)):
+        assert (nll.before, nll.after)[at] == pytest.approx(said.nll()[kept].mean(), rel=1e-5)
+        of_row = np.bincount(said.row[kept], weights=said.nll()[kept])
+        assert (whole.before, whole.after)[at] == pytest.approx(of_row[of_row > 0].mean(), rel=1e-5)
+        expected = said.nll(TEMPERATURES[at])[kept].mean()
+        assert (calibrated.before, calibrated.after)[at] == pytest.approx(expected, rel=1e-4)
+        hit = (said.logits.argmax(axis=1) == said.labels)[kept].mean()
+        accuracy = tests["evaluate.test.accuracy"]
+        assert (accuracy.before, accuracy.after)[at] == pytest.approx(hit)
+    assert nll.rows == ROWS - 2
+    assert nll.differs
+    assert nll.difference.low <= nll.after - nll.before <= nll.difference.high < 0
+
+
+def test_answers_are_judged_by_an_exact_test_and_flip_with_their_words(tmp_path: Path) -> None:
+    found, _ = compared(tmp_path, BEFORE, AFTER)
+    lost = [a.id for a, b in zip(BEFORE.answers, AFTER.answers, strict=True) if a.correct and not b.correct]
+    won = [b.id for a, b in zip(BEFORE.answers, AFTER.answers, strict=True) if b.correct and not a.correct]
+    (flips,) = found.flips
+    assert sorted(flip.id for flip in flips.right_to_wrong) == sorted(lost)
+    assert sorted(flip.id for flip in flips.wrong_to_right) == sorted(won)
+    assert won
+    match = by_metric(found)["evaluate.test.generated.exact_match"]
+    assert match.p_value == pytest.approx(binomtest(len(won), len(won) + len(lost)).pvalue)
+    flip = flips.wrong_to_right[0]
+    answer = next(one for one in AFTER.answers if one.id == flip.id)
+    assert (flip.text, flip.label, flip.after[0]) == (answer.prompt, answer.references[0], answer.text)
+    sure = np.exp(np.interp(1 / TEMPERATURES[1], GRID, answer.log_prob))
+    assert flip.after[1] == pytest.approx(sure, rel=1e-5)
+    bare = without_content(flips)
+    words = {
+        part for one in bare.wrong_to_right for part in (one.text, one.label, one.before[0], one.after[0])
+    }
+    assert words == {""}
+    assert bare.wrong_to_right[0].after[1] == flip.after[1]
+
+
+def test_corpus_scores_are_those_of_sacrebleu(tmp_path: Path) -> None:
+    tests = by_metric(compared(tmp_path, BEFORE, AFTER)[0])
+    for metric, scorer in (("bleu", sacrebleu.corpus_bleu), ("chrf", sacrebleu.corpus_chrf)):
+        test = tests[f"evaluate.test.generated.{metric}"]
+        for at, said in enumerate((BEFORE, AFTER)):
+            texts, references = (
+                [one.text for one in said.answers],
+                [one.references[0] for one in said.answers],
+            )
+            assert (test.before, test.after)[at] == pytest.approx(scorer(texts, [references]).score)
+        assert test.differs
+
+
+def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:
+    sides = [written(tmp_path / name, AFTER, 1.6) for name in ("a", "b")]
+    found = compare_language(Sides(sides[0], sides[1], frozenset(), None), [])
+    assert found.tests
+    assert {test.p_value for test in found.tests} == {1.0}
+    assert not any(test.differs for test in found.tests)
+    assert not found.flips[0].wrong_to_right
+
+
+def test_other_tokens_compare_whole_answers_alone_and_it_is_said(tmp_path: Path) -> None:
+    found, missing = compared(tmp_path, BEFORE, model(3.0, 3, LENGTHS[::-1].copy()))
+    losses = {metric for metric in by_metric(found) if ".generated." not in metric}
+    assert losses == {"evaluate.test.nll_per_answer"}
+    assert "different tokens" in " ".join(missing)
+
+
+def test_answers_to_other_prompts_are_not_compared(tmp_path: Path) -> None:
+    changed = [*AFTER.answers[:-1], Answer(**{**vars(AFTER.answers[-1]), "references": ("another",)})]
+    found, _ = compared(tmp_path, BEFORE, Model(AFTER.logits, AFTER.labels, AFTER.row, changed))
+    assert by_metric(found)["evaluate.test.generated.exact_match"].rows == ROWS - 1

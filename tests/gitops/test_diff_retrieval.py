@@ -1,0 +1,164 @@
+"""`diff` of two dual encoders against ranks counted one by one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.special import log_softmax
+from scipy.stats import binomtest
+
+from teacherspec.embedding_predictions import (
+    FORM,
+    Comparison,
+    EmbeddingPredictions,
+    save_comparison,
+    save_embedding_predictions,
+)
+from teacherspec.files import write_json
+from teacherspec.predictions import PredictionIndex, save_index
+from teacherspec.review.answered import Answered
+from teacherspec.review.pair_answers import compare_retrieval
+from teacherspec.review.paired import PairedTest
+from teacherspec.review.sides import Evaluated, Sides
+
+ROWS, WIDTH = 40, 6
+TEMPERATURES, SCALES = (2.0, 0.5), (8.0, 12.0)
+WRONG = "zzz"
+
+Numbers = npt.NDArray[np.int64]
+
+
+def unit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+
+
+def pairs(noise: float, seed: int, image_of: Numbers, text_of: Numbers) -> EmbeddingPredictions:
+    """Texts lie near their images, the nearer the less noise; equal numbers have equal embeddings."""
+    drawn = np.random.default_rng(seed)
+    images = drawn.normal(size=(ROWS, WIDTH))[image_of]
+    moved = noise * drawn.normal(size=(ROWS, WIDTH))[text_of]
+    texts = np.empty_like(images)
+    for number in np.unique(text_of):
+        texts[text_of == number] = (images + moved)[text_of == number][0]
+    return EmbeddingPredictions(
+        [f"r{row:02}" for row in range(ROWS)], unit(images), unit(texts), image_of, text_of
+    )
+
+
+def written(folder: Path, found: EmbeddingPredictions, side: int, line_up: int) -> Evaluated:
+    (folder / "predictions").mkdir(parents=True)
+    save_embedding_predictions(folder, "test", found)
+    save_comparison(folder, Comparison(SCALES[side], 0.0, line_up, seed=3))
+    save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(found.ids)}, FORM))
+    calibrator = {"kind": "temperature", "temperature": TEMPERATURES[side]}
+    write_json(folder / "calibration.json", {"calibrator": calibrator})
+    return Evaluated(folder, folder / "calibration.json", {})
+
+
+def compared(
+    folder: Path,
+    before: EmbeddingPredictions,
+    after: EmbeddingPredictions,
+    edited: frozenset[str] = frozenset(),
+    line_up: int = 5,
+) -> tuple[Answered, list[str]]:
+    sides = [
+        written(folder / name, one, at, line_up)
+        for at, (name, one) in enumerate((("a", before), ("b", after)))
+    ]
+    missing: list[str] = []
+    return compare_retrieval(Sides(sides[0], sides[1], edited, None), missing), missing
+
+
+def by_metric(found: Answered) -> Mapping[str, PairedTest]:
+    return {test.metric: test for test in found.tests}
+
+
+def hits(found: EmbeddingPredictions, rows: list[int], k: int, *, texts_ask: bool) -> dict[int, bool]:
+    """Query number → whether a right candidate is among the `k` nearest; ties are lost."""
+    asked, given = (found.texts, found.images) if texts_ask else (found.images, found.texts)
+    query_of, candidate_of = (found.text_of, found.image_of) if texts_ask else (found.image_of, found.text_of)
+    told = {}
+    for query in {int(query_of[row]) for row in rows}:
+        own = [row for row in rows if query_of[row] == query]
+        right = {int(candidate_of[row]) for row in own}
+        near = {int(candidate_of[row]): float(given[row] @ asked[own[0]]) for row in rows}
+        best = max(near[number] for number in right)
+        told[query] = sum(near[number] >= best for number in near.keys() - right) < k
+    return told
+
+
+ONE_EACH = np.arange(ROWS)
+SEVERAL = np.arange(ROWS) // 2
+SHARED = np.where(np.arange(ROWS) == 3, 17, np.arange(ROWS))
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+@pytest.mark.parametrize(("image_of", "text_of"), [(ONE_EACH, ONE_EACH), (SEVERAL, SHARED)])
+def test_recall_is_counted_among_the_rows_that_both_have(
+    tmp_path: Path, k: int, image_of: Numbers, text_of: Numbers
+) -> None:
+    before, after = pairs(1.2, 1, image_of, text_of), pairs(0.4, 2, image_of[::-1].max() - image_of, text_of)
+    edited = frozenset({"r05", "r30"})
+    found, missing = compared(tmp_path, before, after, edited)
+    assert not missing
+    assert found.left_out == {"test": 2}
+    rows = [row for row in range(ROWS) if row not in (5, 30)]
+    for direction, texts_ask in (("image_to_text", False), ("text_to_image", True)):
+        test = by_metric(found)[f"evaluate.test.{direction}.recall_at_{k}"]
+        for at, side in enumerate((before, after)):
+            counted = np.mean(list(hits(side, rows, k, texts_ask=texts_ask).values()))
+            assert (test.before, test.after)[at] == pytest.approx(counted)
+        assert ("McNemar" in test.method) is (text_of is ONE_EACH or not texts_ask)
+
+
+def test_one_text_an_image_is_judged_by_an_exact_test_and_flips(tmp_path: Path) -> None:
+    before, after = pairs(1.2, 1, ONE_EACH, ONE_EACH), pairs(0.4, 2, ONE_EACH, ONE_EACH)
+    found, _ = compared(tmp_path, before, after)
+    rows = list(range(ROWS))
+    was, now = (hits(side, rows, 1, texts_ask=False) for side in (before, after))
+    won = [row for row in rows if now[row] and not was[row]]
+    lost = [row for row in rows if was[row] and not now[row]]
+    test = by_metric(found)["evaluate.test.image_to_text.recall_at_1"]
+    assert test.p_value == pytest.approx(binomtest(len(won), len(won) + len(lost)).pvalue)
+    (flips,) = found.flips
+    assert sorted(flip.id for flip in flips.wrong_to_right) == [f"r{row:02}" for row in won]
+    assert won
+    flip = flips.wrong_to_right[0]
+    row = int(flip.id[1:])
+    logits = SCALES[1] * (after.texts @ after.images[row]).astype(np.float64) / TEMPERATURES[1]
+    assert flip.after == (flip.id, pytest.approx(np.exp(log_softmax(logits)).max(), rel=1e-5))
+    assert flips.worded
+
+
+def test_losses_are_those_of_all_candidates_where_a_line_up_holds_all(tmp_path: Path) -> None:
+    before, after = pairs(1.2, 1, ONE_EACH, ONE_EACH), pairs(0.4, 2, ONE_EACH, ONE_EACH)
+    tests = by_metric(compared(tmp_path, before, after, line_up=ROWS)[0])
+    for metric, temperatures in (
+        ("evaluate.test.nll", (1.0, 1.0)),
+        ("calibrate.test.nll.after", TEMPERATURES),
+    ):
+        for at, side in enumerate((before, after)):
+            logits = SCALES[at] * (side.images @ side.texts.T).astype(np.float64) / temperatures[at]
+            losses = [-np.diag(log_softmax(table, axis=1)).mean() for table in (logits, logits.T)]
+            test = tests[metric]
+            assert (test.before, test.after)[at] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert tests["evaluate.test.nll"].differs
+
+
+def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:
+    one = pairs(0.8, 1, SEVERAL, SHARED)
+    sides = [written(tmp_path / name, one, 0, 5) for name in ("a", "b")]
+    found = compare_retrieval(Sides(sides[0], sides[1], frozenset(), None), [])
+    assert found.tests
+    assert {test.p_value for test in found.tests} == {1.0}
+    assert not any(test.differs for test in found.tests)
+
+
+def test_rows_among_which_nothing_can_be_looked_for_are_said(tmp_path: Path) -> None:
+    one = pairs(0.8, 1, ONE_EACH, ONE_EACH)
+    found, missing = compared(tmp_path, one, one, edited=frozenset(one.ids[1:]))
+    assert not found.tests
+    assert "fewer than two rows" in " ".join(missing)
