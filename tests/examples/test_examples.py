@@ -62,4 +62,4 @@ def test_the_digits_reach_what_their_readme_promises(tmp_path: Path) -> None:
     evaluated = read_json(tmp_path / "reports" / "evaluate" / "metrics.json")
     calibrated = read_json(tmp_path / "reports" / "calibrate" / "metrics.json")
     assert evaluated["test"]["accuracy"]["value"] >= 0.98
-    assert calibrated["test"]["ece"]["after"] <= 0.03
+    assert calibrated["test"]["ece"]["after"]["value"] <= 0.03
