@@ -68,13 +68,13 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
-def writable(name: str) -> str:
+def writable(name: str, longest: int = LONGEST_NAME) -> str:
     """A name from data as a picture can show it: one short line, `▯` for what the font has no sign for.
 
     The font comes with matplotlib, so that the picture does not depend on the fonts of the machine.
     """
     line = " ".join(name.split())
-    short = line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
+    short = line if len(line) <= longest else line[: longest - 1] + "…"
     return "".join(sign if ord(sign) in _signs() else "▯" for sign in short)
 
 

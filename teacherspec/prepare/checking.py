@@ -184,4 +184,5 @@ class RowChecker:
         if self._others == "ignore" or not extra:
             return []
         names = ", ".join(shown(column) for column in extra[:10])
-        return [f"{names}: the task has no use for it; `keep_columns` or declare `other_columns: ignore`"]
+        mend = "name it in `prepare.keep_columns` or declare `other_columns: ignore`"
+        return [f"{names}: the task has no use for it; {mend}"]

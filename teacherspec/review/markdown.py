@@ -14,6 +14,7 @@ EXAMPLES = 5
 """Flipped rows shown for each direction."""
 
 HEADLINES = (
+    "evaluate.test.nll_per_answer",
     "evaluate.test.accuracy",
     "evaluate.shifted.accuracy",
     "evaluate.test.generated.exact_match",
@@ -37,7 +38,7 @@ def as_markdown(review: Review, *, texts: bool = True) -> str:
         "Params": _changes(review.params),
         "Gates": _gates(review),
         "Metrics on the same rows": _tests(review),
-        "Flipped rows": (line for flips in review.answered.flips for line in _flips(flips, texts)),
+        "Flipped rows": (line for flips in review.answered.flips for line in _flips(flips)),
         "Classes and slices": _parts(review),
         "Calibration": _calibration(review),
         "Data": _data(review),
@@ -158,11 +159,12 @@ def _tests(review: Review) -> Iterator[str]:
         yield f"Rows of {code(split)} not paired (new, gone, edited or relabelled): {rows}."
 
 
-def _flips(flips: Flips, texts: bool) -> Iterator[str]:
+def _flips(flips: Flips) -> Iterator[str]:
     for title, rows in (("right → wrong", flips.right_to_wrong), ("wrong → right", flips.wrong_to_right)):
         if not rows:
             continue
         shown = rows[:EXAMPLES]
+        texts = any(flip.text for flip in shown)
         head = f"{flips.split}: {len(rows)} {title}"
         columns = ("id", "label", "before", "after", *(("text",) if texts else ()))
         yield from folded(
@@ -187,7 +189,7 @@ def _parts(review: Review) -> Iterator[str]:
         )
         yield ""
         yield from _part_table(moved)
-        others = [part for part in parts if not part.moved and part.before != part.after]
+        others = [part for part in parts if not part.moved and part.differs]
         yield from folded(f"{name} that may have moved by chance", _part_table(others))
 
 

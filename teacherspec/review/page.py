@@ -18,6 +18,9 @@ TEMPLATE = "diff.html.j2"
 SMALLER_IS_BETTER = ("nll", "nll_per_answer", "brier", "ece")
 """Parts of the names of metrics that are errors."""
 
+UNITS = {"nll_per_answer": "nats an answer", "bleu": "points of 100", "chrf": "points of 100"}
+"""Of metrics that are neither shares nor nats a row or token, by the last part of their names."""
+
 FLIPS_SHOWN = 50
 """Flipped rows on the page for each direction and split; `--format json` holds all."""
 
@@ -50,7 +53,6 @@ def as_html(review: Review, *, texts: bool = True) -> str:
     }
     return environment.get_template(TEMPLATE).render(
         review=review,
-        texts=texts,
         states=STATES,
         headlines=[line.removeprefix("- ").replace("**", "").replace("`", "") for line in headlines(review)],
         differences=_differences(review.answered.tests),
@@ -77,7 +79,8 @@ def _differences(tests: Sequence[PairedTest]) -> str | None:
         ends = test.difference
         is_error = any(part in SMALLER_IS_BETTER for part in test.metric.split("."))
         turned = (-ends.value, -ends.high, -ends.low) if is_error else (ends.value, ends.low, ends.high)
-        lines.append(Drawn(test.metric, *turned, test.differs))
+        unit = UNITS.get(test.metric.rpartition(".")[2], Drawn.unit)
+        lines.append(Drawn(test.metric, *turned, test.differs, unit))
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "differences.png"
         draw_differences(lines, path)

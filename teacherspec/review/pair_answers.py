@@ -5,7 +5,7 @@ the line-ups of both hold the same candidates.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from teacherspec.review.answered import Answered
 from teacherspec.review.clusters import clustered_tests
 from teacherspec.review.paired import Hits, PairedTest, Statistics, adjusted, mcnemar, resampled
 from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
-from teacherspec.review.sides import TOO_FEW, Sides
+from teacherspec.review.sides import TOO_FEW, Sides, places_of
 
 SMALLEST_LINE_UP = 2
 
@@ -36,11 +36,16 @@ class Queries:
 
     Attributes:
         rank: `[Q]` of the first right candidate, from 1.
-        image: `[Q]` image, from 0 on, that each query belongs to.
+        image: `[Q]` image that each query belongs to, from 0 on without gaps.
     """
 
     rank: IntArray
     image: IntArray
+
+    @property
+    def images(self) -> int:
+        """Different ones."""
+        return int(self.image.max()) + 1
 
 
 def compare_retrieval(sides: Sides, missing: list[str]) -> Answered:
@@ -55,7 +60,7 @@ def compare_retrieval(sides: Sides, missing: list[str]) -> Answered:
         ids = sides.common(found[0].ids, found[1].ids)
         if gone := len({*found[0].ids, *found[1].ids}) - len(ids):
             left_out[split] = gone
-        common = [_among(one, ids) for one in found]
+        common = _common(found[0], found[1], ids)
         if len(ids) < 2 or min(largest_line_up(one.pairs) for one in common) < SMALLEST_LINE_UP:
             missing.append(TOO_FEW.format(split))
             continue
@@ -70,21 +75,16 @@ def compare_retrieval(sides: Sides, missing: list[str]) -> Answered:
     return Answered(tests=adjusted(tests), flips=tuple(flips), slices=slices, left_out=left_out)
 
 
-def _among(found: EmbeddingPredictions, ids: Sequence[str]) -> EmbeddingPredictions:
-    """Some of the rows, in this order; images and texts are numbered as they come."""
-    place = {name: number for number, name in enumerate(found.ids)}
-    at = np.array([place[name] for name in ids], dtype=np.int64)
-    numbers = [_as_they_come(of[at]) for of in (found.image_of, found.text_of)]
-    return EmbeddingPredictions(ids, found.images[at], found.texts[at], *numbers)
-
-
-def _as_they_come(numbers: IntArray) -> IntArray:
-    """The same partition, numbered from 0 by where each part comes first: equal on both sides."""
-    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
-    order = np.empty(len(first), np.int64)
-    order[np.argsort(first)] = np.arange(len(first))
-    numbered: IntArray = order[inverse.reshape(-1)]
-    return numbered
+def _common(
+    before: EmbeddingPredictions, after: EmbeddingPredictions, ids: Sequence[str]
+) -> list[EmbeddingPredictions]:
+    """These rows of both sides, in this order; the other revision says which images and texts are equal."""
+    places = [places_of(one.ids, ids) for one in (before, after)]
+    image_of, text_of = after.image_of[places[1]], after.text_of[places[1]]
+    return [
+        EmbeddingPredictions(ids, one.images[at], one.texts[at], image_of, text_of)
+        for one, at in zip((before, after), places, strict=True)
+    ]
 
 
 def _recalls(split: str, common: Sequence[EmbeddingPredictions]) -> Iterator[PairedTest]:
@@ -92,29 +92,28 @@ def _recalls(split: str, common: Sequence[EmbeddingPredictions]) -> Iterator[Pai
     for direction in ("image_to_text", "text_to_image"):
         before, after = (_queries(one, direction) for one in common)
         names = [f"evaluate.{split}.{direction}.recall_at_{k}" for k in RECALLED]
-        images = int(before.image.max()) + 1
-        if len(before.rank) == images:
+        if len(before.rank) == before.images:
             for name, k in zip(names, RECALLED, strict=True):
                 yield mcnemar(name, before.rank <= k, after.rank <= k)
-        else:
-            yield from resampled(names, _shares(before, images), _shares(after, images), images)
+        elif before.images > 1:
+            for test in resampled(names, _shares(before), _shares(after), before.images):
+                yield replace(test, rows=len(before.rank))
 
 
 def _queries(found: EmbeddingPredictions, direction: str) -> Queries:
     asked = found.pairs if direction == "image_to_text" else found.pairs.swapped()
     _, first = np.unique(asked.image_of, return_index=True)
-    return Queries(image_to_text(asked).rank, found.image_of[first])
+    _, image = np.unique(found.image_of[first], return_inverse=True)
+    return Queries(image_to_text(asked).rank, image.reshape(-1))
 
 
-def _shares(queries: Queries, images: int) -> Statistics:
+def _shares(queries: Queries) -> Statistics:
     """Recall at every k of the queries of some images."""
-    counts = np.bincount(queries.image, minlength=images)
-    hits = np.stack(
-        [np.bincount(queries.image, weights=queries.rank <= k, minlength=images) for k in RECALLED], axis=1
-    )
+    counts = np.bincount(queries.image)
+    hits = np.stack([np.bincount(queries.image, weights=queries.rank <= k) for k in RECALLED], axis=1)
 
     def numbers(chosen: IntArray) -> FloatArray:
-        found: FloatArray = hits[chosen].sum(axis=0) / max(counts[chosen].sum(), 1)
+        found: FloatArray = hits[chosen].sum(axis=0) / counts[chosen].sum()
         return found
 
     return numbers
@@ -132,7 +131,7 @@ def _line_ups(
         [_scores(found, how, size, seed, temperature) for temperature in (1.0, side.temperature)]
         for found, how, side in zip(common, comparisons, sides.both, strict=True)
     ]
-    images = int(common[0].image_of.max()) + 1
+    images = len(np.unique(common[0].image_of))
     yield from clustered_tests(split, [one[0] for one in units], [one[1] for one in units], images)
 
 
@@ -144,8 +143,10 @@ def _scores(
     log_probs = log_softmax((how.logit_scale * cosines + how.logit_bias) / temperature)
     labels = np.full(len(log_probs), size - 1)
     sure, right = top_label_confidence(np.exp(log_probs), labels)
-    image = np.concatenate([found.image_of, found.image_of])
-    return ClusteredScores(image, nll_per_row(log_probs, labels), sure, right.astype(np.int64))
+    _, image = np.unique(found.image_of, return_inverse=True)
+    return ClusteredScores(
+        np.tile(image.reshape(-1), 2), nll_per_row(log_probs, labels), sure, right.astype(np.int64)
+    )
 
 
 def _flips(

@@ -54,6 +54,11 @@ class Flips:
     wrong_to_right: tuple[Flip, ...]
     worded: bool = False
 
+    @property
+    def any(self) -> bool:
+        """Whether anything flipped."""
+        return bool(self.right_to_wrong or self.wrong_to_right)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -78,6 +83,11 @@ class Part:
     wrong_to_right: int
     p_value: float
     q_value: float
+
+    @property
+    def differs(self) -> bool:
+        """Whether its share right is another one."""
+        return self.before != self.after
 
     @property
     def moved(self) -> bool:

@@ -8,11 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from teacherspec.calibrate.calibrators import Calibrator, Temperature
 from teacherspec.evaluate.measured import Content, content_of
 from teacherspec.files import read_json
+from teacherspec.metrics.arrays import IntArray
 from teacherspec.predictions import PredictionIndex, load_index
 from teacherspec.prepared import Prepared, open_split
 from teacherspec.tasks import Task
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 TOO_FEW = "split {}: the two sides have fewer than two rows in common"
 ROLES = ("test", "shifted", "ood")
 """Roles of the splits that are compared."""
+
+
+def places_of(ids: Sequence[str], chosen: Sequence[str]) -> IntArray:
+    """Where the chosen of some ids stand."""
+    place = {name: number for number, name in enumerate(ids)}
+    return np.array([place[name] for name in chosen], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -73,8 +81,7 @@ class Contents:
         """The rows of a split with these ids, in this order."""
         scratch = Path(self.stack.enter_context(TemporaryDirectory()))
         rows = open_split(self.prepared.splits[split], scratch)
-        place = {name: number for number, name in enumerate(rows["id"])}
-        return rows.select([place[name] for name in ids])
+        return rows.select(places_of(rows["id"], ids))
 
     def of(self, split: str, ids: Sequence[str]) -> Content:
         """What these rows hold."""
@@ -114,5 +121,6 @@ class Sides:
         return [f"split {name} is on one side only" for name in sorted(sides[0] ^ sides[1])]
 
     def common(self, before: Sequence[str], after: Sequence[str]) -> list[str]:
-        """Ids that both sides have with the same content, sorted."""
-        return sorted((set(before) & set(after)) - self.edited)
+        """Ids that both sides have with the same content, in the order of the other revision."""
+        both = set(before).difference(self.edited)
+        return [name for name in after if name in both]

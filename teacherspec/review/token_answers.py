@@ -15,7 +15,7 @@ from teacherspec.review.answered import Answered
 from teacherspec.review.clusters import clustered_tests
 from teacherspec.review.paired import Hits, PairedTest, Statistics, adjusted, mcnemar, paired_mean, resampled
 from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
-from teacherspec.review.sides import TOO_FEW, Sides
+from teacherspec.review.sides import TOO_FEW, Sides, places_of
 from teacherspec.token_predictions import Answer, TokenPredictions, load_answers, load_token_predictions
 
 
@@ -50,7 +50,7 @@ def _token_tests(
     sides: Sides, split: str, found: Sequence[TokenPredictions], ids: Sequence[str], missing: list[str]
 ) -> Iterator[PairedTest]:
     """Losses of the given answers; those a token only where both sides read them as as many tokens."""
-    places = [_places(one.ids, ids) for one in found]
+    places = [places_of(one.ids, ids) for one in found]
     raw = [_scores(one, 1.0, at) for one, at in zip(found, places, strict=True)]
     before, after = (np.bincount(one.row, weights=one.nll, minlength=len(ids)) for one in raw)
     yield paired_mean(f"evaluate.{split}.nll_per_answer", before.astype(float), after.astype(float))
@@ -64,11 +64,6 @@ def _token_tests(
         _scores(one, side.temperature, at) for one, side, at in zip(found, sides.both, places, strict=True)
     ]
     yield from clustered_tests(split, raw, calibrated, len(ids))
-
-
-def _places(ids: Sequence[str], chosen: Sequence[str]) -> IntArray:
-    place = {name: number for number, name in enumerate(ids)}
-    return np.array([place[name] for name in chosen], dtype=np.int64)
 
 
 def _scores(found: TokenPredictions, temperature: float, places: IntArray) -> ClusteredScores:

@@ -1,6 +1,7 @@
 """`diff` of two language models against numpy, scipy and sacrebleu on the same logits and answers."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions import PredictionIndex, save_index
 from teacherspec.review.answered import Answered
+from teacherspec.review.compare import Review, as_json
+from teacherspec.review.markdown import as_markdown
+from teacherspec.review.page import as_html
 from teacherspec.review.paired import PairedTest
 from teacherspec.review.parts import without_content
 from teacherspec.review.sides import Evaluated, Sides
@@ -179,3 +183,33 @@ def test_answers_to_other_prompts_are_not_compared(tmp_path: Path) -> None:
     changed = [*AFTER.answers[:-1], Answer(**{**vars(AFTER.answers[-1]), "references": ("another",)})]
     found, _ = compared(tmp_path, BEFORE, Model(AFTER.logits, AFTER.labels, AFTER.row, changed))
     assert by_metric(found)["evaluate.test.generated.exact_match"].rows == ROWS - 1
+
+
+def as_text(review: Review, *, texts: bool) -> str:
+    return json.dumps(as_json(review, texts=texts))
+
+
+@pytest.mark.parametrize("render", [as_markdown, as_html, as_text])
+def test_answers_are_shown_and_hidden_with_the_texts(tmp_path: Path, render: Callable[..., str]) -> None:
+    review = Review(
+        base="a",
+        head="b",
+        params=(),
+        environment=(),
+        stages=(),
+        numbers=(),
+        gates=(),
+        same_answers=False,
+        answered=compared(tmp_path, BEFORE, AFTER)[0],
+        data=None,
+        same_data=True,
+        pictures=(),
+        not_compared=(),
+    )
+    flip = review.answered.flips[0].wrong_to_right[0]
+    shown, hidden = (render(review, texts=texts) for texts in (True, False))
+    for words in (flip.text, flip.label, flip.before[0]):
+        assert words in shown
+        assert words not in hidden
+    assert flip.id in hidden
+    assert "evaluate.test.generated.bleu" in hidden

@@ -16,6 +16,7 @@ from teacherspec.embedding_predictions import (
     save_comparison,
     save_embedding_predictions,
 )
+from teacherspec.evaluate.retrieval_quality import retrieval_quality
 from teacherspec.files import write_json
 from teacherspec.predictions import PredictionIndex, save_index
 from teacherspec.review.answered import Answered
@@ -25,7 +26,8 @@ from teacherspec.review.sides import Evaluated, Sides
 
 ROWS, WIDTH = 40, 6
 TEMPERATURES, SCALES = (2.0, 0.5), (8.0, 12.0)
-WRONG = "zzz"
+NAMES = [f"r{ROWS - row:02}" for row in range(ROWS)]
+"""Ids, not in the order of the alphabet."""
 
 Numbers = npt.NDArray[np.int64]
 
@@ -42,9 +44,7 @@ def pairs(noise: float, seed: int, image_of: Numbers, text_of: Numbers) -> Embed
     texts = np.empty_like(images)
     for number in np.unique(text_of):
         texts[text_of == number] = (images + moved)[text_of == number][0]
-    return EmbeddingPredictions(
-        [f"r{row:02}" for row in range(ROWS)], unit(images), unit(texts), image_of, text_of
-    )
+    return EmbeddingPredictions(NAMES, unit(images), unit(texts), image_of, text_of)
 
 
 def written(folder: Path, found: EmbeddingPredictions, side: int, line_up: int) -> Evaluated:
@@ -101,7 +101,7 @@ def test_recall_is_counted_among_the_rows_that_both_have(
     tmp_path: Path, k: int, image_of: Numbers, text_of: Numbers
 ) -> None:
     before, after = pairs(1.2, 1, image_of, text_of), pairs(0.4, 2, image_of[::-1].max() - image_of, text_of)
-    edited = frozenset({"r05", "r30"})
+    edited = frozenset({NAMES[5], NAMES[30]})
     found, missing = compared(tmp_path, before, after, edited)
     assert not missing
     assert found.left_out == {"test": 2}
@@ -124,10 +124,10 @@ def test_one_text_an_image_is_judged_by_an_exact_test_and_flips(tmp_path: Path) 
     test = by_metric(found)["evaluate.test.image_to_text.recall_at_1"]
     assert test.p_value == pytest.approx(binomtest(len(won), len(won) + len(lost)).pvalue)
     (flips,) = found.flips
-    assert sorted(flip.id for flip in flips.wrong_to_right) == [f"r{row:02}" for row in won]
+    assert sorted(flip.id for flip in flips.wrong_to_right) == sorted(NAMES[row] for row in won)
     assert won
     flip = flips.wrong_to_right[0]
-    row = int(flip.id[1:])
+    row = NAMES.index(flip.id)
     logits = SCALES[1] * (after.texts @ after.images[row]).astype(np.float64) / TEMPERATURES[1]
     assert flip.after == (flip.id, pytest.approx(np.exp(log_softmax(logits)).max(), rel=1e-5))
     assert flips.worded
@@ -155,6 +155,25 @@ def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:
     assert found.tests
     assert {test.p_value for test in found.tests} == {1.0}
     assert not any(test.differs for test in found.tests)
+
+
+def test_of_all_rows_diff_says_what_the_report_says(tmp_path: Path) -> None:
+    """Line-ups too: they are drawn by the order of the rows, which pairing must not change."""
+    sides = pairs(1.2, 1, SEVERAL, SHARED), pairs(0.4, 2, SEVERAL, SHARED)
+    tests = by_metric(compared(tmp_path, *sides)[0])
+    for at, side in enumerate(sides):
+        how = Comparison(SCALES[at], 0.0, 5, seed=3)
+        report = retrieval_quality(side, how, confidence=0.95, resamples=10, seed=0)
+        told = {
+            "accuracy": report["accuracy"]["value"],
+            "nll": report["nll"]["value"],
+            "ece": report["ece"],
+            "text_to_image.recall_at_5": report["text_to_image"]["recall_at_5"]["value"],
+            "image_to_text.recall_at_5": report["image_to_text"]["recall_at_5"]["value"],
+        }
+        for name, value in told.items():
+            test = tests[f"evaluate.test.{name}"]
+            assert (test.before, test.after)[at] == pytest.approx(value), name
 
 
 def test_rows_among_which_nothing_can_be_looked_for_are_said(tmp_path: Path) -> None:
