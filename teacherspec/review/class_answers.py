@@ -79,7 +79,7 @@ def _facets(sides: Sides, measured: Measured, missing: list[str]) -> list[Facet]
         section = Evaluate.model_validate_json(json.dumps(sides.head.declared))
         declared = [cut.facet(measured) for cut in section.slices]
     except (ValidationError, UserError, KeyError):
-        missing.append("declared slices: evaluate.slices of the later side cannot be cut by this code")
+        missing.append(f"declared slices: evaluate.slices of {sides.head.name} cannot be cut by this code")
         declared = []
     facets |= {facet.name: facet for facet in declared if facet.name != "label"}
     return list(facets.values())

@@ -156,12 +156,14 @@ def _answered(
     try:
         forms = before.index.form, after.index.form
         if forms[0] != forms[1]:
-            missing.append(f"answers to the same rows: one side predicts {forms[0]}, the other {forms[1]}")
+            missing.append(
+                f"answers to the same rows: {before.name} predicts {forms[0]}, {after.name} {forms[1]}"
+            )
             return Answered()
         sides = Sides(before, after, edited, _contents(head, stack, missing))
         missing += sides.missing_splits()
         return FORMS[forms[1]](sides, missing)
-    except (DataError, KeyError, ValidationError) as error:
+    except (DataError, KeyError, OSError, ValidationError) as error:
         missing.append(
             f"answers to the same rows: the predictions of a side cannot be read ({_short(error)})"
         )
@@ -172,7 +174,7 @@ def _evaluated(side: Revision, stack: ExitStack, missing: list[str]) -> Evaluate
     folders = [_at_hand(side, path, stack, missing) for path in (EVALUATE, CALIBRATE)]
     if folders[0] is None or folders[1] is None:
         return None
-    return Evaluated(folders[0], folders[1] / CALIBRATION, side.params.get("evaluate") or {})
+    return Evaluated(side.name, folders[0], folders[1] / CALIBRATION, side.params.get("evaluate") or {})
 
 
 def _contents(head: Revision, stack: ExitStack, missing: list[str]) -> Contents | None:

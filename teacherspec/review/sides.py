@@ -38,11 +38,13 @@ class Evaluated:
     """Where the artifacts of `evaluate` and `calibrate` of one side lie.
 
     Attributes:
+        name: of the revision.
         predictions: folder that `evaluate` left.
         calibration: `calibration.json`.
         declared: its section `evaluate` of the declaration, not checked.
     """
 
+    name: str
     predictions: Path
     calibration: Path
     declared: Mapping[str, Any]
@@ -117,8 +119,11 @@ class Sides:
 
     def missing_splits(self) -> list[str]:
         """A sentence for every split that only one has."""
-        sides = [{name for role in ROLES for name in side.index.splits(role)} for side in self.both]
-        return [f"split {name} is on one side only" for name in sorted(sides[0] ^ sides[1])]
+        splits = [{name for role in ROLES for name in side.index.splits(role)} for side in self.both]
+        return [
+            f"split {name}: only {self.base.name if name in splits[0] else self.head.name} has it"
+            for name in sorted(splits[0] ^ splits[1])
+        ]
 
     def common(self, before: Sequence[str], after: Sequence[str]) -> list[str]:
         """Ids that both sides have with the same content, in the order of the other revision."""

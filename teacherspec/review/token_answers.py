@@ -1,7 +1,7 @@
 """What two language models make of the same rows: losses of the given answers, and answers of their own."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -96,18 +96,19 @@ def _answer_tests(
     written = list(zip(*pairs, strict=True))
     stopped = [np.array([one.stopped for one in side]) for side in written]
     yield mcnemar(f"{name}.stopped", stopped[0], stopped[1])
-    generations = [_generation(side.declared) for side in sides.both]
-    if generations[0].bleu_tokenizer != generations[1].bleu_tokenizer:
-        missing.append(f"{name}.bleu: the sides declare different `evaluate.generation.bleu_tokenizer`")
-        return
+    tokenizers = [_generation(side.declared).bleu_tokenizer for side in sides.both]
     references = [list(one.references) for one, _ in pairs]
-    scores = []
-    for side in written:
-        texts = [one.text.strip() for one in side]
-        tokenizer = generations[0].bleu_tokenizer
-        scores.append((bleu(texts, references, tokenize=tokenizer), chrf(texts, references)))
-    names = [f"{name}.bleu", f"{name}.chrf"]
-    yield from resampled(names, _corpus(scores[0]), _corpus(scores[1]), len(pairs))
+    texts = [[one.text.strip() for one in side] for side in written]
+    scorers: dict[str, Callable[[list[str]], CorpusScore]] = {"chrf": lambda said: chrf(said, references)}
+    if tokenizers[0] == tokenizers[1]:
+        scorers["bleu"] = lambda said: bleu(said, references, tokenize=tokenizers[0])
+    else:
+        missing.append(
+            f"{name}.bleu: {sides.base.name} declares `evaluate.generation.bleu_tokenizer: {tokenizers[0]}`, "
+            f"{sides.head.name} {tokenizers[1]}"
+        )
+    before, after = (_corpus([score(said) for score in scorers.values()]) for said in texts)
+    yield from resampled([f"{name}.{score}" for score in scorers], before, after, len(pairs))
 
 
 def _generation(declared: object) -> Generation:

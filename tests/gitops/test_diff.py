@@ -4,6 +4,7 @@ import json
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,10 +14,11 @@ from dvc.api import DVCFileSystem
 from scipy.stats import binomtest
 
 from teacherspec.cli.main import main
-from teacherspec.review.compare import Review, as_json, compare
+from teacherspec.review.compare import FORMS, Review, as_json, compare
 from teacherspec.review.markdown import as_markdown
 from teacherspec.review.page import as_html
 from teacherspec.review.revision import find_revision
+from teacherspec.tasks.verbs import Form
 from tests.gitops.sandbox import Sandbox
 
 LABELS = ("cold", "hot", "wet")
@@ -201,6 +203,10 @@ def test_predictions_that_cannot_be_read_are_said_and_the_rest_compared(sandbox:
 def test_a_fresh_clone_compares_from_the_remote(sandbox: Sandbox, review: Review) -> None:
     shutil.rmtree(sandbox.root / ".dvc/cache")
     assert as_json(reviewed("main", "pr")) == as_json(review)
+
+
+def test_predictions_of_every_form_can_be_compared() -> None:
+    assert set(FORMS) == set(get_args(Form))
 
 
 def test_foreign_text_is_no_markup(review: Review) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,9 @@ def model(skill: float, seed: int, lengths: npt.NDArray[np.int64]) -> Model:
     return Model(logits, labels, row, answers)
 
 
-def written(folder: Path, said: Model, temperature: float) -> Evaluated:
+def written(
+    folder: Path, said: Model, temperature: float, declared: Mapping[str, Any] | None = None
+) -> Evaluated:
     """The artifacts of a side."""
     sums = token_sums(
         torch.from_numpy(said.logits), torch.from_numpy(said.labels), torch.from_numpy(np.asarray(GRID))
@@ -82,7 +85,7 @@ def written(folder: Path, said: Model, temperature: float) -> Evaluated:
     save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(ids)}, "token_sums"))
     calibrator = {"kind": "temperature", "temperature": temperature}
     write_json(folder / "calibration.json", {"calibrator": calibrator, "answers": None})
-    return Evaluated(folder, folder / "calibration.json", {})
+    return Evaluated(folder.name, folder, folder / "calibration.json", declared or {})
 
 
 LENGTHS = np.random.default_rng(1).integers(1, 9, size=ROWS)
@@ -161,6 +164,17 @@ def test_corpus_scores_are_those_of_sacrebleu(tmp_path: Path) -> None:
             )
             assert (test.before, test.after)[at] == pytest.approx(scorer(texts, [references]).score)
         assert test.differs
+
+
+def test_scores_of_different_tokenizers_are_not_compared_and_it_is_said(tmp_path: Path) -> None:
+    declared = {"generation": {"bleu_tokenizer": "intl"}}
+    sides = written(tmp_path / "a", BEFORE, 1.0), written(tmp_path / "b", AFTER, 1.0, declared)
+    missing: list[str] = []
+    tests = by_metric(compare_language(Sides(sides[0], sides[1], frozenset(), None), missing))
+    assert "evaluate.test.generated.chrf" in tests
+    assert "evaluate.test.generated.bleu" not in tests
+    assert "13a" in missing[0]
+    assert "intl" in missing[0]
 
 
 def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def written(folder: Path, found: EmbeddingPredictions, side: int, line_up: int) 
     save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(found.ids)}, FORM))
     calibrator = {"kind": "temperature", "temperature": TEMPERATURES[side]}
     write_json(folder / "calibration.json", {"calibrator": calibrator})
-    return Evaluated(folder, folder / "calibration.json", {})
+    return Evaluated(folder.name, folder, folder / "calibration.json", {})
 
 
 def compared(
