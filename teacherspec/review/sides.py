@@ -1,5 +1,6 @@
 """Two teachers whose answers to the same rows are compared, and these rows."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Evaluated:
     @cached_property
     def calibrator(self) -> Calibrator:
         """The fitted one. Raises `ValidationError`."""
-        return TypeAdapter[Calibrator](Calibrator).validate_python(self.calibration_file["calibrator"])
+        saved = json.dumps(self.calibration_file["calibrator"])  # from Python values lists are no tuples
+        return TypeAdapter[Calibrator](Calibrator).validate_json(saved)
 
     @property
     def temperature(self) -> float:

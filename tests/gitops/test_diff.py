@@ -4,7 +4,7 @@ import json
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,12 +13,21 @@ from click.testing import CliRunner
 from dvc.api import DVCFileSystem
 from scipy.stats import binomtest
 
+from teacherspec.calibrate.calibrators import apply
+from teacherspec.calibrate.methods import NoCalibration
 from teacherspec.cli.main import main
+from teacherspec.files import write_json
+from teacherspec.metrics.proper import nll
+from teacherspec.review.class_answers import compare_classes
 from teacherspec.review.compare import FORMS, Review, as_json, compare
 from teacherspec.review.markdown import as_markdown
 from teacherspec.review.page import as_html
 from teacherspec.review.revision import find_revision
+from teacherspec.review.sides import Evaluated, Sides
 from teacherspec.tasks.verbs import Form
+from tests.calibrate.test_calibrators import LABELS as CLASSES
+from tests.calibrate.test_calibrators import LOGITS, each_method
+from tests.calibrate.workshop import toy_split, write_folder
 from tests.gitops.sandbox import Sandbox
 
 LABELS = ("cold", "hot", "wet")
@@ -207,6 +216,25 @@ def test_a_fresh_clone_compares_from_the_remote(sandbox: Sandbox, review: Review
 
 def test_predictions_of_every_form_can_be_compared() -> None:
     assert set(FORMS) == set(get_args(Form))
+
+
+@each_method
+def test_every_calibrator_is_compared_with_another(tmp_path: Path, method: Any) -> None:
+    """A change of the method is what calibration is reviewed for."""
+    calibrators = (NoCalibration(kind="none").fit(LOGITS, CLASSES), method.fit(LOGITS, CLASSES))
+    sides = []
+    for name, fitted in zip(("a", "b"), calibrators, strict=True):
+        folder = write_folder(tmp_path / name, {"test": ("test", toy_split("test", 300))})
+        write_json(folder / "calibration.json", {"calibrator": fitted.calibrator.model_dump(mode="json")})
+        sides.append(Evaluated(name, folder, folder / "calibration.json", {}))
+    missing: list[str] = []
+    answered = compare_classes(Sides(sides[0], sides[1], frozenset(), None), missing)
+    assert not missing
+    test = {test.metric: test for test in answered.tests}["calibrate.test.nll.after"]
+    split = toy_split("test", 300)
+    expected = nll(apply(calibrators[1].calibrator, split.logits.astype(np.float64)), split.labels)
+    assert test.after == pytest.approx(expected)
+    assert test.differs == (method.kind != "none")
 
 
 def test_foreign_text_is_no_markup(review: Review) -> None:
