@@ -1,11 +1,12 @@
 """What the predictions of both sides tell together, by the form of the predictions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
-from teacherspec.review.paired import PairedTest
-from teacherspec.review.parts import Flips, Part
-from teacherspec.review.sides import Sides
+from teacherspec.review.paired import Hits, PairedTest, adjusted
+from teacherspec.review.parts import Flips, Part, parts_moved
+from teacherspec.review.sides import TOO_FEW, Evaluated, Sides
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,65 @@ class Answered:
 
 Compare = Callable[[Sides, list[str]], Answered]
 """Compares predictions of one form; adds a sentence for everything that it could not compare."""
+
+
+class Predicted(Protocol):
+    """Predictions of a split."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Of its rows."""
+
+
+P = TypeVar("P", bound=Predicted)
+
+
+@dataclass(frozen=True)
+class OfSplit:
+    """What both sides tell of one split.
+
+    Attributes:
+        tests: of metrics, not adjusted yet.
+        flips: what became right or wrong; None where nothing is right or wrong as a whole.
+        judged: ids of the rows that are right or wrong, and which are, before and after.
+    """
+
+    tests: Sequence[PairedTest]
+    flips: Flips | None = None
+    judged: tuple[Sequence[str], Hits, Hits] | None = None
+
+
+def compare_splits(
+    sides: Sides,
+    missing: list[str],
+    load: Callable[[Evaluated, str], P],
+    compare: Callable[[str, P, P, list[str]], OfSplit | None],
+) -> Answered:
+    """Compare every split whose rows are paired by id alone.
+
+    Args:
+        sides: two teachers.
+        missing: gets a sentence for each split that cannot be compared.
+        load: reads the predictions of a side.
+        compare: tells of a split, the predictions of both and the ids that both have, at least two; None
+            where these are too few for it.
+    """
+    tests: list[PairedTest] = []
+    flips: list[Flips] = []
+    slices: tuple[Part, ...] = ()
+    left_out = {}
+    for role, split in sides.splits():
+        before, after = (load(side, split) for side in sides.both)
+        ids = sides.common(before.ids, after.ids)
+        if gone := len({*before.ids, *after.ids}) - len(ids):
+            left_out[split] = gone
+        found = compare(split, before, after, ids) if len(ids) > 1 else None
+        if found is None:
+            missing.append(TOO_FEW.format(split))
+            continue
+        tests += found.tests
+        flips += [found.flips] if found.flips else []
+        if role == "test" and found.judged and sides.contents is not None:
+            names, *hits = found.judged
+            slices = parts_moved(hits[0], hits[1], sides.contents.of(split, names).facets())
+    return Answered(tests=adjusted(tests), flips=tuple(flips), slices=slices, left_out=left_out)

@@ -10,22 +10,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from teacherspec.calibrate.clustered import ClusteredScores
+from teacherspec.calibrate.line_up_stage import asked
 from teacherspec.embedding_predictions import (
     Comparison,
     EmbeddingPredictions,
     load_comparison,
     load_embedding_predictions,
 )
+from teacherspec.evaluate.retrieval_quality import DIRECTIONS
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.proper import nll_per_row
-from teacherspec.metrics.retrieval import RECALLED, image_to_text, largest_line_up, line_ups
+from teacherspec.metrics.retrieval import RECALLED, image_to_text, largest_line_up
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.review.answered import Answered
+from teacherspec.review.answered import Answered, OfSplit, compare_splits
 from teacherspec.review.clusters import clustered_tests
-from teacherspec.review.paired import Hits, PairedTest, Statistics, adjusted, mcnemar, resampled
-from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
-from teacherspec.review.sides import TOO_FEW, Sides, places_of
+from teacherspec.review.paired import Hits, PairedTest, Statistics, mcnemar, resampled
+from teacherspec.review.parts import Flip, Flips, flipped
+from teacherspec.review.sides import Sides, places_of
 
 SMALLEST_LINE_UP = 2
 
@@ -51,28 +53,28 @@ class Queries:
 def compare_retrieval(sides: Sides, missing: list[str]) -> Answered:
     """Paired tests of recall and line-ups; flips and slices by whether an image finds its text first."""
     comparisons = [load_comparison(side.predictions) for side in sides.both]
-    tests: list[PairedTest] = []
-    flips: list[Flips] = []
-    slices: tuple[Part, ...] = ()
-    left_out = {}
-    for role, split in sides.splits():
-        found = [load_embedding_predictions(side.predictions, split) for side in sides.both]
-        ids = sides.common(found[0].ids, found[1].ids)
-        if gone := len({*found[0].ids, *found[1].ids}) - len(ids):
-            left_out[split] = gone
-        common = _common(found[0], found[1], ids)
-        if len(ids) < 2 or min(largest_line_up(one.pairs) for one in common) < SMALLEST_LINE_UP:
-            missing.append(TOO_FEW.format(split))
-            continue
-        tests += _recalls(split, common)
-        tests += _line_ups(sides, split, common, comparisons)
-        first = np.unique(common[1].image_of, return_index=True)[1]
-        before, after = (image_to_text(one.pairs).rank == 1 for one in common)
-        flips.append(_flips(sides, split, common, comparisons, (before, after)))
-        if role == "test" and sides.contents is not None:
-            facets = sides.contents.of(split, [ids[place] for place in first]).facets()
-            slices = parts_moved(before, after, facets)
-    return Answered(tests=adjusted(tests), flips=tuple(flips), slices=slices, left_out=left_out)
+
+    def compare(
+        split: str, before: EmbeddingPredictions, after: EmbeddingPredictions, ids: list[str]
+    ) -> OfSplit | None:
+        common = _common(before, after, ids)
+        size = min(*(one.line_up for one in comparisons), largest_line_up(common[0].pairs))
+        if size < SMALLEST_LINE_UP:
+            return None
+        alike = [replace(one, line_up=size, seed=comparisons[1].seed) for one in comparisons]
+        queries = {name: [_queries(one, name) for one in common] for name in DIRECTIONS}
+        right = [one.rank == 1 for one in queries[DIRECTIONS[0]]]
+        first = right[0], right[1]
+        images = np.unique(common[1].image_of, return_index=True)[1]
+        return OfSplit(
+            tests=[*_recalls(split, queries), *_line_ups(sides, split, common, alike)],
+            flips=_flips(sides, split, common, comparisons, first),
+            judged=([ids[place] for place in images], *first),
+        )
+
+    return compare_splits(
+        sides, missing, lambda side, split: load_embedding_predictions(side.predictions, split), compare
+    )
 
 
 def _common(
@@ -87,10 +89,9 @@ def _common(
     ]
 
 
-def _recalls(split: str, common: Sequence[EmbeddingPredictions]) -> Iterator[PairedTest]:
+def _recalls(split: str, queries: Mapping[str, Sequence[Queries]]) -> Iterator[PairedTest]:
     """Recall at k both ways: by McNemar's test where every query has its own image, else images resampled."""
-    for direction in ("image_to_text", "text_to_image"):
-        before, after = (_queries(one, direction) for one in common)
+    for direction, (before, after) in queries.items():
         names = [f"evaluate.{split}.{direction}.recall_at_{k}" for k in RECALLED]
         if len(before.rank) == before.images:
             for name, k in zip(names, RECALLED, strict=True):
@@ -101,7 +102,7 @@ def _recalls(split: str, common: Sequence[EmbeddingPredictions]) -> Iterator[Pai
 
 
 def _queries(found: EmbeddingPredictions, direction: str) -> Queries:
-    asked = found.pairs if direction == "image_to_text" else found.pairs.swapped()
+    asked = found.pairs if direction == DIRECTIONS[0] else found.pairs.swapped()
     _, first = np.unique(asked.image_of, return_index=True)
     _, image = np.unique(found.image_of[first], return_inverse=True)
     return Queries(image_to_text(asked).rank, image.reshape(-1))
@@ -120,33 +121,23 @@ def _shares(queries: Queries) -> Statistics:
 
 
 def _line_ups(
-    sides: Sides,
-    split: str,
-    common: Sequence[EmbeddingPredictions],
-    comparisons: Sequence[Comparison],
+    sides: Sides, split: str, common: Sequence[EmbeddingPredictions], comparisons: Sequence[Comparison]
 ) -> Iterator[PairedTest]:
-    size = min(*(one.line_up for one in comparisons), *(largest_line_up(found.pairs) for found in common))
-    seed = comparisons[1].seed
-    units = [
-        [_scores(found, how, size, seed, temperature) for temperature in (1.0, side.temperature)]
-        for found, how, side in zip(common, comparisons, sides.both, strict=True)
-    ]
-    images = len(np.unique(common[0].image_of))
-    yield from clustered_tests(split, [one[0] for one in units], [one[1] for one in units], images)
-
-
-def _scores(
-    found: EmbeddingPredictions, how: Comparison, size: int, seed: int, temperature: float
-) -> ClusteredScores:
     """Line-ups of both directions, by their image."""
-    cosines = np.concatenate([line_ups(one, size, seed) for one in (found.pairs, found.pairs.swapped())])
-    log_probs = log_softmax((how.logit_scale * cosines + how.logit_bias) / temperature)
-    labels = np.full(len(log_probs), size - 1)
+    _, image = np.unique(common[1].image_of, return_inverse=True)
+    row = np.tile(image.reshape(-1), len(DIRECTIONS))
+    raw, calibrated = [], []
+    for found, how, side in zip(common, comparisons, sides.both, strict=True):
+        logits, labels = asked(found, how)
+        raw.append(_scores(row, logits, labels))
+        calibrated.append(_scores(row, logits / side.temperature, labels))
+    yield from clustered_tests(split, raw, calibrated, int(row.max()) + 1)
+
+
+def _scores(row: IntArray, logits: FloatArray, labels: IntArray) -> ClusteredScores:
+    log_probs = log_softmax(logits)
     sure, right = top_label_confidence(np.exp(log_probs), labels)
-    _, image = np.unique(found.image_of, return_inverse=True)
-    return ClusteredScores(
-        np.tile(image.reshape(-1), 2), nll_per_row(log_probs, labels), sure, right.astype(np.int64)
-    )
+    return ClusteredScores(row, nll_per_row(log_probs, labels), sure, right.astype(np.int64))
 
 
 def _flips(

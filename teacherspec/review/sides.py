@@ -23,7 +23,7 @@ from teacherspec.tasks import Task
 if TYPE_CHECKING:
     from datasets import Dataset
 
-TOO_FEW = "split {}: the two sides have fewer than two rows in common"
+TOO_FEW = "split {}: the two sides have too few rows in common"
 ROLES = ("test", "shifted", "ood")
 """Roles of the splits that are compared."""
 

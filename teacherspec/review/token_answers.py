@@ -11,39 +11,30 @@ from teacherspec.calibrate.tokens import score_tokens
 from teacherspec.evaluate.generation import Generation
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.text import CorpusScore, bleu, chrf, score_from
-from teacherspec.review.answered import Answered
+from teacherspec.review.answered import Answered, OfSplit, compare_splits
 from teacherspec.review.clusters import clustered_tests
-from teacherspec.review.paired import Hits, PairedTest, Statistics, adjusted, mcnemar, paired_mean, resampled
-from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
-from teacherspec.review.sides import TOO_FEW, Sides, places_of
+from teacherspec.review.paired import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
+from teacherspec.review.parts import Flip, Flips, flipped
+from teacherspec.review.sides import Evaluated, Sides, places_of
 from teacherspec.token_predictions import Answer, TokenPredictions, load_answers, load_token_predictions
 
 
 def compare_language(sides: Sides, missing: list[str]) -> Answered:
     """Paired tests of token losses; flips and slices by whether a model's own answer is right."""
-    tests: list[PairedTest] = []
-    flips: list[Flips] = []
-    slices: tuple[Part, ...] = ()
-    left_out = {}
-    for role, split in sides.splits():
-        found = [load_token_predictions(side.predictions, split) for side in sides.both]
-        ids = sides.common(found[0].ids, found[1].ids)
-        if len(ids) < 2:
-            missing.append(TOO_FEW.format(split))
-            continue
-        if gone := len({*found[0].ids, *found[1].ids}) - len(ids):
-            left_out[split] = gone
-        tests += _token_tests(sides, split, found, ids, missing)
+
+    def compare(split: str, before: TokenPredictions, after: TokenPredictions, ids: list[str]) -> OfSplit:
+        tests = list(_token_tests(sides, split, (before, after), ids, missing))
         pairs = _common_answers(sides, split)
         if len(pairs) < 2:
-            continue
-        before, after = (np.array([one.correct for one in side]) for side in zip(*pairs, strict=True))
-        tests += _answer_tests(sides, split, pairs, (before, after), missing)
-        flips.append(_flips(sides, split, pairs, (before, after)))
-        if role == "test" and sides.contents is not None:
-            facets = sides.contents.of(split, [one.id for one, _ in pairs]).facets()
-            slices = parts_moved(before, after, facets)
-    return Answered(tests=adjusted(tests), flips=tuple(flips), slices=slices, left_out=left_out)
+            return OfSplit(tests)
+        right = [np.array([one.correct for one in side]) for side in zip(*pairs, strict=True)]
+        correct = right[0], right[1]
+        tests += _answer_tests(sides, split, pairs, correct, missing)
+        return OfSplit(tests, _flips(sides, split, pairs, correct), ([one.id for one, _ in pairs], *correct))
+
+    return compare_splits(
+        sides, missing, lambda side, split: load_token_predictions(side.predictions, split), compare
+    )
 
 
 def _token_tests(
@@ -96,7 +87,7 @@ def _answer_tests(
     written = list(zip(*pairs, strict=True))
     stopped = [np.array([one.stopped for one in side]) for side in written]
     yield mcnemar(f"{name}.stopped", stopped[0], stopped[1])
-    tokenizers = [_generation(side.declared).bleu_tokenizer for side in sides.both]
+    tokenizers = [_generation(side).bleu_tokenizer for side in sides.both]
     references = [list(one.references) for one, _ in pairs]
     texts = [[one.text.strip() for one in side] for side in written]
     scorers: dict[str, Callable[[list[str]], CorpusScore]] = {"chrf": lambda said: chrf(said, references)}
@@ -111,10 +102,9 @@ def _answer_tests(
     yield from resampled([f"{name}.{score}" for score in scorers], before, after, len(pairs))
 
 
-def _generation(declared: object) -> Generation:
+def _generation(side: Evaluated) -> Generation:
     """`evaluate.generation` of a side. Raises `ValidationError`."""
-    section = declared.get("generation") if isinstance(declared, dict) else None
-    return Generation.model_validate_json(json.dumps(section or {}))
+    return Generation.model_validate_json(json.dumps(side.declared.get("generation") or {}))
 
 
 def _corpus(scores: Sequence[CorpusScore]) -> Statistics:

@@ -180,4 +180,4 @@ def test_rows_among_which_nothing_can_be_looked_for_are_said(tmp_path: Path) -> 
     one = pairs(0.8, 1, ONE_EACH, ONE_EACH)
     found, missing = compared(tmp_path, one, one, edited=frozenset(one.ids[1:]))
     assert not found.tests
-    assert "fewer than two rows" in " ".join(missing)
+    assert "too few rows" in " ".join(missing)
