@@ -28,6 +28,19 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
+class LogBeforeSaving(TrainerCallback):  # type: ignore[misc]
+    """Log the loss up to each checkpoint.
+
+    Trainer keeps the losses since the last log in memory alone: a resumed training would log the mean of
+    fewer steps than one that was never killed.
+    """
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Trainer has decided by now whether it saves."""
+        if control.should_save:
+            control.should_log = True
+
+
 def seal(checkpoint: Path) -> None:
     """Record the SHA-256 of each file of `checkpoint`, declaring it complete."""
     files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file.name != MARKER)

@@ -13,7 +13,7 @@ from teacherspec import machine, ranks
 from teacherspec.errors import DataError, UserError
 from teacherspec.finetune.adapters import adapt
 from teacherspec.finetune.batches import MicroBatches
-from teacherspec.finetune.checkpoints import MarkComplete, to_resume_from
+from teacherspec.finetune.checkpoints import LogBeforeSaving, MarkComplete, to_resume_from
 from teacherspec.finetune.contrastive import ContrastiveTrainer
 from teacherspec.finetune.frozen import freeze_statistics
 from teacherspec.finetune.head_first import head_section, learned_head, put_head
@@ -166,7 +166,7 @@ def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Sha
     if section.class_weights == "balanced":
         weights = balanced_weights(torch.tensor(materials.train_labels), materials.classes)
     redrawn = [one for one in (micro_batches, materials.train) if hasattr(one, "set_epoch")]
-    callbacks: list[Any] = [RefuseNonFinite(), MarkComplete(), TellEpoch(*redrawn)]
+    callbacks: list[Any] = [RefuseNonFinite(), LogBeforeSaving(), MarkComplete(), TellEpoch(*redrawn)]
     if ranks.is_first():
         callbacks.append(ShowProgress(section.batch_size, section.selection_metric))
     if section.early_stopping is not None:

@@ -156,6 +156,19 @@ def test_a_killed_training_ends_in_the_same_bytes(
     assert digest(run(base, prepared, "killed", **values)) == digest(whole)
 
 
+def test_a_killed_training_logs_what_the_whole_one_logs(base: Path, prepared: Prepared) -> None:
+    """Where checkpoints fall between two logs, the losses before them are in no checkpoint."""
+    values = {"epochs": 2, "batch_size": 3, "evaluations_per_epoch": 2}
+    whole = run(base, prepared, "whole", **values)
+    steps = np.loadtxt(whole / "log/steps.tsv", skiprows=1)[:, 0].astype(int)
+    saved = np.loadtxt(whole / "log/evaluations.tsv", skiprows=1)[:, 0].astype(int)
+    every = steps[0]
+    assert every > 1, "logs are apart"
+    assert any(saved % every), "a checkpoint lies between two"
+    run_killed(base, prepared, "killed", int(saved[saved % every > 0][0]) + 1, **values)
+    assert digest(run(base, prepared, "killed", **values)) == digest(whole)
+
+
 @pytest.mark.parametrize(
     "damage", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", MARKER]
 )
