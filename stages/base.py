@@ -7,7 +7,7 @@ import click
 from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
 from teacherspec.base.untrained import UNTRAINED
-from teacherspec.door import declared, plain_errors, recorded
+from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 

@@ -6,7 +6,7 @@ import click
 
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
-from teacherspec.door import declared, plain_errors, recorded
+from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.section import Section
 
 

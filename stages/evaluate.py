@@ -6,10 +6,10 @@ import click
 
 from teacherspec.base.manifest import open_base
 from teacherspec.base.section import Base
-from teacherspec.door import declared, plain_errors, recorded, started_together
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.portable import pin_as_trained
+from teacherspec.runtime.cpu_determinism import pin_as_trained
+from teacherspec.runtime.entrypoint import declared, plain_errors, recorded, started_together
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from teacherspec.base.section import Base
-from teacherspec.door import declared, plain_errors, recorded, started_together
 from teacherspec.finetune.section import Finetune
-from teacherspec.portable import PORTABLE, pin
+from teacherspec.runtime.cpu_determinism import PORTABLE, pin
+from teacherspec.runtime.entrypoint import declared, plain_errors, recorded, started_together
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 

@@ -6,7 +6,6 @@ import click
 
 from teacherspec.base.section import Base
 from teacherspec.calibrate.section import Calibrate
-from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.finetune.section import Finetune
 from teacherspec.package.closing import show
@@ -14,6 +13,7 @@ from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.prepare.section import Prepare
+from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.section import Section
 from teacherspec.tasks import Task
 

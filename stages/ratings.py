@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import declared, plain_errors, recorded
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.ratings.results import Level
 from teacherspec.ratings.stage import run_ratings
+from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.section import Section
 
 

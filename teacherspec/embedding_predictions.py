@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.files import read_json, write_json, write_parquet
 from teacherspec.metrics.retrieval import Paired
 from teacherspec.predictions import read_split
+from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 
 FORM = "embeddings"
 """Name of this form of predictions in `predictions.json`."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.errors import DataError
-from teacherspec.files import read_json, write_json, write_parquet
+from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa

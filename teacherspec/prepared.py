@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from teacherspec.errors import DataError
-from teacherspec.files import read_json, replacing, write_json
+from teacherspec.runtime.atomic_io import read_json, replacing, write_json
 
 if TYPE_CHECKING:
     from datasets import Dataset

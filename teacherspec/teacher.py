@@ -18,10 +18,10 @@ from teacherspec.calibrate.calibrators import Calibrator, apply
 from teacherspec.calibrate.tokens import interpolated
 from teacherspec.errors import UserError
 from teacherspec.evaluate.predict import load_model
-from teacherspec.files import read_json
 from teacherspec.language.generating import Decoding, Generated
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.softmax import log_softmax
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import Task
 from teacherspec.tasks.answering import Answering
 from teacherspec.tasks.clip_retrieval import ClipRetrieval

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from teacherspec.errors import UserError
-from teacherspec.files import write_json
-from teacherspec.portable import PINS, pin, pin_as_trained, pinned
+from teacherspec.runtime.atomic_io import write_json
+from teacherspec.runtime.cpu_determinism import PINS, pin, pin_as_trained, pinned
 
 ROOT = Path(__file__).parents[1]
 PINNED = """\
-from teacherspec.portable import pin
+from teacherspec.runtime.cpu_determinism import pin
 pin()
 from teacherspec.receipts.fingerprint import fingerprint
 import torch

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from teacherspec.errors import UserError
-from teacherspec.process import alone
+from teacherspec.runtime.process_lifetime import alone
 
 CHILD = """
 import time
-from teacherspec.process import die_with_parent
+from teacherspec.runtime.process_lifetime import die_with_parent
 die_with_parent()
 print("up", flush=True)
 time.sleep(60)
@@ -22,7 +22,7 @@ time.sleep(60)
 HOLDER = """
 import sys, time
 from pathlib import Path
-from teacherspec.process import alone
+from teacherspec.runtime.process_lifetime import alone
 with alone(Path(sys.argv[1]), "work"):
     print("up", flush=True)
     time.sleep(60)

@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from teacherspec.machine import working_memory
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
+from teacherspec.runtime.machine import working_memory
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 
 

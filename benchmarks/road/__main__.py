@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import click
 
-from teacherspec.files import read_json, write_text
 from teacherspec.receipts.declaration import read_road
+from teacherspec.runtime.atomic_io import read_json, write_text
 
 ROOT = Path(__file__).parents[2]
 README = Path(__file__).with_name("README.md")

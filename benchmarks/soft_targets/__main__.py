@@ -21,8 +21,8 @@ from benchmarks.soft_targets.exports import export_lines
 from benchmarks.soft_targets.losses import DRAWS, draws_loss, losses, temperature_loss
 from benchmarks.soft_targets.sources import LENGTH, Source, made, real
 from benchmarks.soft_targets.timing import seconds, told
-from teacherspec.files import sha256_file, write_parquet
 from teacherspec.package.answer_targets import Kept
+from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 
 README = Path(__file__).with_name("README.md")
 KS = (8, 16, 32, 64, 128)

@@ -96,7 +96,7 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
     import torch
     from datasets import Dataset
 
-    from teacherspec import machine
+    from teacherspec.runtime import machine
     from teacherspec.tasks.augmentation import Augmentation, RandomCrop
     from teacherspec.tasks.image_classification import ImageClassification
     from teacherspec.tasks.image_examples import input_sizes

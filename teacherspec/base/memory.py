@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseError
-from teacherspec.machine import memory_bytes
+from teacherspec.runtime.machine import memory_bytes
 from teacherspec.tasks.verbs import Backbone, Batch, Trial
 
 if TYPE_CHECKING:

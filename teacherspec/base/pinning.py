@@ -7,7 +7,7 @@ from typing import Any
 
 from teacherspec.base.section import Base
 from teacherspec.errors import BaseError
-from teacherspec.files import encode_json, sha256_bytes, sha256_file
+from teacherspec.runtime.atomic_io import encode_json, sha256_bytes, sha256_file
 
 FRONT_MATTER_BYTES = 65_536
 

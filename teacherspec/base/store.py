@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import encode_json, new_folder, sha256_bytes, sha256_file, write_json
+from teacherspec.runtime.atomic_io import encode_json, new_folder, sha256_bytes, sha256_file, write_json
 
 
 def hash_files(folder: Path) -> dict[str, str]:

@@ -23,10 +23,10 @@ from teacherspec.embedding_predictions import (
     load_embedding_predictions,
 )
 from teacherspec.errors import DataError
-from teacherspec.files import new_folder, round_floats, write_json, write_tsv
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.retrieval import line_ups
 from teacherspec.predictions import PredictionIndex
+from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
 
 ALLOWED = ("temperature", "none")
 APPLIES_TO = "logits (cosines times logit_scale) of candidates that one is chosen from; apply once"

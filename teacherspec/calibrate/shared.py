@@ -10,9 +10,9 @@ from teacherspec.calibrate.calibrators import apply
 from teacherspec.calibrate.methods import Fitted
 from teacherspec.calibrate.scoring import Scored, score
 from teacherspec.calibrate.section import Calibrate
-from teacherspec.files import round_floats
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.predictions import PredictionIndex
+from teacherspec.runtime.atomic_io import round_floats
 
 MINIMUM_ROWS = 20
 """Rows below which a calibrator would be guessed, not fitted; 100 and more are advised."""

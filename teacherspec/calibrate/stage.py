@@ -22,7 +22,6 @@ from teacherspec.calibrate.shared import (
 from teacherspec.calibrate.slices import COLUMNS, calibration_by_slice
 from teacherspec.calibrate.token_stage import calibrate_tokens
 from teacherspec.errors import DataError
-from teacherspec.files import new_folder, round_floats, write_json, write_tsv
 from teacherspec.predictions import (
     PredictionIndex,
     Predictions,
@@ -30,6 +29,7 @@ from teacherspec.predictions import (
     load_predictions,
     load_slices,
 )
+from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
 
 ROLES = ("calibration", "test", "shifted", "ood")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import FAILED, plain_errors
+from teacherspec.runtime.entrypoint import FAILED, plain_errors
 
 
 @click.command("attach")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import PARAMS, plain_errors
+from teacherspec.runtime.entrypoint import PARAMS, plain_errors
 
 
 @click.command("check")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import plain_errors
+from teacherspec.runtime.entrypoint import plain_errors
 
 
 @click.command("comment")

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from teacherspec.door import plain_errors
 from teacherspec.errors import DataError
+from teacherspec.runtime.entrypoint import plain_errors
 
 PREPARED = Path("artifacts/prepare")
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import plain_errors
 from teacherspec.errors import UserError
 from teacherspec.road.links import CODE, write_links, wrong_links
 from teacherspec.road.stages import ROAD, differences
+from teacherspec.runtime.entrypoint import plain_errors
 
 
 @click.command("deps")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import plain_errors
-from teacherspec.files import encode_json, round_floats, write_text
+from teacherspec.runtime.atomic_io import encode_json, round_floats, write_text
+from teacherspec.runtime.entrypoint import plain_errors
 
 
 @click.command("diff")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import plain_errors
 from teacherspec.errors import UserError
+from teacherspec.runtime.entrypoint import plain_errors
 
 
 @click.command("plan")

@@ -8,9 +8,9 @@ from typing import Any, TextIO
 
 import click
 
-from teacherspec.door import plain_errors
 from teacherspec.errors import DataError
-from teacherspec.files import round_floats
+from teacherspec.runtime.atomic_io import round_floats
+from teacherspec.runtime.entrypoint import plain_errors
 from teacherspec.tasks.fields import FieldError, RowFields
 from teacherspec.tasks.verbs import Form
 

@@ -2,7 +2,7 @@
 
 import click
 
-from teacherspec.door import plain_errors
+from teacherspec.runtime.entrypoint import plain_errors
 
 
 @click.command("release")

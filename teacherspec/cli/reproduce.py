@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import click
 
-from teacherspec.door import FAILED, plain_errors
-from teacherspec.files import encode_json
+from teacherspec.runtime.atomic_io import encode_json
+from teacherspec.runtime.entrypoint import FAILED, plain_errors
 
 
 @click.command("reproduce")

@@ -5,9 +5,9 @@ from secrets import token_hex
 
 import click
 
-from teacherspec.door import plain_errors
 from teacherspec.ratings.pairs import Opponent
 from teacherspec.ratings.sheet import QUESTION
+from teacherspec.runtime.entrypoint import plain_errors
 
 
 @click.command("review")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.files import encode_json, write_text
+from teacherspec.runtime.atomic_io import encode_json, write_text
 
 SCHEMA = Path("params.schema.json")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import declared, plain_errors
 from teacherspec.errors import UserError
+from teacherspec.runtime.entrypoint import declared, plain_errors
 from teacherspec.section import Section
 
 ARTIFACTS, REPORTS = Path("artifacts"), Path("reports")

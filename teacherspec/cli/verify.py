@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from teacherspec.door import plain_errors
 from teacherspec.errors import UserError
+from teacherspec.runtime.entrypoint import plain_errors
 
 PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

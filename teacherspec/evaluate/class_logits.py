@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from teacherspec import ranks
 from teacherspec.errors import UserError
 from teacherspec.evaluate.analysis import Analysis, analyse
 from teacherspec.evaluate.measured import measured_rows
@@ -17,7 +16,6 @@ from teacherspec.evaluate.report import draw, write_tables
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.evaluate.work import Work, tell
-from teacherspec.files import new_folder, write_bytes
 from teacherspec.predictions import (
     PredictionIndex,
     Predictions,
@@ -27,6 +25,8 @@ from teacherspec.predictions import (
     save_slices,
 )
 from teacherspec.prepared import Prepared
+from teacherspec.runtime import distributed
+from teacherspec.runtime.atomic_io import new_folder, write_bytes
 
 
 def evaluate_classes(work: Work) -> str | None:
@@ -57,8 +57,8 @@ def evaluate_classes(work: Work) -> str | None:
         batch_size=section.batch_size,
         seed=section.seed,
     )
-    ranks.leave()  # what follows is arithmetic, writing, and timing undisturbed
-    if not ranks.is_first():
+    distributed.leave()  # what follows is arithmetic, writing, and timing undisturbed
+    if not distributed.is_first():
         return None
     measured = {
         split.name: measured_rows(fields, work.splits[split.name], found[split.name], data.label_names)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from teacherspec import ranks
 from teacherspec.embedding_predictions import (
     FORM,
     Comparison,
@@ -16,9 +15,10 @@ from teacherspec.evaluate.retrieval_page import write_retrieval_page
 from teacherspec.evaluate.retrieval_quality import retrieval_quality
 from teacherspec.evaluate.retrieval_report import RetrievalAnalysis, draw, write_tables
 from teacherspec.evaluate.work import Work, tell
-from teacherspec.files import new_folder
 from teacherspec.metrics.retrieval import largest_line_up
 from teacherspec.predictions import PredictionIndex, save_index
+from teacherspec.runtime import distributed
+from teacherspec.runtime.atomic_io import new_folder
 from teacherspec.tasks.pair_predict import predict_pairs
 
 LINE_UP = 100
@@ -46,8 +46,8 @@ def evaluate_pairs(work: Work) -> str | None:
     tell("the untrained base on the same rows")
     base, base_processor = work.load_base()
     base_found = predict_pairs(task, base, base_processor, work.splits["test"], section.batch_size)
-    ranks.leave()  # what follows is arithmetic, writing, and timing undisturbed
-    if not ranks.is_first():
+    distributed.leave()  # what follows is arithmetic, writing, and timing undisturbed
+    if not distributed.is_first():
         return None
     size = line_up_size(found)
     options: dict[str, Any] = section.model_dump(include={"confidence", "resamples", "seed"})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec import machine
+from teacherspec.runtime import machine
 
 if TYPE_CHECKING:
     from datasets import Dataset

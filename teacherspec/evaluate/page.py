@@ -13,8 +13,8 @@ from teacherspec.evaluate.analysis import Analysis
 from teacherspec.evaluate.findings import p_text, percent
 from teacherspec.evaluate.report import PICTURES, reliability_picture
 from teacherspec.evaluate.section import Evaluate
-from teacherspec.files import write_text
 from teacherspec.metrics.classification import per_class
+from teacherspec.runtime.atomic_io import write_text
 
 TEMPLATE = "report.html.j2"
 

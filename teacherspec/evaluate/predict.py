@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec import machine, ranks
-from teacherspec.batching import longest_first
 from teacherspec.errors import DataError, UserError
-from teacherspec.evaluate.placing import place
 from teacherspec.predictions import Predictions
+from teacherspec.runtime import distributed, machine
+from teacherspec.runtime.device_placement import place
+from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.verbs import Start
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
     batches = longest_first(len(rows), task.lengths(encoded), batch_size)
     loader = torch.utils.data.DataLoader(
         encoded,
-        batch_sampler=ranks.own(batches),
+        batch_sampler=distributed.own(batches),
         collate_fn=collate,
         num_workers=machine.workers() if task.decodes else 0,
     )
@@ -55,7 +55,7 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
             batch = to_device(examples, model.device)
             logits = task.logits(model, {key: value for key, value in batch.items() if key != "labels"})
             parts.append(logits.float().cpu().numpy())
-    found = np.concatenate(ranks.together(parts))[np.argsort(np.concatenate(batches))]
+    found = np.concatenate(distributed.together(parts))[np.argsort(np.concatenate(batches))]
     ids = rows["id"][:]
     if bad := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
         raise UserError(

@@ -11,7 +11,6 @@ from teacherspec.evaluate import robustness, slices, suspects
 from teacherspec.evaluate.analysis import Analysis
 from teacherspec.evaluate.measured import Measured
 from teacherspec.evaluate.quality import CLASS_COLUMNS, class_rows, confusion_rows
-from teacherspec.files import read_json, round_floats, write_json, write_tsv
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
 from teacherspec.metrics.classification import confusion_matrix, per_class
 from teacherspec.metrics.intervals import wilson_interval
@@ -23,6 +22,7 @@ from teacherspec.plots.recall import ClassRecall, recall_figure
 from teacherspec.plots.reliability import ReliabilityPanel, reliability_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import BEFORE, MUTED, RIGHT, drawing, png, save_png
+from teacherspec.runtime.atomic_io import read_json, round_floats, write_json, write_tsv
 
 RISK_COLUMNS = ("split", "coverage", "risk")
 

@@ -14,7 +14,6 @@ from teacherspec.embedding_predictions import Comparison, EmbeddingPredictions
 from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, leave_empty, read_learning, risk_rows
 from teacherspec.evaluate.retrieval_findings import findings
 from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
-from teacherspec.files import round_floats, write_json, write_tsv
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.retrieval import Ranks, image_to_text, line_ups
 from teacherspec.metrics.selective import RiskCoverage, risk_coverage
@@ -23,6 +22,7 @@ from teacherspec.plots.learning import learning_figure
 from teacherspec.plots.retrieval import rank_figure, similarity_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import drawing, save_png
+from teacherspec.runtime.atomic_io import round_floats, write_json, write_tsv
 
 HARDEST_COLUMNS = ("id", "rank", "candidates", "text")
 HARDEST_SHOWN = 20

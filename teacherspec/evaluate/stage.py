@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec import ranks
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.class_logits import evaluate_classes
 from teacherspec.evaluate.embeddings import evaluate_pairs
 from teacherspec.evaluate.latency import measure_latency
-from teacherspec.evaluate.placing import fits_each
 from teacherspec.evaluate.predict import load_model, load_untrained
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.token_sums import evaluate_tokens
 from teacherspec.evaluate.work import Work, tell
-from teacherspec.files import read_json, write_json
 from teacherspec.prepared import Prepared, load_prepared, open_split
+from teacherspec.runtime import distributed
+from teacherspec.runtime.atomic_io import read_json, write_json
+from teacherspec.runtime.device_placement import fits_each
 from teacherspec.tasks.verbs import Form, Kind
 
 NEEDED = ("train", "validation", "calibration", "test")
@@ -63,8 +63,8 @@ def run_evaluate(
     """
     data = load_prepared(prepared)
     refuse_missing_rows(data)
-    ranks.join()
-    if not (fits_each(finetuned / "model") or ranks.go_on_alone()):
+    distributed.join()
+    if not (fits_each(finetuned / "model") or distributed.go_on_alone()):
         return None
     model, processor = load_model(task, finetuned / "model")
     processor = task.settled(model, processor)
@@ -74,7 +74,7 @@ def run_evaluate(
     def load_base() -> tuple[Any, Any]:
         if untrained is None:
             raise UserError("evaluate: this kind of task is measured beside its base; give the base")
-        folder = ranks.from_first(untrained() if ranks.is_first() else Path())
+        folder = distributed.from_first(untrained() if distributed.is_first() else Path())
         return load_untrained(task, folder, data.label_names)
 
     work = Work(task, section, data, splits, model, processor, finetuned, output, report, load_base, counted)

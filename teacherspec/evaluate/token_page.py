@@ -9,7 +9,7 @@ from teacherspec.evaluate.report import PICTURES
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.token_findings import findings
 from teacherspec.evaluate.token_report import TokenAnalysis
-from teacherspec.files import write_text
+from teacherspec.runtime.atomic_io import write_text
 
 TEMPLATE = "answers.html.j2"
 

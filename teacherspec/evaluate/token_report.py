@@ -13,13 +13,13 @@ import numpy as np
 from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, leave_empty, read_learning, risk_rows
 from teacherspec.evaluate.token_findings import findings
 from teacherspec.evaluate.token_quality import hardest, token_confidence
-from teacherspec.files import round_floats, write_json, write_tsv
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.selective import RiskCoverage, risk_coverage
 from teacherspec.plots.answers import length_figure, position_figure
 from teacherspec.plots.learning import learning_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import drawing, save_png
+from teacherspec.runtime.atomic_io import round_floats, write_json, write_tsv
 from teacherspec.token_predictions import Answer, TokenPredictions
 
 HARDEST_COLUMNS = ("id", "tokens", "nll", "prompt", "answer")

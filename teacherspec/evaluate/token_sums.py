@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec import ranks
 from teacherspec.evaluate.generation import Generation
 from teacherspec.evaluate.pictures import small_pictures
 from teacherspec.evaluate.text_quality import Written, is_correct, text_quality
@@ -14,9 +13,10 @@ from teacherspec.evaluate.token_page import write_token_page
 from teacherspec.evaluate.token_quality import nll_change, token_quality
 from teacherspec.evaluate.token_report import TokenAnalysis, draw, write_tables
 from teacherspec.evaluate.work import Work, tell
-from teacherspec.files import new_folder, sha256_bytes
 from teacherspec.language.generating import Decoding, Generated
 from teacherspec.predictions import PredictionIndex, save_index
+from teacherspec.runtime import distributed
+from teacherspec.runtime.atomic_io import new_folder, sha256_bytes
 from teacherspec.tasks.answering import Answering
 from teacherspec.tasks.token_predict import answer, answer_log_probs, predict_tokens
 from teacherspec.token_predictions import (
@@ -72,8 +72,8 @@ def evaluate_tokens(work: Work) -> str | None:
     base, base_processor = work.load_base()
     base_scored = predict_tokens(task, base, base_processor, work.splits["test"], section.batch_size)
     base_answers = {name: _answer(work, task, base, prompts[name], generation) for name in ANSWERED}
-    ranks.leave()  # what follows is arithmetic, writing, and timing undisturbed
-    if not ranks.is_first():
+    distributed.leave()  # what follows is arithmetic, writing, and timing undisturbed
+    if not distributed.is_first():
         return None
 
     def judged(answers: Sequence[tuple[Generated, str]]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec import ranks
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.prepared import Prepared
+from teacherspec.runtime import distributed
 from teacherspec.tasks.verbs import Kind
 
 if TYPE_CHECKING:
@@ -48,5 +48,5 @@ class Work:
 
 def tell(what: str) -> None:
     """Say on stderr what is being done: a large model takes its time."""
-    if ranks.is_first():
+    if distributed.is_first():
         print(f"evaluate: {what}", file=sys.stderr, flush=True)

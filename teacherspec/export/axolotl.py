@@ -14,7 +14,7 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.export.source import Source
-from teacherspec.files import replacing, write_text
+from teacherspec.runtime.atomic_io import replacing, write_text
 
 UNLIKELY = -30.0
 """Log-probability of what may be left out."""

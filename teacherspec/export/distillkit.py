@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.export.source import Source
-from teacherspec.files import read_json, write_text
+from teacherspec.runtime.atomic_io import read_json, write_text
 from teacherspec.tasks.loading import quiet_libraries
 
 IGNORE_INDEX = -100

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.export.source import Source
-from teacherspec.files import read_json, replacing, write_json, write_text
 from teacherspec.package.soft_targets import CROSSED, FOLD
+from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

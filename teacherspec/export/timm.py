@@ -10,8 +10,8 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.export.source import Source
-from teacherspec.files import read_json, write_json, write_text
 from teacherspec.package.model_folder import TIMM, WEIGHTS, label_names
+from teacherspec.runtime.atomic_io import read_json, write_json, write_text
 
 README = """\
     import timm

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from teacherspec.export.source import Source
-from teacherspec.files import replacing, write_text
+from teacherspec.runtime.atomic_io import replacing, write_text
 
 README = """\
 `prompts/<split>.jsonl` (`prompt`: the turns before the answer) is for `DistillationTrainer`, where the

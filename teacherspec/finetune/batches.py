@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teacherspec.finetune.objective import IGNORE_INDEX
-from teacherspec.machine import Placement
+from teacherspec.runtime.machine import Placement
 
 if TYPE_CHECKING:
     import torch

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from teacherspec import machine, ranks
 from teacherspec.errors import DataError
 from teacherspec.evaluate.predict import load_model, predict
-from teacherspec.files import replacing, sha256_file, write_parquet
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.predictions import save_predictions
 from teacherspec.prepared import Prepared, Split, open_split
+from teacherspec.runtime import distributed, machine
+from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet
 from teacherspec.tasks.verbs import Kind, Start
 
 OUT_OF_FOLD = "out_of_fold.parquet"
@@ -51,11 +51,11 @@ def cross_fit(task: Kind, section: Finetune, base: Path, prepared: Prepared, run
     folds = _folds(prepared.splits["train"])
     for place, fold in enumerate(folds, start=1):
         answers = run / f"fold-{fold}.parquet"
-        if not ranks.from_first(answers.is_file()):
-            if ranks.is_first():
+        if not distributed.from_first(answers.is_file()):
+            if distributed.is_first():
                 print(f"finetune: fold {place} of {len(folds)}", file=sys.stderr, flush=True)
             _answer(task, section, base, prepared, run, start, fold, answers)
-    if ranks.is_first():
+    if distributed.is_first():
         _gather(prepared.splits["train"], run, folds)
     return run / OUT_OF_FOLD
 
@@ -82,12 +82,12 @@ def _answer(
     answers: Path,
 ) -> None:
     """Train on the other folds, answer this one, keep the answers only."""
-    if ranks.is_first():
+    if distributed.is_first():
         _part(prepared.splits["train"], fold, run)
-    ranks.wait()
+    distributed.wait()
     rest, own = (_split(run / f"{part}-{fold}.parquet") for part in ("rest", "own"))
     trained = run / f"fold-{fold}"
-    if not ranks.from_first(trained.is_dir()):
+    if not distributed.from_first(trained.is_dir()):
         splits = {**prepared.splits, "train": rest}
         part = Prepared(prepared.task, prepared.label_names, splits)
         finetune(task, section, base, part, run / f"training-{fold}", trained, start)
@@ -95,7 +95,7 @@ def _answer(
     batch_size = machine.place(section.batch_size).micro_batch
     processor = task.settled(model, processor)
     predictions = predict(task, model, processor, open_split(own, run), batch_size)
-    if ranks.is_first():
+    if distributed.is_first():
         save_predictions(answers, predictions)
         shutil.rmtree(trained)
 

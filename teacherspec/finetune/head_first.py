@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import replacing
 from teacherspec.finetune.adapters import head_names
 from teacherspec.finetune.section import Finetune, Full, HeadFirst
+from teacherspec.runtime.atomic_io import replacing
 
 SIDE = "head"
 """Folder in the scratch of a training, for the checkpoints of its head."""

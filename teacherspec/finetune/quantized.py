@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from teacherspec import machine
 from teacherspec.errors import UserError
+from teacherspec.runtime import machine
 
 if TYPE_CHECKING:
     from torch import nn

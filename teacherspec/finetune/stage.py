@@ -6,18 +6,18 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from teacherspec import machine, ranks
 from teacherspec.base.manifest import open_base
 from teacherspec.base.section import Base
-from teacherspec.files import read_json, sha256_file
 from teacherspec.finetune.cross_fit import cross_fit
 from teacherspec.finetune.quantized import library_version
 from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.finetune.train import finetune
 from teacherspec.prepared import INDEX_NAME, load_prepared
-from teacherspec.process import alone
+from teacherspec.runtime import distributed, machine
+from teacherspec.runtime.atomic_io import read_json, sha256_file
+from teacherspec.runtime.process_lifetime import alone
+from teacherspec.runtime.resume_key import loaded_code, run_key
 from teacherspec.tasks.verbs import Kind
-from teacherspec.unfinished import loaded_code, run_key
 
 SCRATCH = Path(".scratch/finetune")
 LIBRARIES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")
@@ -46,7 +46,7 @@ def run_finetune(
     Raises:
         UserError: data, base, declaration and machine do not fit together.
     """
-    ranks.join()
+    distributed.join()
     start = base.start(section.dropout)
     determinants = {
         "task": task.model_dump(mode="json"),
@@ -58,16 +58,16 @@ def run_finetune(
         "libraries": libraries(section),
         "layout": machine.layout(),
     }
-    folder = ranks.from_first(open_base(base, manifest) if ranks.is_first() else Path())
-    run = scratch / ranks.from_first(run_key(determinants))
+    folder = distributed.from_first(open_base(base, manifest) if distributed.is_first() else Path())
+    run = scratch / distributed.from_first(run_key(determinants))
     data = load_prepared(prepared)
-    with alone(run.with_suffix(".lock"), f"finetune in {run}") if ranks.is_first() else nullcontext():
+    with alone(run.with_suffix(".lock"), f"finetune in {run}") if distributed.is_first() else nullcontext():
         folds = run.with_name(f"{run.name}-folds")
         beside = (cross_fit(task, section, folder, data, folds, start),) if section.cross_fit else ()
         finetune(task, section, folder, data, run, output, start, beside)
-        if ranks.is_first():
+        if distributed.is_first():
             shutil.rmtree(folds, ignore_errors=True)
-    ranks.leave()
+    distributed.leave()
 
 
 def libraries(section: Finetune) -> dict[str, str | None]:

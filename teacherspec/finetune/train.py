@@ -9,7 +9,6 @@ import torch
 from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from teacherspec import machine, ranks
 from teacherspec.errors import DataError, UserError
 from teacherspec.finetune.adapters import adapt
 from teacherspec.finetune.batches import MicroBatches
@@ -23,6 +22,7 @@ from teacherspec.finetune.section import Contrastive, CrossEntropy, Finetune, Fo
 from teacherspec.finetune.trainer import SharedTrainer, whole_model
 from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch
 from teacherspec.prepared import Prepared, open_split
+from teacherspec.runtime import distributed, machine
 from teacherspec.tasks.verbs import Kind, Start
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
@@ -167,7 +167,7 @@ def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Sha
         weights = balanced_weights(torch.tensor(materials.train_labels), materials.classes)
     redrawn = [one for one in (micro_batches, materials.train) if hasattr(one, "set_epoch")]
     callbacks: list[Any] = [RefuseNonFinite(), LogBeforeSaving(), MarkComplete(), TellEpoch(*redrawn)]
-    if ranks.is_first():
+    if distributed.is_first():
         callbacks.append(ShowProgress(section.batch_size, section.selection_metric))
     if section.early_stopping is not None:
         callbacks.append(
@@ -230,12 +230,12 @@ def finetune(
     use_cache = getattr(materials.model.config, "use_cache", None)
     trainer = train(task, section, materials, run)
     model = whole_model(trainer, lambda: start_model(task, section, base, prepared, start, head)[0])
-    if ranks.is_first():
+    if distributed.is_first():
         if use_cache is not None:
             model.config.use_cache = use_cache  # Trainer switches it off; whoever generates wants it
         write_outcome(task, section, materials, trainer, model, base, prepared, output, beside)
         shutil.rmtree(run, ignore_errors=True)
-    ranks.wait()
+    distributed.wait()
 
 
 def first_head(task: Kind, alone: Finetune, base: Path, prepared: Prepared, run: Path, start: Start) -> Path:
@@ -246,5 +246,5 @@ def first_head(task: Kind, alone: Finetune, base: Path, prepared: Prepared, run:
         return whole_model(trainer, lambda: start_model(task, alone, base, prepared, start)[0])
 
     path = learned_head(run, trained)
-    ranks.wait()
+    distributed.wait()
     return path

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
-from teacherspec import machine, ranks
-from teacherspec.batching import longest_first
 from teacherspec.errors import UserError
-from teacherspec.files import round_floats
 from teacherspec.finetune.batches import MicroBatches, WithSilent, silencing
 from teacherspec.finetune.objective import IGNORE_INDEX
+from teacherspec.runtime import distributed, machine
+from teacherspec.runtime.atomic_io import round_floats
+from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.verbs import Kind
 
 Values = np.ndarray[Any, Any]
@@ -73,7 +73,7 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         lengths = self.task.lengths(examples)
         batches = longest_first(len(examples), lengths, self.args.per_device_eval_batch_size)
         turns = math.ceil(len(batches) / machine.processes())
-        mine = list(ranks.own(batches))
+        mine = list(distributed.own(batches))
         collate = self.task.collate(self.task.settled(self.model.eval(), self.processor))
         return self._loader(examples, [*mine, *batches[:1] * (turns - len(mine))], collate)
 
@@ -103,10 +103,10 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         parts = self._kept(self.model.eval(), dataloader)
         examples = len(dataloader.dataset)  # type: ignore[arg-type]
         batches = math.ceil(examples / self.args.per_device_eval_batch_size)
-        every = ranks.together(parts)[:batches]
+        every = distributed.together(parts)[:batches]
         kept, labels = (stacked([part[place] for part in every]) for place in (0, 1))
         # Told by the first, so that no rounding of another machine parts who stops from who goes on.
-        measured: Mapping[str, float] = ranks.from_first(self.task.measure(kept, labels))
+        measured: Mapping[str, float] = distributed.from_first(self.task.measure(kept, labels))
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
 
@@ -138,7 +138,7 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
 
         It would restore an earlier one, without a word (5.23, `os.path.exists(best_checkpoint_dir)`).
         """
-        if ranks.is_first():
+        if distributed.is_first():
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             folder.mkdir(parents=True, exist_ok=True)
         super()._save_checkpoint(model, trial)
@@ -191,7 +191,7 @@ def whole_model(trainer: Trainer, start: Any) -> Any:
 
     shared = trainer.accelerator.distributed_type in {DistributedType.FSDP, DistributedType.DEEPSPEED}
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if shared else None
-    if not ranks.is_first():
+    if not distributed.is_first():
         return None
     if weights is None:
         return trainer.model

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import TrainerCallback
 
 from teacherspec.errors import UserError
-from teacherspec.files import write_tsv
+from teacherspec.runtime.atomic_io import write_tsv
 
 PLAIN_INTERVAL_S = 10.0
 STEP_COLUMNS = ("step", "epoch", "loss", "learning_rate", "grad_norm")

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import encode_json, read_json
 from teacherspec.package.describe import ESTIMATES, label_names_sha256
 from teacherspec.package.gates import find, judge
 from teacherspec.package.opened import Opened
@@ -15,6 +14,7 @@ from teacherspec.package.readiness import as_json
 from teacherspec.package.section import Gate
 from teacherspec.package.shards import CONFIG
 from teacherspec.package.vocabulary import vocabulary
+from teacherspec.runtime.atomic_io import encode_json, read_json
 
 
 def disagreeing_labels(opened: Opened) -> Iterator[str]:

@@ -13,11 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from teacherspec import machine
-from teacherspec.files import read_json, sha256_file, write_json
 from teacherspec.package.bom import bill_of_materials
 from teacherspec.package.checksums import SUMS
 from teacherspec.package.revision import Revision, read_revision
+from teacherspec.runtime import machine
+from teacherspec.runtime.atomic_io import read_json, sha256_file, write_json
 
 STATEMENT, BOM = "statement.intoto.json", "bom.cdx.json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

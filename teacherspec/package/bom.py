@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import read_json, sha256_file
 from teacherspec.package.checksums import SUMS, read_sums
+from teacherspec.runtime.atomic_io import read_json, sha256_file
 
 MODEL = "teacher"
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from teacherspec.files import sha256_file, write_text
+from teacherspec.runtime.atomic_io import sha256_file, write_text
 
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")

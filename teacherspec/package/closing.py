@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import read_json
 from teacherspec.package.evidence import Evidence
 from teacherspec.package.gates import find
 from teacherspec.package.readiness import limit, verdict
 from teacherspec.package.stage import Packaged
 from teacherspec.package.strengths import interval
+from teacherspec.runtime.atomic_io import read_json
 
 MEBIBYTE = 1 << 20
 

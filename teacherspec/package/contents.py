@@ -7,8 +7,8 @@ from pathlib import Path
 from teacherspec.base.allowed import PICKLES, is_allowed
 from teacherspec.base.gate import check_folder
 from teacherspec.errors import BaseError
-from teacherspec.files import sha256_file
 from teacherspec.package.checksums import SUMS, read_sums
+from teacherspec.runtime.atomic_io import sha256_file
 
 MODEL = "model/"
 PLACES = (

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import sha256_bytes
 from teacherspec.package.evidence import Evidence
 from teacherspec.package.gates import Judgement, find
 from teacherspec.package.metadata import Metadata
@@ -14,6 +13,7 @@ from teacherspec.package.readiness import verdict
 from teacherspec.package.section import Package
 from teacherspec.package.strengths import advice
 from teacherspec.package.vocabulary import vocabulary
+from teacherspec.runtime.atomic_io import sha256_bytes
 
 ESTIMATES = {
     "validation_accuracy": "evaluate.validation.accuracy",

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from teacherspec.embedding_predictions import COMPARISON, Comparison
 from teacherspec.errors import DataError
-from teacherspec.files import read_json, write_parquet_parts, write_text
 from teacherspec.metrics.retrieval import Paired, largest_line_up, line_ups
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.package.shards import CONFIG, read_shards, shard_name
@@ -26,6 +25,7 @@ from teacherspec.package.soft_targets import (
     up_to,
 )
 from teacherspec.prepared import Split
+from teacherspec.runtime.atomic_io import read_json, write_parquet_parts, write_text
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.files import read_json
 from teacherspec.package.gates import Measured, find
 from teacherspec.package.model_folder import label_names
 from teacherspec.predictions import load_index
 from teacherspec.prepared import Prepared, load_prepared
+from teacherspec.runtime.atomic_io import read_json
 
 PLOT = "calibrate/reliability.png"
 """The picture of the card, among the reports."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from teacherspec.base.gate import check_folder
 from teacherspec.errors import UserError
-from teacherspec.files import read_json, replacing, write_json
+from teacherspec.runtime.atomic_io import read_json, replacing, write_json
 
 ONLY_IN_5 = {"TokenizersBackend": "PreTrainedTokenizerFast"}
 """Tokenizer class names of transformers 5, and the name of the same thing that both versions know."""

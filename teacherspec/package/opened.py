@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from teacherspec.files import read_json
 from teacherspec.package.metadata import Metadata
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import Task
 from teacherspec.tasks.verbs import Kind
 

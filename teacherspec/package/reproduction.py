@@ -9,12 +9,12 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from teacherspec.calibrate.calibrators import Calibrator, apply
-from teacherspec.files import read_json
 from teacherspec.metrics.proper import nll
 from teacherspec.package.golden import forward, furthest, load_golden
 from teacherspec.package.opened import Opened
 from teacherspec.package.shards import read_shards
 from teacherspec.package.soft_targets import content_sha256
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.verbs import Form
 
 NLL_TOLERANCE = 1e-5

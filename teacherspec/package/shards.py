@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from teacherspec.files import write_parquet_parts
+from teacherspec.runtime.atomic_io import write_parquet_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa

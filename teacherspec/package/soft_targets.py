@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
-from teacherspec.files import write_parquet_parts, write_text
 from teacherspec.package.shards import CONFIG, shard_name
 from teacherspec.prepared import Split
+from teacherspec.runtime.atomic_io import write_parquet_parts, write_text
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.files import new_folder, round_floats, write_json, write_text
 from teacherspec.package import readiness
 from teacherspec.package.answer_targets import WORK
 from teacherspec.package.attestation import attest
@@ -23,8 +22,9 @@ from teacherspec.package.model_folder import pack_model
 from teacherspec.package.provenance import provenance
 from teacherspec.package.section import Package
 from teacherspec.package.trimming import trim_vocabulary
-from teacherspec.portable import pin_as_trained
 from teacherspec.prepared import Split, open_split
+from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_text
+from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.tasks.augmentation import VIEWS
 from teacherspec.tasks.verbs import Kind
 

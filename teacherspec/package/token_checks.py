@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.files import read_json
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.package.answer_targets import answered, as_hashed
 from teacherspec.package.opened import Opened
 from teacherspec.package.shards import read_shards
 from teacherspec.package.soft_targets import content_sha256
 from teacherspec.package.top_k import NUMBERS, reduce_at
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.answering import Answering
 from teacherspec.token_predictions import load_token_predictions
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import encode_json, read_json, sha256_bytes
+from teacherspec.runtime.atomic_io import encode_json, read_json, sha256_bytes
 
 
 def vocabulary(model: Path) -> dict[str, Any] | None:

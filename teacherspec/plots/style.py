@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.files import write_bytes
+from teacherspec.runtime.atomic_io import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from teacherspec.errors import DataError
-from teacherspec.files import CHUNK_BYTES, replacing, sha256_file
+from teacherspec.runtime.atomic_io import CHUNK_BYTES, replacing, sha256_file
 
 FETCHED = Path(".scratch") / "fetched"
 """Where fetched files wait in the repository, each under its hash; safe to delete at any time."""

@@ -6,12 +6,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import round_floats, write_json, write_text, write_tsv
 from teacherspec.plots.data import DataPicture, data_figure
 from teacherspec.plots.style import drawing, save_png
 from teacherspec.prepare.advice import advice
 from teacherspec.prepare.findings import Finding
 from teacherspec.prepare.section import Policy
+from teacherspec.runtime.atomic_io import round_floats, write_json, write_text, write_tsv
 
 EXAMPLES = 5
 NONE = "-"

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from teacherspec.machine import DEFAULT_MEMORY_MIB
 from teacherspec.plots.data import DataPicture
 from teacherspec.prepare.card import data_card
 from teacherspec.prepare.checking import Beside
@@ -23,6 +22,7 @@ from teacherspec.prepare.section import Policy, Prepare
 from teacherspec.prepare.statistics import metrics, size_quantiles
 from teacherspec.prepare.write import Layout, write_splits
 from teacherspec.prepared import Prepared
+from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
 from teacherspec.tasks.fields import RowFields
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from teacherspec.errors import DataError
-from teacherspec.files import encode_json, sha256_bytes, write_text
 from teacherspec.ratings.pairs import Drawn, Opponent, Side, token
+from teacherspec.runtime.atomic_io import encode_json, sha256_bytes, write_text
 from teacherspec.section import Section
 
 SUFFIX = ".key.json"

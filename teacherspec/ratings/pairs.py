@@ -8,7 +8,7 @@ from typing import Literal
 
 from teacherspec.answers import Answered
 from teacherspec.errors import DataError
-from teacherspec.files import sha256_bytes
+from teacherspec.runtime.atomic_io import sha256_bytes
 
 Opponent = Literal["base", "reference"]
 """What the teacher is compared with: the untrained base, or the first reference of each row."""

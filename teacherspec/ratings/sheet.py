@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from teacherspec.files import write_bytes, write_text
 from teacherspec.ratings.pairs import Drawn, token
+from teacherspec.runtime.atomic_io import write_bytes, write_text
 
 TEMPLATE, STYLE, SCRIPT = "sheet.html.j2", "sheet.css", "sheet.js"
 

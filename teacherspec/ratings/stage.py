@@ -14,11 +14,11 @@ import numpy as np
 
 from teacherspec.answers import load_answers
 from teacherspec.errors import DataError
-from teacherspec.files import round_floats, write_json, write_tsv
 from teacherspec.ratings.key import Key, load_keys
 from teacherspec.ratings.pairs import Opponent, pairs_against
 from teacherspec.ratings.reading import Rating, load_ratings
 from teacherspec.ratings.results import Level, Verdict, compare, verdicts
+from teacherspec.runtime.atomic_io import round_floats, write_json, write_tsv
 
 COLUMNS = ("against", "id", "score", "ratings", "teacher", "opponent", "comments")
 """Columns of `pairs.tsv`."""

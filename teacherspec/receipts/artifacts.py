@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import read_json, sha256_file
 from teacherspec.receipts.agreement import Finding, read_lock
 from teacherspec.receipts.declaration import LOCK, DeclaredStage, read_road
 from teacherspec.receipts.hashing import files_of, md5_of
 from teacherspec.receipts.receipt import hashes, sums_path
+from teacherspec.runtime.atomic_io import read_json, sha256_file
 
 
 def altered(cache: Path, root: Path = Path()) -> tuple[list[Finding], int]:

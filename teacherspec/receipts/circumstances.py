@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from teacherspec.files import round_floats
-from teacherspec.portable import pinned
 from teacherspec.receipts.declaration import DeclaredStage
 from teacherspec.receipts.hardware import hardware
+from teacherspec.runtime.atomic_io import round_floats
+from teacherspec.runtime.cpu_determinism import pinned
 
 PIN = re.compile(r"([\w.-]+)(?:\[[^]]*\])?==(\S+)")
 

@@ -8,7 +8,7 @@ optimizer's step. Each is digested on its own, so that a difference has a name.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from teacherspec.files import encode_json, sha256_bytes
+from teacherspec.runtime.atomic_io import encode_json, sha256_bytes
 
 if TYPE_CHECKING:
     import torch

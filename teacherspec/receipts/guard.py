@@ -18,10 +18,10 @@ from types import FrameType
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.files import write_bytes
-from teacherspec.process import alone, end_with, surroundings
 from teacherspec.receipts.agreement import read_lock
 from teacherspec.receipts.declaration import LOCK
+from teacherspec.runtime.atomic_io import write_bytes
+from teacherspec.runtime.process_lifetime import alone, end_with, surroundings
 
 RUNNING = Path(".scratch/repro.lock")
 KEPT = Path(".scratch/dvc.lock.whole")

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import read_json, write_json
-from teacherspec.machine import processes, rank
-from teacherspec.process import HARDWARE, launch_folder
+from teacherspec.runtime.atomic_io import read_json, write_json
+from teacherspec.runtime.machine import processes, rank
+from teacherspec.runtime.process_lifetime import HARDWARE, launch_folder
 
 CPUINFO = Path("/proc/cpuinfo")
 

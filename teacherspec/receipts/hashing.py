@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from teacherspec.files import CHUNK_BYTES
+from teacherspec.runtime.atomic_io import CHUNK_BYTES
 
 IGNORED = Path(".dvcignore")
 Stamp = tuple[int, int, int, int]

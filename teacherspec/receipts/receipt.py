@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import encode_json, read_json
 from teacherspec.receipts.hashing import md5_of_bytes
+from teacherspec.runtime.atomic_io import encode_json, read_json
 
 FORMAT = 1
 FOLDER = Path("artifacts/receipts")

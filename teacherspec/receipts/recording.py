@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.files import write_json, write_text
-from teacherspec.process import alone
 from teacherspec.receipts.circumstances import circumstances
 from teacherspec.receipts.declaration import DeclaredStage, params_now, read_road
 from teacherspec.receipts.hashing import Content, content, files_of
 from teacherspec.receipts.receipt import receipt, receipt_path, record_path, seal, sums_path
 from teacherspec.road.links import CODE
+from teacherspec.runtime.atomic_io import write_json, write_text
+from teacherspec.runtime.process_lifetime import alone
 
 LOCKS = Path(".scratch/running")
 AFTER_KILL_SECONDS = 3.0

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teacherspec.errors import UserError
-from teacherspec.files import replacing, sha256_file, write_text
 from teacherspec.package.contents import wrong_checksums
 from teacherspec.release.checks import TEACHER
 from teacherspec.release.commands import git
@@ -15,6 +14,7 @@ from teacherspec.review.compare import compare
 from teacherspec.review.markdown import as_markdown
 from teacherspec.review.promises import judged
 from teacherspec.review.revision import find_revision
+from teacherspec.runtime.atomic_io import replacing, sha256_file, write_text
 
 NOTES = "notes.md"
 

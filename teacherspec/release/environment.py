@@ -9,9 +9,9 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from teacherspec.errors import UserError
-from teacherspec.files import sha256_bytes, write_text
-from teacherspec.process import surroundings
 from teacherspec.review.declared import ABSENT, Change
+from teacherspec.runtime.atomic_io import sha256_bytes, write_text
+from teacherspec.runtime.process_lifetime import surroundings
 
 ENVIRONMENTS = Path(".scratch/environments")
 COMPLETE = "complete"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from teacherspec.files import CHUNK_BYTES
 from teacherspec.review.revision import Revision
+from teacherspec.runtime.atomic_io import CHUNK_BYTES
 
 FOLDER = ".dir"
 State = Literal["intact", "altered", "missing"]

@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 
 from teacherspec.calibrate.calibrators import Calibrator, Temperature
 from teacherspec.evaluate.measured import Content, content_of
-from teacherspec.files import read_json
 from teacherspec.metrics.arrays import IntArray
 from teacherspec.predictions import PredictionIndex, load_index
 from teacherspec.prepared import Prepared, open_split
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import Task
 
 if TYPE_CHECKING:

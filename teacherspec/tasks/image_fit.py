@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.errors import BaseError
-from teacherspec.files import read_json
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.image_examples import input_sizes
 from teacherspec.tasks.images import FORMATS
 

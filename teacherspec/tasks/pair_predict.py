@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec import machine, ranks
-from teacherspec.batching import longest_first
 from teacherspec.embedding_predictions import EmbeddingPredictions
 from teacherspec.errors import DataError, UserError
+from teacherspec.runtime import distributed, machine
+from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.verbs import Kind
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def predict_pairs(
     batches = longest_first(len(rows), None, batch_size)
     loader = torch.utils.data.DataLoader(
         task.encode(processor, rows),
-        batch_sampler=ranks.own(batches),
+        batch_sampler=distributed.own(batches),
         collate_fn=task.collate(processor),
         num_workers=machine.workers() if task.decodes else 0,
     )
@@ -48,7 +48,7 @@ def predict_pairs(
             said = task.said(model, batch)
             found = [said[name].float().cpu().numpy() for name in ("image_embeds", "text_embeds")]
             parts.append((*found, examples["labels"].numpy()))
-    images, texts, numbers = (np.concatenate(part) for part in zip(*ranks.together(parts), strict=True))
+    images, texts, numbers = (np.concatenate(part) for part in zip(*distributed.together(parts), strict=True))
     ids = rows["id"][:]
     broken = ~(np.isfinite(images) & np.isfinite(texts)).all(axis=1)
     if broken.any():

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import read_json, write_json
+from teacherspec.runtime.atomic_io import read_json, write_json
 
 HOW_IT_WAS_LOADED = ("is_local", "local_files_only", "name_or_path", "_name_or_path", "_commit_hash")
 

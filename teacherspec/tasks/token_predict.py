@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec import machine, ranks
-from teacherspec.batching import longest_first
 from teacherspec.errors import DataError, UserError
 from teacherspec.language.generating import Decoding, Generated, generate
 from teacherspec.language.packing import Example, counts
 from teacherspec.language.token_sums import TokenSums, token_sums
 from teacherspec.metrics.beta_grid import GRID
+from teacherspec.runtime import distributed, machine
+from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.answering import Answering
 from teacherspec.token_predictions import TokenPredictions
 
@@ -74,17 +74,17 @@ def score_examples(
     batches = longest_first(len(tokens), [len(example.input_ids) for example in tokens], batch_size)
     loader = torch.utils.data.DataLoader(
         examples,
-        batch_sampler=list(ranks.own(batches)),
+        batch_sampler=list(distributed.own(batches)),
         collate_fn=task.collate(processor),
         num_workers=machine.workers() if task.decodes else 0,
     )
     found = []
-    for chosen, batch in zip(ranks.own(batches), loader, strict=True):
+    for chosen, batch in zip(distributed.own(batches), loader, strict=True):
         scored = _score(task, model, batch, [ids[at] for at in chosen])
         found.append([column.cpu() for column in scored])
     parts: dict[int, tuple[Any, ...]] = {}
     sums = np.zeros((4, len(GRID)))
-    for chosen, columns in zip(batches, ranks.together(found), strict=True):
+    for chosen, columns in zip(batches, distributed.together(found), strict=True):
         sums += columns[4].numpy()  # batch by batch: the same sum in any number of processes
         sizes = counts([tokens[at] for at in chosen])
         pieces = [torch.split(column, sizes) for column in columns[:4]]
@@ -149,10 +149,10 @@ def answer(
             seen=seen,
         )
 
-    answered = [generated(chosen) for chosen in ranks.own(batches)]
+    answered = [generated(chosen) for chosen in distributed.own(batches)]
     by_row = {
         at: one
-        for chosen, answers in zip(batches, ranks.together(answered), strict=True)
+        for chosen, answers in zip(batches, distributed.together(answered), strict=True)
         for at, one in zip(chosen, answers, strict=True)
     }
     found = [by_row[at] for at in range(len(rows))]

@@ -10,7 +10,7 @@ from teacherspec.base.manifest import open_base
 from teacherspec.base.pinning import pin, stated_licenses
 from teacherspec.base.section import Base
 from teacherspec.errors import BaseError
-from teacherspec.files import write_json
+from teacherspec.runtime.atomic_io import write_json
 from tests.toys import toy_base
 
 MANIFEST = Path("reports/base/manifest.json")

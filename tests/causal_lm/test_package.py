@@ -14,11 +14,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
-from teacherspec.files import read_json, write_parquet
 from teacherspec.package.checksums import write_sums
 from teacherspec.package.strengths import worse_calibrated
 from teacherspec.package.verify import verify
 from teacherspec.prepared import load_prepared, open_split
+from teacherspec.runtime.atomic_io import read_json, write_parquet
 from teacherspec.teacher import load_language_teacher, load_teacher
 from teacherspec.token_predictions import load_answers, load_token_predictions
 from tests.causal_lm.conftest import again

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from teacherspec.files import read_json
 from teacherspec.package.gates import find
 from teacherspec.package.token_gates import token_metrics
 from teacherspec.package.verify import verify
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.token_predictions import load_answers, load_token_predictions
 from tests.causal_lm.conftest import walk
 from tests.causal_lm.toys import task

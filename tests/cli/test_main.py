@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from teacherspec.cli.main import COMMANDS, main
-from teacherspec.door import plain_errors
 from teacherspec.errors import DataError
+from teacherspec.runtime.entrypoint import plain_errors
 from tests.declaration.example import RIGHT
 
 CLI = Path(__file__).parents[2] / "teacherspec" / "cli"

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from teacherspec.cli.main import main
-from teacherspec.files import read_json
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec import check, json_schema
 from tests.declaration.example import RIGHT, changed
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from teacherspec.evaluate.looks import looks_of_texts
 from teacherspec.evaluate.measured import Measured
-from teacherspec.files import write_json, write_tsv
 from teacherspec.predictions import Predictions
+from teacherspec.runtime.atomic_io import write_json, write_tsv
 
 NAMES = ("cold", "hot", "wet")
 

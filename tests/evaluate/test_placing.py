@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from teacherspec import machine
-from teacherspec.evaluate import placing
 from teacherspec.language.head import narrow_head
+from teacherspec.runtime import device_placement, machine
 from teacherspec.tasks.token_predict import predict_tokens
 from tests.causal_lm.toys import lm_prepared, task
 from tests.language.tiny import CHATML, tiny_model, tiny_tokenizer
@@ -28,7 +27,7 @@ def laid_out(
     monkeypatch.setattr(
         accelerate, "dispatch_model", lambda model, layers, main_device=None: found.update(layers) or model
     )
-    placing.spread(model, memory)
+    device_placement.spread(model, memory)
     return found
 
 
@@ -68,15 +67,15 @@ def test_several_processes_need_room_for_model_and_base_each(
 ) -> None:
     tiny_model("llama").save_pretrained(tmp_path)
     weights = sum(file.stat().st_size for file in tmp_path.glob("*.safetensors"))
-    monkeypatch.setattr(placing, "free", lambda: free * weights)
+    monkeypatch.setattr(device_placement, "free", lambda: free * weights)
     monkeypatch.setattr(machine, "processes", lambda: processes)
-    assert placing.fits_each(tmp_path) is fits
+    assert device_placement.fits_each(tmp_path) is fits
 
 
 def test_a_model_goes_to_one_device_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model("llama")
     for free, fits in ((2 * size(model), True), (size(model), False)):
-        monkeypatch.setattr(placing, "free", lambda free=free: free)
-        assert placing.fits(model) is fits
-    monkeypatch.setattr(placing, "free", lambda: float("inf"))
-    assert next(placing.place(model).parameters()).device == torch.device("cpu")
+        monkeypatch.setattr(device_placement, "free", lambda free=free: free)
+        assert device_placement.fits(model) is fits
+    monkeypatch.setattr(device_placement, "free", lambda: float("inf"))
+    assert next(device_placement.place(model).parameters()).device == torch.device("cpu")

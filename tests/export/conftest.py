@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.files import write_json
 from teacherspec.package.answer_targets import pack_token_targets
 from teacherspec.package.model_folder import pack_model
+from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.saving import save_pretrained
 from teacherspec.tasks.verbs import Start
 from tests.causal_lm.toys import lm_base, lm_prepared, task

@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.batching import longest_first
 from teacherspec.finetune.batches import MicroBatches, WithSilent, silencing
 from teacherspec.finetune.objective import IGNORE_INDEX, objective
 from teacherspec.finetune.section import CrossEntropy, Focal
-from teacherspec.machine import Placement
+from teacherspec.runtime.length_batches import longest_first
+from teacherspec.runtime.machine import Placement
 from teacherspec.tasks.verbs import Units
 
 

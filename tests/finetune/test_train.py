@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from teacherspec import machine
 from teacherspec.errors import DataError, UserError
 from teacherspec.finetune import train as room
 from teacherspec.finetune.adapters import adapt, merge
@@ -19,6 +18,7 @@ from teacherspec.finetune.checkpoints import MARKER, latest_complete, seal
 from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.finetune.trainer import SharedTrainer
 from teacherspec.prepared import Prepared
+from teacherspec.runtime import machine
 from teacherspec.tasks.text_classification import TextClassification
 from teacherspec.tasks.verbs import Start
 from tests.toys import toy_base, toy_prepared

@@ -14,7 +14,6 @@ import pyarrow as pa
 from ruamel.yaml import YAML
 
 from teacherspec.evaluate.quality import quality
-from teacherspec.files import new_folder, round_floats, sha256_file, write_json, write_parquet
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.proper import nll
 from teacherspec.metrics.softmax import softmax
@@ -22,6 +21,7 @@ from teacherspec.package.checksums import write_sums
 from teacherspec.predictions import PredictionIndex, Predictions, load_predictions, save_predictions
 from teacherspec.predictions import save_index as save_prediction_index
 from teacherspec.prepared import Prepared, Split, load_prepared, save_index
+from teacherspec.runtime.atomic_io import new_folder, round_floats, sha256_file, write_json, write_parquet
 
 LABELS = ("cold", "hot", "wet")
 SPLITS = ("train", "validation", "calibration", "test")

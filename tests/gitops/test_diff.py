@@ -16,7 +16,6 @@ from scipy.stats import binomtest
 from teacherspec.calibrate.calibrators import apply
 from teacherspec.calibrate.methods import NoCalibration
 from teacherspec.cli.main import main
-from teacherspec.files import write_json
 from teacherspec.metrics.proper import nll
 from teacherspec.review.class_answers import compare_classes
 from teacherspec.review.compare import FORMS, Review, as_json, compare
@@ -24,6 +23,7 @@ from teacherspec.review.markdown import as_markdown
 from teacherspec.review.page import as_html
 from teacherspec.review.revision import find_revision
 from teacherspec.review.sides import Evaluated, Sides
+from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.verbs import Form
 from tests.calibrate.test_calibrators import LABELS as CLASSES
 from tests.calibrate.test_calibrators import LOGITS, each_method

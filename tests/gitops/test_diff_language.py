@@ -14,7 +14,6 @@ import torch
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
-from teacherspec.files import write_json
 from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions import PredictionIndex, save_index
@@ -26,6 +25,7 @@ from teacherspec.review.paired import PairedTest
 from teacherspec.review.parts import without_content
 from teacherspec.review.sides import Evaluated, Sides
 from teacherspec.review.token_answers import compare_language
+from teacherspec.runtime.atomic_io import write_json
 from teacherspec.token_predictions import Answer, TokenPredictions, save_answers, save_token_predictions
 
 ROWS, VOCABULARY = 60, 12

@@ -17,12 +17,12 @@ from teacherspec.embedding_predictions import (
     save_embedding_predictions,
 )
 from teacherspec.evaluate.retrieval_quality import retrieval_quality
-from teacherspec.files import write_json
 from teacherspec.predictions import PredictionIndex, save_index
 from teacherspec.review.answered import Answered
 from teacherspec.review.pair_answers import compare_retrieval
 from teacherspec.review.paired import PairedTest
 from teacherspec.review.sides import Evaluated, Sides
+from teacherspec.runtime.atomic_io import write_json
 
 ROWS, WIDTH = 40, 6
 TEMPERATURES, SCALES = (2.0, 0.5), (8.0, 12.0)

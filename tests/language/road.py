@@ -10,13 +10,13 @@ from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.files import write_json
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.prepared import Prepared
+from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.verbs import Kind
 
 PACKAGE = {

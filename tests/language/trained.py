@@ -9,11 +9,11 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
-from teacherspec.files import sha256_file, write_parquet
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.language.encoding import Encoded
 from teacherspec.prepared import Prepared, Role, Split, save_index
+from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 from teacherspec.tasks.verbs import Kind, Start
 
 ROLES: dict[str, Role] = {

@@ -11,13 +11,13 @@ from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.files import write_json
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import Packaged, run_package
 from teacherspec.prepared import Prepared, Role, save_index
+from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.text_classification import TextClassification
 from tests.toys import LABELS, toy_base, toy_rows, toy_split
 

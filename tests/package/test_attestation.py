@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from teacherspec.cli.main import main
-from teacherspec.files import read_json, sha256_file
 from teacherspec.package.attestation import BOM, STATEMENT, attest
 from teacherspec.package.bom import bill_of_materials
 from teacherspec.package.revision import public_url, read_revision
+from teacherspec.runtime.atomic_io import read_json, sha256_file
 from tests.package.conftest import Road
 from tests.package.test_stage import digest
 

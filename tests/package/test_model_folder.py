@@ -7,9 +7,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig, set_seed
 
 from teacherspec.errors import UserError
-from teacherspec.files import read_json
 from teacherspec.package.model_folder import both_dialects, pack_model
 from teacherspec.package.vocabulary import vocabulary
+from teacherspec.runtime.atomic_io import read_json
 from tests.package.conftest import Road
 from tests.toys import toy_tokenizer
 

@@ -1,7 +1,7 @@
 import pytest
 
-from teacherspec.files import read_json, sha256_file
 from teacherspec.package.provenance import Provenance, digest, without_place
+from teacherspec.runtime.atomic_io import read_json, sha256_file
 from tests.package.conftest import Road
 
 PARTS = {

@@ -18,13 +18,13 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
 from teacherspec.errors import UserError
-from teacherspec.files import encode_json, read_json
 from teacherspec.package.closing import show
 from teacherspec.package.evidence import Stages
 from teacherspec.package.golden import load_golden
 from teacherspec.package.metadata import json_schema
 from teacherspec.predictions import load_predictions, save_predictions
 from teacherspec.prepared import open_split
+from teacherspec.runtime.atomic_io import encode_json, read_json
 from tests.package.conftest import CANARIES, ROOT, TASK, Road, package
 
 

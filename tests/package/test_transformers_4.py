@@ -23,8 +23,8 @@ from transformers import (
     set_seed,
 )
 
-from teacherspec.files import read_json, write_json
 from teacherspec.package.model_folder import pack_model, settings_of_4
+from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.tasks.saving import save_pretrained
 from tests.language.tiny import CHATML, SHAPE, tiny_model, tiny_tokenizer
 from tests.readers import ask, reader

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from teacherspec.cli.main import main
-from teacherspec.files import read_json, write_json
 from teacherspec.package.checksums import SUMS, write_sums
 from teacherspec.package.verify import verify
+from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.package.conftest import Road
 
 SOFT = "distill/soft/train-00000-of-00001.parquet"

@@ -12,7 +12,7 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 
-from teacherspec.files import sha256_bytes
+from teacherspec.runtime.atomic_io import sha256_bytes
 from teacherspec.tasks.fields import RowFields
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
 

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from teacherspec.files import sha256_file
 from teacherspec.prepare.report import ROWS, rows_in_words
 from teacherspec.prepared import load_prepared
+from teacherspec.runtime.atomic_io import sha256_file
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
 
 ONE_FILE = [{"kind": "jsonl", "path": "data/rows.jsonl"}]

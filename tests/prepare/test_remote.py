@@ -11,8 +11,8 @@ import fsspec
 import pytest
 from dvc.repo import Repo as DvcRepo
 
-from teacherspec.files import sha256_bytes
 from teacherspec.prepare.remote import FETCHED
+from teacherspec.runtime.atomic_io import sha256_bytes
 from tests.prepare.workshop import Workshop, jsonl, messages
 
 CONTENT = jsonl(messages(60)).encode()

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacherspec.errors import UserError
-from teacherspec.files import sha256_file
-from teacherspec.machine import WORKING_MEMORY, working_memory
 from teacherspec.prepare.overlap import Rows, find_overlap, find_repeats, find_straddling, repeated
 from teacherspec.prepare.pairs import similar_pairs
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.scratch import Scratch, all_of, parts_by_size, parts_by_word
 from teacherspec.prepare.similar import TextComparison
+from teacherspec.runtime.atomic_io import sha256_file
+from teacherspec.runtime.machine import WORKING_MEMORY, working_memory
 from tests.prepare.workshop import Workshop, jsonl
 
 WORDS = st.lists(st.sampled_from([0, 1, 2**62, 2**63, 2**64 - 1, 2**64 - 2, 7 << 60]), max_size=40)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from teacherspec.door import FAILED, plain_errors
-from teacherspec.files import read_json
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
 from teacherspec.prepared import Prepared
+from teacherspec.runtime.atomic_io import read_json
+from teacherspec.runtime.entrypoint import FAILED, plain_errors
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.image_field import ImageField
 

@@ -6,8 +6,8 @@
 import sys
 from collections.abc import Iterator
 
-from teacherspec import machine, ranks
 from teacherspec.finetune.batches import MicroBatches
+from teacherspec.runtime import distributed, machine
 
 
 def repeat_rows(self: MicroBatches) -> Iterator[list[int]]:
@@ -26,7 +26,7 @@ def fail_on_one() -> None:
     """One process fails while the other waits for it."""
     if machine.rank() == 1:
         raise RuntimeError("this process fails")
-    ranks.together([])
+    distributed.together([])
 
 
 REAL = MicroBatches.__iter__
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     elif mistake == "own_order":
         MicroBatches.__iter__ = own_order  # type: ignore[method-assign]
     elif mistake == "fail_on_one":
-        ranks.wait = fail_on_one
+        distributed.wait = fail_on_one
     from stages.finetune import main
 
     main()

@@ -21,10 +21,10 @@ from accelerate.commands.config.config_args import load_config_from_file
 from click.testing import CliRunner
 
 from stages.finetune import main
-from teacherspec import machine
 from teacherspec.errors import UserError
-from teacherspec.files import sha256_file, write_json
-from teacherspec.launch import launch
+from teacherspec.runtime import machine
+from teacherspec.runtime.atomic_io import sha256_file, write_json
+from teacherspec.runtime.launcher import launch
 from tests.processes.workplace import (
     DDP,
     FSDP2,

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors.torch import load_file
 
 from teacherspec.base.section import Base
-from teacherspec.files import encode_json, sha256_file, write_json
+from teacherspec.runtime.atomic_io import encode_json, sha256_file, write_json
 from tests.causal_lm.toys import lm_base, lm_prepared
 from tests.image_toys import toy_image_base, toy_image_prepared
 from tests.toys import toy_base, toy_prepared

@@ -15,11 +15,11 @@ from stages.ratings import main as door
 from teacherspec.answers import COLUMNS, FILE, Answered, load_answers
 from teacherspec.cli.main import main
 from teacherspec.errors import DataError
-from teacherspec.files import read_json, write_parquet
 from teacherspec.package.gates import OPPONENTS, RATED, find
 from teacherspec.ratings.key import load_keys
 from teacherspec.ratings.results import Level
 from teacherspec.ratings.stage import run_ratings
+from teacherspec.runtime.atomic_io import read_json, write_parquet
 from tests.declaration.example import RIGHT
 from tests.ratings.workshop import Sheet, answered, make_sheet, save_answers, write_reviews
 

@@ -29,7 +29,7 @@ GUARDED = [
     """\
 import sys
 from pathlib import Path
-from teacherspec.door import plain_errors
+from teacherspec.runtime.entrypoint import plain_errors
 from teacherspec.receipts.guard import reproduce
 with plain_errors():
     sys.exit(reproduce(Path(), sys.argv[1:]))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.portable import PINS
+from teacherspec.runtime.cpu_determinism import PINS
 
 ROOT = Path(__file__).parents[2]
 QEMU = shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static")
@@ -19,7 +19,7 @@ TRAIN = """\
 import sys
 from pathlib import Path
 from tests.toys import toy_base, toy_prepared
-from teacherspec.files import sha256_file
+from teacherspec.runtime.atomic_io import sha256_file
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.receipts.fingerprint import fingerprint

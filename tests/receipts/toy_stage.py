@@ -12,8 +12,15 @@ import click
 from ruamel.yaml import YAML
 from stages.words import GREETING
 
-from teacherspec.door import plain_errors, recorded
-from teacherspec.files import encode_json, new_folder, read_json, sha256_file, write_json, write_text
+from teacherspec.runtime.atomic_io import (
+    encode_json,
+    new_folder,
+    read_json,
+    sha256_file,
+    write_json,
+    write_text,
+)
+from teacherspec.runtime.entrypoint import plain_errors, recorded
 
 SCRATCH = Path(".scratch/train")
 SPLITS = Path("artifacts/prepare")

@@ -52,7 +52,7 @@ PROJECT = Project(ROOT, exempt=EXEMPT)
 
 
 def room(file: str) -> str:
-    """`tasks` for `teacherspec/tasks/fields.py`, `files` for `teacherspec/files.py`."""
+    """`tasks` for `teacherspec/tasks/fields.py`, `files` for `teacherspec/runtime/atomic_io.py`."""
     top, *inner = Path(file).with_suffix("").parts
     return inner[0] if top == "teacherspec" else top
 
@@ -110,17 +110,17 @@ def test_package_files_are_empty() -> None:
 
 
 READS_YAML = {
-    "teacherspec/door.py",
+    "teacherspec/runtime/entrypoint.py",
     "teacherspec/road/stages.py",
     "teacherspec/review/revision.py",  # what other revisions declared
     "teacherspec/receipts/declaration.py",
     "teacherspec/release/reproduce.py",  # the dvc.lock of another working tree
 }
 READS_ENVIRONMENT = {
-    "teacherspec/machine.py",  # placement, which changes no result beyond the tolerance
+    "teacherspec/runtime/machine.py",  # placement, which changes no result beyond the tolerance
     "teacherspec/base/rehearsal_child.py",  # silences a warning, in a process of its own
-    "teacherspec/portable.py",  # the pins of a portable teacher
-    "teacherspec/process.py",  # whether DVC runs this process; what commands that it starts inherit
+    "teacherspec/runtime/cpu_determinism.py",  # the pins of a portable teacher
+    "teacherspec/runtime/process_lifetime.py",  # whether DVC runs this process; what commands that it starts inherit
 }
 
 

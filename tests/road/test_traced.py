@@ -44,7 +44,7 @@ EXPLAINS = (
     "teacherspec/spec.py",
     "teacherspec/rules.py",
     "teacherspec/sections.py",
-    "teacherspec/launch.py",  # starts processes, on any number of which the result is the same
+    "teacherspec/runtime/launcher.py",  # starts processes, on any number of which the result is the same
 )
 """Code that can refuse a run and never alter a result, and what it alone imports."""
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from teacherspec import machine
 from teacherspec.finetune import train as room
 from teacherspec.finetune.section import Finetune
 from teacherspec.prepared import Prepared, open_split
+from teacherspec.runtime import machine
 from teacherspec.tasks.augmentation import Augmentation, RandAugment, RandomCrop
 from teacherspec.tasks.augmenting import (
     OPERATIONS,

@@ -12,7 +12,6 @@ import torch
 from safetensors.numpy import load_file, save
 from transformers import AutoModel, AutoProcessor
 
-from teacherspec import machine
 from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
 from teacherspec.calibrate.section import Calibrate
@@ -20,7 +19,6 @@ from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.evaluate.predict import predict
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.files import read_json
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.stage import run_finetune
 from teacherspec.package.checksums import write_sums
@@ -29,6 +27,8 @@ from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.package.verify import verify
 from teacherspec.prepared import open_split
+from teacherspec.runtime import machine
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.clip import Clip
 from teacherspec.tasks.verbs import Start
 from teacherspec.teacher import load_teacher

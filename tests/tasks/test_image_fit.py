@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.errors import BaseError
-from teacherspec.files import read_json, write_json
+from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.image_fit import describe_images, size_report
 from teacherspec.tasks.loading import load_image_processor

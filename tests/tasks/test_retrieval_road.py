@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from teacherspec import machine
 from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
 from teacherspec.calibrate.section import Calibrate
@@ -19,7 +18,6 @@ from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.cli.predict import command
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.files import read_json, sha256_file, write_parquet
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.stage import run_finetune
 from teacherspec.package.checksums import write_sums
@@ -28,6 +26,8 @@ from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.package.verify import verify
 from teacherspec.prepared import Prepared, Role, Split, save_index
+from teacherspec.runtime import machine
+from teacherspec.runtime.atomic_io import read_json, sha256_file, write_parquet
 from teacherspec.tasks.clip_retrieval import ClipRetrieval
 from teacherspec.teacher import load_retrieval_teacher
 from tests.clip_toys import CONTEXT, toy_dual_base

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from teacherspec.files import read_json
 from teacherspec.package.verify import verify
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.token_predictions import load_answers
 from tests.language.road import Road, walk
 from tests.vision_language.toys import COLOURS, picture, task, vision_base, vision_prepared
@@ -83,8 +83,8 @@ def test_another_image_under_the_soft_targets_is_caught(road, tmp_path):
 
     import pyarrow as pa
 
-    from teacherspec.files import write_parquet
     from teacherspec.package.checksums import write_sums
+    from teacherspec.runtime.atomic_io import write_parquet
 
     teacher = tmp_path / "teacher"
     shutil.copytree(road.teacher, teacher)

@@ -8,9 +8,9 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 
-from teacherspec import machine
 from teacherspec.errors import BaseError, UserError
 from teacherspec.language.generating import Decoding
+from teacherspec.runtime import machine
 from teacherspec.tasks.token_predict import answer
 from teacherspec.tasks.verbs import Start
 from tests.language.trained import flat, trained

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from teacherspec.errors import UserError
-from teacherspec.files import read_json
+from teacherspec.runtime.atomic_io import read_json
 
 PORTABLE = "portable"
 

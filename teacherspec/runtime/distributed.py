@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
-from teacherspec import machine
+from teacherspec.runtime import machine
 
 PATIENCE = timedelta(days=7)
 """How long ranks wait for each other: the first may merge and write for hours. A rank that dies is noticed

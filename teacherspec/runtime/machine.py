@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teacherspec.errors import UserError
-from teacherspec.process import is_launched
+from teacherspec.runtime.process_lifetime import is_launched
 
 MICRO_BATCH = "TEACHERSPEC_MICRO_BATCH"
 ACCELERATE = "TEACHERSPEC_ACCELERATE"

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from teacherspec.files import encode_json, sha256_file
+from teacherspec.runtime.atomic_io import encode_json, sha256_file
 
 PACKAGE = Path(__file__).resolve().parent
 

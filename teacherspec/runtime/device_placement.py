@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from teacherspec import machine
+from teacherspec.runtime import machine
 
 ROOM_FOR_BATCHES = 1.2
 """Free memory that one device needs, as a multiple of the weights, to hold model and batches."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from teacherspec.errors import UserError
-from teacherspec.process import (
+from teacherspec.runtime.process_lifetime import (
     await_end,
     die_with_launcher,
     die_with_parent,
@@ -93,7 +93,7 @@ def started_together(module: str) -> bool:
     Raises:
         UserError: the configuration is none.
     """
-    started: bool = import_module("teacherspec.launch").launch(module)
+    started: bool = import_module("teacherspec.runtime.launcher").launch(module)
     return started
 
 

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from teacherspec import machine
 from teacherspec.errors import UserError
-from teacherspec.process import SUPERVISOR, announce_launch, end_with, is_launched, say
+from teacherspec.runtime import machine
+from teacherspec.runtime.process_lifetime import SUPERVISOR, announce_launch, end_with, is_launched, say
 
 SECONDS_TO_END = 10
 """How long the processes of a launch may take to end after Ctrl-C."""
