@@ -19,8 +19,8 @@ from transformers import (
     set_seed,
 )
 
-from teacherspec.prepared import Prepared, Role, Split, save_index
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
+from teacherspec.splits import Prepared, Role, Split, save_index
 from tests.tasks.pictures import encoded
 
 LABELS = ("blue", "green", "red")

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from teacherspec.errors import DataError
-from teacherspec.prepared import Prepared, Split, load_prepared, open_split, save_index
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
+from teacherspec.splits import Prepared, Split, load_prepared, open_split, save_index
 
 
 def prepared_folder(folder: Path) -> Prepared:

@@ -9,8 +9,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
 
-from teacherspec.prepared import Prepared, Role, Split, save_index
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
+from teacherspec.splits import Prepared, Role, Split, save_index
 
 LABELS = ("cold", "hot", "wet")
 WORDS = {

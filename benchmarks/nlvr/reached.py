@@ -20,8 +20,8 @@ def reached(work: Path) -> dict[str, Any]:
     Args:
         work: where the stages ran; the current folder.
     """
-    from teacherspec.prepared import load_prepared, open_split
     from teacherspec.spec import check
+    from teacherspec.splits import load_prepared, open_split
 
     task = check(work / "params.yaml").task
     data = load_prepared(work / "artifacts/prepare")
@@ -59,12 +59,12 @@ def said(task: Any, rows: Any, label_names: Sequence[str]) -> tuple[list[str], l
 def right(task: Any, model: Any, processor: Any, rows: Any) -> npt.NDArray[np.bool_]:
     """Whether the model's answer to each row is the right one."""
     if task.kind == "clip":
-        from teacherspec.evaluate.predict import predict
+        from teacherspec.inference.classification import predict
 
         found = predict(task, model, processor, rows, BATCH)
         hits: npt.NDArray[np.bool_] = found.logits.argmax(axis=1) == found.labels
         return hits
-    from teacherspec.tasks.token_predict import predict_tokens
+    from teacherspec.inference.generation import predict_tokens
 
     tokens = predict_tokens(task, model, processor, rows, BATCH)
     return tokens.hit[np.cumsum(tokens.tokens) - tokens.tokens]  # the answer is one word, then it ends

@@ -13,8 +13,8 @@ from benchmarks.soft_targets.timing import seconds, told
 from teacherspec.export.formats import export
 from teacherspec.package.answer_targets import Kept, token_rows, token_schema, token_tables
 from teacherspec.package.shards import shard_name
-from teacherspec.prepared import Split
 from teacherspec.runtime.atomic_io import write_json, write_parquet, write_parquet_parts
+from teacherspec.splits import Split
 
 
 def export_lines(source: Source, class_rows: int, timed: bool) -> list[str]:

@@ -11,8 +11,8 @@ import torch
 from datasets import Dataset
 
 from teacherspec.package.answer_targets import Kept, token_rows, token_schema, token_tables
-from teacherspec.prepared import Split
 from teacherspec.runtime.atomic_io import write_parquet_parts
+from teacherspec.splits import Split
 from teacherspec.tasks.causal_lm import CausalLM
 
 VOCABULARY = 151_936

@@ -11,7 +11,7 @@ from teacherspec.base.sampling import sample
 from teacherspec.base.untrained import SEED, UNTRAINED
 from teacherspec.base.weights import Tensor
 from teacherspec.errors import BaseError
-from teacherspec.prepared import Prepared, open_split
+from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.verbs import Backbone, Kind, Start, Trial
 
 if TYPE_CHECKING:

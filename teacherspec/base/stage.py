@@ -11,8 +11,8 @@ from teacherspec.base.pinning import pin, stated_licenses
 from teacherspec.base.rehearsal import rehearse
 from teacherspec.base.report import write_report
 from teacherspec.base.section import Base
-from teacherspec.prepared import load_prepared, open_split
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
+from teacherspec.splits import load_prepared, open_split
 from teacherspec.tasks.verbs import Kind
 
 REHEARSED_ROWS = 100

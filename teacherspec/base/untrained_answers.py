@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.base.sampling import sample
+from teacherspec.inference.generation import answer, predict_tokens
 from teacherspec.language.generating import Decoding
 from teacherspec.metrics.intervals import bootstrap, interval_of
 from teacherspec.tasks.answering import Answering
-from teacherspec.tasks.token_predict import answer, predict_tokens
 
 if TYPE_CHECKING:
     from datasets import Dataset

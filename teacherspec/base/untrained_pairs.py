@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.base.sampling import sample
+from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.retrieval import RECALLED, image_to_text
-from teacherspec.tasks.pair_predict import predict_pairs
 from teacherspec.tasks.verbs import Kind
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.selective import augrc, aurc, correctness_auroc
-from teacherspec.token_predictions import Answer
+from teacherspec.predictions.generation import Answer
 
 FEWEST_OF_EACH = 5
 """Right and wrong answers below which no curve is fitted."""

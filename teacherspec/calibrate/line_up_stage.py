@@ -16,16 +16,16 @@ from teacherspec.calibrate.scoring import compare
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.shared import artifact, both, fit_numbers, headline, unfit
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
-from teacherspec.embedding_predictions import (
+from teacherspec.errors import DataError
+from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.retrieval import line_ups
+from teacherspec.predictions.classification import PredictionIndex
+from teacherspec.predictions.retrieval import (
     Comparison,
     EmbeddingPredictions,
     load_comparison,
     load_embedding_predictions,
 )
-from teacherspec.errors import DataError
-from teacherspec.metrics.arrays import FloatArray, IntArray
-from teacherspec.metrics.retrieval import line_ups
-from teacherspec.predictions import PredictionIndex
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
 
 ALLOWED = ("temperature", "none")

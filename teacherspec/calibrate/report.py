@@ -17,7 +17,7 @@ from teacherspec.metrics.selective import RiskCoverage, risk_coverage
 from teacherspec.plots.reliability import ReliabilityPanel, reliability_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import AFTER, BEFORE, drawing, save_png
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import write_tsv
 
 RELIABILITY_COLUMNS = (

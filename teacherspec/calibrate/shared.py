@@ -11,7 +11,7 @@ from teacherspec.calibrate.methods import Fitted
 from teacherspec.calibrate.scoring import Scored, score
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.predictions import PredictionIndex
+from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.runtime.atomic_io import round_floats
 
 MINIMUM_ROWS = 20

@@ -11,7 +11,7 @@ from teacherspec.calibrate.section import Calibrate
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
 from teacherspec.metrics.comparison import benjamini_hochberg
 from teacherspec.metrics.intervals import Interval, mean_interval
-from teacherspec.predictions import SliceRows
+from teacherspec.predictions.classification import SliceRows
 
 COLUMNS = (
     "slice", "family", "rows", "accuracy", "signed_before", "signed_after", "low", "high", "p_value",

@@ -22,7 +22,7 @@ from teacherspec.calibrate.shared import (
 from teacherspec.calibrate.slices import COLUMNS, calibration_by_slice
 from teacherspec.calibrate.token_stage import calibrate_tokens
 from teacherspec.errors import DataError
-from teacherspec.predictions import (
+from teacherspec.predictions.classification import (
     PredictionIndex,
     Predictions,
     load_index,

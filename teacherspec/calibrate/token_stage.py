@@ -13,9 +13,9 @@ from teacherspec.calibrate.shared import artifact, fit_numbers, unfit
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.calibrate.tokens import compare_tokens, fit_tokens, score_tokens
 from teacherspec.errors import DataError
-from teacherspec.predictions import PredictionIndex
+from teacherspec.predictions.classification import PredictionIndex
+from teacherspec.predictions.generation import TokenPredictions, load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
-from teacherspec.token_predictions import TokenPredictions, load_answers, load_token_predictions
 
 APPLIES_TO = "raw logits of every next token, temperature 1; apply once"
 WHEN = ("before", "after")

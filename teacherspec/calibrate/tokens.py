@@ -22,7 +22,7 @@ from teacherspec.metrics.calibration import ece_noise_floor, ece_noise_quantile
 from teacherspec.metrics.intervals import bootstrap, calibration_error_interval, interval_of
 from teacherspec.metrics.moments import TemperatureMoments
 from teacherspec.metrics.summary import top_label_summary
-from teacherspec.token_predictions import TokenPredictions
+from teacherspec.predictions.generation import TokenPredictions
 
 
 def fit_tokens(section: Calibrate, calibration: TokenPredictions) -> Fitted:

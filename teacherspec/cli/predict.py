@@ -36,7 +36,7 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
     confidence that it is right, where that was fitted. Retrieval: the embedding of the image, and of a text
     beside it, with the cosine of both.
     """
-    from teacherspec.teacher import declared_task
+    from teacherspec.serving import declared_task
 
     _, task = declared_task(folder)
     answer = SERVED[task.form](folder, max_new_tokens)
@@ -81,7 +81,7 @@ def _row(line: str, where: str, fields: RowFields) -> dict[str, Any]:
 
 def serve_classes(folder: Path, max_new_tokens: int | None) -> "Answer":
     """From rows to `label`, `confidence` and `probs` by label of each."""
-    from teacherspec.teacher import load_teacher
+    from teacherspec.serving import load_teacher
 
     if max_new_tokens is not None:
         raise click.UsageError(f"--max-new-tokens: {folder} is a classifier, which writes no answers")
@@ -102,7 +102,7 @@ def serve_classes(folder: Path, max_new_tokens: int | None) -> "Answer":
 
 def serve_answers(folder: Path, max_new_tokens: int | None) -> "Answer":
     """From rows to the answer of each and how sure it is."""
-    from teacherspec.teacher import load_language_teacher
+    from teacherspec.serving import load_language_teacher
 
     teacher = load_language_teacher(folder)
 
@@ -119,7 +119,7 @@ def serve_answers(folder: Path, max_new_tokens: int | None) -> "Answer":
 
 def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
     """From rows to `image_embeds`, and with a text to `text_embeds` and the `cosine` of both."""
-    from teacherspec.teacher import load_retrieval_teacher
+    from teacherspec.serving import load_retrieval_teacher
 
     if max_new_tokens is not None:
         raise click.UsageError(f"--max-new-tokens: {folder} is a dual encoder, which writes no answers")

@@ -60,8 +60,8 @@ def command(
     says whose answer stands where, goes beside the ratings and not to the raters. Put the files they save
     into the folder of the key and run `dvc repro`.
     """
-    from teacherspec.answers import load_answers
     from teacherspec.errors import DataError
+    from teacherspec.predictions.answers import load_answers
     from teacherspec.ratings.key import encode_key, key_of, save_key, sheet_id
     from teacherspec.ratings.pairs import draw, pairs_against
     from teacherspec.ratings.sheet import save_sheet

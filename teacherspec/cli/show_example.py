@@ -27,8 +27,8 @@ def command(count: int, split: str, prepared: Path) -> None:
     """
     from teacherspec.base.manifest import SCRATCH, materialise
     from teacherspec.language.showing import marked_tokens
-    from teacherspec.prepared import load_prepared, open_split
     from teacherspec.spec import check
+    from teacherspec.splits import load_prepared, open_split
     from teacherspec.tasks.answering import Answering
 
     spec = check(PARAMS)

@@ -20,8 +20,8 @@ from teacherspec.evaluate.slices import (
 )
 from teacherspec.evaluate.suspects import Example, LabelSuspect, label_suspects, telling_examples
 from teacherspec.metrics.intervals import wilson_interval
-from teacherspec.predictions import Predictions
-from teacherspec.prepared import Prepared
+from teacherspec.predictions.classification import Predictions
+from teacherspec.splits import Prepared
 
 UNSEEN = ("validation", "calibration", "test")
 """Splits whose labels the weights were not fitted on, so that the model may doubt them."""

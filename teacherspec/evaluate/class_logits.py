@@ -11,12 +11,12 @@ from teacherspec.evaluate.measured import measured_rows
 from teacherspec.evaluate.page import write_page
 from teacherspec.evaluate.perturbing import perturbations_of
 from teacherspec.evaluate.pictures import contact_sheets, shown_rows, thumbnails
-from teacherspec.evaluate.predict import predict
 from teacherspec.evaluate.report import draw, write_tables
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.evaluate.work import Work, tell
-from teacherspec.predictions import (
+from teacherspec.inference.classification import predict
+from teacherspec.predictions.classification import (
     PredictionIndex,
     Predictions,
     SliceRows,
@@ -24,9 +24,9 @@ from teacherspec.predictions import (
     save_predictions,
     save_slices,
 )
-from teacherspec.prepared import Prepared
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder, write_bytes
+from teacherspec.splits import Prepared
 
 
 def evaluate_classes(work: Work) -> str | None:

@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from teacherspec.embedding_predictions import (
+from teacherspec.errors import DataError
+from teacherspec.evaluate.retrieval_page import write_retrieval_page
+from teacherspec.evaluate.retrieval_quality import retrieval_quality
+from teacherspec.evaluate.retrieval_report import RetrievalAnalysis, draw, write_tables
+from teacherspec.evaluate.work import Work, tell
+from teacherspec.inference.retrieval import predict_pairs
+from teacherspec.metrics.retrieval import largest_line_up
+from teacherspec.predictions.classification import PredictionIndex, save_index
+from teacherspec.predictions.retrieval import (
     FORM,
     Comparison,
     EmbeddingPredictions,
     save_comparison,
     save_embedding_predictions,
 )
-from teacherspec.errors import DataError
-from teacherspec.evaluate.retrieval_page import write_retrieval_page
-from teacherspec.evaluate.retrieval_quality import retrieval_quality
-from teacherspec.evaluate.retrieval_report import RetrievalAnalysis, draw, write_tables
-from teacherspec.evaluate.work import Work, tell
-from teacherspec.metrics.retrieval import largest_line_up
-from teacherspec.predictions import PredictionIndex, save_index
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder
-from teacherspec.tasks.pair_predict import predict_pairs
 
 LINE_UP = 100
 """Candidates of a line-up at most."""

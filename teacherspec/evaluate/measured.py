@@ -11,7 +11,7 @@ from teacherspec.evaluate.facets import Facet, facets_of_columns
 from teacherspec.evaluate.looks import looks_of
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import softmax, top_label
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matt
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, mean_interval, wilson_interval
 from teacherspec.metrics.proper import brier_per_row, nll, nll_per_row
 from teacherspec.metrics.softmax import softmax, top_label
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 
 CLASS_COLUMNS = (
     "label", "support",

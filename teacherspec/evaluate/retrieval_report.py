@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.embedding_predictions import Comparison, EmbeddingPredictions
 from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, leave_empty, read_learning, risk_rows
 from teacherspec.evaluate.retrieval_findings import findings
 from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
@@ -22,6 +21,7 @@ from teacherspec.plots.learning import learning_figure
 from teacherspec.plots.retrieval import rank_figure, similarity_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import drawing, save_png
+from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_tsv
 
 HARDEST_COLUMNS = ("id", "rank", "candidates", "text")

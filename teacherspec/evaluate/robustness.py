@@ -9,12 +9,12 @@ import numpy as np
 
 from teacherspec.errors import DeclarationError
 from teacherspec.evaluate.perturbing import Perturbation
-from teacherspec.evaluate.predict import predict
 from teacherspec.evaluate.significance import adjusted
+from teacherspec.inference.classification import predict
 from teacherspec.metrics.comparison import mcnemar_exact
 from teacherspec.metrics.intervals import Interval, wilson_interval
 from teacherspec.metrics.softmax import top_label
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 
 if TYPE_CHECKING:
     from datasets import Dataset

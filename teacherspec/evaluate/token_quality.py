@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of
-from teacherspec.token_predictions import TokenPredictions
+from teacherspec.predictions.generation import TokenPredictions
 
 LARGEST_EXPONENT = 700.0
 """exp of more overflows float64."""

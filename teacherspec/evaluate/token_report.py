@@ -19,8 +19,8 @@ from teacherspec.plots.answers import length_figure, position_figure
 from teacherspec.plots.learning import learning_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import drawing, save_png
+from teacherspec.predictions.generation import Answer, TokenPredictions
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_tsv
-from teacherspec.token_predictions import Answer, TokenPredictions
 
 HARDEST_COLUMNS = ("id", "tokens", "nll", "prompt", "answer")
 HARDEST_SHOWN = 20

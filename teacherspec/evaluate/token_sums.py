@@ -13,19 +13,19 @@ from teacherspec.evaluate.token_page import write_token_page
 from teacherspec.evaluate.token_quality import nll_change, token_quality
 from teacherspec.evaluate.token_report import TokenAnalysis, draw, write_tables
 from teacherspec.evaluate.work import Work, tell
+from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
 from teacherspec.language.generating import Decoding, Generated
-from teacherspec.predictions import PredictionIndex, save_index
-from teacherspec.runtime import distributed
-from teacherspec.runtime.atomic_io import new_folder, sha256_bytes
-from teacherspec.tasks.answering import Answering
-from teacherspec.tasks.token_predict import answer, answer_log_probs, predict_tokens
-from teacherspec.token_predictions import (
+from teacherspec.predictions.classification import PredictionIndex, save_index
+from teacherspec.predictions.generation import (
     FORM,
     Answer,
     TokenPredictions,
     save_answers,
     save_token_predictions,
 )
+from teacherspec.runtime import distributed
+from teacherspec.runtime.atomic_io import new_folder, sha256_bytes
+from teacherspec.tasks.answering import Answering
 
 ANSWERED = ("calibration", "test")
 """Splits with answers of the model's own: one to fit the confidence of answers, one to report it."""

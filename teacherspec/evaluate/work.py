@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.section import Evaluate
-from teacherspec.prepared import Prepared
 from teacherspec.runtime import distributed
+from teacherspec.splits import Prepared
 from teacherspec.tasks.verbs import Kind
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from teacherspec.errors import DataError
-from teacherspec.evaluate.predict import load_model, predict
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
-from teacherspec.predictions import save_predictions
-from teacherspec.prepared import Prepared, Split, open_split
+from teacherspec.inference.classification import load_model, predict
+from teacherspec.predictions.classification import save_predictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet
+from teacherspec.splits import Prepared, Split, open_split
 from teacherspec.tasks.verbs import Kind, Start
 
 OUT_OF_FOLD = "out_of_fold.parquet"

@@ -11,8 +11,8 @@ from teacherspec.finetune.interpolation import interpolate
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.trainer import SharedTrainer
 from teacherspec.finetune.watching import write_log
-from teacherspec.prepared import Prepared, open_split
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json
+from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.augmentation import VIEWS
 from teacherspec.tasks.saving import save_pretrained
 from teacherspec.tasks.verbs import Kind, Start

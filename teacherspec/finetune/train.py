@@ -21,8 +21,8 @@ from teacherspec.finetune.outcome import Materials, write_outcome
 from teacherspec.finetune.section import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.finetune.trainer import SharedTrainer, whole_model
 from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch
-from teacherspec.prepared import Prepared, open_split
 from teacherspec.runtime import distributed, machine
+from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.verbs import Kind, Start
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}

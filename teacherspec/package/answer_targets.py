@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.errors import DataError
-from teacherspec.evaluate.predict import load_model
+from teacherspec.inference.classification import load_model
 from teacherspec.package.checksums import files_below
 from teacherspec.package.shards import CONFIG, write_shards
 from teacherspec.package.soft_targets import content_sha256
 from teacherspec.package.top_k import NUMBERS, Positions, draw_tokens, reduce_logits
-from teacherspec.prepared import Split, open_split
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import sha256_file, write_text
 from teacherspec.runtime.resume_key import loaded_code, run_key
+from teacherspec.splits import Split, open_split
 from teacherspec.tasks.answering import Answering
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.embedding_predictions import Comparison, EmbeddingPredictions
 from teacherspec.metrics.proper import nll
 from teacherspec.metrics.retrieval import Paired, line_ups
 from teacherspec.metrics.softmax import log_softmax
@@ -13,6 +12,7 @@ from teacherspec.package.embedding_targets import PREDICTED, SCALE, pairs_of
 from teacherspec.package.golden import FLOAT32_TOLERANCE, Said, Strange, furthest
 from teacherspec.package.opened import Opened
 from teacherspec.package.shards import read_shards
+from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
 from teacherspec.runtime.atomic_io import read_json
 
 NLL_TOLERANCE = 1e-5

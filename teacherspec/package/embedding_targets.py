@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.embedding_predictions import COMPARISON, Comparison
 from teacherspec.errors import DataError
 from teacherspec.metrics.retrieval import Paired, largest_line_up, line_ups
 from teacherspec.metrics.softmax import log_softmax
@@ -24,8 +23,9 @@ from teacherspec.package.soft_targets import (
     strangers,
     up_to,
 )
-from teacherspec.prepared import Split
+from teacherspec.predictions.retrieval import COMPARISON, Comparison
 from teacherspec.runtime.atomic_io import read_json, write_parquet_parts, write_text
+from teacherspec.splits import Split
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:

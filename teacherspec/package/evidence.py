@@ -9,9 +9,9 @@ from typing import Any
 from teacherspec.errors import DataError, UserError
 from teacherspec.package.gates import Measured, find
 from teacherspec.package.model_folder import label_names
-from teacherspec.predictions import load_index
-from teacherspec.prepared import Prepared, load_prepared
+from teacherspec.predictions.classification import load_index
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.splits import Prepared, load_prepared
 
 PLOT = "calibrate/reliability.png"
 """The picture of the card, among the reports."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teacherspec.embedding_predictions import load_embedding_predictions
 from teacherspec.package.agreement import disagreeing_labels
 from teacherspec.package.answer_targets import pack_token_targets
 from teacherspec.package.embedding_checks import (
@@ -28,8 +27,9 @@ from teacherspec.package.token_checks import (
     wrong_token_targets,
 )
 from teacherspec.package.token_statistics import token_statistics
-from teacherspec.predictions import load_predictions
-from teacherspec.prepared import Split
+from teacherspec.predictions.classification import load_predictions
+from teacherspec.predictions.retrieval import load_embedding_predictions
+from teacherspec.splits import Split
 from teacherspec.tasks.verbs import Form
 
 

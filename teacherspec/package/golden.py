@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.errors import UserError
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 from teacherspec.tasks.fields import RowFields
 from teacherspec.tasks.verbs import Kind

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from teacherspec.prepared import Prepared
 from teacherspec.runtime.atomic_io import encode_json, sha256_bytes, sha256_file, write_json
+from teacherspec.splits import Prepared
 
 LIBRARIES = (
     "accelerate",

@@ -22,9 +22,9 @@ from teacherspec.package.model_folder import pack_model
 from teacherspec.package.provenance import provenance
 from teacherspec.package.section import Package
 from teacherspec.package.trimming import trim_vocabulary
-from teacherspec.prepared import Split, open_split
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_text
 from teacherspec.runtime.cpu_determinism import pin_as_trained
+from teacherspec.splits import Split, open_split
 from teacherspec.tasks.augmentation import VIEWS
 from teacherspec.tasks.verbs import Kind
 

@@ -12,9 +12,9 @@ from teacherspec.package.opened import Opened
 from teacherspec.package.shards import read_shards
 from teacherspec.package.soft_targets import content_sha256
 from teacherspec.package.top_k import NUMBERS, reduce_at
+from teacherspec.predictions.generation import load_token_predictions
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.answering import Answering
-from teacherspec.token_predictions import load_token_predictions
 
 SAMPLED_ROWS = 8
 """Soft targets of each split that the model computes again."""

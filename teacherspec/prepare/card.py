@@ -5,7 +5,7 @@ from typing import Any
 
 from teacherspec.prepare.section import Policy, Prepare
 from teacherspec.prepare.source import SourceBase
-from teacherspec.prepared import Prepared
+from teacherspec.splits import Prepared
 from teacherspec.tasks.fields import RowFields
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from teacherspec.prepared import Prepared, load_prepared
+from teacherspec.splits import Prepared, load_prepared
 from teacherspec.tasks.fields import shown
 
 EXAMPLES = 5

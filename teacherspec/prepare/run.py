@@ -21,8 +21,8 @@ from teacherspec.prepare.scratch import Scratch
 from teacherspec.prepare.section import Policy, Prepare
 from teacherspec.prepare.statistics import metrics, size_quantiles
 from teacherspec.prepare.write import Layout, write_splits
-from teacherspec.prepared import Prepared
 from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
+from teacherspec.splits import Prepared
 from teacherspec.tasks.fields import RowFields
 
 

@@ -14,8 +14,8 @@ from teacherspec.prepare.ingest import Ingested, Kinds, kept_column
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.scratch import Indices, chunks
 from teacherspec.prepare.splits import fold_of, split_keys
-from teacherspec.prepared import Prepared, Role, Split, save_index
 from teacherspec.runtime.atomic_io import new_folder, sha256_file, write_parquet_parts
+from teacherspec.splits import Prepared, Role, Split, save_index
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from teacherspec.answers import Answered
 from teacherspec.errors import DataError
+from teacherspec.predictions.answers import Answered
 from teacherspec.runtime.atomic_io import sha256_bytes
 
 Opponent = Literal["base", "reference"]

@@ -12,8 +12,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from teacherspec.answers import load_answers
 from teacherspec.errors import DataError
+from teacherspec.predictions.answers import load_answers
 from teacherspec.ratings.key import Key, load_keys
 from teacherspec.ratings.pairs import Opponent, pairs_against
 from teacherspec.ratings.reading import Rating, load_ratings

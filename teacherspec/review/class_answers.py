@@ -11,7 +11,7 @@ from teacherspec.evaluate.analysis import automatic_facets
 from teacherspec.evaluate.facets import Facet, by_label
 from teacherspec.evaluate.measured import Measured, measured_rows
 from teacherspec.evaluate.section import Evaluate
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 from teacherspec.review.answered import Answered
 from teacherspec.review.class_rows import PairedRows, pair_rows
 from teacherspec.review.class_tests import paired_tests

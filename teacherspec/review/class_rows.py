@@ -10,7 +10,7 @@ import numpy as np
 from teacherspec.calibrate.calibrators import apply
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import log_softmax, top_label
-from teacherspec.predictions import NO_LABEL, load_predictions
+from teacherspec.predictions.classification import NO_LABEL, load_predictions
 from teacherspec.review.sides import TOO_FEW, Evaluated, Sides
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.prepare.changes import Changes, compare_prepared
-from teacherspec.prepared import load_prepared
 from teacherspec.review.answered import Answered, Compare
 from teacherspec.review.built import StageBuild, stages_built
 from teacherspec.review.class_answers import compare_classes
@@ -22,6 +21,7 @@ from teacherspec.review.promises import GateCrossing, Number, gates_crossed, num
 from teacherspec.review.revision import NotAtHandError, Revision
 from teacherspec.review.sides import Contents, Evaluated, Sides
 from teacherspec.review.token_answers import compare_language
+from teacherspec.splits import load_prepared
 from teacherspec.tasks import Task
 
 PREPARE, EVALUATE, CALIBRATE = "artifacts/prepare", "artifacts/evaluate", "artifacts/calibrate"

@@ -11,18 +11,18 @@ import numpy as np
 
 from teacherspec.calibrate.clustered import ClusteredScores
 from teacherspec.calibrate.line_up_stage import asked
-from teacherspec.embedding_predictions import (
-    Comparison,
-    EmbeddingPredictions,
-    load_comparison,
-    load_embedding_predictions,
-)
 from teacherspec.evaluate.retrieval_quality import DIRECTIONS
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.proper import nll_per_row
 from teacherspec.metrics.retrieval import RECALLED, image_to_text, largest_line_up
 from teacherspec.metrics.softmax import log_softmax
+from teacherspec.predictions.retrieval import (
+    Comparison,
+    EmbeddingPredictions,
+    load_comparison,
+    load_embedding_predictions,
+)
 from teacherspec.review.answered import Answered, OfSplit, compare_splits
 from teacherspec.review.clusters import clustered_tests
 from teacherspec.review.paired import Hits, PairedTest, Statistics, mcnemar, resampled

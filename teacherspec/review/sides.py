@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 from teacherspec.calibrate.calibrators import Calibrator, Temperature
 from teacherspec.evaluate.measured import Content, content_of
 from teacherspec.metrics.arrays import IntArray
-from teacherspec.predictions import PredictionIndex, load_index
-from teacherspec.prepared import Prepared, open_split
+from teacherspec.predictions.classification import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks import Task
 
 if TYPE_CHECKING:

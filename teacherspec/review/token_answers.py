@@ -11,12 +11,12 @@ from teacherspec.calibrate.tokens import score_tokens
 from teacherspec.evaluate.generation import Generation
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.text import CorpusScore, bleu, chrf, score_from
+from teacherspec.predictions.generation import Answer, TokenPredictions, load_answers, load_token_predictions
 from teacherspec.review.answered import Answered, OfSplit, compare_splits
 from teacherspec.review.clusters import clustered_tests
 from teacherspec.review.paired import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
 from teacherspec.review.parts import Flip, Flips, flipped
 from teacherspec.review.sides import Evaluated, Sides, places_of
-from teacherspec.token_predictions import Answer, TokenPredictions, load_answers, load_token_predictions
 
 
 def compare_language(sides: Sides, missing: list[str]) -> Answered:

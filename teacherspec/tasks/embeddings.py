@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.prepared import Split, open_split
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_parquet_parts
+from teacherspec.splits import Split, open_split
 from teacherspec.tasks.dual_encoder import TEXT_INPUTS, DualProcessor, embed_classes, embed_images, width
 
 if TYPE_CHECKING:

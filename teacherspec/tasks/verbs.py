@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel
 
-    from teacherspec.prepared import Split
+    from teacherspec.splits import Split
 
 Batch = Mapping[str, "torch.Tensor"]
 """One padded batch by name of the model's input, as a collate function makes it."""

@@ -10,7 +10,7 @@ from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.slices import EXACT_ROWS, calibration_by_slice, calibration_p_value
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.predictions import SliceRows, load_predictions, load_slices, save_slices
+from teacherspec.predictions.classification import SliceRows, load_predictions, load_slices, save_slices
 from tests.calibrate.workshop import planted, toy_folder
 
 QUICK = Calibrate(resamples=100)

@@ -15,7 +15,7 @@ from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.errors import DataError
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.softmax import softmax
-from teacherspec.predictions import NO_LABEL, load_predictions
+from teacherspec.predictions.classification import NO_LABEL, load_predictions
 from tests.calibrate.workshop import toy_folder, toy_split, write_folder
 
 QUICK = Calibrate(resamples=100)

@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from teacherspec.metrics.softmax import softmax
-from teacherspec.predictions import NO_LABEL, PredictionIndex, Predictions, save_index, save_predictions
+from teacherspec.predictions.classification import (
+    NO_LABEL,
+    PredictionIndex,
+    Predictions,
+    save_index,
+    save_predictions,
+)
 
 
 def planted(

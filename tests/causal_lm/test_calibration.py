@@ -15,7 +15,7 @@ from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.token_predictions import (
+from teacherspec.predictions.generation import (
     Answer,
     TokenPredictions,
     load_answers,

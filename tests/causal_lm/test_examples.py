@@ -17,8 +17,8 @@ from transformers import PreTrainedTokenizerFast
 
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
-from teacherspec.prepared import Prepared, open_split
 from teacherspec.spec import Spec, check
+from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.causal_lm import CausalLM
 from teacherspec.tasks.verbs import Start
 from tests.language.tiny import CHATML, FAMILIES, LLAMA3, SPECIAL, tiny_model

@@ -17,10 +17,10 @@ from teacherspec.errors import UserError
 from teacherspec.package.checksums import write_sums
 from teacherspec.package.strengths import worse_calibrated
 from teacherspec.package.verify import verify
-from teacherspec.prepared import load_prepared, open_split
+from teacherspec.predictions.generation import load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import read_json, write_parquet
-from teacherspec.teacher import load_language_teacher, load_teacher
-from teacherspec.token_predictions import load_answers, load_token_predictions
+from teacherspec.serving import load_language_teacher, load_teacher
+from teacherspec.splits import load_prepared, open_split
 from tests.causal_lm.conftest import again
 from tests.causal_lm.toys import task
 from tests.language.tiny import CHATML, tiny_tokenizer

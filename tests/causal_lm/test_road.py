@@ -7,8 +7,8 @@ import pytest
 from teacherspec.package.gates import find
 from teacherspec.package.token_gates import token_metrics
 from teacherspec.package.verify import verify
+from teacherspec.predictions.generation import load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.token_predictions import load_answers, load_token_predictions
 from tests.causal_lm.conftest import walk
 from tests.causal_lm.toys import task
 from tests.language.trained import ROLES
@@ -39,8 +39,8 @@ def test_reports_hold_every_number_that_a_gate_may_name(road):
 
 
 def test_predictions_do_not_depend_on_the_batch(road, tmp_path):
-    from teacherspec.prepared import load_prepared, open_split
-    from teacherspec.tasks.token_predict import predict_tokens
+    from teacherspec.inference.generation import predict_tokens
+    from teacherspec.splits import load_prepared, open_split
 
     model, tokenizer = task().load(road.stages.finetuned / "model")
     rows = open_split(load_prepared(road.stages.prepared).splits["test"], tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from teacherspec.prepared import Prepared
+from teacherspec.splits import Prepared
 from teacherspec.tasks.causal_lm import CausalLM
 from tests.language.tiny import CHATML, tiny_model, tiny_tokenizer
 from tests.language.trained import ROLES, written

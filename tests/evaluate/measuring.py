@@ -8,7 +8,7 @@ import numpy as np
 
 from teacherspec.evaluate.looks import looks_of_texts
 from teacherspec.evaluate.measured import Measured
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import write_json, write_tsv
 
 NAMES = ("cold", "hot", "wet")

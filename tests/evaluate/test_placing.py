@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from teacherspec.inference.generation import predict_tokens
 from teacherspec.language.head import narrow_head
 from teacherspec.runtime import device_placement, machine
-from teacherspec.tasks.token_predict import predict_tokens
 from tests.causal_lm.toys import lm_prepared, task
 from tests.language.tiny import CHATML, tiny_model, tiny_tokenizer
 
@@ -47,7 +47,7 @@ def test_layers_fill_one_device_after_the_other_in_whole_blocks(
 
 def test_it_answers_the_same_over_several_places(tmp_path: Path) -> None:
     """accelerate's hooks move weights and inputs about; here from disk, as a machine without devices can."""
-    from teacherspec.prepared import open_split
+    from teacherspec.splits import open_split
 
     rows = open_split(lm_prepared(tmp_path, train=8, other=8).splits["test"], tmp_path)
     tokenizer = tiny_tokenizer(CHATML)

@@ -11,7 +11,7 @@ from datasets import Dataset
 from transformers import set_seed
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.evaluate.predict import predict
+from teacherspec.inference.classification import predict
 from teacherspec.tasks.text_classification import TextClassification
 from teacherspec.tasks.verbs import Start
 from tests.toys import LABELS, toy_base, toy_rows

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score, log_loss, matthews_corrcoef, recall_score
 
 from teacherspec.evaluate.quality import class_rows, confusion_rows, loss_ratio, quality
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 
 NAMES = ("cold", "hot", "wet")
 

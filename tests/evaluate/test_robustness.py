@@ -9,14 +9,14 @@ from datasets import Dataset
 
 from teacherspec.errors import DeclarationError
 from teacherspec.evaluate.perturbing import perturbations_of
-from teacherspec.evaluate.predict import predict
 from teacherspec.evaluate.robustness import (
     COLUMNS,
     chosen_perturbations,
     measure_robustness,
     predict_perturbed,
 )
-from teacherspec.predictions import Predictions
+from teacherspec.inference.classification import predict
+from teacherspec.predictions.classification import Predictions
 from teacherspec.tasks.text_classification import TextClassification
 from teacherspec.tasks.verbs import Start
 from tests.toys import LABELS, toy_base, toy_rows

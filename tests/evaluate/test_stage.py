@@ -13,8 +13,8 @@ from transformers import set_seed
 from teacherspec.errors import DataError, DeclarationError, UserError
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import refuse_missing_rows, run_evaluate
-from teacherspec.predictions import load_index, load_predictions
-from teacherspec.prepared import load_prepared
+from teacherspec.predictions.classification import load_index, load_predictions
+from teacherspec.splits import load_prepared
 from teacherspec.tasks.saving import save_pretrained
 from teacherspec.tasks.text_classification import TextClassification
 from teacherspec.tasks.verbs import Start

@@ -24,7 +24,7 @@ from teacherspec.export.axolotl import laid_out, rendered
 from teacherspec.export.formats import FORMATS, export
 from teacherspec.export.source import open_source
 from teacherspec.package.model_folder import for_timm, label_names
-from teacherspec.predictions import load_predictions
+from teacherspec.predictions.classification import load_predictions
 from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.causal_lm.toys import task
 from tests.export.conftest import ROWS, K

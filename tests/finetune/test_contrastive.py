@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from teacherspec.evaluate.predict import predict
 from teacherspec.finetune.contrastive import LARGEST_SCALE, pair_losses
 from teacherspec.finetune.interpolation import interpolate
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune, gather, train
-from teacherspec.prepared import open_split
+from teacherspec.inference.classification import predict
 from teacherspec.runtime import machine
+from teacherspec.splits import open_split
 from teacherspec.tasks.clip import Clip
 from teacherspec.tasks.verbs import Pairs, Start
 from tests.clip_toys import CONTEXT, toy_dual_base

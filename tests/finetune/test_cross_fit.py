@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from teacherspec.errors import DataError
-from teacherspec.evaluate.predict import load_model, predict
 from teacherspec.finetune import cross_fit as room
 from teacherspec.finetune import stage
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
-from teacherspec.prepared import Prepared, Split, open_split, save_index
+from teacherspec.inference.classification import load_model, predict
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
+from teacherspec.splits import Prepared, Split, open_split, save_index
 from teacherspec.tasks.verbs import Start
 from tests.finetune.test_train import TASK, declare, digest
 from tests.toys import toy_base, toy_prepared

@@ -11,8 +11,8 @@ from transformers import AutoModelForImageClassification
 from teacherspec.errors import UserError
 from teacherspec.finetune import train as room
 from teacherspec.finetune.section import Finetune, Full
-from teacherspec.prepared import Prepared
 from teacherspec.runtime import machine
+from teacherspec.splits import Prepared
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.verbs import Start
 from tests.image_toys import LABELS, toy_image_base, toy_image_prepared

@@ -10,7 +10,7 @@ import torch
 from teacherspec.finetune import train as room
 from teacherspec.finetune.head_first import FILE, head_section
 from teacherspec.finetune.section import Finetune, HeadFirst
-from teacherspec.prepared import Prepared
+from teacherspec.splits import Prepared
 from teacherspec.tasks.verbs import Start
 from tests.finetune.test_train import TASK, digest
 from tests.toys import toy_base, toy_prepared

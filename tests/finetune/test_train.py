@@ -17,8 +17,8 @@ from teacherspec.finetune.adapters import adapt, merge
 from teacherspec.finetune.checkpoints import MARKER, latest_complete, seal
 from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.finetune.trainer import SharedTrainer
-from teacherspec.prepared import Prepared
 from teacherspec.runtime import machine
+from teacherspec.splits import Prepared
 from teacherspec.tasks.text_classification import TextClassification
 from teacherspec.tasks.verbs import Start
 from tests.toys import toy_base, toy_prepared

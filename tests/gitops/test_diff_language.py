@@ -16,7 +16,8 @@ from scipy.stats import binomtest
 
 from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
-from teacherspec.predictions import PredictionIndex, save_index
+from teacherspec.predictions.classification import PredictionIndex, save_index
+from teacherspec.predictions.generation import Answer, TokenPredictions, save_answers, save_token_predictions
 from teacherspec.review.answered import Answered
 from teacherspec.review.compare import Review, as_json
 from teacherspec.review.markdown import as_markdown
@@ -26,7 +27,6 @@ from teacherspec.review.parts import without_content
 from teacherspec.review.sides import Evaluated, Sides
 from teacherspec.review.token_answers import compare_language
 from teacherspec.runtime.atomic_io import write_json
-from teacherspec.token_predictions import Answer, TokenPredictions, save_answers, save_token_predictions
 
 ROWS, VOCABULARY = 60, 12
 TEMPERATURES = (1.6, 0.8)

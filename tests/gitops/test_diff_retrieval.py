@@ -9,15 +9,15 @@ import pytest
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
-from teacherspec.embedding_predictions import (
+from teacherspec.evaluate.retrieval_quality import retrieval_quality
+from teacherspec.predictions.classification import PredictionIndex, save_index
+from teacherspec.predictions.retrieval import (
     FORM,
     Comparison,
     EmbeddingPredictions,
     save_comparison,
     save_embedding_predictions,
 )
-from teacherspec.evaluate.retrieval_quality import retrieval_quality
-from teacherspec.predictions import PredictionIndex, save_index
 from teacherspec.review.answered import Answered
 from teacherspec.review.pair_answers import compare_retrieval
 from teacherspec.review.paired import PairedTest

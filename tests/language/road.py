@@ -15,8 +15,8 @@ from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
-from teacherspec.prepared import Prepared
 from teacherspec.runtime.atomic_io import write_json
+from teacherspec.splits import Prepared
 from teacherspec.tasks.verbs import Kind
 
 PACKAGE = {

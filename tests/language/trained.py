@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.language.encoding import Encoded
-from teacherspec.prepared import Prepared, Role, Split, save_index
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
+from teacherspec.splits import Prepared, Role, Split, save_index
 from teacherspec.tasks.verbs import Kind, Start
 
 ROLES: dict[str, Role] = {

@@ -16,8 +16,8 @@ from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import Packaged, run_package
-from teacherspec.prepared import Prepared, Role, save_index
 from teacherspec.runtime.atomic_io import write_json
+from teacherspec.splits import Prepared, Role, save_index
 from teacherspec.tasks.text_classification import TextClassification
 from tests.toys import LABELS, toy_base, toy_rows, toy_split
 

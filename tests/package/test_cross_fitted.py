@@ -17,7 +17,7 @@ from teacherspec.package.checksums import write_sums
 from teacherspec.package.evidence import Stages
 from teacherspec.package.soft_targets import OUT_OF_FOLD
 from teacherspec.package.verify import verify
-from teacherspec.predictions import load_predictions
+from teacherspec.predictions.classification import load_predictions
 from teacherspec.runtime.atomic_io import read_json, write_parquet
 from tests.package.conftest import Road, package
 

@@ -22,9 +22,9 @@ from teacherspec.package.closing import show
 from teacherspec.package.evidence import Stages
 from teacherspec.package.golden import load_golden
 from teacherspec.package.metadata import json_schema
-from teacherspec.predictions import load_predictions, save_predictions
-from teacherspec.prepared import open_split
+from teacherspec.predictions.classification import load_predictions, save_predictions
 from teacherspec.runtime.atomic_io import encode_json, read_json
+from teacherspec.splits import open_split
 from tests.package.conftest import CANARIES, ROOT, TASK, Road, package
 
 

@@ -12,8 +12,8 @@ from transformers import pipeline
 from teacherspec.calibrate.calibrators import Temperature
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
-from teacherspec.predictions import load_predictions
-from teacherspec.teacher import Teacher, load_teacher
+from teacherspec.predictions.classification import load_predictions
+from teacherspec.serving import Teacher, load_teacher
 from tests.package.conftest import Road
 
 

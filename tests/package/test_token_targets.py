@@ -15,7 +15,7 @@ from teacherspec.package import answer_targets as room
 from teacherspec.package.answer_targets import choose_k, pack_token_targets
 from teacherspec.package.shards import read_shards, write_shards
 from teacherspec.package.top_k import TAILS, draw_tokens, log_probs_at, reduce_at, reduce_logits
-from teacherspec.prepared import Split, open_split
+from teacherspec.splits import Split, open_split
 from tests.causal_lm.toys import lm_base, lm_prepared, task
 
 VOCABULARY = 50

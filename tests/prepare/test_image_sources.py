@@ -11,7 +11,7 @@ from datasets import ClassLabel, Features, Image, IterableDataset
 from sklearn.datasets import load_digits
 
 from teacherspec.prepare.hub import stream_rows
-from teacherspec.prepared import open_split
+from teacherspec.splits import open_split
 from teacherspec.tasks.images import decode
 from tests.prepare.bad_columns import parquet_bytes
 from tests.prepare.bad_images import GOOD, tar, zipped

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from teacherspec.prepare.report import ROWS, rows_in_words
-from teacherspec.prepared import load_prepared
 from teacherspec.runtime.atomic_io import sha256_file
+from teacherspec.splits import load_prepared
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
 
 ONE_FILE = [{"kind": "jsonl", "path": "data/rows.jsonl"}]

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from teacherspec.prepare.run import prepare
 from teacherspec.prepare.section import Prepare
-from teacherspec.prepared import Prepared
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import FAILED, plain_errors
+from teacherspec.splits import Prepared
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.image_field import ImageField
 

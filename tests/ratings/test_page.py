@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from teacherspec.answers import Answered
+from teacherspec.predictions.answers import Answered
 from teacherspec.ratings.key import encode_key, load_keys, save_key, sheet_id
 from teacherspec.ratings.reading import load_ratings
 from teacherspec.ratings.sheet import QUESTION, save_sheet

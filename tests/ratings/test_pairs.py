@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacherspec.answers import Answered
 from teacherspec.errors import DataError
+from teacherspec.predictions.answers import Answered
 from teacherspec.ratings.pairs import draw, pairs_against, token
 from tests.ratings.workshop import answered
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacherspec.answers import Answered
+from teacherspec.predictions.answers import Answered
 from teacherspec.ratings.key import load_keys
 from teacherspec.ratings.pairs import pairs_against
 from teacherspec.ratings.reading import load_ratings

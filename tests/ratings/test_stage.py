@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from stages.ratings import main as door
-from teacherspec.answers import COLUMNS, FILE, Answered, load_answers
 from teacherspec.cli.main import main
 from teacherspec.errors import DataError
 from teacherspec.package.gates import OPPONENTS, RATED, find
+from teacherspec.predictions.answers import COLUMNS, FILE, Answered, load_answers
 from teacherspec.ratings.key import load_keys
 from teacherspec.ratings.results import Level
 from teacherspec.ratings.stage import run_ratings

@@ -12,8 +12,8 @@ from PIL import Image
 
 from teacherspec.finetune import train as room
 from teacherspec.finetune.section import Finetune
-from teacherspec.prepared import Prepared, open_split
 from teacherspec.runtime import machine
+from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.augmentation import Augmentation, RandAugment, RandomCrop
 from teacherspec.tasks.augmenting import (
     OPERATIONS,

@@ -16,22 +16,22 @@ from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
 from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
-from teacherspec.evaluate.predict import predict
 from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.stage import run_finetune
+from teacherspec.inference.classification import predict
 from teacherspec.package.checksums import write_sums
 from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.package.verify import verify
-from teacherspec.prepared import open_split
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.serving import load_teacher
+from teacherspec.splits import open_split
 from teacherspec.tasks.clip import Clip
 from teacherspec.tasks.verbs import Start
-from teacherspec.teacher import load_teacher
 from tests.clip_toys import CONTEXT, toy_dual_base
 from tests.image_toys import LABELS, toy_image, toy_image_prepared
 

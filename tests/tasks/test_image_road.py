@@ -24,8 +24,8 @@ from teacherspec.package.stage import run_package
 from teacherspec.package.verify import verify
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.serving import load_teacher
 from teacherspec.tasks.image_classification import ImageClassification
-from teacherspec.teacher import load_teacher
 from tests.image_toys import FAMILIES, LABELS, toy_image, toy_image_base, toy_image_prepared
 
 TASK = ImageClassification(kind="image_classification")

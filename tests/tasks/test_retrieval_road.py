@@ -25,11 +25,11 @@ from teacherspec.package.evidence import Stages
 from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.package.verify import verify
-from teacherspec.prepared import Prepared, Role, Split, save_index
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file, write_parquet
+from teacherspec.serving import load_retrieval_teacher
+from teacherspec.splits import Prepared, Role, Split, save_index
 from teacherspec.tasks.clip_retrieval import ClipRetrieval
-from teacherspec.teacher import load_retrieval_teacher
 from tests.clip_toys import CONTEXT, toy_dual_base
 from tests.image_toys import toy_image
 

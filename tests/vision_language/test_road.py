@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from teacherspec.package.verify import verify
+from teacherspec.predictions.generation import load_answers
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.token_predictions import load_answers
 from tests.language.road import Road, walk
 from tests.vision_language.toys import COLOURS, picture, task, vision_base, vision_prepared
 
@@ -110,7 +110,7 @@ def test_the_teacher_answers_about_files(road, tmp_path):
     from click.testing import CliRunner
 
     from teacherspec.cli.predict import command
-    from teacherspec.teacher import load_language_teacher
+    from teacherspec.serving import load_language_teacher
 
     (tmp_path / "photo.png").write_bytes(picture("blue", 77))
     row = {"id": "x", "images": str(tmp_path / "photo.png"), "prompt": "Which colour?"}

@@ -9,9 +9,9 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from teacherspec.errors import BaseError, UserError
+from teacherspec.inference.generation import answer
 from teacherspec.language.generating import Decoding
 from teacherspec.runtime import machine
-from teacherspec.tasks.token_predict import answer
 from teacherspec.tasks.verbs import Start
 from tests.language.trained import flat, trained
 from tests.vision_language.toys import model, processor, task, vision_base, vision_prepared, vision_rows

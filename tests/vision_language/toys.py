@@ -23,7 +23,7 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
-from teacherspec.prepared import Prepared
+from teacherspec.splits import Prepared
 from teacherspec.tasks.vision_language import VisionLanguage
 from tests.language.tiny import SHAPE, tiny_tokenizer
 from tests.language.trained import ROLES, written

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.embedding_predictions import EmbeddingPredictions
 from teacherspec.errors import DataError, UserError
+from teacherspec.predictions.retrieval import EmbeddingPredictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.verbs import Kind

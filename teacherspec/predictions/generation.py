@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.predictions import read_split
+from teacherspec.predictions.classification import read_split
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 
 FORM = "token_sums"

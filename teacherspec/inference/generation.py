@@ -10,10 +10,10 @@ from teacherspec.language.generating import Decoding, Generated, generate
 from teacherspec.language.packing import Example, counts
 from teacherspec.language.token_sums import TokenSums, token_sums
 from teacherspec.metrics.beta_grid import GRID
+from teacherspec.predictions.generation import TokenPredictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.answering import Answering
-from teacherspec.token_predictions import TokenPredictions
 
 if TYPE_CHECKING:
     import torch

@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 from teacherspec.calibrate.calibrators import Calibrator, apply
 from teacherspec.calibrate.tokens import interpolated
 from teacherspec.errors import UserError
-from teacherspec.evaluate.predict import load_model
+from teacherspec.inference.classification import load_model
+from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
 from teacherspec.language.generating import Decoding, Generated
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.softmax import log_softmax
@@ -26,7 +27,6 @@ from teacherspec.tasks import Task
 from teacherspec.tasks.answering import Answering
 from teacherspec.tasks.clip_retrieval import ClipRetrieval
 from teacherspec.tasks.dual_encoder import embed_images, embed_texts, width
-from teacherspec.tasks.token_predict import answer, answer_log_probs, predict_tokens
 from teacherspec.tasks.verbs import Form, Kind
 
 Row = Mapping[str, Any]

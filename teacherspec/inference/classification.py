@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.predictions import Predictions
+from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.device_placement import place
 from teacherspec.runtime.length_batches import longest_first

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.retrieval import Paired
-from teacherspec.predictions import read_split
+from teacherspec.predictions.classification import read_split
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 
 FORM = "embeddings"
