@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
 from teacherspec.base.untrained import UNTRAINED
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
-from teacherspec.section import Section
+from teacherspec.spec.base import Base
+from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
-from teacherspec.section import Section
+from teacherspec.spec.calibrate import Calibrate
+from teacherspec.spec.section import Section
 
 
 class Declared(Section):

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from teacherspec.base.manifest import open_base
-from teacherspec.base.section import Base
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded, started_together
-from teacherspec.section import Section
+from teacherspec.spec.base import Base
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 

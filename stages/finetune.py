@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from teacherspec.base.section import Base
-from teacherspec.finetune.section import Finetune
 from teacherspec.runtime.cpu_determinism import PORTABLE, pin
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded, started_together
-from teacherspec.section import Section
+from teacherspec.spec.base import Base
+from teacherspec.spec.finetune import Finetune
+from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 

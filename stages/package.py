@@ -4,17 +4,17 @@ from pathlib import Path
 
 import click
 
-from teacherspec.base.section import Base
-from teacherspec.calibrate.section import Calibrate
-from teacherspec.evaluate.section import Evaluate
-from teacherspec.finetune.section import Finetune
 from teacherspec.package.closing import show
 from teacherspec.package.evidence import Stages
-from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
-from teacherspec.prepare.section import Prepare
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
-from teacherspec.section import Section
+from teacherspec.spec.base import Base
+from teacherspec.spec.calibrate import Calibrate
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.finetune import Finetune
+from teacherspec.spec.package import Package
+from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 

@@ -6,11 +6,11 @@ import click
 
 from teacherspec.prepare.report import rows_in_words
 from teacherspec.prepare.run import prepare
-from teacherspec.prepare.section import Prepare
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.runtime.machine import working_memory
-from teacherspec.section import Section
+from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.ratings.results import Level
 from teacherspec.ratings.stage import run_ratings
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
-from teacherspec.section import Section
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.section import Section
 
 
 class Declared(Section):

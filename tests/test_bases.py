@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from teacherspec.check.run import check
 from teacherspec.errors import DeclarationError
-from teacherspec.spec import check
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "bases.md").read_text(encoding="utf-8")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from teacherspec.errors import DeclarationError
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.runtime.entrypoint import declared
-from teacherspec.section import Section
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 from tests.declaration.example import RIGHT, changed
 

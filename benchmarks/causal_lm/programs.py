@@ -11,10 +11,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArgumen
 
 from benchmarks.causal_lm.rows import LIMIT, VOCABULARY, tokenizer
 from teacherspec.finetune.objective import objective
-from teacherspec.finetune.section import CrossEntropy
 from teacherspec.language.apart import lay_apart
 from teacherspec.language.head import narrow_head
 from teacherspec.language.packing import Example, pack
+from teacherspec.spec.finetune import CrossEntropy
 from teacherspec.tasks.verbs import Units
 
 PAD = 1

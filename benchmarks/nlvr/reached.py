@@ -20,7 +20,7 @@ def reached(work: Path) -> dict[str, Any]:
     Args:
         work: where the stages ran; the current folder.
     """
-    from teacherspec.spec import check
+    from teacherspec.check.run import check
     from teacherspec.splits import load_prepared, open_split
 
     task = check(work / "params.yaml").task

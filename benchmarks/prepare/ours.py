@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from teacherspec.prepare.run import prepare
-from teacherspec.prepare.section import Prepare
 from teacherspec.runtime.machine import working_memory
+from teacherspec.spec.prepare import Prepare
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 
 

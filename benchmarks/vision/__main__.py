@@ -97,7 +97,7 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
     from datasets import Dataset
 
     from teacherspec.runtime import machine
-    from teacherspec.tasks.augmentation import Augmentation, RandomCrop
+    from teacherspec.spec.augmentation import Augmentation, RandomCrop
     from teacherspec.tasks.image_classification import ImageClassification
     from teacherspec.tasks.image_examples import input_sizes
     from teacherspec.tasks.images import plain_image

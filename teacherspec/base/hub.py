@@ -11,7 +11,7 @@ from pydantic import field_validator
 from teacherspec.base.allowed import NAMES, is_allowed
 from teacherspec.base.store import fetch_once
 from teacherspec.errors import BaseError
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 # Patterns for the hub's own filter; `is_allowed` decides again on what comes back.
 PATTERNS = [

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.base.allowed import FOLDERS
-from teacherspec.base.section import Base
 from teacherspec.errors import BaseError
 from teacherspec.runtime.atomic_io import read_json, sha256_file
+from teacherspec.spec.base import Base
 
 SCRATCH = Path(".scratch/base")
 """Where fetched bases are kept, relative to the repository."""

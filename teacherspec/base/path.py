@@ -8,7 +8,7 @@ from pydantic import Field as Param
 from pydantic import model_validator
 
 from teacherspec.errors import BaseError
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 
 class PathSource(Section):

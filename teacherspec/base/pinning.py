@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.base.section import Base
 from teacherspec.errors import BaseError
 from teacherspec.runtime.atomic_io import encode_json, sha256_bytes, sha256_file
+from teacherspec.spec.base import Base
 
 FRONT_MATTER_BYTES = 65_536
 

@@ -10,8 +10,8 @@ from teacherspec.base.memory import require_memory
 from teacherspec.base.pinning import pin, stated_licenses
 from teacherspec.base.rehearsal import rehearse
 from teacherspec.base.report import write_report
-from teacherspec.base.section import Base
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
+from teacherspec.spec.base import Base
 from teacherspec.splits import load_prepared, open_split
 from teacherspec.tasks.verbs import Kind
 

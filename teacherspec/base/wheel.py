@@ -18,7 +18,7 @@ from pydantic import field_validator
 from teacherspec.base.allowed import is_allowed
 from teacherspec.base.store import fetch_once
 from teacherspec.errors import BaseError
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 UNPACKED_LIMIT_BYTES = 32 << 30
 """Largest base taken out of a wheel, in bytes."""

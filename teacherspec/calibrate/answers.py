@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.metrics.arrays import FloatArray
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.selective import augrc, aurc, correctness_auroc
 from teacherspec.predictions.generation import Answer
+from teacherspec.spec.calibrate import Calibrate
 
 FEWEST_OF_EACH = 5
 """Right and wrong answers below which no curve is fitted."""

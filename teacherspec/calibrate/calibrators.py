@@ -12,7 +12,7 @@ from pydantic import Field
 
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import log_softmax, top_label
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 Positive = Annotated[float, Field(gt=0.0)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]

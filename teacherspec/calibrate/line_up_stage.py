@@ -13,7 +13,6 @@ import numpy as np
 
 from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.scoring import compare
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.shared import artifact, both, fit_numbers, headline, unfit
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.errors import DataError
@@ -27,6 +26,7 @@ from teacherspec.predictions.retrieval import (
     load_embedding_predictions,
 )
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
+from teacherspec.spec.calibrate import Calibrate
 
 ALLOWED = ("temperature", "none")
 APPLIES_TO = "logits (cosines times logit_scale) of candidates that one is chosen from; apply once"

@@ -14,7 +14,7 @@ from teacherspec.calibrate.class_temperature import fit_class_temperature
 from teacherspec.calibrate.linear import fit_dirichlet, fit_vector
 from teacherspec.calibrate.temperature import Status, TemperatureFit, fit_temperature
 from teacherspec.calibrate.top_label import fit_histogram, fit_isotonic
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 
 @dataclass(frozen=True)

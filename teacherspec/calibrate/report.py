@@ -9,7 +9,6 @@ import numpy as np
 
 from teacherspec.calibrate.calibrators import Calibrator, Temperature, apply
 from teacherspec.calibrate.scoring import Guessed, Scored
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.metrics.calibration import calibration_error_by_class, ece_noise_floor
 from teacherspec.metrics.ood import auroc_interval, confidence_log_odds, energy, ood_detection
 from teacherspec.metrics.reliability import reliability_bins
@@ -19,6 +18,7 @@ from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import AFTER, BEFORE, drawing, save_png
 from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import write_tsv
+from teacherspec.spec.calibrate import Calibrate
 
 RELIABILITY_COLUMNS = (
     "stage", "bin", "lower", "upper", "confidence", "accuracy", "accuracy_low", "accuracy_high",

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.binning import Binning, bin_index
 from teacherspec.metrics.calibration import (
@@ -24,6 +23,7 @@ from teacherspec.metrics.intervals import (
 )
 from teacherspec.metrics.proper import brier_parts, brier_per_row, nll_per_row
 from teacherspec.metrics.summary import top_label_summary
+from teacherspec.spec.calibrate import Calibrate
 
 BINNINGS: dict[str, Binning] = {"ece": "equal_width", "ece_equal_mass": "equal_mass"}
 

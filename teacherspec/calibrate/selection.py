@@ -21,7 +21,7 @@ from teacherspec.calibrate.methods import (
 from teacherspec.metrics.arrays import FloatArray, label_values, logit_rows
 from teacherspec.metrics.proper import nll_per_row
 from teacherspec.metrics.softmax import top_label
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 CANDIDATES: tuple[PlainMethod, ...] = (
     TemperatureScaling(kind="temperature"),

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from teacherspec.calibrate.calibrators import apply
 from teacherspec.calibrate.methods import Fitted
 from teacherspec.calibrate.scoring import Scored, score
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.runtime.atomic_io import round_floats
+from teacherspec.spec.calibrate import Calibrate
 
 MINIMUM_ROWS = 20
 """Rows below which a calibrator would be guessed, not fitted; 100 and more are advised."""

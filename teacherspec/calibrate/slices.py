@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.calibrate.scoring import Scored
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
 from teacherspec.metrics.comparison import benjamini_hochberg
 from teacherspec.metrics.intervals import Interval, mean_interval
 from teacherspec.predictions.classification import SliceRows
+from teacherspec.spec.calibrate import Calibrate
 
 COLUMNS = (
     "slice", "family", "rows", "accuracy", "signed_before", "signed_after", "low", "high", "p_value",

@@ -9,7 +9,6 @@ import numpy as np
 from teacherspec.calibrate.line_up_stage import calibrate_pairs
 from teacherspec.calibrate.report import draw, out_of_scope, write_tables
 from teacherspec.calibrate.scoring import compare
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.shared import (
     MINIMUM_ROWS,
     artifact,
@@ -30,6 +29,7 @@ from teacherspec.predictions.classification import (
     load_slices,
 )
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
+from teacherspec.spec.calibrate import Calibrate
 
 ROLES = ("calibration", "test", "shifted", "ood")
 

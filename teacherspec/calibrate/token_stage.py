@@ -8,7 +8,6 @@ from teacherspec.calibrate.answers import compare_answers, fit_answers, guessed
 from teacherspec.calibrate.calibrators import Temperature
 from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.scoring import Guessed
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.shared import artifact, fit_numbers, unfit
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.calibrate.tokens import compare_tokens, fit_tokens, score_tokens
@@ -16,6 +15,7 @@ from teacherspec.errors import DataError
 from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.generation import TokenPredictions, load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
+from teacherspec.spec.calibrate import Calibrate
 
 APPLIES_TO = "raw logits of every next token, temperature 1; apply once"
 WHEN = ("before", "after")

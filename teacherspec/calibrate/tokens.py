@@ -13,7 +13,6 @@ from teacherspec.calibrate.calibrators import Identity, Temperature
 from teacherspec.calibrate.clustered import ClusteredScores, ClusteredStatistic
 from teacherspec.calibrate.methods import Fitted, NoCalibration, TemperatureScaling
 from teacherspec.calibrate.scoring import BINNINGS, NOISE_QUANTILE, PLAIN
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.streaming import streamed_temperature
 from teacherspec.calibrate.temperature import TemperatureFit
 from teacherspec.errors import DataError
@@ -23,6 +22,7 @@ from teacherspec.metrics.intervals import bootstrap, calibration_error_interval,
 from teacherspec.metrics.moments import TemperatureMoments
 from teacherspec.metrics.summary import top_label_summary
 from teacherspec.predictions.generation import TokenPredictions
+from teacherspec.spec.calibrate import Calibrate
 
 
 def fit_tokens(section: Calibrate, calibration: TokenPredictions) -> Fitted:

@@ -16,7 +16,7 @@ def command(file: Path) -> None:
     Exit code 0: right; 1: wrong, each problem on a line of its own as FILE:LINE:COLUMN: key: what;
     2: wrong usage.
     """
-    from teacherspec.spec import check
+    from teacherspec.check.run import check
 
     spec = check(file)
     click.echo(f"{file}: ok (a {spec.task.kind} teacher)")

@@ -6,7 +6,7 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import declared, plain_errors
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 TEACHER = Path("artifacts/teacher")
 
@@ -21,7 +21,7 @@ def command(folder: Path, not_ready: bool) -> None:
     Verifies it first. Off unless declared; `dvc repro` never pushes anything.
     """
     from teacherspec.package.push import push_to_hub, push_to_remote, refuse_unfit
-    from teacherspec.package.section import Package, PushToHub
+    from teacherspec.spec.package import Package, PushToHub
 
     class Declared(Section):
         package: Package

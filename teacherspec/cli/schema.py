@@ -13,7 +13,7 @@ SCHEMA = Path("params.schema.json")
 @click.option("--write", is_flag=True, help=f"Write {SCHEMA} instead of showing it.")
 def command(write: bool) -> None:
     """Show the JSON Schema of params.yaml, from which editors complete and explain."""
-    from teacherspec.spec import json_schema
+    from teacherspec.check.run import json_schema
 
     text = encode_json(json_schema())
     if write:

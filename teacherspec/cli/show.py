@@ -6,7 +6,7 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import declared, plain_errors
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 ARTIFACTS, REPORTS = Path("artifacts"), Path("reports")
 TEACHER, TIMING = ARTIFACTS / "teacher", REPORTS / "evaluate/latency.json"
@@ -22,8 +22,8 @@ def command() -> None:
     from teacherspec.package.closing import show
     from teacherspec.package.evidence import Stages, load_evidence
     from teacherspec.package.gates import judge
-    from teacherspec.package.section import Package
     from teacherspec.package.stage import Packaged, size_of
+    from teacherspec.spec.package import Package
 
     class Declared(Section):
         package: Package

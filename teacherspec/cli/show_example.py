@@ -26,8 +26,8 @@ def command(count: int, split: str, prepared: Path) -> None:
     are not loaded.
     """
     from teacherspec.base.manifest import SCRATCH, materialise
+    from teacherspec.check.run import check
     from teacherspec.language.showing import marked_tokens
-    from teacherspec.spec import check
     from teacherspec.splits import load_prepared, open_split
     from teacherspec.tasks.answering import Answering
 

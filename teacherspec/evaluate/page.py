@@ -12,9 +12,9 @@ from typing import Any
 from teacherspec.evaluate.analysis import Analysis
 from teacherspec.evaluate.findings import p_text, percent
 from teacherspec.evaluate.report import PICTURES, reliability_picture
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.metrics.classification import per_class
 from teacherspec.runtime.atomic_io import write_text
+from teacherspec.spec.evaluate import Evaluate
 
 TEMPLATE = "report.html.j2"
 

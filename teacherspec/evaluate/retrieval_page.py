@@ -13,9 +13,9 @@ from teacherspec.evaluate.report import PICTURES
 from teacherspec.evaluate.retrieval_findings import findings
 from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
 from teacherspec.evaluate.retrieval_report import RetrievalAnalysis
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.runtime.atomic_io import write_text
+from teacherspec.spec.evaluate import Evaluate
 from teacherspec.tasks.fields import RowFields
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from teacherspec.errors import DataError, UserError
 from teacherspec.evaluate.class_logits import evaluate_classes
 from teacherspec.evaluate.embeddings import evaluate_pairs
 from teacherspec.evaluate.latency import measure_latency
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.token_sums import evaluate_tokens
 from teacherspec.evaluate.work import Work, tell
 from teacherspec.inference.classification import load_model, load_untrained
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.runtime.device_placement import fits_each
+from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared, load_prepared, open_split
 from teacherspec.tasks.verbs import Form, Kind
 

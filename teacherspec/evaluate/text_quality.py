@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from teacherspec.errors import DataError
-from teacherspec.evaluate.generation import Generation
 from teacherspec.metrics.intervals import interval_of, mean_interval, wilson_interval
 from teacherspec.metrics.text import (
     LOST_CHARACTERS,
@@ -20,6 +19,7 @@ from teacherspec.metrics.text import (
     rouge,
     rouge_lost_share,
 )
+from teacherspec.spec.generation import Generation
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 
 from teacherspec.evaluate.page import environment, inline
 from teacherspec.evaluate.report import PICTURES
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.token_findings import findings
 from teacherspec.evaluate.token_report import TokenAnalysis
 from teacherspec.runtime.atomic_io import write_text
+from teacherspec.spec.evaluate import Evaluate
 
 TEMPLATE = "answers.html.j2"
 

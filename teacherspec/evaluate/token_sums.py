@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.generation import Generation
 from teacherspec.evaluate.pictures import small_pictures
 from teacherspec.evaluate.text_quality import Written, is_correct, text_quality
 from teacherspec.evaluate.token_page import write_token_page
@@ -25,6 +24,7 @@ from teacherspec.predictions.generation import (
 )
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder, sha256_bytes
+from teacherspec.spec.generation import Generation
 from teacherspec.tasks.answering import Answering
 
 ANSWERED = ("calibration", "test")

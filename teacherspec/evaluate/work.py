@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.runtime import distributed
+from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared
 from teacherspec.tasks.verbs import Kind
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from teacherspec.errors import UserError
 from teacherspec.finetune.frozen import freeze
 from teacherspec.finetune.quantized import dequantize, quantize
-from teacherspec.finetune.section import Full, Lora
+from teacherspec.spec.finetune import Full, Lora
 from teacherspec.tasks.verbs import Parts
 
 if TYPE_CHECKING:

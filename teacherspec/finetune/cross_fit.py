@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from teacherspec.errors import DataError
-from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.inference.classification import load_model, predict
 from teacherspec.predictions.classification import save_predictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet
+from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split
 from teacherspec.tasks.verbs import Kind, Start
 

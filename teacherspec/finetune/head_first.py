@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.finetune.adapters import head_names
-from teacherspec.finetune.section import Finetune, Full, HeadFirst
 from teacherspec.runtime.atomic_io import replacing
+from teacherspec.spec.finetune import Finetune, Full, HeadFirst
 
 SIDE = "head"
 """Folder in the scratch of a training, for the checkpoints of its head."""

@@ -8,7 +8,7 @@ at accumulation 4. Owning the loss makes a step the same however its batch is cu
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.finetune.section import CrossEntropy, Focal
+from teacherspec.spec.finetune import CrossEntropy, Focal
 from teacherspec.tasks.verbs import Units
 
 if TYPE_CHECKING:

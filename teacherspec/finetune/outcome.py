@@ -8,12 +8,12 @@ from typing import Any
 
 from teacherspec.finetune.adapters import merge
 from teacherspec.finetune.interpolation import interpolate
-from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.trainer import SharedTrainer
 from teacherspec.finetune.watching import write_log
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json
+from teacherspec.spec.augmentation import VIEWS
+from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.augmentation import VIEWS
 from teacherspec.tasks.saving import save_pretrained
 from teacherspec.tasks.verbs import Kind, Start
 

@@ -7,15 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from teacherspec.base.manifest import open_base
-from teacherspec.base.section import Base
 from teacherspec.finetune.cross_fit import cross_fit
 from teacherspec.finetune.quantized import library_version
-from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.finetune.train import finetune
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.runtime.process_lifetime import alone
 from teacherspec.runtime.resume_key import loaded_code, run_key
+from teacherspec.spec.base import Base
+from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import INDEX_NAME, load_prepared
 from teacherspec.tasks.verbs import Kind
 

@@ -18,10 +18,10 @@ from teacherspec.finetune.frozen import freeze_statistics
 from teacherspec.finetune.head_first import head_section, learned_head, put_head
 from teacherspec.finetune.objective import balanced_weights, objective
 from teacherspec.finetune.outcome import Materials, write_outcome
-from teacherspec.finetune.section import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.finetune.trainer import SharedTrainer, whole_model
 from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch
 from teacherspec.runtime import distributed, machine
+from teacherspec.spec.finetune import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.verbs import Kind, Start
 

@@ -11,10 +11,10 @@ from teacherspec.package.gates import find, judge
 from teacherspec.package.opened import Opened
 from teacherspec.package.provenance import digest
 from teacherspec.package.readiness import as_json
-from teacherspec.package.section import Gate
 from teacherspec.package.shards import CONFIG
 from teacherspec.package.vocabulary import vocabulary
 from teacherspec.runtime.atomic_io import encode_json, read_json
+from teacherspec.spec.package import Gate
 
 
 def disagreeing_labels(opened: Opened) -> Iterator[str]:

@@ -10,8 +10,8 @@ from teacherspec.package.metadata import Metadata
 from teacherspec.package.people import people
 from teacherspec.package.readiness import as_table
 from teacherspec.package.reading import loading_code
-from teacherspec.package.section import Package
 from teacherspec.package.table import table
+from teacherspec.spec.package import Package
 from teacherspec.tasks.verbs import Form, Kind
 
 VERIFY = """\

@@ -10,10 +10,10 @@ from teacherspec.package.gates import Judgement, find
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.provenance import Provenance
 from teacherspec.package.readiness import verdict
-from teacherspec.package.section import Package
 from teacherspec.package.strengths import advice
 from teacherspec.package.vocabulary import vocabulary
 from teacherspec.runtime.atomic_io import sha256_bytes
+from teacherspec.spec.package import Package
 
 ESTIMATES = {
     "validation_accuracy": "evaluate.validation.accuracy",

@@ -17,7 +17,6 @@ from teacherspec.package.evidence import Evidence, Stages
 from teacherspec.package.golden import Strange, unlike_predictions
 from teacherspec.package.opened import Opened
 from teacherspec.package.reproduction import wrong_calibration, wrong_soft_targets
-from teacherspec.package.section import Package
 from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
 from teacherspec.package.target_statistics import target_statistics
 from teacherspec.package.token_checks import (
@@ -29,6 +28,7 @@ from teacherspec.package.token_checks import (
 from teacherspec.package.token_statistics import token_statistics
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.retrieval import load_embedding_predictions
+from teacherspec.spec.package import Package
 from teacherspec.splits import Split
 from teacherspec.tasks.verbs import Form
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from teacherspec.package.section import Gate
+from teacherspec.spec.package import Gate
 
 QUALITY = ("accuracy", "balanced_accuracy", "brier", "ece", "macro_f1", "matthews", "nll", "rows")
 """What `evaluate` measures of every labelled split."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 SCHEMA_VERSION = 1
 Sha256 = str

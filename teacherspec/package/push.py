@@ -6,9 +6,9 @@ from pathlib import Path
 
 from teacherspec.errors import UserError
 from teacherspec.package.checksums import SUMS
-from teacherspec.package.section import PushToHub, PushToRemote
 from teacherspec.package.verify import verify
 from teacherspec.runtime.atomic_io import read_json, sha256_file
+from teacherspec.spec.package import PushToHub, PushToRemote
 
 
 def refuse_unfit(folder: Path, *, not_ready: bool = False) -> None:

@@ -20,12 +20,12 @@ from teacherspec.package.gates import Judgement, judge
 from teacherspec.package.golden import pack_golden
 from teacherspec.package.model_folder import pack_model
 from teacherspec.package.provenance import provenance
-from teacherspec.package.section import Package
 from teacherspec.package.trimming import trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_text
 from teacherspec.runtime.cpu_determinism import pin_as_trained
+from teacherspec.spec.augmentation import VIEWS
+from teacherspec.spec.package import Package
 from teacherspec.splits import Split, open_split
-from teacherspec.tasks.augmentation import VIEWS
 from teacherspec.tasks.verbs import Kind
 
 ATTESTATION = "attestation"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.finetune.adapters import adapt
-from teacherspec.finetune.section import Full, Lora
+from teacherspec.spec.finetune import Full, Lora
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from teacherspec.finetune.section import Full, Lora
 from teacherspec.plan.device import GIBIBYTE, RESERVED, Devices, Share, shared
 from teacherspec.plan.model import FLOAT32_BYTES, NF4_BYTES, Shapes, shapes
 from teacherspec.plan.step import Memory, Step, step_memory
 from teacherspec.runtime.machine import CHECKPOINTING, MICRO_BATCH
+from teacherspec.spec.finetune import Full, Lora
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teacherspec.prepare.section import Policy, Prepare
 from teacherspec.prepare.source import SourceBase
+from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
 from teacherspec.tasks.fields import RowFields
 

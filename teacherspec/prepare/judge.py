@@ -13,9 +13,9 @@ from teacherspec.prepare.overlap import Found, Rows, find_overlap, find_straddli
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.sampling import sampled_rows
 from teacherspec.prepare.scratch import Indices, Mask, Scratch, chunks, parts_by_size, parts_by_word
-from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.source import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.splits import assign, split_keys
+from teacherspec.spec.prepare import Prepare
 from teacherspec.tasks.fields import RowFields, shown
 
 DIGEST_ROWS = 16_384

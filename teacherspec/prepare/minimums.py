@@ -7,9 +7,9 @@ import numpy as np
 from teacherspec.prepare.judge import Judged
 from teacherspec.prepare.problems import Problems
 from teacherspec.prepare.scratch import chunks
-from teacherspec.prepare.section import MinimumRows
 from teacherspec.prepare.source import FIXED_SPLITS
 from teacherspec.prepare.spelling import misspelt
+from teacherspec.spec.prepare import MinimumRows
 from teacherspec.tasks.fields import shown
 
 

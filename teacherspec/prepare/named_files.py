@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from teacherspec.prepare.file_places import Folder, NoFileError, Place, open_archive
 from teacherspec.prepare.paths import problem_of_path
 from teacherspec.prepare.rows import AnyRow, BadRow, OpenTable, Row
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 from teacherspec.tasks.fields import shown
 
 _SLOT = re.compile(r"\{([^{}]+)\}")

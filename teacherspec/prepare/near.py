@@ -10,11 +10,11 @@ from teacherspec.prepare.indexing import signature_words
 from teacherspec.prepare.overlap import Found, Rows
 from teacherspec.prepare.pairs import Comparison, Leading, Pairs, similar_pairs
 from teacherspec.prepare.scratch import Indices, Mask, Scratch, parts_by_size
-from teacherspec.prepare.section import NearDuplicates
 from teacherspec.prepare.signatures import SignatureComparison
 from teacherspec.prepare.similar import TextComparison
 from teacherspec.prepare.sketches import ALIKE, Sketch, SketchComparison
 from teacherspec.prepare.spool import Spool
+from teacherspec.spec.prepare import NearDuplicates
 from teacherspec.tasks.fields import Field, normalised
 
 _SKETCHED_ROWS = 256

@@ -10,8 +10,8 @@ from teacherspec.plots.data import DataPicture, data_figure
 from teacherspec.plots.style import drawing, save_png
 from teacherspec.prepare.advice import advice
 from teacherspec.prepare.findings import Finding
-from teacherspec.prepare.section import Policy
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text, write_tsv
+from teacherspec.spec.prepare import Policy
 
 EXAMPLES = 5
 NONE = "-"

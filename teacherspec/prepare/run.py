@@ -18,10 +18,10 @@ from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.report import write_reports
 from teacherspec.prepare.scratch import Scratch
-from teacherspec.prepare.section import Policy, Prepare
 from teacherspec.prepare.statistics import metrics, size_quantiles
 from teacherspec.prepare.write import Layout, write_splits
 from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
+from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
 from teacherspec.tasks.fields import RowFields
 

@@ -6,8 +6,8 @@ import numpy.typing as npt
 from teacherspec.prepare.indexing import Hashes
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.scratch import Mask, Scratch, chunks
-from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.splits import SAMPLE_STREAM, rank_within, uniform
+from teacherspec.spec.prepare import Prepare
 
 
 def sampled_rows(

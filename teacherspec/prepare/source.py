@@ -14,7 +14,7 @@ from teacherspec.prepare.paths import problem_of_path, resolve
 from teacherspec.prepare.remote import fetched, problem_of_url
 from teacherspec.prepare.rows import OpenTable, Table
 from teacherspec.prepare.transforms import Transform
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 BY_HASH = "by_hash"
 FIXED_SPLITS = ("train", "validation", "calibration", "test")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 from teacherspec.tasks.fields import FieldError, nearest, shown
 
 Values = dict[str, Any]

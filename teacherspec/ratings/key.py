@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from teacherspec.errors import DataError
 from teacherspec.ratings.pairs import Drawn, Opponent, Side, token
 from teacherspec.runtime.atomic_io import encode_json, sha256_bytes, write_text
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 SUFFIX = ".key.json"
 

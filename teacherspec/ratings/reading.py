@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from teacherspec.errors import DataError
 from teacherspec.ratings.key import SUFFIX, Key
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 Preference = Literal["left", "right", "tie", "skip"]
 Stars = Annotated[int, Field(ge=1, le=5)]

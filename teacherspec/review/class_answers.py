@@ -10,13 +10,13 @@ from teacherspec.errors import UserError
 from teacherspec.evaluate.analysis import automatic_facets
 from teacherspec.evaluate.facets import Facet, by_label
 from teacherspec.evaluate.measured import Measured, measured_rows
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.predictions.classification import Predictions
 from teacherspec.review.answered import Answered
 from teacherspec.review.class_rows import PairedRows, pair_rows
 from teacherspec.review.class_tests import paired_tests
 from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
 from teacherspec.review.sides import Sides
+from teacherspec.spec.evaluate import Evaluate
 
 
 def compare_classes(sides: Sides, missing: list[str]) -> Answered:

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 
 from teacherspec.package.gates import Judgement, Measured, judge
 from teacherspec.package.readiness import limit
-from teacherspec.package.section import DEFAULT_GATES, Gate
 from teacherspec.review.revision import Revision
+from teacherspec.spec.package import DEFAULT_GATES, Gate
 
 REPORTS = ("evaluate", "calibrate", "ratings", "package")
 Crossing = Literal["kept", "missed", "now kept", "now missed", "new", "gone"]

@@ -8,7 +8,6 @@ import numpy as np
 from teacherspec.calibrate.answers import answer_confidences
 from teacherspec.calibrate.clustered import ClusteredScores
 from teacherspec.calibrate.tokens import score_tokens
-from teacherspec.evaluate.generation import Generation
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.text import CorpusScore, bleu, chrf, score_from
 from teacherspec.predictions.generation import Answer, TokenPredictions, load_answers, load_token_predictions
@@ -17,6 +16,7 @@ from teacherspec.review.clusters import clustered_tests
 from teacherspec.review.paired import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
 from teacherspec.review.parts import Flip, Flips, flipped
 from teacherspec.review.sides import Evaluated, Sides, places_of
+from teacherspec.spec.generation import Generation
 
 
 def compare_language(sides: Sides, missing: list[str]) -> Answered:

@@ -19,7 +19,7 @@ UP = Path("../..")
 
 EXEMPT = frozenset(
     {
-        ("teacherspec/runtime/entrypoint.py", "teacherspec/spec.py"),
+        ("teacherspec/runtime/entrypoint.py", "teacherspec/check/run.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/receipts/recording.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/receipts/hardware.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/runtime/launcher.py"),

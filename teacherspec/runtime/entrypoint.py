@@ -19,7 +19,7 @@ from teacherspec.runtime.process_lifetime import (
     say,
     stage_of_dvc,
 )
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 PARAMS = Path("params.yaml")
 """The declaration, seen from the root of the repository, where DVC runs every stage."""
@@ -51,7 +51,7 @@ def declared(model: type[Sections], file: Path = PARAMS) -> Sections:
     Raises:
         DeclarationError: anything in `file` is wrong, in these sections or any other.
     """
-    import_module("teacherspec.spec").check(file)
+    import_module("teacherspec.check.run").check(file)
     values = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
     projected = {name: values[name] for name in model.model_fields if name in values}
     return model.model_validate_json(json.dumps(projected))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.tasks.augmentation import Augmentation, Colour, RandAugment, RandomCrop
+from teacherspec.spec.augmentation import Augmentation, Colour, RandAugment, RandomCrop
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.tasks.augmentation import Augmentation
+from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.augmenting import generator
 from teacherspec.tasks.dual_encoder import TEXT_INPUTS, DualProcessor
 from teacherspec.tasks.fields import Field

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field as Param
 from pydantic import model_validator
 
+from teacherspec.spec.augmentation import Augmentation
 from teacherspec.splits import Split
-from teacherspec.tasks.augmentation import Augmentation
 from teacherspec.tasks.classification import Classification
 from teacherspec.tasks.dual_encoder import (
     PAIR,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from teacherspec.metrics.retrieval import RECALLED
-from teacherspec.tasks.augmentation import Augmentation
+from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.captioned import CaptionedImages, TrainingCaptions, collate_captioned, numbered
 from teacherspec.tasks.dual_encoder import (
     TEXT_INPUTS,

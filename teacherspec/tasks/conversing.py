@@ -13,7 +13,7 @@ from teacherspec.language.encoding import Encoder, OverLong
 from teacherspec.language.head import narrow_head
 from teacherspec.language.packing import SUPERVISED, Example, pack, pad
 from teacherspec.language.rendering import PlainRenderer, Renderer, chat_renderer
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 from teacherspec.tasks import language_fit, loading
 from teacherspec.tasks.answering import Answering
 from teacherspec.tasks.encoded import encode_rows

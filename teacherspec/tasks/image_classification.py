@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseError
+from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks import loading
-from teacherspec.tasks.augmentation import Augmentation
 from teacherspec.tasks.classification import Classification
 from teacherspec.tasks.fields import LabelField, RowFields
 from teacherspec.tasks.image_examples import ImageExamples, TrainingImages, collate_images, pixel_values

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.tasks.augmentation import Augmentation, Mixup
+from teacherspec.spec.augmentation import Augmentation, Mixup
 from teacherspec.tasks.augmenting import Draw, augmented, draw_view, generator
 from teacherspec.tasks.images import decode
 

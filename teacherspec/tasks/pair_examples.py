@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.tasks.augmentation import Augmentation
+from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.augmenting import generator
 from teacherspec.tasks.dual_encoder import PAIR, TEXT_INPUTS, DualProcessor
 from teacherspec.tasks.image_examples import ImageExamples, TrainingImages

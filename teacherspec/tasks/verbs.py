@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from teacherspec.section import Section
-from teacherspec.tasks.augmentation import Augmentation
+from teacherspec.spec.augmentation import Augmentation
+from teacherspec.spec.section import Section
 from teacherspec.tasks.fields import RowFields
 from teacherspec.tasks.pooling import Pooling
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.runtime.atomic_io import write_parquet_parts
-from teacherspec.tasks.augmentation import Augmentation
+from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.augmenting import draw_view, generator
 from teacherspec.tasks.image_examples import as_shown, input_sizes, pixel_values
 from teacherspec.tasks.images import decode

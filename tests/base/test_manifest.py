@@ -8,9 +8,9 @@ import pytest
 from teacherspec.base.gate import check_folder
 from teacherspec.base.manifest import open_base
 from teacherspec.base.pinning import pin, stated_licenses
-from teacherspec.base.section import Base
 from teacherspec.errors import BaseError
 from teacherspec.runtime.atomic_io import write_json
+from teacherspec.spec.base import Base
 from tests.toys import toy_base
 
 MANIFEST = Path("reports/base/manifest.json")

@@ -12,8 +12,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from teacherspec.base.manifest import materialise
-from teacherspec.base.section import Base, Source
 from teacherspec.errors import BaseError
+from teacherspec.spec.base import Base, Source
 from tests.toys import toy_base
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

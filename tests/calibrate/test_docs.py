@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from teacherspec.calibrate.calibrators import Calibrator
-from teacherspec.calibrate.section import Method
+from teacherspec.spec.calibrate import Method
 
 DOCS = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)

@@ -9,13 +9,13 @@ import pytest
 
 from teacherspec.calibrate.calibrators import Calibrator, apply
 from teacherspec.calibrate.methods import IsotonicRegression, NoCalibration
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.selection import Auto
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.errors import DataError
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.softmax import softmax
 from teacherspec.predictions.classification import NO_LABEL, load_predictions
+from teacherspec.spec.calibrate import Calibrate
 from tests.calibrate.workshop import toy_folder, toy_split, write_folder
 
 QUICK = Calibrate(resamples=100)

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from teacherspec.calibrate.answers import compare_answers, fit_answers
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.temperature import fit_temperature
 from teacherspec.calibrate.tokens import compare_tokens, fit_tokens, interpolated, score_tokens
 from teacherspec.errors import DataError
@@ -23,6 +22,7 @@ from teacherspec.predictions.generation import (
     save_answers,
     save_token_predictions,
 )
+from teacherspec.spec.calibrate import Calibrate
 
 SECTION = Calibrate(resamples=100)
 

@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from teacherspec.check.run import Spec, check
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
-from teacherspec.spec import Spec, check
 from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.causal_lm import CausalLM
 from teacherspec.tasks.verbs import Start

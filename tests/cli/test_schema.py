@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
+from teacherspec.check.run import check, json_schema
 from teacherspec.cli.main import main
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.spec import check, json_schema
 from tests.declaration.example import RIGHT, changed
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from teacherspec.check.run import check
 from teacherspec.errors import DeclarationError
-from teacherspec.spec import check
 
 ROOT = Path(__file__).parents[2]
 

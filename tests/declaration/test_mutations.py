@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from teacherspec.check.run import check
 from teacherspec.errors import DeclarationError
-from teacherspec.spec import check
 from tests.declaration.example import RIGHT
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(-1e6, 1e6) | st.text("a1 -.", max_size=5)

@@ -20,7 +20,7 @@ from teacherspec.evaluate.facets import (
     facets_of_columns,
     facets_of_text,
 )
-from teacherspec.evaluate.section import Evaluate
+from teacherspec.spec.evaluate import Evaluate
 
 
 def places(facet: Facet) -> list[str]:

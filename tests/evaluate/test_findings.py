@@ -8,7 +8,7 @@ from teacherspec.evaluate.analysis import all_slices, compare_shifts
 from teacherspec.evaluate.findings import Finding, all_findings, p_text
 from teacherspec.evaluate.measured import Measured
 from teacherspec.evaluate.robustness import measure_robustness
-from teacherspec.evaluate.section import Evaluate
+from teacherspec.spec.evaluate import Evaluate
 from tests.evaluate.measuring import drawn, measured
 
 

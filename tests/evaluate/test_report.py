@@ -16,11 +16,11 @@ from teacherspec.evaluate.page import write_page
 from teacherspec.evaluate.quality import quality
 from teacherspec.evaluate.report import PICTURES, draw, read_learning, write_tables
 from teacherspec.evaluate.robustness import measure_robustness
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.suspects import label_suspects, telling_examples
 from teacherspec.plots.confusion import neighbours
 from teacherspec.plots.learning import smoothed
 from teacherspec.plots.style import LONGEST_NAME, writable
+from teacherspec.spec.evaluate import Evaluate
 from tests.evaluate.measuring import drawn, measured, training_log
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
 

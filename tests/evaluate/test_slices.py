@@ -10,7 +10,6 @@ import pytest
 from teacherspec.evaluate.analysis import all_slices, automatic_facets
 from teacherspec.evaluate.facets import Facet, by_value
 from teacherspec.evaluate.measured import Measured
-from teacherspec.evaluate.section import ColumnSlices, Evaluate
 from teacherspec.evaluate.significance import adjusted, fisher_exact
 from teacherspec.evaluate.slices import (
     COLUMNS,
@@ -20,6 +19,7 @@ from teacherspec.evaluate.slices import (
     pair_slices,
     single_slices,
 )
+from teacherspec.spec.evaluate import ColumnSlices, Evaluate
 from tests.evaluate.measuring import drawn, measured
 
 LEVEL = {"confidence": 0.95, "false_discovery_rate": 0.05}

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from teacherspec.base.stage import run_base
+from teacherspec.check.run import Spec, check
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.stage import run_finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.spec import Spec, check
+from teacherspec.spec.finetune import Finetune
 from teacherspec.tasks.prompts import prompts
 from tests.clip_toys import toy_dual_base
 from tests.examples.test_examples import EXAMPLES, SHARED

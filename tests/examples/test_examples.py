@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from teacherspec.base.gate import check_folder
+from teacherspec.check.run import check
 from teacherspec.prepare.run import prepare
 from teacherspec.receipts.declaration import ROAD, read_yaml
 from teacherspec.runtime.atomic_io import read_json, sha256_file
-from teacherspec.spec import check
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

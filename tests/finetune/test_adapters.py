@@ -9,8 +9,8 @@ from transformers.pytorch_utils import Conv1D
 
 from teacherspec.errors import UserError
 from teacherspec.finetune.adapters import adapt, linear_layers, merge
-from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.finetune.stage import libraries
+from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.tasks.verbs import Parts
 from tests.language.tiny import tiny_model
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from teacherspec.finetune.batches import MicroBatches, WithSilent, silencing
 from teacherspec.finetune.objective import IGNORE_INDEX, objective
-from teacherspec.finetune.section import CrossEntropy, Focal
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.runtime.machine import Placement
+from teacherspec.spec.finetune import CrossEntropy, Focal
 from teacherspec.tasks.verbs import Units
 
 

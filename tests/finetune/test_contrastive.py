@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from teacherspec.finetune.contrastive import LARGEST_SCALE, pair_losses
 from teacherspec.finetune.interpolation import interpolate
-from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune, gather, train
 from teacherspec.inference.classification import predict
 from teacherspec.runtime import machine
+from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import open_split
 from teacherspec.tasks.clip import Clip
 from teacherspec.tasks.verbs import Pairs, Start

@@ -11,10 +11,10 @@ import pytest
 from teacherspec.errors import DataError
 from teacherspec.finetune import cross_fit as room
 from teacherspec.finetune import stage
-from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.inference.classification import load_model, predict
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
+from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split, save_index
 from teacherspec.tasks.verbs import Start
 from tests.finetune.test_train import TASK, declare, digest

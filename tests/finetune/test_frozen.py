@@ -10,8 +10,8 @@ from transformers import AutoModelForImageClassification
 
 from teacherspec.errors import UserError
 from teacherspec.finetune import train as room
-from teacherspec.finetune.section import Finetune, Full
 from teacherspec.runtime import machine
+from teacherspec.spec.finetune import Finetune, Full
 from teacherspec.splits import Prepared
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.verbs import Start

@@ -9,7 +9,7 @@ import torch
 
 from teacherspec.finetune import train as room
 from teacherspec.finetune.head_first import FILE, head_section
-from teacherspec.finetune.section import Finetune, HeadFirst
+from teacherspec.spec.finetune import Finetune, HeadFirst
 from teacherspec.splits import Prepared
 from teacherspec.tasks.verbs import Start
 from tests.finetune.test_train import TASK, digest

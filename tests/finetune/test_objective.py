@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
 from teacherspec.finetune.objective import IGNORE_INDEX, balanced_weights, objective
-from teacherspec.finetune.section import CrossEntropy, Focal
+from teacherspec.spec.finetune import CrossEntropy, Focal
 from teacherspec.tasks.verbs import Units
 
 LOGITS = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))

@@ -15,9 +15,9 @@ from teacherspec.errors import DataError, UserError
 from teacherspec.finetune import train as room
 from teacherspec.finetune.adapters import adapt, merge
 from teacherspec.finetune.checkpoints import MARKER, latest_complete, seal
-from teacherspec.finetune.section import Finetune, Lora
 from teacherspec.finetune.trainer import SharedTrainer
 from teacherspec.runtime import machine
+from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import Prepared
 from teacherspec.tasks.text_classification import TextClassification
 from teacherspec.tasks.verbs import Start

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages
-from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.runtime.atomic_io import write_json
+from teacherspec.spec.calibrate import Calibrate
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.finetune import Finetune
+from teacherspec.spec.package import Package
 from teacherspec.splits import Prepared
 from teacherspec.tasks.verbs import Kind
 

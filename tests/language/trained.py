@@ -9,10 +9,10 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
-from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.language.encoding import Encoded
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
+from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Role, Split, save_index
 from teacherspec.tasks.verbs import Kind, Start
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from teacherspec.package.gates import Gate, find, judge, known_metrics
 from teacherspec.package.readiness import verdict
-from teacherspec.package.section import DEFAULT_GATES
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.spec.package import DEFAULT_GATES
 from tests.package.conftest import ROLES, Road, section
 
 REPORTS: dict[str, Any] = {

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.package.push import push_to_hub, refuse_unfit
-from teacherspec.package.section import PushToHub
+from teacherspec.spec.package import PushToHub
 from tests.declaration.example import RIGHT
 from tests.package.conftest import Road, package
 from tests.package.hub_stand_in import Hub

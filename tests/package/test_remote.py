@@ -8,7 +8,7 @@ import pytest
 
 from teacherspec.errors import UserError
 from teacherspec.package.push import push_to_remote
-from teacherspec.package.section import PushToRemote
+from teacherspec.spec.package import PushToRemote
 from tests.gitops.sandbox import Sandbox
 from tests.package.conftest import ROOT, Road
 from tests.package.test_stage import digest

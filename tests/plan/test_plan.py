@@ -11,12 +11,12 @@ from click.testing import CliRunner
 
 from teacherspec.cli.plan import command
 from teacherspec.errors import BaseError
-from teacherspec.finetune.section import Full, Lora
 from teacherspec.plan import step as steps
 from teacherspec.plan.device import Devices, shared
 from teacherspec.plan.model import auto_class, read_config, shapes
 from teacherspec.plan.step import Memory, Step, step_memory
 from teacherspec.plan.table import lines, make_plan, place
+from teacherspec.spec.finetune import Full, Lora
 
 LLAMA = {"model_type": "llama", "vocab_size": 32000, "max_position_embeddings": 4096}
 SEVEN = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32}

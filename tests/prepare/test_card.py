@@ -4,9 +4,9 @@ import re
 
 from huggingface_hub import DatasetCard
 
-from teacherspec.finetune.section import Finetune
 from teacherspec.prepare.advice import advice
-from teacherspec.prepare.section import Prepare
+from teacherspec.spec.finetune import Finetune
+from teacherspec.spec.prepare import Prepare
 from tests.prepare.workshop import Workshop, jsonl, messages
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.sources import Source
+from teacherspec.spec.prepare import Prepare
 
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
 PAGES = (DOCS, DOCS.with_name("images.md"))

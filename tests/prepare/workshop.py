@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from teacherspec.prepare.run import prepare
-from teacherspec.prepare.section import Prepare
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import FAILED, plain_errors
+from teacherspec.spec.prepare import Prepare
 from teacherspec.splits import Prepared
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.image_field import ImageField

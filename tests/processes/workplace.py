@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
-from teacherspec.base.section import Base
 from teacherspec.runtime.atomic_io import encode_json, sha256_file, write_json
+from teacherspec.spec.base import Base
 from tests.causal_lm.toys import lm_base, lm_prepared
 from tests.image_toys import toy_image_base, toy_image_prepared
 from tests.toys import toy_base, toy_prepared

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from tests.toys import toy_base, toy_prepared
 from teacherspec.runtime.atomic_io import sha256_file
-from teacherspec.finetune.section import Finetune
+from teacherspec.spec.finetune import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.receipts.fingerprint import fingerprint
 from teacherspec.tasks.text_classification import TextClassification

@@ -8,7 +8,7 @@ from teacherspec.road.links import write_links
 FILES = {
     "stages/__init__.py": "",
     "stages/boil.py": """\
-        from teacherspec.section import Section
+        from teacherspec.spec.section import Section
         from teacherspec.tasks import Task
         from teacherspec.water import kettle
 
@@ -23,7 +23,7 @@ FILES = {
             pour: int
         """,
     "teacherspec/__init__.py": "",
-    "teacherspec/section.py": "class Section: ...\n",
+    "teacherspec/spec/section.py": "class Section: ...\n",
     "teacherspec/cup.py": "import json\n",
     "teacherspec/spoon.py": "import json\n",
     "teacherspec/water/__init__.py": "",

@@ -34,7 +34,7 @@ def test_a_road_that_is_right_has_no_differences(root: Path) -> None:
 def test_a_stage_has_links_to_the_files_that_it_runs(root: Path) -> None:
     assert links(root, "boil").keys() == {
         "stages.boil",
-        "teacherspec.section",
+        "teacherspec.spec.section",
         "teacherspec.tasks.__init__",
         "teacherspec.water.kettle",
         "teacherspec.water.steam",

@@ -96,9 +96,9 @@ def test_calibrate_knows_no_task_and_no_torch() -> None:
 def test_no_stage_depends_on_how_mistakes_are_explained() -> None:
     explaining = (
         "teacherspec/declaration/",
-        "teacherspec/spec.py",
-        "teacherspec/rules.py",
-        "teacherspec/sections.py",
+        "teacherspec/check/run.py",
+        "teacherspec/check/cross_checks.py",
+        "teacherspec/check/spec.py",
     )
     for stage in STAGES.values():
         assert not [file for file in real_code(ROOT, stage.door) if file.startswith(explaining)]

@@ -150,7 +150,7 @@ def test_the_environment_is_read_in_few_places() -> None:
 def test_help_and_checks_wait_for_no_heavy_library() -> None:
     doors = [f"stages.{Path(file).stem}" for file in FILES if file.startswith("stages/")]
     code = (
-        f"import sys, teacherspec.spec, teacherspec.cli.check, {', '.join(doors)}\n"
+        f"import sys, teacherspec.check.run, teacherspec.cli.check, {', '.join(doors)}\n"
         "print(sorted({'torch', 'transformers', 'datasets', 'matplotlib', 'dvc'} & sys.modules.keys()))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
@@ -159,6 +159,6 @@ def test_help_and_checks_wait_for_no_heavy_library() -> None:
 
 def test_reading_the_declaration_waits_for_no_scipy() -> None:
     """Every stage and `repro` read it before anything else; scipy doubled the time."""
-    code = "import sys, teacherspec.spec, teacherspec.cli.repro\nprint('scipy' in sys.modules)"
+    code = "import sys, teacherspec.check.run, teacherspec.cli.repro\nprint('scipy' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (result.stdout, result.stderr) == ("False\n", "")

@@ -41,9 +41,9 @@ ALWAYS = ("dvc.yaml", "params.yaml", ".dvcignore", "pyproject.toml")
 EXPLAINS = (
     "teacherspec/declaration/",
     "teacherspec/receipts/",
-    "teacherspec/spec.py",
-    "teacherspec/rules.py",
-    "teacherspec/sections.py",
+    "teacherspec/check/run.py",
+    "teacherspec/check/cross_checks.py",
+    "teacherspec/check/spec.py",
     "teacherspec/runtime/launcher.py",  # starts processes, on any number of which the result is the same
 )
 """Code that can refuse a run and never alter a result, and what it alone imports."""
@@ -93,7 +93,7 @@ def imported_by_the_check() -> set[str]:
 
     project = Project(ROOT)
     recording = "teacherspec/receipts/recording.py"
-    return {*project.closure("teacherspec/spec.py"), *project.closure(recording)}
+    return {*project.closure("teacherspec/check/run.py"), *project.closure(recording)}
 
 
 @pytest.mark.slow

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from teacherspec.finetune import train as room
-from teacherspec.finetune.section import Finetune
 from teacherspec.runtime import machine
+from teacherspec.spec.augmentation import Augmentation, RandAugment, RandomCrop
+from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.augmentation import Augmentation, RandAugment, RandomCrop
 from teacherspec.tasks.augmenting import (
     OPERATIONS,
     View,

@@ -9,22 +9,22 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from teacherspec.base.section import Base
 from teacherspec.base.stage import run_base
-from teacherspec.calibrate.section import Calibrate
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.cli.main import main
-from teacherspec.evaluate.section import Evaluate
 from teacherspec.evaluate.stage import run_evaluate
-from teacherspec.finetune.section import Finetune
 from teacherspec.finetune.stage import run_finetune
 from teacherspec.package.evidence import Stages
-from teacherspec.package.section import Package
 from teacherspec.package.stage import run_package
 from teacherspec.package.verify import verify
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.serving import load_teacher
+from teacherspec.spec.base import Base
+from teacherspec.spec.calibrate import Calibrate
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.finetune import Finetune
+from teacherspec.spec.package import Package
 from teacherspec.tasks.image_classification import ImageClassification
 from tests.image_toys import FAMILIES, LABELS, toy_image, toy_image_base, toy_image_prepared
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from teacherspec.check.run import check
 from teacherspec.cli.show_example import command
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.entrypoint import PARAMS
-from teacherspec.spec import check
 from teacherspec.tasks.verbs import Start
 from tests.vision_language.toys import COLOURS, SEEN, picture, vision_base
 

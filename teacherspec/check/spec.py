@@ -1,15 +1,15 @@
 """All sections of a declaration together.
 
-No stage depends on this file, as on `teacherspec/spec.py`.
+No stage depends on this file, as on `teacherspec/check/run.py`.
 """
 
-from teacherspec.base.section import Base
-from teacherspec.calibrate.section import Calibrate
-from teacherspec.evaluate.section import Evaluate
-from teacherspec.finetune.section import Finetune
-from teacherspec.package.section import Package
-from teacherspec.prepare.section import Prepare
-from teacherspec.section import Section
+from teacherspec.spec.base import Base
+from teacherspec.spec.calibrate import Calibrate
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.finetune import Finetune
+from teacherspec.spec.package import Package
+from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from teacherspec.prepare.paths import problem_of_path
 from teacherspec.prepare.source import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.sources import Source
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 
 class Policy(NamedTuple):

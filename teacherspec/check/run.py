@@ -10,11 +10,11 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from teacherspec.declaration.problem import Problem
-from teacherspec.declaration.reading import Document, read_document
-from teacherspec.declaration.validating import validate
-from teacherspec.rules import RULES
-from teacherspec.sections import Spec
+from teacherspec.check.cross_checks import RULES
+from teacherspec.check.spec import Spec
+from teacherspec.spec.parsing.diagnostics import Problem
+from teacherspec.spec.parsing.parse import Document, read_document
+from teacherspec.spec.parsing.validate import validate
 
 
 def check(file: Path) -> Spec:

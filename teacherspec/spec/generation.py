@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from teacherspec.metrics.text import RougeTokenizer
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 
 def _compiles(pattern: str) -> str:

@@ -14,7 +14,7 @@ from teacherspec.calibrate.methods import (
     VectorScaling,
 )
 from teacherspec.calibrate.selection import Auto
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 Method = Annotated[
     NoCalibration

@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from teacherspec.declaration.allowed import Place, Schema, SchemaTree
-from teacherspec.declaration.problem import Problem, Where
-from teacherspec.declaration.reading import Document
-from teacherspec.declaration.scalars import did_you_mean, listed, nearest, show
+from teacherspec.spec.parsing.diagnostics import Problem, Where
+from teacherspec.spec.parsing.parse import Document
+from teacherspec.spec.parsing.schema_walk import Place, Schema, SchemaTree
+from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed, nearest, show
 
 WRONG = {
     "literal_error": "unknown value",

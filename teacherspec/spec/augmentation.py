@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 
 VIEWS = "views.parquet"
 """File of the recorded views, beside the model and in the package."""

@@ -1,20 +1,20 @@
 """What must hold between the sections of a declaration, each rule by itself.
 
-No stage depends on this file, as on `teacherspec/spec.py`.
+No stage depends on this file, as on `teacherspec/check/run.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from teacherspec.declaration.problem import Where
-from teacherspec.declaration.scalars import did_you_mean, listed
+from teacherspec.check.spec import Spec
 from teacherspec.evaluate.perturbing import perturbations_of
 from teacherspec.package.gates import known_metrics
 from teacherspec.package.retrieval_gates import retrieval_metrics
 from teacherspec.package.token_gates import token_metrics
-from teacherspec.prepare.section import Prepare
 from teacherspec.prepare.source import FIXED_SPLITS
-from teacherspec.sections import Spec
+from teacherspec.spec.parsing.diagnostics import Where
+from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
+from teacherspec.spec.prepare import Prepare
 from teacherspec.tasks.image_field import ImageField
 from teacherspec.tasks.verbs import Form
 

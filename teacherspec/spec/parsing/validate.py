@@ -6,11 +6,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from teacherspec.declaration.allowed import SchemaTree
-from teacherspec.declaration.explaining import Explainer
-from teacherspec.declaration.problem import Problem
-from teacherspec.declaration.reading import Document
-from teacherspec.section import Section
+from teacherspec.spec.parsing.diagnostics import Problem
+from teacherspec.spec.parsing.error_messages import Explainer
+from teacherspec.spec.parsing.parse import Document
+from teacherspec.spec.parsing.schema_walk import SchemaTree
+from teacherspec.spec.section import Section
 
 Model = TypeVar("Model", bound=Section)
 

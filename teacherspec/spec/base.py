@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 from teacherspec.base.hub import HubSource
 from teacherspec.base.path import PathSource
 from teacherspec.base.wheel import WheelSource
-from teacherspec.section import Section
+from teacherspec.spec.section import Section
 from teacherspec.tasks.pooling import Pooling
 from teacherspec.tasks.verbs import Init, Start
 

@@ -16,9 +16,9 @@ from teacherspec.evaluate.facets import (
     length,
     nowhere,
 )
-from teacherspec.evaluate.generation import Generation
 from teacherspec.evaluate.measured import Measured
-from teacherspec.section import Section
+from teacherspec.spec.generation import Generation
+from teacherspec.spec.section import Section
 
 
 def _ascending(edges: Sequence[float] | None) -> Sequence[float] | None:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from teacherspec.section import Section
-from teacherspec.tasks.augmentation import Augmentation
+from teacherspec.spec.augmentation import Augmentation
+from teacherspec.spec.section import Section
 
 SelectionMetric = Literal[
     "nll", "accuracy", "macro_f1", "brier", "recall_at_1", "recall_at_5", "recall_at_10"
