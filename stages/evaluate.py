@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from teacherspec.base.manifest import open_base
 from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.model_files.manifest import open_base
 from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded, started_together
 from teacherspec.spec.base import Base

@@ -9,8 +9,8 @@ import numpy as np
 from teacherspec.base.memory import activation_bytes, memory_plan
 from teacherspec.base.sampling import sample
 from teacherspec.base.untrained import SEED, UNTRAINED
-from teacherspec.base.weights import Tensor
 from teacherspec.errors import BaseError
+from teacherspec.model_files.safetensors_check import Tensor
 from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.verbs import Backbone, Kind, Start, Trial
 

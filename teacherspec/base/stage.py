@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.base.fit import measure_fit
-from teacherspec.base.gate import check_folder
-from teacherspec.base.manifest import SCRATCH, materialise
 from teacherspec.base.memory import require_memory
 from teacherspec.base.pinning import pin, stated_licenses
 from teacherspec.base.rehearsal import rehearse
 from teacherspec.base.report import write_report
+from teacherspec.model_files.manifest import SCRATCH, materialise
+from teacherspec.model_files.security_scan import check_folder
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
 from teacherspec.splits import load_prepared, open_split

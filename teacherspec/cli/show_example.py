@@ -25,9 +25,9 @@ def command(count: int, split: str, prepared: Path) -> None:
     Needs the splits of the stage `prepare` and the base, whose tokenizer or processor is used; its weights
     are not loaded.
     """
-    from teacherspec.base.manifest import SCRATCH, materialise
     from teacherspec.check.run import check
     from teacherspec.language.showing import marked_tokens
+    from teacherspec.model_files.manifest import SCRATCH, materialise
     from teacherspec.splits import load_prepared, open_split
     from teacherspec.tasks.answering import Answering
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from teacherspec.base.manifest import open_base
 from teacherspec.finetune.cross_fit import cross_fit
 from teacherspec.finetune.quantized import library_version
 from teacherspec.finetune.train import finetune
+from teacherspec.model_files.manifest import open_base
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.runtime.process_lifetime import alone

@@ -4,9 +4,9 @@ import fnmatch
 import stat
 from pathlib import Path
 
-from teacherspec.base.allowed import PICKLES, is_allowed
-from teacherspec.base.gate import check_folder
 from teacherspec.errors import BaseError
+from teacherspec.model_files.allowed_files import PICKLES, is_allowed
+from teacherspec.model_files.security_scan import check_folder
 from teacherspec.package.checksums import SUMS, read_sums
 from teacherspec.runtime.atomic_io import sha256_file
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.base.gate import check_folder
 from teacherspec.errors import UserError
+from teacherspec.model_files.security_scan import check_folder
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json
 
 ONLY_IN_5 = {"TokenizersBackend": "PreTrainedTokenizerFast"}

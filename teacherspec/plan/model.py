@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.base.configs import read_json_object
 from teacherspec.errors import BaseError, UserError
+from teacherspec.model_files.config_checks import read_json_object
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field as Param
 from pydantic import StringConstraints
 
-from teacherspec.base.hub import HubSource
-from teacherspec.base.path import PathSource
-from teacherspec.base.wheel import WheelSource
+from teacherspec.model_files.sources.hub import HubSource
+from teacherspec.model_files.sources.local import PathSource
+from teacherspec.model_files.sources.wheel import WheelSource
 from teacherspec.spec.section import Section
 from teacherspec.tasks.pooling import Pooling
 from teacherspec.tasks.verbs import Init, Start

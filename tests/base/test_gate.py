@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.base.gate import check_folder
 from teacherspec.errors import BaseError
+from teacherspec.model_files.security_scan import check_folder
 from tests.base.hostile import AT_THE_GATE, CANARY
 from tests.toys import toy_base
 
@@ -116,7 +116,7 @@ def test_memory_stays_bounded_on_large_weights(tmp_path: Path) -> None:
         file.truncate(8 + len(header) + 4 * elements)
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     code = (
-        "import sys, pathlib; from teacherspec.base.gate import check_folder; "
+        "import sys, pathlib; from teacherspec.model_files.security_scan import check_folder; "
         "check_folder(pathlib.Path(sys.argv[1]))"
     )
     limit = 400 << 20

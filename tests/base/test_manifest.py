@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.base.gate import check_folder
-from teacherspec.base.manifest import open_base
 from teacherspec.base.pinning import pin, stated_licenses
 from teacherspec.errors import BaseError
+from teacherspec.model_files.manifest import open_base
+from teacherspec.model_files.security_scan import check_folder
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.base import Base
 from tests.toys import toy_base

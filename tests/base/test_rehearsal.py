@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.base.gate import check_folder
 from teacherspec.base.rehearsal import rehearse
 from teacherspec.errors import BaseError
+from teacherspec.model_files.security_scan import check_folder
 from tests.base.hostile import IN_REHEARSAL
 from tests.toys import toy_base
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from teacherspec.base.manifest import materialise
 from teacherspec.errors import BaseError
+from teacherspec.model_files.manifest import materialise
 from teacherspec.spec.base import Base, Source
 from tests.toys import toy_base
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from teacherspec.base.manifest import open_base
 from teacherspec.base.stage import run_base
 from teacherspec.errors import BaseError, DataError
+from teacherspec.model_files.manifest import open_base
 from teacherspec.spec.base import Base
 from teacherspec.tasks.text_classification import TextClassification
 from tests.toys import LABELS, toy_base, toy_prepared

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from teacherspec.base.weights import UnsoundWeightsError, not_finite, read_header
+from teacherspec.model_files.safetensors_check import UnsoundWeightsError, not_finite, read_header
 
 NAMES = {
     torch.float16: "F16",
@@ -54,7 +54,7 @@ def test_finds_what_torch_calls_not_finite(
 
 
 def test_looks_beyond_the_first_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("teacherspec.base.weights.CHUNK_BYTES", 64)
+    monkeypatch.setattr("teacherspec.model_files.safetensors_check.CHUNK_BYTES", 64)
     tensor = torch.zeros(1000)
     tensor[-1] = math.nan
     save_file({"w": tensor}, tmp_path / "m.safetensors")

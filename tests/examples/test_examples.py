@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.base.gate import check_folder
 from teacherspec.check.run import check
+from teacherspec.model_files.security_scan import check_folder
 from teacherspec.prepare.run import prepare
 from teacherspec.receipts.declaration import ROAD, read_yaml
 from teacherspec.runtime.atomic_io import read_json, sha256_file

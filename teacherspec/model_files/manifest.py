@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.base.allowed import FOLDERS
 from teacherspec.errors import BaseError
+from teacherspec.model_files.allowed_files import FOLDERS
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.spec.base import Base
 

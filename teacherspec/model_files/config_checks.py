@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.base.weights import LFS_POINTER, Tensor, unique_keys
+from teacherspec.model_files.safetensors_check import LFS_POINTER, Tensor, unique_keys
 
 JSON_LIMIT_BYTES = 16_000_000
 """Largest file accepted; the index of 90,000 tensors has about nine million bytes."""

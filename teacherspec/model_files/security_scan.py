@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teacherspec.base import allowed, configs
-from teacherspec.base.weights import LFS_POINTER, Tensor, UnsoundWeightsError, not_finite, read_header
 from teacherspec.errors import BaseError
+from teacherspec.model_files import allowed_files, config_checks
+from teacherspec.model_files.safetensors_check import (
+    LFS_POINTER,
+    Tensor,
+    UnsoundWeightsError,
+    not_finite,
+    read_header,
+)
 
 FILES_LIMIT = 2_000
 """Most entries of a base folder; the largest public bases have about 200 shards."""
@@ -61,10 +67,10 @@ def check_folder(folder: Path, weights_needed: bool = True) -> Contents:
     problems: list[str] = []
     files = list_files(folder, problems)
     config = _check_settings(folder, files, problems)
-    with_weights = weights_needed or any(map(allowed.is_weights, files))
+    with_weights = weights_needed or any(map(allowed_files.is_weights, files))
     tensors = _check_weights(folder, files, problems) if with_weights else {}
     if not problems and with_weights:
-        impossible = configs.impossible_sizes(config, tensors.values())
+        impossible = config_checks.impossible_sizes(config, tensors.values())
         problems += [f"{folder / 'config.json'}: {text}" for text in impossible]
     if problems:
         shown = problems[:PROBLEMS_SHOWN]
@@ -95,7 +101,7 @@ def list_files(folder: Path, problems: list[str]) -> list[str]:
 def _entries(folder: Path) -> Iterator[Path]:
     """Entries of the folder and of the few folders allowed inside it, in the order of their names."""
     for path in sorted(folder.iterdir()):
-        if path.name in allowed.FOLDERS and path.is_dir() and not path.is_symlink():
+        if path.name in allowed_files.FOLDERS and path.is_dir() and not path.is_symlink():
             yield from sorted(path.iterdir())
         else:
             yield path
@@ -112,11 +118,11 @@ def _refusal(path: Path, name: str, folder: Path) -> str | None:
         return "is a folder; a base is one folder of files; remove it"
     if not stat.S_ISREG(status.st_mode):
         return "is a pipe, socket or device, not a file; remove it"
-    if not allowed.is_allowed(name):
-        return allowed.why_refused(name)
+    if not allowed_files.is_allowed(name):
+        return allowed_files.why_refused(name)
     if status.st_size == 0:
         return "is empty; fetch it again"
-    if not allowed.is_weights(name) and status.st_size > TEXT_LIMIT_BYTES:
+    if not allowed_files.is_weights(name) and status.st_size > TEXT_LIMIT_BYTES:
         return f"has {status.st_size} bytes; a text file of a base has at most {TEXT_LIMIT_BYTES}"
     return None
 
@@ -132,15 +138,17 @@ def _check_settings(folder: Path, files: list[str], problems: list[str]) -> dict
     if "config.json" not in files:
         _note_missing(folder / "config.json", "the folder holds no model that can be loaded", problems)
     checks: dict[str, tuple[Callable[[Mapping[str, Any]], Iterator[str]], ...]] = {
-        "config.json": (configs.refused_keys, configs.texts_out_of_place),
-        "tokenizer_config.json": (configs.refused_keys, configs.tokenizer_files),
+        "config.json": (config_checks.refused_keys, config_checks.texts_out_of_place),
+        "tokenizer_config.json": (config_checks.refused_keys, config_checks.tokenizer_files),
     }
     config: dict[str, Any] = {}
     for name in sorted(set(SETTINGS).intersection(files)):
         path = folder / name
         try:
-            settings = configs.read_json_object(path)
-            found = [text for check in checks.get(name, (configs.refused_keys,)) for text in check(settings)]
+            settings = config_checks.read_json_object(path)
+            found = [
+                text for check in checks.get(name, (config_checks.refused_keys,)) for text in check(settings)
+            ]
         except ValueError as error:
             problems.append(f"{path}: {error}")
             continue
@@ -149,7 +157,7 @@ def _check_settings(folder: Path, files: list[str], problems: list[str]) -> dict
             config = settings
     for name in sorted(set(files).difference(SETTINGS)):
         with (folder / name).open("rb") as file:
-            if not allowed.is_weights(name) and file.read(len(LFS_POINTER)) == LFS_POINTER:
+            if not allowed_files.is_weights(name) and file.read(len(LFS_POINTER)) == LFS_POINTER:
                 problems.append(f"{folder / name}: is a Git LFS pointer, not the file; run `git lfs pull`")
     return config
 
@@ -163,7 +171,7 @@ def _note_missing(path: Path, consequence: str, problems: list[str]) -> None:
 def _check_weights(folder: Path, files: list[str], problems: list[str]) -> dict[str, Tensor]:
     """Check headers, the index and every value; return all tensors by name."""
     shards: dict[str, dict[str, Tensor]] = {}
-    weights = [name for name in files if allowed.is_weights(name)]
+    weights = [name for name in files if allowed_files.is_weights(name)]
     for name in weights:
         path = folder / name
         try:
@@ -193,7 +201,7 @@ def _index_problems(
         yield f"missing; it must say which of {len(shards)} shards holds which tensor"
         return
     try:
-        index = configs.read_json_object(folder / INDEX)
+        index = config_checks.read_json_object(folder / INDEX)
     except ValueError as error:
         yield str(error)
         return

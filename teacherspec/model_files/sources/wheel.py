@@ -15,9 +15,9 @@ from typing import Literal
 from pydantic import Field as Param
 from pydantic import field_validator
 
-from teacherspec.base.allowed import is_allowed
-from teacherspec.base.store import fetch_once
 from teacherspec.errors import BaseError
+from teacherspec.model_files.allowed_files import is_allowed
+from teacherspec.model_files.sources.download_cache import fetch_once
 from teacherspec.spec.section import Section
 
 UNPACKED_LIMIT_BYTES = 32 << 30
