@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from teacherspec.base.stage import run_base
-from teacherspec.base.untrained import UNTRAINED
+from teacherspec.base.classification.baseline import UNTRAINED
+from teacherspec.base.run import run_base
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.spec.base import Base
 from teacherspec.spec.section import Section

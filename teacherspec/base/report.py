@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from teacherspec.base.untrained import UNTRAINED
+from teacherspec.base.classification.baseline import UNTRAINED
 from teacherspec.tasks.verbs import Kind
 
 

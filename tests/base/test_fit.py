@@ -7,9 +7,9 @@ import torch
 from datasets import Dataset
 from transformers import BertConfig, BertForSequenceClassification
 
-from teacherspec.base.memory import activation_bytes, memory_plan, require_memory
-from teacherspec.base.probe import probe
-from teacherspec.base.sampling import sample
+from teacherspec.base.linear_probe import probe
+from teacherspec.base.memory_estimate import activation_bytes, memory_plan, require_memory
+from teacherspec.base.probe_sampling import sample
 from teacherspec.errors import BaseError
 from teacherspec.tasks.text_fit import length_report
 from teacherspec.tasks.verbs import Backbone, Trial
@@ -103,10 +103,10 @@ def test_memory_plan_by_hand() -> None:
 
 def test_weights_beyond_main_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     seven_billion = Backbone("LlamaModel", 7_000_000_000, 4096, 32_000, 32_000, ())
-    monkeypatch.setattr("teacherspec.base.memory.memory_bytes", lambda: 16 << 30)
+    monkeypatch.setattr("teacherspec.base.memory_estimate.memory_bytes", lambda: 16 << 30)
     with pytest.raises(
         BaseError, match=r"7,000,000,000 parameters need 26\.1 GiB in float32, this machine has 16"
     ):
         require_memory(seven_billion, Path("base"))
-    monkeypatch.setattr("teacherspec.base.memory.memory_bytes", lambda: 32 << 30)
+    monkeypatch.setattr("teacherspec.base.memory_estimate.memory_bytes", lambda: 32 << 30)
     require_memory(seven_billion, Path("base"))

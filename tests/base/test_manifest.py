@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.base.pinning import pin, stated_licenses
+from teacherspec.base.pin import pin, stated_licenses
 from teacherspec.errors import BaseError
 from teacherspec.model_files.manifest import open_base
 from teacherspec.model_files.security_scan import check_folder

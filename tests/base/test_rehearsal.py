@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.base.rehearsal import rehearse
+from teacherspec.base.sandboxed_load import rehearse
 from teacherspec.errors import BaseError
 from teacherspec.model_files.security_scan import check_folder
 from tests.base.hostile import IN_REHEARSAL

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from teacherspec.base.stage import run_base
+from teacherspec.base.run import run_base
 from teacherspec.errors import BaseError, DataError
 from teacherspec.model_files.manifest import open_base
 from teacherspec.spec.base import Base

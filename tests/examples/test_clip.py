@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.base.stage import run_base
+from teacherspec.base.run import run_base
 from teacherspec.check.run import Spec, check
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.finetune.stage import run_finetune

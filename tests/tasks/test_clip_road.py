@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import load_file, save
 from transformers import AutoModel, AutoProcessor
 
-from teacherspec.base.stage import run_base
+from teacherspec.base.run import run_base
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.finetune.stage import run_finetune

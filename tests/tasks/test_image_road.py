@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from teacherspec.base.stage import run_base
+from teacherspec.base.run import run_base
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.cli.main import main
 from teacherspec.evaluate.stage import run_evaluate

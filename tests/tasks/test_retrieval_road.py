@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from teacherspec.base.stage import run_base
+from teacherspec.base.run import run_base
 from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.cli.predict import command
 from teacherspec.evaluate.stage import run_evaluate

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.memory import activation_bytes, memory_plan
-from teacherspec.base.sampling import sample
-from teacherspec.base.untrained import SEED, UNTRAINED
+from teacherspec.base.classification.baseline import SEED, UNTRAINED
+from teacherspec.base.memory_estimate import activation_bytes, memory_plan
+from teacherspec.base.probe_sampling import sample
 from teacherspec.errors import BaseError
 from teacherspec.model_files.safetensors_check import Tensor
 from teacherspec.splits import Prepared, open_split

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.sampling import sample
+from teacherspec.base.probe_sampling import sample
 from teacherspec.inference.generation import answer, predict_tokens
 from teacherspec.language.generating import Decoding
 from teacherspec.metrics.intervals import bootstrap, interval_of

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from teacherspec.base.fit import measure_fit
-from teacherspec.base.memory import require_memory
-from teacherspec.base.pinning import pin, stated_licenses
-from teacherspec.base.rehearsal import rehearse
+from teacherspec.base.compatibility import measure_fit
+from teacherspec.base.memory_estimate import require_memory
+from teacherspec.base.pin import pin, stated_licenses
 from teacherspec.base.report import write_report
+from teacherspec.base.sandboxed_load import rehearse
 from teacherspec.model_files.manifest import SCRATCH, materialise
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from teacherspec.base import rehearsal_child
+from teacherspec.base import sandbox_worker
 from teacherspec.errors import BaseError
 from teacherspec.tasks.verbs import Backbone, Init
 
@@ -43,7 +43,7 @@ def rehearse(
         BaseError: a step fails, runs too long or asks for too much memory; a tensor has another shape than
             the config says; the tokenizer knows more tokens than the embedding has rows.
     """
-    request = rehearsal_child.Request(
+    request = sandbox_worker.Request(
         folder.resolve(),
         tuple(texts),
         cpu_seconds,
@@ -54,7 +54,7 @@ def rehearse(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=rehearsal_child.answer, args=(request, sender), daemon=True)
+    child = context.Process(target=sandbox_worker.answer, args=(request, sender), daemon=True)
     child.start()
     sender.close()
     messages = _listen(receiver)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.sampling import sample
+from teacherspec.base.probe_sampling import sample
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.retrieval import RECALLED, image_to_text

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.probe import Features, probe, right_share
-from teacherspec.base.sampling import sample
-from teacherspec.base.untrained_answers import answers_headline, describe_answers, measure_answers
-from teacherspec.base.untrained_pairs import describe_pairs, measure_pairs, pairs_headline
+from teacherspec.base.generation.baseline import answers_headline, describe_answers, measure_answers
+from teacherspec.base.linear_probe import Features, probe, right_share
+from teacherspec.base.probe_sampling import sample
+from teacherspec.base.retrieval.baseline import describe_pairs, measure_pairs, pairs_headline
 from teacherspec.tasks.verbs import Form, Kind
 
 if TYPE_CHECKING:
