@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from teacherspec.calibrate.calibrators import Calibrator, apply
 from teacherspec.calibrate.tokens import interpolated
+from teacherspec.calibrators.calibrators import Calibrator, apply
 from teacherspec.errors import UserError
 from teacherspec.inference.classification import load_model
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teacherspec.calibrate.temperature import fit_binary_temperature, fit_temperature
+from teacherspec.calibrators.temperature import fit_binary_temperature, fit_temperature
 from teacherspec.metrics import (
     calibration,
     comparison,

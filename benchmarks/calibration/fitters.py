@@ -4,7 +4,7 @@ import numpy as np
 
 
 def teacherspec(logits: np.ndarray, labels: np.ndarray) -> float:
-    from teacherspec.calibrate.temperature import fit_temperature
+    from teacherspec.calibrators.temperature import fit_temperature
 
     return fit_temperature(logits, labels).temperature
 

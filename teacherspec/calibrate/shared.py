@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from teacherspec.calibrate.calibrators import apply
-from teacherspec.calibrate.methods import Fitted
 from teacherspec.calibrate.scoring import Scored, score
+from teacherspec.calibrators.calibrators import apply
+from teacherspec.calibrators.methods import Fitted
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.runtime.atomic_io import round_floats

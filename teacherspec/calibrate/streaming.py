@@ -7,7 +7,7 @@ logits are in memory; the sums of all shards fix T nearly as well as the logits 
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from teacherspec.calibrate.temperature import Status, TemperatureFit
+from teacherspec.calibrators.temperature import Status, TemperatureFit
 from teacherspec.metrics.moments import TemperatureMoments
 
 

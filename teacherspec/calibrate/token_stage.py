@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.calibrate.answers import compare_answers, fit_answers, guessed
-from teacherspec.calibrate.calibrators import Temperature
 from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.scoring import Guessed
 from teacherspec.calibrate.shared import artifact, fit_numbers, unfit
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.calibrate.tokens import compare_tokens, fit_tokens, score_tokens
+from teacherspec.calibrators.calibrators import Temperature
 from teacherspec.errors import DataError
 from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.generation import TokenPredictions, load_answers, load_token_predictions

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.calibrate.calibrators import Identity, Temperature
 from teacherspec.calibrate.clustered import ClusteredScores, ClusteredStatistic
-from teacherspec.calibrate.methods import Fitted, NoCalibration, TemperatureScaling
 from teacherspec.calibrate.scoring import BINNINGS, NOISE_QUANTILE, PLAIN
 from teacherspec.calibrate.streaming import streamed_temperature
-from teacherspec.calibrate.temperature import TemperatureFit
+from teacherspec.calibrators.calibrators import Identity, Temperature
+from teacherspec.calibrators.methods import Fitted, NoCalibration, TemperatureScaling
+from teacherspec.calibrators.temperature import TemperatureFit
 from teacherspec.errors import DataError
 from teacherspec.metrics.arrays import FloatArray
 from teacherspec.metrics.calibration import ece_noise_floor, ece_noise_quantile

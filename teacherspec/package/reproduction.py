@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from teacherspec.calibrate.calibrators import Calibrator, apply
+from teacherspec.calibrators.calibrators import Calibrator, apply
 from teacherspec.metrics.proper import nll
 from teacherspec.package.golden import forward, furthest, load_golden
 from teacherspec.package.opened import Opened

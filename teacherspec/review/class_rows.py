@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.calibrate.calibrators import apply
+from teacherspec.calibrators.calibrators import apply
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import log_softmax, top_label
 from teacherspec.predictions.classification import NO_LABEL, load_predictions

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from teacherspec.calibrate.calibrators import Calibrator, Temperature
+from teacherspec.calibrators.calibrators import Calibrator, Temperature
 from teacherspec.evaluate.measured import Content, content_of
 from teacherspec.metrics.arrays import IntArray
 from teacherspec.predictions.classification import PredictionIndex, load_index

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from teacherspec.calibrate.methods import (
+from teacherspec.calibrators.auto_select import Auto
+from teacherspec.calibrators.methods import (
     ClassTemperatureScaling,
     DirichletCalibration,
     HistogramBinning,
@@ -13,7 +14,6 @@ from teacherspec.calibrate.methods import (
     TemperatureScaling,
     VectorScaling,
 )
-from teacherspec.calibrate.selection import Auto
 from teacherspec.spec.section import Section
 
 Method = Annotated[

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from teacherspec.calibrate.calibrators import Calibrator, Histogram, Isotonic, Temperature, apply
-from teacherspec.calibrate.linear import fit_dirichlet, fit_vector
-from teacherspec.calibrate.methods import (
+from teacherspec.calibrators.affine import fit_dirichlet, fit_vector
+from teacherspec.calibrators.auto_select import Auto, HeldOut, choose, cross_validate
+from teacherspec.calibrators.calibrators import Calibrator, Histogram, Isotonic, Temperature, apply
+from teacherspec.calibrators.methods import (
     ClassTemperatureScaling,
     DirichletCalibration,
     HistogramBinning,
@@ -17,8 +18,7 @@ from teacherspec.calibrate.methods import (
     TemperatureScaling,
     VectorScaling,
 )
-from teacherspec.calibrate.selection import Auto, HeldOut, choose, cross_validate
-from teacherspec.calibrate.temperature import fit_temperature
+from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.proper import nll
 from teacherspec.metrics.softmax import softmax

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from teacherspec.calibrate.calibrators import Calibrator
+from teacherspec.calibrators.calibrators import Calibrator
 from teacherspec.spec.calibrate import Method
 
 DOCS = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teacherspec.calibrate.calibrators import Calibrator, apply
-from teacherspec.calibrate.methods import IsotonicRegression, NoCalibration
-from teacherspec.calibrate.selection import Auto
 from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.calibrators.auto_select import Auto
+from teacherspec.calibrators.calibrators import Calibrator, apply
+from teacherspec.calibrators.methods import IsotonicRegression, NoCalibration
 from teacherspec.errors import DataError
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.softmax import softmax

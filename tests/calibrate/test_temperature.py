@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import softmax
 
-from teacherspec.calibrate.temperature import LARGE, fit_temperature
+from teacherspec.calibrators.temperature import LARGE, fit_temperature
 from teacherspec.metrics.proper import nll
 from tests.calibrate.workshop import planted
 

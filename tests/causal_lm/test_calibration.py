@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from teacherspec.calibrate.answers import compare_answers, fit_answers
-from teacherspec.calibrate.temperature import fit_temperature
 from teacherspec.calibrate.tokens import compare_tokens, fit_tokens, interpolated, score_tokens
+from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.errors import DataError
 from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID

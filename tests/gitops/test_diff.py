@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from dvc.api import DVCFileSystem
 from scipy.stats import binomtest
 
-from teacherspec.calibrate.calibrators import apply
-from teacherspec.calibrate.methods import NoCalibration
+from teacherspec.calibrators.calibrators import apply
+from teacherspec.calibrators.methods import NoCalibration
 from teacherspec.cli.main import main
 from teacherspec.metrics.proper import nll
 from teacherspec.review.class_answers import compare_classes

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from teacherspec.calibrate.streaming import streamed_temperature
-from teacherspec.calibrate.temperature import fit_temperature
+from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.moments import TemperatureMoments, temperature_moments

@@ -5,7 +5,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from teacherspec.calibrate.calibrators import Calibrator, apply
+from teacherspec.calibrators.calibrators import Calibrator, apply
 from teacherspec.package.reading import CALIBRATED, calibrated_code
 
 FITTED = [

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrate.calibrators import ClassTemperature
-from teacherspec.calibrate.temperature import TemperatureFit, fit_temperature
+from teacherspec.calibrators.calibrators import ClassTemperature
+from teacherspec.calibrators.temperature import TemperatureFit, fit_temperature
 from teacherspec.metrics.arrays import label_values, logit_rows
 from teacherspec.metrics.softmax import top_label
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrate.calibrators import Dirichlet, Vector
-from teacherspec.calibrate.temperature import TemperatureFit, fit_temperature
+from teacherspec.calibrators.calibrators import Dirichlet, Vector
+from teacherspec.calibrators.temperature import TemperatureFit, fit_temperature
 from teacherspec.metrics.arrays import FloatArray, IntArray, label_values, logit_rows, shifted
 from teacherspec.metrics.softmax import log_softmax
 

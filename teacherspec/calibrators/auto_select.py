@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from teacherspec.calibrate.calibrators import apply
-from teacherspec.calibrate.methods import (
+from teacherspec.calibrators.calibrators import apply
+from teacherspec.calibrators.methods import (
     ClassTemperatureScaling,
     DirichletCalibration,
     Fitted,

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 import numpy.typing as npt
 from pydantic import Field
 
-from teacherspec.calibrate.calibrators import Calibrator, Identity, Temperature
-from teacherspec.calibrate.class_temperature import fit_class_temperature
-from teacherspec.calibrate.linear import fit_dirichlet, fit_vector
-from teacherspec.calibrate.temperature import Status, TemperatureFit, fit_temperature
-from teacherspec.calibrate.top_label import fit_histogram, fit_isotonic
+from teacherspec.calibrators.affine import fit_dirichlet, fit_vector
+from teacherspec.calibrators.calibrators import Calibrator, Identity, Temperature
+from teacherspec.calibrators.class_temperature import fit_class_temperature
+from teacherspec.calibrators.temperature import Status, TemperatureFit, fit_temperature
+from teacherspec.calibrators.top_label import fit_histogram, fit_isotonic
 from teacherspec.spec.section import Section
 
 
