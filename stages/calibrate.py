@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.section import Section

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from teacherspec.calibrate.tokens import interpolated
+from teacherspec.calibrate.generation.token_temperature import interpolated
 from teacherspec.calibrators.calibrators import Calibrator, apply
 from teacherspec.errors import UserError
 from teacherspec.inference.classification import load_model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrate.scoring import Scored
+from teacherspec.calibrate.before_after import Scored
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
 from teacherspec.metrics.comparison import benjamini_hochberg
 from teacherspec.metrics.intervals import Interval, mean_interval

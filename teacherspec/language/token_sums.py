@@ -2,7 +2,7 @@
 
 With β = 1/T, a token's loss is LSE(βz) - βz_y. At each β of a grid two numbers a token (LSE and E_β z) are
 kept, and the sums over tokens of the loss and its derivatives; between grid points a cubic Hermite
-interpolant is as good as the logits (Brent 1973 for the root; `teacherspec/calibrate/streaming.py`).
+interpolant is as good as the logits (Brent 1973 for the root; `teacherspec/calibrate/grid_temperature.py`).
 """
 
 from typing import TYPE_CHECKING, NamedTuple

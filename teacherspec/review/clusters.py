@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from teacherspec.calibrate.clustered import ClusteredScores, ClusteredStatistic
+from teacherspec.calibrate.cluster_bootstrap import ClusteredScores, ClusteredStatistic
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.review.paired import PairedTest, Statistics, resampled
 

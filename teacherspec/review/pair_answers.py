@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from teacherspec.calibrate.clustered import ClusteredScores
-from teacherspec.calibrate.line_up_stage import asked
+from teacherspec.calibrate.cluster_bootstrap import ClusteredScores
+from teacherspec.calibrate.retrieval.calibrate import asked
 from teacherspec.evaluate.retrieval_quality import DIRECTIONS
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.calibration import top_label_confidence

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from teacherspec.calibrate.answers import answer_confidences
-from teacherspec.calibrate.clustered import ClusteredScores
-from teacherspec.calibrate.tokens import score_tokens
+from teacherspec.calibrate.cluster_bootstrap import ClusteredScores
+from teacherspec.calibrate.generation.answer_confidence import answer_confidences
+from teacherspec.calibrate.generation.token_temperature import score_tokens
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.text import CorpusScore, bleu, chrf, score_from
 from teacherspec.predictions.generation import Answer, TokenPredictions, load_answers, load_token_predictions

@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from teacherspec.calibrate.scoring import Scored, score
+from teacherspec.calibrate.before_after import Scored, score
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.calibrate.slices import EXACT_ROWS, calibration_by_slice, calibration_p_value
-from teacherspec.calibrate.stage import run_calibrate
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.predictions.classification import SliceRows, load_predictions, load_slices, save_slices
 from teacherspec.spec.calibrate import Calibrate

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.calibrators.auto_select import Auto
 from teacherspec.calibrators.calibrators import Calibrator, apply
 from teacherspec.calibrators.methods import IsotonicRegression, NoCalibration

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from teacherspec.calibrate.answers import compare_answers, fit_answers
-from teacherspec.calibrate.tokens import compare_tokens, fit_tokens, interpolated, score_tokens
+from teacherspec.calibrate.generation.answer_confidence import compare_answers, fit_answers
+from teacherspec.calibrate.generation.token_temperature import (
+    compare_tokens,
+    fit_tokens,
+    interpolated,
+    score_tokens,
+)
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.errors import DataError
 from teacherspec.language.token_sums import token_sums

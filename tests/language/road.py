@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from teacherspec.calibrate.streaming import streamed_temperature
+from teacherspec.calibrate.grid_temperature import streamed_temperature
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save
 from transformers import AutoModel, AutoProcessor
 
 from teacherspec.base.run import run_base
-from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.finetune.stage import run_finetune
 from teacherspec.inference.classification import predict

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from teacherspec.base.run import run_base
-from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.main import main
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.finetune.stage import run_finetune

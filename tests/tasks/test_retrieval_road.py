@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from teacherspec.base.run import run_base
-from teacherspec.calibrate.stage import run_calibrate
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.predict import command
 from teacherspec.evaluate.stage import run_evaluate
 from teacherspec.finetune.stage import run_finetune

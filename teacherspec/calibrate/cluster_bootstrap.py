@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherspec.calibrate.scoring import BINNINGS
+from teacherspec.calibrate.before_after import BINNINGS
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.binning import bin_index
 

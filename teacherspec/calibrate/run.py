@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.calibrate.line_up_stage import calibrate_pairs
-from teacherspec.calibrate.report import draw, out_of_scope, write_tables
-from teacherspec.calibrate.scoring import compare
-from teacherspec.calibrate.shared import (
+from teacherspec.calibrate.artifact import (
     MINIMUM_ROWS,
     artifact,
     both,
@@ -18,8 +15,11 @@ from teacherspec.calibrate.shared import (
     overlaps,
     wrong_roles,
 )
+from teacherspec.calibrate.before_after import compare
+from teacherspec.calibrate.classification.report import draw, out_of_scope, write_tables
+from teacherspec.calibrate.generation.calibrate import calibrate_tokens
+from teacherspec.calibrate.retrieval.calibrate import calibrate_pairs
 from teacherspec.calibrate.slices import COLUMNS, calibration_by_slice
-from teacherspec.calibrate.token_stage import calibrate_tokens
 from teacherspec.errors import DataError
 from teacherspec.predictions.classification import (
     PredictionIndex,

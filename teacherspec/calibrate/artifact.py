@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from teacherspec.calibrate.scoring import Scored, score
+from teacherspec.calibrate.before_after import Scored, score
 from teacherspec.calibrators.calibrators import apply
 from teacherspec.calibrators.methods import Fitted
 from teacherspec.metrics.softmax import log_softmax

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.calibrate.clustered import ClusteredScores, ClusteredStatistic
-from teacherspec.calibrate.scoring import BINNINGS, NOISE_QUANTILE, PLAIN
-from teacherspec.calibrate.streaming import streamed_temperature
+from teacherspec.calibrate.before_after import BINNINGS, NOISE_QUANTILE, PLAIN
+from teacherspec.calibrate.cluster_bootstrap import ClusteredScores, ClusteredStatistic
+from teacherspec.calibrate.grid_temperature import streamed_temperature
 from teacherspec.calibrators.calibrators import Identity, Temperature
 from teacherspec.calibrators.methods import Fitted, NoCalibration, TemperatureScaling
 from teacherspec.calibrators.temperature import TemperatureFit

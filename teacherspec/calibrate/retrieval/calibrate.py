@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
-from teacherspec.calibrate.scoring import compare
-from teacherspec.calibrate.shared import artifact, both, fit_numbers, headline, unfit
+from teacherspec.calibrate.artifact import artifact, both, fit_numbers, headline, unfit
+from teacherspec.calibrate.before_after import compare
+from teacherspec.calibrate.classification.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.errors import DataError
 from teacherspec.metrics.arrays import FloatArray, IntArray

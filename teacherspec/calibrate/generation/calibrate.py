@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.calibrate.answers import compare_answers, fit_answers, guessed
-from teacherspec.calibrate.report import CLASS_COLUMNS, draw, write_curves
-from teacherspec.calibrate.scoring import Guessed
-from teacherspec.calibrate.shared import artifact, fit_numbers, unfit
+from teacherspec.calibrate.artifact import artifact, fit_numbers, unfit
+from teacherspec.calibrate.before_after import Guessed
+from teacherspec.calibrate.classification.report import CLASS_COLUMNS, draw, write_curves
+from teacherspec.calibrate.generation.answer_confidence import compare_answers, fit_answers, guessed
+from teacherspec.calibrate.generation.token_temperature import compare_tokens, fit_tokens, score_tokens
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
-from teacherspec.calibrate.tokens import compare_tokens, fit_tokens, score_tokens
 from teacherspec.calibrators.calibrators import Temperature
 from teacherspec.errors import DataError
 from teacherspec.predictions.classification import PredictionIndex

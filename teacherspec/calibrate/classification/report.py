@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.calibrate.scoring import Guessed, Scored
+from teacherspec.calibrate.before_after import Guessed, Scored
 from teacherspec.calibrators.calibrators import Calibrator, Temperature, apply
 from teacherspec.metrics.calibration import calibration_error_by_class, ece_noise_floor
 from teacherspec.metrics.ood import auroc_interval, confidence_log_odds, energy, ood_detection
