@@ -28,7 +28,7 @@ def command(file: Path, pull_request: int, repository: str, token: str, api: str
     Exit code 0: shown, or the token may not comment (a pull request from a fork), which is said; 1: the
     service did not answer.
     """
-    from teacherspec.review.comment import Place, put_comment
+    from teacherspec.compare.pr_comment import Place, put_comment
 
     place = Place(api.rstrip("/"), repository, pull_request, token)
     click.echo(f"comment {put_comment(place, file.read_text(encoding='utf-8'))}")

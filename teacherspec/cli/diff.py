@@ -36,10 +36,10 @@ def command(
 
     Exit code 0: compared, whatever came out; 1: a side was never built, or there is no such revision.
     """
-    from teacherspec.review.compare import as_json, compare
-    from teacherspec.review.markdown import as_markdown
-    from teacherspec.review.page import as_html
-    from teacherspec.review.revision import find_revision
+    from teacherspec.compare.compare import as_json, compare
+    from teacherspec.compare.html import as_html
+    from teacherspec.compare.markdown import as_markdown
+    from teacherspec.compare.revision import find_revision
 
     if output is not None and folder is not None:
         raise click.UsageError("give --output or --folder, not both")

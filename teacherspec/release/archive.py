@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from teacherspec.compare.compare import compare
+from teacherspec.compare.markdown import as_markdown
+from teacherspec.compare.reported_numbers import judged
+from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
 from teacherspec.package.contents import wrong_checksums
 from teacherspec.release.checks import TEACHER
 from teacherspec.release.commands import git
 from teacherspec.release.tagging import gate_line
-from teacherspec.review.compare import compare
-from teacherspec.review.markdown import as_markdown
-from teacherspec.review.promises import judged
-from teacherspec.review.revision import find_revision
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_text
 
 NOTES = "notes.md"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from teacherspec.compare.reported_numbers import judged
+from teacherspec.compare.revision import find_revision
 from teacherspec.package.checksums import SUMS
 from teacherspec.package.contents import wrong_checksums
 from teacherspec.receipts.agreement import agreement
 from teacherspec.release.commands import dvc, git
 from teacherspec.release.recorded import local_cache, states
-from teacherspec.review.promises import judged
-from teacherspec.review.revision import find_revision
 
 ARTIFACT = "teacher"
 """Name of the artifact in `dvc.yaml`, and so of the tags."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from teacherspec.compare.params_diff import ABSENT, Change
 from teacherspec.errors import UserError
-from teacherspec.review.declared import ABSENT, Change
 from teacherspec.runtime.atomic_io import sha256_bytes, write_text
 from teacherspec.runtime.process_lifetime import surroundings
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from teacherspec.review.revision import Revision
+from teacherspec.compare.revision import Revision
 from teacherspec.runtime.atomic_io import CHUNK_BYTES
 
 FOLDER = ".dir"

@@ -15,14 +15,14 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
+from teacherspec.compare.params_diff import PINS, Change, leaves_changed
+from teacherspec.compare.reported_numbers import REPORTS, Number, numbers, reports_of
+from teacherspec.compare.revision import LOCK, Revision, find_revision
 from teacherspec.errors import UserError
 from teacherspec.receipts.receipt import record_path
 from teacherspec.release.commands import dvc, git
 from teacherspec.release.environment import own_python, pins_unlike_installed, variables
 from teacherspec.release.recorded import Cache, State, different_files, local_cache, states
-from teacherspec.review.declared import PINS, Change, leaves_changed
-from teacherspec.review.promises import REPORTS, Number, numbers, reports_of
-from teacherspec.review.revision import LOCK, Revision, find_revision
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.process_lifetime import alone
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from teacherspec.compare.formatting import measured, signed
 from teacherspec.release.reproduce import LEVELS, Reproduction
-from teacherspec.review.words import measured, signed
 
 FILES_SHOWN = 8
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
-from teacherspec.review.comment import LONGEST, MARK, fitting
+from teacherspec.compare.pr_comment import LONGEST, MARK, fitting
 
 TOKEN = "the-token"  # noqa: S105
 

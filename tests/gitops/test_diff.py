@@ -16,13 +16,13 @@ from scipy.stats import binomtest
 from teacherspec.calibrators.calibrators import apply
 from teacherspec.calibrators.methods import NoCalibration
 from teacherspec.cli.main import main
+from teacherspec.compare.classification.predictions import compare_classes
+from teacherspec.compare.compare import FORMS, Review, as_json, compare
+from teacherspec.compare.html import as_html
+from teacherspec.compare.markdown import as_markdown
+from teacherspec.compare.paired_predictions import Evaluated, Sides
+from teacherspec.compare.revision import find_revision
 from teacherspec.metrics.proper import nll
-from teacherspec.review.class_answers import compare_classes
-from teacherspec.review.compare import FORMS, Review, as_json, compare
-from teacherspec.review.markdown import as_markdown
-from teacherspec.review.page import as_html
-from teacherspec.review.revision import find_revision
-from teacherspec.review.sides import Evaluated, Sides
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.verbs import Form
 from tests.calibrate.test_calibrators import LABELS as CLASSES

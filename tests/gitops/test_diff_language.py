@@ -14,18 +14,18 @@ import torch
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
+from teacherspec.compare.compare import Review, as_json
+from teacherspec.compare.flips_and_slices import without_content
+from teacherspec.compare.generation.predictions import compare_language
+from teacherspec.compare.html import as_html
+from teacherspec.compare.markdown import as_markdown
+from teacherspec.compare.paired_predictions import Evaluated, Sides
+from teacherspec.compare.paired_tests import PairedTest
+from teacherspec.compare.prediction_diff import Answered
 from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.generation import Answer, TokenPredictions, save_answers, save_token_predictions
-from teacherspec.review.answered import Answered
-from teacherspec.review.compare import Review, as_json
-from teacherspec.review.markdown import as_markdown
-from teacherspec.review.page import as_html
-from teacherspec.review.paired import PairedTest
-from teacherspec.review.parts import without_content
-from teacherspec.review.sides import Evaluated, Sides
-from teacherspec.review.token_answers import compare_language
 from teacherspec.runtime.atomic_io import write_json
 
 ROWS, VOCABULARY = 60, 12

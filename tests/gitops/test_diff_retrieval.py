@@ -9,6 +9,10 @@ import pytest
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
+from teacherspec.compare.paired_predictions import Evaluated, Sides
+from teacherspec.compare.paired_tests import PairedTest
+from teacherspec.compare.prediction_diff import Answered
+from teacherspec.compare.retrieval.predictions import compare_retrieval
 from teacherspec.evaluate.retrieval_quality import retrieval_quality
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
@@ -18,10 +22,6 @@ from teacherspec.predictions.retrieval import (
     save_comparison,
     save_embedding_predictions,
 )
-from teacherspec.review.answered import Answered
-from teacherspec.review.pair_answers import compare_retrieval
-from teacherspec.review.paired import PairedTest
-from teacherspec.review.sides import Evaluated, Sides
 from teacherspec.runtime.atomic_io import write_json
 
 ROWS, WIDTH = 40, 6

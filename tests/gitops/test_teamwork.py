@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from teacherspec.review.compare import compare
-from teacherspec.review.revision import find_revision
+from teacherspec.compare.compare import compare
+from teacherspec.compare.revision import find_revision
 from tests.gitops.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow

@@ -112,7 +112,7 @@ def test_package_files_are_empty() -> None:
 READS_YAML = {
     "teacherspec/runtime/entrypoint.py",
     "teacherspec/road/stages.py",
-    "teacherspec/review/revision.py",  # what other revisions declared
+    "teacherspec/compare/revision.py",  # what other revisions declared
     "teacherspec/receipts/declaration.py",
     "teacherspec/release/reproduce.py",  # the dvc.lock of another working tree
 }

@@ -11,6 +11,11 @@ import numpy as np
 
 from teacherspec.calibrate.cluster_bootstrap import ClusteredScores
 from teacherspec.calibrate.retrieval.calibrate import asked
+from teacherspec.compare.cluster_tests import clustered_tests
+from teacherspec.compare.flips_and_slices import Flip, Flips, flipped
+from teacherspec.compare.paired_predictions import Sides, places_of
+from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnemar, resampled
+from teacherspec.compare.prediction_diff import Answered, OfSplit, compare_splits
 from teacherspec.evaluate.retrieval_quality import DIRECTIONS
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.calibration import top_label_confidence
@@ -23,11 +28,6 @@ from teacherspec.predictions.retrieval import (
     load_comparison,
     load_embedding_predictions,
 )
-from teacherspec.review.answered import Answered, OfSplit, compare_splits
-from teacherspec.review.clusters import clustered_tests
-from teacherspec.review.paired import Hits, PairedTest, Statistics, mcnemar, resampled
-from teacherspec.review.parts import Flip, Flips, flipped
-from teacherspec.review.sides import Sides, places_of
 
 SMALLEST_LINE_UP = 2
 

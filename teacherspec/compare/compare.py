@@ -9,18 +9,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from teacherspec.compare.classification.predictions import compare_classes
+from teacherspec.compare.flips_and_slices import without_content
+from teacherspec.compare.generation.predictions import compare_language
+from teacherspec.compare.paired_predictions import Contents, Evaluated, Sides
+from teacherspec.compare.params_diff import Change, environment_changed, params_changed
+from teacherspec.compare.prediction_diff import Answered, Compare
+from teacherspec.compare.reported_numbers import GateCrossing, Number, gates_crossed, numbers, reports_of
+from teacherspec.compare.retrieval.predictions import compare_retrieval
+from teacherspec.compare.revision import NotAtHandError, Revision
+from teacherspec.compare.stage_changes import StageBuild, stages_built
 from teacherspec.errors import DataError, UserError
 from teacherspec.prepare.changes import Changes, compare_prepared
-from teacherspec.review.answered import Answered, Compare
-from teacherspec.review.built import StageBuild, stages_built
-from teacherspec.review.class_answers import compare_classes
-from teacherspec.review.declared import Change, environment_changed, params_changed
-from teacherspec.review.pair_answers import compare_retrieval
-from teacherspec.review.parts import without_content
-from teacherspec.review.promises import GateCrossing, Number, gates_crossed, numbers, reports_of
-from teacherspec.review.revision import NotAtHandError, Revision
-from teacherspec.review.sides import Contents, Evaluated, Sides
-from teacherspec.review.token_answers import compare_language
 from teacherspec.splits import load_prepared
 from teacherspec.tasks import Task
 

@@ -4,12 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from teacherspec.metrics.arrays import FloatArray, IntArray
-from teacherspec.metrics.calibration import expected_calibration_error
-from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews
-from teacherspec.metrics.ranking import area_under_roc, separate
-from teacherspec.review.class_rows import Answers, PairedRows
-from teacherspec.review.paired import (
+from teacherspec.compare.classification.rows import Answers, PairedRows
+from teacherspec.compare.paired_tests import (
     RESAMPLES,
     PairedTest,
     adjusted,
@@ -18,6 +14,10 @@ from teacherspec.review.paired import (
     paired_mean,
     resampled,
 )
+from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.calibration import expected_calibration_error
+from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews
+from teacherspec.metrics.ranking import area_under_roc, separate
 
 Statistic = Callable[[Answers, IntArray], float]
 """A number of some rows of one teacher."""

@@ -8,14 +8,14 @@ import numpy as np
 from teacherspec.calibrate.cluster_bootstrap import ClusteredScores
 from teacherspec.calibrate.generation.answer_confidence import answer_confidences
 from teacherspec.calibrate.generation.token_temperature import score_tokens
+from teacherspec.compare.cluster_tests import clustered_tests
+from teacherspec.compare.flips_and_slices import Flip, Flips, flipped
+from teacherspec.compare.paired_predictions import Evaluated, Sides, places_of
+from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
+from teacherspec.compare.prediction_diff import Answered, OfSplit, compare_splits
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.text import CorpusScore, bleu, chrf, score_from
 from teacherspec.predictions.generation import Answer, TokenPredictions, load_answers, load_token_predictions
-from teacherspec.review.answered import Answered, OfSplit, compare_splits
-from teacherspec.review.clusters import clustered_tests
-from teacherspec.review.paired import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
-from teacherspec.review.parts import Flip, Flips, flipped
-from teacherspec.review.sides import Evaluated, Sides, places_of
 from teacherspec.spec.generation import Generation
 
 

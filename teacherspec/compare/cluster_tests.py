@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from teacherspec.calibrate.cluster_bootstrap import ClusteredScores, ClusteredStatistic
+from teacherspec.compare.paired_tests import PairedTest, Statistics, resampled
 from teacherspec.metrics.arrays import FloatArray, IntArray
-from teacherspec.review.paired import PairedTest, Statistics, resampled
 
 N_BINS = 15
 """Of the calibration error, as `evaluate` and `calibrate` bin by default."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from teacherspec.calibrators.calibrators import apply
+from teacherspec.compare.paired_predictions import TOO_FEW, Evaluated, Sides
 from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import log_softmax, top_label
 from teacherspec.predictions.classification import NO_LABEL, load_predictions
-from teacherspec.review.sides import TOO_FEW, Evaluated, Sides
 
 if TYPE_CHECKING:
     import numpy.typing as npt

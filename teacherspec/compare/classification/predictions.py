@@ -6,16 +6,16 @@ from collections.abc import Mapping
 import numpy as np
 from pydantic import ValidationError
 
+from teacherspec.compare.classification.rows import PairedRows, pair_rows
+from teacherspec.compare.classification.tests import paired_tests
+from teacherspec.compare.flips_and_slices import Flip, Flips, Part, flipped, parts_moved
+from teacherspec.compare.paired_predictions import Sides
+from teacherspec.compare.prediction_diff import Answered
 from teacherspec.errors import UserError
 from teacherspec.evaluate.analysis import automatic_facets
 from teacherspec.evaluate.facets import Facet, by_label
 from teacherspec.evaluate.measured import Measured, measured_rows
 from teacherspec.predictions.classification import Predictions
-from teacherspec.review.answered import Answered
-from teacherspec.review.class_rows import PairedRows, pair_rows
-from teacherspec.review.class_tests import paired_tests
-from teacherspec.review.parts import Flip, Flips, Part, flipped, parts_moved
-from teacherspec.review.sides import Sides
 from teacherspec.spec.evaluate import Evaluate
 
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from teacherspec.compare.revision import Revision
 from teacherspec.package.gates import Judgement, Measured, judge
 from teacherspec.package.readiness import limit
-from teacherspec.review.revision import Revision
 from teacherspec.spec.package import DEFAULT_GATES, Gate
 
 REPORTS = ("evaluate", "calibrate", "ratings", "package")

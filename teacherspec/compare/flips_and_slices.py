@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
+from teacherspec.compare.paired_tests import FALSE_DISCOVERY_RATE, Hits
 from teacherspec.evaluate.facets import Facet
 from teacherspec.evaluate.slices import single_slices
 from teacherspec.metrics.comparison import benjamini_hochberg, mcnemar_exact
-from teacherspec.review.paired import FALSE_DISCOVERY_RATE, Hits
 
 FEWEST_ROWS = 10
 """Rows of a slice below which it is not tested: McNemar's test could hardly ever find it moved."""

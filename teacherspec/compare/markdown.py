@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from teacherspec.compare.compare import Review, without_texts
+from teacherspec.compare.flips_and_slices import Flip, Flips, Part
+from teacherspec.compare.formatting import code, difference, measured, number, p_value, several, signed
+from teacherspec.compare.paired_tests import PairedTest
+from teacherspec.compare.params_diff import Change
+from teacherspec.compare.stage_changes import STATES
 from teacherspec.prepare.changes import changes_as_markdown
-from teacherspec.review.built import STATES
-from teacherspec.review.compare import Review, without_texts
-from teacherspec.review.declared import Change
-from teacherspec.review.paired import PairedTest
-from teacherspec.review.parts import Flip, Flips, Part
-from teacherspec.review.words import code, difference, measured, number, p_value, several, signed
 
 EXAMPLES = 5
 """Flipped rows shown for each direction."""

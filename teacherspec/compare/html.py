@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from teacherspec.compare import formatting
+from teacherspec.compare.compare import Review, without_texts
+from teacherspec.compare.markdown import headlines
+from teacherspec.compare.paired_tests import PairedTest
+from teacherspec.compare.stage_changes import STATES
 from teacherspec.plots.differences import Drawn, draw_differences
 from teacherspec.prepare.changes import changes_as_markdown
-from teacherspec.review import words
-from teacherspec.review.built import STATES
-from teacherspec.review.compare import Review, without_texts
-from teacherspec.review.markdown import headlines
-from teacherspec.review.paired import PairedTest
 
 TEMPLATE = "diff.html.j2"
 
@@ -44,12 +44,12 @@ def as_html(review: Review, *, texts: bool = True) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "number": words.number,
-        "measured": words.measured,
-        "signed": words.signed,
-        "difference": words.difference,
-        "p_value": words.p_value,
-        "cut": words.cut,
+        "number": formatting.number,
+        "measured": formatting.measured,
+        "signed": formatting.signed,
+        "difference": formatting.difference,
+        "p_value": formatting.p_value,
+        "cut": formatting.cut,
     }
     return environment.get_template(TEMPLATE).render(
         review=review,

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from teacherspec.compare.revision import Revision
+from teacherspec.compare.stage_inputs import differing, inputs_now, inputs_of_run
 from teacherspec.receipts.declaration import DeclaredStage
 from teacherspec.receipts.receipt import hashes
-from teacherspec.review.inputs import differing, inputs_now, inputs_of_run
-from teacherspec.review.revision import Revision
 
 State = Literal["reused", "rebuilt", "same bytes", "other bytes", "not rebuilt", "new", "gone"]
 STATES: Mapping[State, str] = {

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from teacherspec.review.paired import Hits, PairedTest, adjusted
-from teacherspec.review.parts import Flips, Part, parts_moved
-from teacherspec.review.sides import TOO_FEW, Evaluated, Sides
+from teacherspec.compare.flips_and_slices import Flips, Part, parts_moved
+from teacherspec.compare.paired_predictions import TOO_FEW, Evaluated, Sides
+from teacherspec.compare.paired_tests import Hits, PairedTest, adjusted
 
 
 @dataclass(frozen=True)

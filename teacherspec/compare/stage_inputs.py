@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from teacherspec.compare.params_diff import leaves_changed
+from teacherspec.compare.revision import Revision
 from teacherspec.receipts.behind import behind, behind_run
 from teacherspec.receipts.declaration import DeclaredStage, params_of
 from teacherspec.receipts.hashing import md5_of_bytes
 from teacherspec.receipts.receipt import hashes
-from teacherspec.review.declared import leaves_changed
-from teacherspec.review.revision import Revision
 
 CODE = ("stages/", "teacherspec/", "code/", "kinds/")
 """Where code lies; `kinds/` as older teachers name it."""
