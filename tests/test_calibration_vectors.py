@@ -12,20 +12,20 @@ import pytest
 from teacherspec.calibrators.temperature import fit_binary_temperature, fit_temperature
 from teacherspec.metrics import (
     calibration,
-    comparison,
     intervals,
-    labels,
-    language,
+    label_errors,
     ood,
-    proper,
-    selective,
-    text,
+    proper_scores,
+    selective_prediction,
+    significance,
+    text_generation,
+    token_metrics,
 )
 from teacherspec.metrics.binning import bin_index
-from teacherspec.metrics.moments import temperature_moments
-from teacherspec.metrics.smooth import smooth_ece
+from teacherspec.metrics.smooth_ece import smooth_ece
 from teacherspec.metrics.softmax import softmax
 from teacherspec.metrics.summary import top_label_summary
+from teacherspec.metrics.temperature_moments import temperature_moments
 
 FOLDER = Path(__file__).parents[1].parent / "shared" / "vectors"
 VECTORS = json.loads((FOLDER / "calibration.json").read_text())["vectors"] if FOLDER.exists() else []
@@ -98,7 +98,7 @@ def moments(given):
 
 
 def tail(given):
-    record = language.tail_record(given["logits"], k=given["k"])
+    record = token_metrics.tail_record(given["logits"], k=given["k"])
     return {
         "lse_tail": record.tail_lse,
         "mean_tail": record.tail_mean,
@@ -109,7 +109,7 @@ def tail(given):
 
 
 def token_nll(given):
-    result = language.token_nll(given["token_nll"])
+    result = token_metrics.token_nll(given["token_nll"])
     return {"micro": result.micro, "macro": result.macro, "ppl_micro": result.perplexity}
 
 
@@ -130,8 +130,8 @@ def wilson(given):
 def risk(given):
     correct = 1 - np.asarray(given["error"])
     return {
-        "aurc_mean": selective.aurc(given["conf"], correct),
-        "augrc_mean": selective.augrc(given["conf"], correct),
+        "aurc_mean": selective_prediction.aurc(given["conf"], correct),
+        "augrc_mean": selective_prediction.augrc(given["conf"], correct),
     }
 
 
@@ -144,16 +144,16 @@ def corpus_score(metric, **options):
 
 
 def rouge(given):
-    scores = text.rouge(given["hyp"], [given["ref"]])
-    of_words = text.rouge(given["hyp"], [given["ref"]], tokenizer="unicode")
+    scores = text_generation.rouge(given["hyp"], [given["ref"]])
+    of_words = text_generation.rouge(given["hyp"], [given["ref"]], tokenizer="unicode")
     return {**scores, "rouge_score_default": scores, "correct": of_words["rouge1"]}
 
 
 def label_quality(given):
     probs, given_labels = [given["probs"]], [given["given_label"]]
     return {
-        "self_confidence": labels.self_confidence(probs, given_labels)[0],
-        "normalized_margin": labels.normalized_margin(probs, given_labels)[0],
+        "self_confidence": label_errors.self_confidence(probs, given_labels)[0],
+        "normalized_margin": label_errors.normalized_margin(probs, given_labels)[0],
     }
 
 
@@ -192,8 +192,8 @@ def measured(logits, targets):
     probs = softmax(logits)
     hits = calibration.top_label_confidence(probs, targets)
     return {
-        "nll": proper.nll(logits, targets),
-        "brier": proper.brier(probs, targets),
+        "nll": proper_scores.nll(logits, targets),
+        "brier": proper_scores.brier(probs, targets),
         "ece15": calibration.expected_calibration_error(*hits),
         "classwise_ece15": calibration.classwise_calibration_error(probs, targets),
     }
@@ -245,22 +245,22 @@ FUNCTIONS = {
     "fit_temperature_binary": lambda given: (
         fit_binary_temperature(given["logit"], given["labels"]).temperature
     ),
-    "nll": lambda given: proper.nll(**given),
-    "brier": lambda given: proper.brier(**given),
+    "nll": lambda given: proper_scores.nll(**given),
+    "brier": lambda given: proper_scores.brier(**given),
     "softmax": lambda given: softmax(given["logits"]).tolist(),
     "aurc_augrc": risk,
     "ood": out_of_scope,
-    "mcnemar_exact": lambda given: comparison.mcnemar_exact(given["b"], given["c"]),
+    "mcnemar_exact": lambda given: significance.mcnemar_exact(given["b"], given["c"]),
     "wilson_ci95": wilson,
-    "benjamini_hochberg": lambda given: comparison.benjamini_hochberg(given["p"]).tolist(),
-    "paired_test": lambda given: comparison.compare_accuracy(given["a"], given["b"]),
+    "benjamini_hochberg": lambda given: significance.benjamini_hochberg(given["p"]).tolist(),
+    "paired_test": lambda given: significance.compare_accuracy(given["a"], given["b"]),
     "label_quality": label_quality,
     "lm_nll": token_nll,
     "moments": moments,
     "topk_tail": tail,
-    "bleu": corpus_score(text.bleu),
-    "bleu_effective_order": corpus_score(text.bleu, effective_order=True),
-    "chrf": corpus_score(text.chrf),
+    "bleu": corpus_score(text_generation.bleu),
+    "bleu_effective_order": corpus_score(text_generation.bleu, effective_order=True),
+    "chrf": corpus_score(text_generation.chrf),
     "rouge": rouge,
     "summary_top1": summary,
     "fit_and_evaluate": fit_and_evaluate,

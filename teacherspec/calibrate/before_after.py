@@ -6,7 +6,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.binning import Binning, bin_index
 from teacherspec.metrics.calibration import (
     classwise_calibration_error,
@@ -14,15 +13,16 @@ from teacherspec.metrics.calibration import (
     ece_noise_quantile,
     top_label_confidence,
 )
-from teacherspec.metrics.comparison import paired_bootstrap
 from teacherspec.metrics.intervals import (
     bootstrap,
     calibration_error_interval,
     interval_of,
     wilson_interval,
 )
-from teacherspec.metrics.proper import brier_parts, brier_per_row, nll_per_row
+from teacherspec.metrics.proper_scores import brier_parts, brier_per_row, nll_per_row
+from teacherspec.metrics.significance import paired_bootstrap
 from teacherspec.metrics.summary import top_label_summary
+from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.spec.calibrate import Calibrate
 
 BINNINGS: dict[str, Binning] = {"ece": "equal_width", "ece_equal_mass": "equal_mass"}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from teacherspec.calibrate.before_after import BINNINGS
-from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.binning import bin_index
+from teacherspec.metrics.validation import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

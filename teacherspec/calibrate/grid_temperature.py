@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
 from teacherspec.calibrators.temperature import Status, TemperatureFit
-from teacherspec.metrics.moments import TemperatureMoments
+from teacherspec.metrics.temperature_moments import TemperatureMoments
 
 
 def streamed_temperature(moments: TemperatureMoments) -> TemperatureFit:

@@ -18,9 +18,9 @@ from teacherspec.calibrators.methods import (
     TemperatureScaling,
     VectorScaling,
 )
-from teacherspec.metrics.arrays import FloatArray, label_values, logit_rows
-from teacherspec.metrics.proper import nll_per_row
+from teacherspec.metrics.proper_scores import nll_per_row
 from teacherspec.metrics.softmax import top_label
+from teacherspec.metrics.validation import FloatArray, label_values, logit_rows
 from teacherspec.spec.section import Section
 
 CANDIDATES: tuple[PlainMethod, ...] = (

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import log_softmax, top_label
+from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.spec.section import Section
 
 Positive = Annotated[float, Field(gt=0.0)]

@@ -13,8 +13,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray, IntArray, finite_values, label_values, logit_rows
-from teacherspec.metrics.moments import Precision, TemperatureMoments, row_weights, temperature_moments
+from teacherspec.metrics.temperature_moments import (
+    Precision,
+    TemperatureMoments,
+    row_weights,
+    temperature_moments,
+)
+from teacherspec.metrics.validation import FloatArray, IntArray, finite_values, label_values, logit_rows
 
 Status = Literal["ok", "at_lower_bound", "at_upper_bound", "flat"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from teacherspec.calibrate.cluster_bootstrap import ClusteredScores, ClusteredStatistic
 from teacherspec.compare.paired_tests import PairedTest, Statistics, resampled
-from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.validation import FloatArray, IntArray
 
 N_BINS = 15
 """Of the calibration error, as `evaluate` and `calibrate` bin by default."""

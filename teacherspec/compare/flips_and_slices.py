@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.compare.paired_tests import FALSE_DISCOVERY_RATE, Hits
 from teacherspec.evaluate.facets import Facet
 from teacherspec.evaluate.slices import single_slices
-from teacherspec.metrics.comparison import benjamini_hochberg, mcnemar_exact
+from teacherspec.metrics.significance import benjamini_hochberg, mcnemar_exact
 
 FEWEST_ROWS = 10
 """Rows of a slice below which it is not tested: McNemar's test could hardly ever find it moved."""

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from teacherspec.calibrators.calibrators import Calibrator, Temperature
 from teacherspec.evaluate.measured import Content, content_of
-from teacherspec.metrics.arrays import IntArray
+from teacherspec.metrics.validation import IntArray
 from teacherspec.predictions.classification import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, open_split

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray, IntArray
-from teacherspec.metrics.comparison import benjamini_hochberg, compare_accuracy, paired_bootstrap
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of
+from teacherspec.metrics.significance import benjamini_hochberg, compare_accuracy, paired_bootstrap
+from teacherspec.metrics.validation import FloatArray, IntArray
 
 FALSE_DISCOVERY_RATE = 0.05
 RESAMPLES = 1000

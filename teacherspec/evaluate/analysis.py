@@ -9,7 +9,6 @@ from teacherspec.evaluate.findings import Finding, Shift, all_findings
 from teacherspec.evaluate.measured import Measured
 from teacherspec.evaluate.quality import loss_ratio, quality
 from teacherspec.evaluate.robustness import Robustness, measure_robustness
-from teacherspec.evaluate.significance import adjusted, fisher_exact
 from teacherspec.evaluate.slices import (
     SliceQuality,
     discover,
@@ -19,6 +18,7 @@ from teacherspec.evaluate.slices import (
 )
 from teacherspec.evaluate.suspects import Example, LabelSuspect, label_suspects, telling_examples
 from teacherspec.metrics.intervals import wilson_interval
+from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 from teacherspec.predictions.classification import Predictions
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.errors import DataError
-from teacherspec.metrics.arrays import FloatArray, IntArray
+from teacherspec.metrics.validation import FloatArray, IntArray
 
 NOWHERE = -1
 """Code of a row that lies in no slice of the facet."""

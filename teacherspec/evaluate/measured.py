@@ -9,8 +9,8 @@ import numpy as np
 
 from teacherspec.evaluate.facets import Facet, facets_of_columns
 from teacherspec.evaluate.looks import looks_of
-from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import softmax, top_label
+from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import Predictions
 from teacherspec.tasks.fields import RowFields
 

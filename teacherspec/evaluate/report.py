@@ -15,7 +15,7 @@ from teacherspec.metrics.calibration import ece_noise_floor, expected_calibratio
 from teacherspec.metrics.classification import confusion_matrix, per_class
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.reliability import reliability_bins
-from teacherspec.metrics.selective import RiskCoverage, risk_coverage
+from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.plots.confusion import confusion_figure
 from teacherspec.plots.learning import Learning, learning_figure
 from teacherspec.plots.recall import ClassRecall, recall_figure

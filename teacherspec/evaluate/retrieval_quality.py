@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, wilson_interval
-from teacherspec.metrics.proper import nll_per_row
+from teacherspec.metrics.proper_scores import nll_per_row
 from teacherspec.metrics.retrieval import RECALLED, Paired, Ranks, image_to_text, line_ups
 from teacherspec.metrics.softmax import log_softmax
+from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
 
 DIRECTIONS = ("image_to_text", "text_to_image")

@@ -15,7 +15,7 @@ from teacherspec.evaluate.retrieval_findings import findings
 from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.retrieval import Ranks, image_to_text, line_ups
-from teacherspec.metrics.selective import RiskCoverage, risk_coverage
+from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.metrics.softmax import softmax
 from teacherspec.plots.learning import learning_figure
 from teacherspec.plots.retrieval import rank_figure, similarity_figure

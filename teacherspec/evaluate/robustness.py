@@ -9,10 +9,10 @@ import numpy as np
 
 from teacherspec.errors import DeclarationError
 from teacherspec.evaluate.perturbing import Perturbation
-from teacherspec.evaluate.significance import adjusted
 from teacherspec.inference.classification import predict
-from teacherspec.metrics.comparison import mcnemar_exact
 from teacherspec.metrics.intervals import Interval, wilson_interval
+from teacherspec.metrics.multiple_testing import adjusted
+from teacherspec.metrics.significance import mcnemar_exact
 from teacherspec.metrics.softmax import top_label
 from teacherspec.predictions.classification import Predictions
 

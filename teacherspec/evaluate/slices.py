@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.evaluate.facets import Facet
-from teacherspec.evaluate.significance import adjusted, fisher_exact
 from teacherspec.metrics.intervals import Interval, wilson_interval
+from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 
 Family = Literal["declared", "confidence", "discovered"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from teacherspec.evaluate.measured import Measured
-from teacherspec.metrics.labels import label_issues
+from teacherspec.metrics.label_errors import label_issues
 
 EXCERPT = 200
 """Longest piece of a text that a table repeats, in characters."""

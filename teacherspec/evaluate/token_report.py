@@ -14,7 +14,7 @@ from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, leave_empty,
 from teacherspec.evaluate.token_findings import findings
 from teacherspec.evaluate.token_quality import hardest, token_confidence
 from teacherspec.metrics.beta_grid import GRID
-from teacherspec.metrics.selective import RiskCoverage, risk_coverage
+from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.plots.answers import length_figure, position_figure
 from teacherspec.plots.learning import learning_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure

@@ -8,14 +8,14 @@ different estimators in the literature.
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import (
+from teacherspec.metrics.binning import Binning, BinSums, bin_sums, upper_edges
+from teacherspec.metrics.validation import (
     FloatArray,
     confidence_values,
     label_values,
     probability_rows,
     truth_values,
 )
-from teacherspec.metrics.binning import Binning, BinSums, bin_sums, upper_edges
 
 
 def ece_of(sums: BinSums) -> float:

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from teacherspec.metrics.arrays import confidence_values, truth_values
 from teacherspec.metrics.binning import Binning, bin_index, upper_edges
 from teacherspec.metrics.intervals import Interval, wilson_interval
+from teacherspec.metrics.validation import confidence_values, truth_values
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma
 
-from teacherspec.metrics.arrays import FloatArray, IntArray, confidence_values, truth_values
 from teacherspec.metrics.binning import BinSums, mass_ranks, upper_edges
 from teacherspec.metrics.calibration import debiased_squared_of, ece_of, mce_of, rmsce_of
 from teacherspec.metrics.ranking import pack, sorted_keys, unpack
-from teacherspec.metrics.smooth import cell_centres, smooth_ece_of
+from teacherspec.metrics.smooth_ece import cell_centres, smooth_ece_of
+from teacherspec.metrics.validation import FloatArray, IntArray, confidence_values, truth_values
 
 BLOCK = 1 << 15
 """Rows worked on at once: what is made of them stays in the caches of one core. Operations on so few rows

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.metrics.proper import nll
+from teacherspec.metrics.proper_scores import nll
 from teacherspec.metrics.retrieval import Paired, line_ups
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.package.embedding_targets import PREDICTED, SCALE, pairs_of

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from teacherspec.calibrators.calibrators import Calibrator, apply
-from teacherspec.metrics.proper import nll
+from teacherspec.metrics.proper_scores import nll
 from teacherspec.package.golden import forward, furthest, load_golden
 from teacherspec.package.opened import Opened
 from teacherspec.package.shards import read_shards

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from teacherspec.metrics.selective import RiskCoverage
+from teacherspec.metrics.selective_prediction import RiskCoverage
 from teacherspec.plots.style import DPI
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherspec.metrics.arrays import IntArray
 from teacherspec.metrics.intervals import Interval, interval_of
+from teacherspec.metrics.validation import IntArray
 
 
 @dataclass(frozen=True)

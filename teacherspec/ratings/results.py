@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from teacherspec.metrics.arrays import finite_values
-from teacherspec.metrics.comparison import mcnemar_exact, paired_bootstrap
 from teacherspec.metrics.intervals import Interval, mean_interval, wilson_interval
+from teacherspec.metrics.significance import mcnemar_exact, paired_bootstrap
+from teacherspec.metrics.validation import finite_values
 from teacherspec.ratings.agreement import ordinal_agreement
 from teacherspec.ratings.key import Key, KeyItem
 from teacherspec.ratings.pairs import Side

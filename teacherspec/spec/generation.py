@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from teacherspec.metrics.text import RougeTokenizer
+from teacherspec.metrics.text_generation import RougeTokenizer
 from teacherspec.spec.section import Section
 
 

@@ -45,7 +45,7 @@ def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> d
     # Here and not above: every door reads this file with the declaration, and scipy behind these takes
     # half of the time that reading it takes.
     from teacherspec.metrics.classification import accuracy, macro_f1
-    from teacherspec.metrics.proper import brier, nll
+    from teacherspec.metrics.proper_scores import brier, nll
     from teacherspec.metrics.softmax import softmax, top_label
 
     predicted, classes = top_label(logits), logits.shape[1]

@@ -20,7 +20,7 @@ from teacherspec.calibrators.methods import (
 )
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.metrics.calibration import top_label_confidence
-from teacherspec.metrics.proper import nll
+from teacherspec.metrics.proper_scores import nll
 from teacherspec.metrics.softmax import softmax
 from tests.calibrate.workshop import planted
 

@@ -4,7 +4,7 @@ import pytest
 from teacherspec.calibrate.grid_temperature import streamed_temperature
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.metrics.beta_grid import GRID
-from teacherspec.metrics.moments import temperature_moments
+from teacherspec.metrics.temperature_moments import temperature_moments
 from tests.calibrate.workshop import planted
 
 

@@ -6,7 +6,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import softmax
 
 from teacherspec.calibrators.temperature import LARGE, fit_temperature
-from teacherspec.metrics.proper import nll
+from teacherspec.metrics.proper_scores import nll
 from tests.calibrate.workshop import planted
 
 cases = st.tuples(

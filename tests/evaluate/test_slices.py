@@ -10,7 +10,6 @@ import pytest
 from teacherspec.evaluate.analysis import all_slices, automatic_facets
 from teacherspec.evaluate.facets import Facet, by_value
 from teacherspec.evaluate.measured import Measured
-from teacherspec.evaluate.significance import adjusted, fisher_exact
 from teacherspec.evaluate.slices import (
     COLUMNS,
     Slice,
@@ -19,6 +18,7 @@ from teacherspec.evaluate.slices import (
     pair_slices,
     single_slices,
 )
+from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 from teacherspec.spec.evaluate import ColumnSlices, Evaluate
 from tests.evaluate.measuring import drawn, measured
 

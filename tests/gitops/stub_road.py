@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from teacherspec.evaluate.quality import quality
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
-from teacherspec.metrics.proper import nll
+from teacherspec.metrics.proper_scores import nll
 from teacherspec.metrics.softmax import softmax
 from teacherspec.package.checksums import write_sums
 from teacherspec.predictions.classification import (

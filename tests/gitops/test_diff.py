@@ -22,7 +22,7 @@ from teacherspec.compare.html import as_html
 from teacherspec.compare.markdown import as_markdown
 from teacherspec.compare.paired_predictions import Evaluated, Sides
 from teacherspec.compare.revision import find_revision
-from teacherspec.metrics.proper import nll
+from teacherspec.metrics.proper_scores import nll
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.verbs import Form
 from tests.calibrate.test_calibrators import LABELS as CLASSES

@@ -8,7 +8,7 @@ from teacherspec.calibrate.grid_temperature import streamed_temperature
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
-from teacherspec.metrics.moments import TemperatureMoments, temperature_moments
+from teacherspec.metrics.temperature_moments import TemperatureMoments, temperature_moments
 
 BETAS = torch.from_numpy(np.asarray(GRID))
 

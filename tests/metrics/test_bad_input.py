@@ -8,18 +8,18 @@ import pytest
 from teacherspec.metrics import (
     calibration,
     classification,
-    comparison,
     intervals,
-    labels,
-    language,
-    moments,
+    label_errors,
     ood,
-    proper,
+    proper_scores,
     reliability,
-    selective,
-    smooth,
+    selective_prediction,
+    significance,
+    smooth_ece,
     softmax,
     summary,
+    temperature_moments,
+    token_metrics,
 )
 
 TOP_LABEL = [
@@ -31,12 +31,12 @@ TOP_LABEL = [
     calibration.signed_calibration_error,
     calibration.debiased_squared_calibration_error,
     calibration.positive_class_calibration_error,
-    smooth.smooth_ece,
-    selective.risk_coverage,
-    selective.aurc,
-    selective.excess_aurc,
-    selective.augrc,
-    selective.correctness_auroc,
+    smooth_ece.smooth_ece,
+    selective_prediction.risk_coverage,
+    selective_prediction.aurc,
+    selective_prediction.excess_aurc,
+    selective_prediction.augrc,
+    selective_prediction.correctness_auroc,
     summary.top_label_summary,
     reliability.reliability_bins,
 ]
@@ -44,14 +44,18 @@ FROM_PROBS = [
     calibration.classwise_calibration_error,
     calibration.calibration_error_by_class,
     calibration.top_label_confidence,
-    proper.brier,
-    proper.brier_per_row,
-    proper.brier_parts,
-    labels.self_confidence,
-    labels.normalized_margin,
-    labels.label_issues,
+    proper_scores.brier,
+    proper_scores.brier_per_row,
+    proper_scores.brier_parts,
+    label_errors.self_confidence,
+    label_errors.normalized_margin,
+    label_errors.label_issues,
 ]
-FROM_LOGITS = [proper.nll, proper.nll_per_row, partial(moments.temperature_moments, betas=[1.0])]
+FROM_LOGITS = [
+    proper_scores.nll,
+    proper_scores.nll_per_row,
+    partial(temperature_moments.temperature_moments, betas=[1.0]),
+]
 FROM_LABELS = [
     partial(metric, n_classes=3)
     for metric in (
@@ -155,7 +159,10 @@ def test_labels(metric, given, predicted, message):
 
 UNDEFINED = [
     (lambda: classification.matthews([0, 0], [0, 1], n_classes=2), "one class"),
-    (lambda: selective.correctness_auroc([0.5, 0.6], [1, 1]), "undefined with 2 positive and 0 negative"),
+    (
+        lambda: selective_prediction.correctness_auroc([0.5, 0.6], [1, 1]),
+        "undefined with 2 positive and 0 negative",
+    ),
     (lambda: ood.ood_detection([0.5], []), "out_scores"),
     (lambda: ood.ood_detection([0.5, np.nan], [0.1]), "in_scores: row 1 is nan"),
     (lambda: ood.auroc_interval([0.5], [0.1, 0.2]), "at least 2 on each side"),
@@ -168,22 +175,31 @@ UNDEFINED = [
     (lambda: intervals.mean_interval([1.0]), "at least 2"),
     (lambda: intervals.bootstrap(lambda rows: np.nan, 5), "not finite"),
     (lambda: intervals.bootstrap(lambda rows: 1.0, 5, n_resamples=0), "n_resamples"),
-    (lambda: comparison.mcnemar_exact(-1, 2), "counts"),
-    (lambda: comparison.compare_accuracy([1, 0], [1]), "1 rows; expected 2"),
-    (lambda: comparison.paired_bootstrap([1.0, 2.0], [1.0, np.inf]), "row 1 is inf"),
-    (lambda: comparison.benjamini_hochberg([0.5, 1.5]), "expected"),
-    (lambda: comparison.benjamini_hochberg([np.nan]), "row 0 is nan"),
+    (lambda: significance.mcnemar_exact(-1, 2), "counts"),
+    (lambda: significance.compare_accuracy([1, 0], [1]), "1 rows; expected 2"),
+    (lambda: significance.paired_bootstrap([1.0, 2.0], [1.0, np.inf]), "row 1 is inf"),
+    (lambda: significance.benjamini_hochberg([0.5, 1.5]), "expected"),
+    (lambda: significance.benjamini_hochberg([np.nan]), "row 0 is nan"),
     (lambda: calibration.expected_calibration_error([0.5], [1], n_bins=0), "n_bins"),
     (lambda: calibration.expected_calibration_error([0.5], [1], binning="quantile"), "equal_mass"),
     (lambda: calibration.ece_noise_quantile([0.5], quantile=95), "quantile"),
-    (lambda: language.token_nll([]), "at least one"),
-    (lambda: language.token_nll([[1.0], [np.nan]]), "sequence 1: row 0"),
-    (lambda: language.tail_record([1.0, 2.0], k=2), "k: given 2"),
+    (lambda: token_metrics.token_nll([]), "at least one"),
+    (lambda: token_metrics.token_nll([[1.0], [np.nan]]), "sequence 1: row 0"),
+    (lambda: token_metrics.tail_record([1.0, 2.0], k=2), "k: given 2"),
     (lambda: softmax.softmax([[0.0, np.nan]]), "row 0 holds nan"),
     (lambda: softmax.top_label([[0.0, np.nan]]), "row 0 holds nan"),
-    (lambda: moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[-1.0]), "weights: row 0"),
-    (lambda: moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[0.0]), "all are 0"),
-    (lambda: moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[1.0, 1.0]), "shape"),
+    (
+        lambda: temperature_moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[-1.0]),
+        "weights: row 0",
+    ),
+    (
+        lambda: temperature_moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[0.0]),
+        "all are 0",
+    ),
+    (
+        lambda: temperature_moments.temperature_moments([[0.0, 1.0]], [0], betas=[1.0], weights=[1.0, 1.0]),
+        "shape",
+    ),
 ]
 
 
@@ -194,7 +210,7 @@ def test_what_is_undefined_is_refused(call, message):
 
 
 def test_perplexity_too_large_for_a_float_is_infinite_and_its_nll_kept():
-    found = language.token_nll([[1000.0]])
+    found = token_metrics.token_nll([[1000.0]])
     assert found.perplexity == np.inf
     assert found.micro == 1000.0
 
@@ -202,8 +218,8 @@ def test_perplexity_too_large_for_a_float_is_infinite_and_its_nll_kept():
 def test_one_row_one_class_and_half_precision_are_legal():
     assert calibration.expected_calibration_error([1.0], [True]) == 0.0
     assert calibration.classwise_calibration_error([[1.0]], [0]) == 0.0
-    assert proper.nll([[3.0]], [0]) == 0.0
-    assert proper.brier(softmax.softmax(np.array([[1, 2]], np.float16)), [1]) > 0
-    assert selective.aurc([0.5], [0]) == 1.0
-    assert selective.excess_aurc([0.5], [0]) == 0.0
-    assert labels.normalized_margin([[1.0]], [0]) == pytest.approx([1.0])
+    assert proper_scores.nll([[3.0]], [0]) == 0.0
+    assert proper_scores.brier(softmax.softmax(np.array([[1, 2]], np.float16)), [1]) > 0
+    assert selective_prediction.aurc([0.5], [0]) == 1.0
+    assert selective_prediction.excess_aurc([0.5], [0]) == 0.0
+    assert label_errors.normalized_margin([[1.0]], [0]) == pytest.approx([1.0])

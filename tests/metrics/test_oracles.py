@@ -9,11 +9,11 @@ from scipy.integrate import quad
 from teacherspec.metrics import (
     calibration,
     classification,
-    comparison,
     intervals,
     ood,
-    proper,
-    selective,
+    proper_scores,
+    selective_prediction,
+    significance,
     summary,
 )
 from teacherspec.metrics.calibration import (
@@ -24,9 +24,9 @@ from teacherspec.metrics.calibration import (
     expected_calibration_error,
     top_label_confidence,
 )
-from teacherspec.metrics.labels import label_issues
+from teacherspec.metrics.label_errors import label_issues
 from teacherspec.metrics.reliability import reliability_bins
-from teacherspec.metrics.smooth import smooth_ece
+from teacherspec.metrics.smooth_ece import smooth_ece
 from teacherspec.metrics.softmax import log_softmax, softmax
 from tests.calibrate.workshop import planted
 
@@ -68,8 +68,8 @@ def test_a_class_that_never_occurs_has_no_quality():
 
 def test_proper_scores_agree_with_scikit_learn():
     probs = softmax(LOGITS)
-    assert proper.nll(LOGITS, LABELS) == pytest.approx(sk.log_loss(LABELS, probs), rel=1e-10)
-    assert proper.brier(probs, LABELS) == pytest.approx(
+    assert proper_scores.nll(LOGITS, LABELS) == pytest.approx(sk.log_loss(LABELS, probs), rel=1e-10)
+    assert proper_scores.brier(probs, LABELS) == pytest.approx(
         sk.brier_score_loss(LABELS, probs, scale_by_half=False), rel=1e-12
     )
     assert np.exp(log_softmax(LOGITS)) == pytest.approx(scipy.special.softmax(LOGITS, axis=1), rel=1e-12)
@@ -77,13 +77,13 @@ def test_proper_scores_agree_with_scikit_learn():
 
 def test_brier_parts_add_up_and_are_never_negative():
     probs = softmax(LOGITS)
-    parts = proper.brier_parts(probs, LABELS)
+    parts = proper_scores.brier_parts(probs, LABELS)
     assert parts.reliability - parts.resolution + parts.uncertainty == pytest.approx(
-        proper.brier(probs, LABELS), rel=1e-12
+        proper_scores.brier(probs, LABELS), rel=1e-12
     )
     assert min(parts.reliability, parts.resolution, parts.uncertainty) >= 0
     frequency = np.bincount(LABELS, minlength=5) / len(LABELS)
-    constant = proper.brier_parts(np.tile(frequency, (len(LABELS), 1)), LABELS)
+    constant = proper_scores.brier_parts(np.tile(frequency, (len(LABELS), 1)), LABELS)
     assert (constant.reliability, constant.resolution) == pytest.approx((0, 0), abs=1e-12)
 
 
@@ -150,7 +150,7 @@ def test_ranking_agrees_with_scikit_learn_also_on_ties():
     assert found.auroc == pytest.approx(sk.roc_auc_score(positive, scores), **EXACT)
     assert found.aupr_in == pytest.approx(sk.average_precision_score(positive, scores), **EXACT)
     assert found.aupr_out == pytest.approx(sk.average_precision_score(~positive, -scores), **EXACT)
-    assert selective.correctness_auroc(CONFIDENCES, CORRECT) == pytest.approx(
+    assert selective_prediction.correctness_auroc(CONFIDENCES, CORRECT) == pytest.approx(
         sk.roc_auc_score(CORRECT, CONFIDENCES), **EXACT
     )
 
@@ -188,19 +188,19 @@ def test_risk_coverage_agrees_with_random_tie_orders():
         shuffled = generator.permutation(6)
         order = shuffled[np.argsort(-confidences[shuffled], kind="stable")]
         runs.append(np.cumsum(1 - correct[order]) / np.arange(1, 7))
-    assert selective.risk_coverage(confidences, correct).risk == pytest.approx(
+    assert selective_prediction.risk_coverage(confidences, correct).risk == pytest.approx(
         np.mean(runs, axis=0), abs=0.03
     )
-    perfect = selective.excess_aurc(np.linspace(1, 0, 2000), np.arange(2000) < 1500)
+    perfect = selective_prediction.excess_aurc(np.linspace(1, 0, 2000), np.arange(2000) < 1500)
     assert perfect == pytest.approx(0.0, abs=1e-3)
 
 
 def test_statistics_agree_with_scipy():
     for first, second in [(0, 0), (3, 3), (10, 2), (0, 7), (40, 61)]:
         expected = scipy.stats.binomtest(first, first + second).pvalue if first + second else 1.0
-        assert comparison.mcnemar_exact(first, second) == pytest.approx(expected, rel=1e-9)
+        assert significance.mcnemar_exact(first, second) == pytest.approx(expected, rel=1e-9)
     p = np.random.default_rng(2).random(50) ** 2
-    assert comparison.benjamini_hochberg(p) == pytest.approx(
+    assert significance.benjamini_hochberg(p) == pytest.approx(
         scipy.stats.false_discovery_control(p), rel=1e-12
     )
     for hits, level in [(0, 0.95), (13, 0.9), (20, 0.99)]:
@@ -222,10 +222,10 @@ def test_paired_bootstrap_sees_what_unpaired_intervals_cannot():
     generator = np.random.default_rng(6)
     first = generator.normal(0, 10, 300)
     second = first + 0.2 + generator.normal(0, 0.5, 300)
-    found = comparison.paired_bootstrap(first, second)
+    found = significance.paired_bootstrap(first, second)
     assert found.difference.low > 0
     assert found.p_value < 0.01
-    same = comparison.paired_bootstrap(first, first)
+    same = significance.paired_bootstrap(first, first)
     assert same.p_value == 1.0
     assert (same.difference.low, same.difference.high) == (0.0, 0.0)
 
@@ -253,9 +253,9 @@ def test_summary_equals_the_single_functions(monkeypatch, block, digits, size):
         "debiased_squared": calibration.debiased_squared_calibration_error(*given),
         "smooth_ece": smooth_ece(*given),
         "top_label_brier": ((given[0] - correct) ** 2).mean(),
-        "aurc": selective.aurc(*given),
-        "augrc": selective.augrc(*given),
-        "correctness_auroc": selective.correctness_auroc(*given),
+        "aurc": selective_prediction.aurc(*given),
+        "augrc": selective_prediction.augrc(*given),
+        "correctness_auroc": selective_prediction.correctness_auroc(*given),
     }
     assert vars(found) == pytest.approx(single, rel=1e-9, abs=1e-12)
     assert summary.top_label_summary([0.5, 0.7], [1, 1]).correctness_auroc is None

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from teacherspec.metrics import calibration, proper, selective
+from teacherspec.metrics import calibration, proper_scores, selective_prediction
 from teacherspec.metrics.binning import bin_index, bin_sums
-from teacherspec.metrics.moments import temperature_moments
 from teacherspec.metrics.ood import ood_detection
-from teacherspec.metrics.smooth import smooth_ece
+from teacherspec.metrics.smooth_ece import smooth_ece
 from teacherspec.metrics.softmax import softmax
 from teacherspec.metrics.summary import top_label_summary
+from teacherspec.metrics.temperature_moments import temperature_moments
 
 # Few distinct values beside arbitrary ones, so that ties, edges and certainty are common.
 confidence = st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.5, 2 / 3, 0.7, 0.999, 1.0]) | st.floats(0.0, 1.0)
@@ -53,7 +53,7 @@ def test_errors_lie_in_their_ranges(pairs, n_bins):
     assert ece <= calibration.root_mean_squared_calibration_error(values, truth, n_bins=n_bins) + 1e-12
     mass = calibration.expected_calibration_error(values, truth, n_bins=n_bins, binning="equal_mass")
     assert abs(signed) - 1e-12 <= mass <= 1.0
-    assert 0.0 <= selective.augrc(values, truth) <= selective.aurc(values, truth) <= 1.0
+    assert 0.0 <= selective_prediction.augrc(values, truth) <= selective_prediction.aurc(values, truth) <= 1.0
 
 
 @given(rows, st.integers(1, 20))
@@ -97,7 +97,9 @@ def test_smooth_error_of_residuals_of_one_sign_is_their_mean(values, right):
 def test_adding_to_a_row_changes_no_probability(case, shift):
     logits, labels = case
     assert softmax(logits + shift) == pytest.approx(softmax(logits), abs=1e-9)
-    assert proper.nll(logits + shift, labels) == pytest.approx(proper.nll(logits, labels), abs=1e-8)
+    assert proper_scores.nll(logits + shift, labels) == pytest.approx(
+        proper_scores.nll(logits, labels), abs=1e-8
+    )
 
 
 @given(labelled_logits(least=2), st.data())
@@ -117,7 +119,7 @@ def test_shards_of_moments_add_up_to_the_whole(case, data):
 def test_moments_are_the_derivatives_of_the_nll(case):
     logits, labels = case
     step = 1e-5
-    nll = [proper.nll(beta * logits, labels) for beta in (1.0 - step, 1.0, 1.0 + step)]
+    nll = [proper_scores.nll(beta * logits, labels) for beta in (1.0 - step, 1.0, 1.0 + step)]
     found = temperature_moments(logits, labels, betas=[1.0])
     assert found.nll[0] / len(labels) == pytest.approx(nll[1], rel=1e-12, abs=1e-12)
     assert found.gradient[0] / len(labels) == pytest.approx(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teacherspec.metrics.text import exact_match, extract, rouge
+from teacherspec.metrics.text_generation import exact_match, extract, rouge
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "gen"
 

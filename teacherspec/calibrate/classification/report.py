@@ -12,7 +12,7 @@ from teacherspec.calibrators.calibrators import Calibrator, Temperature, apply
 from teacherspec.metrics.calibration import calibration_error_by_class, ece_noise_floor
 from teacherspec.metrics.ood import auroc_interval, confidence_log_odds, energy, ood_detection
 from teacherspec.metrics.reliability import reliability_bins
-from teacherspec.metrics.selective import RiskCoverage, risk_coverage
+from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.plots.reliability import ReliabilityPanel, reliability_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import AFTER, BEFORE, drawing, save_png

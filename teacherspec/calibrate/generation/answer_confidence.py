@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.intervals import wilson_interval
-from teacherspec.metrics.selective import augrc, aurc, correctness_auroc
+from teacherspec.metrics.selective_prediction import augrc, aurc, correctness_auroc
+from teacherspec.metrics.validation import FloatArray
 from teacherspec.predictions.generation import Answer
 from teacherspec.spec.calibrate import Calibrate
 

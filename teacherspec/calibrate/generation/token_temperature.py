@@ -16,11 +16,11 @@ from teacherspec.calibrators.calibrators import Identity, Temperature
 from teacherspec.calibrators.methods import Fitted, NoCalibration, TemperatureScaling
 from teacherspec.calibrators.temperature import TemperatureFit
 from teacherspec.errors import DataError
-from teacherspec.metrics.arrays import FloatArray
 from teacherspec.metrics.calibration import ece_noise_floor, ece_noise_quantile
 from teacherspec.metrics.intervals import bootstrap, calibration_error_interval, interval_of
-from teacherspec.metrics.moments import TemperatureMoments
 from teacherspec.metrics.summary import top_label_summary
+from teacherspec.metrics.temperature_moments import TemperatureMoments
+from teacherspec.metrics.validation import FloatArray
 from teacherspec.predictions.generation import TokenPredictions
 from teacherspec.spec.calibrate import Calibrate
 

@@ -16,8 +16,8 @@ from teacherspec.calibrate.before_after import compare
 from teacherspec.calibrate.classification.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.errors import DataError
-from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.retrieval import line_ups
+from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.retrieval import (
     Comparison,

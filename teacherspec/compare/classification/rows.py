@@ -9,8 +9,8 @@ import numpy as np
 
 from teacherspec.calibrators.calibrators import apply
 from teacherspec.compare.paired_predictions import TOO_FEW, Evaluated, Sides
-from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.softmax import log_softmax, top_label
+from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import NO_LABEL, load_predictions
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from teacherspec.compare.paired_tests import (
     paired_mean,
     resampled,
 )
-from teacherspec.metrics.arrays import FloatArray, IntArray
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews
 from teacherspec.metrics.ranking import area_under_roc, separate
+from teacherspec.metrics.validation import FloatArray, IntArray
 
 Statistic = Callable[[Answers, IntArray], float]
 """A number of some rows of one teacher."""

@@ -13,8 +13,8 @@ from teacherspec.compare.flips_and_slices import Flip, Flips, flipped
 from teacherspec.compare.paired_predictions import Evaluated, Sides, places_of
 from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
 from teacherspec.compare.prediction_diff import Answered, OfSplit, compare_splits
-from teacherspec.metrics.arrays import FloatArray, IntArray
-from teacherspec.metrics.text import CorpusScore, bleu, chrf, score_from
+from teacherspec.metrics.text_generation import CorpusScore, bleu, chrf, score_from
+from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.generation import Answer, TokenPredictions, load_answers, load_token_predictions
 from teacherspec.spec.generation import Generation
 

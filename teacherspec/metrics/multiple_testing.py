@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from teacherspec.metrics.comparison import benjamini_hochberg
+from teacherspec.metrics.significance import benjamini_hochberg
 
 
 def fisher_exact(hits: int, rows: int, other_hits: int, other_rows: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray, finite_values
+from teacherspec.metrics.validation import FloatArray, finite_values
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray, confidence_values, truth_values
 from teacherspec.metrics.ranking import TieGroups, area_under_roc, group_ties, sort_confidences
+from teacherspec.metrics.validation import FloatArray, confidence_values, truth_values
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtr
 
-from teacherspec.metrics.arrays import FloatArray, finite_values, truth_values
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of
+from teacherspec.metrics.validation import FloatArray, finite_values, truth_values
 
 
 @dataclass(frozen=True)

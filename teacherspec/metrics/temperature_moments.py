@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.arrays import FloatArray, IntArray, first_row, label_values, logit_rows, shifted
+from teacherspec.metrics.validation import FloatArray, IntArray, first_row, label_values, logit_rows, shifted
 
 CHUNK_BYTES = 1 << 21
 """Exponentials worked on at once: large enough that threads seldom wait for the interpreter between calls,
