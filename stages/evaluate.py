@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.evaluate.run import run_evaluate
 from teacherspec.model_files.manifest import open_base
 from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded, started_together

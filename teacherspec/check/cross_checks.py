@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from teacherspec.check.spec import Spec
-from teacherspec.evaluate.perturbing import perturbations_of
+from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.metric_names.generation import token_metrics
 from teacherspec.metric_names.retrieval import retrieval_metrics
 from teacherspec.package.gates import known_metrics

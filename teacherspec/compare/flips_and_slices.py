@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from teacherspec.compare.paired_tests import FALSE_DISCOVERY_RATE, Hits
-from teacherspec.evaluate.facets import Facet
+from teacherspec.evaluate.slice_features import Facet
 from teacherspec.evaluate.slices import single_slices
 from teacherspec.metrics.significance import benjamini_hochberg, mcnemar_exact
 

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from teacherspec.calibrators.calibrators import Calibrator, Temperature
-from teacherspec.evaluate.measured import Content, content_of
+from teacherspec.evaluate.classification.eval_table import Content, content_of
 from teacherspec.metrics.validation import IntArray
 from teacherspec.predictions.classification import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import read_json

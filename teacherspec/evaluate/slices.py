@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.evaluate.facets import Facet
+from teacherspec.evaluate.slice_features import Facet
 from teacherspec.metrics.intervals import Interval, wilson_interval
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 

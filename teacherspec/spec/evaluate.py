@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from teacherspec.evaluate.facets import (
+from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.slice_features import (
     LENGTH,
     Facet,
     by_confidence,
@@ -16,7 +17,6 @@ from teacherspec.evaluate.facets import (
     length,
     nowhere,
 )
-from teacherspec.evaluate.measured import Measured
 from teacherspec.spec.generation import Generation
 from teacherspec.spec.section import Section
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.looks import looks_of_texts
-from teacherspec.evaluate.measured import Measured
+from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.content_features import looks_of_texts
 from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import write_json, write_tsv
 

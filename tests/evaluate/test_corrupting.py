@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from teacherspec.evaluate.corrupting import CORRUPTIONS
-from teacherspec.evaluate.perturbing import perturbations_of
+from teacherspec.evaluate.image_corruptions import CORRUPTIONS
+from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.images import decode
 from tests.tasks.pictures import encoded, scene

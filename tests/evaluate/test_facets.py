@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from teacherspec.errors import DataError
-from teacherspec.evaluate.facets import (
+from teacherspec.evaluate.slice_features import (
     NOWHERE,
     Facet,
     by_confidence,

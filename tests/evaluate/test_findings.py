@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.analysis import all_slices, compare_shifts
-from teacherspec.evaluate.findings import Finding, all_findings, p_text
-from teacherspec.evaluate.measured import Measured
+from teacherspec.evaluate.classification.analysis import all_slices, compare_shifts
+from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.findings import Finding, all_findings, p_text
 from teacherspec.evaluate.robustness import measure_robustness
 from teacherspec.spec.evaluate import Evaluate
 from tests.evaluate.measuring import drawn, measured

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.evaluate.perturbing import CHANGES, case, perturbations_of, punctuation, typos
 from teacherspec.evaluate.robustness import generator
+from teacherspec.evaluate.text_perturbations import CHANGES, case, perturbations_of, punctuation, typos
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 
 FIELDS = RowFields(content=(TextField("text"),), label=LabelField("label"))

@@ -8,9 +8,9 @@ import pytest
 from datasets import Dataset
 from PIL import Image
 
-from teacherspec.evaluate.looks import looks_of_images
-from teacherspec.evaluate.pictures import CAPTION, CELL, COLUMNS, caption_font, contact_sheets, pictures
-from teacherspec.evaluate.suspects import Example
+from teacherspec.evaluate.classification.label_errors import Example
+from teacherspec.evaluate.content_features import looks_of_images
+from teacherspec.evaluate.thumbnails import CAPTION, CELL, COLUMNS, caption_font, contact_sheets, pictures
 from teacherspec.tasks.image_classification import ImageClassification
 from teacherspec.tasks.text_classification import TextClassification
 from tests.tasks.pictures import encoded, scene

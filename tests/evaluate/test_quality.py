@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, log_loss, matthews_corrcoef, recall_score
 
-from teacherspec.evaluate.quality import class_rows, confusion_rows, loss_ratio, quality
+from teacherspec.evaluate.classification.metrics import class_rows, confusion_rows, loss_ratio, quality
 from teacherspec.predictions.classification import Predictions
 
 NAMES = ("cold", "hot", "wet")

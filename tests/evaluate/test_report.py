@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from teacherspec.evaluate.analysis import Analysis, all_slices, compare_shifts
-from teacherspec.evaluate.findings import all_findings
-from teacherspec.evaluate.measured import Measured
-from teacherspec.evaluate.page import write_page
-from teacherspec.evaluate.quality import quality
-from teacherspec.evaluate.report import PICTURES, draw, read_learning, write_tables
+from teacherspec.evaluate.classification.analysis import Analysis, all_slices, compare_shifts
+from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.findings import all_findings
+from teacherspec.evaluate.classification.label_errors import label_suspects, telling_examples
+from teacherspec.evaluate.classification.metrics import quality
+from teacherspec.evaluate.classification.page import write_page
+from teacherspec.evaluate.classification.report import PICTURES, draw, read_learning, write_tables
 from teacherspec.evaluate.robustness import measure_robustness
-from teacherspec.evaluate.suspects import label_suspects, telling_examples
 from teacherspec.plots.confusion import neighbours
 from teacherspec.plots.learning import smoothed
 from teacherspec.plots.style import LONGEST_NAME, writable

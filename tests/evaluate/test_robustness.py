@@ -8,13 +8,13 @@ import pytest
 from datasets import Dataset
 
 from teacherspec.errors import DeclarationError
-from teacherspec.evaluate.perturbing import perturbations_of
 from teacherspec.evaluate.robustness import (
     COLUMNS,
     chosen_perturbations,
     measure_robustness,
     predict_perturbed,
 )
+from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import Predictions
 from teacherspec.tasks.text_classification import TextClassification

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from teacherspec.evaluate.analysis import all_slices, automatic_facets
-from teacherspec.evaluate.facets import Facet, by_value
-from teacherspec.evaluate.measured import Measured
+from teacherspec.evaluate.classification.analysis import all_slices, automatic_facets
+from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.slice_features import Facet, by_value
 from teacherspec.evaluate.slices import (
     COLUMNS,
     Slice,

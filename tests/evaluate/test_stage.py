@@ -11,7 +11,7 @@ import pytest
 from transformers import set_seed
 
 from teacherspec.errors import DataError, DeclarationError, UserError
-from teacherspec.evaluate.stage import refuse_missing_rows, run_evaluate
+from teacherspec.evaluate.run import refuse_missing_rows, run_evaluate
 from teacherspec.predictions.classification import load_index, load_predictions
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import load_prepared

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from teacherspec.evaluate.suspects import (
+from teacherspec.evaluate.classification.label_errors import (
     EXAMPLE_COLUMNS,
     EXCERPT,
     LABEL_COLUMNS,

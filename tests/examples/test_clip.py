@@ -7,7 +7,7 @@ import pytest
 
 from teacherspec.base.run import run_base
 from teacherspec.check.run import Spec, check
-from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.stage import run_finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime import machine

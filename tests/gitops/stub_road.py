@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from ruamel.yaml import YAML
 
-from teacherspec.evaluate.quality import quality
+from teacherspec.evaluate.classification.metrics import quality
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.metrics.softmax import softmax

@@ -13,7 +13,7 @@ from teacherspec.compare.paired_predictions import Evaluated, Sides
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.prediction_diff import Answered
 from teacherspec.compare.retrieval.predictions import compare_retrieval
-from teacherspec.evaluate.retrieval_quality import retrieval_quality
+from teacherspec.evaluate.retrieval.metrics import retrieval_quality
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
     FORM,

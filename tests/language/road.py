@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from teacherspec.calibrate.run import run_calibrate
-from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages
 from teacherspec.package.stage import run_package

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from teacherspec.calibrate.run import run_calibrate
-from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.train import finetune
 from teacherspec.package.evidence import Stages
 from teacherspec.package.stage import Packaged, run_package

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from teacherspec.base.run import run_base
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.main import main
-from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.stage import run_finetune
 from teacherspec.package.evidence import Stages
 from teacherspec.package.stage import run_package

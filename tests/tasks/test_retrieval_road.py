@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from teacherspec.base.run import run_base
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.predict import command
-from teacherspec.evaluate.stage import run_evaluate
+from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.stage import run_finetune
 from teacherspec.package.checksums import write_sums
 from teacherspec.package.evidence import Stages

@@ -12,9 +12,9 @@ from teacherspec.compare.flips_and_slices import Flip, Flips, Part, flipped, par
 from teacherspec.compare.paired_predictions import Sides
 from teacherspec.compare.prediction_diff import Answered
 from teacherspec.errors import UserError
-from teacherspec.evaluate.analysis import automatic_facets
-from teacherspec.evaluate.facets import Facet, by_label
-from teacherspec.evaluate.measured import Measured, measured_rows
+from teacherspec.evaluate.classification.analysis import automatic_facets
+from teacherspec.evaluate.classification.eval_table import Measured, measured_rows
+from teacherspec.evaluate.slice_features import Facet, by_label
 from teacherspec.predictions.classification import Predictions
 from teacherspec.spec.evaluate import Evaluate
 

@@ -16,7 +16,7 @@ from teacherspec.compare.flips_and_slices import Flip, Flips, flipped
 from teacherspec.compare.paired_predictions import Sides, places_of
 from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnemar, resampled
 from teacherspec.compare.prediction_diff import Answered, OfSplit, compare_splits
-from teacherspec.evaluate.retrieval_quality import DIRECTIONS
+from teacherspec.evaluate.retrieval.metrics import DIRECTIONS
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.proper_scores import nll_per_row
 from teacherspec.metrics.retrieval import RECALLED, image_to_text, largest_line_up

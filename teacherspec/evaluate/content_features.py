@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.evaluate.facets import LENGTH, Facet, by_quartiles, by_value, facets_of_text, length
+from teacherspec.evaluate.slice_features import LENGTH, Facet, by_quartiles, by_value, facets_of_text, length
 from teacherspec.tasks.fields import Field, RowFields, TextField, TextListField
 from teacherspec.tasks.image_field import ImageField
 from teacherspec.tasks.images import decode

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherspec.evaluate.measured import Measured
+from teacherspec.evaluate.classification.eval_table import Measured
 from teacherspec.metrics.label_errors import label_issues
 
 EXCERPT = 200

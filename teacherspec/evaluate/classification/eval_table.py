@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.evaluate.facets import Facet, facets_of_columns
-from teacherspec.evaluate.looks import looks_of
+from teacherspec.evaluate.content_features import looks_of
+from teacherspec.evaluate.slice_features import Facet, facets_of_columns
 from teacherspec.metrics.softmax import softmax, top_label
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import Predictions

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.evaluate.corrupting import CORRUPTIONS
+from teacherspec.evaluate.image_corruptions import CORRUPTIONS
 from teacherspec.tasks.fields import Field, RowFields, TextField
 from teacherspec.tasks.image_field import ImageField
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from teacherspec.evaluate.findings import MEMORISED, Finding
+from teacherspec.evaluate.classification.findings import MEMORISED, Finding
 
 OWN_SPLITS = ("train", "validation", "calibration", "test", "base")
 """What is no further set of rows."""

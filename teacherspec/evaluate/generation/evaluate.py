@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.pictures import small_pictures
-from teacherspec.evaluate.text_quality import Written, is_correct, text_quality
-from teacherspec.evaluate.token_page import write_token_page
-from teacherspec.evaluate.token_quality import nll_change, token_quality
-from teacherspec.evaluate.token_report import TokenAnalysis, draw, write_tables
-from teacherspec.evaluate.work import Work, tell
+from teacherspec.evaluate.context import Work, tell
+from teacherspec.evaluate.generation.metrics import nll_change, token_quality
+from teacherspec.evaluate.generation.page import write_token_page
+from teacherspec.evaluate.generation.report import TokenAnalysis, draw, write_tables
+from teacherspec.evaluate.generation.text_metrics import Written, is_correct, text_quality
+from teacherspec.evaluate.thumbnails import small_pictures
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
 from teacherspec.language.generating import Decoding, Generated
 from teacherspec.predictions.classification import PredictionIndex, save_index

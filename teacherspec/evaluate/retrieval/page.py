@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.evaluate.page import environment, inline
-from teacherspec.evaluate.pictures import thumbnails
-from teacherspec.evaluate.report import PICTURES
-from teacherspec.evaluate.retrieval_findings import findings
-from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
-from teacherspec.evaluate.retrieval_report import RetrievalAnalysis
+from teacherspec.evaluate.classification.page import environment, inline
+from teacherspec.evaluate.classification.report import PICTURES
+from teacherspec.evaluate.retrieval.findings import findings
+from teacherspec.evaluate.retrieval.metrics import DIRECTIONS, hardest
+from teacherspec.evaluate.retrieval.report import RetrievalAnalysis
+from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.spec.evaluate import Evaluate

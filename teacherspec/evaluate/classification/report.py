@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from teacherspec.evaluate import robustness, slices, suspects
-from teacherspec.evaluate.analysis import Analysis
-from teacherspec.evaluate.measured import Measured
-from teacherspec.evaluate.quality import CLASS_COLUMNS, class_rows, confusion_rows
+from teacherspec.evaluate import robustness, slices
+from teacherspec.evaluate.classification import label_errors
+from teacherspec.evaluate.classification.analysis import Analysis
+from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.metrics import CLASS_COLUMNS, class_rows, confusion_rows
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
 from teacherspec.metrics.classification import confusion_matrix, per_class
 from teacherspec.metrics.intervals import wilson_interval
@@ -48,9 +49,11 @@ def write_tables(report: Path, analysis: Analysis, confidence: float) -> None:
     write_tsv(report / "slices.tsv", slices.COLUMNS, [found.row() for found in analysis.slices])
     write_tsv(report / "robustness.tsv", robustness.COLUMNS, [found.row() for found in analysis.robustness])
     write_tsv(
-        report / "label_errors.tsv", suspects.LABEL_COLUMNS, [found.row() for found in analysis.suspects]
+        report / "label_errors.tsv", label_errors.LABEL_COLUMNS, [found.row() for found in analysis.suspects]
     )
-    write_tsv(report / "hardest.tsv", suspects.EXAMPLE_COLUMNS, [found.row() for found in analysis.examples])
+    write_tsv(
+        report / "hardest.tsv", label_errors.EXAMPLE_COLUMNS, [found.row() for found in analysis.examples]
+    )
     write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, risk_rows(curves))
 
 
@@ -145,7 +148,7 @@ def leave_empty(report: Path) -> None:
         "confusion": ("label", "predicted"),
         "slices": slices.COLUMNS,
         "robustness": robustness.COLUMNS,
-        "label_errors": suspects.LABEL_COLUMNS,
+        "label_errors": label_errors.LABEL_COLUMNS,
     }
     for name, columns in absent.items():
         write_tsv(report / f"{name}.tsv", columns, [])

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from teacherspec.evaluate.page import environment, inline
-from teacherspec.evaluate.report import PICTURES
-from teacherspec.evaluate.token_findings import findings
-from teacherspec.evaluate.token_report import TokenAnalysis
+from teacherspec.evaluate.classification.page import environment, inline
+from teacherspec.evaluate.classification.report import PICTURES
+from teacherspec.evaluate.generation.findings import findings
+from teacherspec.evaluate.generation.report import TokenAnalysis
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.spec.evaluate import Evaluate
 

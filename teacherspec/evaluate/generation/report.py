@@ -10,9 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, leave_empty, read_learning, risk_rows
-from teacherspec.evaluate.token_findings import findings
-from teacherspec.evaluate.token_quality import hardest, token_confidence
+from teacherspec.evaluate.classification.report import (
+    LINE_COLOURS,
+    RISK_COLUMNS,
+    leave_empty,
+    read_learning,
+    risk_rows,
+)
+from teacherspec.evaluate.generation.findings import findings
+from teacherspec.evaluate.generation.metrics import hardest, token_confidence
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.plots.answers import length_figure, position_figure

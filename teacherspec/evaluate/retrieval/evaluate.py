@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from teacherspec.errors import DataError
-from teacherspec.evaluate.retrieval_page import write_retrieval_page
-from teacherspec.evaluate.retrieval_quality import retrieval_quality
-from teacherspec.evaluate.retrieval_report import RetrievalAnalysis, draw, write_tables
-from teacherspec.evaluate.work import Work, tell
+from teacherspec.evaluate.context import Work, tell
+from teacherspec.evaluate.retrieval.metrics import retrieval_quality
+from teacherspec.evaluate.retrieval.page import write_retrieval_page
+from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, draw, write_tables
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.retrieval import largest_line_up
 from teacherspec.predictions.classification import PredictionIndex, save_index

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.evaluate.class_logits import evaluate_classes
-from teacherspec.evaluate.embeddings import evaluate_pairs
+from teacherspec.evaluate.classification.evaluate import evaluate_classes
+from teacherspec.evaluate.context import Work, tell
+from teacherspec.evaluate.generation.evaluate import evaluate_tokens
 from teacherspec.evaluate.latency import measure_latency
-from teacherspec.evaluate.token_sums import evaluate_tokens
-from teacherspec.evaluate.work import Work, tell
+from teacherspec.evaluate.retrieval.evaluate import evaluate_pairs
 from teacherspec.inference.classification import load_model, load_untrained
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import read_json, write_json

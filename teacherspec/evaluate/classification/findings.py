@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from teacherspec.evaluate.measured import Measured
+from teacherspec.evaluate.classification.eval_table import Measured
 from teacherspec.evaluate.robustness import Robustness
 from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.metrics.intervals import Interval, wilson_interval

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from teacherspec.errors import UserError
-from teacherspec.evaluate.analysis import Analysis, analyse
-from teacherspec.evaluate.measured import measured_rows
-from teacherspec.evaluate.page import write_page
-from teacherspec.evaluate.perturbing import perturbations_of
-from teacherspec.evaluate.pictures import contact_sheets, shown_rows, thumbnails
-from teacherspec.evaluate.report import draw, write_tables
+from teacherspec.evaluate.classification.analysis import Analysis, analyse
+from teacherspec.evaluate.classification.eval_table import measured_rows
+from teacherspec.evaluate.classification.page import write_page
+from teacherspec.evaluate.classification.report import draw, write_tables
+from teacherspec.evaluate.context import Work, tell
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.slices import SliceQuality
-from teacherspec.evaluate.work import Work, tell
+from teacherspec.evaluate.text_perturbations import perturbations_of
+from teacherspec.evaluate.thumbnails import contact_sheets, shown_rows, thumbnails
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import (
     PredictionIndex,

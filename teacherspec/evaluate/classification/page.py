@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.evaluate.analysis import Analysis
-from teacherspec.evaluate.findings import p_text, percent
-from teacherspec.evaluate.report import PICTURES, reliability_picture
+from teacherspec.evaluate.classification.analysis import Analysis
+from teacherspec.evaluate.classification.findings import p_text, percent
+from teacherspec.evaluate.classification.report import PICTURES, reliability_picture
 from teacherspec.metrics.classification import per_class
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.spec.evaluate import Evaluate

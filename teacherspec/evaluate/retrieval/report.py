@@ -10,9 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.report import LINE_COLOURS, RISK_COLUMNS, leave_empty, read_learning, risk_rows
-from teacherspec.evaluate.retrieval_findings import findings
-from teacherspec.evaluate.retrieval_quality import DIRECTIONS, hardest
+from teacherspec.evaluate.classification.report import (
+    LINE_COLOURS,
+    RISK_COLUMNS,
+    leave_empty,
+    read_learning,
+    risk_rows,
+)
+from teacherspec.evaluate.retrieval.findings import findings
+from teacherspec.evaluate.retrieval.metrics import DIRECTIONS, hardest
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.retrieval import Ranks, image_to_text, line_ups
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage

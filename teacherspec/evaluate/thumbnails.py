@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.evaluate.analysis import Analysis
-from teacherspec.evaluate.suspects import Example
+from teacherspec.evaluate.classification.analysis import Analysis
+from teacherspec.evaluate.classification.label_errors import Example
 from teacherspec.tasks.fields import RowFields
 from teacherspec.tasks.images import encode_png, encode_small
 

@@ -4,11 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from teacherspec.evaluate.facets import Facet, by_label, facets_of_columns
-from teacherspec.evaluate.findings import Finding, Shift, all_findings
-from teacherspec.evaluate.measured import Measured
-from teacherspec.evaluate.quality import loss_ratio, quality
+from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.findings import Finding, Shift, all_findings
+from teacherspec.evaluate.classification.label_errors import (
+    Example,
+    LabelSuspect,
+    label_suspects,
+    telling_examples,
+)
+from teacherspec.evaluate.classification.metrics import loss_ratio, quality
 from teacherspec.evaluate.robustness import Robustness, measure_robustness
+from teacherspec.evaluate.slice_features import Facet, by_label, facets_of_columns
 from teacherspec.evaluate.slices import (
     SliceQuality,
     discover,
@@ -16,7 +22,6 @@ from teacherspec.evaluate.slices import (
     single_slices,
     sorted_by_need,
 )
-from teacherspec.evaluate.suspects import Example, LabelSuspect, label_suspects, telling_examples
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 from teacherspec.predictions.classification import Predictions
