@@ -23,7 +23,7 @@ def command(folder: Path, target: Path, name: str, splits: tuple[str, ...]) -> N
     axolotl, distillkit: stored log-probabilities of a language model, with the run's settings. trl: prompts
     and conversations. safetensors-logits: class logits as tensors. timm: a vision model in timm's layout.
     """
-    from teacherspec.export.formats import export
+    from teacherspec.export.registry import export
 
     export(folder, target, name, splits)
     click.echo(f"{target}: {folder} for {name}")

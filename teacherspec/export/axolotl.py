@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.export.source import Source
+from teacherspec.export.package_reader import Source
 from teacherspec.runtime.atomic_io import replacing, write_text
 
 UNLIKELY = -30.0

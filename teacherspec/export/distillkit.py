@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from teacherspec.export.source import Source
+from teacherspec.export.package_reader import Source
 from teacherspec.runtime.atomic_io import read_json, write_text
 from teacherspec.tasks.loading import quiet_libraries
 

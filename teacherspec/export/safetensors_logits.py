@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.export.source import Source
+from teacherspec.export.package_reader import Source
 from teacherspec.package.soft_targets import CROSSED, FOLD
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 

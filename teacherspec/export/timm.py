@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.export.source import Source
+from teacherspec.export.package_reader import Source
 from teacherspec.package.model_folder import TIMM, WEIGHTS, label_names
 from teacherspec.runtime.atomic_io import read_json, write_json, write_text
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from teacherspec.export.source import Source
+from teacherspec.export.package_reader import Source
 from teacherspec.runtime.atomic_io import replacing, write_text
 
 README = """\

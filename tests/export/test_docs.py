@@ -2,7 +2,7 @@
 
 import re
 
-from teacherspec.export.formats import FORMATS
+from teacherspec.export.registry import FORMATS
 from tests.package.conftest import ROOT
 from tests.package.test_verify import TAMPERS
 

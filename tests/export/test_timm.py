@@ -22,7 +22,7 @@ from timm.task.distillation import LogitDistillationTask
 from transformers import (
     AutoModelForImageClassification, TimmWrapperConfig, TimmWrapperForImageClassification, set_seed,
 )
-from teacherspec.export.formats import export
+from teacherspec.export.registry import export
 from teacherspec.package.model_folder import pack_model
 
 place, found = Path(sys.argv[1]), {}

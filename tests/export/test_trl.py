@@ -8,7 +8,7 @@ import pytest
 from datasets import load_dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from teacherspec.export.formats import export
+from teacherspec.export.registry import export
 from tests.language.tiny import tiny_model
 
 trl = pytest.importorskip("trl", reason="needs TRL: run `make .venv/dev`")

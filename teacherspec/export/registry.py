@@ -7,8 +7,8 @@ from pathlib import Path
 from teacherspec.errors import UserError
 from teacherspec.export.axolotl import export_axolotl
 from teacherspec.export.distillkit import export_distillkit
+from teacherspec.export.package_reader import Source, open_source
 from teacherspec.export.safetensors_logits import export_safetensors_logits
-from teacherspec.export.source import Source, open_source
 from teacherspec.export.timm import export_timm
 from teacherspec.export.trl import export_trl
 from teacherspec.package.model_folder import TIMM
