@@ -36,7 +36,7 @@ def main(prepared: Path, manifest: Path, output: Path) -> None:
     from teacherspec.tasks.loading import quiet_libraries
 
     quiet_libraries()  # before anything imports them
-    from teacherspec.finetune.stage import run_finetune
+    from teacherspec.finetune.run import run_finetune
 
     run_finetune(spec.task, spec.base, spec.finetune, prepared, manifest, output)
 

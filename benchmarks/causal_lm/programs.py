@@ -10,7 +10,7 @@ from datasets import Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments, set_seed
 
 from benchmarks.causal_lm.rows import LIMIT, VOCABULARY, tokenizer
-from teacherspec.finetune.objective import objective
+from teacherspec.finetune.losses import objective
 from teacherspec.language.apart import lay_apart
 from teacherspec.language.head import narrow_head
 from teacherspec.language.packing import Example, pack

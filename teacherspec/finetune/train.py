@@ -10,16 +10,16 @@ from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.finetune.adapters import adapt
-from teacherspec.finetune.batches import MicroBatches
+from teacherspec.finetune.callbacks import RefuseNonFinite, ShowProgress, TellEpoch
 from teacherspec.finetune.checkpoints import LogBeforeSaving, MarkComplete, to_resume_from
-from teacherspec.finetune.contrastive import ContrastiveTrainer
-from teacherspec.finetune.frozen import freeze_statistics
-from teacherspec.finetune.head_first import head_section, learned_head, put_head
-from teacherspec.finetune.objective import balanced_weights, objective
-from teacherspec.finetune.outcome import Materials, write_outcome
+from teacherspec.finetune.contrastive_trainer import ContrastiveTrainer
+from teacherspec.finetune.freezing import freeze_statistics
+from teacherspec.finetune.linear_probe_first import head_section, learned_head, put_head
+from teacherspec.finetune.lora import adapt
+from teacherspec.finetune.losses import balanced_weights, objective
+from teacherspec.finetune.micro_batches import MicroBatches
+from teacherspec.finetune.save_model import Materials, write_outcome
 from teacherspec.finetune.trainer import SharedTrainer, whole_model
-from teacherspec.finetune.watching import RefuseNonFinite, ShowProgress, TellEpoch
 from teacherspec.runtime import distributed, machine
 from teacherspec.spec.finetune import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.splits import Prepared, open_split

@@ -12,8 +12,8 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
 from teacherspec.errors import UserError
-from teacherspec.finetune.batches import MicroBatches, WithSilent, silencing
-from teacherspec.finetune.objective import IGNORE_INDEX
+from teacherspec.finetune.losses import IGNORE_INDEX
+from teacherspec.finetune.micro_batches import MicroBatches, WithSilent, silencing
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.length_batches import longest_first

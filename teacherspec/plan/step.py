@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.finetune.adapters import adapt
+from teacherspec.finetune.lora import adapt
 from teacherspec.spec.finetune import Full, Lora
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from teacherspec.base.run import run_base
 from teacherspec.check.run import Spec, check
 from teacherspec.evaluate.run import run_evaluate
-from teacherspec.finetune.stage import run_finetune
+from teacherspec.finetune.run import run_finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json

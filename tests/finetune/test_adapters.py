@@ -8,8 +8,8 @@ import torch
 from transformers.pytorch_utils import Conv1D
 
 from teacherspec.errors import UserError
-from teacherspec.finetune.adapters import adapt, linear_layers, merge
-from teacherspec.finetune.stage import libraries
+from teacherspec.finetune.lora import adapt, linear_layers, merge
+from teacherspec.finetune.run import libraries
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.tasks.verbs import Parts
 from tests.language.tiny import tiny_model
@@ -71,8 +71,8 @@ def test_who_rounds_the_base_decides_which_run_is_gone_on_with(monkeypatch: pyte
         )
 
     assert "bitsandbytes" not in told()
-    monkeypatch.setattr("teacherspec.finetune.stage.library_version", lambda: "0.50.2")
+    monkeypatch.setattr("teacherspec.finetune.run.library_version", lambda: "0.50.2")
     one = told(quantize="nf4")
-    monkeypatch.setattr("teacherspec.finetune.stage.library_version", lambda: "0.51.0")
+    monkeypatch.setattr("teacherspec.finetune.run.library_version", lambda: "0.51.0")
     assert told(quantize="nf4") != one
     assert told() == {name: version for name, version in one.items() if name != "bitsandbytes"}

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.finetune.batches import MicroBatches, WithSilent, silencing
-from teacherspec.finetune.objective import IGNORE_INDEX, objective
+from teacherspec.finetune.losses import IGNORE_INDEX, objective
+from teacherspec.finetune.micro_batches import MicroBatches, WithSilent, silencing
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.runtime.machine import Placement
 from teacherspec.spec.finetune import CrossEntropy, Focal

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from teacherspec.finetune.contrastive import LARGEST_SCALE, pair_losses
-from teacherspec.finetune.interpolation import interpolate
+from teacherspec.finetune.contrastive_trainer import LARGEST_SCALE, pair_losses
 from teacherspec.finetune.train import finetune, gather, train
+from teacherspec.finetune.weight_interpolation import interpolate
 from teacherspec.inference.classification import predict
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune

@@ -10,7 +10,7 @@ import pytest
 
 from teacherspec.errors import DataError
 from teacherspec.finetune import cross_fit as room
-from teacherspec.finetune import stage
+from teacherspec.finetune import run
 from teacherspec.finetune.train import finetune
 from teacherspec.inference.classification import load_model, predict
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
@@ -76,7 +76,7 @@ def test_each_row_is_answered_by_the_model_of_the_other_folds(base: Path, prepar
 
 def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyPatch, **values: Any) -> Path:
     write_json(Path("manifest.json"), {"files": {}})
-    monkeypatch.setattr(stage, "open_base", lambda base_section, manifest: base)
+    monkeypatch.setattr(run, "open_base", lambda base_section, manifest: base)
 
     class Base:
         def start(self, dropout: float | None) -> Start:
@@ -84,7 +84,7 @@ def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyP
 
     folder = prepared.splits["train"].path.parent
     section = declare(**{"cross_fit": True, **values})
-    stage.run_finetune(TASK, Base(), section, folder, Path("manifest.json"), Path(output))  # type: ignore[arg-type]
+    run.run_finetune(TASK, Base(), section, folder, Path("manifest.json"), Path(output))  # type: ignore[arg-type]
     return Path(output)
 
 

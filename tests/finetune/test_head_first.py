@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from teacherspec.finetune import train as room
-from teacherspec.finetune.head_first import FILE, head_section
+from teacherspec.finetune.linear_probe_first import FILE, head_section
 from teacherspec.spec.finetune import Finetune, HeadFirst
 from teacherspec.splits import Prepared
 from teacherspec.tasks.verbs import Start

@@ -8,7 +8,7 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
-from teacherspec.finetune.objective import IGNORE_INDEX, balanced_weights, objective
+from teacherspec.finetune.losses import IGNORE_INDEX, balanced_weights, objective
 from teacherspec.spec.finetune import CrossEntropy, Focal
 from teacherspec.tasks.verbs import Units
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from teacherspec.errors import UserError
-from teacherspec.finetune.adapters import adapt, linear_layers, merge
+from teacherspec.finetune.lora import adapt, linear_layers, merge
 from teacherspec.finetune.train import finetune
 from teacherspec.plan.model import NF4_BYTES
 from teacherspec.spec.finetune import Finetune, Lora

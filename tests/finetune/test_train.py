@@ -13,8 +13,8 @@ from transformers import TrainerCallback
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.finetune import train as room
-from teacherspec.finetune.adapters import adapt, merge
 from teacherspec.finetune.checkpoints import MARKER, latest_complete, seal
+from teacherspec.finetune.lora import adapt, merge
 from teacherspec.finetune.trainer import SharedTrainer
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune, Lora

@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Iterator
 
-from teacherspec.finetune.batches import MicroBatches
+from teacherspec.finetune.micro_batches import MicroBatches
 from teacherspec.runtime import distributed, machine
 
 

@@ -15,7 +15,7 @@ from teacherspec.base.run import run_base
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.predict import command
 from teacherspec.evaluate.run import run_evaluate
-from teacherspec.finetune.stage import run_finetune
+from teacherspec.finetune.run import run_finetune
 from teacherspec.package.checksums import write_sums
 from teacherspec.package.evidence import Stages
 from teacherspec.package.stage import run_package

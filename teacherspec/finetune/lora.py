@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
-from teacherspec.finetune.frozen import freeze
-from teacherspec.finetune.quantized import dequantize, quantize
+from teacherspec.finetune.freezing import freeze
+from teacherspec.finetune.qlora import dequantize, quantize
 from teacherspec.spec.finetune import Full, Lora
 from teacherspec.tasks.verbs import Parts
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from teacherspec.finetune.cross_fit import cross_fit
-from teacherspec.finetune.quantized import library_version
+from teacherspec.finetune.qlora import library_version
 from teacherspec.finetune.train import finetune
 from teacherspec.model_files.manifest import open_base
 from teacherspec.runtime import distributed, machine

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teacherspec.finetune.adapters import merge
-from teacherspec.finetune.interpolation import interpolate
+from teacherspec.finetune.callbacks import write_log
+from teacherspec.finetune.lora import merge
 from teacherspec.finetune.trainer import SharedTrainer
-from teacherspec.finetune.watching import write_log
+from teacherspec.finetune.weight_interpolation import interpolate
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.finetune import Finetune

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from teacherspec.finetune.adapters import head_names
+from teacherspec.finetune.lora import head_names
 from teacherspec.runtime.atomic_io import replacing
 from teacherspec.spec.finetune import Finetune, Full, HeadFirst
 

@@ -8,7 +8,7 @@ rows than the one that was killed. accelerate's sharding fills the last batch up
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from teacherspec.finetune.objective import IGNORE_INDEX
+from teacherspec.finetune.losses import IGNORE_INDEX
 from teacherspec.runtime.machine import Placement
 
 if TYPE_CHECKING:
