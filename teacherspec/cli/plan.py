@@ -40,10 +40,10 @@ def command(
 
     CONFIG is a config.json, or a folder that holds one. Exit code 0: planned; 1: it cannot be.
     """
-    from teacherspec.plan.device import DEVICES, Devices
-    from teacherspec.plan.model import auto_class, read_config
-    from teacherspec.plan.step import Step
-    from teacherspec.plan.table import lines, make_plan
+    from teacherspec.memory_plan.config_shapes import auto_class, read_config
+    from teacherspec.memory_plan.report import lines, make_plan
+    from teacherspec.memory_plan.sharding import DEVICES, Devices
+    from teacherspec.memory_plan.step_memory import Step
     from teacherspec.spec.finetune import Lora
 
     size = DEVICES.get(device.lower()) or _gigabytes(device)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from teacherspec.errors import UserError
 from teacherspec.finetune.lora import adapt, linear_layers, merge
 from teacherspec.finetune.train import finetune
-from teacherspec.plan.model import NF4_BYTES
+from teacherspec.memory_plan.config_shapes import NF4_BYTES
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.tasks.verbs import Parts
 from tests.causal_lm.toys import lm_base, lm_prepared, task

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from teacherspec.cli.plan import command
 from teacherspec.errors import BaseError
-from teacherspec.plan import step as steps
-from teacherspec.plan.device import Devices, shared
-from teacherspec.plan.model import auto_class, read_config, shapes
-from teacherspec.plan.step import Memory, Step, step_memory
-from teacherspec.plan.table import lines, make_plan, place
+from teacherspec.memory_plan import step_memory as steps
+from teacherspec.memory_plan.config_shapes import auto_class, read_config, shapes
+from teacherspec.memory_plan.report import lines, make_plan, place
+from teacherspec.memory_plan.sharding import Devices, shared
+from teacherspec.memory_plan.step_memory import Memory, Step, step_memory
 from teacherspec.spec.finetune import Full, Lora
 
 LLAMA = {"model_type": "llama", "vocab_size": 32000, "max_position_embeddings": 4096}

@@ -115,7 +115,7 @@ def _counted(config: "PretrainedConfig", auto_class: str, method: Full | Lora, s
     import transformers
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    from teacherspec.plan.living import LivingBytes
+    from teacherspec.memory_plan.tensor_tracker import LivingBytes
 
     with torch.device("meta"), _quiet():
         model = getattr(transformers, auto_class).from_config(config)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from teacherspec.plan.device import GIBIBYTE, RESERVED, Devices, Share, shared
-from teacherspec.plan.model import FLOAT32_BYTES, NF4_BYTES, Shapes, shapes
-from teacherspec.plan.step import Memory, Step, step_memory
+from teacherspec.memory_plan.config_shapes import FLOAT32_BYTES, NF4_BYTES, Shapes, shapes
+from teacherspec.memory_plan.sharding import GIBIBYTE, RESERVED, Devices, Share, shared
+from teacherspec.memory_plan.step_memory import Memory, Step, step_memory
 from teacherspec.runtime.machine import CHECKPOINTING, MICRO_BATCH
 from teacherspec.spec.finetune import Full, Lora
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from teacherspec.plan.step import Memory
+from teacherspec.memory_plan.step_memory import Memory
 
 GIBIBYTE = 1 << 30
 
