@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from teacherspec.package.closing import show
-from teacherspec.package.evidence import Stages
-from teacherspec.package.stage import run_package
+from teacherspec.package.run import run_package
+from teacherspec.package.stage_outputs import Stages
+from teacherspec.package.terminal_summary import show
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.spec.base import Base
 from teacherspec.spec.calibrate import Calibrate

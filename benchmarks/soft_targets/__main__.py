@@ -21,7 +21,7 @@ from benchmarks.soft_targets.exports import export_lines
 from benchmarks.soft_targets.losses import DRAWS, draws_loss, losses, temperature_loss
 from benchmarks.soft_targets.sources import LENGTH, Source, made, real
 from benchmarks.soft_targets.timing import seconds, told
-from teacherspec.package.answer_targets import Kept
+from teacherspec.package.generation.soft_targets import Kept
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 
 README = Path(__file__).with_name("README.md")

@@ -11,8 +11,8 @@ import pyarrow as pa
 from benchmarks.soft_targets.sources import Source
 from benchmarks.soft_targets.timing import seconds, told
 from teacherspec.export.registry import export
-from teacherspec.package.answer_targets import Kept, token_rows, token_schema, token_tables
-from teacherspec.package.shards import shard_name
+from teacherspec.package.generation.soft_targets import Kept, token_rows, token_schema, token_tables
+from teacherspec.package.resumable_shards import shard_name
 from teacherspec.runtime.atomic_io import write_json, write_parquet, write_parquet_parts
 from teacherspec.splits import Split
 

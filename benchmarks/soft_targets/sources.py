@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from teacherspec.package.answer_targets import Kept, token_rows, token_schema, token_tables
+from teacherspec.package.generation.soft_targets import Kept, token_rows, token_schema, token_tables
 from teacherspec.runtime.atomic_io import write_parquet_parts
 from teacherspec.splits import Split
 from teacherspec.tasks.causal_lm import CausalLM

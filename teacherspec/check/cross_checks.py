@@ -10,7 +10,7 @@ from teacherspec.check.spec import Spec
 from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.metric_names.generation import token_metrics
 from teacherspec.metric_names.retrieval import retrieval_metrics
-from teacherspec.package.gates import known_metrics
+from teacherspec.package.quality_gates import known_metrics
 from teacherspec.prepare.source import FIXED_SPLITS
 from teacherspec.spec.parsing.diagnostics import Where
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed

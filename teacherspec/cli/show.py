@@ -19,10 +19,10 @@ def command() -> None:
 
     Exit code 0: shown; 1: there is no teacher yet, or the declaration is wrong.
     """
-    from teacherspec.package.closing import show
-    from teacherspec.package.evidence import Stages, load_evidence
-    from teacherspec.package.gates import judge
-    from teacherspec.package.stage import Packaged, size_of
+    from teacherspec.package.quality_gates import judge
+    from teacherspec.package.run import Packaged, size_of
+    from teacherspec.package.stage_outputs import Stages, load_evidence
+    from teacherspec.package.terminal_summary import show
     from teacherspec.spec.package import Package
 
     class Declared(Section):

@@ -23,7 +23,7 @@ def command(folder: Path, private_key: Path, signature: Path | None) -> None:
 
     Needs `pip install 'teacherspec[signing]'`. Check with `verify DIR --signature FILE --public-key PEM`.
     """
-    from teacherspec.package.contents import forbidden_files, wrong_checksums
+    from teacherspec.package.file_allowlist import forbidden_files, wrong_checksums
     from teacherspec.package.signing import sign
 
     problems = forbidden_files(folder) or wrong_checksums(folder)

@@ -1,7 +1,7 @@
 """Numbers and foreign text as a pull request shows them: nothing that comes from data is markup there."""
 
 from teacherspec.metrics.intervals import Interval
-from teacherspec.package.gates import Measured
+from teacherspec.package.quality_gates import Measured
 
 LONGEST = 160
 """Signs of a value or text from outside, beyond which it is cut."""

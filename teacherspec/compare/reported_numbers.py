@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from teacherspec.compare.revision import Revision
-from teacherspec.package.gates import Judgement, Measured, judge
+from teacherspec.package.quality_gates import Judgement, Measured, judge
 from teacherspec.package.readiness import limit
 from teacherspec.spec.package import DEFAULT_GATES, Gate
 

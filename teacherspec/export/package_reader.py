@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from teacherspec.errors import UserError
-from teacherspec.package.shards import CONFIG, read_shards
+from teacherspec.package.resumable_shards import CONFIG, read_shards
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import Task
 from teacherspec.tasks.answering import Answering

@@ -11,7 +11,7 @@ from teacherspec.export.package_reader import Source, open_source
 from teacherspec.export.safetensors_logits import export_safetensors_logits
 from teacherspec.export.timm import export_timm
 from teacherspec.export.trl import export_trl
-from teacherspec.package.model_folder import TIMM
+from teacherspec.package.model_export import TIMM
 from teacherspec.runtime.atomic_io import new_folder
 
 TOKENS = frozenset({"input_ids", "completion_mask", "token_ids", "top_values"})

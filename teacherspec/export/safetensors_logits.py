@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.export.package_reader import Source
-from teacherspec.package.soft_targets import CROSSED, FOLD
+from teacherspec.package.classification.soft_targets import CROSSED, FOLD
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.export.package_reader import Source
-from teacherspec.package.model_folder import TIMM, WEIGHTS, label_names
+from teacherspec.package.model_export import TIMM, WEIGHTS, label_names
 from teacherspec.runtime.atomic_io import read_json, write_json, write_text
 
 README = """\

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from teacherspec.package.gates import OPPONENTS, RATED
+from teacherspec.package.quality_gates import OPPONENTS, RATED
 
 TOKENS = (
     "accuracy", "brier", "ece", "nll", "nll_macro", "nll_per_answer", "perplexity", "rows", "tokens",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from teacherspec.metrics.retrieval import RECALLED
-from teacherspec.package.gates import CALIBRATED
+from teacherspec.package.quality_gates import CALIBRATED
 
 MEASURED = frozenset({"rows", "images", "texts", "accuracy", "nll", "ece"}) | {
     f"{direction}.{name}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from teacherspec.package.gates import Judgement
+from teacherspec.package.quality_gates import Judgement
 
 Verdict = Literal["ready", "not ready"]
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from teacherspec.package.agreement import (
+from teacherspec.package.classification.verify import wrong_golden
+from teacherspec.package.consistency_checks import (
     disagreeing_digests,
     disagreeing_numbers,
     disagreeing_verdict,
     disagreeing_vocabulary,
 )
-from teacherspec.package.contents import forbidden_files, wrong_checksums
-from teacherspec.package.forms import FORMS
-from teacherspec.package.opened import Opened, open_package
-from teacherspec.package.reproduction import wrong_golden
+from teacherspec.package.file_allowlist import forbidden_files, wrong_checksums
+from teacherspec.package.output_types import FORMS
+from teacherspec.package.package_reader import Opened, open_package
 from teacherspec.package.signing import Signature
 
 

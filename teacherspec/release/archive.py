@@ -10,7 +10,7 @@ from teacherspec.compare.markdown import as_markdown
 from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
-from teacherspec.package.contents import wrong_checksums
+from teacherspec.package.file_allowlist import wrong_checksums
 from teacherspec.release.checks import TEACHER
 from teacherspec.release.commands import git
 from teacherspec.release.tagging import gate_line

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.package.checksums import SUMS
-from teacherspec.package.contents import wrong_checksums
+from teacherspec.package.file_allowlist import wrong_checksums
 from teacherspec.receipts.agreement import agreement
 from teacherspec.release.commands import dvc, git
 from teacherspec.release.recorded import local_cache, states

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
-from teacherspec.package.gates import Judgement
+from teacherspec.package.quality_gates import Judgement
 from teacherspec.release.checks import ARTIFACT, refusals, tag_of
 from teacherspec.release.commands import dvc
 

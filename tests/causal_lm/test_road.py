@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from teacherspec.metric_names.generation import token_metrics
-from teacherspec.package.gates import find
+from teacherspec.package.quality_gates import find
 from teacherspec.package.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import read_json

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.package.answer_targets import pack_token_targets
-from teacherspec.package.model_folder import pack_model
+from teacherspec.package.generation.soft_targets import pack_token_targets
+from teacherspec.package.model_export import pack_model
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.saving import save_pretrained
 from teacherspec.tasks.verbs import Start

@@ -23,7 +23,7 @@ from teacherspec.errors import UserError
 from teacherspec.export.axolotl import laid_out, rendered
 from teacherspec.export.package_reader import open_source
 from teacherspec.export.registry import FORMATS, export
-from teacherspec.package.model_folder import for_timm, label_names
+from teacherspec.package.model_export import for_timm, label_names
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.causal_lm.toys import task

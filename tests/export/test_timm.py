@@ -23,7 +23,7 @@ from transformers import (
     AutoModelForImageClassification, TimmWrapperConfig, TimmWrapperForImageClassification, set_seed,
 )
 from teacherspec.export.registry import export
-from teacherspec.package.model_folder import pack_model
+from teacherspec.package.model_export import pack_model
 
 place, found = Path(sys.argv[1]), {}
 for architecture in ("test_vit", "test_resnet", "test_efficientnet"):

@@ -10,8 +10,8 @@ import pytest
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.train import finetune
-from teacherspec.package.evidence import Stages
-from teacherspec.package.stage import Packaged, run_package
+from teacherspec.package.run import Packaged, run_package
+from teacherspec.package.stage_outputs import Stages
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.evaluate import Evaluate

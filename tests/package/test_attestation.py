@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from teacherspec.cli.main import main
 from teacherspec.package.attestation import BOM, STATEMENT, attest
-from teacherspec.package.bom import bill_of_materials
-from teacherspec.package.revision import public_url, read_revision
+from teacherspec.package.git_commit import public_url, read_revision
+from teacherspec.package.sbom import bill_of_materials
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from tests.package.conftest import Road
 from tests.package.test_stage import digest

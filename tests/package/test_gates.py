@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.package.gates import Gate, find, judge, known_metrics
+from teacherspec.package.quality_gates import Gate, find, judge, known_metrics
 from teacherspec.package.readiness import verdict
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.package import DEFAULT_GATES

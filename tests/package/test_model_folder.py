@@ -7,8 +7,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig, set_seed
 
 from teacherspec.errors import UserError
-from teacherspec.package.model_folder import both_dialects, pack_model
-from teacherspec.package.vocabulary import vocabulary
+from teacherspec.package.model_export import both_dialects, pack_model
+from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import read_json
 from tests.package.conftest import Road
 from tests.toys import toy_tokenizer

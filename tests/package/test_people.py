@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from teacherspec.package.people import people
+from teacherspec.package.human_eval_card import people
 
 
 def number(value: float) -> dict[str, float]:

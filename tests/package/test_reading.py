@@ -6,7 +6,7 @@ import torch
 from pydantic import TypeAdapter
 
 from teacherspec.calibrators.calibrators import Calibrator, apply
-from teacherspec.package.reading import CALIBRATED, calibrated_code
+from teacherspec.package.usage_snippets import CALIBRATED, calibrated_code
 
 FITTED = [
     {"kind": "none"},

@@ -18,10 +18,10 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
 from teacherspec.errors import UserError
-from teacherspec.package.closing import show
-from teacherspec.package.evidence import Stages
-from teacherspec.package.golden import load_golden
+from teacherspec.package.golden_examples import load_golden
 from teacherspec.package.metadata import json_schema
+from teacherspec.package.stage_outputs import Stages
+from teacherspec.package.terminal_summary import show
 from teacherspec.predictions.classification import load_predictions, save_predictions
 from teacherspec.runtime.atomic_io import encode_json, read_json
 from teacherspec.splits import open_split

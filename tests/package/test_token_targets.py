@@ -11,10 +11,10 @@ import pytest
 import torch
 from datasets import load_dataset
 
-from teacherspec.package import answer_targets as room
-from teacherspec.package.answer_targets import choose_k, pack_token_targets
-from teacherspec.package.shards import read_shards, write_shards
-from teacherspec.package.top_k import TAILS, draw_tokens, log_probs_at, reduce_at, reduce_logits
+from teacherspec.package.generation import soft_targets as room
+from teacherspec.package.generation.soft_targets import choose_k, pack_token_targets
+from teacherspec.package.resumable_shards import read_shards, write_shards
+from teacherspec.package.topk_logits import TAILS, draw_tokens, log_probs_at, reduce_at, reduce_logits
 from teacherspec.splits import Split, open_split
 from tests.causal_lm.toys import lm_base, lm_prepared, task
 
@@ -49,10 +49,10 @@ def test_what_else_is_stored_is_exact() -> None:
 
 
 def test_no_number_depends_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from teacherspec.package import top_k
+    from teacherspec.package import topk_logits
 
     whole = reduce_logits(LOGITS, LABELS, 8)
-    monkeypatch.setattr(top_k, "CHUNK_NUMBERS", 7 * VOCABULARY)
+    monkeypatch.setattr(topk_logits, "CHUNK_NUMBERS", 7 * VOCABULARY)
     for parts in (reduce_logits(LOGITS, LABELS, 8), reduce_at(LOGITS, LABELS, whole.token_ids.long())):
         for one, other in zip(whole, parts, strict=True):
             assert torch.equal(one, other)
@@ -181,9 +181,9 @@ def test_k_is_the_smallest_choice_that_leaves_a_small_tail(
 def test_progress_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from teacherspec.package import shards
+    from teacherspec.package import resumable_shards
 
-    monkeypatch.setattr(shards, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(resumable_shards, "INTERVAL_S", 0.0)
     schema = pa.schema([("n", pa.int64())])
     parts = lambda start, end: (pa.table({"n": [i]}, schema=schema) for i in range(start, end))  # noqa: E731
     (path,) = write_shards(tmp_path, "train", schema, 3, 10, parts)

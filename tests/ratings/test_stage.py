@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from stages.ratings import main as door
 from teacherspec.cli.main import main
 from teacherspec.errors import DataError
-from teacherspec.package.gates import OPPONENTS, RATED, find
+from teacherspec.package.quality_gates import OPPONENTS, RATED, find
 from teacherspec.predictions.answers import COLUMNS, FILE, Answered, load_answers
 from teacherspec.ratings.key import load_keys
 from teacherspec.ratings.results import Level

@@ -14,8 +14,8 @@ from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.main import main
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
-from teacherspec.package.evidence import Stages
-from teacherspec.package.stage import run_package
+from teacherspec.package.run import run_package
+from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verify import verify
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json

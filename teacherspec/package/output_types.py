@@ -5,27 +5,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.agreement import disagreeing_labels
-from teacherspec.package.answer_targets import pack_token_targets
-from teacherspec.package.embedding_checks import (
-    disagreeing_pairs,
-    unlike_embeddings,
-    wrong_pair_calibration,
-)
-from teacherspec.package.embedding_targets import embedding_statistics, pack_embedding_targets
-from teacherspec.package.evidence import Evidence, Stages
-from teacherspec.package.golden import Strange, unlike_predictions
-from teacherspec.package.opened import Opened
-from teacherspec.package.reproduction import wrong_calibration, wrong_soft_targets
-from teacherspec.package.soft_targets import OUT_OF_FOLD, pack_soft_targets
-from teacherspec.package.target_statistics import target_statistics
-from teacherspec.package.token_checks import (
+from teacherspec.package.classification.soft_targets import OUT_OF_FOLD, pack_soft_targets
+from teacherspec.package.classification.target_statistics import target_statistics
+from teacherspec.package.classification.verify import wrong_calibration, wrong_soft_targets
+from teacherspec.package.consistency_checks import disagreeing_labels
+from teacherspec.package.generation.soft_targets import pack_token_targets
+from teacherspec.package.generation.target_statistics import token_statistics
+from teacherspec.package.generation.verify import (
     disagreeing_tokens,
     first_token_problem,
     wrong_token_calibration,
     wrong_token_targets,
 )
-from teacherspec.package.token_statistics import token_statistics
+from teacherspec.package.golden_examples import Strange, unlike_predictions
+from teacherspec.package.package_reader import Opened
+from teacherspec.package.retrieval.soft_targets import embedding_statistics, pack_embedding_targets
+from teacherspec.package.retrieval.verify import (
+    disagreeing_pairs,
+    unlike_embeddings,
+    wrong_pair_calibration,
+)
+from teacherspec.package.stage_outputs import Evidence, Stages
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.retrieval import load_embedding_predictions
 from teacherspec.spec.package import Package

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from teacherspec.package.gates import Measured
-from teacherspec.package.strengths import interval
+from teacherspec.package.card_findings import interval
+from teacherspec.package.quality_gates import Measured
 
 OPPONENTS = {"base": "the untrained base", "reference": "the reference answers"}
 """Key of the report → how the card calls it."""

@@ -8,10 +8,10 @@ import numpy as np
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.metrics.retrieval import Paired, line_ups
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.embedding_targets import PREDICTED, SCALE, pairs_of
-from teacherspec.package.golden import FLOAT32_TOLERANCE, Said, Strange, furthest
-from teacherspec.package.opened import Opened
-from teacherspec.package.shards import read_shards
+from teacherspec.package.golden_examples import FLOAT32_TOLERANCE, Said, Strange, furthest
+from teacherspec.package.package_reader import Opened
+from teacherspec.package.resumable_shards import read_shards
+from teacherspec.package.retrieval.soft_targets import PREDICTED, SCALE, pairs_of
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
 from teacherspec.runtime.atomic_io import read_json
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.answer_targets import answered, as_hashed
-from teacherspec.package.opened import Opened
-from teacherspec.package.shards import read_shards
-from teacherspec.package.soft_targets import content_sha256
-from teacherspec.package.top_k import NUMBERS, reduce_at
+from teacherspec.package.classification.soft_targets import content_sha256
+from teacherspec.package.generation.soft_targets import answered, as_hashed
+from teacherspec.package.package_reader import Opened
+from teacherspec.package.resumable_shards import read_shards
+from teacherspec.package.topk_logits import NUMBERS, reduce_at
 from teacherspec.predictions.generation import load_token_predictions
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.answering import Answering

@@ -18,9 +18,9 @@ import numpy as np
 from teacherspec.errors import DataError
 from teacherspec.inference.classification import load_model
 from teacherspec.package.checksums import files_below
-from teacherspec.package.shards import CONFIG, write_shards
-from teacherspec.package.soft_targets import content_sha256
-from teacherspec.package.top_k import NUMBERS, Positions, draw_tokens, reduce_logits
+from teacherspec.package.classification.soft_targets import content_sha256
+from teacherspec.package.resumable_shards import CONFIG, write_shards
+from teacherspec.package.topk_logits import NUMBERS, Positions, draw_tokens, reduce_logits
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import sha256_file, write_text
 from teacherspec.runtime.resume_key import loaded_code, run_key

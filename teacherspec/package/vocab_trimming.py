@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.package.vocabulary import vocabulary
+from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.tasks.saving import save_pretrained
 
 

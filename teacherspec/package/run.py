@@ -9,18 +9,18 @@ from typing import Any
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.package import readiness
-from teacherspec.package.answer_targets import WORK
 from teacherspec.package.attestation import attest
-from teacherspec.package.card import card
+from teacherspec.package.build_metadata import describe
 from teacherspec.package.checksums import files_below, write_sums
-from teacherspec.package.describe import describe
-from teacherspec.package.evidence import PLOT, RATINGS, Evidence, Stages, load_evidence
-from teacherspec.package.forms import FORMS
-from teacherspec.package.gates import Judgement, judge
-from teacherspec.package.golden import pack_golden
-from teacherspec.package.model_folder import pack_model
+from teacherspec.package.generation.soft_targets import WORK
+from teacherspec.package.golden_examples import pack_golden
+from teacherspec.package.model_card import card
+from teacherspec.package.model_export import pack_model
+from teacherspec.package.output_types import FORMS
 from teacherspec.package.provenance import provenance
-from teacherspec.package.trimming import trim_vocabulary
+from teacherspec.package.quality_gates import Judgement, judge
+from teacherspec.package.stage_outputs import PLOT, RATINGS, Evidence, Stages, load_evidence
+from teacherspec.package.vocab_trimming import trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_text
 from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.spec.augmentation import VIEWS

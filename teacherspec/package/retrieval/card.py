@@ -1,10 +1,10 @@
 """What the card shows of a retrieval teacher: recall in both directions, line-ups, calibration."""
 
 from teacherspec.metrics.retrieval import RECALLED
-from teacherspec.package.class_results import calibration_results
-from teacherspec.package.evidence import Evidence
-from teacherspec.package.strengths import interval
-from teacherspec.package.table import table
+from teacherspec.package.card_findings import interval
+from teacherspec.package.classification.card import calibration_results
+from teacherspec.package.markdown_table import table
+from teacherspec.package.stage_outputs import Evidence
 
 DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.package.gates import Measured, find
-from teacherspec.package.model_folder import label_names
+from teacherspec.package.model_export import label_names
+from teacherspec.package.quality_gates import Measured, find
 from teacherspec.predictions.classification import load_index
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, load_prepared

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from teacherspec.package.evidence import PLOT, Evidence
-from teacherspec.package.gates import Measured, find
-from teacherspec.package.strengths import interval
-from teacherspec.package.table import table
+from teacherspec.package.card_findings import interval
+from teacherspec.package.markdown_table import table
+from teacherspec.package.quality_gates import Measured, find
+from teacherspec.package.stage_outputs import PLOT, Evidence
 
 CLASSES_SHOWN = 20
 

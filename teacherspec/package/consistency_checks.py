@@ -6,13 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.describe import ESTIMATES, label_names_sha256
-from teacherspec.package.gates import find, judge
-from teacherspec.package.opened import Opened
+from teacherspec.package.build_metadata import ESTIMATES, label_names_sha256
+from teacherspec.package.package_reader import Opened
 from teacherspec.package.provenance import digest
+from teacherspec.package.quality_gates import find, judge
 from teacherspec.package.readiness import as_json
-from teacherspec.package.shards import CONFIG
-from teacherspec.package.vocabulary import vocabulary
+from teacherspec.package.resumable_shards import CONFIG
+from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import encode_json, read_json
 from teacherspec.spec.package import Gate
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.shards import read_shards
-from teacherspec.package.soft_targets import CROSSED, FOLD
+from teacherspec.package.classification.soft_targets import CROSSED, FOLD
+from teacherspec.package.resumable_shards import read_shards
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from teacherspec.package.class_results import calibration_results
-from teacherspec.package.evidence import Evidence
-from teacherspec.package.gates import find
-from teacherspec.package.strengths import interval
-from teacherspec.package.table import table
+from teacherspec.package.card_findings import interval
+from teacherspec.package.classification.card import calibration_results
+from teacherspec.package.markdown_table import table
+from teacherspec.package.quality_gates import find
+from teacherspec.package.stage_outputs import Evidence
 
 TEXTS = ("bleu", "chrf", "rougeL", "exact_match", "stopped", "tokens", "repetition")
 

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.evidence import Evidence
-from teacherspec.package.gates import Judgement, find
+from teacherspec.package.card_findings import advice
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.provenance import Provenance
+from teacherspec.package.quality_gates import Judgement, find
 from teacherspec.package.readiness import verdict
-from teacherspec.package.strengths import advice
-from teacherspec.package.vocabulary import vocabulary
+from teacherspec.package.stage_outputs import Evidence
+from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import sha256_bytes
 from teacherspec.spec.package import Package
 

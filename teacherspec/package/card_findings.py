@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from teacherspec.package.evidence import Evidence
-from teacherspec.package.gates import Measured, find
+from teacherspec.package.quality_gates import Measured, find
+from teacherspec.package.stage_outputs import Evidence
 
 FEW_ROWS = 30
 """Test rows of a class below which its recall is a rough guess (95 % interval wider than ±0.17)."""

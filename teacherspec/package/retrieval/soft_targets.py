@@ -14,8 +14,7 @@ import numpy.typing as npt
 from teacherspec.errors import DataError
 from teacherspec.metrics.retrieval import Paired, largest_line_up, line_ups
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.shards import CONFIG, read_shards, shard_name
-from teacherspec.package.soft_targets import (
+from teacherspec.package.classification.soft_targets import (
     ROWS_PER_SHARD,
     content_sha256,
     data_card,
@@ -23,6 +22,7 @@ from teacherspec.package.soft_targets import (
     strangers,
     up_to,
 )
+from teacherspec.package.resumable_shards import CONFIG, read_shards, shard_name
 from teacherspec.predictions.retrieval import COMPARISON, Comparison
 from teacherspec.runtime.atomic_io import read_json, write_parquet_parts, write_text
 from teacherspec.splits import Split

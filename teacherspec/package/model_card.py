@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from teacherspec.package import class_results, retrieval_results, strengths, token_results
-from teacherspec.package.evidence import Evidence
-from teacherspec.package.gates import Judgement
+from teacherspec.package import card_findings
+from teacherspec.package.classification import card as classification_card
+from teacherspec.package.generation import card as generation_card
+from teacherspec.package.human_eval_card import people
+from teacherspec.package.markdown_table import table
 from teacherspec.package.metadata import Metadata
-from teacherspec.package.people import people
+from teacherspec.package.quality_gates import Judgement
 from teacherspec.package.readiness import as_table
-from teacherspec.package.reading import loading_code
-from teacherspec.package.table import table
+from teacherspec.package.retrieval import card as retrieval_card
+from teacherspec.package.stage_outputs import Evidence
+from teacherspec.package.usage_snippets import loading_code
 from teacherspec.spec.package import Package
 from teacherspec.tasks.verbs import Form, Kind
 
@@ -46,8 +49,8 @@ def card(
         _training(evidence, metadata),
         *RESULTS[task.form].sections(evidence),
         people(evidence.reports["ratings"]),
-        "## Strengths\n\n" + _bullets(strengths.strengths(evidence)),
-        "## Weaknesses and blind spots\n\n" + _bullets(strengths.weaknesses(evidence)),
+        "## Strengths\n\n" + _bullets(card_findings.strengths(evidence)),
+        "## Weaknesses and blind spots\n\n" + _bullets(card_findings.weaknesses(evidence)),
         _students(metadata),
         _licences(section, metadata),
         f"## Verify\n\n{VERIFY}",
@@ -167,8 +170,8 @@ class Results:
 
 
 RESULTS: Mapping[Form, Results] = {
-    "class_logits": Results(class_results.sections, class_results.indexed),
-    "embeddings": Results(retrieval_results.sections, retrieval_results.indexed),
-    "token_sums": Results(token_results.sections, token_results.indexed),
+    "class_logits": Results(classification_card.sections, classification_card.indexed),
+    "embeddings": Results(retrieval_card.sections, retrieval_card.indexed),
+    "token_sums": Results(generation_card.sections, generation_card.indexed),
 }
 """By the form of predictions."""

@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 
 from teacherspec.calibrators.calibrators import Calibrator, apply
 from teacherspec.metrics.proper_scores import nll
-from teacherspec.package.golden import forward, furthest, load_golden
-from teacherspec.package.opened import Opened
-from teacherspec.package.shards import read_shards
-from teacherspec.package.soft_targets import content_sha256
+from teacherspec.package.classification.soft_targets import content_sha256
+from teacherspec.package.golden_examples import forward, furthest, load_golden
+from teacherspec.package.package_reader import Opened
+from teacherspec.package.resumable_shards import read_shards
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.verbs import Form
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.evidence import Evidence
-from teacherspec.package.gates import find
+from teacherspec.package.card_findings import interval
+from teacherspec.package.quality_gates import find
 from teacherspec.package.readiness import limit, verdict
-from teacherspec.package.stage import Packaged
-from teacherspec.package.strengths import interval
+from teacherspec.package.run import Packaged
+from teacherspec.package.stage_outputs import Evidence
 from teacherspec.runtime.atomic_io import read_json
 
 MEBIBYTE = 1 << 20

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
-from teacherspec.package.shards import CONFIG, shard_name
+from teacherspec.package.resumable_shards import CONFIG, shard_name
 from teacherspec.runtime.atomic_io import write_parquet_parts, write_text
 from teacherspec.splits import Split
 from teacherspec.tasks.fields import RowFields

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.package.shards import read_shards, shard_paths
+from teacherspec.package.resumable_shards import read_shards, shard_paths
 
 MASS_BINS = 10_000
 """Bins of tail mass, so that its quantiles take no memory; they are right to a bin, 0.0001."""
