@@ -18,7 +18,7 @@ from teacherspec.evaluate.classification.page import write_page
 from teacherspec.evaluate.classification.report import PICTURES, draw, read_learning, write_tables
 from teacherspec.evaluate.robustness import measure_robustness
 from teacherspec.plots.confusion import neighbours
-from teacherspec.plots.learning import smoothed
+from teacherspec.plots.learning_curves import smoothed
 from teacherspec.plots.style import LONGEST_NAME, writable
 from teacherspec.spec.evaluate import Evaluate
 from tests.evaluate.measuring import drawn, measured, training_log

@@ -18,8 +18,8 @@ from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.reliability import reliability_bins
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.plots.confusion import confusion_figure
-from teacherspec.plots.learning import Learning, learning_figure
-from teacherspec.plots.recall import ClassRecall, recall_figure
+from teacherspec.plots.learning_curves import Learning, learning_figure
+from teacherspec.plots.per_class_recall import ClassRecall, recall_figure
 from teacherspec.plots.reliability import ReliabilityPanel, reliability_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import BEFORE, MUTED, RIGHT, drawing, png, save_png

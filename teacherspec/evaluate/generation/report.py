@@ -21,8 +21,8 @@ from teacherspec.evaluate.generation.findings import findings
 from teacherspec.evaluate.generation.metrics import hardest, token_confidence
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
-from teacherspec.plots.answers import length_figure, position_figure
-from teacherspec.plots.learning import learning_figure
+from teacherspec.plots.generation import length_figure, position_figure
+from teacherspec.plots.learning_curves import learning_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import drawing, save_png
 from teacherspec.predictions.generation import Answer, TokenPredictions

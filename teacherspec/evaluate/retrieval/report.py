@@ -23,7 +23,7 @@ from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.retrieval import Ranks, image_to_text, line_ups
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.metrics.softmax import softmax
-from teacherspec.plots.learning import learning_figure
+from teacherspec.plots.learning_curves import learning_figure
 from teacherspec.plots.retrieval import rank_figure, similarity_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import drawing, save_png
