@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.prepare.report import rows_in_words
+from teacherspec.prepare.report.report import rows_in_words
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded

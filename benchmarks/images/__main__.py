@@ -17,9 +17,9 @@ import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
 
 from benchmarks.page import fill
-from teacherspec.prepare.archives import read_archive
-from teacherspec.prepare.digits import DigitsSource
-from teacherspec.prepare.sketches import likeness
+from teacherspec.prepare.dedup.image_thumbprints import likeness
+from teacherspec.prepare.sources.archives import read_archive
+from teacherspec.prepare.sources.digits import DigitsSource
 from teacherspec.tasks.image_field import ImageField
 from teacherspec.tasks.images import decode, encode_png
 

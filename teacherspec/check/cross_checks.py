@@ -11,7 +11,7 @@ from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.metric_names.generation import token_metrics
 from teacherspec.metric_names.retrieval import retrieval_metrics
 from teacherspec.package.quality_gates import known_metrics
-from teacherspec.prepare.source import FIXED_SPLITS
+from teacherspec.prepare.sources.base import FIXED_SPLITS
 from teacherspec.spec.parsing.diagnostics import Where
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.spec.prepare import Prepare

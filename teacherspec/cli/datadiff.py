@@ -23,7 +23,7 @@ def command(before: str, after: str) -> None:
     Each is a folder that `prepare` wrote (AFTER: artifacts/prepare by default) or a git revision, whose
     rows are taken from the DVC cache.
     """
-    from teacherspec.prepare.changes import changes_as_markdown, compare_prepared
+    from teacherspec.prepare.dataset_diff import changes_as_markdown, compare_prepared
 
     with _folder(before) as old, _folder(after) as new:
         click.echo(changes_as_markdown(compare_prepared(old, new)), nl=False)

@@ -20,7 +20,7 @@ from teacherspec.compare.retrieval.predictions import compare_retrieval
 from teacherspec.compare.revision import NotAtHandError, Revision
 from teacherspec.compare.stage_changes import StageBuild, stages_built
 from teacherspec.errors import DataError, UserError
-from teacherspec.prepare.changes import Changes, compare_prepared
+from teacherspec.prepare.dataset_diff import Changes, compare_prepared
 from teacherspec.splits import load_prepared
 from teacherspec.tasks import Task
 

@@ -11,7 +11,7 @@ from teacherspec.compare.markdown import headlines
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.stage_changes import STATES
 from teacherspec.plots.paired_differences import Drawn, draw_differences
-from teacherspec.prepare.changes import changes_as_markdown
+from teacherspec.prepare.dataset_diff import changes_as_markdown
 
 TEMPLATE = "diff.html.j2"
 

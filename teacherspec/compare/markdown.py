@@ -8,7 +8,7 @@ from teacherspec.compare.formatting import code, difference, measured, number, p
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.params_diff import Change
 from teacherspec.compare.stage_changes import STATES
-from teacherspec.prepare.changes import changes_as_markdown
+from teacherspec.prepare.dataset_diff import changes_as_markdown
 
 EXAMPLES = 5
 """Flipped rows shown for each direction."""

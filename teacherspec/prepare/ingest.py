@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.checking import Beside, CheckedRow, RowChecker
-from teacherspec.prepare.indexing import Hashes, RowIndexer, signature_words
-from teacherspec.prepare.problems import Problems
+from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.quarantine import Quarantine
-from teacherspec.prepare.rows import BadRow, BlankRow, Table
-from teacherspec.prepare.source import SourceBase
-from teacherspec.prepare.spool import Spool
+from teacherspec.prepare.row_hashes import Hashes, RowIndexer, signature_words
+from teacherspec.prepare.row_store import Spool
+from teacherspec.prepare.row_types import BadRow, BlankRow, Table
+from teacherspec.prepare.row_validation import Beside, CheckedRow, RowChecker
+from teacherspec.prepare.sources.base import SourceBase
 from teacherspec.tasks.fields import RowFields
 
 NO_LABEL = -1

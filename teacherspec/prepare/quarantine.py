@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from teacherspec.prepare.problems import Problems
+from teacherspec.prepare.problem_log import Problems
 
 FILE_NAME = "quarantine.jsonl"
 

@@ -5,21 +5,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from teacherspec.plots.data import DataPicture
-from teacherspec.prepare.card import data_card
-from teacherspec.prepare.checking import Beside
-from teacherspec.prepare.findings import Finding, Narrator
+from teacherspec.prepare.dedup_and_split import judge
 from teacherspec.prepare.ingest import ingest, new_spool
-from teacherspec.prepare.judge import judge
-from teacherspec.prepare.minimums import check_minimums
-from teacherspec.prepare.pictured import pictures
-from teacherspec.prepare.privacy import search_private
-from teacherspec.prepare.problems import Problems
+from teacherspec.prepare.min_rows import check_minimums
+from teacherspec.prepare.mmap_columns import Scratch
+from teacherspec.prepare.pii import search_private
+from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
 from teacherspec.prepare.quarantine import Quarantine
-from teacherspec.prepare.report import write_reports
-from teacherspec.prepare.scratch import Scratch
-from teacherspec.prepare.statistics import metrics, size_quantiles
-from teacherspec.prepare.write import Layout, write_splits
+from teacherspec.prepare.report.content_preview import pictures
+from teacherspec.prepare.report.data_card import data_card
+from teacherspec.prepare.report.dataset_statistics import metrics, size_quantiles
+from teacherspec.prepare.report.finding_messages import Finding, Narrator
+from teacherspec.prepare.report.report import write_reports
+from teacherspec.prepare.row_validation import Beside
+from teacherspec.prepare.write_splits import Layout, write_splits
 from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
 from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.splits import Prepared

@@ -5,9 +5,9 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from teacherspec.prepare.paths import problem_of_path
-from teacherspec.prepare.source import BY_HASH, FIXED_SPLITS
-from teacherspec.prepare.sources import Source
+from teacherspec.prepare.sources.base import BY_HASH, FIXED_SPLITS
+from teacherspec.prepare.sources.path_checks import problem_of_path
+from teacherspec.prepare.sources.registry import Source
 from teacherspec.spec.section import Section
 
 

@@ -38,7 +38,7 @@ def test_the_declaration_walks_the_photos_with_a_tiny_base(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(machine.WORKERS, "0")
-    monkeypatch.setattr("teacherspec.prepare.report.save_png", lambda figure, path: None)
+    monkeypatch.setattr("teacherspec.prepare.report.report.save_png", lambda figure, path: None)
     spec = tiny(check(EXAMPLES / "clip" / "params.yaml"))
     task = spec.task
     for source in spec.prepare.sources:

@@ -32,7 +32,7 @@ def test_an_example_is_a_declaration_that_holds(example: str) -> None:
 def test_the_digits_are_prepared_without_network_or_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("teacherspec.prepare.report.save_png", lambda figure, path: None)
+    monkeypatch.setattr("teacherspec.prepare.report.report.save_png", lambda figure, path: None)
     spec = check(EXAMPLES / "digits" / "params.yaml")
     prepared = prepare(
         ROOT, spec.task.kind, spec.task.row_fields(), spec.prepare, tmp_path / "out", tmp_path / "reports"

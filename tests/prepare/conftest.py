@@ -13,4 +13,4 @@ def workshop(tmp_path: Path) -> Workshop:
 @pytest.fixture(autouse=True)
 def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not draw: a picture takes ten times as long as the rest, and has a test of its own."""
-    monkeypatch.setattr("teacherspec.prepare.report.save_png", lambda figure, path: None)
+    monkeypatch.setattr("teacherspec.prepare.report.report.save_png", lambda figure, path: None)

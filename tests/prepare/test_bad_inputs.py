@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from teacherspec.prepare.jsonl import open_jsonl
-from teacherspec.prepare.lines import TextLines
-from teacherspec.prepare.rows import OpenTable
+from teacherspec.prepare.row_types import OpenTable
+from teacherspec.prepare.sources.jsonl import open_jsonl
+from teacherspec.prepare.sources.text_lines import TextLines
 from tests.prepare.bad_data import BESIDE, CASES, TABLE, table_row
 from tests.prepare.bad_inputs import Case
 from tests.prepare.workshop import Workshop, jsonl, messages
@@ -67,7 +67,7 @@ def test_a_file_that_changes_meanwhile_is_refused(
         path.write_text(jsonl(messages(61)))
         return open_jsonl(name, lines)
 
-    monkeypatch.setattr("teacherspec.prepare.jsonl.open_jsonl", growing)
+    monkeypatch.setattr("teacherspec.prepare.sources.jsonl.open_jsonl", growing)
     assert workshop.refusal([{"kind": "jsonl", "path": "data/rows.jsonl"}]) == (BESIDE["meanwhile"],)
 
 

@@ -4,7 +4,7 @@ import re
 
 from huggingface_hub import DatasetCard
 
-from teacherspec.prepare.advice import advice
+from teacherspec.prepare.report.advice import advice
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.prepare import Prepare
 from tests.prepare.workshop import Workshop, jsonl, messages

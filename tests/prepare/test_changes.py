@@ -10,7 +10,7 @@ from dvc.repo import Repo as DvcRepo
 
 from teacherspec.cli.datadiff import command
 from teacherspec.errors import DataError
-from teacherspec.prepare.changes import Changes, changes_as_markdown, compare_prepared
+from teacherspec.prepare.dataset_diff import Changes, changes_as_markdown, compare_prepared
 from tests.prepare.workshop import Workshop, jsonl, messages
 
 SOURCE = {"kind": "jsonl", "path": "data/rows.jsonl"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from teacherspec.prepare.sources import Source
+from teacherspec.prepare.sources.registry import Source
 from teacherspec.spec.prepare import Prepare
 
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"

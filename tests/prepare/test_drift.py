@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from teacherspec.prepare.drift import class_drift, jensen_shannon
+from teacherspec.prepare.report.drift import class_drift, jensen_shannon
 from tests.prepare.test_prepare import chatter
 from tests.prepare.workshop import Workshop, jsonl
 

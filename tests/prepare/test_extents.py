@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacherspec.prepare.extents import PART_ROWS, Unpacking, row_bytes
-from teacherspec.prepare.parquet import dictionary_bytes
+from teacherspec.prepare.sources.arrow_sizes import PART_ROWS, Unpacking, row_bytes
+from teacherspec.prepare.sources.parquet import dictionary_bytes
 
 TEXT = st.none() | st.text("aé😀", max_size=5)
 PAIR = pa.struct({"x": pa.string(), "y": pa.string()})

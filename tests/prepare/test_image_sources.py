@@ -10,7 +10,7 @@ import pytest
 from datasets import ClassLabel, Features, Image, IterableDataset
 from sklearn.datasets import load_digits
 
-from teacherspec.prepare.hub import stream_rows
+from teacherspec.prepare.sources.hub import stream_rows
 from teacherspec.splits import open_split
 from teacherspec.tasks.images import decode
 from tests.prepare.bad_columns import parquet_bytes

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from teacherspec.prepare.pairs import banding, similar_pairs
-from teacherspec.prepare.scratch import Scratch
-from teacherspec.prepare.signatures import SignatureComparison
+from teacherspec.prepare.dedup.candidate_pairs import banding, similar_pairs
+from teacherspec.prepare.dedup.signatures import SignatureComparison
+from teacherspec.prepare.mmap_columns import Scratch
 from teacherspec.tasks.fields import LabelField, RowFields, TextField
 from teacherspec.tasks.image_field import ImageField
 from tests.prepare.workshop import Workshop, image_fields

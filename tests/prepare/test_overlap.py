@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.prepare.overlap import Overlap, Rows, find_overlap
-from teacherspec.prepare.scratch import Scratch
+from teacherspec.prepare.dedup.duplicates import Overlap, Rows, find_overlap
+from teacherspec.prepare.mmap_columns import Scratch
 
 # (content, answer, label, split): few values, so that everything overlaps with everything.
 ROW = st.tuples(st.integers(0, 4), st.integers(0, 1), st.integers(-1, 2), st.integers(0, 2))

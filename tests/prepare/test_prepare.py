@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from teacherspec.prepare.report import ROWS, rows_in_words
+from teacherspec.prepare.report.report import ROWS, rows_in_words
 from teacherspec.runtime.atomic_io import sha256_file
 from teacherspec.splits import load_prepared
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields

@@ -1,6 +1,6 @@
 import pytest
 
-from teacherspec.prepare.privacy import detector
+from teacherspec.prepare.pii import detector
 from tests.prepare.workshop import Workshop, jsonl, messages
 
 DETECT = detector()

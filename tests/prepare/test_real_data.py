@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.prepare.delimited import CsvSource
+from teacherspec.prepare.sources.csv import CsvSource
 from teacherspec.tasks.fields import RowFields, TextField, TextListField
 from tests.prepare.workshop import SHARED, Workshop
 

@@ -11,7 +11,7 @@ import fsspec
 import pytest
 from dvc.repo import Repo as DvcRepo
 
-from teacherspec.prepare.remote import FETCHED
+from teacherspec.prepare.sources.remote_files import FETCHED
 from teacherspec.runtime.atomic_io import sha256_bytes
 from tests.prepare.workshop import Workshop, jsonl, messages
 

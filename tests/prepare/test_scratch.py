@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacherspec.errors import UserError
-from teacherspec.prepare.overlap import Rows, find_overlap, find_repeats, find_straddling, repeated
-from teacherspec.prepare.pairs import similar_pairs
+from teacherspec.prepare.dedup.candidate_pairs import similar_pairs
+from teacherspec.prepare.dedup.duplicates import Rows, find_overlap, find_repeats, find_straddling, repeated
+from teacherspec.prepare.dedup.minhash import TextComparison
+from teacherspec.prepare.mmap_columns import Scratch, all_of, parts_by_size, parts_by_word
 from teacherspec.prepare.run import prepare
-from teacherspec.prepare.scratch import Scratch, all_of, parts_by_size, parts_by_word
-from teacherspec.prepare.similar import TextComparison
 from teacherspec.runtime.atomic_io import sha256_file
 from teacherspec.runtime.machine import WORKING_MEMORY, working_memory
 from tests.prepare.workshop import Workshop, jsonl
@@ -120,10 +120,10 @@ def judged_peak(rows: int, folder: Path) -> int:
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("teacherspec.prepare.scratch.CHUNK_ROWS", 2048)
+    monkeypatch.setattr("teacherspec.prepare.mmap_columns.CHUNK_ROWS", 2048)
     few, many = judged_peak(8_000, tmp_path), judged_peak(40_000, tmp_path)
     assert many < 1.25 * few
-    monkeypatch.setattr("teacherspec.prepare.scratch.CHUNK_ROWS", 1 << 18)
+    monkeypatch.setattr("teacherspec.prepare.mmap_columns.CHUNK_ROWS", 1 << 18)
     assert judged_peak(40_000, tmp_path) > 1.25 * few  # the check can fail: here it is worked on at once
 
 

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.prepare.pairs import Pairs, banding, similar_pairs
-from teacherspec.prepare.scratch import Scratch
-from teacherspec.prepare.similar import (
+from teacherspec.prepare.dedup.candidate_pairs import Pairs, banding, similar_pairs
+from teacherspec.prepare.dedup.minhash import (
     PIECE,
     TextComparison,
     band_keys,
@@ -19,6 +18,7 @@ from teacherspec.prepare.similar import (
     piece_hashes,
     pieces_of,
 )
+from teacherspec.prepare.mmap_columns import Scratch
 
 LETTERS = list(string.ascii_lowercase + " ")
 

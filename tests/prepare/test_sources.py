@@ -12,7 +12,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.hub import HubSource, stream_rows
+from teacherspec.prepare.sources.hub import HubSource, stream_rows
 from tests.prepare.bad_data import BESIDE
 from tests.prepare.workshop import Workshop, jsonl, messages
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.prepare.splits import assign, uniform
+from teacherspec.prepare.split_assignment import assign, uniform
 
 KEYS = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=50)
 SEEDS = st.integers(0, 2**63 - 1)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.prepare.next_words import NextWord, corpus
-from teacherspec.prepare.sufficiency import continued
+from teacherspec.prepare.report.learning_curve import continued
+from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
 from teacherspec.tasks.fields import RowFields, TextField
 from tests.prepare.workshop import Workshop, image_fields, jsonl, messages
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from teacherspec.prepare.splits import rank_within
+from teacherspec.prepare.split_assignment import rank_within
 from teacherspec.prepare.transforms import Transform
 from tests.prepare.workshop import Workshop, jsonl, messages
 

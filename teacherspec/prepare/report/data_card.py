@@ -1,0 +1,102 @@
+"""The card of the data: what a stranger must know, in the form that the Hugging Face hub reads."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from teacherspec.prepare.sources.base import SourceBase
+from teacherspec.spec.prepare import Policy, Prepare
+from teacherspec.splits import Prepared
+from teacherspec.tasks.fields import RowFields
+
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+"""The hub's names for amounts of rows."""
+
+
+NONE = "-"
+
+
+def data_card(prepared: Prepared, fields: RowFields, section: Prepare, metrics: Mapping[str, Any]) -> str:
+    """The card as Markdown, with the metadata of the hub (`dataset_info`) in front.
+
+    It tells what the stage knows: sources, columns, splits, and what was taken out by which rule. Where the
+    rows come from before that, and whom they may harm, only their collector knows.
+    """
+    from huggingface_hub import DatasetCard, DatasetCardData
+
+    rows = sum(split.rows for split in prepared.splits.values())
+    header = DatasetCardData(
+        size_categories=[next((name for most, name in SIZES if rows < most), "1M<n<10M")],
+        dataset_info={
+            "features": [{"name": name, "dtype": kind} for name, kind in _columns(fields, section)],
+            "splits": [{"name": name, "num_examples": split.rows} for name, split in prepared.splits.items()],
+        },
+        configs=[
+            {
+                "config_name": "default",
+                "data_files": [{"split": name, "path": f"{name}.parquet"} for name in prepared.splits],
+            }
+        ],
+    )
+    private = metrics["looks_private"]
+    closing = (
+        f"Looks private: {private['rows']} of {private['rows_searched']} rows searched. Classes, lengths, "
+        "drift, examples and advice: `report.md` beside this card."
+    )
+    parts = [
+        f"# Data of the teacher: {prepared.task}",
+        f"{rows} rows in {len(prepared.splits)} splits"
+        + (f", {len(prepared.label_names)} classes." if prepared.label_names else "."),
+        "## Splits\n\n" + _table(("split", "role", "rows"), _splits(prepared)),
+        "## Columns\n\n" + _table(("column", "type"), _columns(fields, section)),
+        "## Sources\n\n" + _table(("source", "kind", "goes to", "rows used"), _sources(section)),
+        "## Taken out\n\n" + _table(("what", "rule", "rows"), _rules(section.policies(), metrics["rows"])),
+        closing,
+    ]
+    return str(DatasetCard(f"---\n{header.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"))
+
+
+def _splits(prepared: Prepared) -> list[tuple[object, ...]]:
+    return [(name, split.role, split.rows) for name, split in prepared.splits.items()]
+
+
+def _columns(fields: RowFields, section: Prepare) -> list[tuple[str, str]]:
+    own = [(rule.name, str(rule.storage())) for rule in fields.columns()]
+    kept = [(name, "kept as given") for name in section.keep_columns]
+    return [("id", "string"), *own, *kept]
+
+
+def _sources(section: Prepare) -> list[tuple[object, ...]]:
+    return [
+        (
+            _place(source),
+            getattr(source, "kind", NONE),
+            source.split if source.role is None else f"{source.split} ({source.role})",
+            _used(source.weight, source.share, source.rows_per_class),
+        )
+        for source in section.sources
+    ]
+
+
+def _place(source: SourceBase) -> str:
+    named = [getattr(source, name, None) for name in ("url", "dataset")]
+    return next(filter(None, [*named, ", ".join(source.local_paths())]), NONE)
+
+
+def _used(weight: float | None, share: float, rows_per_class: int | None) -> str:
+    used = f"by weight {weight:g}" if weight is not None else "all" if share == 1 else f"{share:g} of them"
+    return used if rows_per_class is None else f"{used}, {rows_per_class} of a class at most"
+
+
+def _rules(policies: Mapping[str, Policy], rows: Mapping[str, int]) -> list[tuple[object, ...]]:
+    found = [
+        (name.replace("_", " "), f"`{policy.declared}: {policy.action}`", rows[name])
+        for name, policy in policies.items()
+    ]
+    return [*found, ("broken rows", "`on_error`", rows["quarantined"])]
+
+
+def _table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
+    rows = [columns, ["---"] * len(columns), *lines]
+    return "\n".join(
+        "| " + " | ".join(str(value).replace("|", "\\|") for value in row) + " |" for row in rows
+    )

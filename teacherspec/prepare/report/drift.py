@@ -1,0 +1,96 @@
+"""How far each split lies from train, beside how far chance alone would put it."""
+
+import re
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.prepare.dedup_and_split import Judged
+from teacherspec.prepare.ingest import Ingested
+from teacherspec.prepare.report.finding_messages import content_text
+from teacherspec.tasks.fields import RowFields, normalised
+
+MOST_ROWS = 20_000
+"""Rows of a split that are compared: rows lie in the order of a hash, so the first are a random sample."""
+
+_BINS = 1 << 16
+_WORD = re.compile(r"\w+")
+
+Counts = npt.NDArray[np.int64]
+
+
+def word_drift(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, dict[str, float]]:
+    """For each split but train: the distance of its words from train's, and what chance alone gives.
+
+    `words` is the Jensen-Shannon distance (base 2, 0 to 1; Lin 1991) between the word counts of train and
+    of the split; `words_by_chance` the same for as many rows held out of train. Words are counted in 65,536
+    bins of a hash.
+    """
+    if not fields.texts():
+        return {}
+    train, *others = judged.stored()
+    held_rows = judged.first_rows(train[0], MOST_ROWS)
+    found = {}
+    for number, name in others:
+        rows = judged.first_rows(number, len(held_rows) // 2)
+        if len(rows):
+            rest, held = held_rows[: -len(rows)], held_rows[-len(rows) :]
+            reference = _words(ingested, fields, rest)
+            found[name] = {
+                "words": jensen_shannon(reference, _words(ingested, fields, rows)),
+                "words_by_chance": jensen_shannon(reference, _words(ingested, fields, held)),
+            }
+    return found
+
+
+def class_drift(counts: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Distance of the class shares of a split from those of train, and what chance alone gives.
+
+    `classes` is the total variation distance (0: the same shares, 1: no class in common);
+    `classes_by_chance` its expectation for rows drawn at random, by the normal approximation
+    E|share - p| = sqrt(2 p (1 - p) / (pi n)). `classes_p_value` says how often rows drawn at random would
+    lie as far away, by Pearson's chi-squared test.
+
+    Args:
+        counts: `[2, C]` rows of each class in train and in the split.
+    """
+    train, split = counts[0] / counts[0].sum(), counts[1] / counts[1].sum()
+    by_chance = np.sqrt(2 * train * (1 - train) / (np.pi * counts[1].sum()))
+    return {
+        "classes": float(np.abs(train - split).sum() / 2),
+        "classes_by_chance": float(by_chance.sum() / 2),
+        "classes_p_value": _homogeneity(counts),
+    }
+
+
+def _homogeneity(counts: npt.NDArray[np.int64]) -> float:
+    """p-value of Pearson's chi-squared test that both rows of counts `[2, C]` have the same shares."""
+    from scipy.stats import chi2_contingency
+
+    some = counts[:, counts.sum(axis=0) > 0]
+    return float(chi2_contingency(some, correction=False).pvalue) if some.shape[1] > 1 else 1.0
+
+
+def jensen_shannon(one: Counts, other: Counts) -> float:
+    """Jensen-Shannon distance, base 2, of two lists of counts; 0 where one of them is empty."""
+    if not one.sum() or not other.sum():
+        return 0.0
+    p, q = one / one.sum(), other / other.sum()
+    middle = (p + q) / 2
+    divergence = sum(_kullback_leibler(share, middle) for share in (p, q)) / 2
+    return float(np.sqrt(max(0.0, divergence)))
+
+
+def _kullback_leibler(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
+    some = p > 0
+    return float((p[some] * np.log2(p[some] / q[some])).sum())
+
+
+def _words(ingested: Ingested, fields: RowFields, rows: npt.NDArray[np.int64]) -> Counts:
+    columns = [rule.name for rule in fields.texts()]
+    counts = np.zeros(_BINS, np.int64)
+    for values in ingested.spool.gather(rows, columns).to_pylist():
+        words = _WORD.findall(normalised(content_text(fields.texts(), values)))
+        np.add.at(counts, [crc32(word.encode()) % _BINS for word in words], 1)
+    return counts

@@ -1,0 +1,172 @@
+"""Whether more rows would help: the learning curve of a plain model that needs no base.
+
+The curve of a plain classifier is not that of a fine-tuned base, which starts higher and needs less; but
+where even this one is flat, more of the same rows will not help, and its accuracy on all rows is the least
+that a teacher must beat. Where there are no classes, the plain model guesses the next word of answers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.prepare.dedup_and_split import Judged
+from teacherspec.prepare.ingest import NO_LABEL, Ingested
+from teacherspec.prepare.mmap_columns import Indices, parts_by_size
+from teacherspec.prepare.report.finding_messages import content_text
+from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
+from teacherspec.tasks.fields import Field, RowFields
+
+SHARES = {"eighth": 8, "quarter": 4, "half": 2, "all": 1}
+LEAST_ROWS = 20
+"""Rows that the smallest share must have."""
+
+_FEATURES = 1 << 16
+_ANSWERS = 2_000
+_ANSWER_CHARACTERS = 1_000
+_BATCH_ROWS = 256
+_BATCH_BYTES = 32 << 20
+
+
+class Plain(NamedTuple):
+    """A model that needs no base.
+
+    Attributes:
+        most_rows: that train it, and as many that it is measured on.
+        rules: the columns that it sees.
+        features: the rows of a spool as its inputs.
+        new: makes an untrained one.
+    """
+
+    most_rows: int
+    rules: Sequence[Field]
+    features: Callable[[Ingested, Sequence[Field], Indices], Any]
+    new: Callable[[], Any]
+
+
+def learning_curve(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
+    """Accuracy of a plain model trained on growing shares of train.
+
+    Of the class where rows have one, else of the next word of the answer. Each share holds the one before
+    it. Accuracy is measured on validation and calibration, never on test. `doubled` continues the curve to
+    twice the rows by the power law error = a * rows^-b (Hestness et al. 2017, arXiv:1712.00409) through the
+    four points.
+
+    Empty with too few rows, or where nothing plain can learn.
+    """
+    measure = _of_classes if fields.label else _of_answers
+    curve = measure(ingested, fields, judged)
+    shares = [1 / part for part in SHARES.values()]
+    return curve | {"doubled": continued(shares, list(curve.values()))} if curve else {}
+
+
+def _of_classes(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
+    plain = plain_model(fields)
+    if plain is None:
+        return {}
+    train = _labelled(judged, ("train",), plain.most_rows)
+    held = _labelled(judged, ("validation", "calibration"), plain.most_rows)
+    if len(train) < LEAST_ROWS * max(SHARES.values()) or not len(held):
+        return {}
+    rows = {name: train[: len(train) // part] for name, part in SHARES.items()}
+    if any(len(np.unique(judged.label[part])) < 2 for part in rows.values()):
+        return {}
+    inputs, held_inputs = (plain.features(ingested, plain.rules, part) for part in (train, held))
+    curve = {}
+    for name, part in rows.items():
+        model = plain.new().fit(inputs[: len(part)], judged.label[part])
+        curve[name] = float((model.predict(held_inputs) == judged.label[held]).mean())
+    return curve
+
+
+def _of_answers(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
+    train = _rows(judged, ("train",), _ANSWERS)
+    held = _rows(judged, ("validation", "calibration"), _ANSWERS)
+    if not fields.answers or len(train) < LEAST_ROWS * max(SHARES.values()) or not len(held):
+        return {}
+    texts = [_answers(ingested, fields.answers, rows) for rows in (train, held)]
+    words = corpus(texts[0] + texts[1])
+    measured = words.text >= len(texts[0])
+    curve = {}
+    for name, part in SHARES.items():
+        seen = words.text < len(texts[0]) // part
+        model = NextWord().fit(words.contexts[:, seen], words.following[seen])
+        expected = model.predict(words.contexts[:, measured])
+        curve[name] = float((expected == words.following[measured]).mean())
+    return curve
+
+
+def _answers(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> list[str]:
+    """The answers of rows, long ones cut."""
+    names = [rule.name for rule in rules]
+    return [
+        content_text(rules, row)[:_ANSWER_CHARACTERS]
+        for start in range(0, len(rows), _BATCH_ROWS)
+        for row in ingested.spool.gather(rows[start : start + _BATCH_ROWS], names).to_pylist()
+    ]
+
+
+def plain_model(fields: RowFields) -> Plain | None:
+    """What learns from rows of these fields without a base; None where there is nothing to learn from.
+
+    Texts: complement naive Bayes on words and word pairs (Rennie et al. 2003), well under a second whatever
+    the classes. Images: the nearest row by small grey copies; fewer rows, as each is decoded for it.
+    """
+    drawn = [rule for rule in fields.content if rule.signature_bytes]
+    if fields.texts():
+        return Plain(10_000, fields.texts(), _words, _naive_bayes)
+    return Plain(2_000, drawn, _greys, _nearest_row) if drawn else None
+
+
+def continued(rows: Sequence[float], accuracies: Sequence[float]) -> float:
+    """The accuracy that the power law through the points expects of twice the last number of rows.
+
+    Numbers of rows, or shares of them: only their ratios count.
+    """
+    errors = np.maximum(1 - np.array(accuracies), 1e-3)
+    slope, height = np.polyfit(np.log(rows), np.log(errors), 1)
+    expected = 1 - float(np.exp(height + slope * np.log(2 * rows[-1])))
+    return max(expected, accuracies[-1])
+
+
+def _labelled(judged: Judged, splits: tuple[str, ...], most_rows: int) -> Indices:
+    rows = _rows(judged, splits, most_rows)
+    labelled: Indices = rows[judged.label[rows] != NO_LABEL][:most_rows]
+    return labelled
+
+
+def _rows(judged: Judged, splits: tuple[str, ...], most_rows: int) -> Indices:
+    return np.concatenate([judged.first_rows(judged.split_names.index(name), most_rows) for name in splits])
+
+
+def _naive_bayes() -> Any:
+    from sklearn.naive_bayes import ComplementNB
+
+    return ComplementNB(alpha=0.3)
+
+
+def _words(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> Any:
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    values = ingested.spool.gather(rows, [rule.name for rule in rules]).to_pylist()
+    texts = [content_text(rules, row) for row in values]
+    return HashingVectorizer(ngram_range=(1, 2), n_features=_FEATURES, alternate_sign=False).transform(texts)
+
+
+def _nearest_row() -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(1)
+
+
+def _greys(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> npt.NDArray[np.float32]:
+    """Sketches `[n, D]` of the rows, each of mean 0 and length 1: brightness and contrast say nothing."""
+    names, sizes = [rule.name for rule in rules], ingested.spool.numbers("size")
+    found = []
+    for part in parts_by_size(rows, sizes[rows], _BATCH_ROWS, _BATCH_BYTES):
+        for values in ingested.spool.gather(part, names).to_pylist():
+            grey = np.concatenate([rule.sketch(values[rule.name]).ravel() for rule in rules])
+            grey -= grey.mean()
+            found.append(grey / max(float(np.linalg.norm(grey)), 1.0))
+    return np.stack(found)

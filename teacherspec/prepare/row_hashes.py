@@ -1,0 +1,84 @@
+"""The few numbers by which rows are judged, each a function of its row alone."""
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.prepare.row_validation import CheckedRow
+from teacherspec.tasks.fields import Field, RowFields
+
+Words = npt.NDArray[np.uint64]
+
+
+class Hashes(NamedTuple):
+    """Hashes of N rows, each `[N]`.
+
+    `content` and `content_low` together are 128 bits of the normalised content; 64 bits each of the
+    normalised answers, the given id and the group; 0 where a row has none.
+    """
+
+    content: Words
+    content_low: Words
+    answer: Words
+    identity: Words
+    group: Words
+
+
+class RowIndexer:
+    """Hashes checked rows and measures them."""
+
+    def __init__(self, fields: RowFields) -> None:
+        """For rows of these fields."""
+        self._content = fields.content
+        self._answers = fields.answers
+
+    def hashes(self, row: CheckedRow) -> bytes:
+        """The hashes of one row, packed big-endian in the order of `Hashes`, then its signature."""
+        return b"".join(
+            (
+                _hash(_keys(self._content, row.content), 16),
+                _hash(_keys(self._answers, row.answers), 8) if self._answers else _NONE,
+                _hash([row.identity.encode()], 8) if row.identity is not None else _NONE,
+                _hash([row.group.encode()], 8) if row.group is not None else _NONE,
+                *[rule.signature(value) for rule, value in self._signed(row)],
+            )
+        )
+
+    def size(self, row: CheckedRow) -> int:
+        """Size of the content in characters and bytes."""
+        return sum(rule.size(value) for rule, value in zip(self._content, row.content, strict=True))
+
+    def _signed(self, row: CheckedRow) -> Iterator[tuple[Field, object]]:
+        pairs = zip(self._content, row.content, strict=True)
+        return ((rule, value) for rule, value in pairs if rule.signature_bytes)
+
+
+def signature_words(rules: Sequence[Field]) -> tuple[str, ...]:
+    """The names of the 64-bit words into which the signatures of these columns are cut."""
+    return tuple(f"{rule.name}.{at}" for rule in rules for at in range(rule.signature_bytes // 8))
+
+
+def hash_text(text: str) -> int:
+    """64 bits of the hash of a text."""
+    return int.from_bytes(_hash([text.encode("utf-8", "surrogatepass")], 8), "big")
+
+
+_NONE = bytes(8)
+
+
+def _keys(rules: Sequence[Field], values: Sequence[object]) -> list[bytes]:
+    return [rule.key(value) for rule, value in zip(rules, values, strict=True)]
+
+
+def _hash(parts: Sequence[bytes], size: int) -> bytes:
+    """BLAKE2b of the parts; with several, their lengths too, so that no two lists of parts run together."""
+    if len(parts) == 1:
+        return blake2b(parts[0], digest_size=size).digest()
+    digest = blake2b(digest_size=size)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()

@@ -1,0 +1,188 @@
+"""One row of a file against what the task demands of it."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from teacherspec.errors import DataError
+from teacherspec.prepare.row_types import Table
+from teacherspec.prepare.sources.base import SourceBase
+from teacherspec.tasks.fields import Field, FieldError, RowFields, TextField, nearest, shown
+
+NAME = TextField("name", max_characters=200)
+"""The rule of ids and groups."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Columns that a row has beside those of the task.
+
+    Attributes:
+        keep: columns stored with the row.
+        group: column whose value keeps rows together in one split, or None.
+    """
+
+    keep: tuple[str, ...] = ()
+    group: str | None = None
+
+
+class CheckedRow(NamedTuple):
+    """A row that keeps every rule, values in the order of the rules.
+
+    `identity` and `group` are None where the row has none; kept values are JSON, None where null.
+    """
+
+    content: tuple[Any, ...]
+    answers: tuple[Any, ...]
+    label: str | int | None
+    identity: str | None
+    group: str | None
+    kept: tuple[str | None, ...]
+
+
+class RowChecker:
+    """The rules of one source, looked up once and applied to each of its rows.
+
+    Attributes:
+        known: columns of the file that are used.
+        changed: what reading changed of values → how often.
+    """
+
+    def __init__(self, source: SourceBase, fields: RowFields, beside: Beside) -> None:
+        """Rules for the columns of `source`, as far as its role needs them."""
+
+        def column(name: str) -> str:
+            return source.columns.get(name, name)
+
+        def read_from(rule: Field) -> str:
+            return source.columns.get(rule.name, rule.column)
+
+        needed = fields.without_label() if source.role == "ood" else fields
+        external = source.role == "external"
+        if external:
+            needed, beside = RowFields(fields.content), Beside()
+        self._content = [(rule, read_from(rule)) for rule in needed.content]
+        self._answers = [(rule, read_from(rule)) for rule in needed.answers]
+        self._label = (needed.label, column(needed.label.name)) if needed.label else None
+        self._keep = [(name, column(name)) for name in beside.keep]
+        self._group = column(beside.group) if beside.group else None
+        self._id = column("id")
+        self._id_declared = "id" in source.columns and not external
+        self._id_counts = not external
+        self._others = source.other_columns
+        self._required = [
+            *map(read_from, needed.columns()),
+            *(column(name) for name in (*beside.keep, *([beside.group] if beside.group else []))),
+            *([self._id] if self._id_declared else []),
+        ]
+        self._transforms = [transform.ready() for transform in source.transforms]
+        self._made = frozenset[str]().union(*(transform.uses() for transform in source.transforms))
+        self.known = {
+            *self._made,
+            *self._required,
+            *map(read_from, fields.columns()),
+            self._id,
+        }
+        allowed = [
+            *(rule.name for rule in fields.columns()),
+            *beside.keep,
+            "id",
+            *filter(None, [beside.group]),
+        ]
+        self.changed: Counter[str] = Counter()
+        self._strange = [(name, nearest(name, allowed)) for name in source.columns if name not in allowed]
+
+    def check_table(self, table: Table, columns: tuple[str, ...] | None) -> None:
+        """Refuse a table whose declared or own columns cannot serve.
+
+        Raises:
+            DataError: `columns` of the source names no column of the task, or a column is not there or
+                not used.
+        """
+        problems = [
+            f"prepare.sources.columns: the task has no column {shown(n)}; {hint}" for n, hint in self._strange
+        ]
+        if columns is not None and not problems:
+            found = ", ".join(columns[:20])
+            headless = not self.known.intersection(columns)
+            hint = "is the header missing?" if headless else "name it in `columns` of the source"
+            problems = [
+                f"{table.place(1)}: column {shown(name)} not found (columns: {found}); {hint}"
+                for name in self._required
+                if name not in columns and name not in self._made
+            ] or [f"{table.place(1)}: {problem}" for problem in self._unused(columns)]
+        if problems:
+            raise DataError(problems)
+
+    def check(self, values: dict[str, Any]) -> CheckedRow | list[str] | None:
+        """The row as the rules read it, everything that is wrong with it, or None to leave it out.
+
+        The transforms of the source change `values` in place.
+        """
+        try:
+            if not all(apply(values) for apply in self._transforms):
+                return None
+        except FieldError as error:
+            return [str(error)]
+        wrong: list[str] = []
+        row = CheckedRow(
+            tuple([self._value(rule, column, values, wrong) for rule, column in self._content]),
+            tuple([self._value(rule, column, values, wrong) for rule, column in self._answers]),
+            self._value(*self._label, values, wrong) if self._label else None,
+            self._identity(values, wrong),
+            self._name("group", self._group, values, wrong) if self._group else None,
+            tuple([self._kept(name, column, values, wrong) for name, column in self._keep]),
+        )
+        if not values.keys() <= self.known:
+            wrong += self._unused(values)
+        return wrong or row
+
+    def _value(self, rule: Field, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
+        if column not in values:
+            wrong.append(f"{rule.name}: missing (no {shown(column)} in this row)")
+            return None
+        try:
+            for change in rule.changes(values[column]):
+                self.changed[f"{column}: {change}"] += 1
+            return rule.read(values[column])
+        except FieldError as error:
+            wrong.append(f"{column}: {error}")
+            return None
+
+    def _identity(self, values: dict[str, Any], wrong: list[str]) -> str | None:
+        if not self._id_counts or (self._id not in values and not self._id_declared):
+            return None
+        return self._name("id", self._id, values, wrong)
+
+    def _name(self, what: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
+        if column not in values:
+            wrong.append(f"{what}: missing (no {shown(column)} in this row)")
+            return None
+        value = values[column]
+        try:
+            return NAME.read(str(value) if type(value) is int else value)
+        except FieldError as error:
+            wrong.append(f"{column}: {error}")
+            return None
+
+    def _kept(self, name: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
+        if column not in values:
+            wrong.append(f"{name}: missing (no {shown(column)} in this row; see prepare.keep_columns)")
+            return None
+        value = values[column]
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            wrong.append(f"{column}: must be a text or a number to be kept (given {shown(value)})")
+            return None
+        return json.dumps(value)
+
+    def _unused(self, columns: Sequence[str] | dict[str, Any]) -> list[str]:
+        extra = [column for column in columns if column not in self.known]
+        if self._others == "ignore" or not extra:
+            return []
+        names = ", ".join(shown(column) for column in extra[:10])
+        mend = "name it in `prepare.keep_columns` or declare `other_columns: ignore`"
+        return [f"{names}: the task has no use for it; {mend}"]

@@ -1,0 +1,113 @@
+"""Tar and zip archives as streams of files, bounded in size and never unpacked to disk."""
+
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from teacherspec.errors import DataError
+from teacherspec.prepare.sources.decompress import open_bytes
+from teacherspec.tasks.fields import shown
+
+_ZIP_MAGIC = b"PK"
+_BLOCK = 512
+_FREE_BYTES = 64 << 20
+_MAX_RATIO = 100
+"""How many times its packed size an archive may unpack to: images are packed already."""
+
+
+class Member(NamedTuple):
+    """One file of an archive: its path there and its bytes, or what is wrong with it."""
+
+    name: str
+    content: bytes
+    problem: str | None
+
+
+def read_archive(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]:
+    """The files of a tar (plain, `.gz`, `.zst`) or zip archive, one after the other.
+
+    Args:
+        name: for messages.
+        path: the archive.
+        max_file_bytes: a larger file is told, not read.
+
+    Raises:
+        DataError: while reading: broken, cut, unpacks to over 100 times its size, or names a file outside.
+    """
+    with path.open("rb") as file:
+        is_zip = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+    read = _zip_members if is_zip else _tar_members
+    for member in read(name, path, max_file_bytes):
+        parts = member.name.split("/")
+        if member.name.startswith("/") or ".." in parts or "\\" in member.name or ":" in parts[0]:
+            given = shown(member.name)
+            raise DataError(f"{name}: holds {given}, which leads out of the archive; do not trust it")
+        yield member
+
+
+def _tar_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]:
+    with open_bytes(name, path, "utf-8", _MAX_RATIO) as stream:
+        if path.suffix == ".tar":
+            _check_tar_end(name, path)
+        try:
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                read: Any = archive
+                for entry in archive:
+                    read.members.clear()  # they would pile up, and none is needed again
+                    if not entry.isdir():
+                        yield _tar_member(archive, entry, max_file_bytes)
+        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
+            raise DataError(f"{name}: is no tar or zip archive, or cut short: {error}") from error
+
+
+def _tar_member(archive: tarfile.TarFile, entry: tarfile.TarInfo, max_file_bytes: int) -> Member:
+    name = entry.name.removeprefix("./")
+    if not entry.isreg():
+        return Member(name, b"", "is a link or device; put the file itself there")
+    if entry.size > max_file_bytes:
+        return Member(name, b"", _too_large(entry.size, max_file_bytes))
+    file = archive.extractfile(entry)
+    return Member(name, file.read() if file else b"", None)
+
+
+def _check_tar_end(name: str, path: Path) -> None:
+    """A plain tar cut between two files still reads well: only the zeros at its end prove it whole."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _BLOCK))
+        if file.read(_BLOCK).strip(b"\0"):
+            raise DataError(f"{name}: is no tar or zip archive, or cut short: it does not end as a tar does")
+
+
+def _zip_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            allowed = max(_FREE_BYTES, _MAX_RATIO * path.stat().st_size)
+            if sum(entry.file_size for entry in entries) > allowed:
+                raise DataError(f"{name}: unpacks to over {_MAX_RATIO} times its size; check it")
+            for entry in entries:
+                yield _zip_member(archive, entry, max_file_bytes)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise DataError(f"{name}: is a broken or cut zip archive: {error}") from error
+
+
+def _zip_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_file_bytes: int) -> Member:
+    name = entry.filename
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return Member(name, b"", "is a link or device; put the file itself there")
+    if entry.flag_bits & 1:
+        return Member(name, b"", "is encrypted; pack it without a password")
+    if entry.file_size > max_file_bytes:
+        return Member(name, b"", _too_large(entry.file_size, max_file_bytes))
+    try:
+        return Member(name, archive.read(entry), None)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        return Member(name, b"", f"cannot be unpacked: {error}")
+
+
+def _too_large(size: int, allowed: int) -> str:
+    return f"has {size} bytes (allowed: {allowed}; `max_file_bytes`)"

@@ -1,0 +1,131 @@
+"""CSV and its relatives: values stay text (`NA`, `01`), quoted newlines are part of the value."""
+
+import csv
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from teacherspec.errors import DataError
+from teacherspec.prepare.row_types import AnyRow, BadRow, BlankRow, OpenTable, Row
+from teacherspec.prepare.sources.base import TextFileSource
+from teacherspec.prepare.sources.decompress import open_bytes
+from teacherspec.prepare.sources.text_lines import TextLines
+from teacherspec.tasks.fields import shown
+
+_SEPARATORS = {",": "`,`", ";": "`;`", "\t": "a tab", "|": "`|`"}
+MAX_COLUMNS = 10_000
+
+
+class CsvSource(TextFileSource):
+    """Delimiter-separated values with a header; every value stays text."""
+
+    kind: Literal["csv"]
+    """The format."""
+
+    delimiter: str = Field(default=",", pattern=r"^[^\r\n\"]$")
+    r"""The one character between fields; `"\t"` for TSV."""
+
+    quoted: bool = True
+    """Whether `quote` around a field protects delimiters and line ends; false where it is plain text."""
+
+    quote: str = Field(default='"', pattern=r"^[^\r\n]$")
+    """The one character around such a field; written twice inside, it stands for itself."""
+
+    escape: str | None = Field(default=None, pattern=r"^[^\r\n]$")
+    r"""The one character that takes the next one's meaning away (`"\\"` as databases export), in place of
+    writing a quote inside a quoted field twice."""
+
+    names: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Column names, for a file without a header."""
+
+    @model_validator(mode="after")
+    def _are_different(self) -> Self:
+        marks = [self.delimiter, *([self.quote] if self.quoted else []), *filter(None, [self.escape])]
+        if len(set(marks)) < len(marks):
+            raise ValueError("`delimiter`, `quote` and `escape` must be different characters")
+        return self
+
+    @contextmanager
+    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
+        """Read one file. Raises `DataError`."""
+        csv.field_size_limit(self.max_line_bytes)
+        with open_bytes(name, path, self.encoding) as stream:
+            lines = TextLines(name, stream, self.max_line_bytes)
+            reader = csv.reader(
+                lines,
+                delimiter=self.delimiter,
+                quotechar=self.quote if self.quoted else None,
+                quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
+                escapechar=self.escape,
+                doublequote=self.escape is None,
+                strict=True,
+            )
+            header = list(self.names or _read_header(name, lines, reader, self.delimiter))
+            yield OpenTable(tuple(header), _rows(lines, reader, header))
+
+
+def _read_header(name: str, lines: TextLines, reader: Iterator[list[str]], delimiter: str) -> list[str]:
+    try:
+        header = next((fields for fields in reader if fields), [])
+    except csv.Error as error:
+        raise DataError(f"{name}:1: the header cannot be read: {error}") from error
+    if fault := lines.take_fault():
+        raise DataError(f"{name}:{fault[1]}:{fault[2]}: {fault[0]}")
+    _check_header(name, header, delimiter)
+    return header
+
+
+def _check_header(name: str, header: list[str], delimiter: str) -> None:
+    if not header:
+        raise DataError(f"{name}: no rows")
+    if len(header) > MAX_COLUMNS:
+        raise DataError(f"{name}:1: {len(header)} columns (allowed: {MAX_COLUMNS})")
+    twice = sorted({column for column in header if header.count(column) > 1})
+    if twice:
+        raise DataError(f"{name}:1: the header names {', '.join(map(shown, twice))} twice; rename one")
+    if len(header) == 1:
+        for separator, words in _SEPARATORS.items():
+            if separator != delimiter and separator in header[0]:
+                raise DataError(
+                    f"{name}:1: only one column, {shown(header[0])}; the separator seems to be {words}: "
+                    f"declare `delimiter: {json.dumps(separator)}`"
+                )
+
+
+def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> Iterator[AnyRow]:
+    width = len(header)
+    while True:
+        first_line = lines.number + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            lines.take_fault()
+            yield BadRow(first_line, _explain(str(error), lines.number - first_line))
+            continue
+        if fault := lines.take_fault():
+            what, number, byte = fault
+            yield BadRow(number, what, byte, fields)
+        elif len(fields) == width:
+            yield Row(first_line, dict(zip(header, fields, strict=True)))
+        elif not fields:
+            yield BlankRow(first_line)
+        else:
+            yield BadRow(
+                first_line,
+                f"{width} columns are named, this row has {len(fields)}; quote or complete it",
+                given=fields,
+            )
+
+
+def _explain(error: str, further_lines: int) -> str:
+    if "unexpected end of data" in error:
+        return f"a quote opened here is never closed ({further_lines} further lines read); close it"
+    if "field larger than" in error:
+        return f"a field is too long ({error}); is a quote opened here and never closed?"
+    return f'broken quoting: {error}; write a quote inside a quoted field as `""`'

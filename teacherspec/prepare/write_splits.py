@@ -1,0 +1,136 @@
+"""Judged rows as the splits on disk."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from teacherspec.prepare.dedup_and_split import Judged
+from teacherspec.prepare.ingest import Ingested, Kinds, kept_column
+from teacherspec.prepare.mmap_columns import Indices, chunks
+from teacherspec.prepare.row_hashes import Hashes
+from teacherspec.prepare.split_assignment import fold_of, split_keys
+from teacherspec.runtime.atomic_io import new_folder, sha256_file, write_parquet_parts
+from teacherspec.splits import Prepared, Role, Split, save_index
+from teacherspec.tasks.fields import RowFields
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PART_ROWS = 65_536
+PART_BYTES = 64 << 20
+"""Size of a row group at most, on average: long texts and images make shorter ones."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the files hold.
+
+    Attributes:
+        task: kind of the task.
+        fields: its columns.
+        keep: names of the kept columns.
+        folds: number of folds of `train`, or None for no such column.
+        seed: of the folds.
+    """
+
+    task: str
+    fields: RowFields
+    keep: Sequence[str]
+    folds: int | None
+    seed: int
+
+
+def write_splits(
+    out: Path, ingested: Ingested, judged: Judged, layout: Layout, extras: Sequence[Path]
+) -> Prepared:
+    """Write every split, the index and copies of the extra files as one new folder, whole or not at all.
+
+    Rows lie in the order of their content hash: the same rows give the same bytes in whatever order
+    they were read, and any first part of a split is a random sample of it.
+    """
+    splits = {}
+    sizes = judged.split_rows()
+    with new_folder(out) as folder:
+        for number, name in judged.stored():
+            path = folder / f"{name}.parquet"
+            schema = _schema(layout, ingested.kept_kinds, with_fold=name == "train")
+            write_parquet_parts(path, schema, _parts(schema, ingested, judged, layout, number))
+            role = cast(Role, judged.roles[number])
+            splits[name] = Split(name, role, int(sizes[number]), sha256_file(path), out / path.name)
+        prepared = Prepared(layout.task, judged.label_names, splits)
+        save_index(folder, prepared)
+        for extra in extras:
+            shutil.copyfile(extra, folder / extra.name)
+    return prepared
+
+
+def _schema(layout: Layout, kinds: dict[str, Kinds], with_fold: bool) -> "pa.Schema":
+    import pyarrow as pa
+
+    columns = [("id", pa.string()), *((rule.name, rule.storage()) for rule in layout.fields.columns())]
+    columns += [
+        (name, pa.float64() if "number" in kinds[name].first else pa.string()) for name in layout.keep
+    ]
+    if with_fold and layout.folds is not None:
+        columns.append(("fold", pa.int8()))
+    return pa.schema(columns)
+
+
+def _parts(
+    schema: "pa.Schema", ingested: Ingested, judged: Judged, layout: Layout, split: int
+) -> "Iterator[pa.Table]":
+    import pyarrow as pa
+
+    stored = [rule.name for rule in (*layout.fields.content, *layout.fields.answers)]
+    columns = [*stored, "id", *map(kept_column, layout.keep)]
+    rows = min(PART_ROWS, max(1, PART_BYTES // max(1, mean_size(ingested, judged, split))))
+    for part in _even_parts(judged.rows_of(split), rows):
+        table = ingested.spool.gather(part, columns)
+        hashes = Hashes(*(words[part] for words in judged.hashes))
+        values: dict[str, Any] = {name: table.column(name) for name in stored}
+        values["id"] = pa.array(_ids(table.column("id").to_pylist(), hashes), pa.string())
+        if layout.fields.label:
+            values[layout.fields.label.name] = pa.array(judged.label[part], pa.int32())
+        for name in layout.keep:
+            texts = table.column(kept_column(name)).to_pylist()
+            typed = [None if text is None else json.loads(text) for text in texts]
+            values[name] = pa.array(typed, schema.field(name).type)
+        if layout.folds is not None:
+            keys = split_keys(hashes.content, hashes.group)
+            values["fold"] = pa.array(fold_of(keys, layout.folds, layout.seed), pa.int8())
+        yield pa.table([values[name] for name in schema.names], schema=schema)
+
+
+def _ids(given: Sequence[str | None], hashes: Hashes) -> list[str]:
+    """The given id of each row, else 16 hexadecimal digits of the hash of content and answers."""
+    numbers = (hashes.content ^ hashes.answer).tolist()
+    return [
+        name if name is not None else f"{number:016x}" for name, number in zip(given, numbers, strict=True)
+    ]
+
+
+def mean_size(ingested: Ingested, judged: Judged, split: int) -> int:
+    """Mean size of the content of a split's rows, in characters or bytes."""
+    sizes = ingested.spool.numbers("size")
+    total = rows = 0
+    for chunk in chunks(len(sizes)):
+        chosen = sizes[chunk][judged.kept[chunk] & (judged.split[chunk] == split)]
+        total, rows = total + int(chosen.sum(dtype=np.int64)), rows + len(chosen)
+    return total // max(1, rows)
+
+
+def _even_parts(parts: Iterator[Indices], rows: int) -> Iterator[Indices]:
+    """The same numbers in parts of so many: where a file is cut must not depend on memory."""
+    waiting = np.empty(0, np.int64)
+    for part in parts:
+        waiting = np.concatenate([waiting, part])
+        while len(waiting) >= rows:
+            yield waiting[:rows]
+            waiting = waiting[rows:]
+    if len(waiting):
+        yield waiting
