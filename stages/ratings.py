@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from teacherspec.ratings.results import Level
-from teacherspec.ratings.stage import run_ratings
+from teacherspec.ratings.run import run_ratings
+from teacherspec.ratings.win_rates import Level
 from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.section import Section

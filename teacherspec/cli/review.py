@@ -5,7 +5,7 @@ from secrets import token_hex
 
 import click
 
-from teacherspec.ratings.pairs import Opponent
+from teacherspec.ratings.pair_sampling import Opponent
 from teacherspec.ratings.sheet import QUESTION
 from teacherspec.runtime.entrypoint import plain_errors
 
@@ -62,9 +62,9 @@ def command(
     """
     from teacherspec.errors import DataError
     from teacherspec.predictions.answers import load_answers
-    from teacherspec.ratings.key import encode_key, key_of, save_key, sheet_id
-    from teacherspec.ratings.pairs import draw, pairs_against
+    from teacherspec.ratings.pair_sampling import draw, pairs_against
     from teacherspec.ratings.sheet import save_sheet
+    from teacherspec.ratings.sheet_key import encode_key, key_of, save_key, sheet_id
 
     if show_expected and against == "reference":
         raise click.UsageError("--show-expected would show which answer is the reference; drop it")

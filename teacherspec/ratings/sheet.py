@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from teacherspec.ratings.pairs import Drawn, token
+from teacherspec.ratings.pair_sampling import Drawn, token
 from teacherspec.runtime.atomic_io import write_bytes, write_text
 
 TEMPLATE, STYLE, SCRIPT = "sheet.html.j2", "sheet.css", "sheet.js"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacherspec.ratings.agreement import Agreement, ordinal_agreement
+from teacherspec.ratings.inter_rater import Agreement, ordinal_agreement
 
 WORKED = """
 1 2 3 3 2 1 4 1 2 . . .

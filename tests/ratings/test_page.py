@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from teacherspec.predictions.answers import Answered
-from teacherspec.ratings.key import encode_key, load_keys, save_key, sheet_id
-from teacherspec.ratings.reading import load_ratings
+from teacherspec.ratings.load_ratings import load_ratings
 from teacherspec.ratings.sheet import QUESTION, save_sheet
+from teacherspec.ratings.sheet_key import encode_key, load_keys, save_key, sheet_id
 from tests.ratings.workshop import Sheet, answered, make_sheet
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from teacherspec.errors import DataError
 from teacherspec.predictions.answers import Answered
-from teacherspec.ratings.pairs import draw, pairs_against, token
+from teacherspec.ratings.pair_sampling import draw, pairs_against, token
 from tests.ratings.workshop import answered
 
 

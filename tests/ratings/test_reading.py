@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teacherspec.errors import DataError
-from teacherspec.ratings.key import load_keys
-from teacherspec.ratings.reading import Rating, load_ratings
+from teacherspec.ratings.load_ratings import Rating, load_ratings
+from teacherspec.ratings.sheet_key import load_keys
 from tests.ratings.workshop import Sheet, answered, make_sheet, write_reviews
 
 SHEET = make_sheet(answered(6))

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teacherspec.predictions.answers import Answered
-from teacherspec.ratings.key import load_keys
-from teacherspec.ratings.pairs import pairs_against
-from teacherspec.ratings.reading import load_ratings
-from teacherspec.ratings.results import Level, compare, mean_score_interval, verdicts
+from teacherspec.ratings.load_ratings import load_ratings
+from teacherspec.ratings.pair_sampling import pairs_against
+from teacherspec.ratings.sheet_key import load_keys
+from teacherspec.ratings.win_rates import Level, compare, mean_score_interval, verdicts
 from tests.ratings.workshop import Sheet, answered, make_sheet, write_reviews
 
 LEVEL = Level(confidence=0.95, resamples=50, seed=0)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from teacherspec.ratings import sheet as sheets
-from teacherspec.ratings.pairs import Drawn, Pair, draw, token
+from teacherspec.ratings.pair_sampling import Drawn, Pair, draw, token
 from teacherspec.ratings.sheet import CSV_COLUMNS, QUESTION, render_csv, render_page
 from teacherspec.tasks.images import encode_png
 

@@ -16,9 +16,9 @@ from teacherspec.cli.main import main
 from teacherspec.errors import DataError
 from teacherspec.package.quality_gates import OPPONENTS, RATED, find
 from teacherspec.predictions.answers import COLUMNS, FILE, Answered, load_answers
-from teacherspec.ratings.key import load_keys
-from teacherspec.ratings.results import Level
-from teacherspec.ratings.stage import run_ratings
+from teacherspec.ratings.run import run_ratings
+from teacherspec.ratings.sheet_key import load_keys
+from teacherspec.ratings.win_rates import Level
 from teacherspec.runtime.atomic_io import read_json, write_parquet
 from tests.declaration.example import RIGHT
 from tests.ratings.workshop import Sheet, answered, make_sheet, save_answers, write_reviews

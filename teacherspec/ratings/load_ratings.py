@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from teacherspec.errors import DataError
-from teacherspec.ratings.key import SUFFIX, Key
+from teacherspec.ratings.sheet_key import SUFFIX, Key
 from teacherspec.spec.section import Section
 
 Preference = Literal["left", "right", "tie", "skip"]

@@ -12,10 +12,10 @@ from scipy.special import ndtri
 from teacherspec.metrics.intervals import Interval, mean_interval, wilson_interval
 from teacherspec.metrics.significance import mcnemar_exact, paired_bootstrap
 from teacherspec.metrics.validation import finite_values
-from teacherspec.ratings.agreement import ordinal_agreement
-from teacherspec.ratings.key import Key, KeyItem
-from teacherspec.ratings.pairs import Side
-from teacherspec.ratings.reading import Rating
+from teacherspec.ratings.inter_rater import ordinal_agreement
+from teacherspec.ratings.load_ratings import Rating
+from teacherspec.ratings.pair_sampling import Side
+from teacherspec.ratings.sheet_key import Key, KeyItem
 
 SCORES: Mapping[tuple[str, Side], float] = {
     ("left", "left"): 1.0,

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from teacherspec.errors import DataError
-from teacherspec.ratings.pairs import Drawn, Opponent, Side, token
+from teacherspec.ratings.pair_sampling import Drawn, Opponent, Side, token
 from teacherspec.runtime.atomic_io import encode_json, sha256_bytes, write_text
 from teacherspec.spec.section import Section
 

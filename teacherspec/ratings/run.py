@@ -14,10 +14,10 @@ import numpy as np
 
 from teacherspec.errors import DataError
 from teacherspec.predictions.answers import load_answers
-from teacherspec.ratings.key import Key, load_keys
-from teacherspec.ratings.pairs import Opponent, pairs_against
-from teacherspec.ratings.reading import Rating, load_ratings
-from teacherspec.ratings.results import Level, Verdict, compare, verdicts
+from teacherspec.ratings.load_ratings import Rating, load_ratings
+from teacherspec.ratings.pair_sampling import Opponent, pairs_against
+from teacherspec.ratings.sheet_key import Key, load_keys
+from teacherspec.ratings.win_rates import Level, Verdict, compare, verdicts
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_tsv
 
 COLUMNS = ("against", "id", "score", "ratings", "teacher", "opponent", "comments")
