@@ -25,8 +25,8 @@ def command(tag: str, environment: str, keep: bool, as_json: bool) -> None:
     Exit code 0: identical; 1: something differs (told with the numbers that moved and likely causes), or it
     could not be built.
     """
-    from teacherspec.release.reproduce import reproduce
-    from teacherspec.release.told import told
+    from teacherspec.release.rebuild import reproduce
+    from teacherspec.release.rebuild_report import told
 
     found = reproduce(tag, own_environment=environment == "own", keep=keep)
     if as_json:

@@ -11,8 +11,8 @@ from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
 from teacherspec.package.file_allowlist import wrong_checksums
-from teacherspec.release.checks import TEACHER
-from teacherspec.release.commands import git
+from teacherspec.release.git_dvc import git
+from teacherspec.release.preflight import TEACHER
 from teacherspec.release.tagging import gate_line
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_text
 

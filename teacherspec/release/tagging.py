@@ -6,8 +6,8 @@ from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
 from teacherspec.package.quality_gates import Judgement
-from teacherspec.release.checks import ARTIFACT, refusals, tag_of
-from teacherspec.release.commands import dvc
+from teacherspec.release.git_dvc import dvc
+from teacherspec.release.preflight import ARTIFACT, refusals, tag_of
 
 
 def release(version: str, *, push: bool) -> str:

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from teacherspec.cli.main import main
 from teacherspec.compare.revision import find_revision
 from teacherspec.release.archive import write_archive
-from teacherspec.release.environment import own_python, pins_unlike_installed, variables
-from teacherspec.release.recorded import Cache, local_cache, states
+from teacherspec.release.rebuild_env import own_python, pins_unlike_installed, variables
+from teacherspec.release.recorded_outputs import Cache, local_cache, states
 from tests.gitops.sandbox import ENVIRONMENT, Sandbox, new_stub_repository
 
 

@@ -114,7 +114,7 @@ READS_YAML = {
     "teacherspec/road/stages.py",
     "teacherspec/compare/revision.py",  # what other revisions declared
     "teacherspec/receipts/declaration.py",
-    "teacherspec/release/reproduce.py",  # the dvc.lock of another working tree
+    "teacherspec/release/rebuild.py",  # the dvc.lock of another working tree
 }
 READS_ENVIRONMENT = {
     "teacherspec/runtime/machine.py",  # placement, which changes no result beyond the tolerance

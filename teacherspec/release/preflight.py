@@ -12,8 +12,8 @@ from teacherspec.compare.revision import find_revision
 from teacherspec.package.checksums import SUMS
 from teacherspec.package.file_allowlist import wrong_checksums
 from teacherspec.receipts.agreement import agreement
-from teacherspec.release.commands import dvc, git
-from teacherspec.release.recorded import local_cache, states
+from teacherspec.release.git_dvc import dvc, git
+from teacherspec.release.recorded_outputs import local_cache, states
 
 ARTIFACT = "teacher"
 """Name of the artifact in `dvc.yaml`, and so of the tags."""

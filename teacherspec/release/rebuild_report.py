@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from teacherspec.compare.formatting import measured, signed
-from teacherspec.release.reproduce import LEVELS, Reproduction
+from teacherspec.release.rebuild import LEVELS, Reproduction
 
 FILES_SHOWN = 8
 

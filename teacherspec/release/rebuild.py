@@ -20,9 +20,9 @@ from teacherspec.compare.reported_numbers import REPORTS, Number, numbers, repor
 from teacherspec.compare.revision import LOCK, Revision, find_revision
 from teacherspec.errors import UserError
 from teacherspec.receipts.receipt import record_path
-from teacherspec.release.commands import dvc, git
-from teacherspec.release.environment import own_python, pins_unlike_installed, variables
-from teacherspec.release.recorded import Cache, State, different_files, local_cache, states
+from teacherspec.release.git_dvc import dvc, git
+from teacherspec.release.rebuild_env import own_python, pins_unlike_installed, variables
+from teacherspec.release.recorded_outputs import Cache, State, different_files, local_cache, states
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.process_lifetime import alone
 
