@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PINNED = """\
 from teacherspec.runtime.cpu_determinism import pin
 pin()
-from teacherspec.receipts.fingerprint import fingerprint
+from teacherspec.run_records.arithmetic_fingerprint import fingerprint
 import torch
 print(fingerprint(), torch.get_num_threads(), torch.cuda.is_available())
 """

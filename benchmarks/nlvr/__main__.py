@@ -25,7 +25,7 @@ from benchmarks.nlvr.pictures import Pictures, write_recoloured
 from benchmarks.nlvr.reached import reached
 from benchmarks.nlvr.scenes import people_of, read_rows, scenes_of, write_rows
 from benchmarks.nlvr.seeing import learn_to_see
-from teacherspec.receipts.declaration import ROAD, read_yaml
+from teacherspec.run_records.dvc_yaml import ROAD, read_yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import click
 
-from teacherspec.receipts.declaration import read_road
+from teacherspec.run_records.dvc_yaml import read_road
 from teacherspec.runtime.atomic_io import read_json, write_text
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ def command(arguments: tuple[str, ...]) -> None:
     Exit code: that of `dvc repro`; 1: a mistake in the declaration, or another run is at it; 130: Ctrl-C.
     """
     from teacherspec.check.run import check
-    from teacherspec.receipts.guard import reproduce
+    from teacherspec.run_records.safe_repro import reproduce
 
     check(PARAMS)  # a missing key would make DVC remove what the last declaration built
 

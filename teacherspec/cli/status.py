@@ -17,7 +17,7 @@ def command() -> None:
 
     Exit code 0: shown; 1: dvc.yaml or dvc.lock cannot be read.
     """
-    from teacherspec.receipts.status import status
+    from teacherspec.run_records.status import status
 
     for line in status(Path()):
         click.echo(line)

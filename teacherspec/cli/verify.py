@@ -54,7 +54,7 @@ def _package(folder: Path, signature: Path | None, public_key: Path | None) -> l
 
 
 def _lock() -> list[str]:
-    from teacherspec.receipts.agreement import agreement
+    from teacherspec.run_records.lock_check import agreement
 
     found = agreement()
     click.echo(f"lock         {'FAILED' if found else 'ok'}")
@@ -64,7 +64,7 @@ def _lock() -> list[str]:
 def _artifacts() -> list[str]:
     from dvc.repo import Repo
 
-    from teacherspec.receipts.artifacts import altered
+    from teacherspec.run_records.artifact_hashes import altered
 
     with Repo() as repo:
         cache = Path(repo.cache.local.path)

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from teacherspec.errors import UserError
-from teacherspec.receipts.declaration import DeclaredStage, road_of
+from teacherspec.run_records.dvc_yaml import DeclaredStage, road_of
 
 if TYPE_CHECKING:
     from scmrepo.git import Git

@@ -6,8 +6,8 @@ from typing import Literal
 
 from teacherspec.compare.revision import Revision
 from teacherspec.compare.stage_inputs import differing, inputs_now, inputs_of_run
-from teacherspec.receipts.declaration import DeclaredStage
-from teacherspec.receipts.receipt import hashes
+from teacherspec.run_records.dvc_yaml import DeclaredStage
+from teacherspec.run_records.receipt import hashes
 
 State = Literal["reused", "rebuilt", "same bytes", "other bytes", "not rebuilt", "new", "gone"]
 STATES: Mapping[State, str] = {

@@ -6,10 +6,10 @@ from typing import Any
 
 from teacherspec.compare.params_diff import leaves_changed
 from teacherspec.compare.revision import Revision
-from teacherspec.receipts.behind import behind, behind_run
-from teacherspec.receipts.declaration import DeclaredStage, params_of
-from teacherspec.receipts.hashing import md5_of_bytes
-from teacherspec.receipts.receipt import hashes
+from teacherspec.run_records.dvc_hashing import md5_of_bytes
+from teacherspec.run_records.dvc_yaml import DeclaredStage, params_of
+from teacherspec.run_records.folder_contents import behind, behind_run
+from teacherspec.run_records.receipt import hashes
 
 CODE = ("stages/", "teacherspec/", "code/", "kinds/")
 """Where code lies; `kinds/` as older teachers name it."""

@@ -11,9 +11,9 @@ from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.package.checksums import SUMS
 from teacherspec.package.file_allowlist import wrong_checksums
-from teacherspec.receipts.agreement import agreement
 from teacherspec.release.git_dvc import dvc, git
 from teacherspec.release.recorded_outputs import local_cache, states
+from teacherspec.run_records.lock_check import agreement
 
 ARTIFACT = "teacher"
 """Name of the artifact in `dvc.yaml`, and so of the tags."""

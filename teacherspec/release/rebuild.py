@@ -19,10 +19,10 @@ from teacherspec.compare.params_diff import PINS, Change, leaves_changed
 from teacherspec.compare.reported_numbers import REPORTS, Number, numbers, reports_of
 from teacherspec.compare.revision import LOCK, Revision, find_revision
 from teacherspec.errors import UserError
-from teacherspec.receipts.receipt import record_path
 from teacherspec.release.git_dvc import dvc, git
 from teacherspec.release.rebuild_env import own_python, pins_unlike_installed, variables
 from teacherspec.release.recorded_outputs import Cache, State, different_files, local_cache, states
+from teacherspec.run_records.receipt import record_path
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.process_lifetime import alone
 

@@ -20,8 +20,8 @@ UP = Path("../..")
 EXEMPT = frozenset(
     {
         ("teacherspec/runtime/entrypoint.py", "teacherspec/check/run.py"),
-        ("teacherspec/runtime/entrypoint.py", "teacherspec/receipts/recording.py"),
-        ("teacherspec/runtime/entrypoint.py", "teacherspec/receipts/hardware.py"),
+        ("teacherspec/runtime/entrypoint.py", "teacherspec/run_records/record_run.py"),
+        ("teacherspec/runtime/entrypoint.py", "teacherspec/run_records/hardware.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/runtime/launcher.py"),
     }
 )

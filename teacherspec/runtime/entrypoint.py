@@ -109,12 +109,12 @@ def recorded() -> Iterator[None]:
     if is_launched():
         die_with_launcher()
         yield
-        import_module("teacherspec.receipts.hardware").tell_hardware()
+        import_module("teacherspec.run_records.hardware").tell_hardware()
         return
     die_with_parent()
     stage = stage_of_dvc()
     if stage is None:
         yield
     else:
-        with import_module("teacherspec.receipts.recording").recording(stage):
+        with import_module("teacherspec.run_records.record_run").recording(stage):
             yield

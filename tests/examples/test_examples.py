@@ -10,7 +10,7 @@ import pytest
 from teacherspec.check.run import check
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.prepare.run import prepare
-from teacherspec.receipts.declaration import ROAD, read_yaml
+from teacherspec.run_records.dvc_yaml import ROAD, read_yaml
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from teacherspec.receipts.declaration import read_road
+from teacherspec.run_records.dvc_yaml import read_road
 from tests.gitops.sandbox import ENVIRONMENT, Sandbox, new_repository
 from tests.receipts.faults import SIGNALS, TARGETS, Wait, processes_of, strike
 from tests.receipts.workshop import hashes

@@ -30,7 +30,7 @@ GUARDED = [
 import sys
 from pathlib import Path
 from teacherspec.runtime.entrypoint import plain_errors
-from teacherspec.receipts.guard import reproduce
+from teacherspec.run_records.safe_repro import reproduce
 with plain_errors():
     sys.exit(reproduce(Path(), sys.argv[1:]))
 """,

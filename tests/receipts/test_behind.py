@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from teacherspec.receipts.behind import behind, behind_run
-from teacherspec.receipts.hashing import md5_of
+from teacherspec.run_records.dvc_hashing import md5_of
+from teacherspec.run_records.folder_contents import behind, behind_run
 from tests.receipts.workshop import commit, edit, run
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.receipts.guard import KEPT, RWLOCK, keep, mend
+from teacherspec.run_records.safe_repro import KEPT, RWLOCK, keep, mend
 from tests.receipts.faults import GUARDED, experiment, processes_of
 from tests.receipts.workshop import ENVIRONMENT, edit, hashes, run, write_toy_repository
 

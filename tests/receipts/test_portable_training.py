@@ -22,7 +22,7 @@ from tests.toys import toy_base, toy_prepared
 from teacherspec.runtime.atomic_io import sha256_file
 from teacherspec.spec.finetune import Finetune
 from teacherspec.finetune.train import finetune
-from teacherspec.receipts.fingerprint import fingerprint
+from teacherspec.run_records.arithmetic_fingerprint import fingerprint
 from teacherspec.tasks.text_classification import TextClassification
 place = Path(sys.argv[1])
 task = TextClassification(kind="text_classification", max_length=16)

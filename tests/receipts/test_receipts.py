@@ -13,10 +13,10 @@ from ruamel.yaml import YAML
 
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
-from teacherspec.receipts.agreement import agreement, read_lock
-from teacherspec.receipts.hashing import md5_of
-from teacherspec.receipts.receipt import hashes, receipt_of_lock
-from teacherspec.receipts.recording import inputs, refuse_changed
+from teacherspec.run_records.dvc_hashing import md5_of
+from teacherspec.run_records.lock_check import agreement, read_lock
+from teacherspec.run_records.receipt import hashes, receipt_of_lock
+from teacherspec.run_records.record_run import inputs, refuse_changed
 from tests.receipts.workshop import ENVIRONMENT, STAGES, commit, edit, run
 from tests.receipts.workshop import hashes as built_hashes
 

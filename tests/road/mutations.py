@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 import click
 from ruamel.yaml import YAML
 
-from teacherspec.receipts.declaration import read_road
 from teacherspec.road.links import CHOSEN_KIND, code_links, real_code
 from teacherspec.road.stages import sections_read
+from teacherspec.run_records.dvc_yaml import read_road
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("mutations.tsv")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from teacherspec.receipts.declaration import read_road
-from teacherspec.receipts.receipt import receipt_path, sums_path
 from teacherspec.road.links import doors, kinds_of_task, real_code, wrong_links
 from teacherspec.road.stages import ROAD, differences, read_stages, sections_read
+from teacherspec.run_records.dvc_yaml import read_road
+from teacherspec.run_records.receipt import receipt_path, sums_path
 from teacherspec.tasks import KINDS
 
 ROOT = Path(__file__).parents[2]

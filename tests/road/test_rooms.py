@@ -113,7 +113,7 @@ READS_YAML = {
     "teacherspec/runtime/entrypoint.py",
     "teacherspec/road/stages.py",
     "teacherspec/compare/revision.py",  # what other revisions declared
-    "teacherspec/receipts/declaration.py",
+    "teacherspec/run_records/dvc_yaml.py",
     "teacherspec/release/rebuild.py",  # the dvc.lock of another working tree
 }
 READS_ENVIRONMENT = {

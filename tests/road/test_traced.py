@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.receipts.declaration import DeclaredStage, read_road
+from teacherspec.run_records.dvc_yaml import DeclaredStage, read_road
 from tests.gitops.sandbox import ROOT, Sandbox, new_repository
 
 AUDIT = """\
@@ -92,7 +92,7 @@ def imported_by_the_check() -> set[str]:
     from teacherspec.road.closure import Project
 
     project = Project(ROOT)
-    recording = "teacherspec/receipts/recording.py"
+    recording = "teacherspec/run_records/record_run.py"
     return {*project.closure("teacherspec/check/run.py"), *project.closure(recording)}
 
 

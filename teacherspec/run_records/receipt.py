@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.receipts.hashing import md5_of_bytes
+from teacherspec.run_records.dvc_hashing import md5_of_bytes
 from teacherspec.runtime.atomic_io import encode_json, read_json
 
 FORMAT = 1

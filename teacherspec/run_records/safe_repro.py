@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.receipts.agreement import read_lock
-from teacherspec.receipts.declaration import LOCK
+from teacherspec.run_records.dvc_yaml import LOCK
+from teacherspec.run_records.lock_check import read_lock
 from teacherspec.runtime.atomic_io import write_bytes
 from teacherspec.runtime.process_lifetime import alone, end_with, surroundings
 

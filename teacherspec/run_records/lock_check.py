@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from teacherspec.errors import UserError
-from teacherspec.receipts.behind import behind, behind_run
-from teacherspec.receipts.declaration import (
+from teacherspec.road.links import CODE
+from teacherspec.run_records.dvc_hashing import md5_of
+from teacherspec.run_records.dvc_yaml import (
     LOCK,
     MISSING,
     ROAD,
@@ -16,8 +17,8 @@ from teacherspec.receipts.declaration import (
     read_road,
     read_yaml,
 )
-from teacherspec.receipts.hashing import md5_of
-from teacherspec.receipts.receipt import (
+from teacherspec.run_records.folder_contents import behind, behind_run
+from teacherspec.run_records.receipt import (
     hashes,
     read_record,
     receipt_of_lock,
@@ -25,7 +26,6 @@ from teacherspec.receipts.receipt import (
     record_path,
     seal,
 )
-from teacherspec.road.links import CODE
 
 Kind = Literal["stale", "false"]
 

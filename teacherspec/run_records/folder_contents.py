@@ -13,8 +13,8 @@ from posixpath import basename, dirname, join, normpath
 
 from pathspec import GitIgnoreSpec
 
-from teacherspec.receipts.declaration import LOCK
-from teacherspec.receipts.hashing import IGNORED, files_of, folder_md5, md5_of_bytes
+from teacherspec.run_records.dvc_hashing import IGNORED, files_of, folder_md5, md5_of_bytes
+from teacherspec.run_records.dvc_yaml import LOCK
 
 LINK = "120000"
 """Mode of a link in git."""

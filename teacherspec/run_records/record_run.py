@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.receipts.circumstances import circumstances
-from teacherspec.receipts.declaration import DeclaredStage, params_now, read_road
-from teacherspec.receipts.hashing import Content, content, files_of
-from teacherspec.receipts.receipt import receipt, receipt_path, record_path, seal, sums_path
 from teacherspec.road.links import CODE
+from teacherspec.run_records.dvc_hashing import Content, content, files_of
+from teacherspec.run_records.dvc_yaml import DeclaredStage, params_now, read_road
+from teacherspec.run_records.environment import circumstances
+from teacherspec.run_records.receipt import receipt, receipt_path, record_path, seal, sums_path
 from teacherspec.runtime.atomic_io import write_json, write_text
 from teacherspec.runtime.process_lifetime import alone
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from teacherspec.receipts.declaration import DeclaredStage
-from teacherspec.receipts.hardware import hardware
+from teacherspec.run_records.dvc_yaml import DeclaredStage
+from teacherspec.run_records.hardware import hardware
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.cpu_determinism import pinned
 
@@ -62,6 +62,6 @@ def _fingerprint() -> str | None:
     """The digest of this machine's arithmetic, where the stage loaded what computes it."""
     if "torch" not in sys.modules:
         return None
-    from teacherspec.receipts.fingerprint import fingerprint
+    from teacherspec.run_records.arithmetic_fingerprint import fingerprint
 
     return fingerprint()

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.receipts.agreement import Finding, read_lock
-from teacherspec.receipts.declaration import LOCK, DeclaredStage, read_road
-from teacherspec.receipts.hashing import files_of, md5_of
-from teacherspec.receipts.receipt import hashes, sums_path
+from teacherspec.run_records.dvc_hashing import files_of, md5_of
+from teacherspec.run_records.dvc_yaml import LOCK, DeclaredStage, read_road
+from teacherspec.run_records.lock_check import Finding, read_lock
+from teacherspec.run_records.receipt import hashes, sums_path
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from teacherspec.receipts.agreement import agreement, read_lock
-from teacherspec.receipts.circumstances import pins
-from teacherspec.receipts.declaration import LOCK, params_now, read_road
-from teacherspec.receipts.receipt import hashes, read_record, receipt_path, record_path
+from teacherspec.run_records.dvc_yaml import LOCK, params_now, read_road
+from teacherspec.run_records.environment import pins
+from teacherspec.run_records.lock_check import agreement, read_lock
+from teacherspec.run_records.receipt import hashes, read_record, receipt_path, record_path
 
 MARKS = {"stale": "stale", "false": "UNTRUE"}
 
