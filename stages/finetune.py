@@ -33,7 +33,7 @@ def main(prepared: Path, manifest: Path, output: Path) -> None:
         pin()  # and one process: several would round otherwise
     elif started_together("stages.finetune"):
         return
-    from teacherspec.tasks.loading import quiet_libraries
+    from teacherspec.tasks.shared.hf_loading import quiet_libraries
 
     quiet_libraries()  # before anything imports them
     from teacherspec.finetune.run import run_finetune

@@ -24,10 +24,10 @@ from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import Task
-from teacherspec.tasks.answering import Answering
-from teacherspec.tasks.clip_retrieval import ClipRetrieval
-from teacherspec.tasks.dual_encoder import embed_images, embed_texts, width
-from teacherspec.tasks.verbs import Form, Kind
+from teacherspec.tasks.base import Form, Kind
+from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
+from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks.shared.dual_encoder_model import embed_images, embed_texts, width
 
 Row = Mapping[str, Any]
 BATCH_SIZE = 32

@@ -15,7 +15,7 @@ from teacherspec.language.apart import lay_apart
 from teacherspec.language.head import narrow_head
 from teacherspec.language.packing import Example, pack
 from teacherspec.spec.finetune import CrossEntropy
-from teacherspec.tasks.verbs import Units
+from teacherspec.tasks.base import Units
 
 PAD = 1
 

@@ -20,8 +20,8 @@ from benchmarks.page import fill
 from teacherspec.prepare.dedup.image_thumbprints import likeness
 from teacherspec.prepare.sources.archives import read_archive
 from teacherspec.prepare.sources.digits import DigitsSource
-from teacherspec.tasks.image_field import ImageField
-from teacherspec.tasks.images import decode, encode_png
+from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.shared.image_decoding import decode, encode_png
 
 FIELD = ImageField("image")
 README = Path(__file__).with_name("README.md")

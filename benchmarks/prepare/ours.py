@@ -10,7 +10,7 @@ from pathlib import Path
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.machine import working_memory
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.fields import LabelField, RowFields, TextField
+from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
 
 
 def main(folder: Path, out: Path) -> None:

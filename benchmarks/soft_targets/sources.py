@@ -13,7 +13,7 @@ from datasets import Dataset
 from teacherspec.package.generation.soft_targets import Kept, token_rows, token_schema, token_tables
 from teacherspec.runtime.atomic_io import write_parquet_parts
 from teacherspec.splits import Split
-from teacherspec.tasks.causal_lm import CausalLM
+from teacherspec.tasks.causal_lm.task import CausalLM
 
 VOCABULARY = 151_936
 LENGTH = 64

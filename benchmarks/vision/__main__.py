@@ -98,10 +98,10 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
 
     from teacherspec.runtime import machine
     from teacherspec.spec.augmentation import Augmentation, RandomCrop
-    from teacherspec.tasks.image_classification import ImageClassification
-    from teacherspec.tasks.image_examples import input_sizes
-    from teacherspec.tasks.images import plain_image
-    from teacherspec.tasks.verbs import Start
+    from teacherspec.tasks.base import Start
+    from teacherspec.tasks.image_classification.task import ImageClassification
+    from teacherspec.tasks.shared.image_dataset import input_sizes
+    from teacherspec.tasks.shared.image_decoding import plain_image
 
     load = os.getloadavg()[0]
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))

@@ -12,7 +12,7 @@ from teacherspec.base.probe_sampling import sample
 from teacherspec.errors import BaseError
 from teacherspec.model_files.safetensors_check import Tensor
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.verbs import Backbone, Kind, Start, Trial
+from teacherspec.tasks.base import Backbone, Kind, Start, Trial
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseError
 from teacherspec.runtime.machine import memory_bytes
-from teacherspec.tasks.verbs import Backbone, Batch, Trial
+from teacherspec.tasks.base import Backbone, Batch, Trial
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from teacherspec.model_files.security_scan import check_folder
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
 from teacherspec.splits import load_prepared, open_split
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.base import Kind
 
 REHEARSED_ROWS = 100
 

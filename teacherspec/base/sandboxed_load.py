@@ -15,7 +15,7 @@ from typing import Any
 
 from teacherspec.base import sandbox_worker
 from teacherspec.errors import BaseError
-from teacherspec.tasks.verbs import Backbone, Init
+from teacherspec.tasks.base import Backbone, Init
 
 CPU_LIMIT_SECONDS = 120
 MEMORY_LIMIT_BYTES = 4 << 30

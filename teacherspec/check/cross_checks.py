@@ -15,8 +15,8 @@ from teacherspec.prepare.sources.base import FIXED_SPLITS
 from teacherspec.spec.parsing.diagnostics import Where
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.image_field import ImageField
-from teacherspec.tasks.verbs import Form
+from teacherspec.tasks.base import Form
+from teacherspec.tasks.columns.image import ImageField
 
 
 class Finding(NamedTuple):

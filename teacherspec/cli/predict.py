@@ -11,8 +11,8 @@ import click
 from teacherspec.errors import DataError
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.entrypoint import plain_errors
-from teacherspec.tasks.fields import FieldError, RowFields
-from teacherspec.tasks.verbs import Form
+from teacherspec.tasks.base import Form
+from teacherspec.tasks.columns.base import FieldError, RowFields
 
 DIGITS = 6
 

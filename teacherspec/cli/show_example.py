@@ -29,7 +29,7 @@ def command(count: int, split: str, prepared: Path) -> None:
     from teacherspec.language.showing import marked_tokens
     from teacherspec.model_files.manifest import SCRATCH, materialise
     from teacherspec.splits import load_prepared, open_split
-    from teacherspec.tasks.answering import Answering
+    from teacherspec.tasks.shared.conversation_base import Answering
 
     spec = check(PARAMS)
     if not isinstance(spec.task, Answering):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.evaluate.slice_features import LENGTH, Facet, by_quartiles, by_value, facets_of_text, length
-from teacherspec.tasks.fields import Field, RowFields, TextField, TextListField
-from teacherspec.tasks.image_field import ImageField
-from teacherspec.tasks.images import decode
+from teacherspec.tasks.columns.base import Field, RowFields, TextField, TextListField
+from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.shared.image_decoding import decode
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from teacherspec.runtime import distributed
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.base import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

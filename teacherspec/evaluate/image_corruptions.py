@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.tasks.images import decode
+from teacherspec.tasks.shared.image_decoding import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image

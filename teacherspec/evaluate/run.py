@@ -16,7 +16,7 @@ from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.runtime.device_placement import fits_each
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared, load_prepared, open_split
-from teacherspec.tasks.verbs import Form, Kind
+from teacherspec.tasks.base import Form, Kind
 
 NEEDED = ("train", "validation", "calibration", "test")
 

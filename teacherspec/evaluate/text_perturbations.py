@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.image_corruptions import CORRUPTIONS
-from teacherspec.tasks.fields import Field, RowFields, TextField
-from teacherspec.tasks.image_field import ImageField
+from teacherspec.tasks.columns.base import Field, RowFields, TextField
+from teacherspec.tasks.columns.image import ImageField
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.classification.analysis import Analysis
 from teacherspec.evaluate.classification.label_errors import Example
-from teacherspec.tasks.fields import RowFields
-from teacherspec.tasks.images import encode_png, encode_small
+from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.shared.image_decoding import encode_png, encode_small
 
 if TYPE_CHECKING:
     from datasets import Dataset

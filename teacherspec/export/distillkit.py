@@ -13,7 +13,7 @@ from typing import Any
 
 from teacherspec.export.package_reader import Source
 from teacherspec.runtime.atomic_io import read_json, write_text
-from teacherspec.tasks.loading import quiet_libraries
+from teacherspec.tasks.shared.hf_loading import quiet_libraries
 
 IGNORE_INDEX = -100
 

@@ -13,9 +13,9 @@ from teacherspec.errors import UserError
 from teacherspec.package.resumable_shards import CONFIG, read_shards
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import Task
-from teacherspec.tasks.answering import Answering
-from teacherspec.tasks.loading import SAFE
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks.shared.hf_loading import SAFE
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from teacherspec.finetune.trainer import SharedTrainer
-from teacherspec.tasks.verbs import Pairs
+from teacherspec.tasks.base import Pairs
 
 LARGEST_SCALE = math.log(100)
 """Of `logit_scale`, as CLIP was trained: beyond it training becomes unstable."""

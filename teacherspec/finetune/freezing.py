@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from teacherspec.errors import UserError
-from teacherspec.tasks.verbs import Parts
+from teacherspec.tasks.base import Parts
 
 
 def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: Parts) -> None:

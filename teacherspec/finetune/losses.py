@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.spec.finetune import CrossEntropy, Focal
-from teacherspec.tasks.verbs import Units
+from teacherspec.tasks.base import Units
 
 if TYPE_CHECKING:
     import torch

@@ -14,8 +14,8 @@ from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.saving import save_pretrained
-from teacherspec.tasks.verbs import Kind, Start
+from teacherspec.tasks.base import Kind, Start
+from teacherspec.tasks.shared.hf_saving import save_pretrained
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from teacherspec.finetune.trainer import SharedTrainer, whole_model
 from teacherspec.runtime import distributed, machine
 from teacherspec.spec.finetune import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.verbs import Kind, Start
+from teacherspec.tasks.base import Kind, Start
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 

@@ -17,7 +17,7 @@ from teacherspec.finetune.micro_batches import MicroBatches, WithSilent, silenci
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.base import Kind
 
 Values = np.ndarray[Any, Any]
 

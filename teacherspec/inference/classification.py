@@ -11,12 +11,12 @@ from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.device_placement import place
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.verbs import Kind
+    from teacherspec.tasks.base import Kind
 
 
 def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:

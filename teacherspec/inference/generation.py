@@ -13,7 +13,7 @@ from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions.generation import TokenPredictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.shared.conversation_base import Answering
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from teacherspec.errors import DataError, UserError
 from teacherspec.predictions.retrieval import EmbeddingPredictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.base import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

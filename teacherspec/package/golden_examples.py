@@ -12,8 +12,8 @@ import numpy.typing as npt
 from teacherspec.errors import UserError
 from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
-from teacherspec.tasks.fields import RowFields
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.columns.base import RowFields
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -15,7 +15,7 @@ from teacherspec.package.retrieval import card as retrieval_card
 from teacherspec.package.stage_outputs import Evidence
 from teacherspec.package.usage_snippets import loading_code
 from teacherspec.spec.package import Package
-from teacherspec.tasks.verbs import Form, Kind
+from teacherspec.tasks.base import Form, Kind
 
 VERIFY = """\
 ```

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from teacherspec.package.metadata import Metadata
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import Task
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.base import Kind
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.package import Package
 from teacherspec.splits import Split, open_split
-from teacherspec.tasks.verbs import Kind
+from teacherspec.tasks.base import Kind
 
 ATTESTATION = "attestation"
 """Folder beside the teacher, of no stage's outs: it tells time and commit, which differ between runs."""

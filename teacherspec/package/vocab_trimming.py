@@ -9,7 +9,7 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.package.vocab_fingerprint import vocabulary
-from teacherspec.tasks.saving import save_pretrained
+from teacherspec.tasks.shared.hf_saving import save_pretrained
 
 
 def trim_vocabulary(task: Any, source: Path, rows: int, target: Path) -> int:

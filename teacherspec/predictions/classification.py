@@ -53,7 +53,7 @@ class PredictionIndex:
         label_names: class names, in the order of the logits' columns.
         roles: split name → role (`train`, `validation`, `calibration`, `test`, `shifted`, `ood`).
         rows: split name → number of rows.
-        form: what the predictions hold, see `teacherspec.tasks.verbs.Form`.
+        form: what the predictions hold, see `teacherspec.tasks.base.Form`.
     """
 
     label_names: tuple[str, ...]

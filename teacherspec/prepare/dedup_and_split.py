@@ -16,7 +16,7 @@ from teacherspec.prepare.row_sampling import sampled_rows
 from teacherspec.prepare.sources.base import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.split_assignment import assign, split_keys
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.fields import RowFields, shown
+from teacherspec.tasks.columns.base import RowFields, shown
 
 DIGEST_ROWS = 16_384
 DIGEST_SIZE = 32 << 20

@@ -14,7 +14,7 @@ from teacherspec.prepare.row_store import Spool
 from teacherspec.prepare.row_types import BadRow, BlankRow, Table
 from teacherspec.prepare.row_validation import Beside, CheckedRow, RowChecker
 from teacherspec.prepare.sources.base import SourceBase
-from teacherspec.tasks.fields import RowFields
+from teacherspec.tasks.columns.base import RowFields
 
 NO_LABEL = -1
 NUMBERS = {"size": "int32", "label": "int32", "table": "int32", "number": "int64"}

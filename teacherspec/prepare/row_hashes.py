@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.prepare.row_validation import CheckedRow
-from teacherspec.tasks.fields import Field, RowFields
+from teacherspec.tasks.columns.base import Field, RowFields
 
 Words = npt.NDArray[np.uint64]
 

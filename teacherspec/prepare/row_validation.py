@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import Table
 from teacherspec.prepare.sources.base import SourceBase
-from teacherspec.tasks.fields import Field, FieldError, RowFields, TextField, nearest, shown
+from teacherspec.tasks.columns.base import Field, FieldError, RowFields, TextField, nearest, shown
 
 NAME = TextField("name", max_characters=200)
 """The rule of ids and groups."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from teacherspec.spec.section import Section
-from teacherspec.tasks.fields import FieldError, nearest, shown
+from teacherspec.tasks.columns.base import FieldError, nearest, shown
 
 Values = dict[str, Any]
 Apply = Callable[[Values], bool]

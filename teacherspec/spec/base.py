@@ -9,8 +9,8 @@ from teacherspec.model_files.sources.hub import HubSource
 from teacherspec.model_files.sources.local import PathSource
 from teacherspec.model_files.sources.wheel import WheelSource
 from teacherspec.spec.section import Section
-from teacherspec.tasks.pooling import Pooling
-from teacherspec.tasks.verbs import Init, Start
+from teacherspec.tasks.base import Init, Start
+from teacherspec.tasks.shared.mean_pooling import Pooling
 
 Source = Annotated[HubSource | PathSource | WheelSource, Param(discriminator="kind")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

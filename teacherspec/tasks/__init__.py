@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from teacherspec.tasks.causal_lm import CausalLM
-from teacherspec.tasks.clip import Clip
-from teacherspec.tasks.clip_retrieval import ClipRetrieval
-from teacherspec.tasks.image_classification import ImageClassification
-from teacherspec.tasks.text_classification import TextClassification
-from teacherspec.tasks.vision_language import VisionLanguage
+from teacherspec.tasks.causal_lm.task import CausalLM
+from teacherspec.tasks.clip.task import Clip
+from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
+from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.text_classification.task import TextClassification
+from teacherspec.tasks.vision_language.task import VisionLanguage
 
 KINDS = (CausalLM, Clip, ClipRetrieval, ImageClassification, TextClassification, VisionLanguage)
 """Every kind."""

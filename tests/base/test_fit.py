@@ -11,8 +11,8 @@ from teacherspec.base.linear_probe import probe
 from teacherspec.base.memory_estimate import activation_bytes, memory_plan, require_memory
 from teacherspec.base.probe_sampling import sample
 from teacherspec.errors import BaseError
-from teacherspec.tasks.text_fit import length_report
-from teacherspec.tasks.verbs import Backbone, Trial
+from teacherspec.tasks.base import Backbone, Trial
+from teacherspec.tasks.shared.text_report import length_report
 
 
 def test_lengths_by_hand() -> None:

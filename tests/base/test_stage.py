@@ -12,7 +12,7 @@ from teacherspec.base.run import run_base
 from teacherspec.errors import BaseError, DataError
 from teacherspec.model_files.manifest import open_base
 from teacherspec.spec.base import Base
-from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys import LABELS, toy_base, toy_prepared
 
 TASK = TextClassification(kind="text_classification", max_length=16)

@@ -7,8 +7,8 @@ import pytest
 from teacherspec.cli.predict import read_rows
 from teacherspec.errors import DataError
 from teacherspec.language.conversation import Turn
-from teacherspec.tasks.exchanges import EXCHANGES
-from teacherspec.tasks.fields import FieldError
+from teacherspec.tasks.columns.base import FieldError
+from teacherspec.tasks.shared.row_formats import EXCHANGES
 from tests.causal_lm.toys import task
 
 TURNS = [

@@ -11,7 +11,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
 from tests.causal_lm.toys import lm_base, lm_prepared, task
 from tests.language.trained import flat, trained
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from teacherspec.splits import Prepared
-from teacherspec.tasks.causal_lm import CausalLM
+from teacherspec.tasks.causal_lm.task import CausalLM
 from tests.language.tiny import CHATML, tiny_model, tiny_tokenizer
 from tests.language.trained import ROLES, written
 

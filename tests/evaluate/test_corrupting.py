@@ -8,8 +8,8 @@ from PIL import Image
 
 from teacherspec.evaluate.image_corruptions import CORRUPTIONS
 from teacherspec.evaluate.text_perturbations import perturbations_of
-from teacherspec.tasks.image_classification import ImageClassification
-from teacherspec.tasks.images import decode
+from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.shared.image_decoding import decode
 from tests.tasks.pictures import encoded, scene
 
 CONTENT = encoded(scene(3, 96, 80))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from teacherspec.evaluate.robustness import generator
 from teacherspec.evaluate.text_perturbations import CHANGES, case, perturbations_of, punctuation, typos
-from teacherspec.tasks.fields import LabelField, RowFields, TextField
+from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
 
 FIELDS = RowFields(content=(TextField("text"),), label=LabelField("label"))
 visible = st.text(min_size=1, max_size=80).filter(lambda text: bool(text.strip()))

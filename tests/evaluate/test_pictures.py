@@ -11,8 +11,8 @@ from PIL import Image
 from teacherspec.evaluate.classification.label_errors import Example
 from teacherspec.evaluate.content_features import looks_of_images
 from teacherspec.evaluate.thumbnails import CAPTION, CELL, COLUMNS, caption_font, contact_sheets, pictures
-from teacherspec.tasks.image_classification import ImageClassification
-from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.text_classification.task import TextClassification
 from tests.tasks.pictures import encoded, scene
 
 FIELDS = ImageClassification(kind="image_classification").row_fields()

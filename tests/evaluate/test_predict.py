@@ -12,8 +12,8 @@ from transformers import set_seed
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.inference.classification import predict
-from teacherspec.tasks.text_classification import TextClassification
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys import LABELS, toy_base, toy_rows
 
 TASK = TextClassification(kind="text_classification", max_length=16)

@@ -17,8 +17,8 @@ from teacherspec.evaluate.robustness import (
 from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import Predictions
-from teacherspec.tasks.text_classification import TextClassification
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys import LABELS, toy_base, toy_rows
 
 TASK = TextClassification(kind="text_classification", max_length=16)

@@ -15,9 +15,9 @@ from teacherspec.evaluate.run import refuse_missing_rows, run_evaluate
 from teacherspec.predictions.classification import load_index, load_predictions
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import load_prepared
-from teacherspec.tasks.saving import save_pretrained
-from teacherspec.tasks.text_classification import TextClassification
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.shared.hf_saving import save_pretrained
+from teacherspec.tasks.text_classification.task import TextClassification
 from tests.evaluate.measuring import training_log
 from tests.toys import LABELS, toy_base, toy_prepared
 

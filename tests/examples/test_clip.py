@@ -13,7 +13,7 @@ from teacherspec.prepare.run import prepare
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.finetune import Finetune
-from teacherspec.tasks.prompts import prompts
+from teacherspec.tasks.clip.prompt_templates import prompts
 from tests.clip_toys import toy_dual_base
 from tests.examples.test_examples import EXAMPLES, SHARED
 

@@ -7,8 +7,8 @@ import pytest
 from teacherspec.package.generation.soft_targets import pack_token_targets
 from teacherspec.package.model_export import pack_model
 from teacherspec.runtime.atomic_io import write_json
-from teacherspec.tasks.saving import save_pretrained
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.shared.hf_saving import save_pretrained
 from tests.causal_lm.toys import lm_base, lm_prepared, task
 from tests.package.conftest import road
 

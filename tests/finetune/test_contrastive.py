@@ -16,8 +16,8 @@ from teacherspec.inference.classification import predict
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import open_split
-from teacherspec.tasks.clip import Clip
-from teacherspec.tasks.verbs import Pairs, Start
+from teacherspec.tasks.base import Pairs, Start
+from teacherspec.tasks.clip.task import Clip
 from tests.clip_toys import CONTEXT, toy_dual_base
 from tests.image_toys import toy_image_prepared
 

@@ -16,7 +16,7 @@ from teacherspec.inference.classification import load_model, predict
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split, save_index
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
 from tests.finetune.test_train import TASK, declare, digest
 from tests.toys import toy_base, toy_prepared
 

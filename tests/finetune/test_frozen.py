@@ -13,8 +13,8 @@ from teacherspec.finetune import train as room
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune, Full
 from teacherspec.splits import Prepared
-from teacherspec.tasks.image_classification import ImageClassification
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.image_classification.task import ImageClassification
 from tests.image_toys import LABELS, toy_image_base, toy_image_prepared
 
 TASK = ImageClassification(kind="image_classification")

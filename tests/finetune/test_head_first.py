@@ -11,7 +11,7 @@ from teacherspec.finetune import train as room
 from teacherspec.finetune.linear_probe_first import FILE, head_section
 from teacherspec.spec.finetune import Finetune, HeadFirst
 from teacherspec.splits import Prepared
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
 from tests.finetune.test_train import TASK, digest
 from tests.toys import toy_base, toy_prepared
 

@@ -19,8 +19,8 @@ from teacherspec.finetune.trainer import SharedTrainer
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import Prepared
-from teacherspec.tasks.text_classification import TextClassification
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys import toy_base, toy_prepared
 
 TASK = TextClassification(kind="text_classification", max_length=16)

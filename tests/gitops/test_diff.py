@@ -24,7 +24,7 @@ from teacherspec.compare.paired_predictions import Evaluated, Sides
 from teacherspec.compare.revision import find_revision
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.runtime.atomic_io import write_json
-from teacherspec.tasks.verbs import Form
+from teacherspec.tasks.base import Form
 from tests.calibrate.test_calibrators import LABELS as CLASSES
 from tests.calibrate.test_calibrators import LOGITS, each_method
 from tests.calibrate.workshop import toy_split, write_folder

@@ -14,7 +14,7 @@ from teacherspec.language.encoding import Encoded
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Role, Split, save_index
-from teacherspec.tasks.verbs import Kind, Start
+from teacherspec.tasks.base import Kind, Start
 
 ROLES: dict[str, Role] = {
     "train": "train", "validation": "validation", "calibration": "calibration", "test": "test",

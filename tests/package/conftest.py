@@ -18,7 +18,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import Prepared, Role, save_index
-from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys import LABELS, toy_base, toy_rows, toy_split
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,7 +25,7 @@ from transformers import (
 
 from teacherspec.package.model_export import pack_model, settings_of_4
 from teacherspec.runtime.atomic_io import read_json, write_json
-from teacherspec.tasks.saving import save_pretrained
+from teacherspec.tasks.shared.hf_saving import save_pretrained
 from tests.language.tiny import CHATML, SHAPE, tiny_model, tiny_tokenizer
 from tests.readers import ask, reader
 

@@ -13,7 +13,7 @@ import fsspec
 import pyarrow as pa
 
 from teacherspec.runtime.atomic_io import sha256_bytes
-from teacherspec.tasks.fields import RowFields
+from teacherspec.tasks.columns.base import RowFields
 from tests.prepare.workshop import Workshop, jsonl, messages, text_fields
 
 Sources = Sequence[dict[str, Any]]

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from teacherspec.prepare.sources.hub import stream_rows
 from teacherspec.splits import open_split
-from teacherspec.tasks.images import decode
+from teacherspec.tasks.shared.image_decoding import decode
 from tests.prepare.bad_columns import parquet_bytes
 from tests.prepare.bad_images import GOOD, tar, zipped
 from tests.prepare.workshop import SHARED, Workshop, image_fields, jsonl

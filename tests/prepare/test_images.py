@@ -11,8 +11,8 @@ from PIL import Image, ImageEnhance
 from teacherspec.prepare.dedup.candidate_pairs import banding, similar_pairs
 from teacherspec.prepare.dedup.signatures import SignatureComparison
 from teacherspec.prepare.mmap_columns import Scratch
-from teacherspec.tasks.fields import LabelField, RowFields, TextField
-from teacherspec.tasks.image_field import ImageField
+from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
+from teacherspec.tasks.columns.image import ImageField
 from tests.prepare.workshop import Workshop, image_fields
 from tests.tasks.pictures import encoded, scene
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from teacherspec.tasks.fields import FieldError, LabelField, RowFields, TextField
-from teacherspec.tasks.image_field import ImageField
-from teacherspec.tasks.images import decode
-from teacherspec.tasks.images_field import ImagesField
+from teacherspec.tasks.columns.base import FieldError, LabelField, RowFields, TextField
+from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.image_list import ImagesField
+from teacherspec.tasks.shared.image_decoding import decode
 from tests.prepare.bad_images import GOOD, tar
 from tests.prepare.workshop import SHARED, Workshop, jsonl
 from tests.tasks.pictures import encoded, scene

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.prepare.sources.csv import CsvSource
-from teacherspec.tasks.fields import RowFields, TextField, TextListField
+from teacherspec.tasks.columns.base import RowFields, TextField, TextListField
 from tests.prepare.workshop import SHARED, Workshop
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data sets at {SHARED}")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from teacherspec.prepare.report.learning_curve import continued
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
-from teacherspec.tasks.fields import RowFields, TextField
+from teacherspec.tasks.columns.base import RowFields, TextField
 from tests.prepare.workshop import Workshop, image_fields, jsonl, messages
 
 SOURCE = {"kind": "jsonl", "path": "data/rows.jsonl"}

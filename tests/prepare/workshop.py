@@ -15,8 +15,8 @@ from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import FAILED, plain_errors
 from teacherspec.spec.prepare import Prepare
 from teacherspec.splits import Prepared
-from teacherspec.tasks.fields import LabelField, RowFields, TextField
-from teacherspec.tasks.image_field import ImageField
+from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
+from teacherspec.tasks.columns.image import ImageField
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 HALVES = {"train": 0.4, "validation": 0.2, "calibration": 0.2, "test": 0.2}

@@ -18,7 +18,7 @@ from PIL import Image
 from teacherspec.ratings import sheet as sheets
 from teacherspec.ratings.pair_sampling import Drawn, Pair, draw, token
 from teacherspec.ratings.sheet import CSV_COLUMNS, QUESTION, render_csv, render_page
-from teacherspec.tasks.images import encode_png
+from teacherspec.tasks.shared.image_decoding import encode_png
 
 SYSTEMS = re.compile(
     r"teacher|\bbase\b|base_|untrained|fine.?tuned|(?<!p)reference|opponent|\bother\b.*answer|model",

@@ -23,7 +23,7 @@ from teacherspec.runtime.atomic_io import sha256_file
 from teacherspec.spec.finetune import Finetune
 from teacherspec.finetune.train import finetune
 from teacherspec.run_records.arithmetic_fingerprint import fingerprint
-from teacherspec.tasks.text_classification import TextClassification
+from teacherspec.tasks.text_classification.task import TextClassification
 place = Path(sys.argv[1])
 task = TextClassification(kind="text_classification", max_length=16)
 (place / "prepared").mkdir(parents=True)

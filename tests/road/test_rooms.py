@@ -52,7 +52,7 @@ PROJECT = Project(ROOT, exempt=EXEMPT)
 
 
 def room(file: str) -> str:
-    """`tasks` for `teacherspec/tasks/fields.py`, `files` for `teacherspec/runtime/atomic_io.py`."""
+    """`tasks` for `teacherspec/tasks/columns/base.py`, `files` for `teacherspec/runtime/atomic_io.py`."""
     top, *inner = Path(file).with_suffix("").parts
     return inner[0] if top == "teacherspec" else top
 

@@ -15,7 +15,9 @@ from teacherspec.runtime import machine
 from teacherspec.spec.augmentation import Augmentation, RandAugment, RandomCrop
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.augmenting import (
+from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.shared.hf_loading import load_image_processor
+from teacherspec.tasks.shared.image_augment import (
     OPERATIONS,
     View,
     draw_box,
@@ -23,10 +25,8 @@ from teacherspec.tasks.augmenting import (
     generator,
     rand_augment,
 )
-from teacherspec.tasks.image_classification import ImageClassification
-from teacherspec.tasks.image_examples import TrainingImages, collate_images
-from teacherspec.tasks.images import decode
-from teacherspec.tasks.loading import load_image_processor
+from teacherspec.tasks.shared.image_dataset import TrainingImages, collate_images
+from teacherspec.tasks.shared.image_decoding import decode
 from tests.finetune.test_train import KilledError, digest
 from tests.image_toys import LABELS, toy_image_base, toy_image_prepared
 from tests.tasks.pictures import scene

@@ -8,10 +8,15 @@ import torch
 from datasets import Dataset
 from PIL import Image
 
-from teacherspec.tasks.captioned import CaptionedImages, TrainingCaptions, collate_captioned, numbered
-from teacherspec.tasks.clip_retrieval import IMAGE, TEXT
-from teacherspec.tasks.dual_encoder import load_processor
-from teacherspec.tasks.images import encode_png
+from teacherspec.tasks.clip_retrieval.caption_dataset import (
+    CaptionedImages,
+    TrainingCaptions,
+    collate_captioned,
+    numbered,
+)
+from teacherspec.tasks.clip_retrieval.task import IMAGE, TEXT
+from teacherspec.tasks.shared.dual_encoder_model import load_processor
+from teacherspec.tasks.shared.image_decoding import encode_png
 from tests.clip_toys import CONTEXT, toy_dual_base
 from tests.image_toys import toy_image
 
@@ -59,7 +64,7 @@ def test_training_shows_the_same_pairs_as_evaluation(tmp_path: Path) -> None:
 
 
 def test_small_pictures_take_the_shorter_form() -> None:
-    from teacherspec.tasks.images import encode_small
+    from teacherspec.tasks.shared.image_decoding import encode_small
 
     drawing = Image.new("RGB", (64, 64), "red")
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8))

@@ -30,8 +30,8 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import open_split
-from teacherspec.tasks.clip import Clip
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.clip.task import Clip
 from tests.clip_toys import CONTEXT, toy_dual_base
 from tests.image_toys import LABELS, toy_image, toy_image_prepared
 

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.tasks.fields import FieldError, LabelField, TextField, is_blank, nearest, normalised, shown
+from teacherspec.tasks.columns.base import (
+    FieldError,
+    LabelField,
+    TextField,
+    is_blank,
+    nearest,
+    normalised,
+    shown,
+)
 
 TEXT = TextField("text", max_characters=20)
 LABEL = LabelField("label", ("refund", "card_lost", "01"))

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps, PngImagePlugin
 
-from teacherspec.tasks.fields import FieldError
-from teacherspec.tasks.image_field import ImageField
-from teacherspec.tasks.images import decode
+from teacherspec.tasks.columns.base import FieldError
+from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.shared.image_decoding import decode
 from tests.tasks.pictures import animated, bomb, encoded, scene
 
 FIELD = ImageField("image")

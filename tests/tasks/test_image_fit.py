@@ -7,10 +7,10 @@ import pytest
 
 from teacherspec.errors import BaseError
 from teacherspec.runtime.atomic_io import read_json, write_json
-from teacherspec.tasks.image_classification import ImageClassification
-from teacherspec.tasks.image_fit import describe_images, size_report
-from teacherspec.tasks.loading import load_image_processor
-from teacherspec.tasks.verbs import Backbone, Start
+from teacherspec.tasks.base import Backbone, Start
+from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.shared.hf_loading import load_image_processor
+from teacherspec.tasks.shared.image_report import describe_images, size_report
 from tests.image_toys import LABELS, toy_image_base
 from tests.tasks.pictures import encoded, scene
 

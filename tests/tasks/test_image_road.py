@@ -25,7 +25,7 @@ from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
-from teacherspec.tasks.image_classification import ImageClassification
+from teacherspec.tasks.image_classification.task import ImageClassification
 from tests.image_toys import FAMILIES, LABELS, toy_image, toy_image_base, toy_image_prepared
 
 TASK = ImageClassification(kind="image_classification")
@@ -117,7 +117,7 @@ def test_every_family_goes_the_whole_road(family: str, init: str) -> None:
 
 
 def test_scratch_needs_no_weights_and_ignores_those_there() -> None:
-    from teacherspec.tasks.verbs import Start
+    from teacherspec.tasks.base import Start
 
     toy_image_base(Path("with"), "resnet")
     toy_image_base(Path("without"), "resnet", weights=False)

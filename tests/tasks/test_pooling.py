@@ -16,10 +16,10 @@ from transformers import (
 )
 
 from teacherspec.errors import BaseError
-from teacherspec.tasks.loading import mean_pool
-from teacherspec.tasks.pooling import append_mean_pooling
-from teacherspec.tasks.text_classification import TextClassification
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.shared.hf_loading import mean_pool
+from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
+from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys import toy_base
 
 SMALL = {

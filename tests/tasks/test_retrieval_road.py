@@ -29,7 +29,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import Prepared, Role, Split, save_index
-from teacherspec.tasks.clip_retrieval import ClipRetrieval
+from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from tests.clip_toys import CONTEXT, toy_dual_base
 from tests.image_toys import toy_image
 

@@ -5,9 +5,9 @@ from datasets import Dataset
 
 from teacherspec.errors import BaseError, DataError
 from teacherspec.language.conversation import Turn
-from teacherspec.tasks.fields import FieldError
-from teacherspec.tasks.images import decode
-from teacherspec.tasks.placing import with_images
+from teacherspec.tasks.columns.base import FieldError
+from teacherspec.tasks.shared.image_decoding import decode
+from teacherspec.tasks.vision_language.insert_images import with_images
 from tests.language.trained import marked
 from tests.vision_language.toys import LLAVA, SEEN, picture, processor, task
 

@@ -12,7 +12,7 @@ from teacherspec.cli.show_example import command
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.entrypoint import PARAMS
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
 from tests.vision_language.toys import COLOURS, SEEN, picture, vision_base
 
 ROOT = Path(__file__).parents[2]

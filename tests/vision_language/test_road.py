@@ -47,7 +47,7 @@ def test_equal_questions_about_other_images_are_other_prompts(road):
 def test_the_package_loads_with_plain_transformers(road):
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    from teacherspec.tasks.images import decode
+    from teacherspec.tasks.shared.image_decoding import decode
 
     folder = road.teacher / "model"
     processor = AutoProcessor.from_pretrained(folder)

@@ -12,7 +12,7 @@ from teacherspec.errors import BaseError, UserError
 from teacherspec.inference.generation import answer
 from teacherspec.language.generating import Decoding
 from teacherspec.runtime import machine
-from teacherspec.tasks.verbs import Start
+from teacherspec.tasks.base import Start
 from tests.language.trained import flat, trained
 from tests.vision_language.toys import model, processor, task, vision_base, vision_prepared, vision_rows
 

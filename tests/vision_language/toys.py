@@ -24,7 +24,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
 from teacherspec.splits import Prepared
-from teacherspec.tasks.vision_language import VisionLanguage
+from teacherspec.tasks.vision_language.task import VisionLanguage
 from tests.language.tiny import SHAPE, tiny_tokenizer
 from tests.language.trained import ROLES, written
 

@@ -10,7 +10,7 @@ from teacherspec.base.generation.baseline import answers_headline, describe_answ
 from teacherspec.base.linear_probe import Features, probe, right_share
 from teacherspec.base.probe_sampling import sample
 from teacherspec.base.retrieval.baseline import describe_pairs, measure_pairs, pairs_headline
-from teacherspec.tasks.verbs import Form, Kind
+from teacherspec.tasks.base import Form, Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

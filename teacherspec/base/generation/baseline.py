@@ -10,7 +10,7 @@ from teacherspec.base.probe_sampling import sample
 from teacherspec.inference.generation import answer, predict_tokens
 from teacherspec.language.generating import Decoding
 from teacherspec.metrics.intervals import bootstrap, interval_of
-from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.shared.conversation_base import Answering
 
 if TYPE_CHECKING:
     from datasets import Dataset

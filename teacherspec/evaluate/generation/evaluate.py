@@ -25,7 +25,7 @@ from teacherspec.predictions.generation import (
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder, sha256_bytes
 from teacherspec.spec.generation import Generation
-from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.shared.conversation_base import Answering
 
 ANSWERED = ("calibration", "test")
 """Splits with answers of the model's own: one to fit the confidence of answers, one to report it."""

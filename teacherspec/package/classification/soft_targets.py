@@ -13,7 +13,7 @@ from teacherspec.errors import DataError
 from teacherspec.package.resumable_shards import CONFIG, shard_name
 from teacherspec.runtime.atomic_io import write_parquet_parts, write_text
 from teacherspec.splits import Split
-from teacherspec.tasks.fields import RowFields
+from teacherspec.tasks.columns.base import RowFields
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from teacherspec.package.golden_examples import forward, furthest, load_golden
 from teacherspec.package.package_reader import Opened
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks.verbs import Form
+from teacherspec.tasks.base import Form
 
 NLL_TOLERANCE = 1e-5
 """Reports keep six decimals."""

@@ -25,7 +25,7 @@ from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import sha256_file, write_text
 from teacherspec.runtime.resume_key import loaded_code, run_key
 from teacherspec.splits import Split, open_split
-from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.shared.conversation_base import Answering
 
 if TYPE_CHECKING:
     import pyarrow as pa

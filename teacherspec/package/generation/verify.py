@@ -14,7 +14,7 @@ from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.topk_logits import NUMBERS, reduce_at
 from teacherspec.predictions.generation import load_token_predictions
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks.answering import Answering
+from teacherspec.tasks.shared.conversation_base import Answering
 
 SAMPLED_ROWS = 8
 """Soft targets of each split that the model computes again."""

@@ -26,7 +26,7 @@ from teacherspec.package.resumable_shards import CONFIG, read_shards, shard_name
 from teacherspec.predictions.retrieval import COMPARISON, Comparison
 from teacherspec.runtime.atomic_io import read_json, write_parquet_parts, write_text
 from teacherspec.splits import Split
-from teacherspec.tasks.fields import RowFields
+from teacherspec.tasks.columns.base import RowFields
 
 if TYPE_CHECKING:
     import pyarrow as pa

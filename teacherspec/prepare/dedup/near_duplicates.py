@@ -15,7 +15,7 @@ from teacherspec.prepare.mmap_columns import Indices, Mask, Scratch, parts_by_si
 from teacherspec.prepare.row_hashes import signature_words
 from teacherspec.prepare.row_store import Spool
 from teacherspec.spec.prepare import NearDuplicates
-from teacherspec.tasks.fields import Field, normalised
+from teacherspec.tasks.columns.base import Field, normalised
 
 _SKETCHED_ROWS = 256
 _SKETCHED_BYTES = 32 << 20

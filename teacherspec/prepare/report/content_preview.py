@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
-from teacherspec.tasks.fields import RowFields
+from teacherspec.tasks.columns.base import RowFields
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,7 @@ from typing import Any
 from teacherspec.prepare.sources.base import SourceBase
 from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
-from teacherspec.tasks.fields import RowFields
+from teacherspec.tasks.columns.base import RowFields
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """The hub's names for amounts of rows."""

@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.prepare.dedup.duplicates import Found, find_repeats
 from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.ingest import Ingested
-from teacherspec.tasks.fields import Field, RowFields, shown
+from teacherspec.tasks.columns.base import Field, RowFields, shown
 
 
 @dataclass(frozen=True)

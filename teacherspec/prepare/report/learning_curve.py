@@ -16,7 +16,7 @@ from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
 from teacherspec.prepare.report.finding_messages import content_text
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
-from teacherspec.tasks.fields import Field, RowFields
+from teacherspec.tasks.columns.base import Field, RowFields
 
 SHARES = {"eighth": 8, "quarter": 4, "half": 2, "all": 1}
 LEAST_ROWS = 20

@@ -14,7 +14,7 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.base import SourceBase
 from teacherspec.prepare.sources.path_checks import problem_of_file, problem_of_path
-from teacherspec.tasks.fields import FieldError
+from teacherspec.tasks.columns.base import FieldError
 
 
 class ClassFolderSource(SourceBase):

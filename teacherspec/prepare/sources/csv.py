@@ -14,7 +14,7 @@ from teacherspec.prepare.row_types import AnyRow, BadRow, BlankRow, OpenTable, R
 from teacherspec.prepare.sources.base import TextFileSource
 from teacherspec.prepare.sources.decompress import open_bytes
 from teacherspec.prepare.sources.text_lines import TextLines
-from teacherspec.tasks.fields import shown
+from teacherspec.tasks.columns.base import shown
 
 _SEPARATORS = {",": "`,`", ";": "`;`", "\t": "a tab", "|": "`|`"}
 MAX_COLUMNS = 10_000

@@ -7,7 +7,7 @@ from typing import Literal
 
 from teacherspec.prepare.row_types import AnyRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.base import SourceBase
-from teacherspec.tasks.images import encode_png
+from teacherspec.tasks.shared.image_decoding import encode_png
 
 LEVELS = 16
 """Greatest grey level of a scan."""

@@ -12,7 +12,7 @@ from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row
 from teacherspec.prepare.sources.file_lookup import Folder, NoFileError, Place, open_archive
 from teacherspec.prepare.sources.path_checks import problem_of_path
 from teacherspec.spec.section import Section
-from teacherspec.tasks.fields import shown
+from teacherspec.tasks.columns.base import shown
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from teacherspec.errors import DataError
 from teacherspec.prepare.sources.archives import read_archive
 from teacherspec.prepare.sources.path_checks import problem_of_file, problem_of_path, resolve
-from teacherspec.tasks.fields import shown
+from teacherspec.tasks.columns.base import shown
 
 SCRATCH = Path(".scratch/archives")
 

@@ -13,7 +13,7 @@ from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row
 from teacherspec.prepare.sources.base import Encoding, FileSource
 from teacherspec.prepare.sources.decompress import open_bytes
 from teacherspec.prepare.sources.jsonl import decode_strictly
-from teacherspec.tasks.fields import nearest, shown
+from teacherspec.tasks.columns.base import nearest, shown
 
 
 class JsonDocumentSource(FileSource):

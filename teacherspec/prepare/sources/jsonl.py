@@ -11,7 +11,7 @@ from teacherspec.prepare.row_types import AnyRow, BadRow, BlankRow, OpenTable, R
 from teacherspec.prepare.sources.base import TextFileSource
 from teacherspec.prepare.sources.decompress import open_bytes
 from teacherspec.prepare.sources.text_lines import TextLines
-from teacherspec.tasks.fields import shown
+from teacherspec.tasks.columns.base import shown
 
 
 class JsonlSource(TextFileSource):

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from teacherspec.prepare.sources.base import Encoding
 from teacherspec.prepare.sources.class_folders import ClassFolderSource
-from teacherspec.tasks.fields import FieldError
+from teacherspec.tasks.columns.base import FieldError
 
 
 class TextFolderSource(ClassFolderSource):

@@ -1,0 +1,201 @@
+"""Dual encoders (CLIP, SigLIP) as zero-shot classifiers: an image, and the class whose prompt suits it best.
+
+A row as `prepare` stores it: `{"id": "d-0001", "image": b"\\x89PNG…", "label": 3}`; where the templates name
+columns, those texts too: `{"image": …, "sentence": "There is a blue tower.", "label": 1}`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import Field as Param
+from pydantic import model_validator
+
+from teacherspec.spec.augmentation import Augmentation
+from teacherspec.splits import Split
+from teacherspec.tasks.base import Batch, Pairs, Row
+from teacherspec.tasks.clip.embedding_targets import EMBEDDINGS, write_embeddings, wrong_embeddings
+from teacherspec.tasks.clip.prompt_templates import Template, prompts, text_columns
+from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
+from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.shared.classification_task import Classification
+from teacherspec.tasks.shared.dual_encoder_model import (
+    PAIR,
+    TEXT_INPUTS,
+    DualProcessor,
+    class_logits,
+    embed_classes,
+    embed_images,
+    embed_texts,
+    load_processor,
+)
+from teacherspec.tasks.shared.dual_encoder_task import FIT_ROWS, Towers
+from teacherspec.tasks.shared.image_dataset import pixel_values
+from teacherspec.tasks.shared.image_decoding import decode
+from teacherspec.tasks.shared.image_text_dataset import PairExamples, TrainingPairs, collate_pairs
+from teacherspec.tasks.shared.label_names import LabelNames
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+
+CLASSES = "class_embeds"
+"""Name of the embeddings of the classes in a batch that has them already."""
+
+
+class Clip(Towers, Classification):
+    """Say which class's prompts suit an image best."""
+
+    hub_task: ClassVar[str] = "zero-shot-image-classification"
+
+    kind: Literal["clip"]
+    """The kind of task; also the name of the module that implements it."""
+
+    templates: tuple[Template, ...] = Param(default=("a photo of a {label}.",), min_length=1, max_length=1000)
+    """What is said of an image of a class, `{label}` standing for the words of the class; of several the
+    embeddings are averaged. Other names in braces are text columns of the rows, such as `{sentence}`."""
+
+    phrases: dict[str, str] = Param(default_factory=dict)
+    """Label name → its words in the templates, where they are not the name itself."""
+
+    label_names: LabelNames | None = None
+    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
+
+    @model_validator(mode="after")
+    def _phrases_are_of_labels(self) -> Self:
+        strange = sorted(set(self.phrases) - set(self.label_names or self.phrases))
+        if strange:
+            raise ValueError(f"phrases: {', '.join(strange)} is not among label_names")
+        return self
+
+    def program(self) -> tuple[str, str]:
+        """Program lines for the card, with the declared prompts."""
+        row = {column: f"the {column} of your row" for column in text_columns(self.templates)}
+        return (
+            "import torch\nfrom PIL import Image\nfrom transformers import AutoModel, AutoProcessor\n",
+            (
+                'processor = AutoProcessor.from_pretrained("model", backend="pil")\n'
+                'model = AutoModel.from_pretrained("model").eval()\n'
+                f"templates, phrases, row = {list(self.templates)!r}, {self.phrases!r}, {row!r}\n"
+                "names = [name for _, name in sorted(model.config.id2label.items())]\n"
+                'words = [{"label": phrases.get(name, name), **row} for name in names]\n'
+                "texts = [template.format(**slots) for slots in words for template in templates]\n"
+                'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+                "batch = processor(\n"
+                '    text=texts, images=[image], padding="max_length", truncation=True,\n'
+                f'    max_length={self.max_length}, return_tensors="pt",\n'
+                ")\n"
+                "with torch.inference_mode():\n"
+                "    out = model(**batch)\n"
+                "    classes = out.text_embeds.unflatten(0, (len(names), -1)).mean(1)\n"
+                "    classes = classes / classes.norm(dim=-1, keepdim=True)\n"
+                "    logits = model.logit_scale.exp() * out.image_embeds @ classes.T\n"
+                '    logits = logits + getattr(model, "logit_bias", 0)\n'
+            ),
+        )
+
+    def row_fields(self) -> RowFields:
+        """What `prepare` demands of a row: an image, the texts that templates name, and one of the labels."""
+        texts = tuple(TextField(column) for column in text_columns(self.templates))
+        return RowFields((ImageField("image"), *texts), LabelField("label", self.label_names))
+
+    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+        """The templates, and the texts of the rows."""
+        own = [value for row in rows for value in row.values() if isinstance(value, str)]
+        return [*self.templates, *own]
+
+    def reader_of(self, folder: Path, names: Sequence[str]) -> DualProcessor:
+        """The processor with the prompts of the classes. Raises `BaseError`."""
+        shared = None if text_columns(self.templates) else prompts(self.templates, names, self.phrases, {})
+        return load_processor(folder, self.max_length).with_classes(names, shared)
+
+    def _own_prompts(self, processor: DualProcessor) -> Callable[[Row], list[str]] | None:
+        """What gives the prompts of a row, where rows have their own."""
+        if processor.shared is not None:
+            return None
+        return lambda row: prompts(self.templates, processor.names, self.phrases, row)
+
+    def encode(self, processor: DualProcessor, rows: "Dataset") -> PairExamples:
+        """Images, decoded when asked for, beside their own prompts where they have some."""
+        return PairExamples(processor, rows, self._own_prompts(processor))
+
+    def encode_training(
+        self,
+        processor: DualProcessor,
+        rows: "Dataset",
+        label_names: Sequence[str],
+        augmentation: Augmentation | None,
+        seed: int,
+    ) -> TrainingPairs:
+        """The same augmented, each with a text of its class."""
+
+        def of_its_class(row: Row) -> list[str]:
+            return prompts(self.templates, [label_names[row["label"]]], self.phrases, row)
+
+        own = self._own_prompts(processor)
+        return TrainingPairs(processor, rows, augmentation, seed, own, of_its_class)
+
+    def collate(self, processor: DualProcessor) -> Callable[[list[Mapping[str, Any]]], Batch]:
+        """Stack images, and prompts, which have one length."""
+        return collate_pairs(processor)
+
+    def batch(self, processor: DualProcessor, rows: Sequence[Row]) -> Batch:
+        """Rows as they come from outside, or as stored, with the prompts. Raises `FieldError`."""
+        field = self.row_fields().content[0]
+        images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
+        tokens = dict(processor.shared or {})
+        if say := self._own_prompts(processor):
+            own = processor.tokens([text for row in rows for text in say(row)])
+            tokens = {name: part.reshape(len(rows), -1, self.max_length) for name, part in own.items()}
+        return {"pixel_values": pixel_values(processor.images, images), **tokens}
+
+    def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """Cosines `[B, C]` with the classes' prompts times the model's own scale, at temperature 1."""
+        images = embed_images(model, batch["pixel_values"])
+        classes = batch[CLASSES] if CLASSES in batch else self._classes(model, batch)
+        return class_logits(model, images, classes)
+
+    def _classes(self, model: Any, batch: Batch) -> "torch.Tensor":
+        tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}
+        return embed_classes(model, tokens, len(model.config.id2label))
+
+    def settled(self, model: Any, processor: DualProcessor) -> DualProcessor:
+        """With the embeddings of the classes in place of their prompts, where rows have none of their own."""
+        import torch
+
+        if processor.shared is None:
+            return processor
+        tokens = {name: part.to(model.device) for name, part in processor.shared.items()}
+        with torch.no_grad():
+            return replace(processor, shared={CLASSES: self._classes(model, tokens).cpu()})
+
+    def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+        """The logits alone."""
+        return {"logits": self.logits(model, batch)}
+
+    def paired(self, model: Any, batch: Batch) -> Pairs:
+        """Embeddings of the images and of the one text that belongs to each."""
+        tokens = {name.removeprefix(PAIR): part for name, part in batch.items() if name.startswith(PAIR)}
+        images, texts = embed_images(model, batch["pixel_values"]), embed_texts(model, tokens)
+        return Pairs(images, texts, tokens["input_ids"])
+
+    def pack_beside(self, model: Path, splits: Sequence[Split], target: Path) -> None:
+        """The embeddings behind the logits, in `embeddings/`."""
+        write_embeddings(self, *self.load(model), splits, target / EMBEDDINGS)
+
+    def wrong_beside(
+        self, model: Any, processor: DualProcessor, split: str, rows: Sequence[Row], target: Path
+    ) -> Iterator[str]:
+        """Embeddings that the model does not give."""
+        yield from wrong_embeddings(self, model, processor, split, rows, target / EMBEDDINGS)
+
+    def texts_to_fit(
+        self, processor: DualProcessor, splits: "Mapping[str, Dataset]"
+    ) -> Mapping[str, Sequence[str]]:
+        """The prompts of the classes, or of each split's rows."""
+        own = self._own_prompts(processor)
+        if own is None:
+            return {"prompts": prompts(self.templates, processor.names, self.phrases, {})}
+        some = {name: rows.select(range(min(len(rows), FIT_ROWS))) for name, rows in splits.items()}
+        return {name: [text for row in rows for text in own(row)] for name, rows in some.items()}

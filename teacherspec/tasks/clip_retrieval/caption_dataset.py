@@ -1,0 +1,94 @@
+"""Images with a text each as examples of a data set."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.spec.augmentation import Augmentation
+from teacherspec.tasks.columns.base import Field
+from teacherspec.tasks.shared.dual_encoder_model import TEXT_INPUTS, DualProcessor
+from teacherspec.tasks.shared.image_augment import generator
+from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, pixel_values
+from teacherspec.tasks.shared.image_decoding import decode
+from teacherspec.tasks.shared.image_text_dataset import UNCHANGED
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+
+Numbers = npt.NDArray[np.int64]
+
+
+def numbered(rows: "Dataset", fields: Sequence[Field]) -> Numbers:
+    """Numbers `[N, F]` of the values of each field, in the order in which they come; equal where these are.
+
+    Equal is what `prepare` takes for equal: pixels of images, texts but for case and white space.
+    """
+    columns = []
+    for field in fields:
+        seen: dict[bytes, int] = {}
+        known: dict[bytes, int] = {}
+        numbers = []
+        for (value,) in (row.values() for row in rows.select_columns([field.name])):
+            exact = blake2b(value if isinstance(value, bytes) else value.encode()).digest()
+            if exact not in seen:  # a key costs more than a hash: of images it is that of their pixels
+                seen[exact] = known.setdefault(field.key(value), len(known))
+            numbers.append(seen[exact])
+        columns.append(numbers)
+    return np.asarray(columns, np.int64).T
+
+
+class CaptionedImages(ImageExamples):
+    """Rows as evaluation sees them: image, text, and as labels the numbers of both."""
+
+    def __init__(self, processor: DualProcessor, rows: "Dataset", numbers: Numbers) -> None:
+        super().__init__(processor.images, rows)
+        self.dual = processor
+        self.numbers = numbers
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self.rows[index]
+        values = pixel_values(self.processor, [decode(row["image"])])[0]
+        return captioned(self.dual, values, row["text"], self.numbers[index])
+
+
+class TrainingCaptions(TrainingImages):
+    """The same augmented."""
+
+    def __init__(
+        self,
+        processor: DualProcessor,
+        rows: "Dataset",
+        numbers: Numbers,
+        augmentation: Augmentation | None,
+        seed: int,
+    ) -> None:
+        super().__init__(processor.images, rows, augmentation or UNCHANGED, 0, seed)
+        self.dual = processor
+        self.numbers = numbers
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self.rows[index]
+        values = self._values(row["image"], generator(self.seed, self.epoch, row["id"]))
+        return captioned(self.dual, values, row["text"], self.numbers[index])
+
+
+def captioned(
+    processor: DualProcessor, values: "torch.Tensor", text: str, numbers: Numbers
+) -> dict[str, Any]:
+    """One example: `pixel_values`, the tokens of its text, and `labels` `[2]`, the numbers of both."""
+    tokens = {name: part[0] for name, part in processor.tokens([text]).items()}
+    return {"pixel_values": values, **tokens, "labels": numbers}
+
+
+def collate_captioned(examples: list[Mapping[str, Any]]) -> "dict[str, torch.Tensor]":
+    """Examples → `pixel_values` `[B, 3, H, W]`, tokens `[B, L]`, `image_keys` `[B]`, `labels` `[B, 2]`."""
+    import torch
+
+    names = ["pixel_values", *(name for name in TEXT_INPUTS if name in examples[0])]
+    stacked = {name: torch.stack([example[name] for example in examples]) for name in names}
+    numbers = torch.from_numpy(np.stack([example["labels"] for example in examples]))
+    return {**stacked, "image_keys": numbers[:, 0], "labels": numbers}

@@ -1,0 +1,180 @@
+"""Dual encoders (CLIP, SigLIP) that find the text of an image and the image of a text.
+
+A row as `prepare` stores it: `{"id": "d-0001", "image": b"\\x89PNG…", "text": "A tower of two blocks."}`.
+An image may come in several rows, with a text each; so may a text.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from teacherspec.metrics.retrieval import RECALLED
+from teacherspec.spec.augmentation import Augmentation
+from teacherspec.tasks.base import Batch, Form, Pairs, Row, Units
+from teacherspec.tasks.clip_retrieval.caption_dataset import (
+    CaptionedImages,
+    TrainingCaptions,
+    collate_captioned,
+    numbered,
+)
+from teacherspec.tasks.columns.base import RowFields, TextField
+from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.shared.dual_encoder_model import (
+    TEXT_INPUTS,
+    DualProcessor,
+    class_logits,
+    embed_images,
+    embed_texts,
+    load_processor,
+)
+from teacherspec.tasks.shared.dual_encoder_task import FIT_ROWS, Towers
+from teacherspec.tasks.shared.image_dataset import pixel_values
+from teacherspec.tasks.shared.image_decoding import decode
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import torch
+    from datasets import Dataset
+
+IMAGE, TEXT = ImageField("image"), TextField("text")
+IMAGES, TEXTS = "image_embeds", "text_embeds"
+LINE_UP = 100
+"""Candidates among which one is right, at most, where probabilities are measured."""
+
+
+class ClipRetrieval(Towers):
+    """Bring images and the texts that belong to them together."""
+
+    form: ClassVar[Form] = "embeddings"
+    hub_task: ClassVar[str] = "feature-extraction"
+    selection_metrics: ClassVar[Mapping[str, bool]] = {
+        "nll": False, "accuracy": True, **{f"recall_at_{k}": True for k in RECALLED},
+    }  # fmt: skip
+
+    kind: Literal["clip_retrieval"]
+    """The kind of task; also the name of the module that implements it."""
+
+    def program(self) -> tuple[str, str]:
+        """Program lines for the card: from images and texts to the logits of every combination."""
+        return (
+            "import torch\nfrom PIL import Image\nfrom transformers import AutoModel, AutoProcessor\n",
+            (
+                'processor = AutoProcessor.from_pretrained("model", backend="pil")\n'
+                'model = AutoModel.from_pretrained("model").eval()\n'
+                'images = [Image.new("RGB", (64, 64))]  # yours, upright and RGB\n'
+                'texts = ["a text of yours", "another one"]\n'
+                "batch = processor(\n"
+                '    text=texts, images=images, padding="max_length", truncation=True,\n'
+                f'    max_length={self.max_length}, return_tensors="pt",\n'
+                ")\n"
+                "with torch.inference_mode():\n"
+                "    out = model(**batch)\n"
+                "    image_embeds, text_embeds = out.image_embeds, out.text_embeds  # of length 1\n"
+                "    logits = out.logits_per_image  # of every text for each image\n"
+            ),
+        )
+
+    def row_fields(self) -> RowFields:
+        """What `prepare` demands of a row. The image alone decides the split: all its texts stay with it."""
+        return RowFields(content=(IMAGE,), answers=(TEXT,))
+
+    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+        """The texts of the rows."""
+        return [str(text) for text in rows[TEXT.name]]
+
+    def reader_of(self, folder: Path, names: Sequence[str]) -> DualProcessor:
+        """The processor alone: there are no classes. Raises `BaseError`."""
+        return load_processor(folder, self.max_length)
+
+    def texts_to_fit(
+        self,
+        processor: DualProcessor,
+        splits: "Mapping[str, Dataset]",
+    ) -> Mapping[str, Sequence[str]]:
+        """The texts of each split."""
+        return {
+            name: self.rehearsal_texts(rows.select(range(min(len(rows), FIT_ROWS))))
+            for name, rows in splits.items()
+        }
+
+    def encode(self, processor: DualProcessor, rows: "Dataset") -> CaptionedImages:
+        """Images, decoded when asked for, with their texts, and numbers by which equal ones are known."""
+        return CaptionedImages(processor, rows, numbered(rows, (IMAGE, TEXT)))
+
+    def encode_training(
+        self,
+        processor: DualProcessor,
+        rows: "Dataset",
+        label_names: Sequence[str],
+        augmentation: Augmentation | None,
+        seed: int,
+    ) -> TrainingCaptions:
+        """The same augmented."""
+        return TrainingCaptions(processor, rows, numbered(rows, (IMAGE, TEXT)), augmentation, seed)
+
+    def collate(self, processor: DualProcessor) -> Callable[[list[Mapping[str, Any]]], Batch]:
+        """Stack images and texts, which have one length."""
+        return collate_captioned
+
+    def batch(self, processor: DualProcessor, rows: Sequence[Row]) -> Batch:
+        """Rows as they come from outside, or as stored. Raises `FieldError`."""
+        texts = self.text_inputs(processor, [row[TEXT.name] for row in rows])
+        return {**self.image_inputs(processor, [row[IMAGE.name] for row in rows]), **texts}
+
+    def image_inputs(self, processor: DualProcessor, images: Sequence[Any]) -> Batch:
+        """Images as they come from outside, or as stored. Raises `FieldError`."""
+        decoded = [decode(IMAGE.read(IMAGE.from_json(image))) for image in images]
+        return {"pixel_values": pixel_values(processor.images, decoded)}
+
+    def text_inputs(self, processor: DualProcessor, texts: Sequence[Any]) -> Batch:
+        """The tokens of texts. Raises `FieldError`."""
+        return processor.tokens([TEXT.read(text) for text in texts])
+
+    def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+        """Embeddings `[B, D]`, the factor of their cosines, and `logits` `[B, B]` of every text by image."""
+        images, texts = self.embed(model, batch)
+        logits = class_logits(model, images, texts)
+        return {"logits": logits, IMAGES: images, TEXTS: texts, "logit_scale": model.logit_scale.exp()}
+
+    def embed(self, model: Any, batch: Batch) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Images and texts of a batch, `[B, D]` of length 1 each."""
+        tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}
+        return embed_images(model, batch["pixel_values"]), embed_texts(model, tokens)
+
+    def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """`[B, B]`, see `outputs`."""
+        return self.outputs(model, batch)["logits"]
+
+    def said(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+        """Logits and both embeddings."""
+        outputs = self.outputs(model, batch)
+        return {name: outputs[name] for name in ("logits", IMAGES, TEXTS)}
+
+    def paired(self, model: Any, batch: Batch) -> Pairs:
+        """The embeddings of images and texts of a batch."""
+        return Pairs(*self.embed(model, batch), batch["input_ids"], batch["image_keys"])
+
+    def units(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> Units:
+        """There are none: what is learned are pairs."""
+        raise NotImplementedError("clip_retrieval learns by a contrastive loss alone")
+
+    def kept(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> "torch.Tensor":
+        """Embeddings `[B, 2, D]`, those of images times the factor of the cosines."""
+        import torch
+
+        return torch.stack([outputs["logit_scale"] * outputs[IMAGES], outputs[TEXTS]], dim=1)
+
+    def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
+        """Recall at k over the whole split, the mean of both directions; NLL and accuracy of line-ups."""
+        from teacherspec.metrics.retrieval import Paired, image_to_text, largest_line_up, line_ups
+        from teacherspec.tasks.shared.classification_task import measure
+
+        pairs = Paired(kept[:, 0], kept[:, 1], labels[:, 0], labels[:, 1])
+        ranks = [image_to_text(asked) for asked in (pairs, pairs.swapped())]
+        recalls = {f"recall_at_{k}": float(np.mean([found.recall(k) for found in ranks])) for k in RECALLED}
+        size = min(LINE_UP, largest_line_up(pairs))
+        both = np.concatenate([line_ups(asked, size, 0) for asked in (pairs, pairs.swapped())])
+        lined = measure(both.astype(np.float32), np.full(len(both), size - 1))
+        return {"nll": lined["nll"], "accuracy": lined["accuracy"], **recalls}

@@ -1,0 +1,151 @@
+"""Image classification: one image, one of C labels.
+
+A row as `prepare` stores it: `{"id": "d-0001", "image": b"\\x89PNG…", "label": 3}`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from teacherspec.errors import BaseError
+from teacherspec.spec.augmentation import Augmentation
+from teacherspec.tasks.base import Backbone, Batch, Row, Start, Trial
+from teacherspec.tasks.columns.base import LabelField, RowFields
+from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.image_classification.augmented_targets import write_views
+from teacherspec.tasks.shared import hf_loading
+from teacherspec.tasks.shared.classification_task import Classification
+from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, collate_images, pixel_values
+from teacherspec.tasks.shared.image_decoding import decode
+from teacherspec.tasks.shared.image_report import describe_images, images_report, refuse_unfit_processor
+from teacherspec.tasks.shared.label_names import LabelNames
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+
+TRIAL_ROWS = 2
+
+
+class ImageClassification(Classification):
+    """Assign one of the label names to an image."""
+
+    hub_task: ClassVar[str] = "image-classification"
+    decodes: ClassVar[bool] = True
+    reader: ClassVar[tuple[str, str]] = (
+        (
+            "import torch\nfrom PIL import Image\n"
+            "from transformers import AutoImageProcessor, AutoModelForImageClassification\n"
+        ),
+        (
+            'processor = AutoImageProcessor.from_pretrained("model", backend="pil")\n'
+            'model = AutoModelForImageClassification.from_pretrained("model").eval()\n'
+            'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+            'batch = processor([image], return_tensors="pt")\n'
+            "with torch.inference_mode():\n"
+            "    logits = model(**batch).logits\n"
+        ),
+    )
+
+    kind: Literal["image_classification"]
+    """The kind of task; also the name of the module that implements it."""
+
+    label_names: LabelNames | None = None
+    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
+
+    def row_fields(self) -> RowFields:
+        """What `prepare` demands of a row: an image, which decides its split, and one of the labels."""
+        return RowFields(content=(ImageField("image"),), label=LabelField("label", self.label_names))
+
+    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+        """None: there is no tokenizer."""
+        return []
+
+    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
+        """Refuse a processor that does not suit model and batches. Raises `BaseError`."""
+        refuse_unfit_processor(folder, hf_loading.load_image_processor(folder))
+
+    def load_base(
+        self, folder: Path, label_names: Sequence[str], start: Start
+    ) -> "tuple[PreTrainedModel, Any]":
+        """A base with a new head of `len(label_names)` outputs, float32, and its image processor.
+
+        New parameters are drawn from torch's global generator: seed it before. Raises `BaseError`.
+        """
+        from transformers import AutoModelForImageClassification
+
+        if start.pooling != "first":
+            raise BaseError("base.pooling: is for encoders of text; drop it")
+        config = hf_loading.load_config(folder, label_names, start.dropout)
+        config.problem_type = "single_label_classification"
+        model = hf_loading.start_model(AutoModelForImageClassification, folder, config, start)
+        return model, hf_loading.load_image_processor(folder)
+
+    def load(self, folder: Path) -> "tuple[PreTrainedModel, Any]":
+        """A fine-tuned model as saved, with its own head, and its image processor. Raises `BaseError`."""
+        from transformers import AutoModelForImageClassification
+
+        config = hf_loading.load_config(folder, None, None)
+        model = hf_loading.load_weights(AutoModelForImageClassification, folder, config, new_head=False)
+        return model, hf_loading.load_image_processor(folder)
+
+    def encode(self, processor: Any, rows: "Dataset") -> ImageExamples:
+        """Images, decoded when asked for."""
+        return ImageExamples(processor, rows)
+
+    def encode_training(
+        self,
+        processor: Any,
+        rows: "Dataset",
+        label_names: Sequence[str],
+        augmentation: Augmentation | None,
+        seed: int,
+    ) -> ImageExamples:
+        """Images, decoded and augmented when asked for."""
+        if augmentation is None:
+            return ImageExamples(processor, rows)
+        return TrainingImages(processor, rows, augmentation, len(label_names), seed)
+
+    def write_views(
+        self, path: Path, model: Any, processor: Any, rows: "Dataset", augmentation: Augmentation, seed: int
+    ) -> None:
+        """Crops and flips of the training images with the teacher's logits, see `views`."""
+        write_views(path, model, processor, rows, augmentation, seed)
+
+    def collate(self, processor: Any) -> Callable[[list[Mapping[str, Any]]], Batch]:
+        """Stack images, which have one size."""
+        return collate_images
+
+    def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
+        """Images as they come from outside, or as stored: the same checks, the same pixels.
+
+        A row's `image` is the bytes of a file, or its path. Raises `FieldError`.
+        """
+        (field,) = self.row_fields().content
+        images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
+        return {"pixel_values": pixel_values(processor, images)}
+
+    def features(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """Frozen features `[B, H]`: what the backbone pools, else the mean over patches or places."""
+        outputs = model.base_model(pixel_values=batch["pixel_values"])
+        pooled: torch.Tensor | None = outputs.get("pooler_output")
+        if pooled is not None:
+            return pooled.flatten(1)
+        hidden: torch.Tensor = outputs.last_hidden_state  # [B, L, H], or [B, H, height, width]
+        return hidden.mean(1) if hidden.ndim == 3 else hidden.mean((2, 3))
+
+    def fit_report(
+        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: Backbone
+    ) -> dict[str, Any]:
+        """The model's input, and the sizes of each split's images."""
+        return images_report(processor, splits)
+
+    def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
+        """Lines of Markdown on sizes and normalisation."""
+        return tuple(describe_images(fit))
+
+    def trial(self, processor: Any, rows: "Dataset") -> Trial:
+        """Some images: all take the same memory."""
+        count = min(len(rows), TRIAL_ROWS)
+        return Trial(self.batch(processor, [rows[index] for index in range(count)]), count, 1)

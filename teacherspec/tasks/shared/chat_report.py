@@ -1,0 +1,120 @@
+"""How a language model's base meets instruction data: its end token, its template, lengths of answers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec.errors import BaseError
+from teacherspec.language.encoding import Encoder
+from teacherspec.language.rendering import special_texts
+from teacherspec.tasks.shared.text_report import describe_lengths, length_report
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+
+def end_token(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """Text of the tokenizer's end token.
+
+    Raises:
+        BaseError: it has none.
+    """
+    if tokenizer.eos_token is None:
+        raise BaseError(
+            "task.rendering: the base's tokenizer has no end token; declare stop: one of "
+            f"{', '.join(special_texts(tokenizer)) or 'none is known'}"
+        )
+    return str(tokenizer.eos_token)
+
+
+def adopt(model: Any, tokenizer: "PreTrainedTokenizerBase", stop_id: int) -> None:
+    """Tell the model, for whoever generates with it, which tokens end an answer; sample neutrally."""
+    from transformers import GenerationConfig
+
+    ends = model.generation_config.eos_token_id
+    known = ends if isinstance(ends, list) else [ends] if ends is not None else []
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=sorted({stop_id, *known}),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model.config.pad_token_id = tokenizer.pad_token_id
+
+
+def padded_left(prompts: Sequence[Sequence[int]], pad_id: int) -> "Mapping[str, torch.Tensor]":
+    """`input_ids`, `attention_mask` and `position_ids` `[B, L]`, each prompt at the right end."""
+    import torch
+
+    width = max(map(len, prompts))
+    ids = torch.tensor([[pad_id] * (width - len(prompt)) + list(prompt) for prompt in prompts])
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    return {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+
+
+def losses_and_hits(logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
+    """Loss (nats) and hit of each token: `[U, V]` and labels `[1, 1 + U]` → `[1, 1 + U, 2]`, first 0."""
+    import torch
+
+    targets = labels[0, 1:]
+    losses = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
+    hits = (logits.argmax(dim=1) == targets).float()
+    return torch.nn.functional.pad(torch.stack([losses, hits], dim=1), (0, 0, 1, 0)).unsqueeze(0)
+
+
+def rendering_report(
+    encoder: Encoder,
+    encoded: "Mapping[str, Dataset]",
+    texts: Mapping[str, Sequence[str]],
+    max_length: int,
+) -> dict[str, Any]:
+    """Lengths of each split, tokenised whole, and what is learned of them; JSON-able.
+
+    Args:
+        encoder: of the task.
+        encoded: split name → rows encoded without a limit.
+        texts: split name → everything that is said in its rows.
+        max_length: `task.max_length`, tokens.
+    """
+    tokenizer = encoder.tokenizer
+    data = {}
+    for name, rows in encoded.items():
+        learned = [sum(row) for row in rows["supervised"]]
+        data[name] = {
+            **length_report(rows["length"], max_length, tokenizer.unk_token_id, rows["input_ids"]),
+            "learned_tokens": sum(learned),
+            "longest_answer": max(learned),
+            "boundary_splits": int(np.count_nonzero(rows["split"])),
+            "round_trip": _round_trips(tokenizer, texts[name]),
+        }
+    return {
+        "data": data,
+        "chat_template": tokenizer.chat_template is not None,
+        "stop_token": {"text": encoder.renderer.stop, "id": encoder.stop_id},
+    }
+
+
+def _round_trips(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> float:
+    """Share of texts that come back from their tokens as they were, but for white space around them."""
+    ids = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    back = [tokenizer.decode(row, clean_up_tokenization_spaces=False) for row in ids]
+    same = [text.strip() == other.strip() for text, other in zip(texts, back, strict=True)]
+    return float(np.mean(same))
+
+
+def describe(fit: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of Markdown on lengths and on what is learned."""
+    yield from describe_lengths(fit)
+    template = "has a chat template" if fit["chat_template"] else "has no chat template"
+    stop = fit["stop_token"]
+    yield f"The base {template}. An answer ends with `{stop['text']}` (id {stop['id']}), which is learned.\n"
+    yield "| split | tokens | learned | longest answer | rows split at a boundary | round trip |"
+    yield "|---|--:|--:|--:|--:|--:|"
+    for name, data in fit["data"].items():
+        share = f"{data['learned_tokens']} ({data['learned_tokens'] / data['tokens']:.0%})"
+        cells = f"{data['longest_answer']} | {data['boundary_splits']} | {data['round_trip']:.1%}"
+        yield f"| {name} | {data['tokens']} | {share} | {cells} |"
+    yield ""

@@ -1,0 +1,202 @@
+"""Pre-trained folders into memory, with every safety said explicitly.
+
+A folder is loaded only after `base` has checked it; even so nothing here runs code from it, follows
+it to the network, or accepts a tensor that is not there.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.errors import BaseError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from teacherspec.tasks.base import Start
+
+SAFE = {"trust_remote_code": False, "local_files_only": True}
+DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
+
+
+def quiet_libraries() -> None:
+    """Keep load reports and progress bars of libraries off the terminal; our own reports say it better.
+
+    bitsandbytes, which peft imports wherever it is installed, warns of lacking a kernel not used here.
+    """
+    from logging import ERROR, getLogger
+
+    import datasets
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    getLogger("bitsandbytes").setLevel(ERROR)
+
+
+def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float | None) -> Any:
+    """Read `config.json`; declare the labels of a new head and override every dropout rate.
+
+    Args:
+        folder: a model folder.
+        label_names: names of the new head's classes, or None to keep the folder's own.
+        dropout: probability for every dropout of the architecture, or None to keep the folder's own.
+
+    Raises:
+        BaseError: transformers does not know the architecture or cannot read the file.
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, **SAFE)
+    except ImportError as error:
+        raise BaseError(
+            f"{folder / 'config.json'}: needs a further library: {first_line(error)}; for bases of timm run "
+            "`pip install 'teacherspec[timm]'`"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BaseError(
+            f"{folder / 'config.json'}: cannot be read as a model config: {first_line(error)}"
+        ) from error
+    if label_names is not None:
+        config.id2label = dict(enumerate(label_names))
+        config.label2id = {name: index for index, name in enumerate(label_names)}
+    if dropout is not None:
+        for part in (config, *(getattr(config, name) for name in config.sub_configs)):
+            for name in [name for name in part.to_dict() if name.endswith(DROPOUT_SUFFIXES)]:
+                setattr(part, name, dropout)
+    return config
+
+
+def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> "PreTrainedModel":
+    """Load safetensors weights in float32, refusing any tensor that is missing outside a new head.
+
+    A pooler counts as part of a new head: bases trained on masked words alone have none.
+
+    Float32 always: transformers 5 otherwise keeps the dtype of the file, and training bfloat16 weights
+    loses most updates to rounding.
+
+    Args:
+        auto_class: an `AutoModelFor…` class.
+        folder: a model folder.
+        config: the config to build, see `load_config`.
+        new_head: whether parameters outside the backbone are drawn anew (seed torch before).
+
+    Raises:
+        BaseError: weights are missing, of another shape, or unreadable.
+    """
+    import torch
+
+    quiet_libraries()
+    try:
+        model, report = auto_class.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            ignore_mismatched_sizes=new_head,
+            output_loading_info=True,
+            **SAFE,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        raise BaseError(f"{folder}: the weights do not load: {first_line(error)}") from error
+    missing = set(report["missing_keys"]) | {str(entry[0]) for entry in report["mismatched_keys"]}
+    backbone, pooler = f"{model.base_model_prefix}.", f"{model.base_model_prefix}.pooler."
+    lost = sorted(
+        key for key in missing if not new_head or (key.startswith(backbone) and not key.startswith(pooler))
+    )
+    if lost:
+        raise BaseError([f"{folder}: tensor `{key}` is missing or has another shape" for key in lost[:20]])
+    if new_head:
+        draw_head(model)
+    return model.train(False)
+
+
+def start_model(auto_class: Any, folder: Path, config: Any, start: "Start") -> "PreTrainedModel":
+    """The base's weights with a new head, or the whole architecture drawn anew, float32 and in eval mode.
+
+    New parameters are drawn from torch's global generator: seed it before. Raises `BaseError`.
+    """
+    import torch
+
+    if start.init == "pretrained":
+        return load_weights(auto_class, folder, config, new_head=True)
+    config.architectures = config.architectures or []
+    try:
+        model: PreTrainedModel = auto_class.from_config(config, dtype=torch.float32)
+    except (ValueError, ImportError) as error:
+        raise BaseError(f"{folder}: the model cannot be built: {first_line(error)}") from error
+    return model.train(False)
+
+
+def load_image_processor(folder: Path) -> Any:
+    """Load the image processor with its Pillow backend: torchvision's gives slightly other pixels.
+
+    Raises:
+        BaseError: there is none, or it does not load.
+    """
+    from transformers import AutoImageProcessor
+
+    quiet_libraries()
+    try:
+        return AutoImageProcessor.from_pretrained(folder, backend="pil", **SAFE)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise BaseError(f"{folder}: the image processor does not load: {first_line(error)}") from error
+
+
+def draw_head(model: "PreTrainedModel") -> None:
+    """Draw every parameter outside the backbone anew, by the architecture's own initialisation.
+
+    A base that was fine-tuned for other labels may have a head of the same shape; keeping it would
+    carry the old labels over silently.
+    """
+    for name, module in model.named_children():
+        if name == model.base_model_prefix:
+            continue
+        for part in module.modules():
+            for parameter in part.parameters(recurse=False):
+                parameter._is_hf_initialized = False
+            model._init_weights(part)
+
+
+def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
+    """Load the tokenizer and make `max_length` (tokens) its own limit, so that consumers truncate alike.
+
+    Raises:
+        BaseError: there is no tokenizer, or it has no padding token.
+    """
+    from transformers import AutoTokenizer
+
+    quiet_libraries()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BaseError(f"{folder}: the tokenizer does not load: {first_line(error)}") from error
+    limit(tokenizer, folder, max_length)
+    return tokenizer
+
+
+def limit(tokenizer: "PreTrainedTokenizerBase", folder: Path, max_length: int) -> None:
+    """Make `max_length` (tokens) the tokenizer's own limit, and see that it can pad.
+
+    Raises:
+        BaseError: it has neither a padding nor an end token.
+    """
+    tokenizer.model_max_length = max_length
+    if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise BaseError(f"{folder}: the tokenizer has neither a padding nor an end token; give it one")
+        tokenizer.pad_token = tokenizer.eos_token
+
+
+def mean_pool(hidden: "torch.Tensor", attention_mask: "torch.Tensor") -> "torch.Tensor":
+    """Mean of the hidden states over real tokens: `[B, L, H]`, `[B, L]` → `[B, H]`."""
+    weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, enough to name the cause."""
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,121 @@
+"""Images as examples of a data set: decoded one by one, when a worker asks for them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec.spec.augmentation import Augmentation, Mixup
+from teacherspec.tasks.shared.image_augment import Draw, augmented, draw_view, generator
+from teacherspec.tasks.shared.image_decoding import decode
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from PIL.Image import Image
+
+
+def pixel_values(processor: Any, images: "list[Image]", **options: bool) -> "torch.Tensor":
+    """Images → normalised values `[B, 3, H, W]`."""
+    values: torch.Tensor = processor(images, return_tensors="pt", **options)["pixel_values"]
+    return values
+
+
+def input_sizes(processor: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width, in pixels, of what the processor makes of a wide and of a tall image."""
+    from PIL import Image
+
+    wide, tall = (pixel_values(processor, [Image.new("RGB", size)]) for size in ((90, 60), (60, 90)))
+    return (wide.shape[2], wide.shape[3]), (tall.shape[2], tall.shape[3])
+
+
+class ImageExamples:
+    """Rows of images as model inputs, as evaluation sees them."""
+
+    def __init__(self, processor: Any, rows: "Dataset") -> None:
+        self.processor = processor
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self.rows[index]
+        return {
+            "pixel_values": pixel_values(self.processor, [decode(row["image"])])[0],
+            "labels": row["label"],
+        }
+
+
+class TrainingImages(ImageExamples):
+    """The same, augmented: seed, row and epoch decide what is drawn.
+
+    Images are mixed one by one and not within a batch, so that neither the micro-batch nor the number of
+    processes changes an example.
+    """
+
+    def __init__(
+        self, processor: Any, rows: "Dataset", augmentation: Augmentation, classes: int, seed: int
+    ) -> None:
+        super().__init__(processor, rows)
+        self.augmentation = augmentation
+        self.classes = classes
+        self.seed = seed
+        self.epoch = 0
+        self.size = input_sizes(processor)[0]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw for this epoch from now on."""
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self.rows[index]
+        draw = generator(self.seed, self.epoch, row["id"])
+        values = self._values(row["image"], draw)
+        mix = self.augmentation.mix
+        if mix is None:
+            return {"pixel_values": values, "labels": row["label"]}
+        labels = np.zeros(self.classes, np.float32)
+        kept = 1.0
+        if draw.random() < mix.share:
+            other = self.rows[int(draw.integers(len(self.rows)))]
+            values, kept = _mixed(mix, values, self._values(other["image"], draw), draw)
+            labels[other["label"]] += 1 - kept
+        labels[row["label"]] += kept
+        return {"pixel_values": values, "labels": labels}
+
+    def _values(self, content: bytes, draw: Draw) -> "torch.Tensor":
+        image = decode(content)
+        view = draw_view(self.augmentation, image.width, image.height, draw)
+        image = augmented(self.augmentation, image, view, self.size, draw)
+        return pixel_values(self.processor, [image], **as_shown(view.box is not None))[0]
+
+
+def as_shown(cropped: bool) -> dict[str, bool]:
+    """Options of a processor for an image that has the size of the model's input already."""
+    return {"do_resize": False, "do_center_crop": False} if cropped else {}
+
+
+def _mixed(
+    mix: Any, first: "torch.Tensor", second: "torch.Tensor", draw: Draw
+) -> "tuple[torch.Tensor, float]":
+    """Two images `[3, H, W]` as one, and the share of the first."""
+    kept = float(draw.beta(mix.alpha, mix.alpha))
+    if isinstance(mix, Mixup):
+        return kept * first + (1 - kept) * second, kept
+    height, width = first.shape[1:]
+    high, wide = round(height * (1 - kept) ** 0.5), round(width * (1 - kept) ** 0.5)
+    top, left = int(draw.integers(height - high + 1)), int(draw.integers(width - wide + 1))
+    mixed = first.clone()
+    mixed[:, top : top + high, left : left + wide] = second[:, top : top + high, left : left + wide]
+    return mixed, 1 - high * wide / (height * width)
+
+
+def collate_images(examples: list[Any]) -> "dict[str, torch.Tensor]":
+    """Examples → `pixel_values` `[B, 3, H, W]` and `labels`, `[B]` or soft `[B, C]`."""
+    import torch
+
+    labels = np.stack([example["labels"] for example in examples])
+    return {
+        "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
+        "labels": torch.from_numpy(labels),
+    }

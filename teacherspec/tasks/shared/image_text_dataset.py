@@ -1,0 +1,82 @@
+"""Images with texts as examples of a data set."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec.spec.augmentation import Augmentation
+from teacherspec.tasks.shared.dual_encoder_model import PAIR, TEXT_INPUTS, DualProcessor
+from teacherspec.tasks.shared.image_augment import generator
+from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+
+Say = Callable[[Mapping[str, Any]], list[str]]
+"""From a row to texts of it."""
+
+UNCHANGED = Augmentation()
+
+
+class PairExamples(ImageExamples):
+    """Rows as evaluation sees them: image, label, and the prompts of the classes where a row has its own."""
+
+    def __init__(self, processor: DualProcessor, rows: "Dataset", say: Say | None) -> None:
+        """Args: the processor, the rows, and what gives the prompts of a row (None where all share them)."""
+        super().__init__(processor.images, rows)
+        self.dual = processor
+        self.say = say
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        own = {} if self.say is None else self.dual.tokens(self.say(self.rows[index]))
+        return {**super().__getitem__(index), **own}
+
+
+class TrainingPairs(TrainingImages):
+    """The same augmented, and with the one text that belongs to the image, drawn anew for each epoch."""
+
+    def __init__(
+        self,
+        processor: DualProcessor,
+        rows: "Dataset",
+        augmentation: Augmentation | None,
+        seed: int,
+        say: Say | None,
+        pairs: Say,
+    ) -> None:
+        """Args: see `PairExamples`; `pairs` gives the texts of which one is drawn."""
+        super().__init__(processor.images, rows, augmentation or UNCHANGED, len(processor.names), seed)
+        self.dual = processor
+        self.say = say
+        self.pairs = pairs
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self.rows[index]
+        texts = self.pairs(row)
+        drawn = texts[int(generator(self.seed, self.epoch, row["id"], "text").integers(len(texts)))]
+        pair = {f"{PAIR}{name}": tokens[0] for name, tokens in self.dual.tokens([drawn]).items()}
+        own = {} if self.say is None else self.dual.tokens(self.say(row))
+        return {**super().__getitem__(index), **own, **pair}
+
+
+def collate_pairs(processor: DualProcessor) -> "Callable[[list[Any]], dict[str, torch.Tensor]]":
+    """A function from examples to one batch.
+
+    It holds `pixel_values` `[B, 3, H, W]` first, by which the size of a batch is told; `labels` `[B]`; the
+    prompts of the classes, `[P, L]` shared or `[B, P, L]`; and in training the pairs' tokens `[B, L]`.
+    """
+
+    def collate(examples: list[Any]) -> "dict[str, torch.Tensor]":
+        import torch
+
+        names = [name for name in examples[0] if name.startswith(PAIR) or name in TEXT_INPUTS]
+        return {
+            "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
+            "labels": torch.from_numpy(np.stack([example["labels"] for example in examples])),
+            **(processor.shared or {}),
+            **{name: torch.stack([example[name] for example in examples]) for name in names},
+        }
+
+    return collate

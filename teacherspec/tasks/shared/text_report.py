@@ -1,0 +1,75 @@
+"""How a base's tokenizer meets real texts: lengths, what is cut off, what it does not know."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teacherspec.errors import BaseError
+from teacherspec.tasks.base import Backbone
+
+QUANTILES = (0.5, 0.9, 0.99, 1.0)
+MANY_CUT = 0.05
+MANY_UNKNOWN = 0.01
+
+
+def refuse_longer(max_length: int, folder: Path, backbone: Backbone) -> None:
+    """Refuse inputs of `max_length` tokens where the base reads fewer.
+
+    Raises:
+        BaseError: `task.max_length` exceeds the base's context.
+    """
+    if backbone.context is not None and max_length > backbone.context:
+        raise BaseError(
+            f"task.max_length: {max_length} tokens are more than this base reads ({folder / 'config.json'}: "
+            f"{backbone.context}); lower it, or choose a base with a longer context"
+        )
+
+
+def length_report(
+    lengths: Sequence[int], max_length: int, unknown: int | None, ids: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """Token lengths before truncation, and what truncation at `max_length` costs.
+
+    Args:
+        lengths: tokens of each example, special tokens included, nothing cut.
+        max_length: `task.max_length`, tokens.
+        unknown: id of the unknown token, None where the tokenizer has none.
+        ids: token ids of the same examples.
+    """
+    counts = np.asarray(lengths, dtype=np.int64)  # [N]
+    cut = np.maximum(counts - max_length, 0)
+    total = int(counts.sum())
+    lost = 0 if unknown is None else sum(tokens.count(unknown) for tokens in map(list, ids))
+    names = [f"p{round(100 * share)}" for share in QUANTILES]
+    values = np.quantile(counts, QUANTILES, method="higher")
+    return {
+        "examples": len(counts),
+        "tokens": total,
+        "length": dict(zip(names, map(int, values), strict=True)),
+        "truncated_share": float((cut > 0).mean()),
+        "cut_token_share": float(cut.sum() / total),
+        "unknown_token_share": lost / total,
+    }
+
+
+def describe_lengths(fit: Mapping[str, Any], heading: str = "## Data") -> Iterator[str]:
+    """Lines of Markdown on the `context` and the length reports in `data` of `fit.json`."""
+    limit = fit["context"]["base"]
+    reads = "inputs of any length" if limit is None else f"up to {limit}"
+    yield f"{heading}\n"
+    yield f"Inputs are cut at {fit['context']['declared']} tokens; the base reads {reads}.\n"
+    yield "| split | examples | tokens p50 | p90 | p99 | longest | truncated | unknown tokens |"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    for name, data in fit["data"].items():
+        lengths = " | ".join(str(value) for value in data["length"].values())
+        shares = f"{data['truncated_share']:.2%} | {data['unknown_token_share']:.2%}"
+        yield f"| {name} | {data['examples']} | {lengths} | {shares} |"
+    yield ""
+    for name, data in fit["data"].items():
+        if data["truncated_share"] > MANY_CUT:
+            yield f"- {data['truncated_share']:.1%} of {name} is cut; raise task.max_length.\n"
+        if data["unknown_token_share"] > MANY_UNKNOWN:
+            share = f"{data['unknown_token_share']:.1%}"
+            yield f"- {share} of the tokens of {name} are unknown: this base was trained on other text.\n"

@@ -1,0 +1,172 @@
+"""Text classification: one text, one of C labels.
+
+A row as `prepare` stores it: `{"id": "hd-0001", "text": "cant log in since monday", "label": 3}`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field as Param
+
+from teacherspec.tasks.base import Backbone, Start, Trial
+from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
+from teacherspec.tasks.shared import hf_loading
+from teacherspec.tasks.shared.classification_task import Classification
+from teacherspec.tasks.shared.label_names import LabelNames
+from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
+from teacherspec.tasks.shared.text_report import describe_lengths, length_report, refuse_longer
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+TRIAL_FROM = 2_000
+"""Rows among which the longest are looked for."""
+
+TRIAL_ROWS = 2
+TRIAL_TOKENS = 512
+"""Longest input of the measured forward pass, tokens: enough to extrapolate, small enough for any machine."""
+
+
+class TextClassification(Classification):
+    """Assign one of the label names to a text."""
+
+    hub_task: ClassVar[str] = "text-classification"
+    reader: ClassVar[tuple[str, str]] = (
+        "import torch\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n",
+        (
+            'tokenizer = AutoTokenizer.from_pretrained("model")\n'
+            'model = AutoModelForSequenceClassification.from_pretrained("model").eval()\n'
+            'batch = tokenizer(["a text"], truncation=True, padding=True, return_tensors="pt")\n'
+            "with torch.inference_mode():\n"
+            "    logits = model(**batch).logits\n"
+        ),
+    )
+    kind: Literal["text_classification"]
+    """The kind of task; also the name of the module that implements it."""
+
+    max_length: int = Param(default=128, ge=8, le=131_072)
+    """Longest input in tokens, special tokens included; longer texts are cut at the end and counted."""
+
+    label_names: LabelNames | None = None
+    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
+
+    def row_fields(self) -> RowFields:
+        """What `prepare` demands of a row: a text, which decides its split, and one of the labels."""
+        return RowFields(content=(TextField("text"),), label=LabelField("label", self.label_names))
+
+    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+        """The texts."""
+        return [value for row in rows for value in row.values() if isinstance(value, str)]
+
+    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
+        """Refuse a `max_length` beyond the base's context. Raises `BaseError`."""
+        refuse_longer(self.max_length, folder, backbone)
+
+    def load_base(
+        self, folder: Path, label_names: Sequence[str], start: Start
+    ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+        """A base with a new head of `len(label_names)` outputs, float32, and its tokenizer.
+
+        New parameters are drawn from torch's global generator: seed it before. Raises `BaseError`.
+        """
+        from transformers import AutoModelForSequenceClassification
+
+        tokenizer = hf_loading.load_tokenizer(folder, self.max_length)
+        config = hf_loading.load_config(folder, label_names, start.dropout)
+        config.problem_type = "single_label_classification"
+        config.pad_token_id = tokenizer.pad_token_id
+        model = hf_loading.start_model(AutoModelForSequenceClassification, folder, config, start)
+        if start.pooling == "mean":
+            append_mean_pooling(model)
+        return model, tokenizer
+
+    def load(self, folder: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+        """A fine-tuned model as saved, with its own head, and its tokenizer. Raises `BaseError`."""
+        from transformers import AutoModelForSequenceClassification
+
+        config = hf_loading.load_config(folder, None, None)
+        model = hf_loading.load_weights(AutoModelForSequenceClassification, folder, config, new_head=False)
+        return model, hf_loading.load_tokenizer(folder, self.max_length)
+
+    def encode(self, tokenizer: "PreTrainedTokenizerBase", rows: "Dataset") -> "Dataset":
+        """Rows → model inputs, `labels` and `length` (tokens), in the order of the rows."""
+
+        def encode_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            inputs = tokenizer(batch["text"], truncation=True, max_length=self.max_length, padding=False)
+            return {**inputs, "labels": batch["label"], "length": [len(ids) for ids in inputs["input_ids"]]}
+
+        return rows.map(
+            encode_batch,
+            batched=True,
+            remove_columns=rows.column_names,
+            keep_in_memory=True,
+            load_from_cache_file=False,
+        )
+
+    def collate(
+        self, tokenizer: "PreTrainedTokenizerBase"
+    ) -> "Callable[[list[Mapping[str, Any]]], Mapping[str, torch.Tensor]]":
+        """A function from encoded examples to one batch, padded to its longest."""
+
+        def collate_batch(examples: list[Mapping[str, Any]]) -> "Mapping[str, torch.Tensor]":
+            inputs = [{k: v for k, v in example.items() if k != "length"} for example in examples]
+            batch: Mapping[str, torch.Tensor] = tokenizer.pad(inputs, padding=True, return_tensors="pt")
+            return batch
+
+        return collate_batch
+
+    def batch(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Mapping[str, Any]]
+    ) -> "Mapping[str, torch.Tensor]":
+        """Raw rows → model inputs as one padded batch; what serving and latency go through."""
+        texts = [row["text"] for row in rows]
+        batch: Mapping[str, torch.Tensor] = tokenizer(
+            texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt"
+        )
+        return batch
+
+    def lengths(self, encoded: "Dataset") -> Sequence[int]:
+        """Tokens of each example."""
+        lengths: Sequence[int] = encoded["length"]
+        return lengths
+
+    def fit_report(
+        self, processor: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: Backbone
+    ) -> dict[str, Any]:
+        """Context, vocabulary, and the lengths of each split, tokenised without truncation."""
+        untruncated = self.model_copy(update={"max_length": 1 << 30})
+        data = {}
+        for name, rows in splits.items():
+            encoded = untruncated.encode(processor, rows)
+            data[name] = length_report(
+                encoded["length"], self.max_length, processor.unk_token_id, encoded["input_ids"]
+            )
+        return {
+            "context": {"base": backbone.context, "declared": self.max_length},
+            "vocabulary": {"embedding_rows": backbone.embeddings, "tokenizer": backbone.tokens},
+            "data": data,
+        }
+
+    def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
+        """Lines of Markdown on lengths and unknown tokens."""
+        return tuple(describe_lengths(fit))
+
+    def trial(self, processor: "PreTrainedTokenizerBase", rows: "Dataset") -> Trial:
+        """The longest of some rows; activations are taken to grow with the padded tokens."""
+        short = self.model_copy(update={"max_length": min(self.max_length, TRIAL_TOKENS)})
+        encoded = short.encode(processor, rows.select(range(min(len(rows), TRIAL_FROM))))
+        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:TRIAL_ROWS]
+        batch = dict(self.collate(processor)([encoded[int(row)] for row in longest]))
+        del batch["labels"]
+        return Trial(batch, batch["input_ids"].numel(), self.max_length)
+
+    def features(self, model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]") -> "torch.Tensor":
+        """Frozen features `[B, H]`: the mean of the backbone's last hidden states over real tokens."""
+        inputs = {key: value for key, value in batch.items() if key != "labels"}
+        hidden = model.base_model(**inputs).last_hidden_state
+        return hf_loading.mean_pool(hidden, batch["attention_mask"])

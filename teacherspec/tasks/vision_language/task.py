@@ -1,0 +1,141 @@
+"""Vision-language models such as LLaVA: images and a conversation about them, and the answer to be learned.
+
+A row as `prepare` stores it: `{"id": …, "images": [b"\\x89PNG…"], "prompt": "How many boxes are there?",
+"completion": ["three"]}`, or in another form of rows that `causal_lm` knows, with images beside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from teacherspec.errors import BaseError
+from teacherspec.language.conversation import Conversation
+from teacherspec.language.encoding import Encoder
+from teacherspec.tasks.base import Backbone, Parts, Row, Start
+from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.image_list import ImagesField
+from teacherspec.tasks.columns.messages import TurnsField
+from teacherspec.tasks.shared.conversation_task import Conversing
+from teacherspec.tasks.vision_language.image_token_report import describe_seen, seen_report
+from teacherspec.tasks.vision_language.insert_images import with_images
+from teacherspec.tasks.vision_language.task import vlm_processor
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+
+IMAGES = ImagesField("images")
+
+
+class VisionLanguage(Conversing):
+    """Answer about images as the data answer; only answers and the token that ends them are learned.
+
+    Examples are not packed: each keeps a row of a batch for itself, grouped by length.
+    """
+
+    hub_task: ClassVar[str] = "image-text-to-text"
+    auto_class: ClassVar[str] = "AutoModelForImageTextToText"
+    decodes: ClassVar[bool] = True
+    packs: ClassVar[bool] = False
+    shown: ClassVar[tuple[str, ...]] = (IMAGES.name,)
+    reader: ClassVar[tuple[str, str]] = (
+        (
+            "import torch\nfrom PIL import Image\n"
+            "from transformers import AutoModelForImageTextToText, AutoProcessor\n"
+        ),
+        (
+            'processor = AutoProcessor.from_pretrained("model")\n'
+            'model = AutoModelForImageTextToText.from_pretrained("model").eval()\n'
+            'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+            "prompt = processor.image_token  # where the image is shown in your prompt\n"
+            'batch = processor(images=[image], text=[prompt], return_tensors="pt")\n'
+            'batch.pop("token_type_ids", None)\n'
+            "with torch.inference_mode():\n"
+            "    logits = model(**batch).logits[:, -1]  # of the next token\n"
+        ),
+    )
+
+    kind: Literal["vision_language"]
+    """The kind of task; also the name of the module that implements it."""
+
+    def load_processor(self, folder: Path) -> Any:
+        """The base's processor of images and text. Raises `BaseError`."""
+        return vlm_processor.load_processor(folder, self.max_length)
+
+    def tokenizer(self, processor: Any) -> Any:
+        """The processor's tokenizer."""
+        return processor.tokenizer
+
+    def declare_template(self, processor: Any, template: str) -> None:
+        """Make a declared chat template that of the processor and of its tokenizer."""
+        processor.chat_template = processor.tokenizer.chat_template = template
+
+    def encoder(self, processor: Any) -> Encoder:
+        """From conversations with images to token ids. Raises `BaseError`."""
+        frame, images = self.exchange().frame, vlm_processor.image_text(processor)
+        renderer = self.rendering.renderer(processor.tokenizer, frame, images.placeholder)
+        return Encoder(processor.tokenizer, renderer, self.max_length, self.over_long, images)
+
+    def conversation(self, row: Row) -> Conversation:
+        """What is said and shown in a row. Raises `DataError`."""
+        return with_images(super().conversation(row), row[IMAGES.name])
+
+    def row_fields(self) -> RowFields:
+        """What `prepare` demands of a row: images and what is asked of them, and what is answered."""
+        fields = super().row_fields()
+        content, answers = (
+            tuple(replace(rule, in_parts=True) if isinstance(rule, TurnsField) else rule for rule in rules)
+            for rules in (fields.content, fields.answers)
+        )
+        return RowFields(content=(IMAGES, *content), answers=answers)
+
+    def served(self, row: Row) -> Row:
+        """A row as it comes from outside, an image as bytes of a file or its path. Raises `FieldError`."""
+        return {**row, IMAGES.name: IMAGES.read(IMAGES.from_json(row[IMAGES.name]))}
+
+    def seen(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
+        """`pixel_values` and whatever goes with them."""
+        return vlm_processor.seen(processor, images)
+
+    def _load(self, folder: Path, start: Start) -> "tuple[PreTrainedModel, Any]":
+        model, processor = super()._load(folder, start)
+        vlm_processor.refuse_unserved(folder, model, processor)
+        return model, processor
+
+    def parts(self, model: Any) -> Parts:
+        """Vision tower, projector (all between the two) and language model, its head included.
+
+        As in the second stage of LLaVA's training (Liu et al. 2023, section 4.2) the tower keeps still.
+        """
+        names = {id(module): name for name, module in model.named_modules()}
+        tower, decoder = model.get_encoder(modality="image"), model.get_decoder()
+        if tower in (model, model.base_model) or decoder in (model, model.base_model):
+            raise BaseError(
+                f"base: {type(model).__name__} has no vision tower and language model of its own; choose a "
+                "base of the LLaVA family"
+            )
+        between = [child for child in model.base_model.children() if child not in (tower, decoder)]
+        heads = [child for child in model.children() if child is not model.base_model]
+        return Parts(
+            {
+                "vision_tower": (names[id(tower)],),
+                "projector": tuple(names[id(module)] for module in between),
+                "language_model": tuple(names[id(module)] for module in (decoder, *heads)),
+            },
+            still=("vision_tower",),
+            adapted="language_model",
+        )
+
+    def fit_report(
+        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: Backbone
+    ) -> dict[str, Any]:
+        """What `causal_lm` reports, and what is seen of the images of each split. Raises `DataError`."""
+        report = super().fit_report(processor, splits, backbone)
+        expansion, tokenizer = vlm_processor.image_text(processor).expansion, processor.tokenizer
+        return {**report, "seen": seen_report(splits, IMAGES.name, expansion, tokenizer)}
+
+    def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
+        """Lines of Markdown on lengths, on what is learned, and on images."""
+        return (*super().describe_fit(fit), *describe_seen(fit))
