@@ -19,7 +19,6 @@ from teacherspec.calibrators.calibrators import Calibrator, apply
 from teacherspec.errors import UserError
 from teacherspec.inference.classification import load_model
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
-from teacherspec.language.generating import Decoding, Generated
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.runtime.atomic_io import read_json
@@ -28,6 +27,7 @@ from teacherspec.tasks.base import Form, Kind
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.shared.conversation_base import Answering
 from teacherspec.tasks.shared.dual_encoder_model import embed_images, embed_texts, width
+from teacherspec.text.decoding import Decoding, Generated
 
 Row = Mapping[str, Any]
 BATCH_SIZE = 32

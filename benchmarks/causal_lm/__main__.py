@@ -22,7 +22,7 @@ from transformers import TrainerCallback
 
 from benchmarks.causal_lm.programs import NAMES, PROGRAMS
 from benchmarks.causal_lm.rows import LIMIT, SETS, VOCABULARY, examples
-from teacherspec.language.packing import Example
+from teacherspec.text.packing import Example
 
 HEADER = (
     "| program | learned tokens a CPU second | ours is | of the GEMM rate | peak memory | losses |\n"

@@ -11,11 +11,11 @@ from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArgumen
 
 from benchmarks.causal_lm.rows import LIMIT, VOCABULARY, tokenizer
 from teacherspec.finetune.losses import objective
-from teacherspec.language.apart import lay_apart
-from teacherspec.language.head import narrow_head
-from teacherspec.language.packing import Example, pack
 from teacherspec.spec.finetune import CrossEntropy
 from teacherspec.tasks.base import Units
+from teacherspec.text.block_attention import lay_apart
+from teacherspec.text.lm_head import narrow_head
+from teacherspec.text.packing import Example, pack
 
 PAD = 1
 

@@ -8,7 +8,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from teacherspec.language.packing import Example
+from teacherspec.text.packing import Example
 
 VOCABULARY = 49_152
 LIMIT = 512

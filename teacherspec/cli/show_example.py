@@ -26,10 +26,10 @@ def command(count: int, split: str, prepared: Path) -> None:
     are not loaded.
     """
     from teacherspec.check.run import check
-    from teacherspec.language.showing import marked_tokens
     from teacherspec.model_files.manifest import SCRATCH, materialise
     from teacherspec.splits import load_prepared, open_split
     from teacherspec.tasks.shared.conversation_base import Answering
+    from teacherspec.text.token_display import marked_tokens
 
     spec = check(PARAMS)
     if not isinstance(spec.task, Answering):

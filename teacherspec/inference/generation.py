@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.language.generating import Decoding, Generated, generate
-from teacherspec.language.packing import Example, counts
-from teacherspec.language.token_sums import TokenSums, token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions.generation import TokenPredictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.text.decoding import Decoding, Generated, generate
+from teacherspec.text.logit_moments import TokenSums, token_sums
+from teacherspec.text.packing import Example, counts
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,6 @@ from teacherspec.calibrate.generation.token_temperature import (
 )
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.errors import DataError
-from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.softmax import log_softmax
@@ -28,6 +27,7 @@ from teacherspec.predictions.generation import (
     save_token_predictions,
 )
 from teacherspec.spec.calibrate import Calibrate
+from teacherspec.text.logit_moments import token_sums
 
 SECTION = Calibrate(resamples=100)
 

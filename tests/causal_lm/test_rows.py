@@ -6,9 +6,9 @@ import pytest
 
 from teacherspec.cli.predict import read_rows
 from teacherspec.errors import DataError
-from teacherspec.language.conversation import Turn
 from teacherspec.tasks.columns.base import FieldError
 from teacherspec.tasks.shared.row_formats import EXCHANGES
+from teacherspec.text.conversation import Turn
 from tests.causal_lm.toys import task
 
 TURNS = [

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from teacherspec.inference.generation import predict_tokens
-from teacherspec.language.head import narrow_head
 from teacherspec.runtime import device_placement, machine
+from teacherspec.text.lm_head import narrow_head
 from tests.causal_lm.toys import lm_prepared, task
 from tests.language.tiny import CHATML, tiny_model, tiny_tokenizer
 

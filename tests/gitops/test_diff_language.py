@@ -22,11 +22,11 @@ from teacherspec.compare.markdown import as_markdown
 from teacherspec.compare.paired_predictions import Evaluated, Sides
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.prediction_diff import Answered
-from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.generation import Answer, TokenPredictions, save_answers, save_token_predictions
 from teacherspec.runtime.atomic_io import write_json
+from teacherspec.text.logit_moments import token_sums
 
 ROWS, VOCABULARY = 60, 12
 TEMPERATURES = (1.6, 0.8)

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacherspec.errors import BaseError, DataError
-from teacherspec.language.conversation import Conversation, Turn, problem_with_turns
-from teacherspec.language.encoding import Encoder
-from teacherspec.language.rendering import PlainRenderer, chat_renderer
+from teacherspec.text.chat_rendering import PlainRenderer, chat_renderer
+from teacherspec.text.conversation import Conversation, Turn, problem_with_turns
+from teacherspec.text.tokenization import Encoder
 from tests.language.tiny import CHATML, LLAMA3, MISTRAL, tiny_tokenizer
 from tests.language.trained import marked
 

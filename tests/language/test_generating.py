@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from teacherspec.language.generating import Decoding, RowNoise, generate
+from teacherspec.text.decoding import Decoding, RowNoise, generate
 from tests.language.tiny import tiny_model
 
 PROMPTS = [[1, 20, 30], [1, 40, 50, 60, 70, 80], [1, 25], [1, 90, 91, 92]]

@@ -18,9 +18,9 @@ from transformers import (
     set_seed,
 )
 
-from teacherspec.language.apart import NAME, lay_apart
-from teacherspec.language.head import narrow_head
-from teacherspec.language.packing import Example, pack, pad
+from teacherspec.text.block_attention import NAME, lay_apart
+from teacherspec.text.lm_head import narrow_head
+from teacherspec.text.packing import Example, pack, pad
 from tests.language.tiny import FAMILIES, SHAPE, tiny_model
 
 

@@ -6,9 +6,9 @@ import torch
 
 from teacherspec.calibrate.grid_temperature import streamed_temperature
 from teacherspec.calibrators.temperature import fit_temperature
-from teacherspec.language.token_sums import token_sums
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.temperature_moments import TemperatureMoments, temperature_moments
+from teacherspec.text.logit_moments import token_sums
 
 BETAS = torch.from_numpy(np.asarray(GRID))
 

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from teacherspec.finetune.train import finetune
-from teacherspec.language.encoding import Encoded
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Role, Split, save_index
 from teacherspec.tasks.base import Kind, Start
+from teacherspec.text.tokenization import Encoded
 
 ROLES: dict[str, Role] = {
     "train": "train", "validation": "validation", "calibration": "calibration", "test": "test",

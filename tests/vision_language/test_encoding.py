@@ -4,10 +4,10 @@ import pytest
 from datasets import Dataset
 
 from teacherspec.errors import BaseError, DataError
-from teacherspec.language.conversation import Turn
 from teacherspec.tasks.columns.base import FieldError
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.vision_language.insert_images import with_images
+from teacherspec.text.conversation import Turn
 from tests.language.trained import marked
 from tests.vision_language.toys import LLAVA, SEEN, picture, processor, task
 
@@ -152,7 +152,7 @@ def test_messages_may_come_in_parts():
 
 
 def test_placing_keeps_texts_and_images_in_order():
-    from teacherspec.language.conversation import Conversation
+    from teacherspec.text.conversation import Conversation
 
     asked = Conversation((Turn("user", "a\n<image>\nb <image>"),), ("c",))
     (turn,) = with_images(asked, [b"1", b"2"]).prompt

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 
 from teacherspec.errors import BaseError, UserError
 from teacherspec.inference.generation import answer
-from teacherspec.language.generating import Decoding
 from teacherspec.runtime import machine
 from teacherspec.tasks.base import Start
+from teacherspec.text.decoding import Decoding
 from tests.language.trained import flat, trained
 from tests.vision_language.toys import model, processor, task, vision_base, vision_prepared, vision_rows
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from teacherspec.base.probe_sampling import sample
 from teacherspec.inference.generation import answer, predict_tokens
-from teacherspec.language.generating import Decoding
 from teacherspec.metrics.intervals import bootstrap, interval_of
 from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.text.decoding import Decoding
 
 if TYPE_CHECKING:
     from datasets import Dataset

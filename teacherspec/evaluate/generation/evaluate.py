@@ -13,7 +13,6 @@ from teacherspec.evaluate.generation.report import TokenAnalysis, draw, write_ta
 from teacherspec.evaluate.generation.text_metrics import Written, is_correct, text_quality
 from teacherspec.evaluate.thumbnails import small_pictures
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
-from teacherspec.language.generating import Decoding, Generated
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.generation import (
     FORM,
@@ -26,6 +25,7 @@ from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder, sha256_bytes
 from teacherspec.spec.generation import Generation
 from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.text.decoding import Decoding, Generated
 
 ANSWERED = ("calibration", "test")
 """Splits with answers of the model's own: one to fit the confidence of answers, one to report it."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.language.conversation import problem_with_turns
 from teacherspec.tasks.columns.base import Field, FieldError, TextField, TextListField, normalised, shown
+from teacherspec.text.conversation import problem_with_turns
 
 if TYPE_CHECKING:
     import pyarrow as pa

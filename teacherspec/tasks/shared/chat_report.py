@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.errors import BaseError
-from teacherspec.language.encoding import Encoder
-from teacherspec.language.rendering import special_texts
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report
+from teacherspec.text.chat_rendering import special_texts
+from teacherspec.text.tokenization import Encoder
 
 if TYPE_CHECKING:
     import torch

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.language.conversation import Conversation
-from teacherspec.language.encoding import Encoder
 from teacherspec.tasks.base import Form, Kind, Row
+from teacherspec.text.conversation import Conversation
+from teacherspec.text.tokenization import Encoder
 
 if TYPE_CHECKING:
     import torch

@@ -7,12 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field as Param
 
-from teacherspec.language.apart import lay_apart
-from teacherspec.language.conversation import Conversation
-from teacherspec.language.encoding import Encoder, OverLong
-from teacherspec.language.head import narrow_head
-from teacherspec.language.packing import SUPERVISED, Example, pack, pad
-from teacherspec.language.rendering import PlainRenderer, Renderer, chat_renderer
 from teacherspec.spec.section import Section
 from teacherspec.tasks.base import Backbone, Batch, Row, Start, Trial, Units
 from teacherspec.tasks.columns.base import RowFields
@@ -21,6 +15,12 @@ from teacherspec.tasks.shared.conversation_base import Answering
 from teacherspec.tasks.shared.row_formats import EXCHANGES, Exchange, RowForm
 from teacherspec.tasks.shared.text_report import refuse_longer
 from teacherspec.tasks.shared.tokenize_rows import encode_rows
+from teacherspec.text.block_attention import lay_apart
+from teacherspec.text.chat_rendering import PlainRenderer, Renderer, chat_renderer
+from teacherspec.text.conversation import Conversation
+from teacherspec.text.lm_head import narrow_head
+from teacherspec.text.packing import SUPERVISED, Example, pack, pad
+from teacherspec.text.tokenization import Encoder, OverLong
 
 if TYPE_CHECKING:
     import numpy.typing as npt

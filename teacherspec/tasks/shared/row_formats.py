@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from teacherspec.language.conversation import Conversation, Turn
 from teacherspec.tasks.columns.base import RowFields, TextField
 from teacherspec.tasks.columns.messages import AnswerField, LastTurnField, MaybeTextField, PromptTurnsField
+from teacherspec.text.conversation import Conversation, Turn
 
 RowForm = Literal["prompt_completion", "messages", "alpaca"]
 

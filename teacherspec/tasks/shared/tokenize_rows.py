@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
-from teacherspec.language.conversation import Conversation
-from teacherspec.language.encoding import Encoder
+from teacherspec.text.conversation import Conversation
+from teacherspec.text.tokenization import Encoder
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from teacherspec.errors import DataError
-from teacherspec.language.conversation import Conversation, Turn
 from teacherspec.tasks.columns.messages import IMAGE_MARK
+from teacherspec.text.conversation import Conversation, Turn
 
 
 def with_images(conversation: Conversation, images: Sequence[bytes]) -> Conversation:

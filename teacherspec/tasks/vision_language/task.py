@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseError
-from teacherspec.language.conversation import Conversation
-from teacherspec.language.encoding import Encoder
 from teacherspec.tasks.base import Backbone, Parts, Row, Start
 from teacherspec.tasks.columns.base import RowFields
 from teacherspec.tasks.columns.image_list import ImagesField
@@ -20,6 +18,8 @@ from teacherspec.tasks.shared.conversation_task import Conversing
 from teacherspec.tasks.vision_language.image_token_report import describe_seen, seen_report
 from teacherspec.tasks.vision_language.insert_images import with_images
 from teacherspec.tasks.vision_language.task import vlm_processor
+from teacherspec.text.conversation import Conversation
+from teacherspec.text.tokenization import Encoder
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from teacherspec.errors import BaseError
-from teacherspec.language.image_text import ImageText
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.image_decoding import FORMATS, decode
+from teacherspec.text.image_placeholders import ImageText
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ the model's own forward pass, so that an architecture's scaling or capping of lo
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseError
-from teacherspec.language.packing import SUPERVISED
+from teacherspec.text.packing import SUPERVISED
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from teacherspec.errors import DataError
-from teacherspec.language.rendering import Rendered
+from teacherspec.text.chat_rendering import Rendered
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teacherspec.errors import BaseError, DataError
-from teacherspec.language.conversation import Conversation, Turn
+from teacherspec.text.conversation import Conversation, Turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from teacherspec.errors import BaseError, DataError
-from teacherspec.language.conversation import Conversation
-from teacherspec.language.image_text import ImageText
-from teacherspec.language.rendering import Rendered, Renderer, special_texts
+from teacherspec.text.chat_rendering import Rendered, Renderer, special_texts
+from teacherspec.text.conversation import Conversation
+from teacherspec.text.image_placeholders import ImageText
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -9,7 +9,7 @@ sequences of a batch may lie in one row, and nothing is padded.
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from teacherspec.language.packing import SUPERVISED
+from teacherspec.text.packing import SUPERVISED
 
 if TYPE_CHECKING:
     import torch
