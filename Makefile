@@ -23,7 +23,7 @@ test-slow: .venv/dev
 
 # Programs that read packages and need other versions of what is pinned, each in a folder of its own.
 test-clients: .venv/dev $(READERS)
-	python -m pytest $$(grep -l "tests.readers" tests/*/test_*.py)
+	python -m pytest $$(grep -l "tests.toys.readers" tests/*/test_*.py)
 
 check: .venv/dev
 	ruff format --check .

@@ -1,0 +1,57 @@
+"""A tagged teacher goes to a DVC remote and comes back by its tag, in a repository without its cache."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from teacherspec.errors import UserError
+from teacherspec.package.push import push_to_remote
+from teacherspec.spec.package import PushToRemote
+from tests.pipeline.gitops.sandbox import Sandbox
+from tests.unit.package.conftest import ROOT, Road
+from tests.unit.package.test_run import digest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def house(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A repository whose one stage brings the toy teacher, with this project's own `artifacts:` entry."""
+    root = tmp_path / "house"
+    root.mkdir()
+    sandbox = Sandbox(root)
+    _, _, entry = (ROOT / "dvc.yaml").read_text().partition("\nartifacts:\n")
+    bring = f"import shutil; shutil.copytree({str(road.teacher)!r}, 'artifacts/teacher')"
+    (root / "bring.py").write_text(bring + "\n")
+    road_text = (
+        "stages:\n  package:\n    cmd: python bring.py\n    deps: [bring.py]\n    outs: [artifacts/teacher]\n"
+    )
+    (root / "dvc.yaml").write_text(f"{road_text}\nartifacts:\n{entry}")
+    sandbox.git("init", "--quiet", "--initial-branch", "main")
+    sandbox.dvc("init", "--quiet")
+    sandbox.dvc("remote", "add", "elsewhere", str(tmp_path / "remote"))
+    sandbox.dvc("repro", "--quiet")
+    sandbox.commit("A teacher")
+    sandbox.git("tag", "--annotate", "teacher@v1.0.0", "--message", "first")
+    return sandbox
+
+
+def test_a_tagged_teacher_is_pushed_and_fetched(
+    road: Road, house: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(house.root)
+    teacher = Path("artifacts/teacher")
+    with pytest.raises(UserError, match="dvc push failed"):
+        push_to_remote(teacher, PushToRemote(kind="dvc", remote="unknown"))
+    with pytest.raises(UserError, match="dvc push failed"):
+        push_to_remote(teacher, PushToRemote(kind="dvc"))  # no default remote is declared
+    assert "dvc artifacts get" in push_to_remote(teacher, PushToRemote(kind="dvc", remote="elsewhere"))
+    subprocess.run(["git", "clone", "--quiet", str(house.root), str(tmp_path / "clone")], check=True)
+    shop = Sandbox(tmp_path)
+    shop.run(
+        sys.executable, "-m", "dvc", "artifacts", "get", str(tmp_path / "clone"), "teacher",
+        "--rev", "v1.0.0", "--remote", "elsewhere", "--out", "fetched",
+    )  # fmt: skip
+    assert digest(tmp_path / "fetched") == digest(road.teacher)

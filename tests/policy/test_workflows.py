@@ -1,0 +1,93 @@
+"""The workflows: no step but commands of this repository, no right too many, nothing that moves."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.pipeline.gitops.sandbox import ROOT
+
+FOLDER = ROOT / ".github/workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+WRITES = {"teacher.yml/comment", "release.yml/publish"}
+"""The jobs that may write."""
+
+
+def load(file: Path) -> dict[str, Any]:
+    content: dict[str, Any] = YAML(typ="safe", pure=True).load(file.read_text())
+    return content
+
+
+JOBS = {f"{file.name}/{name}": job for file in FILES for name, job in load(file)["jobs"].items()}
+
+
+def test_all_three_are_there() -> None:
+    assert [file.name for file in FILES] == ["ci.yml", "release.yml", "teacher.yml"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_rights_are_given_job_by_job_and_no_trigger_is_dangerous(file: Path) -> None:
+    content = load(file)
+    assert content["permissions"] == {}
+    triggers = content["on"]
+    assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(triggers)
+    assert "concurrency" in content
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_every_job_is_bounded_and_reads_only_unless_named(name: str) -> None:
+    job = JOBS[name]
+    assert job["timeout-minutes"] <= 1440
+    writes = {right for right, value in job["permissions"].items() if value == "write"}
+    assert bool(writes) == (name in WRITES)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_every_step_is_a_command_of_this_repository(name: str) -> None:
+    for step in JOBS[name]["steps"]:
+        if "run" in step:
+            assert "${{" not in step["run"], "an expression in a script is text that a stranger may write"
+            make = re.fullmatch(r"make ([\w-]+)", step["run"])
+            assert (make and make[1] in TARGETS) or name == "release.yml/publish"
+        else:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"])
+            if step["uses"].startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_a_job_that_may_write_runs_no_code_of_a_pull_request() -> None:
+    (checkout,) = [s for s in JOBS["teacher.yml/comment"]["steps"] if "checkout" in s.get("uses", "")]
+    assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+    assert "head.repo.full_name == github.repository" in JOBS["teacher.yml/comment"]["if"]
+    assert not [s for s in JOBS["release.yml/publish"]["steps"] if "checkout" in s.get("uses", "")]
+    assert JOBS["release.yml/publish"]["environment"] == "release"
+    assert JOBS["teacher.yml/train"]["environment"] == "training"
+    assert JOBS["teacher.yml/train"]["if"] == "github.event_name == 'workflow_dispatch'"
+
+
+def test_secrets_stay_in_environments_that_a_person_guards() -> None:
+    for name, job in JOBS.items():
+        if "secrets." in str(job):
+            assert "environment" in job, name
+    assert "secrets." not in (FOLDER / "ci.yml").read_text()
+
+
+def test_every_pin_says_its_version() -> None:
+    for file in FILES:
+        for line in file.read_text().splitlines():
+            assert "uses:" not in line or re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_zizmor_finds_nothing() -> None:
+    zizmor = shutil.which("zizmor", path=str(Path(sys.executable).parent)) or shutil.which("zizmor")
+    if zizmor is None:
+        pytest.skip("zizmor is not installed (`make test` installs it)")
+    command = [zizmor, "--offline", "--persona", "auditor", "--no-progress", *map(str, FILES)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout

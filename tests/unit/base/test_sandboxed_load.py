@@ -1,0 +1,73 @@
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from teacherspec.base.sandboxed_load import rehearse
+from teacherspec.errors import BaseError
+from teacherspec.model_files.security_scan import check_folder
+from tests.toys.text import toy_base
+from tests.unit.base.hostile import IN_REHEARSAL
+
+TEXTS = ("the rain is very cold today " * 4,)
+REAL = Path(__file__).parents[4] / "shared/data/models"
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_base(tmp_path_factory.mktemp("good") / "base")
+
+
+def test_shapes_without_weights(good: Path) -> None:
+    built = rehearse(good, TEXTS)
+    assert built.architecture == "BertModel"
+    assert (built.context, built.embeddings, built.tokens) == (32, 26, 26)
+    # Embeddings 26+32+2 rows and a norm, two layers, the pooler, all 32 wide with 64 inside.
+    layer = 4 * (32 * 32 + 32) + 2 * 32 * 64 + 64 + 32 + 4 * 32
+    assert built.parameters == (26 + 32 + 2 + 2) * 32 + 2 * layer + 32 * 32 + 32
+    assert built.unread == ()
+
+
+@pytest.mark.parametrize("name", IN_REHEARSAL)
+def test_refuses_in_rehearsal(name: str, good: Path, tmp_path: Path) -> None:
+    spoil, refusal = IN_REHEARSAL[name]
+    folder = Path(shutil.copytree(good, tmp_path / "base"))
+    spoil(folder)
+    check_folder(folder)
+    begin = time.monotonic()
+    with pytest.raises(BaseError) as refused:
+        rehearse(folder, TEXTS, cpu_seconds=2, memory_bytes=1 << 30)
+    assert refusal in str(refused.value)
+    assert all(str(folder) in problem and "\n" not in problem for problem in refused.value.problems)
+    assert time.monotonic() - begin < 60
+
+
+def test_the_terminal_stays_silent(good: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(good, tmp_path / "base"))
+    IN_REHEARSAL["broken tokenizer"][0](folder)
+    with pytest.raises(BaseError):
+        rehearse(folder, TEXTS)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_template_may_refuse_a_conversation(good: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(good, tmp_path / "base"))
+    (folder / "chat_template.jinja").write_text("{{ raise_exception('only system messages') }}")
+    assert rehearse(folder, TEXTS).tokens == 26
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"real models are not at {REAL}")
+@pytest.mark.parametrize(
+    ("model", "architecture", "context", "unread"),
+    [
+        ("stories260K/hf", "LlamaModel", 512, ()),
+        ("mobilenet_v1_0.25_128_hf", "MobileNetV1Model", None, ("classifier.bias", "classifier.weight")),
+    ],
+)
+def test_other_families_pass(
+    model: str, architecture: str, context: int | None, unread: tuple[str, ...]
+) -> None:
+    check_folder(REAL / model)
+    built = rehearse(REAL / model, TEXTS)
+    assert (built.architecture, built.context, built.unread) == (architecture, context, unread)

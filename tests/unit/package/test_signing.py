@@ -1,0 +1,105 @@
+"""Only the holder of the key can have made the package that `verify` accepts with a signature."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from teacherspec.cli.main import main
+from teacherspec.package.checksums import write_sums
+from tests.unit.package.conftest import Road
+
+signed = pytest.mark.skipif(
+    importlib.util.find_spec("model_signing") is None,
+    reason="needs model-signing: run `make .venv/dev`",
+)
+
+
+def key_pair(place: Path, name: str) -> None:
+    """`name.pem` and `name.pub`: an elliptic-curve key, as openssl writes it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (place / f"{name}.pem").write_bytes(private)
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    (place / f"{name}.pub").write_bytes(public)
+
+
+@pytest.fixture
+def place(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(road.teacher, "teacher")
+    key_pair(tmp_path, "mine")
+    key_pair(tmp_path, "other")
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def check(folder: str = "teacher", key: str = "mine.pub") -> Result:
+    return run("verify", folder, "--signature", "teacher.sig", "--public-key", key)
+
+
+@signed
+def test_a_signed_package_passes_wherever_it_lies(place: Path) -> None:
+    assert run("sign", "teacher", "--private-key", "mine.pem").stdout == "teacher.sig: signs teacher\n"
+    assert not (place / "teacher/teacher.sig").exists()
+    done = check()
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "signature    ok" in done.stdout
+    (place / "teacher").rename(place / "moved")
+    assert check("moved").exit_code == 0
+
+
+@signed
+def test_another_key_or_another_byte_is_refused_before_anything_loads(place: Path) -> None:
+    run("sign", "teacher", "--private-key", "mine.pem")
+    done = check(key="other.pub")
+    assert done.exit_code == 1
+    assert "signature: teacher.sig: signs other files, or with another key than other.pub" in done.stderr
+    assert "golden       skipped" in done.stdout
+    text = Path("teacher/README.md").read_text()
+    Path("teacher/README.md").write_text(text.replace("weather", "whether"))
+    write_sums(Path("teacher"))
+    assert run("verify", "teacher").exit_code == 0, "the checksums were written anew: only a signature tells"
+    assert check().exit_code == 1
+
+
+@signed
+def test_what_cannot_sign_is_refused(place: Path) -> None:
+    assert "cannot sign with it" in run("sign", "teacher", "--private-key", "mine.pub").stderr
+    inside = run("sign", "teacher", "--private-key", "mine.pem", "--signature", "teacher/model/s.sig")
+    assert "lies in the package" in inside.stderr
+    Path("teacher/extra.txt").write_text("x")
+    assert "extra.txt: has no place" in run("sign", "teacher", "--private-key", "mine.pem").stderr
+    assert not Path("teacher.sig").exists()
+
+
+def test_signature_and_key_belong_together(road: Road, tmp_path: Path) -> None:
+    (tmp_path / "teacher.sig").write_text("x")
+    done = run("verify", str(road.teacher), "--signature", str(tmp_path / "teacher.sig"))
+    assert done.exit_code == 2
+    assert "belong together" in done.stderr
+
+
+def test_without_the_library_it_says_what_to_install(
+    road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "model_signing", None)
+    for name in ("key.pem", "teacher.sig"):
+        (tmp_path / name).write_text("x")
+    done = run("sign", str(road.teacher), "--private-key", str(tmp_path / "key.pem"))
+    assert done.exit_code == 1
+    assert "pip install 'teacherspec[signing]'" in done.stderr
+    options = ("--signature", str(tmp_path / "teacher.sig"), "--public-key", str(tmp_path / "key.pem"))
+    unproven = run("verify", str(road.teacher), *options)
+    assert unproven.exit_code == 1
+    assert "pip install 'teacherspec[signing]'" in unproven.stderr

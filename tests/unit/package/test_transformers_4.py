@@ -1,0 +1,190 @@
+"""transformers 4.57 itself reads packaged models, with the same logits and tokens as transformers 5."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    CLIPConfig,
+    CLIPModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    ResNetConfig,
+    ResNetForImageClassification,
+    ViTConfig,
+    ViTForImageClassification,
+    set_seed,
+)
+
+from teacherspec.package.model_export import pack_model, settings_of_4
+from teacherspec.runtime.atomic_io import read_json, write_json
+from teacherspec.tasks.shared.hf_saving import save_pretrained
+from tests.toys.language_models import CHATML, SHAPE, tiny_model, tiny_tokenizer
+from tests.toys.readers import ask, reader
+
+TEXT = "The quick brown fox, 42 legs"
+CLASSES = {"id2label": {0: "cold", 1: "hot"}, "label2id": {"cold": 0, "hot": 1}}
+LAYERS = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+ROPE = {"rope_type": "default", "rope_theta": 123456.0}
+LLAMA3_ROPE = {
+    "rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}  # fmt: skip
+
+
+def llama(rope: dict[str, Any]) -> Callable[[], Any]:
+    return lambda: LlamaForCausalLM(LlamaConfig(**SHAPE, rope_parameters=rope))
+
+
+MADE: dict[str, tuple[str, Callable[[], Any]]] = {
+    "llama": ("AutoModelForCausalLM", llama(ROPE)),
+    "llama3 rope": ("AutoModelForCausalLM", llama(LLAMA3_ROPE)),
+    "mistral": ("AutoModelForCausalLM", lambda: tiny_model("mistral")),
+    "qwen2": ("AutoModelForCausalLM", lambda: tiny_model("qwen2")),
+    "qwen3": ("AutoModelForCausalLM", lambda: tiny_model("qwen3")),
+    "gpt2": ("AutoModelForCausalLM", lambda: tiny_model("gpt2")),
+    "bert": (
+        "AutoModelForSequenceClassification",
+        lambda: BertForSequenceClassification(BertConfig(vocab_size=400, **LAYERS, **CLASSES)),
+    ),
+    "vit": (
+        "AutoModelForImageClassification",
+        lambda: ViTForImageClassification(ViTConfig(image_size=32, patch_size=16, **LAYERS, **CLASSES)),
+    ),
+    "resnet": (
+        "AutoModelForImageClassification",
+        lambda: ResNetForImageClassification(
+            ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], **CLASSES)
+        ),
+    ),
+    "clip": (
+        "AutoModel",
+        lambda: CLIPModel(
+            CLIPConfig(
+                text_config={"vocab_size": 400, "max_position_embeddings": 32, **LAYERS},
+                vision_config={"image_size": 32, "patch_size": 16, **LAYERS},
+                projection_dim=8,
+            )
+        ),
+    ),
+}
+IDS = torch.tensor([[1, 5, 7, 3, 9, 100, 2, 2]])
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+import torch, transformers
+from safetensors.torch import load_file
+
+assert transformers.__version__.startswith("4.57"), transformers.__version__
+found = {}
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    about = json.loads((folder / "about.json").read_text())
+    model = getattr(transformers, about["class"]).from_pretrained(folder / "model").eval()
+    batch = load_file(folder / "inputs.safetensors")
+    with torch.inference_mode():
+        out = model(**batch)
+    logits = out.logits if "logits" in out else out.logits_per_image
+    off = float((logits - load_file(folder / "logits.safetensors")["logits"]).abs().max())
+    said = {"off": off, "dtype": str(model.dtype), "labels": model.config.id2label}
+    if "text" in about:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder / "model")
+        said["ids"] = tokenizer(about["text"])["input_ids"]
+        said["class"] = type(tokenizer).__name__
+        if about["chat"]:
+            said["chat"] = tokenizer.apply_chat_template([{"role": "user", "content": "why"}], tokenize=False)
+    found[about["name"]] = said
+print(json.dumps(found))
+"""
+
+
+def inputs(auto: str) -> dict[str, torch.Tensor]:
+    pixels = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    if auto == "AutoModelForImageClassification":
+        return {"pixel_values": pixels}
+    ids = {"input_ids": IDS, "attention_mask": torch.ones_like(IDS)}
+    return {**ids, "pixel_values": pixels} if auto == "AutoModel" else ids
+
+
+def wordpiece() -> PreTrainedTokenizerFast:
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        "the",
+        "quick",
+        "brown",
+        "fox",
+        "leg",
+        "##s",
+        ",",
+        "42",
+    ]
+    tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
+
+
+def write(place: Path, name: str, *, packed: bool = True) -> Path:
+    """A saved model, packed unless told otherwise, with inputs and the logits of this transformers."""
+    auto, make = MADE[name]
+    set_seed(0)
+    model = make().eval()
+    text = auto in ("AutoModelForCausalLM", "AutoModelForSequenceClassification")
+    chat = auto == "AutoModelForCausalLM"
+    folder = place / name.replace(" ", "-")
+    saved = folder / ("saved" if packed else "model")
+    if text:
+        base = place.with_name(f"{place.name}-base-{folder.name}")
+        save_pretrained(model, tiny_tokenizer(CHATML) if chat else wordpiece(), base)
+        # As the road loads it: transformers gives some families their own splitting of words.
+        save_pretrained(model, AutoTokenizer.from_pretrained(base), saved)
+    else:
+        model.save_pretrained(saved)
+    if packed:
+        pack_model(saved, folder / "model")
+    batch = inputs(auto)
+    with torch.inference_mode():
+        out = model(**batch)
+    logits = out.logits if "logits" in out else out.logits_per_image
+    save_file(batch, folder / "inputs.safetensors")
+    save_file({"logits": logits.contiguous()}, folder / "logits.safetensors")
+    about = {"name": name, "class": auto, "chat": chat}
+    write_json(folder / "about.json", {**about, "text": TEXT} if text else about)
+    return folder
+
+
+def test_the_older_transformers_gives_the_same_logits_and_tokens(tmp_path: Path) -> None:
+    reader("transformers4")
+    folders = {name: write(tmp_path, name) for name in MADE}
+    found = ask("transformers4", PROGRAM, tmp_path)
+    assert found.keys() == MADE.keys()
+    for name, said in found.items():
+        assert said["off"] < 1e-5, name
+        assert said["dtype"] == "torch.float32"
+        if "ids" in said:
+            tokenizer = AutoTokenizer.from_pretrained(folders[name] / "model")
+            assert said["ids"] == tokenizer(TEXT)["input_ids"], name
+        if "chat" in said:
+            turns = [{"role": "user", "content": "why"}]
+            assert said["chat"] == tokenizer.apply_chat_template(turns, tokenize=False)
+    assert found["bert"]["labels"] == {"0": "cold", "1": "hot"}
+
+
+def test_without_packing_it_reads_another_model(tmp_path: Path) -> None:
+    """The control: what transformers 5 saves is computed with another theta, and nothing is said."""
+    reader("transformers4")
+    for name in ("llama", "llama3 rope"):
+        settings = write(tmp_path, name, packed=False) / "model/tokenizer_config.json"
+        write_json(settings, settings_of_4(read_json(settings)))
+    assert all(said["off"] > 1e-3 for said in ask("transformers4", PROGRAM, tmp_path).values())

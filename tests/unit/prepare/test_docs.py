@@ -1,0 +1,33 @@
+"""Every declaration in docs/data.md and docs/images.md is one that can be read."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from teacherspec.prepare.sources.registry import Source
+from teacherspec.spec.prepare import Prepare
+
+DOCS = Path(__file__).parents[3] / "docs" / "data.md"
+PAGES = (DOCS, DOCS.with_name("images.md"))
+BLOCKS = [
+    block
+    for page in PAGES
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_a_block_declares_what_it_shows(block: str) -> None:
+    declared = YAML(typ="safe", pure=True).load(block)
+    Prepare.model_validate_json(json.dumps(declared["prepare"]))
+
+
+def test_every_kind_of_source_is_in_the_table() -> None:
+    kinds = {kind.model_fields["kind"].annotation.__args__[0] for kind in Source.__origin__.__args__}
+    assert set(re.findall(r"^\| `(\w+)` \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)) == {
+        *kinds,
+        "kind",
+    }

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+from teacherspec.prepare.report.drift import class_drift, jensen_shannon
+from tests.unit.prepare.test_run import chatter
+from tests.unit.prepare.toy_data import Workshop, jsonl
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_distance_is_that_of_scipy(seed: int) -> None:
+    one, other = np.random.default_rng(seed).integers(0, 20, (2, 50))
+    assert jensen_shannon(one, other) == pytest.approx(jensenshannon(one, other, base=2), abs=1e-12)
+
+
+def test_the_ends_of_the_scale() -> None:
+    assert jensen_shannon(np.array([3, 0]), np.array([5, 0])) == 0
+    assert jensen_shannon(np.array([3, 0]), np.array([0, 5])) == 1
+    assert jensen_shannon(np.array([0, 0]), np.array([0, 5])) == 0
+
+
+def test_random_splits_lie_as_far_apart_as_expected() -> None:
+    draw = np.random.default_rng(3)
+    shares = draw.dirichlet(np.ones(20))
+    train = draw.multinomial(1_000_000, shares)
+    found = [class_drift(np.array([train, draw.multinomial(500, shares)])) for _ in range(300)]
+    measured = np.mean([one["classes"] for one in found])
+    assert measured == pytest.approx(found[0]["classes_by_chance"], rel=0.05)
+
+
+def test_a_shifted_set_lies_further_away_than_chance(workshop: Workshop) -> None:
+    workshop.write("data/rows.jsonl", jsonl(chatter(600)))
+    strange = [{"text": f"zzz {at} yyy {at * 7} xxx", "label": "ant"} for at in range(100)]
+    workshop.write("data/strange.jsonl", jsonl(strange))
+    workshop.prepare(
+        [
+            {"kind": "jsonl", "path": "data/rows.jsonl"},
+            {"kind": "jsonl", "path": "data/strange.jsonl", "split": "strange", "role": "shifted"},
+        ]
+    )
+    splits = workshop.metrics()["splits"]
+    assert splits["strange"]["drift"]["words"] > 1.8 * splits["strange"]["drift"]["words_by_chance"]
+    assert splits["test"]["drift"]["words"] < 1.2 * splits["test"]["drift"]["words_by_chance"]
+    assert splits["strange"]["drift"]["classes"] == pytest.approx(0.5, abs=0.1)
+    assert "| strange |" in workshop.report()
+
+
+def test_random_splits_are_seldom_unlikely_and_torn_ones_are() -> None:
+    draw = np.random.default_rng(5)
+    shares = draw.dirichlet(np.full(12, 5.0))
+    found = [
+        class_drift(np.array([draw.multinomial(9000, shares), draw.multinomial(800, shares)]))
+        for _ in range(400)
+    ]
+    assert np.mean([one["classes_p_value"] < 0.05 for one in found]) == pytest.approx(0.05, abs=0.035)
+    torn = class_drift(np.array([[900, 900, 0], [130, 70, 0]]))
+    assert torn["classes_p_value"] < 1e-4
+
+
+def test_the_report_names_the_class_that_is_furthest(workshop: Workshop) -> None:
+    rows = chatter(400)
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.write("data/more.jsonl", jsonl({**row, "label": "ant"} for row in chatter(60, start=7)))
+    sources = [
+        {"kind": "jsonl", "path": "data/rows.jsonl"},
+        {"kind": "jsonl", "path": "data/more.jsonl", "split": "more", "role": "shifted"},
+    ]
+    workshop.prepare(sources)
+    assert "ant: 100.0% (" in workshop.report() or "bee: 0.0% (" in workshop.report()

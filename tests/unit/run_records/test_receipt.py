@@ -1,0 +1,340 @@
+"""Receipts say what DVC says, and a lock entry that no run left is told from one that a run did."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from teacherspec.cli.main import main
+from teacherspec.errors import UserError
+from teacherspec.run_records.dvc_hashing import md5_of
+from teacherspec.run_records.lock_check import agreement, read_lock
+from teacherspec.run_records.receipt import hashes, receipt_of_lock
+from teacherspec.run_records.record_run import inputs, refuse_changed
+from tests.unit.run_records.toy_project import ENVIRONMENT, STAGES, commit, edit, run
+from tests.unit.run_records.toy_project import hashes as built_hashes
+
+
+def problems(root: Path) -> list[tuple[str, str, str]]:
+    return [(finding.stage, finding.kind, finding.what) for finding in agreement(root)]
+
+
+def test_our_hashes_are_those_of_dvc(toy: Path) -> None:
+    for name, entry in read_lock().items():
+        for path, md5 in (hashes(entry["deps"]) | hashes(entry["outs"])).items():
+            assert md5_of(Path(path)) == md5, (name, path)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_receipt_follows_from_its_lock_entry(toy: Path, stage: str) -> None:
+    text = (toy / f"artifacts/receipts/{stage}.json").read_text()
+    assert text == receipt_of_lock(stage, read_lock()[stage])
+    sums = run(toy, "sha256sum", "--check", "--quiet", f"artifacts/receipts/{stage}.sha256")
+    assert sums.stdout == ""
+
+
+def test_a_built_road_agrees_and_a_second_build_leaves_the_same_bytes(toy: Path) -> None:
+    assert agreement() == []
+    before = built_hashes(toy)
+    run(toy, "dvc", "repro", "--quiet", "--force", "--no-run-cache")
+    assert built_hashes(toy) == before
+    record = json.loads((toy / "reports/train/run.json").read_text())
+    assert record["receipt"] == md5_of(Path("artifacts/receipts/train.json"))
+    assert record["level"] in ("R1", "R2", "R3")
+
+
+def test_agreement_needs_no_data_no_cache_and_no_git(toy: Path) -> None:
+    for folder in ("artifacts", ".dvc", ".git"):
+        subprocess.run(["rm", "-rf", folder], check=True)
+    assert agreement() == []
+    edit(toy, "stages/words.py", "hello", "goodbye")
+    assert problems(toy) == [("package", "stale", "code/package")], "which file, git alone could tell"
+
+
+def edit_lock(change: Callable[[dict], None]) -> Callable[[Path], None]:
+    def apply(root: Path) -> None:
+        yaml = YAML()
+        lock = yaml.load(root / "dvc.lock")
+        change(lock["stages"])
+        yaml.dump(lock, root / "dvc.lock")
+
+    return apply
+
+
+def out_of(stage: str, path: str) -> Callable[[Path], None]:
+    def change(stages: dict) -> None:
+        (out,) = (out for out in stages[stage]["outs"] if out["path"] == path)
+        out["md5"] = "0" * 32
+
+    return edit_lock(change)
+
+
+def forget(stage: str) -> Callable[[Path], None]:
+    return edit_lock(lambda stages: stages.pop(stage))
+
+
+def other_param(stages: dict) -> None:
+    stages["package"]["params"]["params.yaml"]["package"]["name"] = "other"
+
+
+def text(file: str, old: str, new: str) -> Callable[[Path], None]:
+    return lambda root: edit(root, file, old, new)
+
+
+def unlink(file: str) -> Callable[[Path], None]:
+    return lambda root: (root / file).unlink()
+
+
+LIES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, str]]]] = {
+    "a metric edited by hand": (
+        text("reports/evaluate/metrics.json", "0.", "0.9"),
+        {("evaluate", "false", "reports/evaluate/metrics.json")},
+    ),
+    "a metric deleted": (
+        unlink("reports/evaluate/metrics.json"),
+        {("evaluate", "false", "reports/evaluate/metrics.json")},
+    ),
+    "a hash of the lock edited": (
+        out_of("package", "artifacts/package"),
+        {("package", "false", "dvc.lock: stages.package")},
+    ),
+    "an output of another run": (
+        out_of("train", "artifacts/train"),
+        {
+            ("train", "false", "dvc.lock: stages.train"),
+            ("evaluate", "false", "artifacts/train"),
+            ("package", "false", "artifacts/train"),
+        },
+    ),
+    "a param of the lock edited": (
+        edit_lock(other_param),
+        {
+            ("package", "stale", "params.yaml: package.name"),
+            ("package", "false", "dvc.lock: stages.package"),
+        },
+    ),
+    "a stage that never ran": (forget("package"), {("package", "stale", "dvc.lock")}),
+    "a param changed": (
+        text("params.yaml", "1.0e-3", "2.0e-3"),
+        {("train", "stale", "params.yaml: train.rate")},
+    ),
+    "a param gone": (
+        text("params.yaml", ", rate: 1.0e-3", ""),
+        {("train", "stale", "params.yaml: train.rate")},
+    ),
+    "a library changed": (
+        text("pyproject.toml", "2.4.6", "2.4.7"),
+        {("prepare", "stale", "pyproject.toml: dependency-groups.data[0]")},
+    ),
+    "a linter changed": (text("pyproject.toml", "ruff==1", "ruff==2"), set()),
+    "a param written otherwise": (text("params.yaml", "1.0e-3", "0.001"), set()),
+    "a comment in the code": (
+        text("stages/words.py", "\n", "  # hi\n"),
+        {("package", "stale", "stages/words.py")},
+    ),
+    "code deleted": (unlink("stages/words.py"), {("package", "stale", "stages/words.py")}),
+    "a conflict left in the record of a run": (
+        text("reports/train/run.json", "{", "<<<<<<< HEAD\n{"),
+        {("train", "false", "reports/train/run.json")},
+    ),
+    "a link to code deleted": (
+        unlink("code/package/stages.words"),
+        {("package", "stale", "stages/words.py")},
+    ),
+    "data changed": (text("data/rows.txt", "one", "ten"), {("prepare", "stale", "data/rows.txt")}),
+    "a dependency dropped from dvc.yaml": (
+        text("dvc.yaml", ", code/package", ""),
+        {("package", "stale", "code/package")},
+    ),
+    "a command changed": (
+        text("dvc.yaml", "toy package", "toy  package"),
+        {("package", "stale", "dvc.yaml: cmd")},
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_every_disagreement_is_named_and_no_other(toy: Path, lie: str) -> None:
+    change, expected = LIES[lie]
+    change(toy)
+    assert set(problems(toy)) == expected
+    shown = CliRunner().invoke(main, ["verify", "--lock"])
+    assert shown.exit_code == (1 if expected else 0)
+    assert all(stage in shown.stderr and what in shown.stderr for stage, _, what in expected)
+    state = CliRunner().invoke(main, ["status"])
+    assert state.exit_code == 0
+    assert all(what in state.stdout or "never ran" in state.stdout for _, _, what in expected)
+
+
+def test_dvc_commit_without_a_run_is_seen(toy: Path) -> None:
+    """DVC itself then says that all is up to date."""
+    edit(toy, "stages/words.py", "hello", "goodbye")
+    run(toy, "dvc", "commit", "--force", "--quiet", "package")
+    assert "up to date" in run(toy, "dvc", "status").stdout
+    assert problems(toy) == [("package", "false", "dvc.lock: stages.package")]
+
+
+def test_a_merge_that_never_ran_is_seen(toy: Path) -> None:
+    """Two branches, each built; merged line by line as git would without the attribute."""
+    (toy / ".gitattributes").write_text("")
+    commit(toy, "Merge dvc.lock line by line")
+    run(toy, "git", "switch", "--quiet", "--create", "longer")
+    edit(toy, "params.yaml", "steps: 4", "steps: 5")
+    run(toy, "dvc", "repro", "--quiet")
+    commit(toy, "Longer")
+    run(toy, "git", "switch", "--quiet", "main")
+    run(toy, "dvc", "checkout", "--quiet")
+    edit(toy, "params.yaml", "name: toy", "name: renamed")
+    run(toy, "dvc", "repro", "--quiet")
+    commit(toy, "Renamed")
+    merged = run(toy, "git", "merge", "--quiet", "-X", "ours", "longer", code=None)
+    assert merged.returncode == 0, merged.stdout
+    found = problems(toy)
+    assert ("package", "false", "dvc.lock: stages.package") in found or any(
+        kind == "false" and stage == "package" for stage, kind, _ in found
+    )
+
+
+def test_with_our_attribute_git_does_not_merge_the_lock(toy: Path) -> None:
+    for branch, old, new in (("a", "steps: 4", "steps: 5"), ("b", "name: toy", "name: renamed")):
+        run(toy, "git", "switch", "--quiet", "--create", branch, "main")
+        edit(toy, "params.yaml", old, new)
+        run(toy, "dvc", "repro", "--quiet")
+        commit(toy, branch)
+    assert "CONFLICT (content): Merge conflict in dvc.lock" in run(toy, "git", "merge", "a", code=1).stdout
+
+
+def test_a_result_whose_input_changed_meanwhile_is_refused(toy: Path) -> None:
+    """DVC alone would credit the new code with the result of the old."""
+    edit(
+        toy,
+        "params.yaml",
+        "train: {steps: 4, rate: 1.0e-3, pause: 0.0}",
+        "train: {steps: 9, rate: 1, pause: 0.5}",
+    )
+    before = (toy / "dvc.lock").read_bytes()
+    repro = subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=toy,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+        stdout=subprocess.DEVNULL,
+    )
+    while not list((toy / ".scratch").glob("train/*.json")):
+        assert repro.poll() is None
+        time.sleep(0.05)
+    with (toy / "stages/toy.py").open("a") as file:
+        file.write("# edited\n")
+    assert repro.stderr
+    said = repro.stderr.read()
+    repro.stderr.close()
+    assert repro.wait() != 0
+    assert "stages/toy.py: changed while stage train ran" in said
+    assert (toy / "dvc.lock").read_bytes() == before
+    run(toy, "dvc", "repro", "--quiet")
+    assert agreement() == []
+
+
+def test_a_touch_is_no_change(toy: Path) -> None:
+    before = inputs("package")
+    (toy / "stages/words.py").touch()
+    refuse_changed(before)
+
+
+def test_a_changed_file_behind_a_link_is_named(toy: Path) -> None:
+    before = inputs("package")
+    edit(toy, "stages/words.py", "hello", "goodbye")
+    with pytest.raises(UserError, match=r"^stages/words\.py: changed while stage package ran"):
+        refuse_changed(before)
+
+
+def test_a_copy_in_the_place_of_a_link_is_refused(toy: Path) -> None:
+    """As git leaves it on a system without links: no edit of the code would be seen."""
+    link = toy / "code/package/stages.words"
+    link.unlink()
+    link.write_text("../../stages/words.py")
+    with pytest.raises(UserError, match=r"code/package/stages\.words: must be a link to code"):
+        inputs("package")
+
+
+def test_an_output_that_comes_back_from_the_run_cache_brings_its_receipt(toy: Path) -> None:
+    before = built_hashes(toy)
+    edit(toy, "params.yaml", "steps: 4", "steps: 5")
+    run(toy, "dvc", "repro", "--quiet")
+    edit(toy, "params.yaml", "steps: 5", "steps: 4")
+    said = run(toy, "dvc", "repro").stdout
+    assert said.count("is cached - skipping run") == 3
+    assert built_hashes(toy) == before
+    assert agreement() == []
+
+
+def alter_cached(toy: Path, file: str) -> None:
+    """As a bad disk or a careless hand does; the mode stays, so DVC never looks again."""
+    path = toy / file
+    md5 = md5_of(path)
+    assert md5
+    stored = toy / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    stored.chmod(0o644)
+    stored.write_text(stored.read_text().replace("1", "2", 1) + " ")
+    stored.chmod(0o444)
+
+
+def test_an_altered_cache_object_is_found_where_dvc_finds_nothing(toy: Path) -> None:
+    ok = run(toy, sys.executable, "-m", "teacherspec", "verify", "--artifacts")
+    assert ok.stdout.startswith("artifacts    ok, ")
+    alter_cached(toy, "artifacts/train/model.json")
+    found = run(toy, sys.executable, "-m", "teacherspec", "verify", "--artifacts", code=1)
+    assert found.stderr.startswith("train: cache object of artifacts/train/model.json: altered")
+    run(toy, "rm", "-rf", "artifacts/train")
+    run(toy, "dvc", "checkout", "--quiet")
+    assert "up to date" in run(toy, "dvc", "status").stdout
+    found = run(toy, sys.executable, "-m", "teacherspec", "verify", "--artifacts", code=1)
+    assert "train: artifacts/train/model.json: altered since the stage wrote it" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (unlink("artifacts/train/model.json"), "train: artifacts/train/model.json: deleted"),
+        (
+            lambda root: (root / "artifacts/train/more").write_text("x"),
+            "artifacts/train/more: was not written",
+        ),
+        (
+            lambda root: (root / "artifacts/receipts/train.sha256").write_text(""),
+            "not the one that dvc.lock names",
+        ),
+    ],
+)
+def test_files_missing_and_too_many_are_found(toy: Path, change: Callable[[Path], None], words: str) -> None:
+    change(toy)
+    found = run(toy, sys.executable, "-m", "teacherspec", "verify", "--artifacts", code=1)
+    assert words in found.stderr
+
+
+def test_nothing_to_verify_is_wrong_usage() -> None:
+    assert CliRunner().invoke(main, ["verify"]).exit_code == 2
+
+
+@pytest.mark.parametrize("broken", ["", "stages:\n  a: {", "<<<<<<< HEAD\nstages: {}\n"])
+def test_a_lock_that_is_none_is_named(toy: Path, broken: str) -> None:
+    (toy / "dvc.lock").write_text(broken)
+    shown = CliRunner().invoke(main, ["verify", "--lock"])
+    assert shown.exit_code == 1
+    assert shown.stderr.startswith("dvc.lock: ")
+    assert "git checkout" in shown.stderr
+
+
+def test_a_param_that_the_run_cache_of_dvc_does_not_see_is_seen_here(toy: Path) -> None:
+    """DVC leaves `size` and `nfiles` out of the key of a run, wherever they stand, params included."""
+    edit(toy, "params.yaml", "steps: 4,", "steps: 4, size: 9,")
+    assert "Stage 'train' is cached - skipping run" in run(toy, "dvc", "repro").stdout
+    assert "up to date" in run(toy, "dvc", "status").stdout
+    assert problems(toy) == [("train", "false", "dvc.lock: stages.train")]

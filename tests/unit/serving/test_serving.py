@@ -1,0 +1,125 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from datasets import load_dataset
+from torch.nn.functional import kl_div, log_softmax, softmax
+from transformers import pipeline
+
+from teacherspec.calibrators.calibrators import Temperature
+from teacherspec.cli.main import main
+from teacherspec.errors import UserError
+from teacherspec.predictions.classification import load_predictions
+from teacherspec.serving import Teacher, load_teacher
+from tests.unit.package.conftest import Road
+
+
+@pytest.fixture(scope="module")
+def teacher(road: Road) -> Teacher:
+    return load_teacher(road.teacher)
+
+
+@pytest.fixture(scope="module")
+def soft(road: Road, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
+    opened = load_dataset(
+        str(road.teacher / "distill"),
+        "soft",
+        split="validation",
+        cache_dir=str(tmp_path_factory.mktemp("cache")),
+    )
+    return opened.to_dict()
+
+
+def rows_of(soft: dict[str, list]) -> list[dict[str, str]]:
+    return [{"text": text} for text in soft["text"]]
+
+
+def test_batches_make_no_difference(teacher: Teacher, soft: dict[str, list]) -> None:
+    rows = rows_of(soft)
+    whole = teacher.logits(rows, batch_size=len(rows))
+    assert whole.shape == (len(rows), 3)
+    assert whole.dtype == np.float32
+    np.testing.assert_allclose(teacher.logits(rows, batch_size=5), whole, atol=1e-5)
+    np.testing.assert_allclose(whole, np.array(soft["logits"], np.float32), atol=1e-5)
+
+
+def test_probabilities_are_calibrated_once(teacher: Teacher, soft: dict[str, list]) -> None:
+    assert isinstance(teacher.calibrator, Temperature)
+    assert teacher.calibrator.temperature != pytest.approx(1.0, abs=1e-3)
+    logits = torch.tensor(soft["logits"], dtype=torch.float64)
+    expected = softmax(logits / teacher.calibrator.temperature, dim=-1)
+    np.testing.assert_allclose(teacher.probs(rows_of(soft)), expected, atol=1e-5)
+
+
+def test_no_rows_give_no_rows(teacher: Teacher) -> None:
+    assert teacher.logits([]).shape == (0, 3)
+    assert teacher.probs([]).shape == (0, 3)
+
+
+def test_a_folder_that_is_no_package_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no teacher package"):
+        load_teacher(tmp_path)
+
+
+def divergence(targets: torch.Tensor, logits: torch.Tensor, temperature: float) -> float:
+    """KL(teacher ‖ student) in nats a row, both `[N, C]` logits at the distillation temperature."""
+    student = log_softmax(logits / temperature, dim=-1)
+    return float(kl_div(student, softmax(targets / temperature, dim=-1), reduction="batchmean"))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
+def test_a_student_learns_the_same_from_stored_targets_as_from_the_teacher(
+    teacher: Teacher, soft: dict[str, list], temperature: float
+) -> None:
+    stored = torch.tensor(soft["logits"], dtype=torch.float64)
+    online = torch.tensor(teacher.logits(rows_of(soft)), dtype=torch.float64)
+    student = torch.tensor(np.random.default_rng(0).normal(size=tuple(stored.shape)))
+    assert divergence(stored, online, temperature) < 1e-9, "the teacher as its own student"
+    assert divergence(stored, student, temperature) == pytest.approx(
+        divergence(online, student, temperature), abs=1e-5
+    )
+    assert divergence(stored.roll(1, 0), online, temperature) > 0.1, "targets of the row before must not pass"
+
+
+def test_a_pipeline_of_transformers_takes_the_model_folder(road: Road, soft: dict[str, list]) -> None:
+    classify = pipeline("text-classification", model=str(road.teacher / "model"), device="cpu")
+    answers = classify(soft["text"][:4], truncation=True)
+    predicted = load_predictions(road.stages.evaluated, "validation").logits[:4].argmax(1)
+    assert [answer["label"] for answer in answers] == [("cold", "hot", "wet")[k] for k in predicted]
+
+
+def predict(road: Road, rows: str, *options: str) -> tuple[int, list[dict], str]:
+    done = CliRunner().invoke(main, ["predict", str(road.teacher), *options], input=rows)
+    return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_predict_answers_each_row_in_order(road: Road, teacher: Teacher) -> None:
+    rows = [{"id": "a", "text": "snow and ice"}, {"text": "the river"}, {"text": "sun sun sun"}]
+    lines = "\n\n".join(json.dumps(row) for row in rows)
+    code, answers, errors = predict(road, lines, "--batch-size", "2")
+    assert (code, errors) == (0, "")
+    probs = teacher.probs([{"text": row["text"]} for row in rows])
+    for answer, expected in zip(answers, probs, strict=True):
+        assert list(answer["probs"].values()) == pytest.approx(expected.tolist(), abs=1e-5)
+        assert answer["confidence"] == max(answer["probs"].values())
+        assert answer["probs"][answer["label"]] == answer["confidence"]
+    assert [answer.get("id") for answer in answers] == ["a", None, None]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{", "-:2: is not JSON"),
+        ("[1]", "-:2: is not a JSON object"),
+        ('{"txt": "x"}', "-:2: text: is missing (the row has 'txt'); rename or add it"),
+        ('{"text": "  "}', "-:2: text: is blank"),
+    ],
+)
+def test_predict_names_the_line_that_is_no_row(road: Road, line: str, says: str) -> None:
+    code, answers, errors = predict(road, f'{{"text": "snow"}}\n{line}\n', "--batch-size", "1")
+    assert code == 1
+    assert len(answers) == 1
+    assert errors.startswith(says.replace("-:", "<stdin>:"))
