@@ -1,6 +1,6 @@
 """The check of a whole declaration, and the JSON Schema of the file.
 
-No stage depends on this file (see `teacherspec/runtime/entrypoint.py`): it may refuse a declaration, never change a result.
+It may refuse a declaration, never change a result.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The narrow waist for language models: what is kept of each token that answers a row.
 
 Never logits of a whole vocabulary: at each inverse temperature β of a grid two numbers a token, and sums over
-all tokens, from which temperature and calibration errors follow (`teacherspec/calibrate/generation/token_temperature.py`).
+all tokens, from which temperature and calibration errors follow.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """What each edit makes stale: every leaf of the declaration, every source file, every pinned library.
 
     python -m tests.policy.staleness_cases            # ask DVC about every row of mutations.tsv; minutes
-    python -m tests.policy.staleness_cases --write    # write the table anew from imports and doors; review the diff
+    python -m tests.policy.staleness_cases --write    # write the table anew; review the diff
 
 The table is derived from the source (what doors read, what code imports, which library a file imports) and
 never from `dvc.yaml`; DVC answers from `dvc.yaml` alone. They agree only if every declaration is true.

@@ -120,7 +120,7 @@ READS_ENVIRONMENT = {
     "teacherspec/runtime/machine.py",  # placement, which changes no result beyond the tolerance
     "teacherspec/base/sandbox_worker.py",  # silences a warning, in a process of its own
     "teacherspec/runtime/cpu_determinism.py",  # the pins of a portable teacher
-    "teacherspec/runtime/process_lifetime.py",  # whether DVC runs this process; what commands that it starts inherit
+    "teacherspec/runtime/process_lifetime.py",  # whether DVC runs this process
 }
 
 

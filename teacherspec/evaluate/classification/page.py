@@ -16,7 +16,7 @@ from teacherspec.metrics.classification import per_class
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.spec.evaluate import Evaluate
 
-TEMPLATE = "report.html.j2"
+TEMPLATE = "classification/report.html.j2"
 
 SUSPECTS_SHOWN = 50
 """Likely label errors on the page; the table beside it holds all."""
@@ -52,11 +52,11 @@ def write_page(
 
 
 def environment() -> Any:
-    """Templates of this folder, everything escaped by default."""
+    """Templates of `evaluate`, everything escaped by default."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parents[1]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

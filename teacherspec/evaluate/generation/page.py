@@ -11,7 +11,7 @@ from teacherspec.evaluate.generation.report import TokenAnalysis
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.spec.evaluate import Evaluate
 
-TEMPLATE = "answers.html.j2"
+TEMPLATE = "generation/report.html.j2"
 
 TEXT_METRICS = (
     "bleu", "chrf", "rouge1", "rouge2", "rougeL", "exact_match", "stopped", "empty", "tokens", "length_ratio",

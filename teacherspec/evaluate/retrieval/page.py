@@ -21,7 +21,7 @@ from teacherspec.tasks.columns.base import RowFields
 if TYPE_CHECKING:
     from datasets import Dataset
 
-TEMPLATE = "retrieval.html.j2"
+TEMPLATE = "retrieval/report.html.j2"
 SHOWN = 12
 """Images on the page: half of them the hardest, half spread evenly."""
 

@@ -15,9 +15,9 @@ from teacherspec.tasks.columns.base import RowFields
 from teacherspec.tasks.columns.image_list import ImagesField
 from teacherspec.tasks.columns.messages import TurnsField
 from teacherspec.tasks.shared.conversation_task import Conversing
+from teacherspec.tasks.vision_language import vlm_processor
 from teacherspec.tasks.vision_language.image_token_report import describe_seen, seen_report
 from teacherspec.tasks.vision_language.insert_images import with_images
-from teacherspec.tasks.vision_language.task import vlm_processor
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.tokenization import Encoder
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from teacherspec.errors import DataError
-from teacherspec.finetune import cross_fit as room
-from teacherspec.finetune import run
+from teacherspec.finetune import cross_fit as crossing
+from teacherspec.finetune import run as stage
 from teacherspec.finetune.train import finetune
 from teacherspec.inference.classification import load_model, predict
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
@@ -52,7 +52,7 @@ SECTION: Finetune = declare(cross_fit=True)
 
 
 def test_each_row_is_answered_by_the_model_of_the_other_folds(base: Path, prepared: Prepared) -> None:
-    table = pq.read_table(room.cross_fit(TASK, SECTION, base, prepared, Path("run"), Start()))
+    table = pq.read_table(crossing.cross_fit(TASK, SECTION, base, prepared, Path("run"), Start()))
     train = pq.read_table(prepared.splits["train"].path)
     assert table["id"].to_pylist() == train["id"].to_pylist()
     assert table["fold"].to_pylist() == train["fold"].to_pylist()
@@ -76,7 +76,7 @@ def test_each_row_is_answered_by_the_model_of_the_other_folds(base: Path, prepar
 
 def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyPatch, **values: Any) -> Path:
     write_json(Path("manifest.json"), {"files": {}})
-    monkeypatch.setattr(run, "open_base", lambda base_section, manifest: base)
+    monkeypatch.setattr(stage, "open_base", lambda base_section, manifest: base)
 
     class Base:
         def start(self, dropout: float | None) -> Start:
@@ -84,7 +84,7 @@ def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyP
 
     folder = prepared.splits["train"].path.parent
     section = declare(**{"cross_fit": True, **values})
-    run.run_finetune(TASK, Base(), section, folder, Path("manifest.json"), Path(output))  # type: ignore[arg-type]
+    stage.run_finetune(TASK, Base(), section, folder, Path("manifest.json"), Path(output))  # type: ignore[arg-type]
     return Path(output)
 
 
@@ -93,11 +93,11 @@ def test_the_teacher_stays_the_same_and_folds_are_not_trained_twice(
 ) -> None:
     whole = digest(run(prepared, base, "whole", monkeypatch))
     without = digest(run(prepared, base, "without", monkeypatch, cross_fit=False))
-    assert whole.keys() - without.keys() == {room.OUT_OF_FOLD}
+    assert whole.keys() - without.keys() == {crossing.OUT_OF_FOLD}
     assert {name for name in without if whole[name] != without[name]} == {"training.json"}, "it says so"
 
     trained: list[str] = []
-    original = room.finetune
+    original = crossing.finetune
 
     def counting(*args: Any) -> None:
         trained.append(args[5].name)
@@ -105,7 +105,7 @@ def test_the_teacher_stays_the_same_and_folds_are_not_trained_twice(
             raise KeyboardInterrupt
         original(*args)
 
-    monkeypatch.setattr(room, "finetune", counting)
+    monkeypatch.setattr(crossing, "finetune", counting)
     with pytest.raises(KeyboardInterrupt):
         run(prepared, base, "killed", monkeypatch)
     assert not Path("killed").exists()
@@ -117,4 +117,4 @@ def test_the_teacher_stays_the_same_and_folds_are_not_trained_twice(
 def test_train_rows_without_folds_are_refused(base: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     with pytest.raises(DataError, match=r"no column `fold`; declare prepare\.folds"):
-        room.cross_fit(TASK, SECTION, base, toy_prepared(tmp_path / "plain"), Path("run"), Start())
+        crossing.cross_fit(TASK, SECTION, base, toy_prepared(tmp_path / "plain"), Path("run"), Start())

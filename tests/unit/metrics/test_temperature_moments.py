@@ -3,14 +3,14 @@ import os
 import numpy as np
 import pytest
 
-from teacherspec.metrics import temperature_moments
+from teacherspec.metrics import temperature_moments as module
 from teacherspec.metrics.temperature_moments import temperature_moments
 from tests.unit.calibrate.toy_predictions import planted
 
 
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
     logits, labels = planted(3000, 5, 2.0, seed=1)
-    monkeypatch.setattr(temperature_moments, "CHUNK_BYTES", 1 << 12)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1 << 12)
     many = temperature_moments(logits, labels, betas=[0.5, 1.0])
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     assert (temperature_moments(logits, labels, betas=[0.5, 1.0]).sums == many.sums).all()
@@ -19,14 +19,14 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch):
 def test_chunks_change_nothing_but_rounding(monkeypatch):
     logits, labels = planted(1000, 5, 2.0, seed=1)
     whole = temperature_moments(logits, labels, betas=[0.5])
-    monkeypatch.setattr(temperature_moments, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
     assert temperature_moments(logits, labels, betas=[0.5]).sums == pytest.approx(
         whole.sums, rel=1e-12, abs=1e-9
     )
 
 
 def test_the_row_at_fault_is_named_wherever_its_chunk_begins(monkeypatch):
-    monkeypatch.setattr(temperature_moments, "CHUNK_BYTES", 1 << 10)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1 << 10)
     logits, labels = planted(3000, 5, 2.0, seed=1)
     logits[2345, 1] = np.nan
     with pytest.raises(ValueError, match="row 2345 holds nan"):
