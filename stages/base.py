@@ -6,13 +6,13 @@ import click
 
 from teacherspec.base.classification.baseline import UNTRAINED
 from teacherspec.base.run import run_base
-from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
+from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 
-class Declared(Section):
+class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
@@ -22,13 +22,13 @@ class Declared(Section):
 @click.command()
 @click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("reports", type=click.Path(path_type=Path))
-@plain_errors()
-@recorded()
+@report_user_errors()
+@record_run()
 def main(prepared: Path, reports: Path) -> None:
     """Check the declared base against the splits in PREPARED; write manifest and fit report to REPORTS."""
-    spec = declared(Declared)
+    spec = load_sections(Sections)
     fit = run_base(spec.task, spec.base, prepared, reports)
-    untrained = UNTRAINED[spec.task.form].headline(fit["untrained"])
+    untrained = UNTRAINED[spec.task.output_type].headline(fit["untrained"])
     click.echo(f"{fit['architecture']}: {fit['parameters']['total']:,} parameters, {untrained}")
 
 

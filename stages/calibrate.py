@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from teacherspec.calibrate.run import run_calibrate
-from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
+from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.section import Section
 
 
-class Declared(Section):
+class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     calibrate: Calibrate
@@ -20,14 +20,14 @@ class Declared(Section):
 @click.argument("predictions", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
-@plain_errors()
-@recorded()
+@report_user_errors()
+@record_run()
 def main(predictions: Path, output: Path, report: Path) -> None:
     """Calibrate the PREDICTIONS that `evaluate` left.
 
     The calibrator goes to OUTPUT, numbers and pictures before and after to REPORT.
     """
-    run_calibrate(declared(Declared).calibrate, predictions, output, report)
+    run_calibrate(load_sections(Sections).calibrate, predictions, output, report)
 
 
 if __name__ == "__main__":

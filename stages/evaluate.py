@@ -7,14 +7,14 @@ import click
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.model_files.manifest import open_base
 from teacherspec.runtime.cpu_determinism import pin_as_trained
-from teacherspec.runtime.entrypoint import declared, plain_errors, recorded, started_together
+from teacherspec.runtime.entrypoint import launch_workers, load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 
-class Declared(Section):
+class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
@@ -30,14 +30,14 @@ class Declared(Section):
 @click.argument("report", type=click.Path(path_type=Path))
 @click.argument("timing", type=click.Path(path_type=Path))
 @click.option("--about-data", "about", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@plain_errors()
-@recorded()
+@report_user_errors()
+@record_run()
 def main(
     prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path, about: Path | None
 ) -> None:
     """Measure MODEL, and a base that answers (MANIFEST), on PREPARED; write OUTPUT, REPORT and TIMING."""
-    spec = declared(Declared)
-    if not pin_as_trained(model) and started_together("stages.evaluate"):
+    spec = load_sections(Sections)
+    if not pin_as_trained(model) and launch_workers("stages.evaluate"):
         return
     paths = (prepared, model, output, report, timing, about)
     if told := run_evaluate(spec.task, spec.evaluate, *paths, lambda: open_base(spec.base, manifest)):

@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 
 from teacherspec.runtime.cpu_determinism import PORTABLE, pin
-from teacherspec.runtime.entrypoint import declared, plain_errors, recorded, started_together
+from teacherspec.runtime.entrypoint import launch_workers, load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 
-class Declared(Section):
+class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
@@ -24,14 +24,14 @@ class Declared(Section):
 @click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-@plain_errors()
-@recorded()
+@report_user_errors()
+@record_run()
 def main(prepared: Path, manifest: Path, output: Path) -> None:
     """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
-    spec = declared(Declared)
+    spec = load_sections(Sections)
     if spec.finetune.reproducibility == PORTABLE:
         pin()  # and one process: several would round otherwise
-    elif started_together("stages.finetune"):
+    elif launch_workers("stages.finetune"):
         return
     from teacherspec.tasks.shared.hf_loading import quiet_libraries
 

@@ -7,7 +7,7 @@ import click
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.terminal_summary import show
-from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
+from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.evaluate import Evaluate
@@ -18,7 +18,7 @@ from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 
-class Declared(Section):
+class Sections(Section):
     """What this stage reads of `params.yaml`: all, to record what the teacher was made from."""
 
     task: Task
@@ -36,11 +36,11 @@ class Declared(Section):
 @click.argument("timing", type=click.Path(path_type=Path))
 @click.argument("teacher", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
-@plain_errors()
-@recorded()
+@report_user_errors()
+@record_run()
 def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
     """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; show the times in TIMING beside it."""
-    spec = declared(Declared)
+    spec = load_sections(Sections)
     stages = Stages(artifacts, reports)
     show(run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report), timing)
 

@@ -7,14 +7,14 @@ import click
 from teacherspec.prepare.report.report import rows_in_words
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
+from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.runtime.machine import working_memory
 from teacherspec.spec.prepare import Prepare
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
 
-class Declared(Section):
+class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
@@ -24,11 +24,11 @@ class Declared(Section):
 @click.command()
 @click.argument("artifacts", type=click.Path(path_type=Path))
 @click.argument("reports", type=click.Path(path_type=Path))
-@plain_errors()
-@recorded()
+@report_user_errors()
+@record_run()
 def main(artifacts: Path, reports: Path) -> None:
     """Write the splits to ARTIFACTS and the report on them to REPORTS."""
-    spec = declared(Declared)
+    spec = load_sections(Sections)
     task = spec.task
     memory = working_memory()
     prepared = prepare(Path.cwd(), task.kind, task.row_fields(), spec.prepare, artifacts, reports, memory)

@@ -6,12 +6,12 @@ import click
 
 from teacherspec.ratings.run import run_ratings
 from teacherspec.ratings.win_rates import Level
-from teacherspec.runtime.entrypoint import declared, plain_errors, recorded
+from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.section import Section
 
 
-class Declared(Section):
+class Sections(Section):
     """What this stage reads of `params.yaml`: how intervals are made."""
 
     evaluate: Evaluate
@@ -21,11 +21,11 @@ class Declared(Section):
 @click.argument("reviews", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("evaluated", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
-@plain_errors()
-@recorded()
+@report_user_errors()
+@record_run()
 def main(reviews: Path, evaluated: Path, report: Path) -> None:
     """Report the ratings in REVIEWS of the answers in EVALUATED to REPORT."""
-    section = declared(Declared).evaluate
+    section = load_sections(Sections).evaluate
     level = Level(section.confidence, section.resamples, section.seed)
     for opponent, numbers in run_ratings(reviews, evaluated, report, level).items():
         won = numbers.get("win_rate")

@@ -22,5 +22,5 @@ class DataError(UserError):
     """The rows are wrong, or too few, for the declared task."""
 
 
-class BaseError(UserError):
+class BaseModelError(UserError):
     """The base model cannot be trusted, loaded or fitted to the task."""

@@ -23,7 +23,7 @@ from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import Task
-from teacherspec.tasks.base import Form, Kind
+from teacherspec.tasks.base import Kind, OutputType
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.shared.conversation_base import Answering
 from teacherspec.tasks.shared.dual_encoder_model import embed_images, embed_texts, width
@@ -122,7 +122,7 @@ class LanguageTeacher:
         """
         if not rows:
             return []
-        numbered = [{**self.task.served(row), "id": str(number)} for number, row in enumerate(rows)]
+        numbered = [{**self.task.from_request(row), "id": str(number)} for number, row in enumerate(rows)]
         decoding = Decoding(max_new_tokens or self.max_new_tokens)
         written = answer(self.task, self.model, self.tokenizer, numbered, decoding, batch_size)
         scored = answer_log_probs(
@@ -215,11 +215,11 @@ def load_teacher(folder: Path) -> Teacher:
         UserError: `folder` is no package of a classifier, or its model does not load.
     """
     _, task = declared_task(folder)
-    if task.form != "class_logits":
+    if task.output_type != "classification":
         what = f"a teacher of {task.hub_task} has no classes"
-        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.form]}`")
+        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.output_type]}`")
     model, processor = load_model(task, folder / "model")
-    processor = task.settled(model, processor)
+    processor = task.cache_shared_inputs(model, processor)
     saved = read_json(folder / "calibration/calibration.json")["calibrator"]
     return Teacher(
         task=task,
@@ -239,7 +239,7 @@ def load_language_teacher(folder: Path) -> LanguageTeacher:
     spec, task = declared_task(folder)
     if not isinstance(task, Answering):
         what = f"a teacher of {task.hub_task} writes no answers"
-        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.form]}`")
+        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.output_type]}`")
     model, tokenizer = load_model(task, folder / "model")
     saved = read_json(folder / "calibration/calibration.json")
     fitted = saved["answers"] or {"slope": None}
@@ -262,16 +262,16 @@ def load_retrieval_teacher(folder: Path) -> RetrievalTeacher:
     _, task = declared_task(folder)
     if not isinstance(task, ClipRetrieval):
         what = f"a teacher of {task.hub_task} finds no images or texts"
-        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.form]}`")
+        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.output_type]}`")
     model, processor = load_model(task, folder / "model")
     saved = read_json(folder / "calibration/calibration.json")["calibrator"]
     return RetrievalTeacher(task, saved.get("temperature", 1.0), model, processor)
 
 
-LOADERS: Mapping[Form, str] = {
-    "class_logits": "load_teacher",
-    "embeddings": "load_retrieval_teacher",
-    "token_sums": "load_language_teacher",
+LOADERS: Mapping[OutputType, str] = {
+    "classification": "load_teacher",
+    "retrieval": "load_retrieval_teacher",
+    "generation": "load_language_teacher",
 }
 """By the form of predictions: what loads a package."""
 

@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArgumen
 from benchmarks.causal_lm.rows import LIMIT, VOCABULARY, tokenizer
 from teacherspec.finetune.losses import objective
 from teacherspec.spec.finetune import CrossEntropy
-from teacherspec.tasks.base import Units
+from teacherspec.tasks.base import LossTerms
 from teacherspec.text.block_attention import lay_apart
 from teacherspec.text.lm_head import narrow_head
 from teacherspec.text.packing import Example, pack
@@ -62,11 +62,11 @@ def ours(layers: int, examples: Sequence[Example], size: int, bf16: bool, _folde
         chosen = [Example(row["input_ids"], row["completion_mask"]) for row in rows]
         return pack(chosen)
 
-    def units(outputs: Mapping[str, torch.Tensor], labels: torch.Tensor) -> Units:
-        return Units(outputs["logits"], labels[0, 1:])
+    def loss_terms(outputs: Mapping[str, torch.Tensor], labels: torch.Tensor) -> LossTerms:
+        return LossTerms(outputs["logits"], labels[0, 1:])
 
     arguments = TrainingArguments(**declared(size, bf16), remove_unused_columns=False)
-    loss = objective(CrossEntropy(), units, None)
+    loss = objective(CrossEntropy(), loss_terms, None)
     started = narrow_head(model(layers))
     lay_apart(started)
     return Trainer(started, arguments, collate, data(examples), compute_loss_func=loss)

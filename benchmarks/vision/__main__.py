@@ -98,7 +98,7 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
 
     from teacherspec.runtime import machine
     from teacherspec.spec.augmentation import Augmentation, RandomCrop
-    from teacherspec.tasks.base import Start
+    from teacherspec.tasks.base import ModelInit
     from teacherspec.tasks.image_classification.task import ImageClassification
     from teacherspec.tasks.shared.image_dataset import input_sizes
     from teacherspec.tasks.shared.image_decoding import plain_image
@@ -110,7 +110,7 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
         {"id": [str(i) for i in range(len(contents))], "image": contents, "label": [0] * len(contents)}
     )
     task = ImageClassification(kind="image_classification")
-    model, processor = task.load_base(base, ("a", "b"), Start())
+    model, processor = task.load_base(base, ("a", "b"), ModelInit())
     side = input_sizes(processor)[0][0]
     collate = task.collate(processor)
 

@@ -9,10 +9,10 @@ import numpy as np
 from teacherspec.base.classification.baseline import SEED, UNTRAINED
 from teacherspec.base.memory_estimate import activation_bytes, memory_plan
 from teacherspec.base.probe_sampling import sample
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.safetensors_check import Tensor
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.base import Backbone, Kind, Start, Trial
+from teacherspec.tasks.base import BaseSummary, Kind, MemoryProbe, ModelInit
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -24,9 +24,9 @@ UNREAD_SHOWN = 20
 def measure_fit(
     task: Kind,
     folder: Path,
-    start: Start,
+    start: ModelInit,
     prepared: Prepared,
-    built: Backbone,
+    built: BaseSummary,
     tensors: Mapping[str, Tensor],
 ) -> dict[str, Any]:
     """Load the base with a new head and measure it on the prepared data; the same numbers on every run.
@@ -40,7 +40,7 @@ def measure_fit(
         tensors: headers of the weights.
 
     Raises:
-        BaseError: the base does not load for this task, or gives values that are not finite.
+        BaseModelError: the base does not load for this task, or gives values that are not finite.
     """
     import torch
     from datasets import disable_progress_bars
@@ -52,7 +52,7 @@ def measure_fit(
         sample(open_split(prepared.splits[name]), FIT_ROWS, SEED) for name in ("train", "validation")
     )
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    trial = task.trial(processor, train)
+    trial = task.memory_probe(processor, train)
     activations = _forward(task, model, trial, folder)
     return {
         "architecture": type(model).__name__,
@@ -60,7 +60,7 @@ def measure_fit(
         "unread_tensors": {"count": len(built.unread), "first": list(built.unread[:UNREAD_SHOWN])},
         **task.fit_report(processor, {"train": train, "validation": validation}, built),
         "memory_bytes": memory_plan(parameters, activations, trial),
-        "untrained": UNTRAINED[task.form].measure(task, model, processor, train, validation),
+        "untrained": UNTRAINED[task.output_type].measure(task, model, processor, train, validation),
     }
 
 
@@ -72,7 +72,7 @@ def _by_dtype(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     return counts
 
 
-def _forward(task: Kind, model: "PreTrainedModel", trial: Trial, folder: Path) -> int:
+def _forward(task: Kind, model: "PreTrainedModel", trial: MemoryProbe, folder: Path) -> int:
     """One forward pass on real rows: bytes of activations."""
     import torch
 
@@ -80,11 +80,11 @@ def _forward(task: Kind, model: "PreTrainedModel", trial: Trial, folder: Path) -
         activations, logits = activation_bytes(task.logits, model, trial.batch)
     except (RuntimeError, IndexError, ValueError) as error:
         cause = str(error).strip().split("\n", 1)[0]
-        raise BaseError(
+        raise BaseModelError(
             f"{folder}: a forward pass on real rows fails: {cause}; choose another base"
         ) from error
     if not bool(torch.isfinite(logits).all()):
-        raise BaseError(
+        raise BaseModelError(
             f"{folder}: a forward pass on real rows gives NaN or an infinity; choose another base"
         )
     return activations

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.runtime.machine import memory_bytes
-from teacherspec.tasks.base import Backbone, Batch, Trial
+from teacherspec.tasks.base import BaseSummary, Batch, MemoryProbe
 
 if TYPE_CHECKING:
     import torch
@@ -48,21 +48,21 @@ def activation_bytes(
     return sum(saved.values()), logits.detach()
 
 
-def require_memory(built: Backbone, folder: Path) -> None:
+def require_memory(built: BaseSummary, folder: Path) -> None:
     """Refuse a base whose weights alone this machine cannot hold, before it is loaded.
 
     Raises:
-        BaseError: the weights in float32 are larger than main memory.
+        BaseModelError: the weights in float32 are larger than main memory.
     """
     needed, present = built.parameters * FLOAT32_BYTES, memory_bytes()
     if needed > present:
-        raise BaseError(
+        raise BaseModelError(
             f"{folder}: {built.parameters:,} parameters need {needed / GIBIBYTE:.1f} GiB in float32, "
             f"this machine has {present / GIBIBYTE:.1f} GiB; choose a smaller base or a larger machine"
         )
 
 
-def memory_plan(parameters: int, activations: int, trial: Trial) -> dict[str, Any]:
+def memory_plan(parameters: int, activations: int, trial: MemoryProbe) -> dict[str, Any]:
     """Bytes by purpose.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.runtime.atomic_io import encode_json, sha256_bytes, sha256_file
 from teacherspec.spec.base import Base
 
@@ -22,7 +22,7 @@ def pin(base: Base, folder: Path, files: tuple[str, ...], config: Mapping[str, A
         config: the parsed `config.json`.
 
     Raises:
-        BaseError: a declared hash is not met, or the files state another licence.
+        BaseModelError: a declared hash is not met, or the files state another licence.
     """
     paths = {name: folder / name for name in files}
     entries = {
@@ -30,7 +30,7 @@ def pin(base: Base, folder: Path, files: tuple[str, ...], config: Mapping[str, A
     }
     problems = [*_hash_problems(base, folder, entries), *_license_problems(base, folder)]
     if problems:
-        raise BaseError(problems)
+        raise BaseModelError(problems)
     return {
         "source": base.source.model_dump(),
         "architecture": config.get("model_type", ""),

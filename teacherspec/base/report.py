@@ -21,7 +21,7 @@ def write_report(task: Kind, manifest: Mapping[str, Any], fit: Mapping[str, Any]
 - Licence: {manifest["license"]} ({origin})
 - Files: {len(manifest["files"])}, digest `{manifest["digest"]}`
 """
-    untrained = UNTRAINED[task.form].describe(fit["untrained"])
+    untrained = UNTRAINED[task.output_type].describe(fit["untrained"])
     sections = [summary, *task.describe_fit(fit), *_unread(fit), *untrained, *_memory(fit["memory_bytes"])]
     return "\n".join(sections)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.base import sandbox_worker
-from teacherspec.errors import BaseError
-from teacherspec.tasks.base import Backbone, Init
+from teacherspec.errors import BaseModelError
+from teacherspec.tasks.base import BaseSummary, Init
 
 CPU_LIMIT_SECONDS = 120
 MEMORY_LIMIT_BYTES = 4 << 30
@@ -29,7 +29,7 @@ def rehearse(
     cpu_seconds: int = CPU_LIMIT_SECONDS,
     memory_bytes: int = MEMORY_LIMIT_BYTES,
     init: Init = "pretrained",
-) -> Backbone:
+) -> BaseSummary:
     """Build the base of a folder that passed the gate, in a child process and without its weights.
 
     Args:
@@ -40,8 +40,8 @@ def rehearse(
         init: whether the files of weights are compared with the config too.
 
     Raises:
-        BaseError: a step fails, runs too long or asks for too much memory; a tensor has another shape than
-            the config says; the tokenizer knows more tokens than the embedding has rows.
+        BaseModelError: a step fails, runs too long or asks for too much memory; a tensor has another
+            shape than the config says; the tokenizer knows more tokens than the embedding has rows.
     """
     request = sandbox_worker.Request(
         folder.resolve(),
@@ -66,7 +66,7 @@ def rehearse(
     results = dict(messages)
     if "built" in results:
         return _judge(folder, results["built"])
-    raise BaseError(f"{folder}: {step}: {results.get('error') or _end(child.exitcode, cpu_seconds)}")
+    raise BaseModelError(f"{folder}: {step}: {results.get('error') or _end(child.exitcode, cpu_seconds)}")
 
 
 def _listen(receiver: Connection) -> list[tuple[str, Any]]:
@@ -89,18 +89,18 @@ def _end(status: int | None, cpu_seconds: int) -> str:
     return f"ends the process with status {status}, or asks for more memory than allowed; choose another base"
 
 
-def _judge(folder: Path, answer: dict[str, Any]) -> Backbone:
+def _judge(folder: Path, answer: dict[str, Any]) -> BaseSummary:
     problems = [
         f"{folder}: tensor `{name}` has shape {given}, config.json makes it {wanted}; mend config.json"
         for name, given, wanted in answer.pop("reshaped")[:20]
     ]
     answer["unread"] = tuple(answer["unread"])
-    built = Backbone(**answer)
+    built = BaseSummary(**answer)
     if built.tokens is not None and built.embeddings is not None and built.tokens > built.embeddings:
         problems.append(
             f"{folder}: the tokenizer has token ids up to {built.tokens - 1}, the embedding only "
             f"{built.embeddings} rows; use the tokenizer this model was trained with, or resize the model"
         )
     if problems:
-        raise BaseError(problems)
+        raise BaseModelError(problems)
     return built

@@ -35,7 +35,7 @@ PLAIN = ("smooth_ece", "rmsce", "mce", "debiased_squared", "aurc", "augrc", "cor
 
 NOISE_QUANTILE = 0.95
 
-Parts = dict[str, Any]
+TrainableParts = dict[str, Any]
 """Of one measure: its value under the key `""`, and what it must be read against under `floor_`, `noise_`."""
 
 
@@ -122,7 +122,7 @@ def compare(before: Scored, after: Scored, section: Calibrate) -> dict[str, Any]
     return found
 
 
-def _measures(scored: Scored, section: Calibrate) -> dict[str, Parts]:
+def _measures(scored: Scored, section: Calibrate) -> dict[str, TrainableParts]:
     """Every measure of one set of probabilities, by name."""
     statistic = _Statistic(scored, section.n_bins)
     draws = bootstrap(statistic, len(scored.labels), n_resamples=section.resamples, seed=section.seed)
@@ -143,7 +143,7 @@ def _measures(scored: Scored, section: Calibrate) -> dict[str, Parts]:
 
 def _binned_error(
     observed: float, resampled: FloatArray, scored: Scored, binning: Binning, section: Calibrate
-) -> Parts:
+) -> TrainableParts:
     """A calibration error with its interval, its noise floor and the 95 % point of its noise."""
     noise = ece_noise_quantile(
         scored.confidences,

@@ -51,7 +51,7 @@ def run_calibrate(section: Calibrate, predictions: Path, output: Path, report: P
             logits or label are broken; all problems at once.
     """
     index = load_index(predictions)
-    FORMS[index.form](section, index, predictions, output, report)
+    FORMS[index.output_type](section, index, predictions, output, report)
 
 
 def calibrate_classes(
@@ -117,8 +117,8 @@ def _problems_of(name: str, role: str, split: Predictions, n_classes: int) -> It
 
 
 FORMS: Mapping[str, Callable[[Calibrate, PredictionIndex, Path, Path, Path], None]] = {
-    "class_logits": calibrate_classes,
-    "token_sums": calibrate_tokens,
-    "embeddings": calibrate_pairs,
+    "classification": calibrate_classes,
+    "generation": calibrate_tokens,
+    "retrieval": calibrate_pairs,
 }
 """By the form of predictions: fit, write the calibrator, report."""

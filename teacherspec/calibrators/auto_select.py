@@ -58,7 +58,7 @@ class Auto(Section):
     """The method."""
 
     folds: int = Field(default=5, ge=2, le=20)
-    """Parts of the calibration split; each is scored by a fit on the others."""
+    """TrainableParts of the calibration split; each is scored by a fit on the others."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the order in which rows are dealt to the folds."""

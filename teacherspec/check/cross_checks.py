@@ -15,7 +15,7 @@ from teacherspec.prepare.sources.base import FIXED_SPLITS
 from teacherspec.spec.parsing.diagnostics import Where
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.base import Form
+from teacherspec.tasks.base import OutputType
 from teacherspec.tasks.columns.image import ImageField
 
 
@@ -73,7 +73,7 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
 
 def pairs_are_there(spec: Spec) -> Iterator[Finding]:
     """A contrastive loss needs pairs, each whole, and takes all texts as they come; pairs alone need it."""
-    if spec.task.form == "embeddings" and spec.finetune.loss.kind != "contrastive":
+    if spec.task.output_type == "retrieval" and spec.finetune.loss.kind != "contrastive":
         what = f"a {spec.task.kind} task has nothing but pairs to learn from: use contrastive"
         yield Finding(("finetune", "loss", "kind"), what)
     if spec.finetune.loss.kind == "contrastive":
@@ -142,17 +142,17 @@ def words_and_pixels_keep_apart(spec: Spec) -> Iterator[Finding]:
         yield Finding(("finetune", "augmentation"), what)
 
 
-METRICS: Mapping[Form, Callable[[Mapping[str, str]], frozenset[str]]] = {
-    "class_logits": known_metrics,
-    "embeddings": retrieval_metrics,
-    "token_sums": token_metrics,
+METRICS: Mapping[OutputType, Callable[[Mapping[str, str]], frozenset[str]]] = {
+    "classification": known_metrics,
+    "retrieval": retrieval_metrics,
+    "generation": token_metrics,
 }
 """By the form of predictions: from the roles of the splits to the names of what is measured."""
 
 
 def gates_are_measured(spec: Spec) -> Iterator[Finding]:
     """A gate names a number that a stage will report for these splits."""
-    known = METRICS[spec.task.form](_roles(spec.prepare))
+    known = METRICS[spec.task.output_type](_roles(spec.prepare))
     for index, gate in enumerate(spec.package.gates):
         if gate.metric not in known:
             what = f"no stage measures {gate.metric} (measured are {listed(sorted(known))}"
@@ -161,7 +161,7 @@ def gates_are_measured(spec: Spec) -> Iterator[Finding]:
 
 def tokens_are_of_language_models(spec: Spec) -> Iterator[Finding]:
     """What is said of tokens and vocabulary needs a teacher that answers in words."""
-    if spec.task.form == "token_sums":
+    if spec.task.output_type == "generation":
         return
     for name in ("top_k", "sampled_tokens", "trim_vocabulary"):
         if getattr(spec.package, name) is not None:
@@ -200,24 +200,27 @@ def perturbations_fit_the_rows(spec: Spec) -> Iterator[Finding]:
 
 def answers_are_written(spec: Spec) -> Iterator[Finding]:
     """Only tasks that answer in words write answers; only classes are cut into slices."""
-    words = spec.task.form == "token_sums"
+    words = spec.task.output_type == "generation"
     if spec.evaluate.generation is not None and not words:
         yield Finding(("evaluate", "generation"), f"a {spec.task.kind} task writes no answers: drop it")
-    classes = spec.task.form == "class_logits"
+    classes = spec.task.output_type == "classification"
     if not classes and "slices" in spec.evaluate.model_fields_set and spec.evaluate.slices:
         yield Finding(("evaluate", "slices"), f"a {spec.task.kind} task has no slices yet: drop it")
 
 
 def perturbed_are_classes(spec: Spec) -> Iterator[Finding]:
     """What perturbation changes is told of classes alone."""
-    if spec.task.form == "embeddings" and spec.evaluate.perturbations:
+    if spec.task.output_type == "retrieval" and spec.evaluate.perturbations:
         where = ("evaluate", "perturbations")
         yield Finding(where, f"a {spec.task.kind} task is not measured under perturbations yet: drop it")
 
 
 def methods_fit_the_form(spec: Spec) -> Iterator[Finding]:
     """Tokens and line-ups are calibrated by one temperature; the richer methods need classes."""
-    if spec.task.form != "class_logits" and spec.calibrate.method.kind not in ("temperature", "none"):
+    if spec.task.output_type != "classification" and spec.calibrate.method.kind not in (
+        "temperature",
+        "none",
+    ):
         what = f"{spec.calibrate.method.kind} is for classes (allowed for a {spec.task.kind} task: "
         yield Finding(("calibrate", "method", "kind"), f"{what}temperature, none)")
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from teacherspec.runtime.entrypoint import FAILED, plain_errors
+from teacherspec.runtime.entrypoint import FAILED, report_user_errors
 
 
 @click.command("attach")
 @click.argument("tag")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@plain_errors()
+@report_user_errors()
 def command(tag: str, folder: Path) -> None:
     """Write what is attached to the release of TAG, which is checked out and built, into DIR.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 TEACHER, ATTESTATION = Path("artifacts/teacher"), Path("artifacts/attestation")
 LOCAL = "urn:teacherspec:builder:local"
@@ -19,7 +19,7 @@ LOCAL = "urn:teacherspec:builder:local"
 @click.option(
     "--builder", default=LOCAL, show_default=True, help="URI of who built it, such as a workflow's."
 )
-@plain_errors()
+@report_user_errors()
 def command(folder: Path, out: Path, builder: str) -> None:
     """State who built the package in DIR, when, from which commit and on what kind of machine.
 

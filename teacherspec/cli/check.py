@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from teacherspec.runtime.entrypoint import PARAMS, plain_errors
+from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 
 
 @click.command("check")
 @click.argument("file", type=click.Path(path_type=Path), default=PARAMS)
-@plain_errors()
+@report_user_errors()
 def command(file: Path) -> None:
     """Say that FILE (params.yaml by default) is right, or everything that is wrong with it.
 

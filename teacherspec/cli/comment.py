@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("comment")
@@ -21,7 +21,7 @@ from teacherspec.runtime.entrypoint import plain_errors
     show_default=True,
     help="Of the service.",
 )
-@plain_errors()
+@report_user_errors()
 def command(file: Path, pull_request: int, repository: str, token: str, api: str) -> None:
     """Show the Markdown of FILE as a comment on a pull request; the same comment is updated the next time.
 

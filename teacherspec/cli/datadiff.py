@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from teacherspec.errors import DataError
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 PREPARED = Path("artifacts/prepare")
 
@@ -16,7 +16,7 @@ PREPARED = Path("artifacts/prepare")
 @click.command("datadiff")
 @click.argument("before")
 @click.argument("after", default=str(PREPARED))
-@plain_errors()
+@report_user_errors()
 def command(before: str, after: str) -> None:
     """Show which rows were added, removed, edited, relabelled or moved from BEFORE to AFTER.
 

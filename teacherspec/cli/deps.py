@@ -7,12 +7,12 @@ import click
 from teacherspec.errors import UserError
 from teacherspec.road.links import CODE, write_links, wrong_links
 from teacherspec.road.stages import ROAD, differences
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("deps")
 @click.option("--write", is_flag=True, help="Mend the links below code/; commit them.")
-@plain_errors()
+@report_user_errors()
 def command(write: bool) -> None:
     """Compare the code that the road declares with the code that its stages import.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.runtime.atomic_io import encode_json, round_floats, write_text
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("diff")
@@ -24,7 +24,7 @@ from teacherspec.runtime.entrypoint import plain_errors
     help="Show the content of rows whose answer flipped.",
     show_default=True,
 )
-@plain_errors()
+@report_user_errors()
 def command(
     base: str, head: str | None, form: str, output: Path | None, folder: Path | None, texts: bool
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 NAMES = ("axolotl", "distillkit", "safetensors-logits", "timm", "trl")
 
@@ -12,11 +12,11 @@ NAMES = ("axolotl", "distillkit", "safetensors-logits", "timm", "trl")
 @click.command("export")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--to", "name", required=True, type=click.Choice(NAMES), help="Form that is written.")
+@click.option("--to", "name", required=True, type=click.Choice(NAMES), help="OutputType that is written.")
 @click.option(
     "--split", "splits", multiple=True, help="Split of the soft targets; may be repeated; all else."
 )
-@plain_errors()
+@report_user_errors()
 def command(folder: Path, target: Path, name: str, splits: tuple[str, ...]) -> None:
     """Write the teacher package in DIR to the new folder OUT in a form that another program reads.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("plan")
@@ -24,7 +24,7 @@ from teacherspec.runtime.entrypoint import plain_errors
 )
 @click.option("--precision", default="bf16", show_default=True, type=click.Choice(["fp32", "bf16"]))
 @click.option("--rank", default=16, show_default=True, type=click.IntRange(1), help="Rank of LoRA and QLoRA.")
-@plain_errors()
+@report_user_errors()
 def command(
     config: Path,
     task: str,

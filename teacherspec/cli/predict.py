@@ -10,8 +10,8 @@ import click
 
 from teacherspec.errors import DataError
 from teacherspec.runtime.atomic_io import round_floats
-from teacherspec.runtime.entrypoint import plain_errors
-from teacherspec.tasks.base import Form
+from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.tasks.base import OutputType
 from teacherspec.tasks.columns.base import FieldError, RowFields
 
 DIGITS = 6
@@ -24,7 +24,7 @@ DIGITS = 6
     "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows a forward pass."
 )
 @click.option("--max-new-tokens", type=click.IntRange(1), help="Longest answer; as evaluated by default.")
-@plain_errors()
+@report_user_errors()
 def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | None) -> None:
     """Calibrated predictions of the teacher package in DIR for rows of FILE (stdin by default).
 
@@ -39,7 +39,7 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
     from teacherspec.serving import declared_task
 
     _, task = declared_task(folder)
-    answer = SERVED[task.form](folder, max_new_tokens)
+    answer = SERVED[task.output_type](folder, max_new_tokens)
     read = read_rows(rows, rows.name, task.row_fields())
     while batch := list(islice(read, batch_size)):
         for row, said in zip(batch, answer(batch), strict=True):
@@ -145,9 +145,9 @@ def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
 """From the rows of a batch to what is said of each."""
 
-SERVED: Mapping[Form, Callable[[Path, int | None], Answer]] = {
-    "class_logits": serve_classes,
-    "embeddings": serve_embeddings,
-    "token_sums": serve_answers,
+SERVED: Mapping[OutputType, Callable[[Path, int | None], Answer]] = {
+    "classification": serve_classes,
+    "retrieval": serve_embeddings,
+    "generation": serve_answers,
 }
 """How a package is served, by the form of its predictions."""

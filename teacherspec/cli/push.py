@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.entrypoint import declared, plain_errors
+from teacherspec.runtime.entrypoint import load_sections, report_user_errors
 from teacherspec.spec.section import Section
 
 TEACHER = Path("artifacts/teacher")
@@ -14,19 +14,19 @@ TEACHER = Path("artifacts/teacher")
 @click.command("push")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=TEACHER)
 @click.option("--not-ready", is_flag=True, help="Also a teacher whose gates failed.")
-@plain_errors()
+@report_user_errors()
 def command(folder: Path, not_ready: bool) -> None:
     """Hand the teacher package in DIR over to where package.push of params.yaml says.
 
     Verifies it first. Off unless declared; `dvc repro` never pushes anything.
     """
-    from teacherspec.package.push import push_to_hub, push_to_remote, refuse_unfit
+    from teacherspec.package.push import check_base, push_to_hub, push_to_remote
     from teacherspec.spec.package import Package, PushToHub
 
-    class Declared(Section):
+    class Sections(Section):
         package: Package
 
-    where = declared(Declared).package.push
+    where = load_sections(Sections).package.push
     if where is None:
         raise UserError(
             "params.yaml: package.push is not declared, so nothing is pushed; declare "
@@ -34,6 +34,6 @@ def command(folder: Path, not_ready: bool) -> None:
         )
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no package to push; run `dvc repro`")
-    refuse_unfit(folder, not_ready=not_ready)
+    check_base(folder, not_ready=not_ready)
     to = push_to_hub(folder, where) if isinstance(where, PushToHub) else push_to_remote(folder, where)
     click.echo(f"{folder}: pushed to {to}")

@@ -2,13 +2,13 @@
 
 import click
 
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("release")
 @click.argument("version", metavar="VERSION")
 @click.option("--push", is_flag=True, help="Send artifacts and run cache to the default DVC remote first.")
-@plain_errors()
+@report_user_errors()
 def command(version: str, push: bool) -> None:
     """Tag the current commit as `teacher@VERSION` (v1.2.0), once everything speaks for it.
 

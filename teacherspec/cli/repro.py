@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from teacherspec.runtime.entrypoint import PARAMS, plain_errors
+from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 
 
 @click.command("repro", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@plain_errors()
+@report_user_errors()
 def command(arguments: tuple[str, ...]) -> None:
     """Run `dvc repro` with ARGUMENTS so that a kill, a full disk or a second run breaks nothing.
 

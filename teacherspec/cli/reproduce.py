@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from teacherspec.runtime.atomic_io import encode_json
-from teacherspec.runtime.entrypoint import FAILED, plain_errors
+from teacherspec.runtime.entrypoint import FAILED, report_user_errors
 
 
 @click.command("reproduce")
@@ -16,7 +16,7 @@ from teacherspec.runtime.entrypoint import FAILED, plain_errors
 )  # fmt: skip
 @click.option("--keep", is_flag=True, help="Leave the working tree under .scratch/reproduce/.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
-@plain_errors()
+@report_user_errors()
 def command(tag: str, environment: str, keep: bool, as_json: bool) -> None:
     """Build the teacher that TAG names again, in a clean working tree, and compare the hash of every output.
 

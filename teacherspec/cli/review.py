@@ -7,7 +7,7 @@ import click
 
 from teacherspec.ratings.pair_sampling import Opponent
 from teacherspec.ratings.sheet import QUESTION
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("review")
@@ -43,7 +43,7 @@ from teacherspec.runtime.entrypoint import plain_errors
     show_default=True,
     help="Folder for its key, and for the ratings that come back.",
 )
-@plain_errors()
+@report_user_errors()
 def command(
     against: Opponent,
     pairs: int,

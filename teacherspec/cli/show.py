@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.entrypoint import declared, plain_errors
+from teacherspec.runtime.entrypoint import load_sections, report_user_errors
 from teacherspec.spec.section import Section
 
 ARTIFACTS, REPORTS = Path("artifacts"), Path("reports")
@@ -13,7 +13,7 @@ TEACHER, TIMING = ARTIFACTS / "teacher", REPORTS / "evaluate/latency.json"
 
 
 @click.command("show")
-@plain_errors()
+@report_user_errors()
 def command() -> None:
     """Show how good the built teacher is, whether its gates pass, and where it lies.
 
@@ -25,10 +25,10 @@ def command() -> None:
     from teacherspec.package.terminal_summary import show
     from teacherspec.spec.package import Package
 
-    class Declared(Section):
+    class Sections(Section):
         package: Package
 
-    gates = declared(Declared).package.gates
+    gates = load_sections(Sections).package.gates
     if not TEACHER.is_dir():
         raise UserError(
             f"{TEACHER}: there is no teacher yet; run `dvc repro`, or `dvc checkout` if dvc.lock names one"

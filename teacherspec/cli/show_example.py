@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.entrypoint import PARAMS, plain_errors
+from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 
 
 @click.command("show-example")
@@ -18,7 +18,7 @@ from teacherspec.runtime.entrypoint import PARAMS, plain_errors
     type=click.Path(path_type=Path),
     help="Folder that the stage `prepare` left.",
 )
-@plain_errors()
+@report_user_errors()
 def command(count: int, split: str, prepared: Path) -> None:
     """Print the tokens of the first rows of a split as the model reads them; learned ones are marked.
 

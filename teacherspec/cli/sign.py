@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("sign")
@@ -17,7 +17,7 @@ from teacherspec.runtime.entrypoint import plain_errors
     help="Elliptic-curve key in PEM; read, never stored.",
 )
 @click.option("--signature", type=click.Path(path_type=Path), help="File to write; DIR.sig by default.")
-@plain_errors()
+@report_user_errors()
 def command(folder: Path, private_key: Path, signature: Path | None) -> None:
     """Sign the teacher package in DIR with your own key, offline; write the signature beside it.
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("status")
-@plain_errors()
+@report_user_errors()
 def command() -> None:
     """Show which stages are up to date, which are stale and why, and how each was last built.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 
 PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -17,7 +17,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--public-key", type=PATH, help="PEM key of who must have made the signature.")
 @click.option("--lock", is_flag=True, help="Check dvc.lock against code, params and committed reports.")
 @click.option("--artifacts", is_flag=True, help="Hash what lies in the workspace and in DVC's cache.")
-@plain_errors()
+@report_user_errors()
 def command(
     folder: Path | None, signature: Path | None, public_key: Path | None, lock: bool, artifacts: bool
 ) -> None:

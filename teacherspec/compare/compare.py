@@ -28,9 +28,9 @@ PREPARE, EVALUATE, CALIBRATE = "artifacts/prepare", "artifacts/evaluate", "artif
 CALIBRATION = "calibration.json"
 
 FORMS: Mapping[str, Compare] = {
-    "class_logits": compare_classes,
-    "token_sums": compare_language,
-    "embeddings": compare_retrieval,
+    "classification": compare_classes,
+    "generation": compare_language,
+    "retrieval": compare_retrieval,
 }
 """How predictions of each form are compared."""
 
@@ -154,7 +154,7 @@ def _answered(
     if before is None or after is None:
         return Answered()
     try:
-        forms = before.index.form, after.index.form
+        forms = before.index.output_type, after.index.output_type
         if forms[0] != forms[1]:
             missing.append(
                 f"answers to the same rows: {before.name} predicts {forms[0]}, {after.name} {forms[1]}"

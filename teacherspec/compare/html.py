@@ -16,7 +16,7 @@ from teacherspec.prepare.dataset_diff import changes_as_markdown
 TEMPLATE = "diff.html.j2"
 
 SMALLER_IS_BETTER = ("nll", "nll_per_answer", "brier", "ece")
-"""Parts of the names of metrics that are errors."""
+"""TrainableParts of the names of metrics that are errors."""
 
 UNITS = {"nll_per_answer": "nats an answer", "bleu": "points of 100", "chrf": "points of 100"}
 """Of metrics that are neither shares nor nats a row or token, by the last part of their names."""

@@ -48,5 +48,5 @@ class Work:
 
 def tell(what: str) -> None:
     """Say on stderr what is being done: a large model takes its time."""
-    if distributed.is_first():
+    if distributed.is_main_process():
         print(f"evaluate: {what}", file=sys.stderr, flush=True)

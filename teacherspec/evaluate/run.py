@@ -16,17 +16,17 @@ from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.runtime.device_placement import fits_each
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared, load_prepared, open_split
-from teacherspec.tasks.base import Form, Kind
+from teacherspec.tasks.base import Kind, OutputType
 
 NEEDED = ("train", "validation", "calibration", "test")
 
 TAKEN = ("base", "line_up", "loss_ratio", "robustness")
 """Keys of `metrics.json` beside the names of the splits."""
 
-FORMS: Mapping[Form, Callable[[Work], str | None]] = {
-    "class_logits": evaluate_classes,
-    "token_sums": evaluate_tokens,
-    "embeddings": evaluate_pairs,
+FORMS: Mapping[OutputType, Callable[[Work], str | None]] = {
+    "classification": evaluate_classes,
+    "generation": evaluate_tokens,
+    "retrieval": evaluate_pairs,
 }
 """By the form of predictions: predict every split, write predictions and reports, say how good it is."""
 
@@ -63,22 +63,22 @@ def run_evaluate(
     """
     data = load_prepared(prepared)
     refuse_missing_rows(data)
-    distributed.join()
-    if not (fits_each(finetuned / "model") or distributed.go_on_alone()):
+    distributed.init()
+    if not (fits_each(finetuned / "model") or distributed.leave_group()):
         return None
     model, processor = load_model(task, finetuned / "model")
-    processor = task.settled(model, processor)
+    processor = task.cache_shared_inputs(model, processor)
     splits = {name: open_split(split) for name, split in data.splits.items()}
     counted = read_json(about_data) if about_data is not None else None
 
     def load_base() -> tuple[Any, Any]:
         if untrained is None:
             raise UserError("evaluate: this kind of task is measured beside its base; give the base")
-        folder = distributed.from_first(untrained() if distributed.is_first() else Path())
+        folder = distributed.broadcast(untrained() if distributed.is_main_process() else Path())
         return load_untrained(task, folder, data.label_names)
 
     work = Work(task, section, data, splits, model, processor, finetuned, output, report, load_base, counted)
-    headline = FORMS[task.form](work)
+    headline = FORMS[task.output_type](work)
     if headline is None:
         return None
     tell("latency")

@@ -23,8 +23,8 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write the marker last: when every process has written its random state and its share."""
-        distributed.wait()
-        if distributed.is_first():
+        distributed.barrier()
+        if distributed.is_main_process():
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
@@ -61,7 +61,7 @@ def is_complete(checkpoint: Path) -> bool:
 
 def to_resume_from(folder: Path) -> Path | None:
     """The checkpoint that all processes go on from: what the first finds, before it writes another."""
-    return distributed.from_first(latest_complete(folder) if distributed.is_first() else None)
+    return distributed.broadcast(latest_complete(folder) if distributed.is_main_process() else None)
 
 
 def latest_complete(folder: Path) -> Path | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
-from teacherspec.finetune.trainer import SharedTrainer
+from teacherspec.finetune.trainer import DeterministicTrainer
 from teacherspec.tasks.base import Pairs
 
 LARGEST_SCALE = math.log(100)
@@ -68,7 +68,7 @@ def pair_losses(pairs: Pairs, scale: torch.Tensor, bias: torch.Tensor | None, pa
     return (both[0] + both[1]) / 2
 
 
-class ContrastiveTrainer(SharedTrainer):
+class ContrastiveTrainer(DeterministicTrainer):
     """Trainer's loop with a loss over the whole step."""
 
     def __init__(self, *, pairing: str, **named: Any) -> None:
@@ -105,7 +105,7 @@ class ContrastiveTrainer(SharedTrainer):
 
     def _paired(self, model: Any, inputs: dict[str, Any]) -> Pairs:
         with self.accelerator.autocast():
-            pairs = self.task.paired(model, inputs)
+            pairs = self.task.pair_embeddings(model, inputs)
         return pairs._replace(images=pairs.images.float(), texts=pairs.texts.float())
 
     def _pulls(self, batches: list[Any]) -> Iterator[Pull]:

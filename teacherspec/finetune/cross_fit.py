@@ -19,7 +19,7 @@ from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split
-from teacherspec.tasks.base import Kind, Start
+from teacherspec.tasks.base import Kind, ModelInit
 
 OUT_OF_FOLD = "out_of_fold.parquet"
 """File beside the model: `id`, `fold`, `logits`, in the order of the train split."""
@@ -28,7 +28,9 @@ FOLD = "fold"
 """Column of the train split, written by `prepare`."""
 
 
-def cross_fit(task: Kind, section: Finetune, base: Path, prepared: Prepared, run: Path, start: Start) -> Path:
+def cross_fit(
+    task: Kind, section: Finetune, base: Path, prepared: Prepared, run: Path, start: ModelInit
+) -> Path:
     """Fine-tune one model a fold, exactly as the teacher is, and gather what each says of its own fold.
 
     After a kill, folds that were answered are not trained again, and the one that was being trained goes on
@@ -51,11 +53,11 @@ def cross_fit(task: Kind, section: Finetune, base: Path, prepared: Prepared, run
     folds = _folds(prepared.splits["train"])
     for place, fold in enumerate(folds, start=1):
         answers = run / f"fold-{fold}.parquet"
-        if not distributed.from_first(answers.is_file()):
-            if distributed.is_first():
+        if not distributed.broadcast(answers.is_file()):
+            if distributed.is_main_process():
                 print(f"finetune: fold {place} of {len(folds)}", file=sys.stderr, flush=True)
             _answer(task, section, base, prepared, run, start, fold, answers)
-    if distributed.is_first():
+    if distributed.is_main_process():
         _gather(prepared.splits["train"], run, folds)
     return run / OUT_OF_FOLD
 
@@ -77,25 +79,25 @@ def _answer(
     base: Path,
     prepared: Prepared,
     run: Path,
-    start: Start,
+    start: ModelInit,
     fold: int,
     answers: Path,
 ) -> None:
     """Train on the other folds, answer this one, keep the answers only."""
-    if distributed.is_first():
+    if distributed.is_main_process():
         _part(prepared.splits["train"], fold, run)
-    distributed.wait()
+    distributed.barrier()
     rest, own = (_split(run / f"{part}-{fold}.parquet") for part in ("rest", "own"))
     trained = run / f"fold-{fold}"
-    if not distributed.from_first(trained.is_dir()):
+    if not distributed.broadcast(trained.is_dir()):
         splits = {**prepared.splits, "train": rest}
         part = Prepared(prepared.task, prepared.label_names, splits)
         finetune(task, section, base, part, run / f"training-{fold}", trained, start)
     model, processor = load_model(task, trained / "model")
-    batch_size = machine.place(section.batch_size).micro_batch
-    processor = task.settled(model, processor)
+    batch_size = machine.batch_layout(section.batch_size).micro_batch
+    processor = task.cache_shared_inputs(model, processor)
     predictions = predict(task, model, processor, open_split(own, run), batch_size)
-    if distributed.is_first():
+    if distributed.is_main_process():
         save_predictions(answers, predictions)
         shutil.rmtree(trained)
 

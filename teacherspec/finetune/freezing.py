@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from teacherspec.errors import UserError
-from teacherspec.tasks.base import Parts
+from teacherspec.tasks.base import TrainableParts
 
 
-def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: Parts) -> None:
+def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: TrainableParts) -> None:
     """Freeze parts of the model, and the backbone's modules whose names begin so; a new head always learns.
 
     Raises:

@@ -8,14 +8,14 @@ from teacherspec.errors import UserError
 from teacherspec.finetune.freezing import freeze
 from teacherspec.finetune.qlora import dequantize, quantize
 from teacherspec.spec.finetune import Full, Lora
-from teacherspec.tasks.base import Parts
+from teacherspec.tasks.base import TrainableParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import torch
 
-NO_PARTS = Parts()
+NO_PARTS = TrainableParts()
 
 MERGE_TOLERANCE = 1e-3
 """Largest relative difference of logits that float32 merging may cause."""
@@ -31,7 +31,7 @@ def head_names(model: Any) -> list[str]:
     ]
 
 
-def linear_layers(model: Any, parts: Parts) -> list[str]:
+def linear_layers(model: Any, parts: TrainableParts) -> list[str]:
     """Full names of the linear layers of the part that is adapted, within the backbone.
 
     transformers' `Conv1D`, of which GPT-2 is made, is one whose weights are stored transposed.
@@ -72,7 +72,7 @@ def adapt(
     model: Any,
     method: Full | Lora,
     new_head: bool = True,
-    parts: Parts = NO_PARTS,
+    parts: TrainableParts = NO_PARTS,
     pretrained: bool = True,
 ) -> Any:
     """The model to train: itself, or wrapped with low-rank updates drawn from torch's generator.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.spec.finetune import CrossEntropy, Focal
-from teacherspec.tasks.base import Units
+from teacherspec.tasks.base import LossTerms
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,7 @@ PER_UNIT: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {
 
 def objective(
     loss: CrossEntropy | Focal,
-    units: "Callable[[Any, torch.Tensor], Units]",
+    units: "Callable[[Any, torch.Tensor], LossTerms]",
     weights: "torch.Tensor | None",
 ) -> Callable[..., "torch.Tensor"]:
     """The function Trainer calls as `compute_loss_func(outputs, labels, num_items_in_batch)`.

@@ -46,7 +46,7 @@ def run_finetune(
     Raises:
         UserError: data, base, declaration and machine do not fit together.
     """
-    distributed.join()
+    distributed.init()
     start = base.start(section.dropout)
     determinants = {
         "task": task.model_dump(mode="json"),
@@ -56,18 +56,22 @@ def run_finetune(
         "start": asdict(start),
         "code": loaded_code(),
         "libraries": libraries(section),
-        "layout": machine.layout(),
+        "layout": machine.launch_variables(),
     }
-    folder = distributed.from_first(open_base(base, manifest) if distributed.is_first() else Path())
-    run = scratch / distributed.from_first(run_key(determinants))
+    folder = distributed.broadcast(open_base(base, manifest) if distributed.is_main_process() else Path())
+    run = scratch / distributed.broadcast(run_key(determinants))
     data = load_prepared(prepared)
-    with alone(run.with_suffix(".lock"), f"finetune in {run}") if distributed.is_first() else nullcontext():
+    with (
+        alone(run.with_suffix(".lock"), f"finetune in {run}")
+        if distributed.is_main_process()
+        else nullcontext()
+    ):
         folds = run.with_name(f"{run.name}-folds")
         beside = (cross_fit(task, section, folder, data, folds, start),) if section.cross_fit else ()
         finetune(task, section, folder, data, run, output, start, beside)
-        if distributed.is_first():
+        if distributed.is_main_process():
             shutil.rmtree(folds, ignore_errors=True)
-    distributed.leave()
+    distributed.shutdown()
 
 
 def libraries(section: Finetune) -> dict[str, str | None]:

@@ -8,13 +8,13 @@ from typing import Any
 
 from teacherspec.finetune.callbacks import write_log
 from teacherspec.finetune.lora import merge
-from teacherspec.finetune.trainer import SharedTrainer
+from teacherspec.finetune.trainer import DeterministicTrainer
 from teacherspec.finetune.weight_interpolation import interpolate
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.base import Kind, Start
+from teacherspec.tasks.base import Kind, ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 
 
@@ -34,7 +34,7 @@ def write_outcome(
     task: Kind,
     section: Finetune,
     materials: Materials,
-    trainer: SharedTrainer,
+    trainer: DeterministicTrainer,
     trained: Any,
     base: Path,
     prepared: Prepared,
@@ -50,7 +50,7 @@ def write_outcome(
     model = merge(task.logits, trained, section.method, inputs)
     mixed = None
     if section.interpolation is not None:
-        interpolate(model, task.load_base(base, prepared.label_names, Start())[0], section.interpolation)
+        interpolate(model, task.load_base(base, prepared.label_names, ModelInit())[0], section.interpolation)
         mixed = trainer.measured(model)
     with new_folder(output) as folder:
         for file in beside:
@@ -69,7 +69,9 @@ def write_outcome(
         write_json(folder / "training.json", {**told, **parameters, "trainable_parameters": trainable})
 
 
-def summary(task: Kind, section: Finetune, materials: Materials, trainer: SharedTrainer) -> dict[str, Any]:
+def summary(
+    task: Kind, section: Finetune, materials: Materials, trainer: DeterministicTrainer
+) -> dict[str, Any]:
     """What the model card says of the training; only values that the declaration determines."""
     state = trainer.state
     chosen_by = f"eval_{section.selection_metric}"

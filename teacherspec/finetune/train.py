@@ -19,11 +19,11 @@ from teacherspec.finetune.lora import adapt
 from teacherspec.finetune.losses import balanced_weights, objective
 from teacherspec.finetune.micro_batches import MicroBatches
 from teacherspec.finetune.save_model import Materials, write_outcome
-from teacherspec.finetune.trainer import SharedTrainer, whole_model
+from teacherspec.finetune.trainer import DeterministicTrainer, whole_model
 from teacherspec.runtime import distributed, machine
 from teacherspec.spec.finetune import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.base import Kind, Start
+from teacherspec.tasks.base import Kind, ModelInit
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
@@ -33,7 +33,7 @@ def gather(
     section: Finetune,
     base: Path,
     prepared: Prepared,
-    start: Start,
+    start: ModelInit,
     head: Path | None = None,
 ) -> Materials:
     """Load base and rows. The seed is set before anything is drawn: head first, then adapters.
@@ -74,7 +74,7 @@ def start_model(
     section: Finetune,
     base: Path,
     prepared: Prepared,
-    start: Start,
+    start: ModelInit,
     head: Path | None = None,
 ) -> tuple[Any, Any]:
     """Model and processor as training begins with them; what is new is drawn from torch's generator."""
@@ -91,7 +91,7 @@ def start_model(
     return adapt(model, section.method, task.new_head, task.parts(model), pretrained), processor
 
 
-def batch_norm(section: Finetune, start: Start) -> str:
+def batch_norm(section: Finetune, start: ModelInit) -> str:
     """What statistics of BatchNorm do: as declared, else frozen unless there are none yet."""
     return section.batch_norm or ("frozen" if start.init == "pretrained" else "updated")
 
@@ -100,7 +100,7 @@ def arguments(
     task: Kind, section: Finetune, train: Any, placement: machine.Placement, run: Path
 ) -> TrainingArguments:
     """Trainer's arguments; each one that is not a declared value has its reason beside it."""
-    machine.compute_in("bf16" if section.precision == "bf16" else "no")
+    machine.set_mixed_precision("bf16" if section.precision == "bf16" else "no")
     steps_per_epoch = -(-len(train) // section.batch_size)
     interval = max(1, -(-steps_per_epoch // section.evaluations_per_epoch))
     return TrainingArguments(
@@ -142,17 +142,19 @@ def arguments(
 
 def trainer_for(
     task: Kind, loss: CrossEntropy | Focal | Contrastive, weights: torch.Tensor | None, **given: Any
-) -> SharedTrainer:
+) -> DeterministicTrainer:
     """The loop for a loss: over units one by one, or over all pairs of a step."""
     if isinstance(loss, Contrastive):
         return ContrastiveTrainer(task=task, pairing=loss.pairing, **given)
-    return SharedTrainer(task=task, compute_loss_func=objective(loss, task.units, weights), **given)
+    return DeterministicTrainer(
+        task=task, compute_loss_func=objective(loss, task.loss_terms, weights), **given
+    )
 
 
-def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> SharedTrainer:
+def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> DeterministicTrainer:
     """Train to the end, from the last complete checkpoint in `run` where there is one."""
     checkpoint = to_resume_from(run)
-    placement = machine.place(section.batch_size)
+    placement = machine.batch_layout(section.batch_size)
     micro_batches = MicroBatches(
         len(materials.train),
         task.lengths(materials.train),
@@ -167,7 +169,7 @@ def train(task: Kind, section: Finetune, materials: Materials, run: Path) -> Sha
         weights = balanced_weights(torch.tensor(materials.train_labels), materials.classes)
     redrawn = [one for one in (micro_batches, materials.train) if hasattr(one, "set_epoch")]
     callbacks: list[Any] = [RefuseNonFinite(), LogBeforeSaving(), MarkComplete(), TellEpoch(*redrawn)]
-    if distributed.is_first():
+    if distributed.is_main_process():
         callbacks.append(ShowProgress(section.batch_size, section.selection_metric))
     if section.early_stopping is not None:
         callbacks.append(
@@ -203,7 +205,7 @@ def finetune(
     prepared: Prepared,
     run: Path,
     output: Path,
-    start: Start | None = None,
+    start: ModelInit | None = None,
     beside: Sequence[Path] = (),
 ) -> None:
     """Fine-tune `base` on the prepared splits and write model, log and summary to `output`.
@@ -221,7 +223,7 @@ def finetune(
     Raises:
         UserError: the declaration does not fit the machine, or training diverges.
     """
-    start = start or Start(section.dropout)
+    start = start or ModelInit(section.dropout)
     head = None
     if section.head_first is not None:
         alone = head_section(section, section.head_first)
@@ -230,15 +232,17 @@ def finetune(
     use_cache = getattr(materials.model.config, "use_cache", None)
     trainer = train(task, section, materials, run)
     model = whole_model(trainer, lambda: start_model(task, section, base, prepared, start, head)[0])
-    if distributed.is_first():
+    if distributed.is_main_process():
         if use_cache is not None:
             model.config.use_cache = use_cache  # Trainer switches it off; whoever generates wants it
         write_outcome(task, section, materials, trainer, model, base, prepared, output, beside)
         shutil.rmtree(run, ignore_errors=True)
-    distributed.wait()
+    distributed.barrier()
 
 
-def first_head(task: Kind, alone: Finetune, base: Path, prepared: Prepared, run: Path, start: Start) -> Path:
+def first_head(
+    task: Kind, alone: Finetune, base: Path, prepared: Prepared, run: Path, start: ModelInit
+) -> Path:
     """The file of the head that was trained alone, as `head_section` declares it. Raises `UserError`."""
 
     def trained(folder: Path) -> Any:
@@ -246,5 +250,5 @@ def first_head(task: Kind, alone: Finetune, base: Path, prepared: Prepared, run:
         return whole_model(trainer, lambda: start_model(task, alone, base, prepared, start)[0])
 
     path = learned_head(run, trained)
-    distributed.wait()
+    distributed.barrier()
     return path

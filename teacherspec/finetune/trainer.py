@@ -22,7 +22,7 @@ from teacherspec.tasks.base import Kind
 Values = np.ndarray[Any, Any]
 
 
-class SharedTrainer(Trainer):  # type: ignore[misc]
+class DeterministicTrainer(Trainer):  # type: ignore[misc]
     """A Trainer whose processes share the batches that one process would see.
 
     Attributes:
@@ -73,8 +73,8 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         lengths = self.task.lengths(examples)
         batches = longest_first(len(examples), lengths, self.args.per_device_eval_batch_size)
         turns = math.ceil(len(batches) / machine.processes())
-        mine = list(distributed.own(batches))
-        collate = self.task.collate(self.task.settled(self.model.eval(), self.processor))
+        mine = list(distributed.shard(batches))
+        collate = self.task.collate(self.task.cache_shared_inputs(self.model.eval(), self.processor))
         return self._loader(examples, [*mine, *batches[:1] * (turns - len(mine))], collate)
 
     def _loader(self, examples: Any, batches: Any, collate: Any) -> DataLoader[Any]:
@@ -103,10 +103,10 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         parts = self._kept(self.model.eval(), dataloader)
         examples = len(dataloader.dataset)  # type: ignore[arg-type]
         batches = math.ceil(examples / self.args.per_device_eval_batch_size)
-        every = distributed.together(parts)[:batches]
+        every = distributed.all_gather(parts)[:batches]
         kept, labels = (stacked([part[place] for part in every]) for place in (0, 1))
         # Told by the first, so that no rounding of another machine parts who stops from who goes on.
-        measured: Mapping[str, float] = distributed.from_first(self.task.measure(kept, labels))
+        measured: Mapping[str, float] = distributed.broadcast(self.task.measure(kept, labels))
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
 
@@ -114,7 +114,7 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
         """What `task.measure` says of another model than the one that was trained, by this process alone."""
         lengths, size = self.task.lengths(self.eval_dataset), self.args.per_device_eval_batch_size
         batches = longest_first(len(self.eval_dataset), lengths, size)
-        collate = self.task.collate(self.task.settled(model.eval(), self.processor))
+        collate = self.task.collate(self.task.cache_shared_inputs(model.eval(), self.processor))
         parts = self._kept(model, self._loader(self.eval_dataset, batches, collate))
         kept, labels = (stacked([part[place] for part in parts]) for place in (0, 1))
         found: dict[str, float] = round_floats(dict(self.task.measure(kept, labels)))
@@ -129,7 +129,7 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
                 labels = inputs.pop("labels")
                 with self.accelerator.autocast():
                     outputs = self.task.outputs(model, inputs)
-                kept = self.task.kept(outputs, labels)
+                kept = self.task.validation_outputs(outputs, labels)
                 parts.append((kept.float().cpu().numpy(), labels.cpu().numpy()))
         return parts
 
@@ -138,7 +138,7 @@ class SharedTrainer(Trainer):  # type: ignore[misc]
 
         It would restore an earlier one, without a word (5.23, `os.path.exists(best_checkpoint_dir)`).
         """
-        if distributed.is_first():
+        if distributed.is_main_process():
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             folder.mkdir(parents=True, exist_ok=True)
         super()._save_checkpoint(model, trial)
@@ -177,7 +177,7 @@ def prepare_sharding(model: Any) -> None:
     embedding = model.get_input_embeddings()
     blocks = model.base_model._no_split_modules or []
     named = {type(module).__name__ for module in model.modules() if embedding in set(module.modules())}
-    machine.share_blocks([name for name in blocks if name not in named])
+    machine.set_fsdp_wrap([name for name in blocks if name not in named])
 
 
 def whole_model(trainer: Trainer, start: Any) -> Any:
@@ -191,7 +191,7 @@ def whole_model(trainer: Trainer, start: Any) -> Any:
 
     shared = trainer.accelerator.distributed_type in {DistributedType.FSDP, DistributedType.DEEPSPEED}
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if shared else None
-    if not distributed.is_first():
+    if not distributed.is_main_process():
         return None
     if weights is None:
         return trainer.model

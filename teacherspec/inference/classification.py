@@ -11,7 +11,7 @@ from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.device_placement import place
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -46,7 +46,7 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
     batches = longest_first(len(rows), task.lengths(encoded), batch_size)
     loader = torch.utils.data.DataLoader(
         encoded,
-        batch_sampler=distributed.own(batches),
+        batch_sampler=distributed.shard(batches),
         collate_fn=collate,
         num_workers=machine.workers() if task.decodes else 0,
     )
@@ -55,7 +55,7 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
             batch = to_device(examples, model.device)
             logits = task.logits(model, {key: value for key, value in batch.items() if key != "labels"})
             parts.append(logits.float().cpu().numpy())
-    found = np.concatenate(distributed.together(parts))[np.argsort(np.concatenate(batches))]
+    found = np.concatenate(distributed.all_gather(parts))[np.argsort(np.concatenate(batches))]
     ids = rows["id"][:]
     if bad := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
         raise UserError(
@@ -78,5 +78,5 @@ def load_model(task: "Kind", folder: Path) -> tuple[Any, Any]:
 
 def load_untrained(task: "Kind", folder: Path, label_names: Sequence[str]) -> tuple[Any, Any]:
     """The base as fine-tuning starts from it, on this machine's devices, and its processor."""
-    model, processor = task.load_base(folder, label_names, Start())
+    model, processor = task.load_base(folder, label_names, ModelInit())
     return place(model), processor

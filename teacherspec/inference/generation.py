@@ -74,17 +74,17 @@ def score_examples(
     batches = longest_first(len(tokens), [len(example.input_ids) for example in tokens], batch_size)
     loader = torch.utils.data.DataLoader(
         examples,
-        batch_sampler=list(distributed.own(batches)),
+        batch_sampler=list(distributed.shard(batches)),
         collate_fn=task.collate(processor),
         num_workers=machine.workers() if task.decodes else 0,
     )
     found = []
-    for chosen, batch in zip(distributed.own(batches), loader, strict=True):
+    for chosen, batch in zip(distributed.shard(batches), loader, strict=True):
         scored = _score(task, model, batch, [ids[at] for at in chosen])
         found.append([column.cpu() for column in scored])
     parts: dict[int, tuple[Any, ...]] = {}
     sums = np.zeros((4, len(GRID)))
-    for chosen, columns in zip(batches, distributed.together(found), strict=True):
+    for chosen, columns in zip(batches, distributed.all_gather(found), strict=True):
         sums += columns[4].numpy()  # batch by batch: the same sum in any number of processes
         sizes = counts([tokens[at] for at in chosen])
         pieces = [torch.split(column, sizes) for column in columns[:4]]
@@ -136,7 +136,7 @@ def answer(
     def generated(chosen: Sequence[int]) -> list[Generated]:
         def seen(places: Sequence[int]) -> "Mapping[str, torch.Tensor]":
             shown = [image for place in places for image in conversations[chosen[place]].images]
-            return task.seen(processor, shown)
+            return task.vision_inputs(processor, shown)
 
         return generate(
             model,
@@ -149,10 +149,10 @@ def answer(
             seen=seen,
         )
 
-    answered = [generated(chosen) for chosen in distributed.own(batches)]
+    answered = [generated(chosen) for chosen in distributed.shard(batches)]
     by_row = {
         at: one
-        for chosen, answers in zip(batches, distributed.together(answered), strict=True)
+        for chosen, answers in zip(batches, distributed.all_gather(answered), strict=True)
         for at, one in zip(chosen, answers, strict=True)
     }
     found = [by_row[at] for at in range(len(rows))]

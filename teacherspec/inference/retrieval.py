@@ -20,7 +20,7 @@ def predict_pairs(
     """The embeddings of every row; of several processes each computes its share, and has all.
 
     Args:
-        task: of the form `embeddings`.
+        task: of the form `retrieval`.
         model: in eval mode.
         processor: of the model.
         rows: a split as `prepare` left it.
@@ -37,7 +37,7 @@ def predict_pairs(
     batches = longest_first(len(rows), None, batch_size)
     loader = torch.utils.data.DataLoader(
         task.encode(processor, rows),
-        batch_sampler=distributed.own(batches),
+        batch_sampler=distributed.shard(batches),
         collate_fn=task.collate(processor),
         num_workers=machine.workers() if task.decodes else 0,
     )
@@ -45,10 +45,12 @@ def predict_pairs(
     with torch.inference_mode():
         for examples in loader:
             batch = {name: part.to(model.device) for name, part in examples.items()}
-            said = task.said(model, batch)
+            said = task.golden_outputs(model, batch)
             found = [said[name].float().cpu().numpy() for name in ("image_embeds", "text_embeds")]
             parts.append((*found, examples["labels"].numpy()))
-    images, texts, numbers = (np.concatenate(part) for part in zip(*distributed.together(parts), strict=True))
+    images, texts, numbers = (
+        np.concatenate(part) for part in zip(*distributed.all_gather(parts), strict=True)
+    )
     ids = rows["id"][:]
     broken = ~(np.isfinite(images) & np.isfinite(texts)).all(axis=1)
     if broken.any():

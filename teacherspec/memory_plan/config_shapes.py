@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.errors import BaseError, UserError
+from teacherspec.errors import BaseModelError, UserError
 from teacherspec.model_files.config_checks import read_json_object
 
 if TYPE_CHECKING:
@@ -41,23 +41,23 @@ def read_config(path: Path) -> "PretrainedConfig":
     """The config in `path`, a `config.json` or a folder with one; no code of it is ever run.
 
     Raises:
-        BaseError: no such file, broken JSON, or an architecture that transformers does not have.
+        BaseModelError: no such file, broken JSON, or an architecture that transformers does not have.
     """
     from transformers import AutoConfig
 
     file = path / "config.json" if path.is_dir() else path
     if not file.is_file():
-        raise BaseError(f"{file}: not found; give a config.json, or a folder that holds one")
+        raise BaseModelError(f"{file}: not found; give a config.json, or a folder that holds one")
     try:
         values = read_json_object(file)
     except ValueError as error:
-        raise BaseError(f"{file}: {error}") from error
+        raise BaseModelError(f"{file}: {error}") from error
     model_type = values.pop("model_type", None)
     try:
         return AutoConfig.for_model(str(model_type), **values)
     except (ValueError, TypeError, KeyError) as error:
         cause = str(error).split("\n", 1)[0].split(" Should be one of", 1)[0][:200]
-        raise BaseError(
+        raise BaseModelError(
             f"{file}: transformers cannot read it (model_type {model_type!r}: {cause}); "
             "give the config of an architecture that it has without remote code"
         ) from error

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import FOLDERS
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.spec.base import Base
@@ -21,7 +21,7 @@ def materialise(base: Base, scratch: Path = SCRATCH) -> Path:
     """A local folder with the files of the base, fetched on first use. Unchecked: see `gate` and `open_base`.
 
     Raises:
-        BaseError: the source cannot be reached or does not hold what was declared.
+        BaseModelError: the source cannot be reached or does not hold what was declared.
     """
     return base.source.materialise(scratch)
 
@@ -35,20 +35,20 @@ def open_base(base: Base, manifest: Path, scratch: Path = SCRATCH) -> Path:
         scratch: where fetched bases are kept.
 
     Raises:
-        BaseError: there is no manifest, it is of another base, or a file is missing, added or changed.
+        BaseModelError: there is no manifest, it is of another base, or a file is missing, added or changed.
     """
     if not manifest.is_file():
-        raise BaseError(f"{manifest}: not found; run the stage `base` first")
+        raise BaseModelError(f"{manifest}: not found; run the stage `base` first")
     expected = read_json(manifest)
     if expected["source"] != base.source.model_dump():
-        raise BaseError(f"{manifest}: written for another base.source; run the stage `base` again")
+        raise BaseModelError(f"{manifest}: written for another base.source; run the stage `base` again")
     folder = materialise(base, scratch)
     problems = [
         f"{folder / name}: {state}, {manifest} expects {wanted}; restore it, or run the stage `base` again"
         for name, wanted, state in _differences(folder, expected["files"])
     ]
     if problems:
-        raise BaseError(problems)
+        raise BaseModelError(problems)
     return folder
 
 

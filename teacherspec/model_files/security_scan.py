@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files import allowed_files, config_checks
 from teacherspec.model_files.safetensors_check import (
     LFS_POINTER,
@@ -62,7 +62,7 @@ def check_folder(folder: Path, weights_needed: bool = True) -> Contents:
         weights_needed: whether a folder without any weights is refused.
 
     Raises:
-        BaseError: with every problem found, one a line, at most `PROBLEMS_SHOWN` of them.
+        BaseModelError: with every problem found, one a line, at most `PROBLEMS_SHOWN` of them.
     """
     problems: list[str] = []
     files = list_files(folder, problems)
@@ -75,7 +75,7 @@ def check_folder(folder: Path, weights_needed: bool = True) -> Contents:
     if problems:
         shown = problems[:PROBLEMS_SHOWN]
         left = len(problems) - len(shown)
-        raise BaseError([*shown, f"{folder}: {left} more problems like these"] if left else shown)
+        raise BaseModelError([*shown, f"{folder}: {left} more problems like these"] if left else shown)
     return Contents(tuple(files), config, tensors)
 
 

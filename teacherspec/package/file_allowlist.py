@@ -4,7 +4,7 @@ import fnmatch
 import stat
 from pathlib import Path
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import PICKLES, is_allowed
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.package.checksums import SUMS, read_sums
@@ -56,7 +56,7 @@ def forbidden_files(folder: Path) -> list[str]:
         return problems
     try:
         check_folder(folder / MODEL)
-    except BaseError as error:
+    except BaseModelError as error:
         return list(error.problems)
     return []
 

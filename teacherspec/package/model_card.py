@@ -15,7 +15,7 @@ from teacherspec.package.retrieval import card as retrieval_card
 from teacherspec.package.stage_outputs import Evidence
 from teacherspec.package.usage_snippets import loading_code
 from teacherspec.spec.package import Package
-from teacherspec.tasks.base import Form, Kind
+from teacherspec.tasks.base import Kind, OutputType
 
 VERIFY = """\
 ```
@@ -47,7 +47,7 @@ def card(
         _load(task, evidence, metadata),
         _data(section, metadata),
         _training(evidence, metadata),
-        *RESULTS[task.form].sections(evidence),
+        *RESULTS[task.output_type].sections(evidence),
         people(evidence.reports["ratings"]),
         "## Strengths\n\n" + _bullets(card_findings.strengths(evidence)),
         "## Weaknesses and blind spots\n\n" + _bullets(card_findings.weaknesses(evidence)),
@@ -76,7 +76,7 @@ def front_matter(task: Kind, section: Package, evidence: Evidence, metadata: Met
             metric_name=name,
             metric_value=evidence.number(metric).value,
         )
-        for split, kind, name, metric in RESULTS[task.form].indexed(evidence)
+        for split, kind, name, metric in RESULTS[task.output_type].indexed(evidence)
     ]
     base = evidence.manifest["source"].get("id")
     data = ModelCardData(
@@ -99,8 +99,8 @@ def _use(section: Package) -> str:
 
 
 def _load(task: Kind, evidence: Evidence, metadata: Metadata) -> str:
-    program = loading_code(*task.program(), evidence.calibration["calibrator"])
-    answers = task.answer_program()
+    program = loading_code(*task.loading_snippet(), evidence.calibration["calibrator"])
+    answers = task.answer_snippet()
     answering = "" if answers is None else f"\n\nTo have it answer:\n\n```python\n{answers}```"
     return (
         f"## Load\n\nIn the folder of this card:\n\n```python\n{program}```\n\nThe model gives raw logits; "
@@ -169,9 +169,9 @@ class Results:
     indexed: Callable[[Evidence], Sequence[tuple[str, str, str, str]]]
 
 
-RESULTS: Mapping[Form, Results] = {
-    "class_logits": Results(classification_card.sections, classification_card.indexed),
-    "embeddings": Results(retrieval_card.sections, retrieval_card.indexed),
-    "token_sums": Results(generation_card.sections, generation_card.indexed),
+RESULTS: Mapping[OutputType, Results] = {
+    "classification": Results(classification_card.sections, classification_card.indexed),
+    "retrieval": Results(retrieval_card.sections, retrieval_card.indexed),
+    "generation": Results(generation_card.sections, generation_card.indexed),
 }
 """By the form of predictions."""

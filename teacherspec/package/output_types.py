@@ -30,7 +30,7 @@ from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.retrieval import load_embedding_predictions
 from teacherspec.spec.package import Package
 from teacherspec.splits import Split
-from teacherspec.tasks.base import Form
+from teacherspec.tasks.base import OutputType
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def _class_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
     return {**target_statistics(folder / "distill", splits), "tokens": None}
 
 
-FORMS: Mapping[Form, PackageForm] = {
-    "class_logits": PackageForm(
+FORMS: Mapping[OutputType, PackageForm] = {
+    "classification": PackageForm(
         _unlike_logits,
         _pack_class_targets,
         _class_statistics,
@@ -126,7 +126,7 @@ FORMS: Mapping[Form, PackageForm] = {
         wrong_soft_targets,
         wrong_calibration,
     ),
-    "embeddings": PackageForm(
+    "retrieval": PackageForm(
         _unlike_embeddings,
         _pack_embedding_targets,
         embedding_statistics,
@@ -134,7 +134,7 @@ FORMS: Mapping[Form, PackageForm] = {
         wrong_soft_targets,
         wrong_pair_calibration,
     ),
-    "token_sums": PackageForm(
+    "generation": PackageForm(
         _unlike_tokens,
         _pack_token_targets,
         token_statistics,

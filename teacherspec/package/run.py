@@ -90,12 +90,12 @@ def run_package(
     with new_folder(teacher) as folder:
         trimmed = pack_finetuned(task, section, stages.finetuned / "model", folder / "model")
         parameters = trimmed or evidence.training["parameters"]
-        form = FORMS[task.form]
+        form = FORMS[task.output_type]
         test = open_split(evidence.prepared.splits["test"])
         strange = form.strange(task, stages.evaluated)
         pack_golden(task, folder / "model", test, strange, section.golden_examples, folder / "golden")
         rows = form.pack_targets(task, section, evidence, stages, targets, folder)
-        task.pack_beside(folder / "model", targets, folder / "distill")
+        task.write_extra_targets(folder / "model", targets, folder / "distill")
         soft_targets = {"rows": rows, **form.statistics(folder, list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")

@@ -55,14 +55,14 @@ def verify(folder: Path, signature: Signature | None = None) -> tuple[Check, ...
         safety["signature"] = signature.problems
     safety["metadata"] = broken_metadata
     contents: dict[str, Callable[[Opened], Iterator[str]]] = {
-        "labels": lambda opened: FORMS[opened.task.form].labels(opened),
+        "labels": lambda opened: FORMS[opened.task.output_type].labels(opened),
         "vocabulary": disagreeing_vocabulary,
         "provenance": disagreeing_digests,
         "gates": disagreeing_verdict,
-        "numbers": lambda opened: disagreeing_numbers(opened, FORMS[opened.task.form].statistics),
+        "numbers": lambda opened: disagreeing_numbers(opened, FORMS[opened.task.output_type].statistics),
         "golden": wrong_golden,
-        "soft targets": lambda opened: FORMS[opened.task.form].targets(opened),
-        "calibration": lambda opened: FORMS[opened.task.form].calibration(opened),
+        "soft targets": lambda opened: FORMS[opened.task.output_type].targets(opened),
+        "calibration": lambda opened: FORMS[opened.task.output_type].calibration(opened),
     }
     checks: list[Check] = []
     for name, look in safety.items():

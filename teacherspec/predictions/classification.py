@@ -53,13 +53,13 @@ class PredictionIndex:
         label_names: class names, in the order of the logits' columns.
         roles: split name → role (`train`, `validation`, `calibration`, `test`, `shifted`, `ood`).
         rows: split name → number of rows.
-        form: what the predictions hold, see `teacherspec.tasks.base.Form`.
+        output_type: what the predictions hold, see `teacherspec.tasks.base.OutputType`.
     """
 
     label_names: tuple[str, ...]
     roles: Mapping[str, str]
     rows: Mapping[str, int]
-    form: str = "class_logits"
+    output_type: str = "classification"
 
     def splits(self, role: str) -> tuple[str, ...]:
         """Names of the splits with this role, sorted."""
@@ -153,7 +153,7 @@ def load_slices(folder: Path) -> list[SliceRows]:
 def save_index(folder: Path, index: PredictionIndex) -> None:
     """Write `predictions.json`, the last file of the folder: its presence means the rest is complete."""
     splits = {name: {"role": index.roles[name], "rows": index.rows[name]} for name in sorted(index.roles)}
-    content = {"form": index.form, "label_names": list(index.label_names), "splits": splits}
+    content = {"output_type": index.output_type, "label_names": list(index.label_names), "splits": splits}
     write_json(folder / "predictions.json", content)
 
 
@@ -172,5 +172,5 @@ def load_index(folder: Path) -> PredictionIndex:
         label_names=tuple(content["label_names"]),
         roles={name: split["role"] for name, split in splits.items()},
         rows={name: split["rows"] for name, split in splits.items()},
-        form=content["form"],
+        output_type=content["output_type"],
     )

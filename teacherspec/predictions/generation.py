@@ -15,8 +15,8 @@ import numpy.typing as npt
 from teacherspec.predictions.classification import read_split
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 
-FORM = "token_sums"
-"""Name of this form of predictions in `predictions.json`."""
+OUTPUT_TYPE = "generation"
+"""This type of output, as named in `predictions.json`."""
 
 Floats = npt.NDArray[np.float32]
 

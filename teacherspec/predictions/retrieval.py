@@ -14,8 +14,8 @@ from teacherspec.metrics.retrieval import Paired
 from teacherspec.predictions.classification import read_split
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 
-FORM = "embeddings"
-"""Name of this form of predictions in `predictions.json`."""
+OUTPUT_TYPE = "retrieval"
+"""This type of output, as named in `predictions.json`."""
 
 COMPARISON = "predictions/comparison.json"
 

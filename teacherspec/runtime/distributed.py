@@ -19,50 +19,50 @@ Value = TypeVar("Value")
 Part = TypeVar("Part")
 
 
-def is_first() -> bool:
+def is_main_process() -> bool:
     """Whether this process is the one that writes."""
     return machine.rank() == 0
 
 
-def join() -> None:
+def init() -> None:
     """Meet the other processes; does nothing where there are none, or they have met."""
     if machine.processes() > 1:
         from accelerate.state import PartialState
 
-        machine.load_everywhere()
+        machine.load_weights_on_every_process()
         PartialState(cpu=not machine.has_accelerator(), timeout=PATIENCE)
         _on_host()
 
 
-def leave() -> None:
+def shutdown() -> None:
     """Part from the other processes; nothing of this module works afterwards."""
     if machine.processes() > 1:
         import torch.distributed as dist
 
         if dist.is_initialized():
-            wait()
+            barrier()
             dist.destroy_process_group()
             _on_host.cache_clear()
 
 
-def go_on_alone() -> bool:
+def leave_group() -> bool:
     """Part from the other processes; the first goes on with all devices, as if it had been alone.
 
     Returns:
         Whether this is the first.
     """
-    leave()
-    first = is_first()
-    machine.forget_launch()
+    shutdown()
+    first = is_main_process()
+    machine.clear_launch_variables()
     return first
 
 
-def own(items: Sequence[Part]) -> Sequence[Part]:
+def shard(items: Sequence[Part]) -> Sequence[Part]:
     """This process's share of `items`: every n-th, so that neighbours of like size are shared out evenly."""
     return items[machine.rank() :: machine.processes()]
 
 
-def together(parts: Sequence[Part]) -> list[Part]:
+def all_gather(parts: Sequence[Part]) -> list[Part]:
     """All parts in the order of the items, from what each process made of its `own`; the same everywhere."""
     if machine.processes() == 1:
         return list(parts)
@@ -74,7 +74,7 @@ def together(parts: Sequence[Part]) -> list[Part]:
     return [shares[turn] for turn in range(longest) for shares in found if turn < len(shares)]
 
 
-def from_first(value: Value) -> Value:
+def broadcast(value: Value) -> Value:
     """What the first process has for `value`."""
     if machine.processes() == 1:
         return value
@@ -86,9 +86,9 @@ def from_first(value: Value) -> Value:
     return first
 
 
-def wait() -> None:
+def barrier() -> None:
     """Go on when all processes have come here."""
-    together([])
+    all_gather([])
 
 
 @cache

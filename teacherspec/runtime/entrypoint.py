@@ -35,12 +35,12 @@ INTERRUPTED = 130
 Sections = TypeVar("Sections", bound=Section)
 
 
-def declared(model: type[Sections], file: Path = PARAMS) -> Sections:
+def load_sections(model: type[Sections], file: Path = PARAMS) -> Sections:
     """The sections of `file` that are fields of `model`; a stage sees no others.
 
     A stage lists what it reads, and `dvc.yaml` declares the same names under `params`:
 
-        class Declared(Section):
+        class Sections(Section):
             task: Task
             finetune: Finetune
 
@@ -58,7 +58,7 @@ def declared(model: type[Sections], file: Path = PARAMS) -> Sections:
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def report_user_errors() -> Iterator[None]:
     """Turn a `UserError`, or what a full disk says, into lines on stderr and exit code 1; Ctrl-C into 130.
 
     Serves as a decorator under `@click.command()`; wrong usage stays click's, with exit code 2.
@@ -84,7 +84,7 @@ def plain_errors() -> Iterator[None]:
         raise
 
 
-def started_together(module: str) -> bool:
+def launch_workers(module: str) -> bool:
     """Run the door `module` on as many processes as this machine is configured for; whether that was done.
 
     What starts them is imported by name at run time, so that no stage depends on its code: how many
@@ -98,10 +98,10 @@ def started_together(module: str) -> bool:
 
 
 @contextmanager
-def recorded() -> Iterator[None]:
+def record_run() -> Iterator[None]:
     """Leave a receipt of what DVC runs this door for, and refuse a result whose inputs changed meanwhile.
 
-    Serves as a decorator under `plain_errors`. A door that a person starts by hand leaves none: its
+    Serves as a decorator under `report_user_errors`. A door that a person starts by hand leaves none: its
     result is not what `dvc.lock` speaks of; and of several processes that one door started, it alone leaves
     one. What writes receipts is imported by name at run time: it
     watches and can refuse, never alter a result, so no stage depends on its code.

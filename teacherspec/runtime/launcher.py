@@ -34,7 +34,7 @@ def launch(module: str) -> bool:
     if is_launched():
         return False
     work = ["-m", module, *sys.argv[1:]]
-    if command := machine.launcher():
+    if command := machine.launch_command():
         announce_launch()
         code = _by_command([*command, *work])
     else:
@@ -78,7 +78,7 @@ def _by_accelerate(file: str, config: Any, work: list[str]) -> int:
     if config.num_machines == 1:
         arguments.standalone = True  # they meet at any free port, where no other launch does
     if config.use_cpu:
-        machine.leave_accelerators_alone()
+        machine.hide_accelerators()
     try:
         launch_command(arguments)
     except ChildFailedError as failed:

@@ -51,12 +51,12 @@ def rank() -> int:
     return int(os.environ["RANK"]) if is_launched() else 0
 
 
-def forget_launch() -> None:
+def clear_launch_variables() -> None:
     """Be one process from now on."""
     os.environ.pop("LOCAL_RANK", None)
 
 
-def layout() -> dict[str, str]:
+def launch_variables() -> dict[str, str]:
     """How the processes share the work, as told by their launcher; empty where there is but one.
 
     Only a training laid out alike can go on from a checkpoint: each process has its own random state.
@@ -77,7 +77,7 @@ def holds_whole_model() -> bool:
     return not (shards_model() or _is_on("ACCELERATE_USE_DEEPSPEED"))
 
 
-def compute_in(precision: str) -> None:
+def set_mixed_precision(precision: str) -> None:
     """Have accelerate compute as declared (`no` for float32, or `bf16`), whatever its configuration says.
 
     transformers 5.23 takes the precision of that configuration wherever none is switched on, so that a
@@ -86,13 +86,13 @@ def compute_in(precision: str) -> None:
     os.environ["ACCELERATE_MIXED_PRECISION"] = precision
 
 
-def share_blocks(names: Sequence[str]) -> None:
+def set_fsdp_wrap(names: Sequence[str]) -> None:
     """Have accelerate share a model out by blocks of these classes, unless its configuration names some."""
     if names and os.environ.get("FSDP_AUTO_WRAP_POLICY") == "TRANSFORMER_BASED_WRAP":
         os.environ.setdefault("FSDP_TRANSFORMER_CLS_TO_WRAP", ",".join(names))
 
 
-def load_everywhere() -> None:
+def load_weights_on_every_process() -> None:
     """Have every process load all weights itself, whatever its configuration of accelerate says.
 
     Where transformers 5.23 loads them in the first alone, the optimizer of the others loses parameters
@@ -101,12 +101,12 @@ def load_everywhere() -> None:
     os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
 
 
-def leave_accelerators_alone() -> None:
+def hide_accelerators() -> None:
     """Have this process and those that it starts compute on the CPU."""
     os.environ["ACCELERATE_USE_CPU"] = "true"
 
 
-def launcher() -> list[str]:
+def launch_command() -> list[str]:
     """The command of `TEACHERSPEC_LAUNCHER`, which starts a module on all machines; empty without."""
     return shlex.split(os.environ.get(LAUNCHER, ""))
 
@@ -139,7 +139,7 @@ def _is_on(variable: str) -> bool:
     return os.environ.get(variable, "").lower() in {"1", "true", "yes"}
 
 
-def place(batch_size: int) -> Placement:
+def batch_layout(batch_size: int) -> Placement:
     """Split a global batch of `batch_size` examples over processes and micro-batches.
 
     The micro-batch comes from the environment variable `TEACHERSPEC_MICRO_BATCH`; without it, a process

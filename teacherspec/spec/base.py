@@ -9,7 +9,7 @@ from teacherspec.model_files.sources.hub import HubSource
 from teacherspec.model_files.sources.local import PathSource
 from teacherspec.model_files.sources.wheel import WheelSource
 from teacherspec.spec.section import Section
-from teacherspec.tasks.base import Init, Start
+from teacherspec.tasks.base import Init, ModelInit
 from teacherspec.tasks.shared.mean_pooling import Pooling
 
 Source = Annotated[HubSource | PathSource | WheelSource, Param(discriminator="kind")]
@@ -37,6 +37,6 @@ class Base(Section):
     sha256: dict[str, Sha256] | None = None
     """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files."""
 
-    def start(self, dropout: float | None = None) -> Start:
+    def start(self, dropout: float | None = None) -> ModelInit:
         """How the base becomes the model to train, with this dropout probability (None: the base's own)."""
-        return Start(dropout, self.pooling, self.init)
+        return ModelInit(dropout, self.pooling, self.init)

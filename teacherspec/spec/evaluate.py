@@ -115,7 +115,7 @@ class Evaluate(Section):
     """Seed of resampling and perturbation."""
 
     slices: tuple[Slices, ...] = (LabelSlices(), LengthSlices(), ConfidenceSlices())
-    """Parts of the test split to compare with the rest of it."""
+    """TrainableParts of the test split to compare with the rest of it."""
 
     discover_slices: bool = True
     """Whether to look for weak slices that nobody declared, among pairs of facets of the rows."""

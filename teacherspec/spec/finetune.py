@@ -88,7 +88,7 @@ class Lora(Section):
     """Names of the layers that get an update; `all-linear` takes every linear layer of the backbone."""
 
     whole: tuple[str, ...] = ()
-    """Parts of the model that are trained whole beside the updates, such as `projector`."""
+    """TrainableParts of the model that are trained whole beside the updates, such as `projector`."""
 
 
 class HeadFirst(Section):

@@ -32,13 +32,13 @@ Init = Literal["pretrained", "config"]
 Row = Mapping[str, Any]
 """One row with the columns of the task."""
 
-Form = Literal["class_logits", "token_sums", "embeddings"]
-"""What predictions hold: `class_logits`, one logit a class and one label a row; `token_sums`, what is kept of
-the logits of each token that answers a row; `embeddings`, where the image and the text of a row lie."""
+OutputType = Literal["classification", "generation", "retrieval"]
+"""What predictions hold: `classification`, one logit a class and one label a row; `generation`, statistics of
+the logits of each supervised token; `retrieval`, the embeddings of the image and the text of a row."""
 
 
 @dataclass(frozen=True)
-class Start:
+class ModelInit:
     """How a base becomes the model to train.
 
     Attributes:
@@ -53,7 +53,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Backbone:
+class BaseSummary:
     """What building a base without its weights shows.
 
     Attributes:
@@ -74,7 +74,7 @@ class Backbone:
 
 
 @dataclass(frozen=True)
-class Trial:
+class MemoryProbe:
     """A batch of real rows on which the memory of a forward pass is measured.
 
     Attributes:
@@ -88,7 +88,7 @@ class Trial:
     size_of_largest: int
 
 
-class Units(NamedTuple):
+class LossTerms(NamedTuple):
     """What the loss counts.
 
     Attributes:
@@ -119,7 +119,7 @@ class Pairs(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Parts:
+class TrainableParts:
     """What a model of several parts is made of, so that each can be trained or keep still.
 
     Attributes:
@@ -136,7 +136,7 @@ class Parts:
 class Kind(Section, ABC):
     """A kind of task. Its module, named like its `kind`, derives from this class."""
 
-    form: ClassVar[Form]
+    output_type: ClassVar[OutputType]
     """Which entry of the rooms' tables measures, reports and packs the predictions."""
 
     hub_task: ClassVar[str]
@@ -152,7 +152,7 @@ class Kind(Section, ABC):
     """Whether parameters outside the backbone are drawn anew, and therefore always trained whole."""
 
     pairs: ClassVar[bool] = False
-    """Whether `paired` can be asked, for losses over all pairs of a step."""
+    """Whether `pair_embeddings` can be asked, for losses over all pairs of a step."""
 
     selection_metrics: ClassVar[Mapping[str, bool]]
     """What `measure` gives: metric → whether higher is better."""
@@ -162,42 +162,42 @@ class Kind(Section, ABC):
         """What `prepare` demands of a row."""
 
     @abstractmethod
-    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+    def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """Texts of the rows on which an untrusted tokenizer is tried; empty where the task has none."""
 
     @abstractmethod
-    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
+    def check_base(self, folder: Path, backbone: BaseSummary) -> None:
         """Compare the declaration with what the base can read.
 
         Raises:
-            BaseError: the base cannot take inputs as declared.
+            BaseModelError: the base cannot take inputs as declared.
         """
 
     @abstractmethod
     def load_base(
-        self, folder: Path, label_names: Sequence[str], start: Start
+        self, folder: Path, label_names: Sequence[str], start: ModelInit
     ) -> "tuple[PreTrainedModel, Any]":
         """The model to train, float32 and in eval mode, and its processor.
 
         New parameters are drawn from torch's global generator: seed it before.
 
         Raises:
-            BaseError: the base does not load for this task.
+            BaseModelError: the base does not load for this task.
         """
 
     @abstractmethod
     def load(self, folder: Path) -> "tuple[PreTrainedModel, Any]":
-        """A fine-tuned model as saved, in eval mode, and its processor. Raises `BaseError`."""
+        """A fine-tuned model as saved, in eval mode, and its processor. Raises `BaseModelError`."""
 
-    def parts(self, model: Any) -> Parts:
+    def parts(self, model: Any) -> TrainableParts:
         """The parts of a model that can be trained apart; none where there is nothing but a backbone.
 
         Raises:
-            BaseError: they cannot be told.
+            BaseModelError: they cannot be told.
         """
-        return Parts()
+        return TrainableParts()
 
-    def settled(self, model: Any, processor: Any) -> Any:
+    def cache_shared_inputs(self, model: Any, processor: Any) -> Any:
         """The processor for a model whose weights stay as they are: what all batches share is computed once.
 
         Args:
@@ -237,7 +237,7 @@ class Kind(Section, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no views")
 
-    def pack_beside(self, model: Path, splits: "Sequence[Split]", target: Path) -> None:
+    def write_extra_targets(self, model: Path, splits: "Sequence[Split]", target: Path) -> None:
         """Write further soft targets of rows into `distill/`, beside those of the form; by default none.
 
         Args:
@@ -246,7 +246,7 @@ class Kind(Section, ABC):
             target: the folder `distill/`.
         """
 
-    def wrong_beside(
+    def check_extra_targets(
         self, model: Any, processor: Any, split: str, rows: Sequence[Row], target: Path
     ) -> Iterator[str]:
         """What of the further soft targets the model does not give; by default there are none.
@@ -273,45 +273,45 @@ class Kind(Section, ABC):
         """Raw rows → model inputs as one batch; what serving, golden outputs and latency go through."""
 
     def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
-        """What the model says of a batch without labels: for `class_logits`, `[B, C]` at temperature 1."""
+        """What the model says of a batch without labels: for `classification`, `[B, C]` at temperature 1."""
         logits: torch.Tensor = model(**batch).logits
         return logits
 
-    def said(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+    def golden_outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
         """All that a package promises of a batch without labels, by name; stored with golden rows."""
         return {"logits": self.logits(model, batch)}
 
     def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
-        """What `units` reads of a batch without labels, `logits` among it; by default all a model returns."""
+        """What `loss_terms` reads of a batch without labels, `logits` included; by default all outputs."""
         outputs: Mapping[str, torch.Tensor] = model(**batch)
         return outputs
 
-    def paired(self, model: Any, batch: Batch) -> Pairs:
+    def pair_embeddings(self, model: Any, batch: Batch) -> Pairs:
         """The pairs of a training batch. Asked for where `pairs` is true."""
         raise NotImplementedError(f"{type(self).__name__} has no pairs")
 
-    def program(self) -> tuple[str, str]:
+    def loading_snippet(self) -> tuple[str, str]:
         """The lines of `reader`, with what the declaration adds to them."""
         return self.reader
 
-    def answer_program(self) -> str | None:
+    def answer_snippet(self) -> str | None:
         """A program for the card, run in a package, that writes an answer; None of kinds that write none."""
         return None
 
     @abstractmethod
-    def units(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> Units:
+    def loss_terms(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> LossTerms:
         """What the training loss counts, from the model's outputs and the labels of a batch.
 
         The loss is summed over units and divided by the labels of the whole step that are not `-100`.
         """
 
-    def kept(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> Any:
+    def validation_outputs(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> Any:
         """What validation keeps of the outputs for a batch: logits whole, where that fits memory."""
         return outputs["logits"]
 
     @abstractmethod
     def measure(self, kept: Any, labels: Any) -> dict[str, float]:
-        """The `selection_metrics` over the validation split, from all that was `kept` and all labels."""
+        """The `selection_metrics` over the validation split, from all `validation_outputs` and labels."""
 
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Frozen features `[B, H]` of the backbone, on which a base is probed untrained."""
@@ -319,7 +319,7 @@ class Kind(Section, ABC):
 
     @abstractmethod
     def fit_report(
-        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: Backbone
+        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
         """How the base's processor meets the rows; JSON-able, merged into `fit.json`."""
 
@@ -328,5 +328,5 @@ class Kind(Section, ABC):
         """Lines of Markdown on what `fit_report` found, from the whole of `fit.json`."""
 
     @abstractmethod
-    def trial(self, processor: Any, rows: "Dataset") -> Trial:
+    def memory_probe(self, processor: Any, rows: "Dataset") -> MemoryProbe:
         """The largest of some real rows as a batch small enough for any machine."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from teacherspec.errors import BaseError, DataError
+from teacherspec.errors import BaseModelError, DataError
 from teacherspec.text.conversation import Conversation, Turn
 
 if TYPE_CHECKING:
@@ -137,10 +137,10 @@ def chat_renderer(
             content as a list of parts, `{"type": "image"}` and `{"type": "text", "text": …}`.
 
     Raises:
-        BaseError: there is none, it does not work, or it ends an answer without a special token.
+        BaseModelError: there is none, it does not work, or it ends an answer without a special token.
     """
     if template is None and tokenizer.chat_template is None:
-        raise BaseError(
+        raise BaseModelError(
             "task.rendering: the base has no chat template; declare one under task.rendering.template, "
             "or use `kind: plain`"
         )
@@ -152,19 +152,21 @@ def chat_renderer(
     try:
         prompt, text = apply(probe[:1], True), apply(probe, False)
     except DataError as error:
-        raise BaseError(f"task.rendering: {error}") from error
+        raise BaseModelError(f"task.rendering: {error}") from error
     if image is not None and text.count(image) != 1:
-        raise BaseError(
+        raise BaseModelError(
             f"task.rendering: the chat template writes {image} {text.count(image)} times for one image; "
             "declare a template that writes it once for each part of the type `image`"
         )
     begins = text.find("Pong.", len(prompt) if text.startswith(prompt) else 0)
     if begins < 0:
-        raise BaseError("task.rendering: the chat template leaves the answer out; declare another template")
+        raise BaseModelError(
+            "task.rendering: the chat template leaves the answer out; declare another template"
+        )
     rest = text[begins + len("Pong.") :]
     found = sorted((rest.find(token), token) for token in special_texts(tokenizer) if token in rest)
     if not found:
-        raise BaseError(
+        raise BaseModelError(
             "task.rendering: the chat template ends an answer with no special token, so that the model "
             f"would never stop (it ends with {rest!r}); put the end token into the template"
         )

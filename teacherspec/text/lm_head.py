@@ -7,7 +7,7 @@ the model's own forward pass, so that an architecture's scaling or capping of lo
 
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.text.packing import SUPERVISED
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ def narrow_head(model: Any) -> Any:
         model: a causal language model; it is changed in place, its weights and config are not.
 
     Raises:
-        BaseError: it has no output head of its own.
+        BaseModelError: it has no output head of its own.
     """
     head = model.get_output_embeddings()
     if head is None:
-        raise BaseError(f"base: {type(model).__name__} has no output head, so it is no causal language model")
+        raise BaseModelError(
+            f"base: {type(model).__name__} has no output head, so it is no causal language model"
+        )
     asked: list[torch.Tensor | None] = [None]
 
     def take_positions(_module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from teacherspec.errors import BaseError, DataError
+from teacherspec.errors import BaseModelError, DataError
 from teacherspec.text.chat_rendering import Rendered, Renderer, special_texts
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.image_placeholders import ImageText
@@ -77,11 +77,11 @@ class Encoder:
         """Id of the token that ends an answer.
 
         Raises:
-            BaseError: the stop text is not one token.
+            BaseModelError: the stop text is not one token.
         """
         ids = self.tokenizer(self.renderer.stop, add_special_tokens=False)["input_ids"]
         if len(ids) != 1 or self.renderer.stop not in special_texts(self.tokenizer):
-            raise BaseError(
+            raise BaseModelError(
                 f"task.rendering: {self.renderer.stop!r} is no special token of this base; allowed: "
                 f"{', '.join(special_texts(self.tokenizer)) or 'it has none'}"
             )

@@ -30,7 +30,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import open_split
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.clip.task import Clip
 from tests.toys.clip import CONTEXT, toy_dual_base
 from tests.toys.image import LABELS, toy_image, toy_image_prepared
@@ -189,14 +189,14 @@ def test_the_classes_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that is only asked reads its prompts once, and says the same as if it read them each time."""
     prepared = toy_image_prepared(Path("data"), train=16, other=16)
     rows = open_split(prepared.splits["test"])
-    model, processor = TASK.load_base(toy_dual_base(Path("base"), SAID), LABELS, Start())
+    model, processor = TASK.load_base(toy_dual_base(Path("base"), SAID), LABELS, ModelInit())
     read: list[int] = []
     tower = model.get_text_features
     monkeypatch.setattr(model, "get_text_features", lambda **given: read.append(1) or tower(**given))
     plain = predict(TASK, model, processor, rows, 4).logits
     assert len(read) == 4
     read.clear()
-    settled = predict(TASK, model, TASK.settled(model, processor), rows, 4).logits
+    settled = predict(TASK, model, TASK.cache_shared_inputs(model, processor), rows, 4).logits
     assert len(read) == 1
     np.testing.assert_allclose(settled, plain, atol=1e-6)
 

@@ -117,13 +117,13 @@ def test_every_family_goes_the_whole_road(family: str, init: str) -> None:
 
 
 def test_scratch_needs_no_weights_and_ignores_those_there() -> None:
-    from teacherspec.tasks.base import Start
+    from teacherspec.tasks.base import ModelInit
 
     toy_image_base(Path("with"), "resnet")
     toy_image_base(Path("without"), "resnet", weights=False)
     drawn = []
     for folder in ("with", "without"):
         torch.manual_seed(0)
-        drawn.append(TASK.load_base(Path(folder), LABELS, Start(init="config"))[0].state_dict())
+        drawn.append(TASK.load_base(Path(folder), LABELS, ModelInit(init="config"))[0].state_dict())
     for name, tensor in drawn[0].items():
         torch.testing.assert_close(tensor, drawn[1][name], rtol=0, atol=0)

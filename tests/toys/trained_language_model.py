@@ -13,7 +13,7 @@ from teacherspec.finetune.train import finetune
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Role, Split, save_index
-from teacherspec.tasks.base import Kind, Start
+from teacherspec.tasks.base import Kind, ModelInit
 from teacherspec.text.tokenization import Encoded
 
 ROLES: dict[str, Role] = {
@@ -23,7 +23,7 @@ ROLES: dict[str, Role] = {
 
 
 def trained(
-    task: Kind, base: Path, prepared: Prepared, place: Path, start: Start | None = None, **values: Any
+    task: Kind, base: Path, prepared: Prepared, place: Path, start: ModelInit | None = None, **values: Any
 ) -> Path:
     """An epoch with these changes of the declaration; the folder it left."""
     declared = {"epochs": 1, "batch_size": 8, "learning_rate": 5e-3, **values}

@@ -10,7 +10,7 @@ from teacherspec.base.generation.baseline import answers_headline, describe_answ
 from teacherspec.base.linear_probe import Features, probe, right_share
 from teacherspec.base.probe_sampling import sample
 from teacherspec.base.retrieval.baseline import describe_pairs, measure_pairs, pairs_headline
-from teacherspec.tasks.base import Form, Kind
+from teacherspec.tasks.base import Kind, OutputType
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,7 +43,7 @@ def probe_classes(
     A base that gets no new head answers without any training: what it says is told as `zero_shot`.
     """
     drawn = [sample(rows, PROBE_ROWS, SEED) for rows in (train, validation)]
-    processor = task.settled(model, processor)
+    processor = task.cache_shared_inputs(model, processor)
     features = [_asked(task.features, task, model, processor, rows) for rows in drawn]
     labels = [np.asarray(rows["label"], dtype=np.int64) for rows in drawn]
     found = probe(features[0], labels[0], features[1], labels[1])
@@ -95,9 +95,9 @@ def probe_headline(untrained: Mapping[str, Any]) -> str:
     return f"untrained accuracy {untrained['accuracy']['linear_probe']['value']:.3f} (linear probe)"
 
 
-UNTRAINED: Mapping[Form, Untrained] = {
-    "class_logits": Untrained(probe_classes, describe_probes, probe_headline),
-    "embeddings": Untrained(measure_pairs, describe_pairs, pairs_headline),
-    "token_sums": Untrained(measure_answers, describe_answers, answers_headline),
+UNTRAINED: Mapping[OutputType, Untrained] = {
+    "classification": Untrained(probe_classes, describe_probes, probe_headline),
+    "retrieval": Untrained(measure_pairs, describe_pairs, pairs_headline),
+    "generation": Untrained(measure_answers, describe_answers, answers_headline),
 }
 """One entry a form of predictions."""

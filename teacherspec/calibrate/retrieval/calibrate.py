@@ -49,7 +49,7 @@ def calibrate_pairs(
     """
     names = [name for role in ("calibration", "test", "shifted") for name in index.splits(role)]
     splits = {name: load_embedding_predictions(predictions, name) for name in names}
-    refuse_unfit(section, index, splits)
+    check_base(section, index, splits)
     comparison = load_comparison(predictions)
     lined = {name: asked(split, comparison) for name, split in splits.items()}
     calibration, test = (index.splits(role)[0] for role in ("calibration", "test"))
@@ -77,7 +77,7 @@ def asked(found: EmbeddingPredictions, comparison: Comparison) -> tuple[FloatArr
     return logits, np.full(len(logits), comparison.line_up - 1)
 
 
-def refuse_unfit(section: Calibrate, index: PredictionIndex, splits: dict[str, EmbeddingPredictions]) -> None:
+def check_base(section: Calibrate, index: PredictionIndex, splits: dict[str, EmbeddingPredictions]) -> None:
     """Everything that calibration rests on is there and sound. Raises `DataError` with every problem."""
     problems = unfit(index, {name: split.ids for name, split in splits.items()})
     if section.method.kind not in ALLOWED:

@@ -57,8 +57,8 @@ def evaluate_classes(work: Work) -> str | None:
         batch_size=section.batch_size,
         seed=section.seed,
     )
-    distributed.leave()  # what follows is arithmetic, writing, and timing undisturbed
-    if not distributed.is_first():
+    distributed.shutdown()  # what follows is arithmetic, writing, and timing undisturbed
+    if not distributed.is_main_process():
         return None
     measured = {
         split.name: measured_rows(fields, work.splits[split.name], found[split.name], data.label_names)

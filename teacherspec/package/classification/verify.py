@@ -15,7 +15,7 @@ from teacherspec.package.golden_examples import forward, furthest, load_golden
 from teacherspec.package.package_reader import Opened
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks.base import Form
+from teacherspec.tasks.base import OutputType
 
 NLL_TOLERANCE = 1e-5
 """Reports keep six decimals."""
@@ -23,9 +23,9 @@ NLL_TOLERANCE = 1e-5
 SAMPLED_ROWS = 16
 """Soft targets of each split that the model computes again."""
 
-STORED: Mapping[Form, tuple[str, ...]] = {
-    "class_logits": ("logits",),
-    "embeddings": ("image_embeds", "text_embeds"),
+STORED: Mapping[OutputType, tuple[str, ...]] = {
+    "classification": ("logits",),
+    "retrieval": ("image_embeds", "text_embeds"),
 }
 """Columns of soft targets that hold what the model says of a row, by the form of predictions."""
 
@@ -61,13 +61,15 @@ def wrong_soft_targets(opened: Opened) -> Iterator[str]:
         if rows:
             _, said = forward(opened.task, *loaded, rows)
             ids = [row["id"] for row in rows]
-            for name in STORED[opened.task.form]:
+            for name in STORED[opened.task.output_type]:
                 stored = np.array([row[name] for row in rows], np.float32)
                 if found := furthest(stored, said[name], ids, tolerance, name):
                     yield f"distill: {split}: {found}"
             yield from (
                 f"distill: {problem}"
-                for problem in opened.task.wrong_beside(*loaded, split, rows, opened.folder / "distill")
+                for problem in opened.task.check_extra_targets(
+                    *loaded, split, rows, opened.folder / "distill"
+                )
             )
 
 

@@ -35,14 +35,14 @@ class CausalLM(Conversing):
     kind: Literal["causal_lm"]
     """The kind of task; also the name of the module that implements it."""
 
-    def answer_program(self) -> str:
+    def answer_snippet(self) -> str:
         """From a question to the likeliest answer, rendered as it was learned."""
         return (
             "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
             'tokenizer = AutoTokenizer.from_pretrained("model")\n'
             'model = AutoModelForCausalLM.from_pretrained("model").eval()\n'
             'question = "a prompt"\n'
-            f"{self.rendering.program(self.system, self.exchange().frame)}"
+            f"{self.rendering.loading_snippet(self.system, self.exchange().frame)}"
             'batch.pop("token_type_ids", None)\n'
             f"ids = model.generate(**batch, max_new_tokens={self.max_length}, do_sample=False)[0]\n"
             'answer = ids[batch["input_ids"].shape[1] :]\n'
@@ -50,5 +50,5 @@ class CausalLM(Conversing):
         )
 
     def load_processor(self, folder: Path) -> "PreTrainedTokenizerBase":
-        """The base's tokenizer. Raises `BaseError`."""
+        """The base's tokenizer. Raises `BaseModelError`."""
         return hf_loading.load_tokenizer(folder, self.max_length)

@@ -69,7 +69,7 @@ class Clip(Towers, Classification):
             raise ValueError(f"phrases: {', '.join(strange)} is not among label_names")
         return self
 
-    def program(self) -> tuple[str, str]:
+    def loading_snippet(self) -> tuple[str, str]:
         """Program lines for the card, with the declared prompts."""
         row = {column: f"the {column} of your row" for column in text_columns(self.templates)}
         return (
@@ -100,13 +100,13 @@ class Clip(Towers, Classification):
         texts = tuple(TextField(column) for column in text_columns(self.templates))
         return RowFields((ImageField("image"), *texts), LabelField("label", self.label_names))
 
-    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+    def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The templates, and the texts of the rows."""
         own = [value for row in rows for value in row.values() if isinstance(value, str)]
         return [*self.templates, *own]
 
     def reader_of(self, folder: Path, names: Sequence[str]) -> DualProcessor:
-        """The processor with the prompts of the classes. Raises `BaseError`."""
+        """The processor with the prompts of the classes. Raises `BaseModelError`."""
         shared = None if text_columns(self.templates) else prompts(self.templates, names, self.phrases, {})
         return load_processor(folder, self.max_length).with_classes(names, shared)
 
@@ -160,7 +160,7 @@ class Clip(Towers, Classification):
         tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}
         return embed_classes(model, tokens, len(model.config.id2label))
 
-    def settled(self, model: Any, processor: DualProcessor) -> DualProcessor:
+    def cache_shared_inputs(self, model: Any, processor: DualProcessor) -> DualProcessor:
         """With the embeddings of the classes in place of their prompts, where rows have none of their own."""
         import torch
 
@@ -174,17 +174,17 @@ class Clip(Towers, Classification):
         """The logits alone."""
         return {"logits": self.logits(model, batch)}
 
-    def paired(self, model: Any, batch: Batch) -> Pairs:
+    def pair_embeddings(self, model: Any, batch: Batch) -> Pairs:
         """Embeddings of the images and of the one text that belongs to each."""
         tokens = {name.removeprefix(PAIR): part for name, part in batch.items() if name.startswith(PAIR)}
         images, texts = embed_images(model, batch["pixel_values"]), embed_texts(model, tokens)
         return Pairs(images, texts, tokens["input_ids"])
 
-    def pack_beside(self, model: Path, splits: Sequence[Split], target: Path) -> None:
+    def write_extra_targets(self, model: Path, splits: Sequence[Split], target: Path) -> None:
         """The embeddings behind the logits, in `embeddings/`."""
         write_embeddings(self, *self.load(model), splits, target / EMBEDDINGS)
 
-    def wrong_beside(
+    def check_extra_targets(
         self, model: Any, processor: DualProcessor, split: str, rows: Sequence[Row], target: Path
     ) -> Iterator[str]:
         """Embeddings that the model does not give."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.base import Batch, Form, Pairs, Row, Units
+from teacherspec.tasks.base import Batch, LossTerms, OutputType, Pairs, Row
 from teacherspec.tasks.clip_retrieval.caption_dataset import (
     CaptionedImages,
     TrainingCaptions,
@@ -47,7 +47,7 @@ LINE_UP = 100
 class ClipRetrieval(Towers):
     """Bring images and the texts that belong to them together."""
 
-    form: ClassVar[Form] = "embeddings"
+    output_type: ClassVar[OutputType] = "retrieval"
     hub_task: ClassVar[str] = "feature-extraction"
     selection_metrics: ClassVar[Mapping[str, bool]] = {
         "nll": False, "accuracy": True, **{f"recall_at_{k}": True for k in RECALLED},
@@ -56,7 +56,7 @@ class ClipRetrieval(Towers):
     kind: Literal["clip_retrieval"]
     """The kind of task; also the name of the module that implements it."""
 
-    def program(self) -> tuple[str, str]:
+    def loading_snippet(self) -> tuple[str, str]:
         """Program lines for the card: from images and texts to the logits of every combination."""
         return (
             "import torch\nfrom PIL import Image\nfrom transformers import AutoModel, AutoProcessor\n",
@@ -80,12 +80,12 @@ class ClipRetrieval(Towers):
         """What `prepare` demands of a row. The image alone decides the split: all its texts stay with it."""
         return RowFields(content=(IMAGE,), answers=(TEXT,))
 
-    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+    def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts of the rows."""
         return [str(text) for text in rows[TEXT.name]]
 
     def reader_of(self, folder: Path, names: Sequence[str]) -> DualProcessor:
-        """The processor alone: there are no classes. Raises `BaseError`."""
+        """The processor alone: there are no classes. Raises `BaseModelError`."""
         return load_processor(folder, self.max_length)
 
     def texts_to_fit(
@@ -95,7 +95,7 @@ class ClipRetrieval(Towers):
     ) -> Mapping[str, Sequence[str]]:
         """The texts of each split."""
         return {
-            name: self.rehearsal_texts(rows.select(range(min(len(rows), FIT_ROWS))))
+            name: self.tokenizer_probe_texts(rows.select(range(min(len(rows), FIT_ROWS))))
             for name, rows in splits.items()
         }
 
@@ -147,20 +147,22 @@ class ClipRetrieval(Towers):
         """`[B, B]`, see `outputs`."""
         return self.outputs(model, batch)["logits"]
 
-    def said(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+    def golden_outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
         """Logits and both embeddings."""
         outputs = self.outputs(model, batch)
         return {name: outputs[name] for name in ("logits", IMAGES, TEXTS)}
 
-    def paired(self, model: Any, batch: Batch) -> Pairs:
+    def pair_embeddings(self, model: Any, batch: Batch) -> Pairs:
         """The embeddings of images and texts of a batch."""
         return Pairs(*self.embed(model, batch), batch["input_ids"], batch["image_keys"])
 
-    def units(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> Units:
+    def loss_terms(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> LossTerms:
         """There are none: what is learned are pairs."""
         raise NotImplementedError("clip_retrieval learns by a contrastive loss alone")
 
-    def kept(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> "torch.Tensor":
+    def validation_outputs(
+        self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor"
+    ) -> "torch.Tensor":
         """Embeddings `[B, 2, D]`, those of images times the factor of the cosines."""
         import torch
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.base import Backbone, Batch, Row, Start, Trial
+from teacherspec.tasks.base import BaseSummary, Batch, MemoryProbe, ModelInit, Row
 from teacherspec.tasks.columns.base import LabelField, RowFields
 from teacherspec.tasks.columns.image import ImageField
 from teacherspec.tasks.image_classification.augmented_targets import write_views
@@ -58,32 +58,32 @@ class ImageClassification(Classification):
         """What `prepare` demands of a row: an image, which decides its split, and one of the labels."""
         return RowFields(content=(ImageField("image"),), label=LabelField("label", self.label_names))
 
-    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+    def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """None: there is no tokenizer."""
         return []
 
-    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
-        """Refuse a processor that does not suit model and batches. Raises `BaseError`."""
+    def check_base(self, folder: Path, backbone: BaseSummary) -> None:
+        """Refuse a processor that does not suit model and batches. Raises `BaseModelError`."""
         refuse_unfit_processor(folder, hf_loading.load_image_processor(folder))
 
     def load_base(
-        self, folder: Path, label_names: Sequence[str], start: Start
+        self, folder: Path, label_names: Sequence[str], start: ModelInit
     ) -> "tuple[PreTrainedModel, Any]":
         """A base with a new head of `len(label_names)` outputs, float32, and its image processor.
 
-        New parameters are drawn from torch's global generator: seed it before. Raises `BaseError`.
+        New parameters are drawn from torch's global generator: seed it before. Raises `BaseModelError`.
         """
         from transformers import AutoModelForImageClassification
 
         if start.pooling != "first":
-            raise BaseError("base.pooling: is for encoders of text; drop it")
+            raise BaseModelError("base.pooling: is for encoders of text; drop it")
         config = hf_loading.load_config(folder, label_names, start.dropout)
         config.problem_type = "single_label_classification"
         model = hf_loading.start_model(AutoModelForImageClassification, folder, config, start)
         return model, hf_loading.load_image_processor(folder)
 
     def load(self, folder: Path) -> "tuple[PreTrainedModel, Any]":
-        """A fine-tuned model as saved, with its own head, and its image processor. Raises `BaseError`."""
+        """A fine-tuned model as saved, with its head, and its image processor. Raises `BaseModelError`."""
         from transformers import AutoModelForImageClassification
 
         config = hf_loading.load_config(folder, None, None)
@@ -136,7 +136,7 @@ class ImageClassification(Classification):
         return hidden.mean(1) if hidden.ndim == 3 else hidden.mean((2, 3))
 
     def fit_report(
-        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: Backbone
+        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
         """The model's input, and the sizes of each split's images."""
         return images_report(processor, splits)
@@ -145,7 +145,7 @@ class ImageClassification(Classification):
         """Lines of Markdown on sizes and normalisation."""
         return tuple(describe_images(fit))
 
-    def trial(self, processor: Any, rows: "Dataset") -> Trial:
+    def memory_probe(self, processor: Any, rows: "Dataset") -> MemoryProbe:
         """Some images: all take the same memory."""
         count = min(len(rows), TRIAL_ROWS)
-        return Trial(self.batch(processor, [rows[index] for index in range(count)]), count, 1)
+        return MemoryProbe(self.batch(processor, [rows[index] for index in range(count)]), count, 1)

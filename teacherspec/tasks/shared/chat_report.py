@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report
 from teacherspec.text.chat_rendering import special_texts
 from teacherspec.text.tokenization import Encoder
@@ -20,10 +20,10 @@ def end_token(tokenizer: "PreTrainedTokenizerBase") -> str:
     """Text of the tokenizer's end token.
 
     Raises:
-        BaseError: it has none.
+        BaseModelError: it has none.
     """
     if tokenizer.eos_token is None:
-        raise BaseError(
+        raise BaseModelError(
             "task.rendering: the base's tokenizer has no end token; declare stop: one of "
             f"{', '.join(special_texts(tokenizer)) or 'none is known'}"
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.tasks.base import Form, Kind, Units
+from teacherspec.tasks.base import Kind, LossTerms, OutputType
 
 if TYPE_CHECKING:
     import torch
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 class Classification(Kind):
     """A task whose model gives one logit a class."""
 
-    form: ClassVar[Form] = "class_logits"
+    output_type: ClassVar[OutputType] = "classification"
     selection_metrics: ClassVar[Mapping[str, bool]] = {
         "nll": False, "brier": False, "accuracy": True, "macro_f1": True,
     }  # fmt: skip
 
-    def units(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> Units:
+    def loss_terms(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> LossTerms:
         """One unit a row."""
-        return Units(outputs["logits"], labels)
+        return LossTerms(outputs["logits"], labels)
 
     def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
         """The metrics that may choose a checkpoint, from logits `[N, C]` and labels `[N]`."""

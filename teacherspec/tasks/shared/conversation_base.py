@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.base import Form, Kind, Row
+from teacherspec.tasks.base import Kind, OutputType, Row
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.tokenization import Encoder
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Answering(Kind):
-    """A kind whose predictions are of the form `token_sums`."""
+    """A kind whose predictions are of the form `generation`."""
 
-    form: ClassVar[Form] = "token_sums"
+    output_type: ClassVar[OutputType] = "generation"
 
     shown: ClassVar[tuple[str, ...]] = ()
     """Columns of a row that stay beside its tokens, such as images; a batch is made of both."""
@@ -26,7 +26,7 @@ class Answering(Kind):
 
     @abstractmethod
     def load_processor(self, folder: Path) -> Any:
-        """The processor in a model folder. Raises `BaseError`."""
+        """The processor in a model folder. Raises `BaseModelError`."""
 
     def tokenizer(self, processor: Any) -> Any:
         """What makes tokens of text: the processor itself, or a part of it."""
@@ -34,16 +34,16 @@ class Answering(Kind):
 
     @abstractmethod
     def encoder(self, processor: Any) -> Encoder:
-        """From conversations to token ids. Raises `BaseError`."""
+        """From conversations to token ids. Raises `BaseModelError`."""
 
     @abstractmethod
     def conversation(self, row: Row) -> Conversation:
         """What is said in a row. Raises `DataError` where images and text do not fit each other."""
 
-    def served(self, row: Row) -> Row:
+    def from_request(self, row: Row) -> Row:
         """A row as it comes from outside, with its images as `prepare` stores them. Raises `FieldError`."""
         return row
 
-    def seen(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
+    def vision_inputs(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
         """Inputs of a model besides tokens: what it sees of the images of a batch, in the order of rows."""
         return {}

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field as Param
 
 from teacherspec.spec.section import Section
-from teacherspec.tasks.base import Backbone, Batch, Row, Start, Trial, Units
+from teacherspec.tasks.base import BaseSummary, Batch, LossTerms, MemoryProbe, ModelInit, Row
 from teacherspec.tasks.columns.base import RowFields
 from teacherspec.tasks.shared import chat_report, hf_loading
 from teacherspec.tasks.shared.conversation_base import Answering
@@ -50,11 +50,11 @@ class Plain(Section):
     def renderer(
         self, tokenizer: "PreTrainedTokenizerBase", default_frame: str, image: str | None = None
     ) -> Renderer:
-        """How conversations, and images by the text `image`, become text. Raises `BaseError`."""
+        """How conversations, and images by the text `image`, become text. Raises `BaseModelError`."""
         stop = self.stop if self.stop is not None else chat_report.end_token(tokenizer)
         return PlainRenderer(self.frame or default_frame, stop, image or "")
 
-    def program(self, system: str | None, default_frame: str) -> str:
+    def loading_snippet(self, system: str | None, default_frame: str) -> str:
         """Lines of a program from `question` to `batch`, for whoever has `tokenizer` alone."""
         before, _, after = (self.frame or default_frame).partition("{prompt}")
         framed = [part.replace("{system}", system or "") for part in (before, after)]
@@ -75,10 +75,10 @@ class Chat(Section):
     def renderer(
         self, tokenizer: "PreTrainedTokenizerBase", default_frame: str, image: str | None = None
     ) -> Renderer:
-        """How conversations, and images by the text `image`, become text. Raises `BaseError`."""
+        """How conversations, and images by the text `image`, become text. Raises `BaseModelError`."""
         return chat_renderer(tokenizer, self.template, image)
 
-    def program(self, system: str | None, default_frame: str) -> str:
+    def loading_snippet(self, system: str | None, default_frame: str) -> str:
         """Lines of a program from `question` to `batch`, for whoever has `tokenizer` alone."""
         told = [] if system is None else [f'{{"role": "system", "content": {system!r}}}']
         turns = ", ".join([*told, '{"role": "user", "content": question}'])
@@ -128,7 +128,7 @@ class Conversing(Answering):
         return EXCHANGES[self.rows]
 
     def encoder(self, processor: Any) -> Encoder:
-        """From conversations to token ids. Raises `BaseError`."""
+        """From conversations to token ids. Raises `BaseModelError`."""
         tokenizer = self.tokenizer(processor)
         renderer = self.rendering.renderer(tokenizer, self.exchange().frame)
         return Encoder(tokenizer, renderer, self.max_length, self.over_long)
@@ -141,18 +141,18 @@ class Conversing(Answering):
         """What `prepare` demands of a row: what is asked, which decides its split, and what is answered."""
         return self.exchange().fields
 
-    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+    def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """Everything that is said in the rows."""
         return [turn.content for row in rows for turn in self.conversation(row).turns()]
 
-    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
-        """Refuse a `max_length` beyond the base's context. Raises `BaseError`."""
+    def check_base(self, folder: Path, backbone: BaseSummary) -> None:
+        """Refuse a `max_length` beyond the base's context. Raises `BaseModelError`."""
         refuse_longer(self.max_length, folder, backbone)
 
     def load_base(
-        self, folder: Path, label_names: Sequence[str], start: Start
+        self, folder: Path, label_names: Sequence[str], start: ModelInit
     ) -> "tuple[PreTrainedModel, Any]":
-        """The base, float32, and its processor, both told how an answer ends. Raises `BaseError`."""
+        """The base, float32, and its processor, both told how an answer ends. Raises `BaseModelError`."""
         model, processor = self._load(folder, start)
         chat_report.adopt(model, self.tokenizer(processor), self.encoder(processor).stop_id)
         if isinstance(self.rendering, Chat) and self.rendering.template is not None:
@@ -160,10 +160,10 @@ class Conversing(Answering):
         return model, processor
 
     def load(self, folder: Path) -> "tuple[PreTrainedModel, Any]":
-        """A fine-tuned model as saved, and its processor. Raises `BaseError`."""
-        return self._load(folder, Start())
+        """A fine-tuned model as saved, and its processor. Raises `BaseModelError`."""
+        return self._load(folder, ModelInit())
 
-    def _load(self, folder: Path, start: Start) -> "tuple[PreTrainedModel, Any]":
+    def _load(self, folder: Path, start: ModelInit) -> "tuple[PreTrainedModel, Any]":
         import transformers
 
         processor = self.load_processor(folder)
@@ -200,28 +200,30 @@ class Conversing(Answering):
             chosen = [Example(example["input_ids"], example["supervised"]) for example in examples]
             images = [image for example in examples for name in self.shown for image in example[name]]
             laid_out = pack(chosen) if self.packs else pad(chosen, pad_id)
-            return {**laid_out, **self.seen(processor, images)}
+            return {**laid_out, **self.vision_inputs(processor, images)}
 
         return collate_batch
 
     def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
         """Prompts of raw rows, padded on the left; what serving and latency go through."""
-        conversations = [self.conversation(self.served(row)) for row in rows]
+        conversations = [self.conversation(self.from_request(row)) for row in rows]
         prompts = list(map(self.encoder(processor).encode_prompt, conversations))
         images = [image for one in conversations for image in one.images]
         padded = chat_report.padded_left(prompts, self.tokenizer(processor).pad_token_id)
-        return {**padded, **self.seen(processor, images)}
+        return {**padded, **self.vision_inputs(processor, images)}
 
     def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Logits of what is asked `[U, V]`, or of the token after each prompt `[B, V]`."""
         logits: torch.Tensor = model(**batch).logits
         return logits if SUPERVISED in batch else logits[:, -1]
 
-    def units(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> Units:
+    def loss_terms(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> LossTerms:
         """One unit a learned token; the first label is none, see `pack`."""
-        return Units(outputs["logits"], labels[0, 1:])
+        return LossTerms(outputs["logits"], labels[0, 1:])
 
-    def kept(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> "torch.Tensor":
+    def validation_outputs(
+        self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor"
+    ) -> "torch.Tensor":
         """Loss and hit of each token `[1, 1 + U, 2]`: never logits of a whole vocabulary."""
         return chat_report.losses_and_hits(outputs["logits"], labels)
 
@@ -231,14 +233,14 @@ class Conversing(Answering):
         return {"nll": float(losses.mean()), "accuracy": float(hits.mean())}
 
     def fit_report(
-        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: Backbone
+        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
         """Context, vocabulary, rendering, and the lengths of each split. Raises `DataError`."""
         untruncated = self.model_copy(update={"max_length": 1 << 30})
         encoded = {name: untruncated.encode(processor, rows) for name, rows in splits.items()}
         for rows in splits.values():
             self.encode(processor, rows)  # refuses what does not fit
-        texts = {name: self.rehearsal_texts(rows) for name, rows in splits.items()}
+        texts = {name: self.tokenizer_probe_texts(rows) for name, rows in splits.items()}
         return {
             "context": {"base": backbone.context, "declared": self.max_length},
             "vocabulary": {"embedding_rows": backbone.embeddings, "tokenizer": backbone.tokens},
@@ -249,10 +251,10 @@ class Conversing(Answering):
         """Lines of Markdown on lengths, unknown tokens and what is learned."""
         return tuple(chat_report.describe(fit))
 
-    def trial(self, processor: Any, rows: "Dataset") -> Trial:
+    def memory_probe(self, processor: Any, rows: "Dataset") -> MemoryProbe:
         """The longest of some rows; activations are taken to grow with the tokens."""
         encoded = self.encode(processor, rows.select(range(min(len(rows), TRIAL_FROM))))
         longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:TRIAL_ROWS]
         batch = dict(self.collate(processor)([encoded[int(row)] for row in longest]))
         del batch["labels"]
-        return Trial(batch, batch["input_ids"].numel(), self.max_length)
+        return MemoryProbe(batch, batch["input_ids"].numel(), self.max_length)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared import hf_loading
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from teacherspec.tasks.base import Backbone, Start
+    from teacherspec.tasks.base import BaseSummary, ModelInit
 
 TEXT_INPUTS = ("input_ids", "attention_mask")
 """What a text tower reads; SigLIP's tokenizers give no mask, since its towers were trained without one."""
@@ -74,7 +74,7 @@ class DualProcessor:
 
 
 def load_processor(folder: Path, max_length: int) -> DualProcessor:
-    """The processor of a folder with its Pillow backend. Raises `BaseError`."""
+    """The processor of a folder with its Pillow backend. Raises `BaseModelError`."""
     from transformers import AutoProcessor
 
     hf_loading.quiet_libraries()
@@ -83,16 +83,20 @@ def load_processor(folder: Path, max_length: int) -> DualProcessor:
     try:
         processor = AutoProcessor.from_pretrained(folder, backend="pil", **hf_loading.SAFE)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        raise BaseError(f"{folder}: the processor does not load: {hf_loading.first_line(error)}") from error
+        raise BaseModelError(
+            f"{folder}: the processor does not load: {hf_loading.first_line(error)}"
+        ) from error
     if not hasattr(processor, "image_processor"):
-        raise BaseError(
+        raise BaseModelError(
             f"{folder}: has no processor of images and texts together; choose a CLIP or SigLIP base"
         )
     processor.tokenizer, processor.image_processor = tokenizer, images
     return DualProcessor(processor, max_length)
 
 
-def load_towers(folder: Path, label_names: Sequence[str] | None, start: "Start | None") -> "PreTrainedModel":
+def load_towers(
+    folder: Path, label_names: Sequence[str] | None, start: "ModelInit | None"
+) -> "PreTrainedModel":
     """Both towers in float32 and eval mode; no head is added.
 
     Args:
@@ -101,7 +105,7 @@ def load_towers(folder: Path, label_names: Sequence[str] | None, start: "Start |
         start: how a base becomes the model to train, or None for a fine-tuned model as saved.
 
     Raises:
-        BaseError: the model does not load, or has no temperature of its own.
+        BaseModelError: the model does not load, or has no temperature of its own.
     """
     from transformers import AutoModel
 
@@ -111,19 +115,19 @@ def load_towers(folder: Path, label_names: Sequence[str] | None, start: "Start |
     else:
         model = hf_loading.load_weights(AutoModel, folder, config, new_head=False)
     if not hasattr(model, "logit_scale"):
-        raise BaseError(
+        raise BaseModelError(
             f"{folder}: {type(model).__name__} has no `logit_scale` to learn; choose a CLIP or SigLIP base"
         )
     return model
 
 
-def refuse_single_tower(folder: Path, backbone: "Backbone") -> None:
-    """Refuse an architecture that does not embed images and texts alike. Raises `BaseError`."""
+def refuse_single_tower(folder: Path, backbone: "BaseSummary") -> None:
+    """Refuse an architecture that does not embed images and texts alike. Raises `BaseModelError`."""
     import transformers
 
     architecture = getattr(transformers, backbone.architecture, None)
     if not all(hasattr(architecture, f"get_{name}_features") for name in ("image", "text")):
-        raise BaseError(
+        raise BaseModelError(
             f"{folder / 'config.json'}: {backbone.architecture} has not one tower for images and one for "
             "texts; choose a CLIP or SigLIP base, or another task.kind"
         )

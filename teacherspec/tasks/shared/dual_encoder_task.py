@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field as Param
 
-from teacherspec.tasks.base import Backbone, Batch, Kind, Start, Trial
+from teacherspec.tasks.base import BaseSummary, Batch, Kind, MemoryProbe, ModelInit
 from teacherspec.tasks.shared.dual_encoder_model import (
     DualProcessor,
     embed_images,
@@ -40,7 +40,7 @@ class Towers(Kind):
 
     @abstractmethod
     def reader_of(self, folder: Path, names: Sequence[str]) -> DualProcessor:
-        """The processor in a folder, for these classes. Raises `BaseError`."""
+        """The processor in a folder, for these classes. Raises `BaseModelError`."""
 
     @abstractmethod
     def texts_to_fit(
@@ -48,20 +48,20 @@ class Towers(Kind):
     ) -> Mapping[str, Sequence[str]]:
         """Texts by what they are of, whose lengths `base` reports."""
 
-    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
-        """Refuse a base without two towers, a strange processor, texts beyond its context. `BaseError`."""
+    def check_base(self, folder: Path, backbone: BaseSummary) -> None:
+        """Refuse a base without two towers, an unexpected processor, texts beyond its context."""
         refuse_single_tower(folder, backbone)
         refuse_longer(self.max_length, folder, backbone)
         refuse_unfit_processor(folder, load_processor(folder, self.max_length).images)
 
     def load_base(
-        self, folder: Path, label_names: Sequence[str], start: Start
+        self, folder: Path, label_names: Sequence[str], start: ModelInit
     ) -> "tuple[PreTrainedModel, DualProcessor]":
-        """Both towers, float32, and the processor. Raises `BaseError`."""
+        """Both towers, float32, and the processor. Raises `BaseModelError`."""
         return load_towers(folder, label_names, start), self.reader_of(folder, label_names)
 
     def load(self, folder: Path) -> "tuple[PreTrainedModel, DualProcessor]":
-        """A fine-tuned model as saved, and its processor. Raises `BaseError`."""
+        """A fine-tuned model as saved, and its processor. Raises `BaseModelError`."""
         model = load_towers(folder, None, None)
         names = [name for _, name in sorted(model.config.id2label.items())]
         return model, self.reader_of(folder, names)
@@ -71,7 +71,7 @@ class Towers(Kind):
         return embed_images(model, batch["pixel_values"])
 
     def fit_report(
-        self, processor: DualProcessor, splits: "Mapping[str, Dataset]", backbone: Backbone
+        self, processor: DualProcessor, splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
         """The model's input, the sizes of each split's images, and the lengths of the texts."""
         unknown = processor.tokenizer.unk_token_id
@@ -86,7 +86,7 @@ class Towers(Kind):
         """Lines of Markdown on sizes, normalisation and lengths."""
         return (*describe_images(fit), *describe_lengths(fit["texts"], "## Texts"))
 
-    def trial(self, processor: DualProcessor, rows: "Dataset") -> Trial:
+    def memory_probe(self, processor: DualProcessor, rows: "Dataset") -> MemoryProbe:
         """Some images and all texts of theirs: all take the same memory."""
         count = min(len(rows), TRIAL_ROWS)
-        return Trial(self.batch(processor, [rows[index] for index in range(count)]), count, 1)
+        return MemoryProbe(self.batch(processor, [rows[index] for index in range(count)]), count, 1)

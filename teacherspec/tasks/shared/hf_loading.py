@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from teacherspec.tasks.base import Start
+    from teacherspec.tasks.base import ModelInit
 
 SAFE = {"trust_remote_code": False, "local_files_only": True}
 DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
@@ -45,19 +45,19 @@ def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float 
         dropout: probability for every dropout of the architecture, or None to keep the folder's own.
 
     Raises:
-        BaseError: transformers does not know the architecture or cannot read the file.
+        BaseModelError: transformers does not know the architecture or cannot read the file.
     """
     from transformers import AutoConfig
 
     try:
         config = AutoConfig.from_pretrained(folder, **SAFE)
     except ImportError as error:
-        raise BaseError(
+        raise BaseModelError(
             f"{folder / 'config.json'}: needs a further library: {first_line(error)}; for bases of timm run "
             "`pip install 'teacherspec[timm]'`"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BaseError(
+        raise BaseModelError(
             f"{folder / 'config.json'}: cannot be read as a model config: {first_line(error)}"
         ) from error
     if label_names is not None:
@@ -85,7 +85,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
         new_head: whether parameters outside the backbone are drawn anew (seed torch before).
 
     Raises:
-        BaseError: weights are missing, of another shape, or unreadable.
+        BaseModelError: weights are missing, of another shape, or unreadable.
     """
     import torch
 
@@ -101,23 +101,25 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
             **SAFE,
         )
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-        raise BaseError(f"{folder}: the weights do not load: {first_line(error)}") from error
+        raise BaseModelError(f"{folder}: the weights do not load: {first_line(error)}") from error
     missing = set(report["missing_keys"]) | {str(entry[0]) for entry in report["mismatched_keys"]}
     backbone, pooler = f"{model.base_model_prefix}.", f"{model.base_model_prefix}.pooler."
     lost = sorted(
         key for key in missing if not new_head or (key.startswith(backbone) and not key.startswith(pooler))
     )
     if lost:
-        raise BaseError([f"{folder}: tensor `{key}` is missing or has another shape" for key in lost[:20]])
+        raise BaseModelError(
+            [f"{folder}: tensor `{key}` is missing or has another shape" for key in lost[:20]]
+        )
     if new_head:
         draw_head(model)
     return model.train(False)
 
 
-def start_model(auto_class: Any, folder: Path, config: Any, start: "Start") -> "PreTrainedModel":
+def start_model(auto_class: Any, folder: Path, config: Any, start: "ModelInit") -> "PreTrainedModel":
     """The base's weights with a new head, or the whole architecture drawn anew, float32 and in eval mode.
 
-    New parameters are drawn from torch's global generator: seed it before. Raises `BaseError`.
+    New parameters are drawn from torch's global generator: seed it before. Raises `BaseModelError`.
     """
     import torch
 
@@ -127,7 +129,7 @@ def start_model(auto_class: Any, folder: Path, config: Any, start: "Start") -> "
     try:
         model: PreTrainedModel = auto_class.from_config(config, dtype=torch.float32)
     except (ValueError, ImportError) as error:
-        raise BaseError(f"{folder}: the model cannot be built: {first_line(error)}") from error
+        raise BaseModelError(f"{folder}: the model cannot be built: {first_line(error)}") from error
     return model.train(False)
 
 
@@ -135,7 +137,7 @@ def load_image_processor(folder: Path) -> Any:
     """Load the image processor with its Pillow backend: torchvision's gives slightly other pixels.
 
     Raises:
-        BaseError: there is none, or it does not load.
+        BaseModelError: there is none, or it does not load.
     """
     from transformers import AutoImageProcessor
 
@@ -143,7 +145,7 @@ def load_image_processor(folder: Path) -> Any:
     try:
         return AutoImageProcessor.from_pretrained(folder, backend="pil", **SAFE)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        raise BaseError(f"{folder}: the image processor does not load: {first_line(error)}") from error
+        raise BaseModelError(f"{folder}: the image processor does not load: {first_line(error)}") from error
 
 
 def draw_head(model: "PreTrainedModel") -> None:
@@ -165,7 +167,7 @@ def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
     """Load the tokenizer and make `max_length` (tokens) its own limit, so that consumers truncate alike.
 
     Raises:
-        BaseError: there is no tokenizer, or it has no padding token.
+        BaseModelError: there is no tokenizer, or it has no padding token.
     """
     from transformers import AutoTokenizer
 
@@ -173,7 +175,7 @@ def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BaseError(f"{folder}: the tokenizer does not load: {first_line(error)}") from error
+        raise BaseModelError(f"{folder}: the tokenizer does not load: {first_line(error)}") from error
     limit(tokenizer, folder, max_length)
     return tokenizer
 
@@ -182,12 +184,14 @@ def limit(tokenizer: "PreTrainedTokenizerBase", folder: Path, max_length: int) -
     """Make `max_length` (tokens) the tokenizer's own limit, and see that it can pad.
 
     Raises:
-        BaseError: it has neither a padding nor an end token.
+        BaseModelError: it has neither a padding nor an end token.
     """
     tokenizer.model_max_length = max_length
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
-            raise BaseError(f"{folder}: the tokenizer has neither a padding nor an end token; give it one")
+            raise BaseModelError(
+                f"{folder}: the tokenizer has neither a padding nor an end token; give it one"
+            )
         tokenizer.pad_token = tokenizer.eos_token
 
 

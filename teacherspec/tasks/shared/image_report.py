@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.shared.image_dataset import input_sizes
 from teacherspec.tasks.shared.image_decoding import FORMATS
@@ -25,12 +25,12 @@ def refuse_unfit_processor(folder: Path, processor: Any) -> None:
     """Refuse a processor whose outputs cannot be stacked, or are not what the model's positions expect.
 
     Raises:
-        BaseError: inputs of different images have different sizes, or another size than `config.json` says.
+        BaseModelError: inputs of different images differ in size, or from the size in `config.json`.
     """
     wide, tall = input_sizes(processor)
     settings = folder / "preprocessor_config.json"
     if wide != tall:
-        raise BaseError(
+        raise BaseModelError(
             f"{settings}: images of different shapes stay different ({wide[1]}×{wide[0]} and "
             f"{tall[1]}×{tall[0]} pixels); give `size` a height and a width, or crop with `do_center_crop`"
         )
@@ -40,7 +40,7 @@ def refuse_unfit_processor(folder: Path, processor: Any) -> None:
     # Only transformers that cut an image into patches have a position for each; ConvNeXt has patches too.
     positions = {"patch_size", "num_attention_heads"} <= config.keys()
     if positions and isinstance(size, int) and wide != (size, size):
-        raise BaseError(
+        raise BaseModelError(
             f"{settings}: gives images of {wide[1]}×{wide[0]} pixels, config.json says {size}×{size}; "
             "make them agree"
         )

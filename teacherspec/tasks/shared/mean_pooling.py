@@ -14,7 +14,7 @@ normalised mean. Keys and the feed-forward input are random, or nothing of it co
 import copy
 from typing import TYPE_CHECKING, Any, Literal
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,7 +46,7 @@ def append_mean_pooling(model: "PreTrainedModel") -> None:
     Draws from torch's global generator: seed it before.
 
     Raises:
-        BaseError: the architecture's layers are not laid out like BERT's.
+        BaseModelError: the architecture's layers are not laid out like BERT's.
     """
     import torch
 
@@ -73,8 +73,8 @@ def append_mean_pooling(model: "PreTrainedModel") -> None:
 
 
 def _layers(model: "PreTrainedModel") -> Any:
-    """The list of the encoder's layers. Raises `BaseError` where they are not laid out like BERT's."""
-    refusal = BaseError(
+    """The list of the encoder's layers. Raises `BaseModelError` where they are not laid out like BERT's."""
+    refusal = BaseModelError(
         f"base.pooling: mean is known for encoders laid out like BERT (given {type(model).__name__}; bert, "
         "roberta, xlm-roberta, camembert, electra); use pooling: first"
     )

@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.errors import BaseError
-from teacherspec.tasks.base import Backbone
+from teacherspec.errors import BaseModelError
+from teacherspec.tasks.base import BaseSummary
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 MANY_CUT = 0.05
 MANY_UNKNOWN = 0.01
 
 
-def refuse_longer(max_length: int, folder: Path, backbone: Backbone) -> None:
+def refuse_longer(max_length: int, folder: Path, backbone: BaseSummary) -> None:
     """Refuse inputs of `max_length` tokens where the base reads fewer.
 
     Raises:
-        BaseError: `task.max_length` exceeds the base's context.
+        BaseModelError: `task.max_length` exceeds the base's context.
     """
     if backbone.context is not None and max_length > backbone.context:
-        raise BaseError(
+        raise BaseModelError(
             f"task.max_length: {max_length} tokens are more than this base reads ({folder / 'config.json'}: "
             f"{backbone.context}); lower it, or choose a base with a longer context"
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field as Param
 
-from teacherspec.tasks.base import Backbone, Start, Trial
+from teacherspec.tasks.base import BaseSummary, MemoryProbe, ModelInit
 from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import Classification
@@ -59,20 +59,20 @@ class TextClassification(Classification):
         """What `prepare` demands of a row: a text, which decides its split, and one of the labels."""
         return RowFields(content=(TextField("text"),), label=LabelField("label", self.label_names))
 
-    def rehearsal_texts(self, rows: "Dataset") -> list[str]:
+    def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts."""
         return [value for row in rows for value in row.values() if isinstance(value, str)]
 
-    def refuse_unfit(self, folder: Path, backbone: Backbone) -> None:
-        """Refuse a `max_length` beyond the base's context. Raises `BaseError`."""
+    def check_base(self, folder: Path, backbone: BaseSummary) -> None:
+        """Refuse a `max_length` beyond the base's context. Raises `BaseModelError`."""
         refuse_longer(self.max_length, folder, backbone)
 
     def load_base(
-        self, folder: Path, label_names: Sequence[str], start: Start
+        self, folder: Path, label_names: Sequence[str], start: ModelInit
     ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
         """A base with a new head of `len(label_names)` outputs, float32, and its tokenizer.
 
-        New parameters are drawn from torch's global generator: seed it before. Raises `BaseError`.
+        New parameters are drawn from torch's global generator: seed it before. Raises `BaseModelError`.
         """
         from transformers import AutoModelForSequenceClassification
 
@@ -86,7 +86,7 @@ class TextClassification(Classification):
         return model, tokenizer
 
     def load(self, folder: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-        """A fine-tuned model as saved, with its own head, and its tokenizer. Raises `BaseError`."""
+        """A fine-tuned model as saved, with its own head, and its tokenizer. Raises `BaseModelError`."""
         from transformers import AutoModelForSequenceClassification
 
         config = hf_loading.load_config(folder, None, None)
@@ -136,7 +136,7 @@ class TextClassification(Classification):
         return lengths
 
     def fit_report(
-        self, processor: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: Backbone
+        self, processor: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
         """Context, vocabulary, and the lengths of each split, tokenised without truncation."""
         untruncated = self.model_copy(update={"max_length": 1 << 30})
@@ -156,14 +156,14 @@ class TextClassification(Classification):
         """Lines of Markdown on lengths and unknown tokens."""
         return tuple(describe_lengths(fit))
 
-    def trial(self, processor: "PreTrainedTokenizerBase", rows: "Dataset") -> Trial:
+    def memory_probe(self, processor: "PreTrainedTokenizerBase", rows: "Dataset") -> MemoryProbe:
         """The longest of some rows; activations are taken to grow with the padded tokens."""
         short = self.model_copy(update={"max_length": min(self.max_length, TRIAL_TOKENS)})
         encoded = short.encode(processor, rows.select(range(min(len(rows), TRIAL_FROM))))
         longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:TRIAL_ROWS]
         batch = dict(self.collate(processor)([encoded[int(row)] for row in longest]))
         del batch["labels"]
-        return Trial(batch, batch["input_ids"].numel(), self.max_length)
+        return MemoryProbe(batch, batch["input_ids"].numel(), self.max_length)
 
     def features(self, model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]") -> "torch.Tensor":
         """Frozen features `[B, H]`: the mean of the backbone's last hidden states over real tokens."""

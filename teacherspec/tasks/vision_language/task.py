@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from teacherspec.errors import BaseError
-from teacherspec.tasks.base import Backbone, Parts, Row, Start
+from teacherspec.errors import BaseModelError
+from teacherspec.tasks.base import BaseSummary, ModelInit, Row, TrainableParts
 from teacherspec.tasks.columns.base import RowFields
 from teacherspec.tasks.columns.image_list import ImagesField
 from teacherspec.tasks.columns.messages import TurnsField
@@ -61,7 +61,7 @@ class VisionLanguage(Conversing):
     """The kind of task; also the name of the module that implements it."""
 
     def load_processor(self, folder: Path) -> Any:
-        """The base's processor of images and text. Raises `BaseError`."""
+        """The base's processor of images and text. Raises `BaseModelError`."""
         return vlm_processor.load_processor(folder, self.max_length)
 
     def tokenizer(self, processor: Any) -> Any:
@@ -73,7 +73,7 @@ class VisionLanguage(Conversing):
         processor.chat_template = processor.tokenizer.chat_template = template
 
     def encoder(self, processor: Any) -> Encoder:
-        """From conversations with images to token ids. Raises `BaseError`."""
+        """From conversations with images to token ids. Raises `BaseModelError`."""
         frame, images = self.exchange().frame, vlm_processor.image_text(processor)
         renderer = self.rendering.renderer(processor.tokenizer, frame, images.placeholder)
         return Encoder(processor.tokenizer, renderer, self.max_length, self.over_long, images)
@@ -91,20 +91,20 @@ class VisionLanguage(Conversing):
         )
         return RowFields(content=(IMAGES, *content), answers=answers)
 
-    def served(self, row: Row) -> Row:
+    def from_request(self, row: Row) -> Row:
         """A row as it comes from outside, an image as bytes of a file or its path. Raises `FieldError`."""
         return {**row, IMAGES.name: IMAGES.read(IMAGES.from_json(row[IMAGES.name]))}
 
-    def seen(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
+    def vision_inputs(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
         """`pixel_values` and whatever goes with them."""
-        return vlm_processor.seen(processor, images)
+        return vlm_processor.vision_inputs(processor, images)
 
-    def _load(self, folder: Path, start: Start) -> "tuple[PreTrainedModel, Any]":
+    def _load(self, folder: Path, start: ModelInit) -> "tuple[PreTrainedModel, Any]":
         model, processor = super()._load(folder, start)
         vlm_processor.refuse_unserved(folder, model, processor)
         return model, processor
 
-    def parts(self, model: Any) -> Parts:
+    def parts(self, model: Any) -> TrainableParts:
         """Vision tower, projector (all between the two) and language model, its head included.
 
         As in the second stage of LLaVA's training (Liu et al. 2023, section 4.2) the tower keeps still.
@@ -112,13 +112,13 @@ class VisionLanguage(Conversing):
         names = {id(module): name for name, module in model.named_modules()}
         tower, decoder = model.get_encoder(modality="image"), model.get_decoder()
         if tower in (model, model.base_model) or decoder in (model, model.base_model):
-            raise BaseError(
+            raise BaseModelError(
                 f"base: {type(model).__name__} has no vision tower and language model of its own; choose a "
                 "base of the LLaVA family"
             )
         between = [child for child in model.base_model.children() if child not in (tower, decoder)]
         heads = [child for child in model.children() if child is not model.base_model]
-        return Parts(
+        return TrainableParts(
             {
                 "vision_tower": (names[id(tower)],),
                 "projector": tuple(names[id(module)] for module in between),
@@ -129,7 +129,7 @@ class VisionLanguage(Conversing):
         )
 
     def fit_report(
-        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: Backbone
+        self, processor: Any, splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
         """What `causal_lm` reports, and what is seen of the images of each split. Raises `DataError`."""
         report = super().fit_report(processor, splits, backbone)

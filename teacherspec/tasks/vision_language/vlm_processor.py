@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.image_decoding import FORMATS, decode
 from teacherspec.text.image_placeholders import ImageText
@@ -30,7 +30,7 @@ def load_processor(folder: Path, max_length: int) -> Any:
     """The processor of a base, its images processed by Pillow, its tokenizer told `max_length` (tokens).
 
     Raises:
-        BaseError: there is none for images and text, or it does not load.
+        BaseModelError: there is none for images and text, or it does not load.
     """
     from transformers import AutoProcessor
 
@@ -38,10 +38,12 @@ def load_processor(folder: Path, max_length: int) -> Any:
     try:
         processor = AutoProcessor.from_pretrained(folder, **hf_loading.SAFE)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        raise BaseError(f"{folder}: the processor does not load: {hf_loading.first_line(error)}") from error
+        raise BaseModelError(
+            f"{folder}: the processor does not load: {hf_loading.first_line(error)}"
+        ) from error
     parts = ("tokenizer", "image_processor", "image_token")
     if lacking := [name for name in parts if getattr(processor, name, None) is None]:
-        raise BaseError(
+        raise BaseModelError(
             f"{folder}: its processor, a {type(processor).__name__}, has no {', '.join(lacking)}; a base "
             "that reads images in a text needs all three (`processor_config.json` names its class)"
         )
@@ -49,7 +51,9 @@ def load_processor(folder: Path, max_length: int) -> Any:
     processor.image_processor = hf_loading.load_image_processor(folder)
     hf_loading.limit(processor.tokenizer, folder, max_length)
     if processor.tokenizer.pad_token == processor.image_token:
-        raise BaseError(f"{folder}: its tokenizer pads with {processor.image_token}, which means an image")
+        raise BaseModelError(
+            f"{folder}: its tokenizer pads with {processor.image_token}, which means an image"
+        )
     processor.tokenizer.chat_template = processor.chat_template or processor.tokenizer.chat_template
     return processor
 
@@ -81,12 +85,14 @@ def _expansion(processor: Any, size: tuple[int, int]) -> str:
     added = tokenizer.added_tokens_decoder
     text = "".join(added[token].content if token in added else tokenizer.decode([token]) for token in ids)
     if tokenizer(text, add_special_tokens=False)["input_ids"] != ids:
-        raise BaseError("base: the tokens of an image do not come back from their text; choose another base")
+        raise BaseModelError(
+            "base: the tokens of an image do not come back from their text; choose another base"
+        )
     return text
 
 
 def _processed(processor: Any, images: "Sequence[Image]") -> Any:
-    """What the processor makes of images alone. Raises `BaseError`."""
+    """What the processor makes of images alone. Raises `BaseModelError`."""
     try:
         return processor(
             images=list(images),
@@ -96,14 +102,14 @@ def _processed(processor: Any, images: "Sequence[Image]") -> Any:
             return_tensors="pt",
         )
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise BaseError(
+        raise BaseModelError(
             f"base: its processor makes nothing of images: {hf_loading.first_line(error)}; "
             "processor_config.json must say how many tokens an image takes (for LLaVA: patch_size, "
             "vision_feature_select_strategy and num_additional_image_tokens)"
         ) from error
 
 
-def seen(processor: Any, contents: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
+def vision_inputs(processor: Any, contents: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
     """What a model sees of encoded images: `pixel_values` and whatever goes with them."""
     if not contents:
         return {}
@@ -115,21 +121,21 @@ def refuse_unserved(folder: Path, model: Any, processor: Any) -> None:
     """Refuse a model that reads more of a text than tokens, or takes another token for an image.
 
     Raises:
-        BaseError: it does.
+        BaseModelError: it does.
     """
     from PIL import Image
 
     given = _processed(processor, [Image.new("RGB", (32, 32))])
     read = inspect.signature(type(model).forward).parameters
     if more := sorted(UNKNOWN_INPUTS & set(given) & set(read)):
-        raise BaseError(
+        raise BaseModelError(
             f"{folder}: {type(model).__name__} reads {', '.join(more)} beside tokens, which is not served "
             "yet; choose a base of the LLaVA family"
         )
     written = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
     expected = getattr(model.config, "image_token_id", written)
     if expected != written:
-        raise BaseError(
+        raise BaseModelError(
             f"{folder}: the model takes token {expected} for an image (config.json), the processor writes "
             f"{processor.image_token}, which is token {written}; make them agree"
         )

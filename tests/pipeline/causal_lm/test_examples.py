@@ -19,7 +19,7 @@ from teacherspec.check.run import Spec, check
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.causal_lm.task import CausalLM
 from tests.toys.language_models import CHATML, FAMILIES, LLAMA3, SPECIAL, tiny_model
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(not SHARED.exists(), reason=f"no real rows at {S
 
 
 def project(place: Path, name: str, kept: int | None, **changes: Any) -> Spec:
-    """The example in a folder of its own, with the first `kept` rows of each file."""
+    """The example in a folder of its own, with the first `validation_outputs` rows of each file."""
     (place / "data" / name).mkdir(parents=True)
     for file in FILES[name]:
         source, target = SHARED / name / file, place / "data" / name / file
@@ -91,7 +91,7 @@ def untrained_nll(kind: CausalLM, model: Any, tokenizer: Any, rows: Dataset) -> 
     batch = dict(kind.collate(tokenizer)([encoded[at] for at in range(len(rows))]))
     labels = batch.pop("labels")
     with torch.no_grad():
-        kept = kind.kept({"logits": kind.logits(model, batch)}, labels)
+        kept = kind.validation_outputs({"logits": kind.logits(model, batch)}, labels)
     return kind.measure(kept.numpy(), labels.numpy())["nll"]
 
 
@@ -131,7 +131,7 @@ def test_each_family_starts_the_training(name, family, tmp_path, monkeypatch):
     )
     splits = prepared(tmp_path, spec)
     folder = base(tmp_path / "base", name, family, CHATML)
-    model, tokenizer = spec.task.load_base(folder, (), Start())
+    model, tokenizer = spec.task.load_base(folder, (), ModelInit())
     assert model.config.model_type == family
     rows = open_split(splits.splits["validation"], tmp_path / "scratch")
     before = untrained_nll(spec.task, model, tokenizer, rows)

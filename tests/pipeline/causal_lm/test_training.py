@@ -11,7 +11,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 from tests.toys.trained_language_model import flat, trained
 
@@ -74,14 +74,14 @@ def test_the_saved_model_knows_how_an_answer_ends(base, prepared, tmp_path):
 
 
 def test_validation_measures_tokens(base, prepared):
-    model, tokenizer = task().load_base(base, NO_LABELS, Start())
+    model, tokenizer = task().load_base(base, NO_LABELS, ModelInit())
     kind = task()
     encoded = kind.encode(tokenizer, Dataset.from_parquet(str(prepared.splits["validation"].path)))
     batch = dict(kind.collate(tokenizer)([encoded[at] for at in range(6)]))
     labels = batch.pop("labels")
     with torch.no_grad():
         logits = kind.logits(model, batch)
-        found = kind.measure(kind.kept({"logits": logits}, labels).numpy(), labels.numpy())
+        found = kind.measure(kind.validation_outputs({"logits": logits}, labels).numpy(), labels.numpy())
         alone = [
             torch.nn.functional.cross_entropy(
                 model(input_ids=torch.tensor([row["input_ids"][:-1]])).logits[0],

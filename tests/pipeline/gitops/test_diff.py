@@ -24,7 +24,7 @@ from teacherspec.compare.paired_predictions import Evaluated, Sides
 from teacherspec.compare.revision import find_revision
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.runtime.atomic_io import write_json
-from teacherspec.tasks.base import Form
+from teacherspec.tasks.base import OutputType
 from tests.pipeline.gitops.sandbox import Sandbox
 from tests.unit.calibrate.toy_predictions import toy_split, write_folder
 from tests.unit.calibrators.test_calibrators import LABELS as CLASSES
@@ -215,7 +215,7 @@ def test_a_fresh_clone_compares_from_the_remote(sandbox: Sandbox, review: Review
 
 
 def test_predictions_of_every_form_can_be_compared() -> None:
-    assert set(FORMS) == set(get_args(Form))
+    assert set(FORMS) == set(get_args(OutputType))
 
 
 @each_method

@@ -82,7 +82,7 @@ def written(
     (folder / "answers").mkdir()
     save_token_predictions(folder, "test", kept)
     save_answers(folder, "test", said.answers)
-    save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(ids)}, "token_sums"))
+    save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(ids)}, "generation"))
     calibrator = {"kind": "temperature", "temperature": temperature}
     write_json(folder / "calibration.json", {"calibrator": calibrator, "answers": None})
     return Evaluated(folder.name, folder, folder / "calibration.json", declared or {})

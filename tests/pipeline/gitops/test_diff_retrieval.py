@@ -16,7 +16,7 @@ from teacherspec.compare.retrieval.predictions import compare_retrieval
 from teacherspec.evaluate.retrieval.metrics import retrieval_quality
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
-    FORM,
+    OUTPUT_TYPE,
     Comparison,
     EmbeddingPredictions,
     save_comparison,
@@ -51,7 +51,7 @@ def written(folder: Path, found: EmbeddingPredictions, side: int, line_up: int) 
     (folder / "predictions").mkdir(parents=True)
     save_embedding_predictions(folder, "test", found)
     save_comparison(folder, Comparison(SCALES[side], 0.0, line_up, seed=3))
-    save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(found.ids)}, FORM))
+    save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(found.ids)}, OUTPUT_TYPE))
     calibrator = {"kind": "temperature", "temperature": TEMPERATURES[side]}
     write_json(folder / "calibration.json", {"calibrator": calibrator})
     return Evaluated(folder.name, folder, folder / "calibration.json", {})

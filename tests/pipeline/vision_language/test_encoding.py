@@ -3,7 +3,7 @@
 import pytest
 from datasets import Dataset
 
-from teacherspec.errors import BaseError, DataError
+from teacherspec.errors import BaseModelError, DataError
 from teacherspec.tasks.columns.base import FieldError
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.vision_language.insert_images import with_images
@@ -125,7 +125,7 @@ def test_rows_that_cannot_be_learned_are_all_named(changes, given, said):
     ],
 )
 def test_templates_that_cannot_teach_are_refused(template, said):
-    with pytest.raises(BaseError, match=said):
+    with pytest.raises(BaseModelError, match=said):
         task().encoder(processor(template=template))
 
 

@@ -12,7 +12,7 @@ from teacherspec.cli.show_example import command
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.entrypoint import PARAMS
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from tests.pipeline.vision_language.toys import COLOURS, SEEN, picture, vision_base
 
 ROOT = Path(__file__).parents[3]
@@ -60,7 +60,7 @@ def test_the_example_is_prepared_read_and_walked(tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     assert f"<image>×{SEEN}|⏎|" in done.output
     assert "|</s>»" in done.output
-    model = spec.task.load_base(folder, (), Start())[0]
+    model = spec.task.load_base(folder, (), ModelInit())[0]
     assert model.config.model_type == "llava"
     finetune(spec.task, spec.finetune, folder, splits, tmp_path / "run", tmp_path / "out")
     shutil.rmtree(folder)

@@ -8,10 +8,10 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 
-from teacherspec.errors import BaseError, UserError
+from teacherspec.errors import BaseModelError, UserError
 from teacherspec.inference.generation import answer
 from teacherspec.runtime import machine
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.text.decoding import Decoding
 from tests.pipeline.vision_language.toys import (
     model,
@@ -44,7 +44,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def moved(base: Path, out: Path) -> set[str]:
-    """Parts whose weights a training changed; files keep the head in `language_model`."""
+    """TrainableParts whose weights a training changed; files keep the head in `language_model`."""
     before, after = weights(base), weights(out / "model")
     assert before.keys() == after.keys()
     names = {name for name in before if not torch.equal(before[name], after[name])}
@@ -91,13 +91,13 @@ def test_wrong_parts_are_refused_with_those_that_there_are(base, prepared, tmp_p
 
 
 def test_weights_drawn_anew_all_learn(base, prepared, tmp_path):
-    out = trained(task(), base, prepared, tmp_path, Start(init="config"))
+    out = trained(task(), base, prepared, tmp_path, ModelInit(init="config"))
     assert "vision_tower" in moved(base, out)
 
 
 def test_padding_changes_no_loss(base):
     kind = task()
-    made, given = kind.load_base(base, (), Start())
+    made, given = kind.load_base(base, (), ModelInit())
     encoded = kind.encode(given, Dataset.from_list(vision_rows(6, 3)))
 
     def losses(places: list[int]) -> torch.Tensor:
@@ -116,7 +116,7 @@ def test_padding_changes_no_loss(base):
     start = example["answer_start"]
     with torch.no_grad():
         logits = plain(
-            input_ids=torch.tensor([example["input_ids"]]), **kind.seen(given, example["images"])
+            input_ids=torch.tensor([example["input_ids"]]), **kind.vision_inputs(given, example["images"])
         ).logits[0, start - 1 : -1]
     expected = torch.nn.functional.cross_entropy(
         logits, torch.tensor(example["input_ids"][start:]), reduction="none"
@@ -127,7 +127,7 @@ def test_padding_changes_no_loss(base):
 @pytest.mark.parametrize("temperature", [0.0, 0.9])
 def test_answers_are_the_same_in_any_batch(base, temperature):
     kind = task()
-    made, given = kind.load_base(base, (), Start())
+    made, given = kind.load_base(base, (), ModelInit())
     rows = vision_rows(5, 4)
     decoding = Decoding(6, temperature, seed=3)
     together = answer(kind, made, given, rows, decoding, 5)
@@ -149,9 +149,9 @@ def test_a_text_alone_has_no_seeing_base(tmp_path):
     from tests.pipeline.causal_lm.toys import lm_base
 
     with pytest.raises(
-        BaseError, match=r"has no tokenizer, image_processor, image_token; a base that reads images"
+        BaseModelError, match=r"has no tokenizer, image_processor, image_token; a base that reads images"
     ):
-        task().load_base(lm_base(tmp_path), (), Start())
+        task().load_base(lm_base(tmp_path), (), ModelInit())
 
 
 def test_a_processor_that_counts_no_tokens_is_refused(tmp_path):
@@ -159,5 +159,5 @@ def test_a_processor_that_counts_no_tokens_is_refused(tmp_path):
     made.patch_size = None
     made.save_pretrained(tmp_path)
     model().save_pretrained(tmp_path)
-    with pytest.raises(BaseError, match=r"makes nothing of images: .*patch_size"):
-        task().load_base(tmp_path, (), Start())
+    with pytest.raises(BaseModelError, match=r"makes nothing of images: .*patch_size"):
+        task().load_base(tmp_path, (), ModelInit())

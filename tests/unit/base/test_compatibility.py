@@ -10,8 +10,8 @@ from transformers import BertConfig, BertForSequenceClassification
 from teacherspec.base.linear_probe import probe
 from teacherspec.base.memory_estimate import activation_bytes, memory_plan, require_memory
 from teacherspec.base.probe_sampling import sample
-from teacherspec.errors import BaseError
-from teacherspec.tasks.base import Backbone, Trial
+from teacherspec.errors import BaseModelError
+from teacherspec.tasks.base import BaseSummary, MemoryProbe
 from teacherspec.tasks.shared.text_report import length_report
 
 
@@ -95,17 +95,17 @@ def test_activations_grow_with_the_batch_and_leave_no_gradient() -> None:
 
 
 def test_memory_plan_by_hand() -> None:
-    plan = memory_plan(parameters=1000, activations=6400, trial=Trial({}, 2 * 16, 64))
+    plan = memory_plan(parameters=1000, activations=6400, trial=MemoryProbe({}, 2 * 16, 64))
     assert plan["full_without_activations"] == 16_000
     assert (plan["weights"], plan["gradients"], plan["optimizer"]) == (4000, 4000, 8000)
     assert plan["activations_per_example"] == 200 * 64
 
 
 def test_weights_beyond_main_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    seven_billion = Backbone("LlamaModel", 7_000_000_000, 4096, 32_000, 32_000, ())
+    seven_billion = BaseSummary("LlamaModel", 7_000_000_000, 4096, 32_000, 32_000, ())
     monkeypatch.setattr("teacherspec.base.memory_estimate.memory_bytes", lambda: 16 << 30)
     with pytest.raises(
-        BaseError, match=r"7,000,000,000 parameters need 26\.1 GiB in float32, this machine has 16"
+        BaseModelError, match=r"7,000,000,000 parameters need 26\.1 GiB in float32, this machine has 16"
     ):
         require_memory(seven_billion, Path("base"))
     monkeypatch.setattr("teacherspec.base.memory_estimate.memory_bytes", lambda: 32 << 30)

@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from teacherspec.base.run import run_base
-from teacherspec.errors import BaseError, DataError
+from teacherspec.errors import BaseModelError, DataError
 from teacherspec.model_files.manifest import open_base
 from teacherspec.spec.base import Base
 from teacherspec.tasks.text_classification.task import TextClassification
@@ -109,7 +109,7 @@ def test_refuses_and_leaves_earlier_reports_alone(
     Path("reports").mkdir()
     Path("reports/manifest.json").write_text("earlier")
     spoil(Path("model"))
-    with pytest.raises(BaseError, match=complaint) as refused:
+    with pytest.raises(BaseModelError, match=complaint) as refused:
         run(task)
     assert all("\n" not in problem for problem in refused.value.problems)
     assert {path.name: path.read_text() for path in Path("reports").iterdir()} == {"manifest.json": "earlier"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.base.sandboxed_load import rehearse
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.security_scan import check_folder
 from tests.toys.text import toy_base
 from tests.unit.base.hostile import IN_REHEARSAL
@@ -36,7 +36,7 @@ def test_refuses_in_rehearsal(name: str, good: Path, tmp_path: Path) -> None:
     spoil(folder)
     check_folder(folder)
     begin = time.monotonic()
-    with pytest.raises(BaseError) as refused:
+    with pytest.raises(BaseModelError) as refused:
         rehearse(folder, TEXTS, cpu_seconds=2, memory_bytes=1 << 30)
     assert refusal in str(refused.value)
     assert all(str(folder) in problem and "\n" not in problem for problem in refused.value.problems)
@@ -46,7 +46,7 @@ def test_refuses_in_rehearsal(name: str, good: Path, tmp_path: Path) -> None:
 def test_the_terminal_stays_silent(good: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = Path(shutil.copytree(good, tmp_path / "base"))
     IN_REHEARSAL["broken tokenizer"][0](folder)
-    with pytest.raises(BaseError):
+    with pytest.raises(BaseModelError):
         rehearse(folder, TEXTS)
     assert capfd.readouterr() == ("", "")
 

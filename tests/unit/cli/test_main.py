@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from teacherspec.cli.main import COMMANDS, main
 from teacherspec.errors import DataError
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 from tests.unit.spec.example import RIGHT
 
 CLI = Path(__file__).parents[3] / "teacherspec" / "cli"
@@ -49,7 +49,7 @@ def test_a_right_declaration_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
 )
 def test_doors_say_mistakes_in_plain_lines(error: BaseException, code: int, said: str) -> None:
     @click.command()
-    @plain_errors()
+    @report_user_errors()
     def door() -> None:
         raise error
 

@@ -17,7 +17,7 @@ from teacherspec.evaluate.robustness import (
 from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import Predictions
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_rows
 
@@ -35,7 +35,7 @@ def drowned(row: Mapping[str, Any], draw: np.random.Generator) -> dict[str, Any]
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    model, processor = TASK.load_base(toy_base(tmp_path_factory.mktemp("base")), LABELS, Start())
+    model, processor = TASK.load_base(toy_base(tmp_path_factory.mktemp("base")), LABELS, ModelInit())
     for parameter in model.parameters():
         if parameter.ndim > 1:
             parameter.data *= 10

@@ -15,7 +15,7 @@ from teacherspec.evaluate.run import refuse_missing_rows, run_evaluate
 from teacherspec.predictions.classification import load_index, load_predictions
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import load_prepared
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_prepared
@@ -39,7 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "prepare").mkdir()
     toy_prepared(folder / "prepare")
     set_seed(0)
-    model, processor = TASK.load_base(toy_base(folder / "base"), LABELS, Start())
+    model, processor = TASK.load_base(toy_base(folder / "base"), LABELS, ModelInit())
     save_pretrained(model, processor, training_log(folder / "finetune") / "model")
     return folder
 
@@ -117,7 +117,7 @@ def test_missing_and_tiny_splits_are_refused_together(place: Path) -> None:
 
 
 def test_a_model_of_other_classes_is_refused(place: Path, tmp_path: Path) -> None:
-    model, processor = TASK.load_base(place / "base", ("a", "b"), Start())
+    model, processor = TASK.load_base(place / "base", ("a", "b"), ModelInit())
     save_pretrained(model, processor, tmp_path / "finetune/model")
     (tmp_path / "prepare").symlink_to(place / "prepare")
     with pytest.raises(UserError, match="has 2 classes and the prepared data 3"):

@@ -7,7 +7,7 @@ import pytest
 from teacherspec.package.generation.soft_targets import pack_token_targets
 from teacherspec.package.model_export import pack_model
 from teacherspec.runtime.atomic_io import write_json
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 from tests.unit.package.conftest import road
@@ -23,7 +23,7 @@ def language_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`model/`, `distill/` and the part of `metadata.json` that exports read."""
     place = tmp_path_factory.mktemp("language")
     teacher = place / "teacher"
-    model, tokenizer = task().load_base(lm_base(place / "base"), (), Start())
+    model, tokenizer = task().load_base(lm_base(place / "base"), (), ModelInit())
     save_pretrained(model, tokenizer, place / "saved")
     pack_model(place / "saved", teacher / "model")
     (place / "prepared").mkdir()

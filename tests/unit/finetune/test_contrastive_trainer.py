@@ -16,7 +16,7 @@ from teacherspec.inference.classification import predict
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import open_split
-from teacherspec.tasks.base import Pairs, Start
+from teacherspec.tasks.base import ModelInit, Pairs
 from teacherspec.tasks.clip.task import Clip
 from tests.toys.clip import CONTEXT, toy_dual_base
 from tests.toys.image import toy_image_prepared
@@ -76,7 +76,9 @@ def trained(folder: Path, micro: str, monkeypatch: pytest.MonkeyPatch, **more: A
     prepared = toy_image_prepared(folder / f"data-{micro}", train=32, other=8)
     declared = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "loss": {"kind": "contrastive"}, **more}
     section = Finetune.model_validate_json(json.dumps(declared))
-    materials = gather(TASK, section, toy_dual_base(folder / "base", SAID), prepared, Start(section.dropout))
+    materials = gather(
+        TASK, section, toy_dual_base(folder / "base", SAID), prepared, ModelInit(section.dropout)
+    )
     trainer = train(TASK, section, materials, folder / f"run-{micro}")
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return trainer.model.state_dict(), losses
@@ -92,7 +94,7 @@ def test_the_micro_batch_changes_nothing(
     parts, other_losses = trained(tmp_path, "4", monkeypatch, **more)
     assert losses == pytest.approx(other_losses, rel=1e-4)
     before = toy_dual_base(tmp_path / "again", SAID)
-    start = TASK.load_base(before, ("blue", "green", "red"), Start())[0].state_dict()
+    start = TASK.load_base(before, ("blue", "green", "red"), ModelInit())[0].state_dict()
     # A softmax does not see what is added to all keys: the gradient of their bias is mere rounding.
     unseen = "k_proj.bias"
     moved = [n for n in start if not n.endswith(unseen) and not torch.equal(start[n], whole[n])]
@@ -117,11 +119,11 @@ def test_gradients_are_those_of_one_pass_over_the_whole_step(
     prepared = toy_image_prepared(tmp_path / "data", train=16, other=8)
     declared = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "loss": {"kind": "contrastive"}}
     section = Finetune.model_validate_json(json.dumps(declared))
-    materials = gather(TASK, section, toy_dual_base(tmp_path / "base", SAID), prepared, Start())
+    materials = gather(TASK, section, toy_dual_base(tmp_path / "base", SAID), prepared, ModelInit())
     materials.train.set_epoch(0)
     batch = TASK.collate(materials.processor)([materials.train[at] for at in range(16)])
     model = materials.model
-    pairs = TASK.paired(model, batch)
+    pairs = TASK.pair_embeddings(model, batch)
     pair_losses(pairs, model.logit_scale, None, "softmax").mean().backward()
     expected = {
         str(at): one.grad.clone() for at, one in enumerate(model.parameters()) if one.grad is not None
@@ -177,7 +179,7 @@ def test_interpolation_lies_between_base_and_fine_tuned(
     expected = TASK.measure(found.logits, found.labels.astype("int64"))
     assert told["validation"] == pytest.approx(expected, abs=1e-5), "of what is handed over"
     assert told["validation_before_mixing"]["nll"] != told["validation"]["nll"]
-    start = TASK.load_base(base, prepared.label_names, Start())[0].state_dict()
+    start = TASK.load_base(base, prepared.label_names, ModelInit())[0].state_dict()
     for name, tensor in models[0.25].items():
         torch.testing.assert_close(tensor, 0.75 * start[name] + 0.25 * models[None][name])
 

@@ -16,7 +16,7 @@ from teacherspec.inference.classification import load_model, predict
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split, save_index
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_train import TASK, declare, digest
 
@@ -52,7 +52,7 @@ SECTION: Finetune = declare(cross_fit=True)
 
 
 def test_each_row_is_answered_by_the_model_of_the_other_folds(base: Path, prepared: Prepared) -> None:
-    table = pq.read_table(crossing.cross_fit(TASK, SECTION, base, prepared, Path("run"), Start()))
+    table = pq.read_table(crossing.cross_fit(TASK, SECTION, base, prepared, Path("run"), ModelInit()))
     train = pq.read_table(prepared.splits["train"].path)
     assert table["id"].to_pylist() == train["id"].to_pylist()
     assert table["fold"].to_pylist() == train["fold"].to_pylist()
@@ -79,8 +79,8 @@ def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stage, "open_base", lambda base_section, manifest: base)
 
     class Base:
-        def start(self, dropout: float | None) -> Start:
-            return Start(dropout)
+        def start(self, dropout: float | None) -> ModelInit:
+            return ModelInit(dropout)
 
     folder = prepared.splits["train"].path.parent
     section = declare(**{"cross_fit": True, **values})
@@ -117,4 +117,4 @@ def test_the_teacher_stays_the_same_and_folds_are_not_trained_twice(
 def test_train_rows_without_folds_are_refused(base: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     with pytest.raises(DataError, match=r"no column `fold`; declare prepare\.folds"):
-        crossing.cross_fit(TASK, SECTION, base, toy_prepared(tmp_path / "plain"), Path("run"), Start())
+        crossing.cross_fit(TASK, SECTION, base, toy_prepared(tmp_path / "plain"), Path("run"), ModelInit())

@@ -13,7 +13,7 @@ from teacherspec.finetune import train as room
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune, Full
 from teacherspec.splits import Prepared
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.image_classification.task import ImageClassification
 from tests.toys.image import LABELS, toy_image_base, toy_image_prepared
 
@@ -31,13 +31,13 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(machine.WORKERS, "0")
 
 
-def changed(prepared: Prepared, family: str, start: Start | None = None, **values: Any) -> set[str]:
+def changed(prepared: Prepared, family: str, start: ModelInit | None = None, **values: Any) -> set[str]:
     """Names of the tensors that a short training of this family changes."""
     base = toy_image_base(Path("base"), family)
     defaults = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-2}
     section = Finetune.model_validate_json(json.dumps({**defaults, **values}))
     whole = section.model_copy(update={"method": Full()})
-    before = room.gather(TASK, whole, base, prepared, start or Start()).model.state_dict()
+    before = room.gather(TASK, whole, base, prepared, start or ModelInit()).model.state_dict()
     before = {name: tensor.clone() for name, tensor in before.items()}
     room.finetune(TASK, section, base, prepared, Path("run"), Path("out"), start)
     after = AutoModelForImageClassification.from_pretrained("out/model").state_dict()
@@ -68,7 +68,7 @@ def test_statistics_of_a_pretrained_base_stay_unless_declared(prepared: Prepared
     assert not of_statistics(found)
     assert [name for name in found if "normalization.weight" in name], "scale and shift still learn"
     assert of_statistics(changed(prepared, "resnet", batch_norm="updated"))
-    assert of_statistics(changed(prepared, "resnet", Start(init="config")))
+    assert of_statistics(changed(prepared, "resnet", ModelInit(init="config")))
 
 
 def test_low_rank_updates_of_a_transformer_keep_the_head(prepared: Prepared) -> None:

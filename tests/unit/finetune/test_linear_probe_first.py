@@ -11,7 +11,7 @@ from teacherspec.finetune import train as room
 from teacherspec.finetune.linear_probe_first import FILE, head_section
 from teacherspec.spec.finetune import Finetune, HeadFirst
 from teacherspec.splits import Prepared
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_train import TASK, digest
 
@@ -46,10 +46,10 @@ def test_the_head_learns_alone_and_the_rest_starts_from_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     section = declare()
-    drawn = state(room.gather(TASK, section, base, prepared, Start()).model)
+    drawn = state(room.gather(TASK, section, base, prepared, ModelInit()).model)
     alone = head_section(section, HeadFirst(**HEAD))
-    file = room.first_head(TASK, alone, base, prepared, Path("run"), Start())
-    begun = state(room.gather(TASK, section, base, prepared, Start(), file).model)
+    file = room.first_head(TASK, alone, base, prepared, Path("run"), ModelInit())
+    begun = state(room.gather(TASK, section, base, prepared, ModelInit(), file).model)
     moved = {name for name in drawn if not torch.equal(drawn[name], begun[name])}
     assert moved
     assert all(is_head(name) for name in moved)

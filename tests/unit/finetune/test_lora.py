@@ -11,7 +11,7 @@ from teacherspec.errors import UserError
 from teacherspec.finetune.lora import adapt, linear_layers, merge
 from teacherspec.finetune.run import libraries
 from teacherspec.spec.finetune import Finetune, Lora
-from teacherspec.tasks.base import Parts
+from teacherspec.tasks.base import TrainableParts
 from tests.toys.language_models import tiny_model
 
 BATCH = {"input_ids": torch.arange(1, 25).reshape(2, 12)}
@@ -29,7 +29,7 @@ def logits(model: Any, batch: Any) -> torch.Tensor:
 @pytest.mark.parametrize("dora", [False, True])
 def test_merged_logits_are_those_that_were_trained(family: str, dora: bool) -> None:
     plain = tiny_model(family)
-    kinds = {name: type(plain.get_submodule(name)) for name in linear_layers(plain, Parts())}
+    kinds = {name: type(plain.get_submodule(name)) for name in linear_layers(plain, TrainableParts())}
     before = logits(plain, BATCH).detach()
     torch.manual_seed(0)
     with warnings.catch_warnings():
@@ -48,7 +48,7 @@ def test_merged_logits_are_those_that_were_trained(family: str, dora: bool) -> N
 
 def test_every_layer_of_gpt2_gets_an_update_and_others_can_be_named() -> None:
     model = tiny_model("gpt2")
-    names = linear_layers(model, Parts())
+    names = linear_layers(model, TrainableParts())
     assert {name.rpartition(".")[2] for name in names} == {"c_attn", "c_proj", "c_fc"}
     assert len(names) == 4 * model.config.n_layer
     assert all(isinstance(model.get_submodule(name), Conv1D) for name in names)

@@ -10,14 +10,14 @@ from torch.nn import functional
 
 from teacherspec.finetune.losses import IGNORE_INDEX, balanced_weights, objective
 from teacherspec.spec.finetune import CrossEntropy, Focal
-from teacherspec.tasks.base import Units
+from teacherspec.tasks.base import LossTerms
 
 LOGITS = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2, 0, 0, 1, 0])
 
 
-def same(outputs: Any, labels: torch.Tensor) -> Units:
-    return Units(outputs["logits"], labels)
+def same(outputs: Any, labels: torch.Tensor) -> LossTerms:
+    return LossTerms(outputs["logits"], labels)
 
 
 def loss_of(
@@ -77,8 +77,8 @@ def test_the_loss_of_a_mixture_is_the_mixture_of_losses() -> None:
 
 
 def test_units_weigh_what_the_task_says() -> None:
-    def weighing(outputs: Any, labels: torch.Tensor) -> Units:
-        return Units(outputs["logits"], labels, torch.arange(12.0))
+    def weighing(outputs: Any, labels: torch.Tensor) -> LossTerms:
+        return LossTerms(outputs["logits"], labels, torch.arange(12.0))
 
     losses = functional.cross_entropy(LOGITS, LABELS, reduction="none")
     found = objective(CrossEntropy(), weighing, None)({"logits": LOGITS}, LABELS, 12)

@@ -12,7 +12,7 @@ from teacherspec.finetune.micro_batches import MicroBatches, WithSilent, silenci
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.runtime.machine import Placement
 from teacherspec.spec.finetune import CrossEntropy, Focal
-from teacherspec.tasks.base import Units
+from teacherspec.tasks.base import LossTerms
 
 
 def shares(
@@ -71,8 +71,8 @@ def test_measuring_sees_every_row_once_longest_first() -> None:
     assert longest_first(3, None, 2) == [[0, 1], [2]]
 
 
-def units(outputs: dict[str, torch.Tensor], labels: torch.Tensor) -> Units:
-    return Units(outputs["logits"], labels)
+def loss_terms(outputs: dict[str, torch.Tensor], labels: torch.Tensor) -> LossTerms:
+    return LossTerms(outputs["logits"], labels)
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(label_smoothing=0.1), Focal(kind="focal", gamma=2.0)])
@@ -88,7 +88,7 @@ def test_a_silent_micro_batch_teaches_nothing(loss: Any, soft: bool, weighted: b
     examples = [{"logits": logits[row], "labels": labels[row]} for row in range(4)]
     rows = WithSilent(examples)
     weights = torch.tensor([0.5, 1.0, 2.0]) if weighted else None
-    compute = objective(loss, units, weights)
+    compute = objective(loss, loss_terms, weights)
 
     def step(batches: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss and gradient of a step, divided as Trainer does it: by the labels that are not -100."""

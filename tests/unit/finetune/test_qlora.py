@@ -14,7 +14,7 @@ from teacherspec.finetune.lora import adapt, linear_layers, merge
 from teacherspec.finetune.train import finetune
 from teacherspec.memory_plan.config_shapes import NF4_BYTES
 from teacherspec.spec.finetune import Finetune, Lora
-from teacherspec.tasks.base import Parts
+from teacherspec.tasks.base import TrainableParts
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 from tests.toys.language_models import tiny_model
 
@@ -47,7 +47,7 @@ def test_merged_logits_are_those_that_were_trained(library, family, dora):
     torch.manual_seed(0)
     plain = tiny_model(family)
     exact = logits(plain, BATCH).detach()
-    names = linear_layers(plain, Parts())
+    names = linear_layers(plain, TrainableParts())
     model = adapt(plain, qlora(dora=dora), new_head=False)
     assert {type(model.base_model.model.get_submodule(name).base_layer).__name__ for name in names} == {
         "Linear4bit"

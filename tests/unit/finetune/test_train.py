@@ -15,11 +15,11 @@ from teacherspec.errors import DataError, UserError
 from teacherspec.finetune import train as room
 from teacherspec.finetune.checkpoints import MARKER, latest_complete, seal
 from teacherspec.finetune.lora import adapt, merge
-from teacherspec.finetune.trainer import SharedTrainer
+from teacherspec.finetune.trainer import DeterministicTrainer
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import Prepared
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import toy_base, toy_prepared
 
@@ -104,11 +104,11 @@ def test_the_heads_own_loss_would_change_it(
 ) -> None:
     """Negative control: without our loss Trainer's trajectory depends on how the batch is cut."""
 
-    class OwnLoss(SharedTrainer):
+    class OwnLoss(DeterministicTrainer):
         def __init__(self, compute_loss_func: Any, **values: Any) -> None:
             super().__init__(**values)
 
-    monkeypatch.setattr(room, "SharedTrainer", OwnLoss)
+    monkeypatch.setattr(room, "DeterministicTrainer", OwnLoss)
     whole = run(base, prepared, "whole", dropout=0.0)
     monkeypatch.setenv(machine.MICRO_BATCH, "8")
     cut = run(base, prepared, "cut", dropout=0.0)
@@ -130,18 +130,18 @@ class KillAt(TrainerCallback):  # type: ignore[misc]
 
 
 def run_killed(base: Path, prepared: Prepared, name: str, step: int, **values: Any) -> None:
-    materials = room.gather(TASK, declare(**values), base, prepared, Start())
-    original = room.SharedTrainer
+    materials = room.gather(TASK, declare(**values), base, prepared, ModelInit())
+    original = room.DeterministicTrainer
 
-    def with_kill(*args: Any, callbacks: list[Any], **rest: Any) -> SharedTrainer:
+    def with_kill(*args: Any, callbacks: list[Any], **rest: Any) -> DeterministicTrainer:
         return original(*args, callbacks=[*callbacks, KillAt(step)], **rest)
 
-    room.SharedTrainer = with_kill
+    room.DeterministicTrainer = with_kill
     try:
         with pytest.raises(KilledError):
             room.train(TASK, declare(**values), materials, Path("runs", name))
     finally:
-        room.SharedTrainer = original
+        room.DeterministicTrainer = original
 
 
 @pytest.mark.parametrize("step", [4, 6, 7])  # resumed within epoch 0, within epoch 1, between two
@@ -201,7 +201,7 @@ def test_a_checkpoint_whose_best_is_gone_is_not_resumed(base: Path, prepared: Pr
 
 def test_a_loss_that_is_not_finite_stops_with_the_step(base: Path, prepared: Prepared) -> None:
     section = declare()
-    materials = room.gather(TASK, section, base, prepared, Start())
+    materials = room.gather(TASK, section, base, prepared, ModelInit())
     with torch.no_grad():
         materials.model.classifier.weight[0, 0] = float("nan")
     with pytest.raises(UserError, match=r"not finite at step \d+ of 9; lower finetune.learning_rate"):

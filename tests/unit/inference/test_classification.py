@@ -12,7 +12,7 @@ from transformers import set_seed
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.inference.classification import predict
-from teacherspec.tasks.base import Start
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_rows
 
@@ -22,7 +22,7 @@ TASK = TextClassification(kind="text_classification", max_length=16)
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     set_seed(0)
-    model, processor = TASK.load_base(toy_base(tmp_path_factory.mktemp("base")), LABELS, Start())
+    model, processor = TASK.load_base(toy_base(tmp_path_factory.mktemp("base")), LABELS, ModelInit())
     for parameter in model.parameters():
         if parameter.ndim > 1:
             parameter.data *= 10  # as drawn, a random BERT says nearly the same of every row

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from teacherspec.cli.plan import command
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.memory_plan import step_memory as steps
 from teacherspec.memory_plan.config_shapes import auto_class, read_config, shapes
 from teacherspec.memory_plan.report import lines, make_plan, place
@@ -245,8 +245,8 @@ def test_mistakes_are_told_plainly(values, options, says, tmp_path):
 
 
 def test_a_missing_or_broken_config_is_named(tmp_path):
-    with pytest.raises(BaseError, match="not found"):
+    with pytest.raises(BaseModelError, match="not found"):
         read_config(tmp_path)
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(BaseError, match="not sound JSON"):
+    with pytest.raises(BaseModelError, match="not sound JSON"):
         read_config(tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.base.pin import pin, stated_licenses
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.manifest import open_base
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.runtime.atomic_io import write_json
@@ -70,7 +70,7 @@ def test_an_unchanged_base_opens() -> None:
 def test_any_difference_is_refused(change: object, complaint: str) -> None:
     assert callable(change)
     change(Path("model"))
-    with pytest.raises(BaseError, match=complaint):
+    with pytest.raises(BaseModelError, match=complaint):
         open_base(declared(), MANIFEST)
 
 
@@ -79,15 +79,15 @@ def test_one_flipped_bit_of_the_weights_is_refused() -> None:
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(BaseError, match=r"model\.safetensors: has changed"):
+    with pytest.raises(BaseModelError, match=r"model\.safetensors: has changed"):
         open_base(declared(), MANIFEST)
 
 
 def test_a_manifest_of_another_source_or_none_is_refused() -> None:
     shutil.copytree("model", "other")
-    with pytest.raises(BaseError, match="written for another base"):
+    with pytest.raises(BaseModelError, match="written for another base"):
         open_base(declared("other"), MANIFEST)
-    with pytest.raises(BaseError, match="not found; run the stage `base` first"):
+    with pytest.raises(BaseModelError, match="not found; run the stage `base` first"):
         open_base(declared(), Path("nowhere.json"))
 
 
@@ -96,7 +96,7 @@ def test_declared_hashes_are_compared() -> None:
     right = hashlib.sha256(Path("model/config.json").read_bytes()).hexdigest()
     pin(declared(sha256={"config.json": right}), Path("model"), contents.files, contents.config)
     wrong = declared(sha256={"config.json": "0" * 64, "none.json": right})
-    with pytest.raises(BaseError) as refused:
+    with pytest.raises(BaseModelError) as refused:
         pin(wrong, Path("model"), contents.files, contents.config)
     changed, missing = refused.value.problems
     assert f"model/config.json: has sha256 {right}, base.sha256 expects 000" in changed
@@ -122,6 +122,6 @@ def test_reads_the_licence_of_a_readme(front: str, stated: list[str]) -> None:
 def test_another_licence_than_the_files_state_is_refused() -> None:
     Path("model/README.md").write_text("---\nlicense: CC-BY-NC-4.0\n---\n")
     contents = check_folder(Path("model"))
-    with pytest.raises(BaseError, match=r"states licence CC-BY-NC-4\.0, base\.license says cc0-1\.0"):
+    with pytest.raises(BaseModelError, match=r"states licence CC-BY-NC-4\.0, base\.license says cc0-1\.0"):
         pin(declared(), Path("model"), contents.files, contents.config)
     pin(declared(licence="cc-by-nc-4.0"), Path("model"), contents.files, contents.config)

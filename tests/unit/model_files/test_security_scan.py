@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.security_scan import check_folder
 from tests.toys.text import toy_base
 from tests.unit.base.hostile import AT_THE_GATE, CANARY
@@ -32,7 +32,7 @@ def test_a_good_folder_passes_with_all_it_holds(folder: Path) -> None:
 def test_refuses_at_the_gate(name: str, folder: Path) -> None:
     spoil, refusal = AT_THE_GATE[name]
     spoil(folder)
-    with pytest.raises(BaseError) as refused:
+    with pytest.raises(BaseModelError) as refused:
         check_folder(folder)
     assert refusal in str(refused.value)
     assert all(str(folder) in problem and "\n" not in problem for problem in refused.value.problems)
@@ -53,13 +53,13 @@ def test_reports_every_fault_at_once(folder: Path) -> None:
     (folder / "model.bin").write_text("x")
     (folder / "config.json").write_text('{"auto_map": {"a": "b"}, "vocab_size": -1}')
     (folder / "model.safetensors").write_bytes(b"")
-    with pytest.raises(BaseError) as refused:
+    with pytest.raises(BaseModelError) as refused:
         check_folder(folder)
     assert len(refused.value.problems) == 4
 
 
 def test_missing_folder_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BaseError, match="no such folder") as refused:
+    with pytest.raises(BaseModelError, match="no such folder") as refused:
         check_folder(tmp_path / "nowhere")
     assert len(refused.value.problems) == 1
 
@@ -76,7 +76,7 @@ def test_links_of_a_hub_snapshot_stay_inside_its_blobs(good: Path, tmp_path: Pat
 
     (snapshot / "config.json").unlink()
     (snapshot / "config.json").symlink_to(good / "config.json")
-    with pytest.raises(BaseError, match="is a link to"):
+    with pytest.raises(BaseModelError, match="is a link to"):
         check_folder(snapshot)
 
 

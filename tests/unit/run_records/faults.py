@@ -29,9 +29,9 @@ GUARDED = [
     """\
 import sys
 from pathlib import Path
-from teacherspec.runtime.entrypoint import plain_errors
+from teacherspec.runtime.entrypoint import report_user_errors
 from teacherspec.run_records.safe_repro import reproduce
-with plain_errors():
+with report_user_errors():
     sys.exit(reproduce(Path(), sys.argv[1:]))
 """,
 ]

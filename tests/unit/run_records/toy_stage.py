@@ -20,7 +20,7 @@ from teacherspec.runtime.atomic_io import (
     write_json,
     write_text,
 )
-from teacherspec.runtime.entrypoint import plain_errors, recorded
+from teacherspec.runtime.entrypoint import record_run, report_user_errors
 
 SCRATCH = Path(".scratch/train")
 SPLITS = Path("artifacts/prepare")
@@ -72,8 +72,8 @@ STAGES = {stage.__name__: stage for stage in (prepare, train, evaluate, package)
 
 @click.command()
 @click.argument("name", type=click.Choice(list(STAGES)))
-@plain_errors()
-@recorded()
+@report_user_errors()
+@record_run()
 def main(name: str) -> None:
     params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())
     STAGES[name](params[name])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.errors import BaseError
+from teacherspec.errors import BaseModelError
 from teacherspec.runtime.atomic_io import read_json, write_json
-from teacherspec.tasks.base import Backbone, Start
+from teacherspec.tasks.base import BaseSummary, ModelInit
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.shared.hf_loading import load_image_processor
 from teacherspec.tasks.shared.image_report import describe_images, size_report
@@ -15,7 +15,7 @@ from tests.toys.image import LABELS, toy_image_base
 from tests.toys.pictures import encoded, scene
 
 TASK = ImageClassification(kind="image_classification")
-BACKBONE = Backbone("ViTModel", 1, None, None, None, ())
+BACKBONE = BaseSummary("ViTModel", 1, None, None, None, ())
 
 
 def settings(base: Path, **values: object) -> Path:
@@ -25,7 +25,7 @@ def settings(base: Path, **values: object) -> Path:
 
 
 def test_a_suiting_processor_passes(tmp_path: Path) -> None:
-    TASK.refuse_unfit(toy_image_base(tmp_path / "base"), BACKBONE)
+    TASK.check_base(toy_image_base(tmp_path / "base"), BACKBONE)
 
 
 def test_inputs_of_many_shapes_are_refused(tmp_path: Path) -> None:
@@ -36,39 +36,39 @@ def test_inputs_of_many_shapes_are_refused(tmp_path: Path) -> None:
         base / "preprocessor_config.json",
         {**read_json(base / "preprocessor_config.json"), "image_processor_type": "BitImageProcessor"},
     )
-    with pytest.raises(BaseError, match=r"stay different \(\d+×32 and 32×\d+ pixels\); give `size`"):
-        TASK.refuse_unfit(base, BACKBONE)
+    with pytest.raises(BaseModelError, match=r"stay different \(\d+×32 and 32×\d+ pixels\); give `size`"):
+        TASK.check_base(base, BACKBONE)
 
 
 def test_another_size_than_the_positions_is_refused(tmp_path: Path) -> None:
     base = settings(toy_image_base(tmp_path / "base", "vit"), size={"height": 48, "width": 48})
-    with pytest.raises(BaseError, match=r"gives images of 48×48 pixels, config\.json says 32×32"):
-        TASK.refuse_unfit(base, BACKBONE)
+    with pytest.raises(BaseModelError, match=r"gives images of 48×48 pixels, config\.json says 32×32"):
+        TASK.check_base(base, BACKBONE)
 
 
 def test_a_network_without_positions_takes_any_size(tmp_path: Path) -> None:
     base = settings(toy_image_base(tmp_path / "base", "mobilenet"), size={"height": 48, "width": 48})
-    TASK.refuse_unfit(base, BACKBONE)
+    TASK.check_base(base, BACKBONE)
 
 
 def test_patches_without_positions_take_any_size(tmp_path: Path) -> None:
     """ConvNeXt declares patches and 224 pixels, and is a convolutional network all the same."""
     base = toy_image_base(tmp_path / "base", "convnext")
     assert read_json(base / "config.json")["image_size"] == 224
-    TASK.refuse_unfit(base, BACKBONE)
+    TASK.check_base(base, BACKBONE)
 
 
 def test_no_processor_is_refused(tmp_path: Path) -> None:
     base = toy_image_base(tmp_path / "base")
     (base / "preprocessor_config.json").unlink()
-    with pytest.raises(BaseError, match="the image processor does not load"):
+    with pytest.raises(BaseModelError, match="the image processor does not load"):
         load_image_processor(base)
 
 
 def test_pooling_is_for_texts(tmp_path: Path) -> None:
     base = toy_image_base(tmp_path / "base")
-    with pytest.raises(BaseError, match=r"base\.pooling: is for encoders of text"):
-        TASK.load_base(base, LABELS, Start(pooling="mean"))
+    with pytest.raises(BaseModelError, match=r"base\.pooling: is for encoders of text"):
+        TASK.load_base(base, LABELS, ModelInit(pooling="mean"))
 
 
 def test_a_base_of_timm_says_what_it_needs(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_a_base_of_timm_says_what_it_needs(tmp_path: Path) -> None:
     if find_spec("timm"):
         pytest.skip("timm is installed here")
     with pytest.raises(
-        BaseError, match=r"needs a further library: .*timm.*run `pip install 'teacherspec\[timm\]'"
+        BaseModelError, match=r"needs a further library: .*timm.*run `pip install 'teacherspec\[timm\]'"
     ):
-        TASK.load_base(base, LABELS, Start(init="config"))
+        TASK.load_base(base, LABELS, ModelInit(init="config"))
 
 
 def test_sizes_by_hand() -> None:

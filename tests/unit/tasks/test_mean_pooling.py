@@ -15,8 +15,8 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from teacherspec.errors import BaseError
-from teacherspec.tasks.base import Start
+from teacherspec.errors import BaseModelError
+from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.shared.hf_loading import mean_pool
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
 from teacherspec.tasks.text_classification.task import TextClassification
@@ -87,7 +87,7 @@ def test_the_whole_layer_can_learn() -> None:
 
 def test_a_saved_model_loads_plainly(tmp_path: Path) -> None:
     task = TextClassification(kind="text_classification", max_length=16)
-    model, _ = task.load_base(toy_base(tmp_path / "base"), ("a", "b"), Start(pooling="mean"))
+    model, _ = task.load_base(toy_base(tmp_path / "base"), ("a", "b"), ModelInit(pooling="mean"))
     model.save_pretrained(tmp_path / "saved")
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved").eval()
     assert again.config.num_hidden_layers == 3
@@ -100,5 +100,5 @@ def test_an_architecture_without_such_layers_is_refused() -> None:
     model = DistilBertForSequenceClassification(
         DistilBertConfig(vocab_size=40, dim=32, n_layers=1, n_heads=2, hidden_dim=64)
     )
-    with pytest.raises(BaseError, match=r"base.pooling: mean is known for .* use pooling: first"):
+    with pytest.raises(BaseModelError, match=r"base.pooling: mean is known for .* use pooling: first"):
         append_mean_pooling(model)

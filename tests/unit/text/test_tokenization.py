@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.errors import BaseError, DataError
+from teacherspec.errors import BaseModelError, DataError
 from teacherspec.text.chat_rendering import PlainRenderer, chat_renderer
 from teacherspec.text.conversation import Conversation, Turn, problem_with_turns
 from teacherspec.text.tokenization import Encoder
@@ -129,13 +129,13 @@ def test_a_special_token_in_the_data_is_refused():
 
 
 def test_templates_that_cannot_be_learned_from_are_refused():
-    with pytest.raises(BaseError, match="no chat template"):
+    with pytest.raises(BaseModelError, match="no chat template"):
         chat_renderer(tiny_tokenizer(), None)
     endless = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
-    with pytest.raises(BaseError, match="never stop"):
+    with pytest.raises(BaseModelError, match="never stop"):
         chat_renderer(tiny_tokenizer(), endless)
     silent = "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{{ eos_token }}{% endfor %}"
-    with pytest.raises(BaseError, match="leaves the answer out"):
+    with pytest.raises(BaseModelError, match="leaves the answer out"):
         chat_renderer(tiny_tokenizer(), silent)
     forgetful = "{{ messages | length }}" + CHATML
     with pytest.raises(DataError, match="differently once more turns follow"):
