@@ -143,7 +143,7 @@ def test_gradients_are_those_of_one_pass_over_the_whole_step(
 def test_dropout_is_the_same_in_both_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With dropout the two passes must agree, or the gradient would belong to other embeddings."""
     drawn: list[torch.Tensor] = []
-    monkeypatch.setattr(Clip, "paired", noting(Clip.paired, drawn))
+    monkeypatch.setattr(Clip, "pair_embeddings", noting(Clip.pair_embeddings, drawn))
     trained(tmp_path, "4", monkeypatch, dropout=0.3)
     first, second = drawn[:4], drawn[4:8]
     for one, other in zip(first, second, strict=True):
