@@ -1,6 +1,20 @@
 """What all tests share."""
 
 import os
+from typing import TYPE_CHECKING
 
-# Tests that run doors start no more processes than they ask for, however this machine is configured.
+import pytest
+
+if TYPE_CHECKING:
+    from tests.toys.packaged_teacher import PackagedTeacher
+
+# Stages that tests run start no more processes than they ask for, however this machine is configured.
 os.environ["TEACHERSPEC_ACCELERATE"] = "none"
+
+
+@pytest.fixture(scope="session")
+def packaged_teacher(tmp_path_factory: pytest.TempPathFactory) -> "PackagedTeacher":
+    """The toy text classifier after `package`, built once for all tests that need it."""
+    from tests.toys.packaged_teacher import build_packaged_teacher  # imports torch: only for those tests
+
+    return build_packaged_teacher(tmp_path_factory.mktemp("packaged_teacher"))

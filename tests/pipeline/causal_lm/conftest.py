@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
+from tests.toys import language_pipeline as roads
 from tests.toys.language_models import CHATML, LLAMA3, MISTRAL
 from tests.toys.language_pipeline import Road
-from tests.toys import language_pipeline as roads
 
 TEMPLATES = {"llama": LLAMA3, "mistral": MISTRAL, "qwen2": CHATML, "qwen3": CHATML, "gpt2": CHATML}
 

@@ -10,20 +10,20 @@ from teacherspec.errors import UserError
 from teacherspec.package.push import push_to_remote
 from teacherspec.spec.package import PushToRemote
 from tests.pipeline.gitops.sandbox import Sandbox
-from tests.unit.package.conftest import ROOT, Road
+from tests.toys.packaged_teacher import ROOT, PackagedTeacher
 from tests.unit.package.test_run import digest
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def house(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def house(packaged_teacher: PackagedTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A repository whose one stage brings the toy teacher, with this project's own `artifacts:` entry."""
     root = tmp_path / "house"
     root.mkdir()
     sandbox = Sandbox(root)
     _, _, entry = (ROOT / "dvc.yaml").read_text().partition("\nartifacts:\n")
-    bring = f"import shutil; shutil.copytree({str(road.teacher)!r}, 'artifacts/teacher')"
+    bring = f"import shutil; shutil.copytree({str(packaged_teacher.folder)!r}, 'artifacts/teacher')"
     (root / "bring.py").write_text(bring + "\n")
     road_text = (
         "stages:\n  package:\n    cmd: python bring.py\n    deps: [bring.py]\n    outs: [artifacts/teacher]\n"
@@ -39,7 +39,7 @@ def house(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbo
 
 
 def test_a_tagged_teacher_is_pushed_and_fetched(
-    road: Road, house: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packaged_teacher: PackagedTeacher, house: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(house.root)
     teacher = Path("artifacts/teacher")
@@ -54,4 +54,4 @@ def test_a_tagged_teacher_is_pushed_and_fetched(
         sys.executable, "-m", "dvc", "artifacts", "get", str(tmp_path / "clone"), "teacher",
         "--rev", "v1.0.0", "--remote", "elsewhere", "--out", "fetched",
     )  # fmt: skip
-    assert digest(tmp_path / "fetched") == digest(road.teacher)
+    assert digest(tmp_path / "fetched") == digest(packaged_teacher.folder)

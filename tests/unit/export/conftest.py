@@ -10,9 +10,6 @@ from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
-from tests.unit.package.conftest import road
-
-__all__ = ["road"]
 
 K = 8
 ROWS = 6

@@ -3,7 +3,7 @@
 import re
 
 from teacherspec.export.registry import FORMATS
-from tests.unit.package.conftest import ROOT
+from tests.toys.packaged_teacher import ROOT
 from tests.unit.package.test_verify import TAMPERS
 
 

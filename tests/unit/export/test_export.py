@@ -27,9 +27,9 @@ from teacherspec.package.model_export import for_timm, label_names
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.pipeline.causal_lm.toys import task
+from tests.toys.packaged_teacher import PackagedTeacher
 from tests.toys.readers import reader
 from tests.unit.export.conftest import ROWS, K
-from tests.unit.package.conftest import Road
 
 
 def run(*arguments: str) -> Result:
@@ -40,13 +40,13 @@ def test_the_command_knows_every_form() -> None:
     assert sorted(NAMES) == sorted(FORMATS)
 
 
-def test_logits_come_as_tensors(road: Road, tmp_path: Path) -> None:
-    done = run(str(road.teacher), str(tmp_path / "out"), "--to", "safetensors-logits")
+def test_logits_come_as_tensors(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
+    done = run(str(packaged_teacher.folder), str(tmp_path / "out"), "--to", "safetensors-logits")
     assert (done.exit_code, done.stderr) == (0, "")
     for split in ("train", "validation", "calibration", "out_of_scope"):
         tensors, predicted = (
             load_file(tmp_path / f"out/{split}.safetensors"),
-            load_predictions(road.stages.evaluated, split),
+            load_predictions(packaged_teacher.stages.evaluated, split),
         )
         np.testing.assert_array_equal(tensors["logits"], predicted.logits)
         np.testing.assert_array_equal(tensors["labels"], predicted.labels)
@@ -54,21 +54,30 @@ def test_logits_come_as_tensors(road: Road, tmp_path: Path) -> None:
     assert read_json(tmp_path / "out/label_names.json") == ["cold", "hot", "wet"]
 
 
-def test_one_split_can_be_chosen_and_an_unknown_one_is_refused(road: Road, tmp_path: Path) -> None:
+def test_one_split_can_be_chosen_and_an_unknown_one_is_refused(
+    packaged_teacher: PackagedTeacher, tmp_path: Path
+) -> None:
     out = str(tmp_path / "out")
-    assert run(str(road.teacher), out, "--to", "safetensors-logits", "--split", "validation").exit_code == 0
+    assert (
+        run(
+            str(packaged_teacher.folder), out, "--to", "safetensors-logits", "--split", "validation"
+        ).exit_code
+        == 0
+    )
     assert sorted(path.name for path in (tmp_path / "out").glob("*.safetensors")) == [
         "validation.safetensors"
     ]
-    wrong = run(str(road.teacher), out, "--to", "safetensors-logits", "--split", "test")
+    wrong = run(str(packaged_teacher.folder), out, "--to", "safetensors-logits", "--split", "test")
     assert wrong.exit_code == 1
     assert "no soft targets of test (there are calibration, out_of_scope, train, validation)" in wrong.stderr
     assert (tmp_path / "out/validation.safetensors").exists(), "the earlier export stays"
 
 
 @pytest.mark.parametrize("name", ["axolotl", "distillkit", "trl"])
-def test_a_classifier_is_no_language_model(road: Road, tmp_path: Path, name: str) -> None:
-    wrong = run(str(road.teacher), str(tmp_path / "out"), "--to", name)
+def test_a_classifier_is_no_language_model(
+    packaged_teacher: PackagedTeacher, tmp_path: Path, name: str
+) -> None:
+    wrong = run(str(packaged_teacher.folder), str(tmp_path / "out"), "--to", name)
     assert wrong.exit_code == 1
     assert "this teacher can be exported to safetensors-logits\n" in wrong.stderr
     assert not (tmp_path / "out").exists()
@@ -248,11 +257,13 @@ WRAPPED = {
 """What transformers saves of a model of timm: no `id2label`."""
 
 
-def test_timm_finds_architecture_classes_and_preparation(road: Road, tmp_path: Path) -> None:
+def test_timm_finds_architecture_classes_and_preparation(
+    packaged_teacher: PackagedTeacher, tmp_path: Path
+) -> None:
     teacher = tmp_path / "teacher"
     (teacher / "model").mkdir(parents=True)
-    (teacher / "distill").symlink_to(road.teacher / "distill")
-    (teacher / "metadata.json").symlink_to(road.teacher / "metadata.json")
+    (teacher / "distill").symlink_to(packaged_teacher.folder / "distill")
+    (teacher / "metadata.json").symlink_to(packaged_teacher.folder / "metadata.json")
     packed = for_timm(WRAPPED)
     assert packed["id2label"] == {"0": "zero", "1": "one"}
     assert packed["label2id"] == {"zero": 0, "one": 1}
@@ -271,6 +282,6 @@ def test_timm_finds_architecture_classes_and_preparation(road: Road, tmp_path: P
     assert label_names(WRAPPED) == label_names(packed) == ("zero", "one")
 
 
-def test_only_timms_models_go_to_timm(road: Road, tmp_path: Path) -> None:
+def test_only_timms_models_go_to_timm(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a bert of transformers, whose weights have other names"):
-        export(road.teacher, tmp_path / "out", "timm")
+        export(packaged_teacher.folder, tmp_path / "out", "timm")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.toys.packaged_teacher import PackagedTeacher
 from tests.toys.readers import ROOT, ask, reader
-from tests.unit.package.conftest import Road
 
 PROGRAM = """
 import json, sys
@@ -65,9 +65,11 @@ print(json.dumps(found))
 
 
 @pytest.mark.slow
-def test_timm_reads_the_package_and_its_export(road: Road, tmp_path: Path) -> None:
+def test_timm_reads_the_package_and_its_export(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
     reader("timm")
-    found = ask("timm", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{PROGRAM}", tmp_path, road.teacher)
+    found = ask(
+        "timm", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{PROGRAM}", tmp_path, packaged_teacher.folder
+    )
     assert len(found) == 6
     for name, said in found.items():
         assert said["off"] < 1e-5, name

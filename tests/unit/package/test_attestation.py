@@ -13,7 +13,7 @@ from teacherspec.package.attestation import BOM, STATEMENT, attest
 from teacherspec.package.git_commit import public_url, read_revision
 from teacherspec.package.sbom import bill_of_materials
 from teacherspec.runtime.atomic_io import read_json, sha256_file
-from tests.unit.package.conftest import Road
+from tests.toys.packaged_teacher import PackagedTeacher
 from tests.unit.package.test_run import digest
 
 NOON = datetime(2026, 1, 2, 12, 0, 3, tzinfo=UTC)
@@ -37,13 +37,17 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_statement_names_the_package_and_its_build(road: Road, repository: Path, tmp_path: Path) -> None:
-    before = digest(road.teacher)
-    attest(road.teacher, tmp_path / "beside", root=repository, now=NOON)
-    assert digest(road.teacher) == before
+def test_the_statement_names_the_package_and_its_build(
+    packaged_teacher: PackagedTeacher, repository: Path, tmp_path: Path
+) -> None:
+    before = digest(packaged_teacher.folder)
+    attest(packaged_teacher.folder, tmp_path / "beside", root=repository, now=NOON)
+    assert digest(packaged_teacher.folder) == before
     text = (tmp_path / "beside" / STATEMENT).read_text()
     statement = json.loads(text)
-    assert statement["subject"][0]["digest"] == {"sha256": sha256_file(road.teacher / "SHA256SUMS")}
+    assert statement["subject"][0]["digest"] == {
+        "sha256": sha256_file(packaged_teacher.folder / "SHA256SUMS")
+    }
     run = statement["predicate"]["runDetails"]
     assert run["metadata"]["finishedOn"] == "2026-01-02T12:00:03Z"
     definition = statement["predicate"]["buildDefinition"]
@@ -60,14 +64,16 @@ def test_the_statement_names_the_package_and_its_build(road: Road, repository: P
     assert not [word for word in private if word in text]
 
 
-def test_a_changed_tree_and_no_repository_are_told(road: Road, repository: Path, tmp_path: Path) -> None:
+def test_a_changed_tree_and_no_repository_are_told(
+    packaged_teacher: PackagedTeacher, repository: Path, tmp_path: Path
+) -> None:
     (repository / "params.yaml").write_text("a: 2\n")
     revision = read_revision(repository)
     assert revision is not None
     assert revision.changed
     (tmp_path / "bare").mkdir()
     assert read_revision(tmp_path / "bare") is None
-    attest(road.teacher, tmp_path / "beside", root=tmp_path / "bare")
+    attest(packaged_teacher.folder, tmp_path / "beside", root=tmp_path / "bare")
     found = read_json(tmp_path / "beside" / STATEMENT)["predicate"]["buildDefinition"]
     assert "repository" not in {part["name"] for part in found["resolvedDependencies"]}
 
@@ -89,7 +95,7 @@ def test_only_what_is_public_of_a_remote_is_told(url: str, public: str | None) -
     assert public_url(url) == public
 
 
-def test_in_toto_reads_the_statement(road: Road, tmp_path: Path) -> None:
+def test_in_toto_reads_the_statement(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
     reason = "needs its reader: run `make .venv/dev`"
     statements = pytest.importorskip("in_toto_attestation.v1.statement_pb2", reason=reason)
     provenance = pytest.importorskip(
@@ -97,17 +103,17 @@ def test_in_toto_reads_the_statement(road: Road, tmp_path: Path) -> None:
     )
     from google.protobuf import json_format
 
-    attest(road.teacher, tmp_path, root=tmp_path, now=NOON)
+    attest(packaged_teacher.folder, tmp_path, root=tmp_path, now=NOON)
     content = read_json(tmp_path / STATEMENT)
     statement = json_format.ParseDict(content, statements.Statement())
-    assert statement.subject[0].digest["sha256"] == sha256_file(road.teacher / "SHA256SUMS")
+    assert statement.subject[0].digest["sha256"] == sha256_file(packaged_teacher.folder / "SHA256SUMS")
     predicate = json_format.ParseDict(content["predicate"], provenance.Provenance())
     assert predicate.run_details.metadata.finished_on.ToDatetime(UTC) == NOON
     with pytest.raises(json_format.ParseError):
         json_format.ParseDict({**content["predicate"], "surprise": 1}, provenance.Provenance())
 
 
-def test_cyclonedx_reads_the_bill_of_materials(road: Road) -> None:
+def test_cyclonedx_reads_the_bill_of_materials(packaged_teacher: PackagedTeacher) -> None:
     validation = pytest.importorskip(
         "cyclonedx.validation.json",
         reason="needs its reader: run `make .venv/dev`",
@@ -115,23 +121,23 @@ def test_cyclonedx_reads_the_bill_of_materials(road: Road) -> None:
     from cyclonedx.schema import SchemaVersion
 
     validator = validation.JsonStrictValidator(SchemaVersion.V1_6)
-    bom = bill_of_materials(road.teacher)
+    bom = bill_of_materials(packaged_teacher.folder)
     assert validator.validate_str(json.dumps(bom)) is None
     bom["components"][0]["surprise"] = 1
     assert validator.validate_str(json.dumps(bom)) is not None
 
 
-def test_the_bill_lists_model_base_data_and_libraries(road: Road) -> None:
-    bom = bill_of_materials(road.teacher)
+def test_the_bill_lists_model_base_data_and_libraries(packaged_teacher: PackagedTeacher) -> None:
+    bom = bill_of_materials(packaged_teacher.folder)
     model = bom["metadata"]["component"]
-    assert model["hashes"][0]["content"] == sha256_file(road.teacher / "SHA256SUMS")
+    assert model["hashes"][0]["content"] == sha256_file(packaged_teacher.folder / "SHA256SUMS")
     files = {part["name"]: part["hashes"][0]["content"] for part in model["components"]}
     weights = "model/model.safetensors"
-    assert files[weights] == sha256_file(road.teacher / weights)
+    assert files[weights] == sha256_file(packaged_teacher.folder / weights)
     metrics = {
         entry["type"]: entry for entry in model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
     }
-    stated = read_json(road.teacher / "metadata.json")["test_accuracy"]
+    stated = read_json(packaged_teacher.folder / "metadata.json")["test_accuracy"]
     assert metrics["evaluate.test.accuracy"]["value"] == str(stated["value"])
     assert metrics["evaluate.test.accuracy"]["confidenceInterval"]["lowerBound"] == str(stated["low"])
     kinds = [part["type"] for part in bom["components"]]
@@ -142,16 +148,20 @@ def test_the_bill_lists_model_base_data_and_libraries(road: Road) -> None:
     assert sorted(bom["dependencies"][0]["dependsOn"]) == sorted(set(refs))
 
 
-def test_the_build_leaves_it_beside_the_package(road: Road) -> None:
-    beside = road.teacher.with_name("attestation")
+def test_the_build_leaves_it_beside_the_package(packaged_teacher: PackagedTeacher) -> None:
+    beside = packaged_teacher.folder.with_name("attestation")
     (subject,) = read_json(beside / STATEMENT)["subject"]
-    assert subject["digest"]["sha256"] == sha256_file(road.teacher / "SHA256SUMS")
-    assert read_json(beside / BOM) == bill_of_materials(road.teacher)
+    assert subject["digest"]["sha256"] == sha256_file(packaged_teacher.folder / "SHA256SUMS")
+    assert read_json(beside / BOM) == bill_of_materials(packaged_teacher.folder)
 
 
-def test_the_command_writes_both(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_both(
+    packaged_teacher: PackagedTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(main, ["attest", str(road.teacher), "--builder", "https://ci.example/run/1"])
+    done = CliRunner().invoke(
+        main, ["attest", str(packaged_teacher.folder), "--builder", "https://ci.example/run/1"]
+    )
     assert (done.exit_code, done.stderr) == (0, "")
     statement = read_json(Path("artifacts/attestation") / STATEMENT)
     assert statement["predicate"]["runDetails"]["builder"]["id"] == "https://ci.example/run/1"

@@ -19,7 +19,7 @@ from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verify import verify
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.runtime.atomic_io import read_json, write_parquet
-from tests.unit.package.conftest import Road, package
+from tests.toys.packaged_teacher import PackagedTeacher, package
 
 
 class Crossed(NamedTuple):
@@ -29,11 +29,11 @@ class Crossed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def crossed(road: Road, tmp_path_factory: pytest.TempPathFactory) -> Crossed:
-    """The toy road with logits of three imagined models for its train rows."""
+def crossed(packaged_teacher: PackagedTeacher, tmp_path_factory: pytest.TempPathFactory) -> Crossed:
+    """The toy build with logits of three imagined models for its train rows."""
     place = tmp_path_factory.mktemp("crossed")
     for name in ("artifacts", "reports"):
-        shutil.copytree(road.teacher.parent / name, place / name)
+        shutil.copytree(packaged_teacher.folder.parent / name, place / name)
     stages = Stages(place / "artifacts", place / "reports")
     predicted = load_predictions(stages.evaluated, "train")
     draw = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def test_train_rows_carry_both_and_others_only_the_teachers(crossed: Crossed, tm
     assert not [check for check in verify(teacher) if check.problems]
 
 
-def test_metadata_counts_what_the_targets_say(crossed: Crossed, road: Road) -> None:
+def test_metadata_counts_what_the_targets_say(crossed: Crossed, packaged_teacher: PackagedTeacher) -> None:
     stated = read_json(crossed.place / "teacher/metadata.json")["soft_targets"]
     labels = load_predictions(crossed.stages.evaluated, "train").labels
     probs = softmax(crossed.logits.astype(np.float64), axis=1)
@@ -76,10 +76,12 @@ def test_metadata_counts_what_the_targets_say(crossed: Crossed, road: Road) -> N
         "nll": pytest.approx(-np.log(probs[np.arange(len(labels)), labels]).mean(), abs=1e-6),
         "accuracy": pytest.approx((probs.argmax(1) == labels).mean(), abs=1e-6),
     }
-    validation = softmax(load_predictions(road.stages.evaluated, "validation").logits.astype(float), axis=1)
+    validation = softmax(
+        load_predictions(packaged_teacher.stages.evaluated, "validation").logits.astype(float), axis=1
+    )
     assert stated["entropy"]["validation"] == pytest.approx(entropy(validation, axis=1).mean(), abs=1e-6)
     assert "3 models that had not seen them" in (crossed.place / "teacher/README.md").read_text()
-    assert read_json(road.teacher / "metadata.json")["soft_targets"]["out_of_fold"] is None
+    assert read_json(packaged_teacher.folder / "metadata.json")["soft_targets"]["out_of_fold"] is None
 
 
 def test_targets_of_the_teacher_cannot_pass_for_out_of_fold(crossed: Crossed, tmp_path: Path) -> None:
@@ -95,9 +97,9 @@ def test_targets_of_the_teacher_cannot_pass_for_out_of_fold(crossed: Crossed, tm
 def test_out_of_fold_targets_of_other_rows_are_refused(
     crossed: Crossed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(crossed.place, tmp_path / "road")
+    shutil.copytree(crossed.place, tmp_path / "build")
     monkeypatch.chdir(tmp_path)
-    stages = Stages(tmp_path / "road/artifacts", tmp_path / "road/reports")
+    stages = Stages(tmp_path / "build/artifacts", tmp_path / "road/reports")
     table = pq.read_table(stages.finetuned / OUT_OF_FOLD)
     write_parquet(stages.finetuned / OUT_OF_FOLD, table.take(np.roll(np.arange(table.num_rows), 1)))
     with pytest.raises(DataError, match="holds other rows than"):

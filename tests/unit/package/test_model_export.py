@@ -10,8 +10,8 @@ from teacherspec.errors import UserError
 from teacherspec.package.model_export import both_dialects, pack_model
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import read_json
+from tests.toys.packaged_teacher import PackagedTeacher
 from tests.toys.text import toy_tokenizer
-from tests.unit.package.conftest import Road
 
 
 def test_version_5_keys_gain_their_version_4_names() -> None:
@@ -58,14 +58,14 @@ def test_a_decoder_keeps_its_logits_and_says_its_theta(tmp_path: Path) -> None:
         assert torch.equal(model(ids).logits, again(ids).logits)
 
 
-def test_older_readers_find_their_tokenizer_files(road: Road, tmp_path: Path) -> None:
+def test_older_readers_find_their_tokenizer_files(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
     words = {"[PAD]": 0, "[UNK]": 1, "snow": 2, "##ed": 3}
     tokenizer = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     source = tmp_path / "model"
     source.mkdir()
-    for file in (road.stages.finetuned / "model").iterdir():
+    for file in (packaged_teacher.stages.finetuned / "model").iterdir():
         (source / file.name).write_bytes(file.read_bytes())
     tokenizer.save(str(source / "tokenizer.json"))
     pack_model(source, tmp_path / "packed")
@@ -73,29 +73,33 @@ def test_older_readers_find_their_tokenizer_files(road: Road, tmp_path: Path) ->
     settings = json.loads((tmp_path / "packed/tokenizer_config.json").read_text())
     assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
     special = read_json(tmp_path / "packed/special_tokens_map.json")
-    assert special == read_json(road.teacher / "model/special_tokens_map.json")
+    assert special == read_json(packaged_teacher.folder / "model/special_tokens_map.json")
     assert set(special.values()) == {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}
 
 
-def test_the_packed_tokenizer_gives_the_same_tokens(road: Road) -> None:
+def test_the_packed_tokenizer_gives_the_same_tokens(packaged_teacher: PackagedTeacher) -> None:
     before, after = (
         AutoTokenizer.from_pretrained(folder)
-        for folder in (road.stages.finetuned / "model", road.teacher / "model")
+        for folder in (packaged_teacher.stages.finetuned / "model", packaged_teacher.folder / "model")
     )
     text = "the Snow is very WET, strangeword outside"
     assert before(text)["input_ids"] == after(text)["input_ids"]
     assert after.model_max_length == 16
-    assert AutoConfig.from_pretrained(road.teacher / "model").id2label == {0: "cold", 1: "hot", 2: "wet"}
+    assert AutoConfig.from_pretrained(packaged_teacher.folder / "model").id2label == {
+        0: "cold",
+        1: "hot",
+        2: "wet",
+    }
 
 
-def test_the_vocabulary_and_its_padding_are_stated(road: Road, tmp_path: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(road.teacher / "model")
-    stated = read_json(road.teacher / "metadata.json")["vocabulary"]
-    assert stated == vocabulary(road.teacher / "model")
+def test_the_vocabulary_and_its_padding_are_stated(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(packaged_teacher.folder / "model")
+    stated = read_json(packaged_teacher.folder / "metadata.json")["vocabulary"]
+    assert stated == vocabulary(packaged_teacher.folder / "model")
     assert (stated["rows"], stated["tokens"], stated["padded"]) == (len(tokenizer), len(tokenizer), 0)
     padded = tmp_path / "padded"
     padded.mkdir()
-    (padded / "tokenizer.json").write_bytes((road.teacher / "model/tokenizer.json").read_bytes())
+    (padded / "tokenizer.json").write_bytes((packaged_teacher.folder / "model/tokenizer.json").read_bytes())
     (padded / "config.json").write_text(json.dumps({"text_config": {"vocab_size": len(tokenizer) + 6}}))
     found = vocabulary(padded)
     assert found == {**stated, "rows": len(tokenizer) + 6, "padded": 6}
@@ -103,10 +107,10 @@ def test_the_vocabulary_and_its_padding_are_stated(road: Road, tmp_path: Path) -
     assert vocabulary(padded) is None
 
 
-def test_a_model_folder_with_a_pickle_is_refused(road: Road, tmp_path: Path) -> None:
+def test_a_model_folder_with_a_pickle_is_refused(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
     source = tmp_path / "model"
     source.mkdir()
-    for file in (road.stages.finetuned / "model").iterdir():
+    for file in (packaged_teacher.stages.finetuned / "model").iterdir():
         (source / file.name).write_bytes(file.read_bytes())
     (source / "training_args.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(UserError, match="pickle"):

@@ -2,7 +2,7 @@ import pytest
 
 from teacherspec.package.provenance import Provenance, digest, without_place
 from teacherspec.runtime.atomic_io import read_json, sha256_file
-from tests.unit.package.conftest import Road
+from tests.toys.packaged_teacher import PackagedTeacher
 
 PARTS = {
     "spec": {"task": {"kind": "a"}},
@@ -27,22 +27,25 @@ def test_each_digest_follows_its_part_alone(part: str, changed: dict[str, object
     assert {name for name in before if before[name] != after[name]} == {part}
 
 
-def test_the_place_of_a_base_outside_the_repository_is_private(road: Road) -> None:
+def test_the_place_of_a_base_outside_the_repository_is_private(packaged_teacher: PackagedTeacher) -> None:
     outside = {"source": {"kind": "path", "folder": "/home/someone/base", "outside_repository": True}}
     assert without_place(outside)["source"]["folder"] == "base"
     inside = {"source": {"kind": "path", "folder": "bases/mine", "outside_repository": False}}
     assert without_place(inside) == inside
-    assert read_json(road.teacher / "provenance/spec.json")["base"]["source"]["folder"] == "base"
+    assert read_json(packaged_teacher.folder / "provenance/spec.json")["base"]["source"]["folder"] == "base"
 
 
-def test_the_digests_in_the_package_follow_from_its_own_files(road: Road) -> None:
-    folder = road.teacher / "provenance"
-    written, metadata = read_json(folder / "digests.json"), read_json(road.teacher / "metadata.json")
+def test_the_digests_in_the_package_follow_from_its_own_files(packaged_teacher: PackagedTeacher) -> None:
+    folder = packaged_teacher.folder / "provenance"
+    written, metadata = (
+        read_json(folder / "digests.json"),
+        read_json(packaged_teacher.folder / "metadata.json"),
+    )
     assert written["digests"] == metadata["digests"]
     assert metadata["digests"]["spec"] == digest(read_json(folder / "spec.json"))
     assert metadata["digests"]["base"] == digest(read_json(folder / "base.json")["files"])
     assert metadata["digests"]["predictions"] == digest(written["predictions"])
-    stored = road.stages.evaluated / "predictions"
+    stored = packaged_teacher.stages.evaluated / "predictions"
     assert written["predictions"] == {path.stem: sha256_file(path) for path in stored.glob("*.parquet")}
     assert written["data"] == {name: split["sha256"] for name, split in metadata["splits"].items()}
     assert written["libraries"]["torch"] in ("2.13.0", metadata["libraries"]["torch"])

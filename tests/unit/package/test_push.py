@@ -13,7 +13,7 @@ from teacherspec.errors import UserError
 from teacherspec.package.push import check_base, push_to_hub
 from teacherspec.spec.package import PushToHub
 from tests.toys.hub_server import Hub
-from tests.unit.package.conftest import Road, package
+from tests.toys.packaged_teacher import PackagedTeacher, package
 from tests.unit.package.test_run import copied, digest
 from tests.unit.spec.example import RIGHT
 
@@ -29,32 +29,32 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     server.server_close()
 
 
-def test_the_hub_gets_exactly_the_package(road: Road, hub: Hub) -> None:
+def test_the_hub_gets_exactly_the_package(packaged_teacher: PackagedTeacher, hub: Hub) -> None:
     hub.files["model/older-shard.safetensors"] = b"of a larger teacher"
-    url = push_to_hub(road.teacher, WHERE, endpoint=hub.address)
+    url = push_to_hub(packaged_teacher.folder, WHERE, endpoint=hub.address)
     assert url.endswith("2" * 40)
     found = {name: hashlib.sha256(content).hexdigest() for name, content in hub.files.items()}
-    assert found == digest(road.teacher)
+    assert found == digest(packaged_teacher.folder)
     assert hub.created[0]["visibility"] == "private"
 
 
-def test_a_refusal_of_the_hub_is_told(road: Road, hub: Hub) -> None:
+def test_a_refusal_of_the_hub_is_told(packaged_teacher: PackagedTeacher, hub: Hub) -> None:
     hub.refuse = True
     with pytest.raises(UserError, match=r"package\.push: owner/teacher was not pushed: .*403"):
-        push_to_hub(road.teacher, WHERE, endpoint=hub.address)
+        push_to_hub(packaged_teacher.folder, WHERE, endpoint=hub.address)
     assert not hub.files
 
 
-def test_a_hub_that_is_not_there_is_told(road: Road, hub: Hub) -> None:
+def test_a_hub_that_is_not_there_is_told(packaged_teacher: PackagedTeacher, hub: Hub) -> None:
     hub.shutdown()
     hub.server_close()
     with pytest.raises(UserError, match="was not pushed"):
-        push_to_hub(road.teacher, WHERE, endpoint=hub.address)
+        push_to_hub(packaged_teacher.folder, WHERE, endpoint=hub.address)
 
 
-def test_only_a_whole_and_ready_package_leaves(road: Road, tmp_path: Path) -> None:
-    check_base(road.teacher, not_ready=True)
-    broken = Path(shutil.copytree(road.teacher, tmp_path / "teacher"))
+def test_only_a_whole_and_ready_package_leaves(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
+    check_base(packaged_teacher.folder, not_ready=True)
+    broken = Path(shutil.copytree(packaged_teacher.folder, tmp_path / "teacher"))
     (broken / "README.md").write_text("better\n")
     with pytest.raises(UserError, match=r"checksums: README\.md"):
         check_base(broken, not_ready=True)
@@ -67,10 +67,10 @@ def run(place: Path, declaration: str, *arguments: str) -> tuple[int, str]:
 
 
 def test_nothing_is_pushed_unless_declared(
-    road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packaged_teacher: PackagedTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, said = run(tmp_path, RIGHT, str(road.teacher))
+    code, said = run(tmp_path, RIGHT, str(packaged_teacher.folder))
     assert code == 1
     assert "package.push is not declared, so nothing is pushed" in said
     code, said = run(tmp_path, RIGHT + "  push: {kind: dvc}\n", "absent")
@@ -79,11 +79,11 @@ def test_nothing_is_pushed_unless_declared(
 
 
 def test_a_teacher_that_is_not_ready_needs_a_word_more(
-    road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packaged_teacher: PackagedTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     impossible = [{"metric": "evaluate.test.accuracy", "at_least": 2.0}]
-    package(copied(road, tmp_path), tmp_path, gates=impossible)
+    package(copied(packaged_teacher, tmp_path), tmp_path, gates=impossible)
     with pytest.raises(UserError, match="is not ready"):
         check_base(tmp_path / "teacher")
     check_base(tmp_path / "teacher", not_ready=True)

@@ -10,7 +10,7 @@ from teacherspec.package.quality_gates import Gate, find, judge, known_metrics
 from teacherspec.package.readiness import verdict
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.package import DEFAULT_GATES
-from tests.unit.package.conftest import ROLES, Road, section
+from tests.toys.packaged_teacher import ROLES, PackagedTeacher, section
 
 REPORTS: dict[str, Any] = {
     "evaluate": {"loss_ratio": 1.1, "test": {"accuracy": {"value": 0.91, "low": 0.88, "high": 0.94}}},
@@ -91,9 +91,10 @@ def measured(report: Any, prefix: str) -> set[str]:
     return {name for key, inner in report.items() for name in measured(inner, f"{prefix}.{key}")}
 
 
-def test_known_metrics_are_what_the_stages_measure(road: Road) -> None:
+def test_known_metrics_are_what_the_stages_measure(packaged_teacher: PackagedTeacher) -> None:
     reports = {
-        stage: read_json(road.stages.reports / stage / "metrics.json") for stage in ("evaluate", "calibrate")
+        stage: read_json(packaged_teacher.stages.reports / stage / "metrics.json")
+        for stage in ("evaluate", "calibrate")
     }
     written = {name for stage, report in reports.items() for name in measured(report, stage)}
     known = {name for name in known_metrics(ROLES) if not name.startswith("ratings.")}

@@ -25,7 +25,7 @@ from teacherspec.package.terminal_summary import show
 from teacherspec.predictions.classification import load_predictions, save_predictions
 from teacherspec.runtime.atomic_io import encode_json, read_json
 from teacherspec.splits import open_split
-from tests.unit.package.conftest import CANARIES, ROOT, TASK, Road, package
+from tests.toys.packaged_teacher import CANARIES, ROOT, TASK, PackagedTeacher, package
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -33,9 +33,9 @@ def digest(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def copied(road: Road, place: Path) -> Stages:
+def copied(packaged_teacher: PackagedTeacher, place: Path) -> Stages:
     for name in ("artifacts", "reports"):
-        shutil.copytree(road.teacher.parent / name, place / name)
+        shutil.copytree(packaged_teacher.folder.parent / name, place / name)
     return Stages(place / "artifacts", place / "reports")
 
 
@@ -44,17 +44,17 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_another_place_gives_the_same_bytes(road: Road, tmp_path: Path) -> None:
-    package(copied(road, tmp_path / "elsewhere"), tmp_path / "elsewhere")
-    assert digest(tmp_path / "elsewhere/teacher") == digest(road.teacher)
-    assert digest(tmp_path / "elsewhere/report") == digest(road.report)
+def test_another_place_gives_the_same_bytes(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
+    package(copied(packaged_teacher, tmp_path / "elsewhere"), tmp_path / "elsewhere")
+    assert digest(tmp_path / "elsewhere/teacher") == digest(packaged_teacher.folder)
+    assert digest(tmp_path / "elsewhere/report") == digest(packaged_teacher.report)
 
 
-def test_nothing_names_a_machine_or_a_person(road: Road) -> None:
-    places = [str(road.teacher.parent), str(ROOT), str(Path.home()), "/home/", "/root/", "/tmp/"]  # noqa: S108
+def test_nothing_names_a_machine_or_a_person(packaged_teacher: PackagedTeacher) -> None:
+    places = [str(packaged_teacher.folder.parent), str(ROOT), str(Path.home()), "/home/", "/root/", "/tmp/"]  # noqa: S108
     private = [word.encode() for word in (*places, *CANARIES.values(), socket.gethostname()) if len(word) > 3]
     looked_at = 0
-    for path in road.teacher.rglob("*"):
+    for path in packaged_teacher.folder.rglob("*"):
         assert not path.is_symlink()
         if path.is_file():
             content = path.read_bytes() + unpacked(path)
@@ -80,19 +80,22 @@ def test_what_is_hidden_in_columns_would_be_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="this system has no sha256sum")
-def test_sha256sum_agrees(road: Road) -> None:
+def test_sha256sum_agrees(packaged_teacher: PackagedTeacher) -> None:
     done = subprocess.run(
-        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=road.teacher, capture_output=True, text=True
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"],
+        cwd=packaged_teacher.folder,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == len(digest(road.teacher)) - 1
+    assert len(done.stdout.splitlines()) == len(digest(packaged_teacher.folder)) - 1
 
 
-def test_golden_inputs_give_golden_logits_without_this_library(road: Road) -> None:
-    model = AutoModelForSequenceClassification.from_pretrained(road.teacher / "model")
+def test_golden_inputs_give_golden_logits_without_this_library(packaged_teacher: PackagedTeacher) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(packaged_teacher.folder / "model")
     inputs, golden = (
-        load_file(road.teacher / "golden/inputs.safetensors"),
-        load_golden(road.teacher / "golden", TASK.row_fields()),
+        load_file(packaged_teacher.folder / "golden/inputs.safetensors"),
+        load_golden(packaged_teacher.folder / "golden", TASK.row_fields()),
     )
     with torch.inference_mode():
         logits = model(**inputs).logits.numpy()
@@ -104,12 +107,14 @@ def test_golden_inputs_give_golden_logits_without_this_library(road: Road) -> No
     assert golden.tolerance["float32"] < off < golden.tolerance["bfloat16"]
 
 
-def test_soft_targets_open_as_a_data_set_and_are_the_predictions(road: Road, tmp_path: Path) -> None:
-    opened = load_dataset(str(road.teacher / "distill"), "soft", cache_dir=str(tmp_path / "cache"))
+def test_soft_targets_open_as_a_data_set_and_are_the_predictions(
+    packaged_teacher: PackagedTeacher, tmp_path: Path
+) -> None:
+    opened = load_dataset(str(packaged_teacher.folder / "distill"), "soft", cache_dir=str(tmp_path / "cache"))
     assert sorted(opened) == ["calibration", "out_of_scope", "train", "validation"]
     for name, rows in opened.items():
-        predicted = load_predictions(road.stages.evaluated, name)
-        prepared = open_split(road.packaged.evidence.prepared.splits[name], tmp_path)
+        predicted = load_predictions(packaged_teacher.stages.evaluated, name)
+        prepared = open_split(packaged_teacher.result.evidence.prepared.splits[name], tmp_path)
         assert rows["id"][:] == list(predicted.ids)
         assert rows["text"][:] == prepared["text"][:]
         assert rows["label"][:] == predicted.labels.tolist()
@@ -120,46 +125,54 @@ def test_soft_targets_open_as_a_data_set_and_are_the_predictions(road: Road, tmp
     assert opened["train"].features["logits"].length == 3
 
 
-def test_metadata_keeps_its_schema(road: Road) -> None:
+def test_metadata_keeps_its_schema(packaged_teacher: PackagedTeacher) -> None:
     schema = json_schema()
     committed = ROOT / "teacherspec/package/metadata.schema.json"
     assert committed.read_text(encoding="utf-8") == encode_json(schema), (
         "write it anew from metadata.json_schema()"
     )
-    metadata = read_json(road.teacher / "metadata.json")
+    metadata = read_json(packaged_teacher.folder / "metadata.json")
     jsonschema.Draft202012Validator(schema).validate(metadata)
     assert metadata["examples"] == 384
     assert (
         metadata["test_accuracy"]
-        == read_json(road.stages.reports / "evaluate/metrics.json")["test"]["accuracy"]
+        == read_json(packaged_teacher.stages.reports / "evaluate/metrics.json")["test"]["accuracy"]
     )
 
 
-def test_the_hub_reads_the_card(road: Road) -> None:
-    card = ModelCard.load(road.teacher / "README.md")
+def test_the_hub_reads_the_card(packaged_teacher: PackagedTeacher) -> None:
+    card = ModelCard.load(packaged_teacher.folder / "README.md")
     assert card.data.license == "apache-2.0"
     results = {
         (found.dataset_split, found.metric_type): found.metric_value for found in card.data.eval_results
     }
     assert (
-        results[("test", "accuracy")] == read_json(road.teacher / "metadata.json")["test_accuracy"]["value"]
+        results[("test", "accuracy")]
+        == read_json(packaged_teacher.folder / "metadata.json")["test_accuracy"]["value"]
     )
     for heading in ("Intended use", "Load", "Data", "Results", "Weaknesses and blind spots", "Verify"):
         assert f"\n## {heading}\n" in card.text
-    assert (road.teacher / "eval/calibrate/reliability.png").read_bytes()[:4] == b"\x89PNG"
+    assert (packaged_teacher.folder / "eval/calibrate/reliability.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_the_program_on_the_card_runs(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = (road.teacher / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    monkeypatch.chdir(road.teacher)
+def test_the_program_on_the_card_runs(
+    packaged_teacher: PackagedTeacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = (
+        (packaged_teacher.folder / "README.md")
+        .read_text(encoding="utf-8")
+        .split("```python\n")[1]
+        .split("```")[0]
+    )
+    monkeypatch.chdir(packaged_teacher.folder)
     names: dict[str, torch.Tensor] = {}
     exec(program, names)  # noqa: S102 the code under test
     assert names["probs"].shape == (1, 3)
     assert names["probs"].sum().item() == pytest.approx(1.0)
 
 
-def test_predictions_of_another_model_are_refused(road: Road, tmp_path: Path) -> None:
-    stages = copied(road, tmp_path)
+def test_predictions_of_another_model_are_refused(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
+    stages = copied(packaged_teacher, tmp_path)
     predicted = load_predictions(stages.evaluated, "test")
     off_by_one = replace(predicted, logits=np.roll(predicted.logits, 1, axis=0))
     save_predictions(stages.evaluated / "predictions/test.parquet", off_by_one)
@@ -168,8 +181,8 @@ def test_predictions_of_another_model_are_refused(road: Road, tmp_path: Path) ->
     assert not (tmp_path / "teacher").exists()
 
 
-def test_predictions_of_other_rows_are_refused(road: Road, tmp_path: Path) -> None:
-    stages = copied(road, tmp_path)
+def test_predictions_of_other_rows_are_refused(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
+    stages = copied(packaged_teacher, tmp_path)
     shutil.copy(
         stages.evaluated / "predictions/shifted.parquet", stages.evaluated / "predictions/validation.parquet"
     )
@@ -183,8 +196,10 @@ def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
     assert len(refused.value.problems) >= 7
 
 
-def test_a_failed_gate_can_fail_the_stage_and_leaves_the_older_package(road: Road, tmp_path: Path) -> None:
-    stages = copied(road, tmp_path)
+def test_a_failed_gate_can_fail_the_stage_and_leaves_the_older_package(
+    packaged_teacher: PackagedTeacher, tmp_path: Path
+) -> None:
+    stages = copied(packaged_teacher, tmp_path)
     package(stages, tmp_path)
     before = digest(tmp_path / "teacher")
     impossible = [{"metric": "evaluate.test.accuracy", "at_least": 2.0}]
@@ -196,8 +211,10 @@ def test_a_failed_gate_can_fail_the_stage_and_leaves_the_older_package(road: Roa
     assert read_json(tmp_path / "teacher/READINESS.json")["verdict"] == "not ready"
 
 
-def test_the_closing_table_says_what_matters(road: Road, capsys: pytest.CaptureFixture[str]) -> None:
-    show(road.packaged, road.stages.reports / "evaluate/latency.json")
+def test_the_closing_table_says_what_matters(
+    packaged_teacher: PackagedTeacher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(packaged_teacher.result, packaged_teacher.stages.reports / "evaluate/latency.json")
     shown = capsys.readouterr().out
     for word in (
         "accuracy",
@@ -210,5 +227,5 @@ def test_the_closing_table_says_what_matters(road: Road, capsys: pytest.CaptureF
         "evaluate.test.accuracy",
     ):
         assert word in shown
-    show(road.packaged, Path("absent.json"))
+    show(packaged_teacher.result, Path("absent.json"))
     assert "latency" not in capsys.readouterr().out

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
 from teacherspec.package.checksums import write_sums
-from tests.unit.package.conftest import Road
+from tests.toys.packaged_teacher import PackagedTeacher
 
 signed = pytest.mark.skipif(
     importlib.util.find_spec("model_signing") is None,
@@ -32,9 +32,9 @@ def key_pair(place: Path, name: str) -> None:
 
 
 @pytest.fixture
-def place(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(packaged_teacher: PackagedTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(road.teacher, "teacher")
+    shutil.copytree(packaged_teacher.folder, "teacher")
     key_pair(tmp_path, "mine")
     key_pair(tmp_path, "other")
     return tmp_path
@@ -83,23 +83,23 @@ def test_what_cannot_sign_is_refused(place: Path) -> None:
     assert not Path("teacher.sig").exists()
 
 
-def test_signature_and_key_belong_together(road: Road, tmp_path: Path) -> None:
+def test_signature_and_key_belong_together(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
     (tmp_path / "teacher.sig").write_text("x")
-    done = run("verify", str(road.teacher), "--signature", str(tmp_path / "teacher.sig"))
+    done = run("verify", str(packaged_teacher.folder), "--signature", str(tmp_path / "teacher.sig"))
     assert done.exit_code == 2
     assert "belong together" in done.stderr
 
 
 def test_without_the_library_it_says_what_to_install(
-    road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packaged_teacher: PackagedTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "model_signing", None)
     for name in ("key.pem", "teacher.sig"):
         (tmp_path / name).write_text("x")
-    done = run("sign", str(road.teacher), "--private-key", str(tmp_path / "key.pem"))
+    done = run("sign", str(packaged_teacher.folder), "--private-key", str(tmp_path / "key.pem"))
     assert done.exit_code == 1
     assert "pip install 'teacherspec[signing]'" in done.stderr
     options = ("--signature", str(tmp_path / "teacher.sig"), "--public-key", str(tmp_path / "key.pem"))
-    unproven = run("verify", str(road.teacher), *options)
+    unproven = run("verify", str(packaged_teacher.folder), *options)
     assert unproven.exit_code == 1
     assert "pip install 'teacherspec[signing]'" in unproven.stderr

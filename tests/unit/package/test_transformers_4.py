@@ -147,7 +147,7 @@ def write(place: Path, name: str, *, packed: bool = True) -> Path:
     if text:
         base = place.with_name(f"{place.name}-base-{folder.name}")
         save_pretrained(model, tiny_tokenizer(CHATML) if chat else wordpiece(), base)
-        # As the road loads it: transformers gives some families their own splitting of words.
+        # As this project loads it: transformers gives some families their own splitting of words.
         save_pretrained(model, AutoTokenizer.from_pretrained(base), saved)
     else:
         model.save_pretrained(saved)

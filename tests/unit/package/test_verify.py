@@ -15,14 +15,14 @@ from teacherspec.cli.main import main
 from teacherspec.package.checksums import SUMS, write_sums
 from teacherspec.package.verify import verify
 from teacherspec.runtime.atomic_io import read_json, write_json
-from tests.unit.package.conftest import Road
+from tests.toys.packaged_teacher import PackagedTeacher
 
 SOFT = "distill/soft/train-00000-of-00001.parquet"
 
 
 @pytest.fixture
-def teacher(road: Road, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(road.teacher, tmp_path / "teacher"))
+def teacher(packaged_teacher: PackagedTeacher, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(packaged_teacher.folder, tmp_path / "teacher"))
 
 
 def flip_byte(folder: Path) -> None:
@@ -156,8 +156,8 @@ TAMPERS: list[tuple[Callable[[Path], None], str]] = [
 ]
 
 
-def test_an_untouched_package_passes_every_check(road: Road) -> None:
-    checks = verify(road.teacher)
+def test_an_untouched_package_passes_every_check(packaged_teacher: PackagedTeacher) -> None:
+    checks = verify(packaged_teacher.folder)
     assert [check for check in checks if check.problems or check.skipped] == []
     assert {caught for _, caught in TAMPERS} == {check.name for check in checks}
 
@@ -203,8 +203,8 @@ def test_a_broken_list_of_checksums_is_caught(teacher: Path, line: str, says: st
     assert says in failed.problems[0]
 
 
-def test_the_command_says_what_failed(road: Road, teacher: Path) -> None:
-    whole = CliRunner().invoke(main, ["verify", str(road.teacher)])
+def test_the_command_says_what_failed(packaged_teacher: PackagedTeacher, teacher: Path) -> None:
+    whole = CliRunner().invoke(main, ["verify", str(packaged_teacher.folder)])
     assert (whole.exit_code, whole.stderr) == (0, "")
     assert "golden       ok" in whole.stdout
     flip_byte(teacher)

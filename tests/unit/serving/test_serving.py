@@ -14,18 +14,18 @@ from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.serving import Teacher, load_teacher
-from tests.unit.package.conftest import Road
+from tests.toys.packaged_teacher import PackagedTeacher
 
 
 @pytest.fixture(scope="module")
-def teacher(road: Road) -> Teacher:
-    return load_teacher(road.teacher)
+def teacher(packaged_teacher: PackagedTeacher) -> Teacher:
+    return load_teacher(packaged_teacher.folder)
 
 
 @pytest.fixture(scope="module")
-def soft(road: Road, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
+def soft(packaged_teacher: PackagedTeacher, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
     opened = load_dataset(
-        str(road.teacher / "distill"),
+        str(packaged_teacher.folder / "distill"),
         "soft",
         split="validation",
         cache_dir=str(tmp_path_factory.mktemp("cache")),
@@ -84,22 +84,24 @@ def test_a_student_learns_the_same_from_stored_targets_as_from_the_teacher(
     assert divergence(stored.roll(1, 0), online, temperature) > 0.1, "targets of the row before must not pass"
 
 
-def test_a_pipeline_of_transformers_takes_the_model_folder(road: Road, soft: dict[str, list]) -> None:
-    classify = pipeline("text-classification", model=str(road.teacher / "model"), device="cpu")
+def test_a_pipeline_of_transformers_takes_the_model_folder(
+    packaged_teacher: PackagedTeacher, soft: dict[str, list]
+) -> None:
+    classify = pipeline("text-classification", model=str(packaged_teacher.folder / "model"), device="cpu")
     answers = classify(soft["text"][:4], truncation=True)
-    predicted = load_predictions(road.stages.evaluated, "validation").logits[:4].argmax(1)
+    predicted = load_predictions(packaged_teacher.stages.evaluated, "validation").logits[:4].argmax(1)
     assert [answer["label"] for answer in answers] == [("cold", "hot", "wet")[k] for k in predicted]
 
 
-def predict(road: Road, rows: str, *options: str) -> tuple[int, list[dict], str]:
-    done = CliRunner().invoke(main, ["predict", str(road.teacher), *options], input=rows)
+def predict(packaged_teacher: PackagedTeacher, rows: str, *options: str) -> tuple[int, list[dict], str]:
+    done = CliRunner().invoke(main, ["predict", str(packaged_teacher.folder), *options], input=rows)
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
-def test_predict_answers_each_row_in_order(road: Road, teacher: Teacher) -> None:
+def test_predict_answers_each_row_in_order(packaged_teacher: PackagedTeacher, teacher: Teacher) -> None:
     rows = [{"id": "a", "text": "snow and ice"}, {"text": "the river"}, {"text": "sun sun sun"}]
     lines = "\n\n".join(json.dumps(row) for row in rows)
-    code, answers, errors = predict(road, lines, "--batch-size", "2")
+    code, answers, errors = predict(packaged_teacher, lines, "--batch-size", "2")
     assert (code, errors) == (0, "")
     probs = teacher.probs([{"text": row["text"]} for row in rows])
     for answer, expected in zip(answers, probs, strict=True):
@@ -118,8 +120,10 @@ def test_predict_answers_each_row_in_order(road: Road, teacher: Teacher) -> None
         ('{"text": "  "}', "-:2: text: is blank"),
     ],
 )
-def test_predict_names_the_line_that_is_no_row(road: Road, line: str, says: str) -> None:
-    code, answers, errors = predict(road, f'{{"text": "snow"}}\n{line}\n', "--batch-size", "1")
+def test_predict_names_the_line_that_is_no_row(
+    packaged_teacher: PackagedTeacher, line: str, says: str
+) -> None:
+    code, answers, errors = predict(packaged_teacher, f'{{"text": "snow"}}\n{line}\n', "--batch-size", "1")
     assert code == 1
     assert len(answers) == 1
     assert errors.startswith(says.replace("-:", "<stdin>:"))

@@ -1,4 +1,4 @@
-"""One toy road for all tests of the package: trained, evaluated, calibrated and packaged once."""
+"""A toy text classifier that went through every stage: trained, evaluated, calibrated and packaged."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ from teacherspec.splits import Prepared, Role, save_index
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_rows, toy_split
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 TASK = TextClassification(kind="text_classification", max_length=16)
 PACKAGE = {
     "name": "weather",
@@ -55,16 +55,16 @@ CANARIES = {
     "LOGNAME": "canaryuser",
     "HOSTNAME": "canaryhost",
 }
-"""Private things of a machine; nothing of a package may hold one."""
+"""Private values of a machine's environment; no file of a package may hold one."""
 
 
-class Road(NamedTuple):
-    """The toy road and the teacher at its end."""
+class PackagedTeacher(NamedTuple):
+    """The package, and what the stages before it left."""
 
     stages: Stages
-    teacher: Path
+    folder: Path
     report: Path
-    packaged: Packaged
+    result: Packaged
 
 
 def noisy_prepared(folder: Path) -> Prepared:
@@ -90,9 +90,8 @@ def package(stages: Stages, place: Path, **values: Any) -> Packaged:
     return run_package(declared, TASK, spec, stages, place / "teacher", place / "report")
 
 
-@pytest.fixture(scope="session")
-def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
-    place = tmp_path_factory.mktemp("road")
+def build_packaged_teacher(place: Path) -> PackagedTeacher:
+    """Run `finetune`, `evaluate`, `calibrate` and `package` on the toy splits, in a few seconds."""
     stages = Stages(place / "artifacts", place / "reports")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -121,4 +120,4 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
             Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate"
         )
         packaged = package(stages, place)
-    return Road(stages, place / "teacher", place / "report", packaged)
+    return PackagedTeacher(stages, place / "teacher", place / "report", packaged)
