@@ -31,7 +31,7 @@ def main(artifacts: Path, reports: Path) -> None:
     spec = load_sections(Sections)
     task = spec.task
     memory = working_memory()
-    prepared = prepare(Path.cwd(), task.kind, task.row_fields(), spec.prepare, artifacts, reports, memory)
+    prepared = prepare(Path.cwd(), task.kind, task.row_schema(), spec.prepare, artifacts, reports, memory)
     rows = read_json(reports / "metrics.json")["rows"]
     click.echo("\n".join(rows_in_words(rows, spec.prepare.policies())))
     click.echo(", ".join(f"{split.name} {split.rows:,}" for split in prepared.splits.values()))

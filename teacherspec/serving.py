@@ -173,7 +173,7 @@ class RetrievalTeacher:
     processor: Any
 
     def images(self, images: Sequence[Any], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
-        """Embeddings `[N, D]`, of length 1, of images: paths, or bytes of files. Raises `FieldError`."""
+        """Embeddings `[N, D]`, of length 1, of images: paths, or bytes of files. Raises `ColumnError`."""
 
         def embed(model: Any, batch: Mapping[str, Any]) -> Any:
             return embed_images(model, batch["pixel_values"])
@@ -181,7 +181,7 @@ class RetrievalTeacher:
         return self._embedded(images, self.task.image_inputs, embed, batch_size)
 
     def texts(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
-        """Embeddings `[N, D]`, of length 1, of texts. Raises `FieldError`."""
+        """Embeddings `[N, D]`, of length 1, of texts. Raises `ColumnError`."""
         return self._embedded(texts, self.task.text_inputs, embed_texts, batch_size)
 
     def probs(

@@ -20,10 +20,10 @@ from benchmarks.page import fill
 from teacherspec.prepare.dedup.image_thumbprints import likeness
 from teacherspec.prepare.sources.archives import read_archive
 from teacherspec.prepare.sources.digits import DigitsSource
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.shared.image_decoding import decode, encode_png
 
-FIELD = ImageField("image")
+FIELD = ImageColumn("image")
 README = Path(__file__).with_name("README.md")
 EVERY = 10
 COUNTED = 0.1

@@ -10,7 +10,7 @@ from pathlib import Path
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.machine import working_memory
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
+from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
 
 
 def main(folder: Path, out: Path) -> None:
@@ -27,7 +27,7 @@ def main(folder: Path, out: Path) -> None:
         "near_duplicates": {"similarity": 0.8, "within_split": "drop"},
     }
     section = Prepare.model_validate_json(json.dumps(declared))
-    fields = RowFields(content=(TextField("text"),), label=LabelField("label"))
+    fields = RowSchema(content=(TextColumn("text"),), label=LabelColumn("label"))
     prepare(
         folder.parent,
         "text_classification",

@@ -16,7 +16,7 @@ from teacherspec.spec.parsing.diagnostics import Where
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.spec.prepare import Prepare
 from teacherspec.tasks.base import OutputType
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.image import ImageColumn
 
 
 class Finding(NamedTuple):
@@ -37,7 +37,7 @@ def columns_belong_to_the_task(spec: Spec) -> Iterator[Finding]:
     """`columns` of a source renames columns of the task, so its keys are among them."""
     allowed = [
         "id",
-        *(column.name for column in spec.task.row_fields().columns()),
+        *(column.name for column in spec.task.row_schema().columns()),
         *spec.prepare.keep_columns,
     ]
     for index, source in enumerate(spec.prepare.sources):
@@ -50,7 +50,7 @@ def columns_belong_to_the_task(spec: Spec) -> Iterator[Finding]:
 
 def kept_columns_are_further_ones(spec: Spec) -> Iterator[Finding]:
     """A column of the task is kept anyway."""
-    columns = [column.name for column in spec.task.row_fields().columns()]
+    columns = [column.name for column in spec.task.row_schema().columns()]
     for index, name in enumerate(spec.prepare.keep_columns):
         if name in columns:
             yield Finding(
@@ -60,7 +60,7 @@ def kept_columns_are_further_ones(spec: Spec) -> Iterator[Finding]:
 
 def losses_need_labels(spec: Spec) -> Iterator[Finding]:
     """Class weights, focal loss and label smoothing speak of classes; not every task has them."""
-    if spec.task.row_fields().label is not None:
+    if spec.task.row_schema().label is not None:
         return
     without = f"a {spec.task.kind} task has no labels"
     if spec.finetune.class_weights != "none":
@@ -126,7 +126,7 @@ def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
     """Cross-fitting needs folds, and classes whose logits can be stored whole."""
     if spec.finetune.cross_fit:
         where = ("finetune", "cross_fit")
-        if spec.task.row_fields().label is None:
+        if spec.task.row_schema().label is None:
             yield Finding(where, f"a {spec.task.kind} task has no class logits to store: drop it")
         if spec.prepare.folds is None:
             yield Finding(where, "there are no folds to fit on: declare prepare.folds, such as 5")
@@ -134,7 +134,7 @@ def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
 
 def words_and_pixels_keep_apart(spec: Spec) -> Iterator[Finding]:
     """Augmentation changes images, and no pooling of tokens is known for them."""
-    if any(isinstance(field, ImageField) for field in spec.task.row_fields().content):
+    if any(isinstance(field, ImageColumn) for field in spec.task.row_schema().content):
         if spec.base.pooling != "first":
             yield Finding(("base", "pooling"), "is for encoders of text: drop it")
     elif spec.finetune.augmentation is not None:
@@ -191,7 +191,7 @@ def slices_have_their_columns(spec: Spec) -> Iterator[Finding]:
 
 def perturbations_fit_the_rows(spec: Spec) -> Iterator[Finding]:
     """A perturbation changes a kind of content that the task's rows have."""
-    known = sorted(perturbations_of(spec.task.row_fields()))
+    known = sorted(perturbations_of(spec.task.row_schema()))
     for index, name in enumerate(spec.evaluate.perturbations or ()):
         if name not in known:
             what = f"a {spec.task.kind} row cannot be perturbed so (given {name}; allowed {listed(known)}"
@@ -235,7 +235,7 @@ def checkpoints_are_chosen_by_what_is_measured(spec: Spec) -> Iterator[Finding]:
 
 def scope_needs_labels(spec: Spec) -> Iterator[Finding]:
     """Rows that belong to no label need labels that they do not belong to."""
-    if spec.task.row_fields().label is None:
+    if spec.task.row_schema().label is None:
         for index, source in enumerate(spec.prepare.sources):
             if source.role == "ood":
                 what = f"a {spec.task.kind} task has no labels to be out of: use shifted"

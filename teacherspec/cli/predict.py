@@ -12,7 +12,7 @@ from teacherspec.errors import DataError
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.entrypoint import report_user_errors
 from teacherspec.tasks.base import OutputType
-from teacherspec.tasks.columns.base import FieldError, RowFields
+from teacherspec.tasks.columns.base import ColumnError, RowSchema
 
 DIGITS = 6
 
@@ -40,14 +40,14 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
 
     _, task = declared_task(folder)
     answer = SERVED[task.output_type](folder, max_new_tokens)
-    read = read_rows(rows, rows.name, task.row_fields())
+    read = read_rows(rows, rows.name, task.row_schema())
     while batch := list(islice(read, batch_size)):
         for row, said in zip(batch, answer(batch), strict=True):
             known = {"id": row["id"]} if "id" in row else {}
             click.echo(json.dumps({**known, **said}, ensure_ascii=False))
 
 
-def read_rows(lines: Iterable[str], name: str, fields: RowFields) -> Iterator[dict[str, Any]]:
+def read_rows(lines: Iterable[str], name: str, fields: RowSchema) -> Iterator[dict[str, Any]]:
     """Rows of a JSONL file, blank lines skipped.
 
     Raises:
@@ -58,7 +58,7 @@ def read_rows(lines: Iterable[str], name: str, fields: RowFields) -> Iterator[di
             yield _row(line, f"{name}:{number}", fields)
 
 
-def _row(line: str, where: str, fields: RowFields) -> dict[str, Any]:
+def _row(line: str, where: str, fields: RowSchema) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
@@ -70,7 +70,7 @@ def _row(line: str, where: str, fields: RowFields) -> dict[str, Any]:
         given = next((name for name in (field.name, field.column) if name in row), None)
         try:
             row[field.name] = field.asked(None if given is None else row[given])
-        except FieldError as error:
+        except ColumnError as error:
             there = ", ".join(map(repr, row)) or "nothing"
             said = error if given else f"is missing (the row has {there}); rename or add it"
             problems.append(f"{where}: {given or field.name}: {said}")
@@ -130,7 +130,7 @@ def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
         told = [row["text"] for row in rows if "text" in row]
         try:
             texts = iter(teacher.texts(told, batch_size=len(rows)))
-        except FieldError as error:
+        except ColumnError as error:
             raise DataError(f"text: {error}") from error
         for row, image in zip(rows, images, strict=True):
             found: dict[str, Any] = {"image_embeds": image.tolist()}

@@ -89,7 +89,7 @@ class Contents:
 
     def of(self, split: str, ids: Sequence[str]) -> Content:
         """What these rows hold."""
-        return content_of(self.task.row_fields(), self.rows(split, ids))
+        return content_of(self.task.row_schema(), self.rows(split, ids))
 
 
 @dataclass(frozen=True)

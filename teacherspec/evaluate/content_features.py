@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.evaluate.slice_features import LENGTH, Facet, by_quartiles, by_value, facets_of_text, length
-from teacherspec.tasks.columns.base import Field, RowFields, TextField, TextListField
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.base import Column, RowSchema, TextColumn, TextListColumn
+from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.shared.image_decoding import decode
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def looks_of(fields: RowFields, rows: "Dataset", texts: Sequence[str]) -> list[Facet]:
+def looks_of(fields: RowSchema, rows: "Dataset", texts: Sequence[str]) -> list[Facet]:
     """Facets of the rows' content.
 
     Args:
@@ -24,7 +24,7 @@ def looks_of(fields: RowFields, rows: "Dataset", texts: Sequence[str]) -> list[F
         texts: the content of each row as a person reads it.
     """
     kinds = {type(field) for field in fields.content}
-    found = looks_of_texts(texts) if kinds & {TextField, TextListField} else []
+    found = looks_of_texts(texts) if kinds & {TextColumn, TextListColumn} else []
     for field in fields.content:
         if look := LOOKS.get(type(field)):
             found += look(rows[field.name][:])
@@ -52,5 +52,5 @@ def _measure(image: "Image") -> tuple[int, float, float, float, str]:
     return *shape, float(grey.mean()), float(grey.std()), "grey" if spread == 0 else "coloured"
 
 
-LOOKS: Mapping[type[Field], Callable[[Sequence[Any]], list[Facet]]] = {ImageField: looks_of_images}
+LOOKS: Mapping[type[Column], Callable[[Sequence[Any]], list[Facet]]] = {ImageColumn: looks_of_images}
 """Facets of the values of a field that is no text."""

@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.image_corruptions import CORRUPTIONS
-from teacherspec.tasks.columns.base import Field, RowFields, TextField
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.base import Column, RowSchema, TextColumn
+from teacherspec.tasks.columns.image import ImageColumn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,21 +102,21 @@ def _without_mark(before: str, character: str, after: str) -> str:
     return " " if before.isalnum() and after.isalnum() and character not in "'’" else ""
 
 
-CHANGES: Mapping[type[Field], Mapping[str, Change]] = {
-    TextField: {"typos": typos, "case": case, "punctuation": punctuation},
-    ImageField: CORRUPTIONS,
+CHANGES: Mapping[type[Column], Mapping[str, Change]] = {
+    TextColumn: {"typos": typos, "case": case, "punctuation": punctuation},
+    ImageColumn: CORRUPTIONS,
 }
 """What can be changed in a field of each kind."""
 
 
-def perturbations_of(fields: RowFields) -> dict[str, Perturbation]:
+def perturbations_of(fields: RowSchema) -> dict[str, Perturbation]:
     """Every perturbation that some field of the content knows, by name; it changes all that know it."""
     names = sorted({name for field in fields.content for name in CHANGES.get(type(field), {})})
     return {name: partial(_perturb, fields.content, name) for name in names}
 
 
 def _perturb(
-    content: tuple[Field, ...], name: str, row: Mapping[str, Any], draw: "np.random.Generator"
+    content: tuple[Column, ...], name: str, row: Mapping[str, Any], draw: "np.random.Generator"
 ) -> dict[str, Any]:
     changed = dict(row)
     for field in content:

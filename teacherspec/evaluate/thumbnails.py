@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.classification.analysis import Analysis
 from teacherspec.evaluate.classification.label_errors import Example
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 from teacherspec.tasks.shared.image_decoding import encode_png, encode_small
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def shown_rows(analysis: Analysis) -> set[tuple[str, str]]:
 
 
 def pictures(
-    fields: RowFields, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]], side: int
+    fields: RowSchema, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]], side: int
 ) -> "dict[tuple[str, str], Image]":
     """Pictures of rows by (split, row id), at most `side` pixels; of rows that are for the eye."""
     field = next((field for field in fields.content if field.pictured), None)
@@ -55,7 +55,7 @@ def pictures(
 
 
 def thumbnails(
-    fields: RowFields, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]]
+    fields: RowSchema, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
     """(split, row id) → the picture as the value of a `src` attribute."""
     drawn = pictures(fields, splits, wanted, THUMBNAIL)
@@ -65,7 +65,7 @@ def thumbnails(
     }
 
 
-def small_pictures(fields: RowFields, row: Mapping[str, Any]) -> tuple[bytes, ...]:
+def small_pictures(fields: RowSchema, row: Mapping[str, Any]) -> tuple[bytes, ...]:
     """All images of a row, for people to judge what is said of them; none where there are none."""
     return tuple(
         encode_small(picture)
@@ -76,7 +76,7 @@ def small_pictures(fields: RowFields, row: Mapping[str, Any]) -> tuple[bytes, ..
 
 
 def contact_sheets(
-    fields: RowFields, splits: "Mapping[str, Dataset]", examples: Sequence[Example]
+    fields: RowSchema, splits: "Mapping[str, Dataset]", examples: Sequence[Example]
 ) -> dict[str, bytes]:
     """Kind of telling example → PNG of its pictures in order, with label, answer and confidence."""
     drawn = pictures(fields, splits, {("test", example.id) for example in examples}, CELL)

@@ -70,7 +70,7 @@ class Source:
         if not isinstance(task, Answering):
             raise UserError(f"{self.folder}: a teacher of {task.hub_task} has no conversations to export")
         tokenizer = AutoTokenizer.from_pretrained(self.folder / "model", **SAFE)
-        content = [field.name for field in task.row_fields().content]
+        content = [field.name for field in task.row_schema().content]
         for row in self.rows(split, ["id", "input_ids", "completion_mask", *content]):
             asked = [{"role": turn.role, "content": turn.content} for turn in task.conversation(row).prompt]
             answer = tokenizer.decode(last_learned(row), skip_special_tokens=True).strip()

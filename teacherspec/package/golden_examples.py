@@ -13,7 +13,7 @@ from teacherspec.errors import UserError
 from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 from teacherspec.tasks.base import Kind
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -91,7 +91,7 @@ def pack_golden(task: Kind, model: Path, rows: "Dataset", strange: Strange, coun
     chosen = [dict(rows[int(index)]) for index in picked]
     loaded, processor = task.load(model)
     inputs, said = forward(task, loaded, processor, chosen)
-    fields = task.row_fields()
+    fields = task.row_schema()
     if found := strange(processor, picked, chosen, said):
         raise UserError(f"{found}: the predictions are of another model; run `dvc repro` again")
     write_text(
@@ -142,15 +142,15 @@ def furthest(
     return f"row {ids[worst]}: the model's {what} are off by {off[worst]:.3g} (allowed {tolerance:g})"
 
 
-def _json(fields: RowFields, row: Mapping[str, Any]) -> dict[str, Any]:
+def _json(fields: RowSchema, row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **{field.name: field.to_json(row[field.name]) for field in fields.content}}
 
 
-def _stored(fields: RowFields, row: Mapping[str, Any]) -> dict[str, Any]:
+def _stored(fields: RowSchema, row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **{field.name: field.from_json(row[field.name]) for field in fields.content}}
 
 
-def load_golden(folder: Path, fields: RowFields) -> Golden:
+def load_golden(folder: Path, fields: RowSchema) -> Golden:
     """Read `golden/` of a package, whose rows hold these fields."""
     from safetensors.numpy import load_file
 

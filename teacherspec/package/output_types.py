@@ -78,7 +78,7 @@ def _pack_embedding_targets(
     splits: Sequence[Split],
     folder: Path,
 ) -> dict[str, int]:
-    return pack_embedding_targets(splits, stages.evaluated, task.row_fields(), folder / "distill")
+    return pack_embedding_targets(splits, stages.evaluated, task.row_schema(), folder / "distill")
 
 
 def _pack_class_targets(
@@ -93,7 +93,7 @@ def _pack_class_targets(
     return pack_soft_targets(
         splits,
         stages.evaluated / "predictions",
-        task.row_fields(),
+        task.row_schema(),
         evidence.prepared.label_names,
         folder / "distill",
         crossed if crossed.is_file() else None,

@@ -16,7 +16,7 @@ from teacherspec.prepare.row_sampling import sampled_rows
 from teacherspec.prepare.sources.base import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.split_assignment import assign, split_keys
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.columns.base import RowFields, shown
+from teacherspec.tasks.columns.base import RowSchema, shown
 
 DIGEST_ROWS = 16_384
 DIGEST_SIZE = 32 << 20
@@ -99,7 +99,7 @@ class Judged:
 
 
 def judge(
-    ingested: Ingested, fields: RowFields, section: Prepare, problems: Problems, scratch: Scratch
+    ingested: Ingested, fields: RowSchema, section: Prepare, problems: Problems, scratch: Scratch
 ) -> Judged:
     """Decide about every row. What is found is marked, not refused: that is the section's to say."""
     names, label = _labels(ingested, fields, problems, scratch)
@@ -136,7 +136,7 @@ def judge(
 
 
 def _near(
-    ingested: Ingested, fields: RowFields, section: Prepare, placed: Rows, among: Mask, scratch: Scratch
+    ingested: Ingested, fields: RowSchema, section: Prepare, placed: Rows, among: Mask, scratch: Scratch
 ) -> Near:
     rules = [rule for rule in fields.content if rule.near]
     if section.near_duplicates is None or not rules:
@@ -145,7 +145,7 @@ def _near(
 
 
 def _digests(
-    ingested: Ingested, fields: RowFields, needed: Indices, scratch: Scratch
+    ingested: Ingested, fields: RowSchema, needed: Indices, scratch: Scratch
 ) -> npt.NDArray[np.uint64]:
     """A hash of everything in a row, for the rows where it must choose among equals; 0 elsewhere."""
     digest = scratch.column(len(ingested.spool), np.uint64)
@@ -159,7 +159,7 @@ def _digests(
 
 
 def _labels(
-    ingested: Ingested, fields: RowFields, problems: Problems, scratch: Scratch
+    ingested: Ingested, fields: RowSchema, problems: Problems, scratch: Scratch
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
     """The label names in the order of the logits, and each row's index there.
 

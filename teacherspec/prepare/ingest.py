@@ -14,7 +14,7 @@ from teacherspec.prepare.row_store import Spool
 from teacherspec.prepare.row_types import BadRow, BlankRow, Table
 from teacherspec.prepare.row_validation import Beside, CheckedRow, RowChecker
 from teacherspec.prepare.sources.base import SourceBase
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 NO_LABEL = -1
 NUMBERS = {"size": "int32", "label": "int32", "table": "int32", "number": "int64"}
@@ -79,7 +79,7 @@ def kept_column(name: str) -> str:
     return f"kept:{name}"
 
 
-def new_spool(folder: Path, fields: RowFields, beside: Beside) -> Spool:
+def new_spool(folder: Path, fields: RowSchema, beside: Beside) -> Spool:
     """An empty spool in `folder` for rows of these fields."""
     import pyarrow as pa
 
@@ -92,7 +92,7 @@ def new_spool(folder: Path, fields: RowFields, beside: Beside) -> Spool:
 def ingest(
     root: Path,
     sources: Sequence[SourceBase],
-    fields: RowFields,
+    fields: RowSchema,
     beside: Beside,
     spool: Spool,
     quarantine: Quarantine,
@@ -164,7 +164,7 @@ def _spool(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into
     into.spool.append((*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers), size)
 
 
-def _refuse_mixed_kinds(into: Ingested, fields: RowFields, problems: Problems) -> None:
+def _refuse_mixed_kinds(into: Ingested, fields: RowSchema, problems: Problems) -> None:
     label = [(fields.label.name, into.label_kinds)] if fields.label else []
     for name, kinds in [*label, *into.kept_kinds.items()]:
         if len(kinds.first) > 1:

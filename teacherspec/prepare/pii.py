@@ -11,7 +11,7 @@ import numpy.typing as npt
 from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.report.finding_messages import Finding, content_text
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 MOST_ROWS = 20_000
 """Rows of a split that are searched, a random sample where there are more: a row takes about 0.1 ms."""
@@ -51,7 +51,7 @@ class Private:
         return Finding("Looks private", len(self.rows), lines)
 
 
-def search_private(ingested: Ingested, fields: RowFields, judged: Judged) -> Private:
+def search_private(ingested: Ingested, fields: RowSchema, judged: Judged) -> Private:
     """Search the texts of every split. A finding is a hint: numbers can be made up, names are not found."""
     columns = [rule.name for rule in (*fields.texts(), *fields.answers)]
     if not columns:

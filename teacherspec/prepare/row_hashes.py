@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.prepare.row_validation import CheckedRow
-from teacherspec.tasks.columns.base import Field, RowFields
+from teacherspec.tasks.columns.base import Column, RowSchema
 
 Words = npt.NDArray[np.uint64]
 
@@ -30,7 +30,7 @@ class Hashes(NamedTuple):
 class RowIndexer:
     """Hashes checked rows and measures them."""
 
-    def __init__(self, fields: RowFields) -> None:
+    def __init__(self, fields: RowSchema) -> None:
         """For rows of these fields."""
         self._content = fields.content
         self._answers = fields.answers
@@ -51,12 +51,12 @@ class RowIndexer:
         """Size of the content in characters and bytes."""
         return sum(rule.size(value) for rule, value in zip(self._content, row.content, strict=True))
 
-    def _signed(self, row: CheckedRow) -> Iterator[tuple[Field, object]]:
+    def _signed(self, row: CheckedRow) -> Iterator[tuple[Column, object]]:
         pairs = zip(self._content, row.content, strict=True)
         return ((rule, value) for rule, value in pairs if rule.signature_bytes)
 
 
-def signature_words(rules: Sequence[Field]) -> tuple[str, ...]:
+def signature_words(rules: Sequence[Column]) -> tuple[str, ...]:
     """The names of the 64-bit words into which the signatures of these columns are cut."""
     return tuple(f"{rule.name}.{at}" for rule in rules for at in range(rule.signature_bytes // 8))
 
@@ -69,7 +69,7 @@ def hash_text(text: str) -> int:
 _NONE = bytes(8)
 
 
-def _keys(rules: Sequence[Field], values: Sequence[object]) -> list[bytes]:
+def _keys(rules: Sequence[Column], values: Sequence[object]) -> list[bytes]:
     return [rule.key(value) for rule, value in zip(rules, values, strict=True)]
 
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import Table
 from teacherspec.prepare.sources.base import SourceBase
-from teacherspec.tasks.columns.base import Field, FieldError, RowFields, TextField, nearest, shown
+from teacherspec.tasks.columns.base import Column, ColumnError, RowSchema, TextColumn, nearest, shown
 
-NAME = TextField("name", max_characters=200)
+NAME = TextColumn("name", max_characters=200)
 """The rule of ids and groups."""
 
 
@@ -50,19 +50,19 @@ class RowChecker:
         changed: what reading changed of values → how often.
     """
 
-    def __init__(self, source: SourceBase, fields: RowFields, beside: Beside) -> None:
+    def __init__(self, source: SourceBase, fields: RowSchema, beside: Beside) -> None:
         """Rules for the columns of `source`, as far as its role needs them."""
 
         def column(name: str) -> str:
             return source.columns.get(name, name)
 
-        def read_from(rule: Field) -> str:
+        def read_from(rule: Column) -> str:
             return source.columns.get(rule.name, rule.column)
 
         needed = fields.without_label() if source.role == "ood" else fields
         external = source.role == "external"
         if external:
-            needed, beside = RowFields(fields.content), Beside()
+            needed, beside = RowSchema(fields.content), Beside()
         self._content = [(rule, read_from(rule)) for rule in needed.content]
         self._answers = [(rule, read_from(rule)) for rule in needed.answers]
         self._label = (needed.label, column(needed.label.name)) if needed.label else None
@@ -124,7 +124,7 @@ class RowChecker:
         try:
             if not all(apply(values) for apply in self._transforms):
                 return None
-        except FieldError as error:
+        except ColumnError as error:
             return [str(error)]
         wrong: list[str] = []
         row = CheckedRow(
@@ -139,7 +139,7 @@ class RowChecker:
             wrong += self._unused(values)
         return wrong or row
 
-    def _value(self, rule: Field, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
+    def _value(self, rule: Column, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
         if column not in values:
             wrong.append(f"{rule.name}: missing (no {shown(column)} in this row)")
             return None
@@ -147,7 +147,7 @@ class RowChecker:
             for change in rule.changes(values[column]):
                 self.changed[f"{column}: {change}"] += 1
             return rule.read(values[column])
-        except FieldError as error:
+        except ColumnError as error:
             wrong.append(f"{column}: {error}")
             return None
 
@@ -163,7 +163,7 @@ class RowChecker:
         value = values[column]
         try:
             return NAME.read(str(value) if type(value) is int else value)
-        except FieldError as error:
+        except ColumnError as error:
             wrong.append(f"{column}: {error}")
             return None
 

@@ -23,13 +23,13 @@ from teacherspec.prepare.write_splits import Layout, write_splits
 from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
 from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 
 def prepare(
     root: Path,
     kind: str,
-    fields: RowFields,
+    fields: RowSchema,
     section: Prepare,
     out: Path,
     reports: Path,

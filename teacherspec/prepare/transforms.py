@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from teacherspec.spec.section import Section
-from teacherspec.tasks.columns.base import FieldError, nearest, shown
+from teacherspec.tasks.columns.base import ColumnError, nearest, shown
 
 Values = dict[str, Any]
 Apply = Callable[[Values], bool]
@@ -110,7 +110,7 @@ class Map(Section):
                 values[self.column] = self.values[given]
             elif self.others == "refuse":
                 hint = nearest(given, tuple(self.values))
-                raise FieldError(f"{self.column}: not named by the map (given {shown(given)}; {hint})")
+                raise ColumnError(f"{self.column}: not named by the map (given {shown(given)}; {hint})")
             return given in self.values or self.others == "keep"
 
         return apply
@@ -137,7 +137,7 @@ class Constant(Section):
 
         def apply(values: Values) -> bool:
             if self.column in values:
-                raise FieldError(f"{self.column}: the file has this column; a constant would hide it")
+                raise ColumnError(f"{self.column}: the file has this column; a constant would hide it")
             values[self.column] = self.value
             return True
 
@@ -181,9 +181,9 @@ class Filter(Section):
             try:
                 answer = program.execute(values)
             except (RuntimeError, TypeError, ValueError, ArithmeticError) as error:
-                raise FieldError(f"keep_if: {_cel_message(error)}") from error
+                raise ColumnError(f"keep_if: {_cel_message(error)}") from error
             if not isinstance(answer, bool):
-                raise FieldError(f"keep_if: must be true or false (it is {shown(answer)})")
+                raise ColumnError(f"keep_if: must be true or false (it is {shown(answer)})")
             return answer
 
         return apply

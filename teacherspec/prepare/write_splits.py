@@ -16,7 +16,7 @@ from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import fold_of, split_keys
 from teacherspec.runtime.atomic_io import new_folder, sha256_file, write_parquet_parts
 from teacherspec.splits import Prepared, Role, Split, save_index
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +39,7 @@ class Layout:
     """
 
     task: str
-    fields: RowFields
+    fields: RowSchema
     keep: Sequence[str]
     folds: int | None
     seed: int

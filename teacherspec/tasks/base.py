@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.spec.section import Section
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 from teacherspec.tasks.shared.mean_pooling import Pooling
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Kind(Section, ABC):
     """What `measure` gives: metric → whether higher is better."""
 
     @abstractmethod
-    def row_fields(self) -> RowFields:
+    def row_schema(self) -> RowSchema:
         """What `prepare` demands of a row."""
 
     @abstractmethod

@@ -65,7 +65,7 @@ def _measured(sides: Sides, paired: PairedRows) -> Measured | None:
     after = paired.after
     answers = Predictions(paired.ids, after.labels.astype("int32"), after.logits.astype("float32"))
     rows = sides.contents.rows(paired.split, paired.ids)
-    return measured_rows(sides.contents.task.row_fields(), rows, answers, after.label_names)
+    return measured_rows(sides.contents.task.row_schema(), rows, answers, after.label_names)
 
 
 def _texts(measured: Measured | None) -> dict[str, str]:

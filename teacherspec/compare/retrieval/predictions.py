@@ -171,6 +171,6 @@ def _texts(sides: Sides, split: str, ids: Sequence[str]) -> Mapping[str, str]:
     """What the rows say; their ids where they are not at hand."""
     if sides.contents is None:
         return {name: name for name in ids}
-    (field,) = sides.contents.task.row_fields().answers
+    (field,) = sides.contents.task.row_schema().answers
     rows = sides.contents.rows(split, ids)
     return dict(zip(ids, map(str, rows[field.name]), strict=True))

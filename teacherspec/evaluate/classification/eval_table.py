@@ -12,7 +12,7 @@ from teacherspec.evaluate.slice_features import Facet, facets_of_columns
 from teacherspec.metrics.softmax import softmax, top_label
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import Predictions
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -87,7 +87,7 @@ class Content:
         return [*self.looks, *facets_of_columns(self.columns)]
 
 
-def content_of(fields: RowFields, rows: "Dataset") -> Content:
+def content_of(fields: RowSchema, rows: "Dataset") -> Content:
     """Read the rows of a split."""
     contents = [[field.text(value) for value in rows[field.name]] for field in fields.content]
     texts = ["\n".join(parts) for parts in zip(*contents, strict=True)]
@@ -97,7 +97,7 @@ def content_of(fields: RowFields, rows: "Dataset") -> Content:
 
 
 def measured_rows(
-    fields: RowFields, rows: "Dataset", predictions: Predictions, label_names: tuple[str, ...]
+    fields: RowSchema, rows: "Dataset", predictions: Predictions, label_names: tuple[str, ...]
 ) -> Measured:
     """Lay the rows of a split beside the predictions made of them, in the same order."""
     return Measured(predictions, label_names, **vars(content_of(fields, rows)))

@@ -39,7 +39,7 @@ def evaluate_classes(work: Work) -> str | None:
         UserError: the model does not fit the splits, or a perturbation or slice the rows.
     """
     task, section, data = work.task, work.section, work.data
-    fields = task.row_fields()
+    fields = task.row_schema()
     perturbations = chosen_perturbations(perturbations_of(fields), section.perturbations)
     found = {}
     for name, rows in work.splits.items():

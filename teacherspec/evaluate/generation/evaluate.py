@@ -131,7 +131,7 @@ def _answers(
             stopped=one.stopped,
             correct=correct[at],
             log_prob=log_probs[at],
-            pictures=small_pictures(task.row_fields(), row),
+            pictures=small_pictures(task.row_schema(), row),
         )
         for at, (row, (one, text)) in enumerate(zip(prompts.rows, teacher, strict=True))
     ]

@@ -69,7 +69,7 @@ def evaluate_pairs(work: Work) -> str | None:
     analysis = RetrievalAnalysis(metrics, {"test": found["test"], **shifted}, own, texts)
     write_tables(work.report, analysis)
     draw(work.report, analysis, work.finetuned)
-    write_retrieval_page(work.report, analysis, section, task.row_fields(), work.splits["test"])
+    write_retrieval_page(work.report, analysis, section, task.row_schema(), work.splits["test"])
     return headline(metrics)
 
 

@@ -16,7 +16,7 @@ from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.spec.evaluate import Evaluate
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -47,7 +47,7 @@ class Shown:
 
 
 def write_retrieval_page(
-    report: Path, analysis: RetrievalAnalysis, section: Evaluate, fields: RowFields, rows: "Dataset"
+    report: Path, analysis: RetrievalAnalysis, section: Evaluate, fields: RowSchema, rows: "Dataset"
 ) -> None:
     """Write `report.html` into `report`, which holds the pictures already.
 
@@ -78,7 +78,7 @@ def write_retrieval_page(
     write_text(report / "report.html", content)
 
 
-def _shown(analysis: RetrievalAnalysis, fields: RowFields, rows: "Dataset") -> list[Shown]:
+def _shown(analysis: RetrievalAnalysis, fields: RowSchema, rows: "Dataset") -> list[Shown]:
     found = analysis.test
     spread = np.linspace(0, len(found.ids) - 1, SHOWN).round().astype(int)
     places = list(dict.fromkeys([*hardest(found)[: SHOWN // 2].tolist(), *spread.tolist()]))[:SHOWN]

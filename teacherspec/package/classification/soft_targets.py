@@ -13,7 +13,7 @@ from teacherspec.errors import DataError
 from teacherspec.package.resumable_shards import CONFIG, shard_name
 from teacherspec.runtime.atomic_io import write_parquet_parts, write_text
 from teacherspec.splits import Split
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,7 @@ ROWS_PER_SHARD = 16 * ROWS_PER_PART
 def pack_soft_targets(
     splits: Sequence[Split],
     predictions: Path,
-    fields: RowFields,
+    fields: RowSchema,
     label_names: Sequence[str],
     target: Path,
     out_of_fold: Path | None = None,
@@ -76,7 +76,7 @@ def content_sha256(contents: Sequence[str | bytes]) -> str:
     return hashlib.sha256(b"\x1f".join(parts)).hexdigest()
 
 
-def _schema(fields: RowFields, label_names: Sequence[str], split: Split, *, with_folds: bool) -> "pa.Schema":
+def _schema(fields: RowSchema, label_names: Sequence[str], split: Split, *, with_folds: bool) -> "pa.Schema":
     """The columns with the types that `datasets` reads back: label names, and logits of fixed length."""
     import pyarrow.parquet as pq
     from datasets import ClassLabel, Features, List, Value
@@ -97,7 +97,7 @@ def _schema(fields: RowFields, label_names: Sequence[str], split: Split, *, with
 
 
 def _parts(
-    split: Split, predictions: Path, crossed: Path | None, fields: RowFields, schema: "pa.Schema"
+    split: Split, predictions: Path, crossed: Path | None, fields: RowSchema, schema: "pa.Schema"
 ) -> "Iterator[pa.Table]":
     """Tables of bounded size: rows, predictions and out-of-fold logits side by side."""
     import pyarrow as pa

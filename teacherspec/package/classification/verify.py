@@ -32,7 +32,7 @@ STORED: Mapping[OutputType, tuple[str, ...]] = {
 
 def wrong_golden(opened: Opened) -> Iterator[str]:
     """Golden rows give the golden inputs, and these the golden logits."""
-    golden = load_golden(opened.folder / "golden", opened.task.row_fields())
+    golden = load_golden(opened.folder / "golden", opened.task.row_schema())
     inputs, said = forward(opened.task, *opened.task.load(opened.folder / "model"), golden.rows)
     if inputs.keys() != golden.inputs.keys() or not all(
         np.array_equal(inputs[name], golden.inputs[name]) for name in inputs
@@ -50,7 +50,7 @@ def wrong_golden(opened: Opened) -> Iterator[str]:
 
 def wrong_soft_targets(opened: Opened) -> Iterator[str]:
     """Every row's content has its hash; the model gives the stored logits of some rows of each split."""
-    tolerance = load_golden(opened.folder / "golden", opened.task.row_fields()).tolerance["float32"]
+    tolerance = load_golden(opened.folder / "golden", opened.task.row_schema()).tolerance["float32"]
     loaded = opened.task.load(opened.folder / "model")
     for split, stated in opened.metadata.soft_targets.rows.items():
         sampled = set(np.linspace(0, stated - 1, SAMPLED_ROWS).round().astype(int).tolist())
@@ -101,7 +101,7 @@ def _mean_nll(calibrator: Calibrator, distill: Path, split: str) -> float:
 
 def _read_split(opened: Opened, split: str, sampled: set[int]) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Number of rows, the sampled ones, and the first row whose content has not its hash."""
-    names = [field.name for field in opened.task.row_fields().content]
+    names = [field.name for field in opened.task.row_schema().content]
     count = 0
     rows: list[dict[str, Any]] = []
     problems: list[str] = []

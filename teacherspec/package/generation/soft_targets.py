@@ -162,7 +162,7 @@ def pack_token_targets(
     k = declared_k or choose_k(task, model, tokenizer, open_split(splits[0]), vocabulary)
     kept = Kept(k, draws or 0)
     work = WORK / _work_key(task, model_folder, splits, kept)
-    names = [field.name for field in task.row_fields().content]
+    names = [field.name for field in task.row_schema().content]
     (target / CONFIG).mkdir(parents=True)
     for split in splits:
         rows = open_split(split)

@@ -75,7 +75,7 @@ def _read_split(
     opened: Opened, task: Answering, split: str, picked: set[int]
 ) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Number of rows, the picked ones, and the first row whose content has not its hash."""
-    names = [field.name for field in task.row_fields().content]
+    names = [field.name for field in task.row_schema().content]
     count = 0
     rows: list[dict[str, Any]] = []
     problems: list[str] = []

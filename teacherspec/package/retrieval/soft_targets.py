@@ -26,7 +26,7 @@ from teacherspec.package.resumable_shards import CONFIG, read_shards, shard_name
 from teacherspec.predictions.retrieval import COMPARISON, Comparison
 from teacherspec.runtime.atomic_io import read_json, write_parquet_parts, write_text
 from teacherspec.splits import Split
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +39,7 @@ DIGITS = 6
 
 
 def pack_embedding_targets(
-    splits: Sequence[Split], evaluated: Path, fields: RowFields, target: Path
+    splits: Sequence[Split], evaluated: Path, fields: RowSchema, target: Path
 ) -> dict[str, int]:
     """Write `distill/`: a data set of one configuration, `soft`, that `datasets.load_dataset` opens.
 
@@ -74,7 +74,7 @@ def pack_embedding_targets(
     return {split.name: split.rows for split in splits}
 
 
-def _schema(fields: RowFields, split: Split, predictions: Path) -> "pa.Schema":
+def _schema(fields: RowSchema, split: Split, predictions: Path) -> "pa.Schema":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -91,7 +91,7 @@ def _schema(fields: RowFields, split: Split, predictions: Path) -> "pa.Schema":
     )
 
 
-def _parts(split: Split, predictions: Path, fields: RowFields, schema: "pa.Schema") -> "Iterator[pa.Table]":
+def _parts(split: Split, predictions: Path, fields: RowSchema, schema: "pa.Schema") -> "Iterator[pa.Table]":
     import pyarrow as pa
 
     content = [field.name for field in fields.content]

@@ -15,7 +15,7 @@ from teacherspec.prepare.mmap_columns import Indices, Mask, Scratch, parts_by_si
 from teacherspec.prepare.row_hashes import signature_words
 from teacherspec.prepare.row_store import Spool
 from teacherspec.spec.prepare import NearDuplicates
-from teacherspec.tasks.columns.base import Field, normalised
+from teacherspec.tasks.columns.base import Column, normalised
 
 _SKETCHED_ROWS = 256
 _SKETCHED_BYTES = 32 << 20
@@ -43,7 +43,7 @@ NO_NEAR = Near(NOTHING, NOTHING, NOTHING)
 
 def find_near(
     spool: Spool,
-    rules: Sequence[Field],
+    rules: Sequence[Column],
     placed: Rows,
     among: Mask,
     section: NearDuplicates,
@@ -77,7 +77,7 @@ def find_near(
     return Near(leaks, _duplicates(within, placed, leading), _disagreeing(pairs, placed.label))
 
 
-def _sketches(spool: Spool, rules: Sequence[Field]) -> SketchComparison:
+def _sketches(spool: Spool, rules: Sequence[Column]) -> SketchComparison:
     names, sizes = [rule.name for rule in rules], spool.numbers("size")
 
     def sketches(rows: Indices) -> list[Sketch]:
@@ -90,7 +90,7 @@ def _sketches(spool: Spool, rules: Sequence[Field]) -> SketchComparison:
     return SketchComparison(ALIKE, sketches)
 
 
-def _texts(spool: Spool, rules: Sequence[Field], similarity: float) -> TextComparison:
+def _texts(spool: Spool, rules: Sequence[Column], similarity: float) -> TextComparison:
     names = [rule.name for rule in rules]
 
     def texts(rows: npt.NDArray[np.int64]) -> list[str]:

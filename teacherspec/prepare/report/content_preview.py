@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,7 +27,7 @@ _BATCH_BYTES = 32 << 20
 _QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95}
 
 
-def measures(ingested: Ingested, fields: RowFields, judged: Judged, split: int) -> dict[str, Any]:
+def measures(ingested: Ingested, fields: RowSchema, judged: Judged, split: int) -> dict[str, Any]:
     """Measures of the columns that have some: quantiles of numbers, shares of names.
 
     Returns:
@@ -52,7 +52,7 @@ def _told(values: list[int | str]) -> dict[str, float]:
     return {name: int(value) for name, value in zip(_QUANTILES, quantiles, strict=True)}
 
 
-def pictures(ingested: Ingested, fields: RowFields, judged: Judged) -> "dict[str, list[Image]]":
+def pictures(ingested: Ingested, fields: RowSchema, judged: Judged) -> "dict[str, list[Image]]":
     """Pictures of rows of each class in train, drawn by their hash; empty where no column is for the eye."""
     rules = [rule for rule in fields.content if rule.pictured]
     if not rules or not judged.label_names:
@@ -68,7 +68,7 @@ def pictures(ingested: Ingested, fields: RowFields, judged: Judged) -> "dict[str
     return drawn
 
 
-def _values(ingested: Ingested, fields: RowFields, rows: Indices) -> Iterator[dict[str, Any]]:
+def _values(ingested: Ingested, fields: RowSchema, rows: Indices) -> Iterator[dict[str, Any]]:
     columns = [rule.name for rule in fields.content]
     for part in parts_by_size(rows, ingested.spool.numbers("size")[rows], _BATCH_ROWS, _BATCH_BYTES):
         yield from ingested.spool.gather(part, columns).to_pylist()

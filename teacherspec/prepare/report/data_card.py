@@ -6,7 +6,7 @@ from typing import Any
 from teacherspec.prepare.sources.base import SourceBase
 from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """The hub's names for amounts of rows."""
@@ -15,7 +15,7 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 NONE = "-"
 
 
-def data_card(prepared: Prepared, fields: RowFields, section: Prepare, metrics: Mapping[str, Any]) -> str:
+def data_card(prepared: Prepared, fields: RowSchema, section: Prepare, metrics: Mapping[str, Any]) -> str:
     """The card as Markdown, with the metadata of the hub (`dataset_info`) in front.
 
     It tells what the stage knows: sources, columns, splits, and what was taken out by which rule. Where the
@@ -59,7 +59,7 @@ def _splits(prepared: Prepared) -> list[tuple[object, ...]]:
     return [(name, split.role, split.rows) for name, split in prepared.splits.items()]
 
 
-def _columns(fields: RowFields, section: Prepare) -> list[tuple[str, str]]:
+def _columns(fields: RowSchema, section: Prepare) -> list[tuple[str, str]]:
     own = [(rule.name, str(rule.storage())) for rule in fields.columns()]
     kept = [(name, "kept as given") for name in section.keep_columns]
     return [("id", "string"), *own, *kept]

@@ -14,13 +14,13 @@ from teacherspec.prepare.pii import Private
 from teacherspec.prepare.report.content_preview import measures
 from teacherspec.prepare.report.drift import class_drift, word_drift
 from teacherspec.prepare.report.learning_curve import learning_curve
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 
 QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
 
 
 def metrics(
-    ingested: Ingested, fields: RowFields, judged: Judged, private: Private, quarantined: int
+    ingested: Ingested, fields: RowSchema, judged: Judged, private: Private, quarantined: int
 ) -> dict[str, Any]:
     """All numbers of the report, nested for `dvc metrics diff`."""
     counts = judged.class_counts()

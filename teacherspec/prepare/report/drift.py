@@ -9,7 +9,7 @@ import numpy.typing as npt
 from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.report.finding_messages import content_text
-from teacherspec.tasks.columns.base import RowFields, normalised
+from teacherspec.tasks.columns.base import RowSchema, normalised
 
 MOST_ROWS = 20_000
 """Rows of a split that are compared: rows lie in the order of a hash, so the first are a random sample."""
@@ -20,7 +20,7 @@ _WORD = re.compile(r"\w+")
 Counts = npt.NDArray[np.int64]
 
 
-def word_drift(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, dict[str, float]]:
+def word_drift(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[str, dict[str, float]]:
     """For each split but train: the distance of its words from train's, and what chance alone gives.
 
     `words` is the Jensen-Shannon distance (base 2, 0 to 1; Lin 1991) between the word counts of train and
@@ -87,7 +87,7 @@ def _kullback_leibler(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) ->
     return float((p[some] * np.log2(p[some] / q[some])).sum())
 
 
-def _words(ingested: Ingested, fields: RowFields, rows: npt.NDArray[np.int64]) -> Counts:
+def _words(ingested: Ingested, fields: RowSchema, rows: npt.NDArray[np.int64]) -> Counts:
     columns = [rule.name for rule in fields.texts()]
     counts = np.zeros(_BINS, np.int64)
     for values in ingested.spool.gather(rows, columns).to_pylist():

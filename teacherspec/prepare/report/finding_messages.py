@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.prepare.dedup.duplicates import Found, find_repeats
 from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.ingest import Ingested
-from teacherspec.tasks.columns.base import Field, RowFields, shown
+from teacherspec.tasks.columns.base import Column, RowSchema, shown
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Finding:
 class Narrator:
     """Tells findings with places, splits, labels and texts."""
 
-    def __init__(self, ingested: Ingested, fields: RowFields, judged: Judged) -> None:
+    def __init__(self, ingested: Ingested, fields: RowSchema, judged: Judged) -> None:
         """For the rows of one run."""
         self._ingested = ingested
         self._fields = fields
@@ -110,6 +110,6 @@ class Narrator:
         return f"{self._place(row)}: id: {shown(name)} was already given at {self._place(because)}"
 
 
-def content_text(rules: Sequence[Field], values: Mapping[str, Any]) -> str:
+def content_text(rules: Sequence[Column], values: Mapping[str, Any]) -> str:
     """These columns of a row as a person reads them."""
     return " | ".join(rule.text(values[rule.name]) for rule in rules)

@@ -16,7 +16,7 @@ from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
 from teacherspec.prepare.report.finding_messages import content_text
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
-from teacherspec.tasks.columns.base import Field, RowFields
+from teacherspec.tasks.columns.base import Column, RowSchema
 
 SHARES = {"eighth": 8, "quarter": 4, "half": 2, "all": 1}
 LEAST_ROWS = 20
@@ -40,12 +40,12 @@ class Plain(NamedTuple):
     """
 
     most_rows: int
-    rules: Sequence[Field]
-    features: Callable[[Ingested, Sequence[Field], Indices], Any]
+    rules: Sequence[Column]
+    features: Callable[[Ingested, Sequence[Column], Indices], Any]
     new: Callable[[], Any]
 
 
-def learning_curve(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
+def learning_curve(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[str, float]:
     """Accuracy of a plain model trained on growing shares of train.
 
     Of the class where rows have one, else of the next word of the answer. Each share holds the one before
@@ -61,7 +61,7 @@ def learning_curve(ingested: Ingested, fields: RowFields, judged: Judged) -> dic
     return curve | {"doubled": continued(shares, list(curve.values()))} if curve else {}
 
 
-def _of_classes(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
+def _of_classes(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[str, float]:
     plain = plain_model(fields)
     if plain is None:
         return {}
@@ -80,7 +80,7 @@ def _of_classes(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[s
     return curve
 
 
-def _of_answers(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[str, float]:
+def _of_answers(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[str, float]:
     train = _rows(judged, ("train",), _ANSWERS)
     held = _rows(judged, ("validation", "calibration"), _ANSWERS)
     if not fields.answers or len(train) < LEAST_ROWS * max(SHARES.values()) or not len(held):
@@ -97,7 +97,7 @@ def _of_answers(ingested: Ingested, fields: RowFields, judged: Judged) -> dict[s
     return curve
 
 
-def _answers(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> list[str]:
+def _answers(ingested: Ingested, rules: Sequence[Column], rows: Indices) -> list[str]:
     """The answers of rows, long ones cut."""
     names = [rule.name for rule in rules]
     return [
@@ -107,7 +107,7 @@ def _answers(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> list[
     ]
 
 
-def plain_model(fields: RowFields) -> Plain | None:
+def plain_model(fields: RowSchema) -> Plain | None:
     """What learns from rows of these fields without a base; None where there is nothing to learn from.
 
     Texts: complement naive Bayes on words and word pairs (Rennie et al. 2003), well under a second whatever
@@ -146,7 +146,7 @@ def _naive_bayes() -> Any:
     return ComplementNB(alpha=0.3)
 
 
-def _words(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> Any:
+def _words(ingested: Ingested, rules: Sequence[Column], rows: Indices) -> Any:
     from sklearn.feature_extraction.text import HashingVectorizer
 
     values = ingested.spool.gather(rows, [rule.name for rule in rules]).to_pylist()
@@ -160,7 +160,7 @@ def _nearest_row() -> Any:
     return KNeighborsClassifier(1)
 
 
-def _greys(ingested: Ingested, rules: Sequence[Field], rows: Indices) -> npt.NDArray[np.float32]:
+def _greys(ingested: Ingested, rules: Sequence[Column], rows: Indices) -> npt.NDArray[np.float32]:
     """Sketches `[n, D]` of the rows, each of mean 0 and length 1: brightness and contrast say nothing."""
     names, sizes = [rule.name for rule in rules], ingested.spool.numbers("size")
     found = []

@@ -14,7 +14,7 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.base import SourceBase
 from teacherspec.prepare.sources.path_checks import problem_of_file, problem_of_path
-from teacherspec.tasks.columns.base import FieldError
+from teacherspec.tasks.columns.base import ColumnError
 
 
 class ClassFolderSource(SourceBase):
@@ -42,7 +42,7 @@ class ClassFolderSource(SourceBase):
 
     @abstractmethod
     def value(self, content: bytes) -> Any:
-        """The value of the content column. Raises `FieldError`."""
+        """The value of the content column. Raises `ColumnError`."""
 
     def tables(self, root: Path) -> list[Table]:
         """One table a class, in the order of their names. Raises `DataError`."""
@@ -76,7 +76,7 @@ class ClassFolderSource(SourceBase):
                 continue
             try:
                 value = self.value(content)
-            except FieldError as error:
+            except ColumnError as error:
                 yield BadRow(number, str(error))
                 continue
             label = unicodedata.normalize("NFC", path.parent.name)

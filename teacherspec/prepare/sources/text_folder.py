@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from teacherspec.prepare.sources.base import Encoding
 from teacherspec.prepare.sources.class_folders import ClassFolderSource
-from teacherspec.tasks.columns.base import FieldError
+from teacherspec.tasks.columns.base import ColumnError
 
 
 class TextFolderSource(ClassFolderSource):
@@ -19,8 +19,8 @@ class TextFolderSource(ClassFolderSource):
     content: ClassVar[str] = "text"
 
     def value(self, content: bytes) -> str:
-        """The text of a file. Raises `FieldError`."""
+        """The text of a file. Raises `ColumnError`."""
         try:
             return content.decode(self.encoding).removeprefix("\ufeff")
         except UnicodeDecodeError as error:
-            raise FieldError(f"is not {self.encoding.upper()} at byte {error.start + 1}") from error
+            raise ColumnError(f"is not {self.encoding.upper()} at byte {error.start + 1}") from error

@@ -17,8 +17,8 @@ from teacherspec.splits import Split
 from teacherspec.tasks.base import Batch, Pairs, Row
 from teacherspec.tasks.clip.embedding_targets import EMBEDDINGS, write_embeddings, wrong_embeddings
 from teacherspec.tasks.clip.prompt_templates import Template, prompts, text_columns
-from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
+from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.shared.classification_task import Classification
 from teacherspec.tasks.shared.dual_encoder_model import (
     PAIR,
@@ -95,10 +95,10 @@ class Clip(Towers, Classification):
             ),
         )
 
-    def row_fields(self) -> RowFields:
+    def row_schema(self) -> RowSchema:
         """What `prepare` demands of a row: an image, the texts that templates name, and one of the labels."""
-        texts = tuple(TextField(column) for column in text_columns(self.templates))
-        return RowFields((ImageField("image"), *texts), LabelField("label", self.label_names))
+        texts = tuple(TextColumn(column) for column in text_columns(self.templates))
+        return RowSchema((ImageColumn("image"), *texts), LabelColumn("label", self.label_names))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The templates, and the texts of the rows."""
@@ -141,8 +141,8 @@ class Clip(Towers, Classification):
         return collate_pairs(processor)
 
     def batch(self, processor: DualProcessor, rows: Sequence[Row]) -> Batch:
-        """Rows as they come from outside, or as stored, with the prompts. Raises `FieldError`."""
-        field = self.row_fields().content[0]
+        """Rows as they come from outside, or as stored, with the prompts. Raises `ColumnError`."""
+        field = self.row_schema().content[0]
         images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
         tokens = dict(processor.shared or {})
         if say := self._own_prompts(processor):

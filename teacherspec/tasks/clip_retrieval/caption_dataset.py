@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.columns.base import Field
+from teacherspec.tasks.columns.base import Column
 from teacherspec.tasks.shared.dual_encoder_model import TEXT_INPUTS, DualProcessor
 from teacherspec.tasks.shared.image_augment import generator
 from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, pixel_values
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Numbers = npt.NDArray[np.int64]
 
 
-def numbered(rows: "Dataset", fields: Sequence[Field]) -> Numbers:
+def numbered(rows: "Dataset", fields: Sequence[Column]) -> Numbers:
     """Numbers `[N, F]` of the values of each field, in the order in which they come; equal where these are.
 
     Equal is what `prepare` takes for equal: pixels of images, texts but for case and white space.

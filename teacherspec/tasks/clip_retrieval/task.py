@@ -19,8 +19,8 @@ from teacherspec.tasks.clip_retrieval.caption_dataset import (
     collate_captioned,
     numbered,
 )
-from teacherspec.tasks.columns.base import RowFields, TextField
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.base import RowSchema, TextColumn
+from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.shared.dual_encoder_model import (
     TEXT_INPUTS,
     DualProcessor,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
-IMAGE, TEXT = ImageField("image"), TextField("text")
+IMAGE, TEXT = ImageColumn("image"), TextColumn("text")
 IMAGES, TEXTS = "image_embeds", "text_embeds"
 LINE_UP = 100
 """Candidates among which one is right, at most, where probabilities are measured."""
@@ -76,9 +76,9 @@ class ClipRetrieval(Towers):
             ),
         )
 
-    def row_fields(self) -> RowFields:
+    def row_schema(self) -> RowSchema:
         """What `prepare` demands of a row. The image alone decides the split: all its texts stay with it."""
-        return RowFields(content=(IMAGE,), answers=(TEXT,))
+        return RowSchema(content=(IMAGE,), answers=(TEXT,))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts of the rows."""
@@ -119,17 +119,17 @@ class ClipRetrieval(Towers):
         return collate_captioned
 
     def batch(self, processor: DualProcessor, rows: Sequence[Row]) -> Batch:
-        """Rows as they come from outside, or as stored. Raises `FieldError`."""
+        """Rows as they come from outside, or as stored. Raises `ColumnError`."""
         texts = self.text_inputs(processor, [row[TEXT.name] for row in rows])
         return {**self.image_inputs(processor, [row[IMAGE.name] for row in rows]), **texts}
 
     def image_inputs(self, processor: DualProcessor, images: Sequence[Any]) -> Batch:
-        """Images as they come from outside, or as stored. Raises `FieldError`."""
+        """Images as they come from outside, or as stored. Raises `ColumnError`."""
         decoded = [decode(IMAGE.read(IMAGE.from_json(image))) for image in images]
         return {"pixel_values": pixel_values(processor.images, decoded)}
 
     def text_inputs(self, processor: DualProcessor, texts: Sequence[Any]) -> Batch:
-        """The tokens of texts. Raises `FieldError`."""
+        """The tokens of texts. Raises `ColumnError`."""
         return processor.tokens([TEXT.read(text) for text in texts])
 
     def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":

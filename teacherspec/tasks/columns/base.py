@@ -1,6 +1,6 @@
 """What a row of a task must hold: declared by the task, enforced by `prepare`.
 
-A task answers `row_fields()` with rules from this module. `prepare` reads, keys, stores and measures
+A task answers `row_schema()` with rules from this module. `prepare` reads, keys, stores and measures
 every row through the rules alone, so a new kind of task declares other rules and changes no stage.
 """
 
@@ -24,12 +24,12 @@ SHOWN_CHARACTERS = 60
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-class FieldError(ValueError):
+class ColumnError(ValueError):
     """A value breaks the rule of its field; the text says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
-class Field(ABC):
+class Column(ABC):
     """The rule of one column.
 
     Attributes:
@@ -63,7 +63,7 @@ class Field(ABC):
         """The value to store, or a refusal.
 
         Raises:
-            FieldError: the value is not what the task needs.
+            ColumnError: the value is not what the task needs.
         """
 
     @abstractmethod
@@ -86,7 +86,7 @@ class Field(ABC):
         """What `to_json` was given, or a value as a person writes it into JSON.
 
         Raises:
-            FieldError: it names what is not there.
+            ColumnError: it names what is not there.
         """
         return value
 
@@ -94,7 +94,7 @@ class Field(ABC):
         """The value to store of a row that is asked and not learned, as a person writes it into JSON.
 
         Raises:
-            FieldError: the value is not what the task needs.
+            ColumnError: the value is not what the task needs.
         """
         return self.read(self.from_json(value))
 
@@ -140,7 +140,7 @@ class Field(ABC):
 
 
 @dataclass(frozen=True)
-class TextField(Field):
+class TextColumn(Column):
     """A text that says something: not blank, no control characters, no half surrogates.
 
     Attributes:
@@ -152,19 +152,19 @@ class TextField(Field):
     near: ClassVar[bool] = True
 
     def read(self, value: Any) -> str:
-        """The text as given. Raises `FieldError`."""
+        """The text as given. Raises `ColumnError`."""
         if not isinstance(value, str):
-            raise FieldError(f"must be a text (given {shown(value)})")
+            raise ColumnError(f"must be a text (given {shown(value)})")
         if is_blank(value):
-            raise FieldError(f"is blank (given {shown(value)}); give a text or take the row out")
+            raise ColumnError(f"is blank (given {shown(value)}); give a text or take the row out")
         if unwritable := _UNWRITABLE.search(value):
             code = ord(unwritable.group())
             name = "half of a surrogate pair" if code >= 0xD800 else "a control character"
-            raise FieldError(
+            raise ColumnError(
                 f"holds {name} (U+{code:04X}) at character {unwritable.start() + 1}; repair the text"
             )
         if len(value) > self.max_characters:
-            raise FieldError(
+            raise ColumnError(
                 f"has {len(value)} characters (allowed: {self.max_characters}); shorten or split it"
             )
         return value
@@ -185,7 +185,7 @@ class TextField(Field):
 
 
 @dataclass(frozen=True)
-class TextListField(Field):
+class TextListColumn(Column):
     """A list of texts, such as several references or the sentences of a document; at least one.
 
     Attributes:
@@ -197,10 +197,10 @@ class TextListField(Field):
     near: ClassVar[bool] = True
 
     def read(self, value: Any) -> list[str]:
-        """The texts as given. Raises `FieldError`."""
+        """The texts as given. Raises `ColumnError`."""
         if not isinstance(value, list | tuple) or not 0 < len(value) <= self.max_texts:
-            raise FieldError(f"must be a list of 1 to {self.max_texts} texts (given {shown(value)})")
-        rule = TextField(self.name)
+            raise ColumnError(f"must be a list of 1 to {self.max_texts} texts (given {shown(value)})")
+        rule = TextColumn(self.name)
         return [rule.read(text) for text in value]
 
     def key(self, value: Any) -> bytes:
@@ -219,7 +219,7 @@ class TextListField(Field):
 
 
 @dataclass(frozen=True)
-class LabelField(Field):
+class LabelColumn(Column):
     """One of the label names: a text, or a whole number where every label is one.
 
     Labels are compared as given (`01` is not `1`). Stored as the int32 index into the label names.
@@ -234,17 +234,17 @@ class LabelField(Field):
         """The label as given; its kind (text or number) is kept, so that a mix can be refused.
 
         Raises:
-            FieldError: not a label, or not one of the declared names.
+            ColumnError: not a label, or not one of the declared names.
         """
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise FieldError(f"must be a text or a whole number (given {shown(value)})")
+            raise ColumnError(f"must be a text or a whole number (given {shown(value)})")
         name = str(value)
         if is_blank(name):
-            raise FieldError(f"is blank (given {shown(value)}); give the row a label or take it out")
+            raise ColumnError(f"is blank (given {shown(value)}); give the row a label or take it out")
         if name != name.strip() or _UNWRITABLE.search(name):
-            raise FieldError(f"has spaces around it or control characters in it (given {shown(value)})")
+            raise ColumnError(f"has spaces around it or control characters in it (given {shown(value)})")
         if self.label_names is not None and name not in self.label_names:
-            raise FieldError(
+            raise ColumnError(
                 f"is not a declared label (given {shown(value)}; {nearest(name, self.label_names)})"
             )
         return value
@@ -265,7 +265,7 @@ class LabelField(Field):
 
 
 @dataclass(frozen=True)
-class RowFields:
+class RowSchema:
     """The columns of a task's row.
 
     Attributes:
@@ -276,15 +276,15 @@ class RowFields:
             equal content may have several.
     """
 
-    content: tuple[Field, ...]
-    label: LabelField | None = None
-    answers: tuple[Field, ...] = ()
+    content: tuple[Column, ...]
+    label: LabelColumn | None = None
+    answers: tuple[Column, ...] = ()
 
-    def without_label(self) -> "RowFields":
+    def without_label(self) -> "RowSchema":
         """The same row where no class is known."""
-        return RowFields(self.content, None, self.answers)
+        return RowSchema(self.content, None, self.answers)
 
-    def texts(self) -> tuple[Field, ...]:
+    def texts(self) -> tuple[Column, ...]:
         """The rules of the content that are texts: what words are counted in."""
         return tuple(rule for rule in self.content if rule.is_text)
 
@@ -293,7 +293,7 @@ class RowFields:
         units = {rule.unit for rule in self.content}
         return units.pop() if len(units) == 1 else "characters and bytes"
 
-    def columns(self) -> tuple[Field, ...]:
+    def columns(self) -> tuple[Column, ...]:
         """All rules in the order of the stored columns."""
         return (*self.content, *self.answers, *((self.label,) if self.label else ()))
 

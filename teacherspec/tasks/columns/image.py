@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.columns.base import Field, FieldError, shown
+from teacherspec.tasks.columns.base import Column, ColumnError, shown
 from teacherspec.tasks.shared.image_decoding import FORMATS, ImageError, PlainImage, decode, plain_image
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _PLAIN = 2.0
 
 
 @dataclass(frozen=True)
-class ImageField(Field):
+class ImageColumn(Column):
     """An image: encoded bytes, or `{"bytes": …, "path": …}` as `datasets` stores them.
 
     Stored as the bytes that `images.plain_image` leaves. Equal content means equal pixels, whatever the
@@ -48,11 +48,11 @@ class ImageField(Field):
     signature_bytes: ClassVar[int] = HASH_SIDE * HASH_SIDE // 8
 
     def read(self, value: Any) -> bytes:
-        """The bytes to store. Raises `FieldError`."""
+        """The bytes to store. Raises `ColumnError`."""
         return self._plain(value).content
 
     def changes(self, value: Any) -> tuple[str, ...]:
-        """What `read` changed of the given value, in words. Raises `FieldError`."""
+        """What `read` changed of the given value, in words. Raises `ColumnError`."""
         return self._plain(value).changes
 
     def _plain(self, value: Any) -> PlainImage:
@@ -61,7 +61,7 @@ class ImageField(Field):
             try:
                 _memory.plain = plain_image(content, self.max_pixels)
             except ImageError as error:
-                raise FieldError(str(error)) from error
+                raise ColumnError(str(error)) from error
             _memory.given = content
         return _memory.plain
 
@@ -81,19 +81,19 @@ class ImageField(Field):
         return {"base64": b64encode(value).decode("ascii")}
 
     def from_json(self, value: Any) -> Any:
-        """The bytes of what `to_json` wrote, or of the file that a path names. Raises `FieldError`."""
+        """The bytes of what `to_json` wrote, or of the file that a path names. Raises `ColumnError`."""
         if isinstance(value, str):
             try:
                 return Path(value).read_bytes()
             except OSError as error:
-                raise FieldError(
+                raise ColumnError(
                     f"no file can be read at {shown(value)} ({error.strerror}); give a path from here"
                 ) from error
         if isinstance(value, dict) and isinstance(value.get("base64"), str):
             try:
                 return b64decode(value["base64"], validate=True)
             except ValueError as error:
-                raise FieldError(f"is not base 64 ({error})") from error
+                raise ColumnError(f"is not base 64 ({error})") from error
         return value
 
     def text(self, value: Any) -> str:
@@ -172,7 +172,9 @@ def _bytes_of(value: Any) -> bytes:
     if isinstance(content, bytes):
         return content
     hint = "; declare `files` of the source to read the files that a column names"
-    raise FieldError(f"must be the bytes of an image (given {shown(value)}{hint if _is_path(value) else ''})")
+    raise ColumnError(
+        f"must be the bytes of an image (given {shown(value)}{hint if _is_path(value) else ''})"
+    )
 
 
 def _is_path(value: Any) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.columns.base import Field, FieldError, shown
-from teacherspec.tasks.columns.image import SKETCH_SIDE, ImageField
+from teacherspec.tasks.columns.base import Column, ColumnError, shown
+from teacherspec.tasks.columns.image import SKETCH_SIDE, ImageColumn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ImagesField(Field):
-    """Images in their order: a list, or one image alone; each is read and stored as `ImageField` says.
+class ImageListColumn(Column):
+    """Images in their order: a list, or one image alone; each is read and stored as `ImageColumn` says.
 
     Nearly the same are lists whose first images have nearly equal perceptual hashes and whose images, laid
     side by side, look alike.
 
     Attributes:
         most: images of a row at most.
-        max_pixels: of an image, see `ImageField`.
+        max_pixels: of an image, see `ImageColumn`.
     """
 
     most: int = 64
@@ -33,27 +33,27 @@ class ImagesField(Field):
     unit: ClassVar[str] = "bytes"
     is_text: ClassVar[bool] = False
     pictured: ClassVar[bool] = True
-    signature_bytes: ClassVar[int] = ImageField.signature_bytes
+    signature_bytes: ClassVar[int] = ImageColumn.signature_bytes
 
     @property
-    def _one(self) -> ImageField:
-        return ImageField(self.name, self.max_pixels)
+    def _one(self) -> ImageColumn:
+        return ImageColumn(self.name, self.max_pixels)
 
     def read(self, value: Any) -> list[bytes]:
-        """The bytes to store of each image. Raises `FieldError`, with the number of the image."""
+        """The bytes to store of each image. Raises `ColumnError`, with the number of the image."""
         images = value if isinstance(value, list | tuple) else [value]
         if not 0 < len(images) <= self.most:
-            raise FieldError(f"must be 1 to {self.most} images (given {shown(value)})")
+            raise ColumnError(f"must be 1 to {self.most} images (given {shown(value)})")
         return [self._told(number, image) for number, image in enumerate(images, start=1)]
 
     def _told(self, number: int, image: Any) -> bytes:
         try:
             return self._one.read(image)
-        except FieldError as error:
-            raise FieldError(f"image {number} {error}") from error
+        except ColumnError as error:
+            raise ColumnError(f"image {number} {error}") from error
 
     def changes(self, value: Any) -> tuple[str, ...]:
-        """What `read` changed of any of them, in words. Raises `FieldError`."""
+        """What `read` changed of any of them, in words. Raises `ColumnError`."""
         images = value if isinstance(value, list | tuple) else [value]
         return tuple(dict.fromkeys(change for image in images for change in self._one.changes(image)))
 
@@ -72,7 +72,7 @@ class ImagesField(Field):
         return [self._one.to_json(image) for image in value]
 
     def from_json(self, value: Any) -> list[Any]:
-        """The bytes of what `to_json` wrote, or of files that paths name. Raises `FieldError`."""
+        """The bytes of what `to_json` wrote, or of files that paths name. Raises `ColumnError`."""
         return [self._one.from_json(image) for image in (value if isinstance(value, list) else [value])]
 
     def text(self, value: Any) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.columns.base import Field, FieldError, TextField, TextListField, normalised, shown
+from teacherspec.tasks.columns.base import Column, ColumnError, TextColumn, TextListColumn, normalised, shown
 from teacherspec.text.conversation import problem_with_turns
 
 if TYPE_CHECKING:
@@ -16,28 +16,28 @@ IMAGE_MARK = "<image>"
 
 
 @dataclass(frozen=True)
-class AnswerField(TextListField):
+class AnswerColumn(TextListColumn):
     """What may be answered: a text, or a list of texts of which the first is learned.
 
     All of them are references of an evaluation.
     """
 
     def read(self, value: Any) -> list[str]:
-        """The texts as given, as a list. Raises `FieldError`."""
+        """The texts as given, as a list. Raises `ColumnError`."""
         return super().read([value] if isinstance(value, str) else value)
 
 
 @dataclass(frozen=True)
-class MaybeTextField(TextField):
+class OptionalTextColumn(TextColumn):
     """A text that may be left empty or null."""
 
     def read(self, value: Any) -> str:
-        """The text as given, null as the empty text. Raises `FieldError`."""
+        """The text as given, null as the empty text. Raises `ColumnError`."""
         return "" if value in (None, "") else super().read(value)
 
 
 @dataclass(frozen=True)
-class TurnsField(Field):
+class MessagesColumn(Column):
     """A list of `{"role": …, "content": …}` that ends with an answer of the assistant.
 
     Attributes:
@@ -56,25 +56,25 @@ class TurnsField(Field):
         """Turns that end with an answer of the assistant, or with what it is asked."""
         least = 2 if answered else 1
         if not isinstance(value, list | tuple) or not least <= len(value) <= MOST_TURNS:
-            raise FieldError(f"must be a list of {least} to {MOST_TURNS} turns (given {shown(value)})")
+            raise ColumnError(f"must be a list of {least} to {MOST_TURNS} turns (given {shown(value)})")
         turns = []
         for number, turn in enumerate(value, start=1):
             if not isinstance(turn, dict) or set(turn) != {"role", "content"}:
-                raise FieldError(f"turn {number} must have a role and a content only (given {shown(turn)})")
+                raise ColumnError(f"turn {number} must have a role and a content only (given {shown(turn)})")
             try:
                 turns.append({"role": str(turn["role"]), "content": self._content(turn["content"])})
-            except FieldError as error:
-                raise FieldError(f"turn {number}: content {error}") from error
+            except ColumnError as error:
+                raise ColumnError(f"turn {number}: content {error}") from error
         said = [(turn["role"], turn["content"]) for turn in turns]
         if not answered and said[-1][0] == "assistant":
-            raise FieldError("must end with a turn of the user, which is answered; take the last answer out")
+            raise ColumnError("must end with a turn of the user, which is answered; take the last answer out")
         if problem := problem_with_turns(said if answered else [*said, ("assistant", "")]):
-            raise FieldError(problem)
+            raise ColumnError(problem)
         return turns
 
     def _content(self, value: Any) -> str:
         parts = value if self.in_parts and isinstance(value, list | tuple) else None
-        return TextField("content").read(value if parts is None else "".join(map(_part, parts)))
+        return TextColumn("content").read(value if parts is None else "".join(map(_part, parts)))
 
 
 def _part(value: Any) -> str:
@@ -83,24 +83,24 @@ def _part(value: Any) -> str:
             return text
         case {"type": "image", **rest} if not any(rest.values()):
             return IMAGE_MARK
-    raise FieldError(
+    raise ColumnError(
         'must have parts such as {"type": "image"}, whose image is in the column of images, and '
         f'{{"type": "text", "text": …}} (given {shown(value)})'
     )
 
 
 @dataclass(frozen=True)
-class PromptTurnsField(TurnsField):
+class PromptMessagesColumn(MessagesColumn):
     """The turns before the last answer."""
 
     near: ClassVar[bool] = True
 
     def read(self, value: Any) -> list[dict[str, str]]:
-        """All turns but the last. Raises `FieldError`."""
+        """All turns but the last. Raises `ColumnError`."""
         return self._turns(value)[:-1]
 
     def asked(self, value: Any) -> list[dict[str, str]]:
-        """All turns, the last of which is the user's. Raises `FieldError`."""
+        """All turns, the last of which is the user's. Raises `ColumnError`."""
         return self._turns(value, answered=False)
 
     def key(self, value: Any) -> bytes:
@@ -119,11 +119,11 @@ class PromptTurnsField(TurnsField):
 
 
 @dataclass(frozen=True)
-class LastTurnField(TurnsField):
+class LastMessageColumn(MessagesColumn):
     """The answer that ends the conversation, stored as a list of one reference."""
 
     def read(self, value: Any) -> list[str]:
-        """The last content. Raises `FieldError`."""
+        """The last content. Raises `ColumnError`."""
         return [self._turns(value)[-1]["content"]]
 
     def key(self, value: Any) -> bytes:

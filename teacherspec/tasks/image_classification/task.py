@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from teacherspec.errors import BaseModelError
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.base import BaseSummary, Batch, MemoryProbe, ModelInit, Row
-from teacherspec.tasks.columns.base import LabelField, RowFields
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.base import LabelColumn, RowSchema
+from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.image_classification.augmented_targets import write_views
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import Classification
@@ -54,9 +54,9 @@ class ImageClassification(Classification):
     label_names: LabelNames | None = None
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
-    def row_fields(self) -> RowFields:
+    def row_schema(self) -> RowSchema:
         """What `prepare` demands of a row: an image, which decides its split, and one of the labels."""
-        return RowFields(content=(ImageField("image"),), label=LabelField("label", self.label_names))
+        return RowSchema(content=(ImageColumn("image"),), label=LabelColumn("label", self.label_names))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """None: there is no tokenizer."""
@@ -120,9 +120,9 @@ class ImageClassification(Classification):
     def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
         """Images as they come from outside, or as stored: the same checks, the same pixels.
 
-        A row's `image` is the bytes of a file, or its path. Raises `FieldError`.
+        A row's `image` is the bytes of a file, or its path. Raises `ColumnError`.
         """
-        (field,) = self.row_fields().content
+        (field,) = self.row_schema().content
         images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
         return {"pixel_values": pixel_values(processor, images)}
 

@@ -41,7 +41,7 @@ class Answering(Kind):
         """What is said in a row. Raises `DataError` where images and text do not fit each other."""
 
     def from_request(self, row: Row) -> Row:
-        """A row as it comes from outside, with its images as `prepare` stores them. Raises `FieldError`."""
+        """A row as it comes from outside, with its images as `prepare` stores them. Raises `ColumnError`."""
         return row
 
     def vision_inputs(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":

@@ -9,7 +9,7 @@ from pydantic import Field as Param
 
 from teacherspec.spec.section import Section
 from teacherspec.tasks.base import BaseSummary, Batch, LossTerms, MemoryProbe, ModelInit, Row
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 from teacherspec.tasks.shared import chat_report, hf_loading
 from teacherspec.tasks.shared.conversation_base import Answering
 from teacherspec.tasks.shared.row_formats import EXCHANGES, Exchange, RowForm
@@ -137,7 +137,7 @@ class Conversing(Answering):
         """What is said in a row, under the declared system prompt."""
         return self.exchange().conversation(row).with_system(self.system)
 
-    def row_fields(self) -> RowFields:
+    def row_schema(self) -> RowSchema:
         """What `prepare` demands of a row: what is asked, which decides its split, and what is answered."""
         return self.exchange().fields
 

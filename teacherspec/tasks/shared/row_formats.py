@@ -4,8 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from teacherspec.tasks.columns.base import RowFields, TextField
-from teacherspec.tasks.columns.messages import AnswerField, LastTurnField, MaybeTextField, PromptTurnsField
+from teacherspec.tasks.columns.base import RowSchema, TextColumn
+from teacherspec.tasks.columns.messages import (
+    AnswerColumn,
+    LastMessageColumn,
+    OptionalTextColumn,
+    PromptMessagesColumn,
+)
 from teacherspec.text.conversation import Conversation, Turn
 
 RowForm = Literal["prompt_completion", "messages", "alpaca"]
@@ -28,7 +33,7 @@ class Exchange:
         frame: text around the question where it is rendered without a chat template.
     """
 
-    fields: RowFields
+    fields: RowSchema
     conversation: Callable[[Mapping[str, Any]], Conversation]
     frame: str
 
@@ -49,18 +54,19 @@ def _alpaca(row: Mapping[str, Any]) -> Conversation:
 
 EXCHANGES: Mapping[RowForm, Exchange] = {
     "prompt_completion": Exchange(
-        RowFields(content=(TextField("prompt"),), answers=(AnswerField("completion"),)),
+        RowSchema(content=(TextColumn("prompt"),), answers=(AnswerColumn("completion"),)),
         _prompt_completion,
         "{prompt}",
     ),
     "messages": Exchange(
-        RowFields(content=(PromptTurnsField("prompt"),), answers=(LastTurnField("answer"),)),
+        RowSchema(content=(PromptMessagesColumn("prompt"),), answers=(LastMessageColumn("answer"),)),
         _messages,
         "{prompt}",
     ),
     "alpaca": Exchange(
-        RowFields(
-            content=(TextField("instruction"), MaybeTextField("input")), answers=(AnswerField("output"),)
+        RowSchema(
+            content=(TextColumn("instruction"), OptionalTextColumn("input")),
+            answers=(AnswerColumn("output"),),
         ),
         _alpaca,
         ALPACA_FRAME,

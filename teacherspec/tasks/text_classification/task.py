@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field as Param
 
 from teacherspec.tasks.base import BaseSummary, MemoryProbe, ModelInit
-from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
+from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import Classification
 from teacherspec.tasks.shared.label_names import LabelNames
@@ -55,9 +55,9 @@ class TextClassification(Classification):
     label_names: LabelNames | None = None
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
-    def row_fields(self) -> RowFields:
+    def row_schema(self) -> RowSchema:
         """What `prepare` demands of a row: a text, which decides its split, and one of the labels."""
-        return RowFields(content=(TextField("text"),), label=LabelField("label", self.label_names))
+        return RowSchema(content=(TextColumn("text"),), label=LabelColumn("label", self.label_names))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts."""

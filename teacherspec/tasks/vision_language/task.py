@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.base import BaseSummary, ModelInit, Row, TrainableParts
-from teacherspec.tasks.columns.base import RowFields
-from teacherspec.tasks.columns.image_list import ImagesField
-from teacherspec.tasks.columns.messages import TurnsField
+from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.image_list import ImageListColumn
+from teacherspec.tasks.columns.messages import MessagesColumn
 from teacherspec.tasks.shared.conversation_task import Conversing
 from teacherspec.tasks.vision_language import vlm_processor
 from teacherspec.tasks.vision_language.image_token_report import describe_seen, seen_report
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel
 
-IMAGES = ImagesField("images")
+IMAGES = ImageListColumn("images")
 
 
 class VisionLanguage(Conversing):
@@ -82,17 +82,19 @@ class VisionLanguage(Conversing):
         """What is said and shown in a row. Raises `DataError`."""
         return with_images(super().conversation(row), row[IMAGES.name])
 
-    def row_fields(self) -> RowFields:
+    def row_schema(self) -> RowSchema:
         """What `prepare` demands of a row: images and what is asked of them, and what is answered."""
-        fields = super().row_fields()
+        fields = super().row_schema()
         content, answers = (
-            tuple(replace(rule, in_parts=True) if isinstance(rule, TurnsField) else rule for rule in rules)
+            tuple(
+                replace(rule, in_parts=True) if isinstance(rule, MessagesColumn) else rule for rule in rules
+            )
             for rules in (fields.content, fields.answers)
         )
-        return RowFields(content=(IMAGES, *content), answers=answers)
+        return RowSchema(content=(IMAGES, *content), answers=answers)
 
     def from_request(self, row: Row) -> Row:
-        """A row as it comes from outside, an image as bytes of a file or its path. Raises `FieldError`."""
+        """A row as it comes from outside, an image as bytes of a file or its path. Raises `ColumnError`."""
         return {**row, IMAGES.name: IMAGES.read(IMAGES.from_json(row[IMAGES.name]))}
 
     def vision_inputs(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":

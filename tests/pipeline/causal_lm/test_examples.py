@@ -82,7 +82,7 @@ def base(place: Path, name: str, family: str, template: str) -> Path:
 
 
 def prepared(place: Path, spec: Spec) -> Prepared:
-    fields = spec.task.row_fields()
+    fields = spec.task.row_schema()
     return prepare(place, spec.task.kind, fields, spec.prepare, place / "splits", place / "reports")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from teacherspec.cli.predict import read_rows
 from teacherspec.errors import DataError
-from teacherspec.tasks.columns.base import FieldError
+from teacherspec.tasks.columns.base import ColumnError
 from teacherspec.tasks.shared.row_formats import EXCHANGES
 from teacherspec.text.conversation import Turn
 from tests.pipeline.causal_lm.toys import task
@@ -59,14 +59,14 @@ def test_messages_lie_in_one_column_and_are_asked_and_answered_apart():
     ],
 )
 def test_wrong_turns_are_refused_by_number(turns, said):
-    with pytest.raises(FieldError, match=said):
+    with pytest.raises(ColumnError, match=said):
         read("messages", {"messages": turns})
 
 
 def asked(row):
     """A row as `predict` reads it, and what is said in it."""
     kind = task(rows="messages")
-    (found,) = read_rows([json.dumps(row)], "rows.jsonl", kind.row_fields())
+    (found,) = read_rows([json.dumps(row)], "rows.jsonl", kind.row_schema())
     return kind.conversation(found)
 
 

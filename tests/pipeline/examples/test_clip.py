@@ -47,7 +47,7 @@ def test_the_declaration_walks_the_photos_with_a_tiny_base(
         target.write_bytes((PHOTOS / target.name).read_bytes())
     said = prompts(task.templates, task.label_names, task.phrases, {})
     toy_dual_base(tmp_path / spec.base.source.folder, said)
-    prepare(tmp_path, task.kind, task.row_fields(), spec.prepare, Path("prepared"), Path("reports/prepare"))
+    prepare(tmp_path, task.kind, task.row_schema(), spec.prepare, Path("prepared"), Path("reports/prepare"))
     run_base(task, spec.base, Path("prepared"), Path("reports/base"))
     manifest = Path("reports/base/manifest.json")
     run_finetune(task, spec.base, spec.finetune, Path("prepared"), manifest, Path("finetuned"))

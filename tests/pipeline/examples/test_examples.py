@@ -35,7 +35,7 @@ def test_the_digits_are_prepared_without_network_or_files(
     monkeypatch.setattr("teacherspec.prepare.report.report.save_png", lambda figure, path: None)
     spec = check(EXAMPLES / "digits" / "params.yaml")
     prepared = prepare(
-        ROOT, spec.task.kind, spec.task.row_fields(), spec.prepare, tmp_path / "out", tmp_path / "reports"
+        ROOT, spec.task.kind, spec.task.row_schema(), spec.prepare, tmp_path / "out", tmp_path / "reports"
     )
     assert sum(split.rows for split in prepared.splits.values()) == 1_797
     assert not check_folder(EXAMPLES / "digits" / "base", weights_needed=False).tensors

@@ -4,7 +4,7 @@ import pytest
 from datasets import Dataset
 
 from teacherspec.errors import BaseModelError, DataError
-from teacherspec.tasks.columns.base import FieldError
+from teacherspec.tasks.columns.base import ColumnError
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.vision_language.insert_images import with_images
 from teacherspec.text.conversation import Turn
@@ -138,7 +138,7 @@ def test_messages_may_come_in_parts():
         {"role": "user", "content": "Sure?"},
         {"role": "assistant", "content": [{"type": "text", "text": "yes"}]},
     ]
-    images, question, answer = kind.row_fields().columns()
+    images, question, answer = kind.row_schema().columns()
     assert (images.column, question.column, answer.column) == ("images", "messages", "messages")
     given = {"images": [picture("red")], "prompt": question.read(turns), "answer": answer.read(turns)}
     assert learned_of(kind, processor(), given) == (
@@ -147,7 +147,7 @@ def test_messages_may_come_in_parts():
     shown = kind.conversation(given)
     assert shown.prompt[1] == Turn("user", "Which colour?", (0,))
     turns[1]["content"][0] = {"type": "image", "image": "photo.jpg"}
-    with pytest.raises(FieldError, match="whose image is in the column of images"):
+    with pytest.raises(ColumnError, match="whose image is in the column of images"):
         question.read(turns)
 
 

@@ -50,7 +50,7 @@ def test_the_example_is_prepared_read_and_walked(tmp_path, monkeypatch):
     monkeypatch.chdir(written(tmp_path))
     monkeypatch.setitem(os.environ, "TEACHERSPEC_WORKERS", "0")
     spec = check(tmp_path / PARAMS)
-    fields = spec.task.row_fields()
+    fields = spec.task.row_schema()
     splits = prepare(
         tmp_path, spec.task.kind, fields, spec.prepare, tmp_path / "artifacts/prepare", tmp_path / "reports"
     )

@@ -27,7 +27,7 @@ def off(name: str, seed: int = 0) -> float:
 
 def test_the_four_families_are_there() -> None:
     assert NAMES == ["blur", "brightness", "jpeg", "noise"]
-    fields = ImageClassification(kind="image_classification").row_fields()
+    fields = ImageClassification(kind="image_classification").row_schema()
     assert perturbations_of(fields).keys() == CORRUPTIONS.keys()
 
 

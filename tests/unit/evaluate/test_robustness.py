@@ -74,7 +74,7 @@ def test_the_same_text_gets_the_same_answer(loaded: tuple[Any, Any], rows: Datas
 
 def test_a_row_changes_alike_wherever_it_stands(loaded: tuple[Any, Any], rows: Dataset) -> None:
     order = np.random.default_rng(0).permutation(30)
-    known = perturbations_of(TASK.row_fields())
+    known = perturbations_of(TASK.row_schema())
     _, straight = perturbed(loaded, rows, **known)
     _, shuffled = perturbed(loaded, rows.select(order), **known)
     _, typos_alone = perturbed(loaded, rows, typos=known["typos"])
@@ -116,7 +116,7 @@ def test_several_are_adjusted_together() -> None:
 
 
 def test_names_are_chosen_or_refused() -> None:
-    known = perturbations_of(TASK.row_fields())
+    known = perturbations_of(TASK.row_schema())
     assert list(chosen_perturbations(known, None)) == ["case", "punctuation", "typos"]
     assert list(chosen_perturbations(known, ["typos"])) == ["typos"]
     assert chosen_perturbations(known, []) == {}

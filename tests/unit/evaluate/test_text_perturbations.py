@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from teacherspec.evaluate.robustness import generator
 from teacherspec.evaluate.text_perturbations import CHANGES, case, perturbations_of, punctuation, typos
-from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
+from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
 
-FIELDS = RowFields(content=(TextField("text"),), label=LabelField("label"))
+FIELDS = RowSchema(content=(TextColumn("text"),), label=LabelColumn("label"))
 visible = st.text(min_size=1, max_size=80).filter(lambda text: bool(text.strip()))
 
 
@@ -17,10 +17,10 @@ def draw(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("name", sorted(CHANGES[TextField]))
+@pytest.mark.parametrize("name", sorted(CHANGES[TextColumn]))
 @given(text=visible, seed=st.integers(0, 1000))
 def test_a_change_is_repeatable_and_never_blank(name: str, text: str, seed: int) -> None:
-    change = CHANGES[TextField][name]
+    change = CHANGES[TextColumn][name]
     once, twice = change(text, draw(seed)), change(text, draw(seed))
     assert once == twice
     assert once.strip()

@@ -15,7 +15,7 @@ from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.pictures import encoded, scene
 
-FIELDS = ImageClassification(kind="image_classification").row_fields()
+FIELDS = ImageClassification(kind="image_classification").row_schema()
 COLOURS = {"a": (250, 0, 0), "b": (0, 250, 0), "c": (0, 0, 250)}
 
 
@@ -56,7 +56,7 @@ def test_only_wanted_rows_are_opened(splits: dict[str, Dataset]) -> None:
 
 
 def test_texts_have_no_pictures() -> None:
-    fields = TextClassification(kind="text_classification").row_fields()
+    fields = TextClassification(kind="text_classification").row_schema()
     splits = {"test": Dataset.from_dict({"id": ["a"], "text": ["hello"], "label": [0]})}
     assert contact_sheets(fields, splits, [example("undecided", 1, "a")]) == {}
 

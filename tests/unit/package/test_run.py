@@ -95,7 +95,7 @@ def test_golden_inputs_give_golden_logits_without_this_library(packaged_teacher:
     model = AutoModelForSequenceClassification.from_pretrained(packaged_teacher.folder / "model")
     inputs, golden = (
         load_file(packaged_teacher.folder / "golden/inputs.safetensors"),
-        load_golden(packaged_teacher.folder / "golden", TASK.row_fields()),
+        load_golden(packaged_teacher.folder / "golden", TASK.row_schema()),
     )
     with torch.inference_mode():
         logits = model(**inputs).logits.numpy()

@@ -13,7 +13,7 @@ import fsspec
 import pyarrow as pa
 
 from teacherspec.runtime.atomic_io import sha256_bytes
-from teacherspec.tasks.columns.base import RowFields
+from teacherspec.tasks.columns.base import RowSchema
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages, text_fields
 
 Sources = Sequence[dict[str, Any]]
@@ -34,7 +34,7 @@ class Case:
     title: str
     says: str
     build: Build
-    fields: RowFields = field(default_factory=text_fields)
+    fields: RowSchema = field(default_factory=text_fields)
 
     def ends(self, folder: Path) -> tuple[int, tuple[str, ...]]:
         """The exit code of the stage, and what it says."""

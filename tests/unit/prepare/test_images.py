@@ -11,14 +11,14 @@ from PIL import Image, ImageEnhance
 from teacherspec.prepare.dedup.candidate_pairs import banding, similar_pairs
 from teacherspec.prepare.dedup.signatures import SignatureComparison
 from teacherspec.prepare.mmap_columns import Scratch
-from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
+from teacherspec.tasks.columns.image import ImageColumn
 from tests.toys.pictures import encoded, scene
 from tests.unit.prepare.toy_data import Workshop, image_fields
 
 LABELS = ("ant", "bee", "cat")
 SPLITS = ("train", "validation", "calibration", "test")
-FIELD = ImageField("image")
+FIELD = ImageColumn("image")
 SOURCES = [
     {"kind": "image_folder", "path": f"data/{split}", "split": split, "columns": {"id": "file"}}
     for split in SPLITS
@@ -126,7 +126,7 @@ def test_drawings_that_share_their_hash_are_no_copies(workshop: Workshop) -> Non
 
 
 def test_text_and_image_must_both_be_near(tmp_path: Path) -> None:
-    fields = RowFields((ImageField("image"), TextField("text")), LabelField("label"))
+    fields = RowSchema((ImageColumn("image"), TextColumn("text")), LabelColumn("label"))
     workshop = Workshop(tmp_path, fields)
     lines = ["file,text,label,id"]
     for number in range(40):

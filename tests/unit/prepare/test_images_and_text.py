@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from teacherspec.tasks.columns.base import FieldError, LabelField, RowFields, TextField
-from teacherspec.tasks.columns.image import ImageField
-from teacherspec.tasks.columns.image_list import ImagesField
+from teacherspec.tasks.columns.base import ColumnError, LabelColumn, RowSchema, TextColumn
+from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.image_list import ImageListColumn
 from teacherspec.tasks.shared.image_decoding import decode
 from tests.toys.pictures import encoded, scene
 from tests.unit.prepare.bad_images import GOOD, tar
@@ -18,8 +18,8 @@ from tests.unit.prepare.toy_data import SHARED, Workshop, jsonl
 NLVR = SHARED / "imagetext" / "nlvr"
 
 
-def said(image: ImageField | ImagesField) -> RowFields:
-    return RowFields(content=(image, TextField("text")), label=LabelField("label"))
+def said(image: ImageColumn | ImageListColumn) -> RowSchema:
+    return RowSchema(content=(image, TextColumn("text")), label=LabelColumn("label"))
 
 
 def nlvr(part: str, archive: str, permutation: int, **more: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def nlvr(part: str, archive: str, permutation: int, **more: Any) -> dict[str, An
 @pytest.mark.slow
 @pytest.mark.skipif(not NLVR.is_dir(), reason=f"no real data sets at {SHARED}")
 def test_nlvr_by_a_plain_declaration(tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path, said(ImageField("image")))
+    workshop = Workshop(tmp_path, said(ImageColumn("image")))
     for file in NLVR.iterdir():
         workshop.write(f"data/{file.name}", file.read_bytes())
     prepared = workshop.prepare(
@@ -69,7 +69,7 @@ def test_nlvr_by_a_plain_declaration(tmp_path: Path) -> None:
 
 
 def test_several_images_a_row(tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path, said(ImagesField("images")))
+    workshop = Workshop(tmp_path, said(ImageListColumn("images")))
     names = list(GOOD)
     rows = [
         {"text": f"picture {at} of many", "label": name[:3], "pages": [name, names[at - 1]]}
@@ -84,12 +84,12 @@ def test_several_images_a_row(tmp_path: Path) -> None:
     assert workshop.metrics()["splits"]["train"]["images"]["images"]["p50"] == 2
 
 
-@pytest.mark.parametrize("image", [ImageField("image"), ImagesField("image")], ids=["one", "list"])
+@pytest.mark.parametrize("image", [ImageColumn("image"), ImageListColumn("image")], ids=["one", "list"])
 @pytest.mark.parametrize(
     ("text", "leaks"), [("one red roof in the sun!", 1), ("two dogs that bark at night", 0)]
 )
 def test_only_copies_with_the_same_text_are_near(
-    tmp_path: Path, image: ImageField | ImagesField, text: str, leaks: int
+    tmp_path: Path, image: ImageColumn | ImageListColumn, text: str, leaks: int
 ) -> None:
     workshop = Workshop(tmp_path, said(image))
     photo = scene(1, 120, 120)
@@ -113,16 +113,16 @@ def test_only_copies_with_the_same_text_are_near(
 
 
 def test_images_of_a_list_are_read_and_told_by_number() -> None:
-    field = ImagesField("images", most=2)
+    field = ImageListColumn("images", most=2)
     (good, other), side = list(GOOD.values())[:2], decode(next(iter(GOOD.values()))).width
     assert (field.read(good), field.read([good, other])) == ([good], [good, other])
     assert field.from_json(field.to_json([good, other])) == [good, other]
     assert field.key([good, other]) != field.key([other, good])
     assert field.text([good]) == f"image of {side}×{decode(good).height}"
     for wrong, says in (([good, b"x"], "image 2 is no image"), ([], "1 to 2 images"), ([good] * 3, "1 to 2")):
-        with pytest.raises(FieldError, match=says):
+        with pytest.raises(ColumnError, match=says):
             field.read(wrong)
-    one = ImageField("images")
+    one = ImageColumn("images")
     assert np.allclose(field.sketch([good]), one.sketch(good))
     white = encoded(Image.new("RGB", (32, 32), "white"))
     assert not np.allclose(field.sketch([good, white]), field.sketch([good, good]))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from teacherspec.prepare.report.learning_curve import continued
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
-from teacherspec.tasks.columns.base import RowFields, TextField
+from teacherspec.tasks.columns.base import RowSchema, TextColumn
 from tests.unit.prepare.toy_data import Workshop, image_fields, jsonl, messages
 
 SOURCE = {"kind": "jsonl", "path": "data/rows.jsonl"}
@@ -92,8 +92,8 @@ def test_the_next_word_is_what_most_often_followed_the_longest_known_context(
 
 def test_answers_have_a_curve_of_their_own(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
-    rules = (TextField("completion"),)
-    workshop = Workshop(tmp_path, RowFields(content=(TextField("prompt"),), answers=rules))
+    rules = (TextColumn("completion"),)
+    workshop = Workshop(tmp_path, RowSchema(content=(TextColumn("prompt"),), answers=rules))
     pairs = [f"{a}{b}" for a in "abcdefghijklmnopqrst" for b in "abcdefghij"]
     rows = []
     for _ in range(900):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.prepare.sources.csv import CsvSource
-from teacherspec.tasks.columns.base import RowFields, TextField, TextListField
+from teacherspec.tasks.columns.base import RowSchema, TextColumn, TextListColumn
 from tests.unit.prepare.toy_data import SHARED, Workshop
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data sets at {SHARED}")
@@ -79,8 +79,8 @@ def test_the_imbalanced_clinc150_is_told(workshop: Workshop) -> None:
     assert splits["test"]["drift"]["classes_p_value"] < 1e-9
 
 
-def texts_and_answers(content: str, answer: str) -> RowFields:
-    return RowFields(content=(TextField(content),), answers=(TextField(answer),))
+def texts_and_answers(content: str, answer: str) -> RowSchema:
+    return RowSchema(content=(TextColumn(content),), answers=(TextColumn(answer),))
 
 
 @needs_shared
@@ -126,7 +126,7 @@ def test_e2e_keeps_all_references_of_one_input_in_one_split(workshop: Workshop) 
 def test_scitldr_has_several_references(workshop: Workshop) -> None:
     for name in ("train", "dev", "test"):
         link(workshop, f"data/{name}.jsonl", SHARED / "gen" / "scitldr" / f"{name}.jsonl")
-    workshop.fields = RowFields(content=(TextListField("source"),), answers=(TextListField("target"),))
+    workshop.fields = RowSchema(content=(TextListColumn("source"),), answers=(TextListColumn("target"),))
     source = {"kind": "jsonl", "other_columns": "ignore"}
     workshop.prepare(
         [

@@ -15,8 +15,8 @@ from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import FAILED, report_user_errors
 from teacherspec.spec.prepare import Prepare
 from teacherspec.splits import Prepared
-from teacherspec.tasks.columns.base import LabelField, RowFields, TextField
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
+from teacherspec.tasks.columns.image import ImageColumn
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 HALVES = {"train": 0.4, "validation": 0.2, "calibration": 0.2, "test": 0.2}
@@ -25,14 +25,14 @@ ANY_AMOUNT = {"train": 1, "validation": 0, "calibration": 0, "test": 0}
 Row = Mapping[str, Any]
 
 
-def text_fields(label_names: Sequence[str] | None = None) -> RowFields:
+def text_fields(label_names: Sequence[str] | None = None) -> RowSchema:
     """The row of text classification, without the task's model code."""
-    return RowFields(content=(TextField("text"),), label=LabelField("label", label_names))
+    return RowSchema(content=(TextColumn("text"),), label=LabelColumn("label", label_names))
 
 
-def image_fields(label_names: Sequence[str] | None = None) -> RowFields:
+def image_fields(label_names: Sequence[str] | None = None) -> RowSchema:
     """The row of image classification, without the task's model code."""
-    return RowFields(content=(ImageField("image"),), label=LabelField("label", label_names))
+    return RowSchema(content=(ImageColumn("image"),), label=LabelColumn("label", label_names))
 
 
 def jsonl(rows: Iterable[Row]) -> str:
@@ -53,7 +53,7 @@ class Workshop:
     """Files under `root`, and what the stage makes of them."""
 
     root: Path
-    fields: RowFields
+    fields: RowSchema
 
     def write(self, name: str, content: str | bytes) -> Path:
         path = self.root / name

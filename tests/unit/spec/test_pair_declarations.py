@@ -110,7 +110,7 @@ def test_gates_of_retrieval_are_known(tmp_path: Path) -> None:
     gates = ", ".join(f"{{metric: {name}, at_least: 0.5}}" for name in names)
     declared = RETRIEVAL.replace("cc0-1.0}", f"cc0-1.0, gates: [{gates}]}}")
     (tmp_path / "params.yaml").write_text(declared)
-    fields = check(tmp_path / "params.yaml").task.row_fields()
+    fields = check(tmp_path / "params.yaml").task.row_schema()
     assert [field.name for field in fields.content] == ["image"], (
         "an image keeps its split, all texts with it"
     )
@@ -120,5 +120,5 @@ def test_gates_of_retrieval_are_known(tmp_path: Path) -> None:
 def test_a_template_names_columns_of_the_rows(tmp_path: Path) -> None:
     changed = CLIP.replace("of a person in a {label}", "of a {label} and {sentence}")
     (tmp_path / "params.yaml").write_text(changed)
-    fields = check(tmp_path / "params.yaml").task.row_fields()
+    fields = check(tmp_path / "params.yaml").task.row_schema()
     assert [field.name for field in fields.columns()] == ["image", "sentence", "label"]

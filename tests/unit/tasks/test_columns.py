@@ -5,17 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacherspec.tasks.columns.base import (
-    FieldError,
-    LabelField,
-    TextField,
+    ColumnError,
+    LabelColumn,
+    TextColumn,
     is_blank,
     nearest,
     normalised,
     shown,
 )
 
-TEXT = TextField("text", max_characters=20)
-LABEL = LabelField("label", ("refund", "card_lost", "01"))
+TEXT = TextColumn("text", max_characters=20)
+LABEL = LabelColumn("label", ("refund", "card_lost", "01"))
 
 
 @pytest.mark.parametrize("text", ["hello", "NA", "a\tb\nc", "\u00e9", "\U0001f600", "x" * 20, "\ufeffhi"])
@@ -39,7 +39,7 @@ def test_a_text_is_stored_as_given(text: str) -> None:
     ],
 )
 def test_a_text_that_cannot_serve_is_refused(value: object, said: str) -> None:
-    with pytest.raises(FieldError) as refusal:
+    with pytest.raises(ColumnError) as refusal:
         TEXT.read(value)
     assert said in str(refusal.value)
 
@@ -60,13 +60,13 @@ def test_a_text_that_cannot_serve_is_refused(value: object, said: str) -> None:
     ],
 )
 def test_a_label_that_cannot_serve_is_refused(value: object, said: str) -> None:
-    with pytest.raises(FieldError) as refusal:
+    with pytest.raises(ColumnError) as refusal:
         LABEL.read(value)
     assert said in str(refusal.value)
 
 
 def test_any_plain_label_serves_where_none_are_declared() -> None:
-    free = LabelField("label")
+    free = LabelColumn("label")
     assert [free.read(value) for value in ("01", 1, -3)] == ["01", 1, -3]
 
 

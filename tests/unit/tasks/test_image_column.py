@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps, PngImagePlugin
 
-from teacherspec.tasks.columns.base import FieldError
-from teacherspec.tasks.columns.image import ImageField
+from teacherspec.tasks.columns.base import ColumnError
+from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.shared.image_decoding import decode
 from tests.toys.pictures import animated, bomb, encoded, scene
 
-FIELD = ImageField("image")
+FIELD = ImageColumn("image")
 ORIENTATION, GPS = 0x0112, 0x8825
 
 
@@ -165,7 +165,7 @@ BIG = "A" * 10_000
     ],
 )
 def test_an_image_that_cannot_serve_is_refused(value: object, said: str) -> None:
-    with pytest.raises(FieldError) as refusal:
+    with pytest.raises(ColumnError) as refusal:
         FIELD.read(value)
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -175,14 +175,14 @@ def test_an_image_that_cannot_serve_is_refused(value: object, said: str) -> None
 def test_no_beginning_of_a_file_passes_for_the_file(kind: str) -> None:
     content = encoded(scene(8, 12, 10), kind)
     for length in range(len(content)):
-        with pytest.raises(FieldError):
+        with pytest.raises(ColumnError):
             FIELD.read(content[:length])
 
 
 def test_a_wrong_checksum_is_refused() -> None:
     content = bytearray(encoded(scene(9)))
     content[len(content) // 2] ^= 1
-    with pytest.raises(FieldError, match="checksum"):
+    with pytest.raises(ColumnError, match="checksum"):
         FIELD.read(bytes(content))
 
 
@@ -190,7 +190,7 @@ def test_a_huge_text_inside_an_image_is_not_unpacked() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("comment", "A" * (8 << 20), zip=True)
     content = encoded(scene(9), pnginfo=info)
-    with pytest.raises(FieldError, match="is broken"):
+    with pytest.raises(ColumnError, match="is broken"):
         FIELD.read(content)
 
 
@@ -205,7 +205,7 @@ def test_broken_bytes_are_read_or_refused_never_worse(kind: str, places: list[tu
         content[place % len(content)] = value
     try:
         stored = FIELD.read(bytes(content))
-    except FieldError:
+    except ColumnError:
         return
     assert FIELD.key(stored) == FIELD.key(FIELD.read(stored))
     assert decode(stored).size == decode(FIELD.read(stored)).size
