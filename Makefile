@@ -11,7 +11,7 @@ READERS := $(patsubst requirements/readers/%.txt,.venv/readers/%/.done,$(wildcar
 .PHONY: teacher test test-slow test-clients check lock schema clean
 .DELETE_ON_ERROR:
 
-teacher: .venv/road
+teacher: .venv/pipeline
 	@python -m teacherspec repro
 	@python -m teacherspec show
 
@@ -21,7 +21,7 @@ test: .venv/dev
 test-slow: .venv/dev
 	python -m pytest -m slow
 
-# Programs that read packages and need other versions of what is pinned, each in a folder of its own.
+# Programs that read packages but need other versions of pinned libraries, each in a folder of its own.
 test-clients: .venv/dev $(READERS)
 	python -m pytest $$(grep -l "tests.toys.readers" tests/*/test_*.py)
 
@@ -37,19 +37,20 @@ schema: .venv/dev
 	python -m teacherspec schema --write
 
 clean:
-	rm -rf .venv .scratch artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .scratch artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis teacherspec.egg-info
 
-# Stamps: the environment is made once for each content of the pins, then costs a file check.
+# Stamps: the environment is created once for each version of the pins; after that make only compares times.
 .venv/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "teacherspec needs Python 3.11 or newer; say which with: make PYTHON=python3.11")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "teacherspec needs Python 3.11 or newer; choose one with: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/road: .venv/python requirements.txt
+.venv/pipeline: .venv/python requirements.txt
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-.venv/dev: .venv/road requirements-dev.txt
+.venv/dev: .venv/pipeline requirements-dev.txt
 	python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
@@ -58,16 +59,15 @@ clean:
 	python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
 	@touch $@
 
-# What the workflows run, step by step; each works on a laptop too. Results lie below out/, which git ignores.
+# What the workflows run, step by step; each also works on a laptop. Results are in out/, which git ignores.
 export BASE ?= main
 export TAG ?= $(shell git describe --exact-match --match 'teacher@v*' 2>/dev/null)
 
-setup: .venv/road
+setup: .venv/pipeline
 
-check-road: setup
+check-pipeline: setup
 	python -m teacherspec check
-	python -m teacherspec deps
-	python -m teacherspec verify --lock
+	python -m teacherspec verify-lock
 
 # The report of a pull request: HEAD against BASE.
 review: setup
@@ -79,29 +79,30 @@ summary:
 comment: setup
 	python -m teacherspec comment out/review/diff.md
 
-# Private access to the DVC remote, given as the text of a .dvc/config.local.
+# Private access to the DVC remote, given as the content of a .dvc/config.local.
 remote:
 	@if [ -n "$$DVC_CONFIG_LOCAL" ]; then umask 077; printf '%s\n' "$$DVC_CONFIG_LOCAL" > .dvc/config.local; fi
 
-# Build what is not built yet; where there is a remote, take from it what others built.
+# Build what is not built yet; with a DVC remote, take from it what others built.
 build: setup
 	@if [ -n "$$(dvc remote list)" ]; then python -m teacherspec repro --pull --allow-missing; else python -m teacherspec repro; fi
 
 push: setup
 	@if [ -n "$$(dvc remote list)" ]; then dvc push --run-cache; else echo "no DVC remote: nothing pushed"; fi
 
-# What a build changed in git, to be applied where the pull request is written: git apply results.patch
+# What a build changed in git, to be applied on the branch of the pull request: git apply results.patch
 results:
 	@mkdir -p out
 	git add --intent-to-add --all
 	git diff --binary HEAD > out/results.patch
 
-# The teacher of TAG, which is checked out: its bytes from the remote, or built again and compared.
+# The teacher of TAG, which must be checked out: from the remote, or built again and compared.
 obtain: setup
-	@if [ -n "$$(dvc remote list)" ]; then dvc pull; else python -m teacherspec reproduce "$$TAG" && dvc checkout; fi
+	@if [ -n "$$(dvc remote list)" ]; then dvc pull; else python -m teacherspec rebuild-release "$$TAG" && dvc checkout; fi
 
 verify: setup
-	python -m teacherspec verify artifacts/teacher --artifacts
+	python -m teacherspec verify-artifacts
+	python -m teacherspec verify-package artifacts/teacher
 
-attach: setup
-	python -m teacherspec attach "$$TAG" out/release
+release-files: setup
+	python -m teacherspec pack-release "$$TAG" out/release

@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROAD = ("data", "model", "language", "maths", "ratings", "reports", "road")
+PIPELINE = ("data", "model", "language", "maths", "ratings", "reports", "pipeline")
 HEADER = "# Written by requirements/lock.py from the pins in pyproject.toml; do not edit.\n"
 
 
@@ -36,10 +36,10 @@ def freeze(pins: list[str]) -> list[str]:
 def main() -> None:
     """Write the two files."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    road = freeze([pin for group in ROAD for pin in groups[group]])
-    everything = freeze([*road, *groups["dev"], *groups["qlora"]])
-    development = [line for line in everything if line not in road]
-    (ROOT / "requirements.txt").write_text(HEADER + "\n".join(road) + "\n")
+    pipeline = freeze([pin for group in PIPELINE for pin in groups[group]])
+    everything = freeze([*pipeline, *groups["dev"], *groups["qlora"]])
+    development = [line for line in everything if line not in pipeline]
+    (ROOT / "requirements.txt").write_text(HEADER + "\n".join(pipeline) + "\n")
     (ROOT / "requirements-dev.txt").write_text(
         HEADER + "-r requirements.txt\n" + "\n".join(development) + "\n"
     )

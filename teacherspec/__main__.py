@@ -1,4 +1,4 @@
-"""`python -m teacherspec`: check the declaration, write its schema, mend `dvc.yaml`."""
+"""`python -m teacherspec`: the same as the console script `teacherspec`."""
 
 from teacherspec.cli.main import main
 

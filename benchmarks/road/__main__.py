@@ -99,12 +99,11 @@ def no_op(repeats: int) -> dict[str, list[Seconds]]:
             "`dvc repro`": ["dvc", "repro"],
             "`python -m teacherspec repro`": [sys.executable, "-m", "teacherspec", "repro"],
             "`python -m teacherspec status`": [sys.executable, "-m", "teacherspec", "status"],
-            "`python -m teacherspec verify --lock`": [
+            "`python -m teacherspec verify-lock`": [
                 sys.executable,
                 "-m",
                 "teacherspec",
-                "verify",
-                "--lock",
+                "verify-lock",
             ],
         }
         bare = bare_road(road, Path(name) / "bare")

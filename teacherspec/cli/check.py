@@ -1,4 +1,4 @@
-"""`python -m teacherspec check [FILE]`."""
+"""`teacherspec check [FILE]`."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 @click.argument("file", type=click.Path(path_type=Path), default=PARAMS)
 @report_user_errors()
 def command(file: Path) -> None:
-    """Say that FILE (params.yaml by default) is right, or everything that is wrong with it.
+    """Validate the declaration in FILE (params.yaml by default) and report all mistakes at once.
 
-    Exit code 0: right; 1: wrong, each problem on a line of its own as FILE:LINE:COLUMN: key: what;
+    Exit code 0: valid; 1: invalid, each problem on a line of its own as FILE:LINE:COLUMN: key: problem;
     2: wrong usage.
     """
     from teacherspec.check.run import check

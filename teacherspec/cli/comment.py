@@ -1,4 +1,4 @@
-"""`python -m teacherspec comment FILE`."""
+"""`teacherspec comment FILE`."""
 
 from pathlib import Path
 
@@ -10,22 +10,28 @@ from teacherspec.runtime.entrypoint import report_user_errors
 @click.command("comment")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--pull-request", type=click.IntRange(1), required=True, envvar="PULL_REQUEST", help="Its number."
+    "--pull-request",
+    type=click.IntRange(1),
+    required=True,
+    envvar="PULL_REQUEST",
+    help="Number of the pull request.",
 )
 @click.option("--repository", required=True, envvar="GITHUB_REPOSITORY", help="owner/name.")
-@click.option("--token", required=True, envvar="GITHUB_TOKEN", help="Better given as GITHUB_TOKEN.")
+@click.option(
+    "--token", required=True, envvar="GITHUB_TOKEN", help="Access token; prefer the variable GITHUB_TOKEN."
+)
 @click.option(
     "--api",
     default="https://api.github.com",
     envvar="GITHUB_API_URL",
     show_default=True,
-    help="Of the service.",
+    help="Address of the GitHub API.",
 )
 @report_user_errors()
 def command(file: Path, pull_request: int, repository: str, token: str, api: str) -> None:
-    """Show the Markdown of FILE as a comment on a pull request; the same comment is updated the next time.
+    """Post the Markdown of FILE as a comment on a pull request; later calls update the same comment.
 
-    Exit code 0: shown, or the token may not comment (a pull request from a fork), which is said; 1: the
+    Exit code 0: posted, or the token may not comment (a pull request from a fork), which is printed; 1: the
     service did not answer.
     """
     from teacherspec.compare.pr_comment import Place, put_comment

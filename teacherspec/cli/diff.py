@@ -1,4 +1,4 @@
-"""`python -m teacherspec diff [BASE] [HEAD]`."""
+"""`teacherspec diff [BASE] [HEAD]`."""
 
 from pathlib import Path
 
@@ -12,29 +12,35 @@ from teacherspec.runtime.entrypoint import report_user_errors
 @click.argument("base", default="main")
 @click.argument("head", required=False)
 @click.option(
-    "--format", "form", type=click.Choice(["markdown", "json", "html"]), default="markdown", show_default=True
+    "--format",
+    "output_format",
+    type=click.Choice(["markdown", "json", "html"]),
+    default="markdown",
+    show_default=True,
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else stdout.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of stdout."
+)
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), help="Write diff.md, .json, .html here."
 )
 @click.option(
     "--texts/--no-texts",
     default=True,
-    help="Show the content of rows whose answer flipped.",
+    help="Show the content of rows whose prediction changed.",
     show_default=True,
 )
 @report_user_errors()
 def command(
-    base: str, head: str | None, form: str, output: Path | None, folder: Path | None, texts: bool
+    base: str, head: str | None, output_format: str, output: Path | None, folder: Path | None, texts: bool
 ) -> None:
-    """Show everything that changed from BASE (`main`) to HEAD (the working tree): a pull request's report.
+    """Show everything that changed from BASE (`main`) to HEAD (the working tree), for a pull request.
 
-    Params, gates, every metric with a paired test on the same rows, rows whose answer flipped, classes and
-    slices, calibration, data, environment and stages. Works from git, dvc.lock and the DVC cache or remote,
-    and says what it could not compare.
+    Params, gates, every metric with a paired test on the same rows, rows whose prediction changed, classes
+    and slices, calibration, data, environment and stages. Reads git, dvc.lock and the DVC cache or remote,
+    and lists what it could not compare.
 
-    Exit code 0: compared, whatever came out; 1: a side was never built, or there is no such revision.
+    Exit code 0: compared, whatever the result; 1: a side was never built, or there is no such revision.
     """
     from teacherspec.compare.compare import as_json, compare
     from teacherspec.compare.html import as_html
@@ -44,15 +50,15 @@ def command(
     if output is not None and folder is not None:
         raise click.UsageError("give --output or --folder, not both")
     review = compare(find_revision(base), find_revision(head))
-    forms = {
+    writers = {
         "markdown": lambda: as_markdown(review, texts=texts),
         "json": lambda: encode_json(round_floats(as_json(review, texts=texts))),
         "html": lambda: as_html(review, texts=texts),
     }
     if folder is not None:
         for name, suffix in (("markdown", "md"), ("json", "json"), ("html", "html")):
-            write_text(folder / f"diff.{suffix}", forms[name]())
+            write_text(folder / f"diff.{suffix}", writers[name]())
     elif output is not None:
-        write_text(output, forms[form]())
+        write_text(output, writers[output_format]())
     else:
-        click.echo(forms[form](), nl=False)
+        click.echo(writers[output_format](), nl=False)

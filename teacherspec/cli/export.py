@@ -1,4 +1,4 @@
-"""`python -m teacherspec export DIR OUT --to FORMAT`."""
+"""`teacherspec export DIR OUT --to FORMAT`."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ NAMES = ("axolotl", "distillkit", "safetensors-logits", "timm", "trl")
 @click.command("export")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--to", "name", required=True, type=click.Choice(NAMES), help="OutputType that is written.")
+@click.option("--to", "name", required=True, type=click.Choice(NAMES), help="Format to write.")
 @click.option(
-    "--split", "splits", multiple=True, help="Split of the soft targets; may be repeated; all else."
+    "--split", "splits", multiple=True, help="Split of the soft targets; may be repeated; default all."
 )
 @report_user_errors()
 def command(folder: Path, target: Path, name: str, splits: tuple[str, ...]) -> None:
-    """Write the teacher package in DIR to the new folder OUT in a form that another program reads.
+    """Convert the teacher package in DIR for another program, into the new folder OUT.
 
     axolotl, distillkit: stored log-probabilities of a language model, with the run's settings. trl: prompts
     and conversations. safetensors-logits: class logits as tensors. timm: a vision model in timm's layout.

@@ -1,4 +1,4 @@
-"""`python -m teacherspec predict DIR [FILE]`."""
+"""`teacherspec predict DIR [FILE]`."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,20 +21,20 @@ DIGITS = 6
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("rows", metavar="[FILE]", type=click.File(encoding="utf-8"), default="-")
 @click.option(
-    "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows a forward pass."
+    "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows per forward pass."
 )
-@click.option("--max-new-tokens", type=click.IntRange(1), help="Longest answer; as evaluated by default.")
+@click.option("--max-new-tokens", type=click.IntRange(1), help="Longest answer; default: as in evaluation.")
 @report_user_errors()
 def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | None) -> None:
-    """Calibrated predictions of the teacher package in DIR for rows of FILE (stdin by default).
+    """Print calibrated predictions of the teacher package in DIR for rows of FILE (stdin by default).
 
-    A row is a JSON object a line with the columns of the task, such as {"text": "…"}, {"prompt": "…"},
-    {"messages": [{"role": "user", "content": "…"}]} or, by the path of a file, {"image": "photo.jpg"}; `id`,
-    if there, is repeated. Each row gives a line, in the
-    same order, as soon as its batch is full. Classifiers: label, confidence and all probs. Language models:
-    the greedy answer, its length, the mean calibrated log-probability of its tokens (nats), and the
-    confidence that it is right, where that was fitted. Retrieval: the embedding of the image, and of a text
-    beside it, with the cosine of both.
+    A row is a JSON object on one line with the columns of the task, such as {"text": "…"}, {"prompt": "…"},
+    {"messages": [{"role": "user", "content": "…"}]} or, by the path of a file, {"image": "photo.jpg"}. An
+    `id` is copied to the output. Each row gives a line, in the same order, as soon as its batch is full.
+    Classifiers: label, confidence and all probs. Language models: the greedy answer, its length, the mean
+    calibrated log-probability of its tokens (nats), and the confidence that it is right, where that was
+    fitted. Retrieval: the embedding of the image and, if the row has a text, that of the text and their
+    cosine.
     """
     from teacherspec.serving import declared_task
 
@@ -42,9 +42,9 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
     answer = SERVED[task.output_type](folder, max_new_tokens)
     read = read_rows(rows, rows.name, task.row_schema())
     while batch := list(islice(read, batch_size)):
-        for row, said in zip(batch, answer(batch), strict=True):
+        for row, prediction in zip(batch, answer(batch), strict=True):
             known = {"id": row["id"]} if "id" in row else {}
-            click.echo(json.dumps({**known, **said}, ensure_ascii=False))
+            click.echo(json.dumps({**known, **prediction}, ensure_ascii=False))
 
 
 def read_rows(lines: Iterable[str], name: str, fields: RowSchema) -> Iterator[dict[str, Any]]:
@@ -62,18 +62,18 @@ def _row(line: str, where: str, fields: RowSchema) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise DataError(f"{where}: is not JSON ({error}); give one object a line") from error
+        raise DataError(f"{where}: is not JSON ({error}); give one object per line") from error
     if not isinstance(row, dict):
-        raise DataError(f'{where}: is not a JSON object; give one a line, such as {{"text": "…"}}')
+        raise DataError(f'{where}: is not a JSON object; give one per line, such as {{"text": "…"}}')
     problems = []
     for field in fields.content:
         given = next((name for name in (field.name, field.column) if name in row), None)
         try:
             row[field.name] = field.asked(None if given is None else row[given])
         except ColumnError as error:
-            there = ", ".join(map(repr, row)) or "nothing"
-            said = error if given else f"is missing (the row has {there}); rename or add it"
-            problems.append(f"{where}: {given or field.name}: {said}")
+            columns = ", ".join(map(repr, row)) or "nothing"
+            problem = error if given else f"is missing (the row has {columns}); rename or add it"
+            problems.append(f"{where}: {given or field.name}: {problem}")
     if problems:
         raise DataError(problems)
     return row
@@ -101,7 +101,7 @@ def serve_classes(folder: Path, max_new_tokens: int | None) -> "Answer":
 
 
 def serve_answers(folder: Path, max_new_tokens: int | None) -> "Answer":
-    """From rows to the answer of each and how sure it is."""
+    """From rows to the answer of each and its confidence."""
     from teacherspec.serving import load_language_teacher
 
     teacher = load_language_teacher(folder)
@@ -127,9 +127,9 @@ def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         images = teacher.images([row["image"] for row in rows], batch_size=len(rows))
-        told = [row["text"] for row in rows if "text" in row]
+        given = [row["text"] for row in rows if "text" in row]
         try:
-            texts = iter(teacher.texts(told, batch_size=len(rows)))
+            texts = iter(teacher.texts(given, batch_size=len(rows)))
         except ColumnError as error:
             raise DataError(f"text: {error}") from error
         for row, image in zip(rows, images, strict=True):
@@ -143,11 +143,11 @@ def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
 
 
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
-"""From the rows of a batch to what is said of each."""
+"""From the rows of a batch to the prediction for each."""
 
 SERVED: Mapping[OutputType, Callable[[Path, int | None], Answer]] = {
     "classification": serve_classes,
     "retrieval": serve_embeddings,
     "generation": serve_answers,
 }
-"""How a package is served, by the form of its predictions."""
+"""How a package is served, by its output type."""

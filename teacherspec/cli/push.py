@@ -1,4 +1,4 @@
-"""`python -m teacherspec push [DIR]`."""
+"""`teacherspec push [DIR]`."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ TEACHER = Path("artifacts/teacher")
 
 @click.command("push")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=TEACHER)
-@click.option("--not-ready", is_flag=True, help="Also a teacher whose gates failed.")
+@click.option("--not-ready", is_flag=True, help="Push even if gates failed.")
 @report_user_errors()
 def command(folder: Path, not_ready: bool) -> None:
-    """Hand the teacher package in DIR over to where package.push of params.yaml says.
+    """Upload the teacher package in DIR to the place that params.yaml declares under package.push.
 
-    Verifies it first. Off unless declared; `dvc repro` never pushes anything.
+    Verifies the package first. Does nothing unless declared; `dvc repro` never pushes anything.
     """
     from teacherspec.package.push import check_base, push_to_hub, push_to_remote
     from teacherspec.spec.package import Package, PushToHub

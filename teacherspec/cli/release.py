@@ -1,4 +1,4 @@
-"""`python -m teacherspec release VERSION`."""
+"""`teacherspec release VERSION`."""
 
 import click
 
@@ -10,13 +10,13 @@ from teacherspec.runtime.entrypoint import report_user_errors
 @click.option("--push", is_flag=True, help="Send artifacts and run cache to the default DVC remote first.")
 @report_user_errors()
 def command(version: str, push: bool) -> None:
-    """Tag the current commit as `teacher@VERSION` (v1.2.0), once everything speaks for it.
+    """Tag the current commit as `teacher@VERSION` (v1.2.0) if all checks pass.
 
-    Checked: the version is new, the tree is clean, every stage is up to date, every recorded byte is at
-    hand and unaltered, every gate is kept, the package is as it was sealed. The tag is annotated, as GTO
-    reads them; it is not sent to any git remote.
+    Checked: the version is new, the tree is clean, every stage is up to date, every recorded file is present
+    and unaltered, every gate passed, the package has its checksums. The tag is annotated, as GTO expects; it
+    is not pushed to any git remote.
 
-    Exit code 0: tagged; 1: something speaks against it, each problem on a line of its own, nothing tagged.
+    Exit code 0: tagged; 1: a check failed, each problem on a line of its own, nothing tagged.
     """
     from teacherspec.release.tagging import release
 

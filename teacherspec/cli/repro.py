@@ -1,4 +1,4 @@
-"""`python -m teacherspec repro [DVC ARGUMENTS]`."""
+"""`teacherspec repro [DVC ARGUMENTS]`."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 def command(arguments: tuple[str, ...]) -> None:
     """Run `dvc repro` with ARGUMENTS so that a kill, a full disk or a second run breaks nothing.
 
-    Before: the declaration is checked, what an earlier kill left of DVC's own files is put right.
-    While: one run at a time; whatever ends this command ends DVC and the stage. After: a dvc.lock that was
-    cut short is put back.
+    Before: the declaration is validated, and DVC's own files are repaired if an earlier run was killed while
+    it wrote them. During: one run at a time; whatever ends this command also ends DVC and the stage. After: a
+    truncated dvc.lock is restored.
 
-    Exit code: that of `dvc repro`; 1: a mistake in the declaration, or another run is at it; 130: Ctrl-C.
+    Exit code: that of `dvc repro`; 1: an invalid declaration, or another run is in progress; 130: Ctrl-C.
     """
     from teacherspec.check.run import check
     from teacherspec.run_records.safe_repro import reproduce

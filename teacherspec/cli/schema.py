@@ -1,4 +1,4 @@
-"""`python -m teacherspec schema [--write]`."""
+"""`teacherspec schema [--write]`."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ SCHEMA = Path("params.schema.json")
 
 
 @click.command("schema")
-@click.option("--write", is_flag=True, help=f"Write {SCHEMA} instead of showing it.")
+@click.option("--write", is_flag=True, help=f"Write {SCHEMA} instead of printing it.")
 def command(write: bool) -> None:
-    """Show the JSON Schema of params.yaml, from which editors complete and explain."""
+    """Print the JSON Schema of params.yaml, with which editors complete and explain keys."""
     from teacherspec.check.run import json_schema
 
     text = encode_json(json_schema())

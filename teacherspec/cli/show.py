@@ -1,4 +1,4 @@
-"""`python -m teacherspec show`."""
+"""`teacherspec show`."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ TEACHER, TIMING = ARTIFACTS / "teacher", REPORTS / "evaluate/latency.json"
 @click.command("show")
 @report_user_errors()
 def command() -> None:
-    """Show how good the built teacher is, whether its gates pass, and where it lies.
+    """Show how good the built teacher is, whether its gates pass, and where it is.
 
-    Exit code 0: shown; 1: there is no teacher yet, or the declaration is wrong.
+    Exit code 0: shown; 1: there is no teacher yet, or the declaration is invalid.
     """
     from teacherspec.package.quality_gates import judge
     from teacherspec.package.run import Packaged, size_of

@@ -1,4 +1,4 @@
-"""`python -m teacherspec sign DIR`."""
+"""`teacherspec sign DIR`."""
 
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from teacherspec.runtime.entrypoint import report_user_errors
 @click.option("--signature", type=click.Path(path_type=Path), help="File to write; DIR.sig by default.")
 @report_user_errors()
 def command(folder: Path, private_key: Path, signature: Path | None) -> None:
-    """Sign the teacher package in DIR with your own key, offline; write the signature beside it.
+    """Sign the teacher package in DIR with your own key, offline; the signature is a file of its own.
 
-    Needs `pip install 'teacherspec[signing]'`. Check with `verify DIR --signature FILE --public-key PEM`.
+    Needs `pip install 'teacherspec[signing]'`. Check it with
+    `teacherspec verify-package DIR --signature FILE --public-key PEM`.
     """
     from teacherspec.package.file_allowlist import forbidden_files, wrong_checksums
     from teacherspec.package.signing import sign
@@ -31,6 +32,6 @@ def command(folder: Path, private_key: Path, signature: Path | None) -> None:
         raise UserError(problems)
     written = signature or folder.resolve().with_name(f"{folder.resolve().name}.sig")
     if written.resolve().is_relative_to(folder.resolve()):
-        raise UserError(f"{written}: lies in the package, which it would change; give a place beside it")
+        raise UserError(f"{written}: is inside the package, which it would change; name a file outside it")
     sign(folder, written, private_key)
     click.echo(f"{written.name}: signs {folder}")

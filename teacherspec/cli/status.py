@@ -1,4 +1,4 @@
-"""`python -m teacherspec status`."""
+"""`teacherspec status`."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from teacherspec.runtime.entrypoint import report_user_errors
 def command() -> None:
     """Show which stages are up to date, which are stale and why, and how each was last built.
 
-    Reads git's files only: no data, cache or remote is needed. A stage after a stale one runs only if
-    what it reads comes out different.
+    Reads git's files only: no data, cache or remote is needed. A stage that follows a stale one runs only if
+    its inputs change.
 
     Exit code 0: shown; 1: dvc.yaml or dvc.lock cannot be read.
     """

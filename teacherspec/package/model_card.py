@@ -20,7 +20,7 @@ from teacherspec.tasks.base import Kind, OutputType
 VERIFY = """\
 ```
 sha256sum --check SHA256SUMS            # every byte
-python -m teacherspec verify .          # files, golden logits, soft targets, gates
+python -m teacherspec verify-package .  # files, golden logits, soft targets, gates
 ```
 
 `golden/` holds test rows as text and as model inputs with the logits that this model gives; whatever loads

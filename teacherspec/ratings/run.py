@@ -80,7 +80,7 @@ def tell_outdated(
     if outdated:
         print(
             f"ratings: {outdated} ratings against {opponent} are of answers that are no longer given, and do "
-            "not count; `python -m teacherspec review` writes a new sheet",
+            "not count; `python -m teacherspec rating-sheet` writes a new sheet",
             file=sys.stderr,
         )
 

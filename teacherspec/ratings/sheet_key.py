@@ -93,7 +93,7 @@ def load_keys(folder: Path) -> dict[str, Key]:
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             problems.append(
                 f"{path}: is no key of a review sheet ({where}: {first['msg']}); restore it as "
-                "`python -m teacherspec review` wrote it, or take it out"
+                "`python -m teacherspec rating-sheet` wrote it, or take it out"
             )
             continue
         name = sheet_id(encode_key(key))

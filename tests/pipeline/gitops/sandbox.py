@@ -250,6 +250,6 @@ def lend_environment(root: Path) -> None:
     (root / ".venv").mkdir()
     for part in Path(sys.prefix).iterdir():
         (root / ".venv" / part.name).symlink_to(part)
-    for stamp in ("python", "road", "dev"):
+    for stamp in ("python", "pipeline", "dev"):
         (root / ".venv" / stamp).unlink(missing_ok=True)
         (root / ".venv" / stamp).touch()

@@ -113,7 +113,7 @@ def publish(team: Path) -> None:
 def reproduce(team: Path) -> None:
     """Somebody else builds the tag again."""
     other = clone(team / "origin.git", team / "other")
-    said = other.teacherspec("reproduce", "teacher@v1.0.0").stdout
+    said = other.teacherspec("rebuild-release", "teacher@v1.0.0").stdout
     assert "R1: identical" in said
     same, outputs = re.findall(r"(\d+) of (\d+) outputs have the recorded hash", said)[0]
     assert same == outputs

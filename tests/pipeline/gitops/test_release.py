@@ -100,7 +100,7 @@ def test_a_tag_is_built_again_to_the_same_bytes_beside_other_work(sandbox: Sandb
     assert run("release", "v1.0.0").exit_code == 0
     sandbox.edit("params.yaml", "skill: 0.6", "skill: 0.1")
     before = sandbox.git("status", "--porcelain")
-    found = sandbox.teacherspec("reproduce", "teacher@v1.0.0")
+    found = sandbox.teacherspec("rebuild-release", "teacher@v1.0.0")
     assert "R1: identical" in found.stdout
     assert "9 of 9 outputs" in found.stdout
     assert sandbox.git("status", "--porcelain") == before
@@ -119,7 +119,7 @@ def test_what_differs_is_named_with_its_first_stage_its_numbers_and_its_cause(tm
     sandbox.edit("requirements.txt", "numpy==", "numpy==0.")
     sandbox.dvc("repro", "--quiet")
     sandbox.commit("A teacher with luck")
-    command = [sys.executable, "-m", "teacherspec", "reproduce", "HEAD", "--environment", "this"]
+    command = [sys.executable, "-m", "teacherspec", "rebuild-release", "HEAD", "--environment", "this"]
     found = sandbox.run(*command, code=1, LUCK="0.3")
     assert "R0: not identical; the bytes that the tag recorded are at hand" in found.stdout
     assert "differs: artifacts/evaluate (stage evaluate)" in found.stdout
@@ -133,7 +133,7 @@ def test_what_differs_is_named_with_its_first_stage_its_numbers_and_its_cause(tm
 def test_what_was_never_built_cannot_be_reproduced(repository: Sandbox) -> None:
     first = repository.git("rev-list", "--max-parents=0", "HEAD")
     for name, words in ((first, "records no built teacher"), ("teacher@v9.9.9", "no such revision")):
-        found = run("reproduce", name)
+        found = run("rebuild-release", name)
         assert found.exit_code == 1
         assert words in found.stderr
 
@@ -185,11 +185,11 @@ def test_the_same_package_gives_the_same_archive(tmp_path: Path) -> None:
 def test_what_is_attached_carries_gates_and_the_change_since_the_last_tag(sandbox: Sandbox) -> None:
     assert run("release", "v1.0.0").exit_code == 0
     sandbox.git("switch", "--quiet", "pr")
-    refused = run("attach", "teacher@v1.0.0", "out")
+    refused = run("pack-release", "teacher@v1.0.0", "out")
     assert "is not checked out" in refused.stderr
     sandbox.dvc("checkout", "--quiet")
     assert run("release", "v1.1.0").exit_code == 0
-    assert run("attach", "teacher@v1.1.0", "out").exit_code == 0
+    assert run("pack-release", "teacher@v1.1.0", "out").exit_code == 0
     notes = (sandbox.root / "out/notes.md").read_text()
     assert "- pass evaluate.test.accuracy" in notes
     assert "`finetune.skill`" in notes

@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from teacherspec.check.run import check
-from teacherspec.cli.show_example import command
+from teacherspec.cli.show_tokens import command
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.entrypoint import PARAMS
@@ -69,7 +69,7 @@ def test_the_example_is_prepared_read_and_walked(tmp_path, monkeypatch):
 
 
 def test_no_plan_is_made_for_models_that_see(tmp_path):
-    from teacherspec.cli.plan import command as plan
+    from teacherspec.cli.plan_memory import command as plan
 
     vision_base(tmp_path)
     done = CliRunner().invoke(plan, [str(tmp_path), "--task", "image-text-to-text"])

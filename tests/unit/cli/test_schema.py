@@ -24,7 +24,7 @@ def test_the_committed_schema_is_true(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert CliRunner().invoke(main, ["schema", "--write"]).exit_code == 0
     written = (tmp_path / "params.schema.json").read_text()
     assert written == CliRunner().invoke(main, ["schema"]).stdout
-    assert SCHEMA.read_text() == written, "mend with `python -m teacherspec schema --write`"
+    assert SCHEMA.read_text() == written, "renew it with `make schema`"
 
 
 def test_it_is_a_schema_and_accepts_what_is_right() -> None:

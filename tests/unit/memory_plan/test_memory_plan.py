@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from teacherspec.cli.plan import command
+from teacherspec.cli.plan_memory import command
 from teacherspec.errors import BaseModelError
 from teacherspec.memory_plan import step_memory as steps
 from teacherspec.memory_plan.config_shapes import auto_class, read_config, shapes

@@ -160,12 +160,12 @@ def test_the_command_writes_both(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(
-        main, ["attest", str(packaged_teacher.folder), "--builder", "https://ci.example/run/1"]
+        main, ["write-attestation", str(packaged_teacher.folder), "--builder", "https://ci.example/run/1"]
     )
     assert (done.exit_code, done.stderr) == (0, "")
     statement = read_json(Path("artifacts/attestation") / STATEMENT)
     assert statement["predicate"]["runDetails"]["builder"]["id"] == "https://ci.example/run/1"
     assert (Path("artifacts/attestation") / BOM).is_file()
-    nothing = CliRunner().invoke(main, ["attest", str(tmp_path / "absent")])
+    nothing = CliRunner().invoke(main, ["write-attestation", str(tmp_path / "absent")])
     assert nothing.exit_code == 1
     assert "no teacher package" in nothing.stderr

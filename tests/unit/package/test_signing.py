@@ -45,7 +45,7 @@ def run(*arguments: str) -> Result:
 
 
 def check(folder: str = "teacher", key: str = "mine.pub") -> Result:
-    return run("verify", folder, "--signature", "teacher.sig", "--public-key", key)
+    return run("verify-package", folder, "--signature", "teacher.sig", "--public-key", key)
 
 
 @signed
@@ -69,7 +69,7 @@ def test_another_key_or_another_byte_is_refused_before_anything_loads(place: Pat
     text = Path("teacher/README.md").read_text()
     Path("teacher/README.md").write_text(text.replace("weather", "whether"))
     write_sums(Path("teacher"))
-    assert run("verify", "teacher").exit_code == 0, "the checksums were written anew: only a signature tells"
+    assert run("verify-package", "teacher").exit_code == 0, "the checksums were written anew: only a signature tells"
     assert check().exit_code == 1
 
 
@@ -85,7 +85,7 @@ def test_what_cannot_sign_is_refused(place: Path) -> None:
 
 def test_signature_and_key_belong_together(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
     (tmp_path / "teacher.sig").write_text("x")
-    done = run("verify", str(packaged_teacher.folder), "--signature", str(tmp_path / "teacher.sig"))
+    done = run("verify-package", str(packaged_teacher.folder), "--signature", str(tmp_path / "teacher.sig"))
     assert done.exit_code == 2
     assert "belong together" in done.stderr
 
@@ -100,6 +100,6 @@ def test_without_the_library_it_says_what_to_install(
     assert done.exit_code == 1
     assert "pip install 'teacherspec[signing]'" in done.stderr
     options = ("--signature", str(tmp_path / "teacher.sig"), "--public-key", str(tmp_path / "key.pem"))
-    unproven = run("verify", str(packaged_teacher.folder), *options)
+    unproven = run("verify-package", str(packaged_teacher.folder), *options)
     assert unproven.exit_code == 1
     assert "pip install 'teacherspec[signing]'" in unproven.stderr

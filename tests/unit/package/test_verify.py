@@ -204,12 +204,12 @@ def test_a_broken_list_of_checksums_is_caught(teacher: Path, line: str, says: st
 
 
 def test_the_command_says_what_failed(packaged_teacher: PackagedTeacher, teacher: Path) -> None:
-    whole = CliRunner().invoke(main, ["verify", str(packaged_teacher.folder)])
+    whole = CliRunner().invoke(main, ["verify-package", str(packaged_teacher.folder)])
     assert (whole.exit_code, whole.stderr) == (0, "")
     assert "golden       ok" in whole.stdout
     flip_byte(teacher)
-    broken = CliRunner().invoke(main, ["verify", str(teacher)])
+    broken = CliRunner().invoke(main, ["verify-package", str(teacher)])
     assert broken.exit_code == 1
     assert broken.stderr == "checksums: model/model.safetensors: its bytes are not those that were packaged\n"
     assert "golden       skipped" in broken.stdout
-    assert CliRunner().invoke(main, ["verify", str(teacher / "absent")]).exit_code == 2
+    assert CliRunner().invoke(main, ["verify-package", str(teacher / "absent")]).exit_code == 2

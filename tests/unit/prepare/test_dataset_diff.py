@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from dvc.repo import Repo as DvcRepo
 
-from teacherspec.cli.datadiff import command
+from teacherspec.cli.diff_data import command
 from teacherspec.errors import DataError
 from teacherspec.prepare.dataset_diff import Changes, changes_as_markdown, compare_prepared
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages

@@ -28,7 +28,7 @@ LEVEL = Level(confidence=0.95, resamples=50, seed=0)
 
 
 def review(*arguments: str) -> Any:
-    return CliRunner().invoke(main, ["review", *arguments])
+    return CliRunner().invoke(main, ["rating-sheet", *arguments])
 
 
 @pytest.fixture

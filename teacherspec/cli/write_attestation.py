@@ -1,4 +1,4 @@
-"""`python -m teacherspec attest [DIR]`."""
+"""`teacherspec write-attestation [DIR]`."""
 
 from pathlib import Path
 
@@ -11,20 +11,24 @@ TEACHER, ATTESTATION = Path("artifacts/teacher"), Path("artifacts/attestation")
 LOCAL = "urn:teacherspec:builder:local"
 
 
-@click.command("attest")
+@click.command("write-attestation")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=TEACHER)
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=ATTESTATION, show_default=True, help="Folder."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=ATTESTATION,
+    show_default=True,
+    help="Folder to write to.",
 )
 @click.option(
-    "--builder", default=LOCAL, show_default=True, help="URI of who built it, such as a workflow's."
+    "--builder", default=LOCAL, show_default=True, help="URI of the builder, such as a workflow run."
 )
 @report_user_errors()
 def command(folder: Path, out: Path, builder: str) -> None:
-    """State who built the package in DIR, when, from which commit and on what kind of machine.
+    """Write who built the package in DIR, when, from which commit and on what kind of machine.
 
-    Writes an in-toto Statement with SLSA provenance and a CycloneDX bill of materials beside the package,
-    which stays as it is: its bytes depend on none of that.
+    Writes an in-toto Statement with SLSA provenance and a CycloneDX bill of materials to another folder. The
+    package is not changed: its bytes depend on none of that.
     """
     from teacherspec.package.attestation import attest
 

@@ -1,4 +1,4 @@
-"""`python -m teacherspec attach TAG DIR`."""
+"""`teacherspec pack-release TAG DIR`."""
 
 from pathlib import Path
 
@@ -7,17 +7,17 @@ import click
 from teacherspec.runtime.entrypoint import FAILED, report_user_errors
 
 
-@click.command("attach")
+@click.command("pack-release")
 @click.argument("tag")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @report_user_errors()
 def command(tag: str, folder: Path) -> None:
-    """Write what is attached to the release of TAG, which is checked out and built, into DIR.
+    """Write the files of the release TAG, which must be checked out and built, into DIR.
 
-    The package as one archive (the same package gives the same bytes), its SHA256SUMS, and notes: gates,
-    and what changed since the tag before.
+    The package as one archive (the same package gives the same bytes), its SHA256SUMS, and notes: the gates,
+    and what changed since the previous tag. The release workflow uploads them.
 
-    Exit code 0: written, every gate is kept; 1: written but a gate is missed, or there is nothing to attach.
+    Exit code 0: written, every gate passed; 1: written but a gate failed, or there is no package.
     """
     from teacherspec.release.archive import attach
 

@@ -1,4 +1,4 @@
-"""`python -m teacherspec datadiff BEFORE [AFTER]`."""
+"""`teacherspec diff-data BEFORE [AFTER]`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from teacherspec.runtime.entrypoint import report_user_errors
 PREPARED = Path("artifacts/prepare")
 
 
-@click.command("datadiff")
+@click.command("diff-data")
 @click.argument("before")
 @click.argument("after", default=str(PREPARED))
 @report_user_errors()
@@ -31,7 +31,7 @@ def command(before: str, after: str) -> None:
 
 @contextmanager
 def _folder(given: str) -> Iterator[Path]:
-    """The folder itself, or the prepared rows of a revision in a folder for the time being."""
+    """The folder itself, or a temporary folder with the prepared rows of a revision."""
     if Path(given).is_dir():
         yield Path(given)
         return

@@ -1,4 +1,4 @@
-"""`python -m teacherspec review`."""
+"""`teacherspec rating-sheet`."""
 
 from pathlib import Path
 from secrets import token_hex
@@ -10,7 +10,7 @@ from teacherspec.ratings.sheet import QUESTION
 from teacherspec.runtime.entrypoint import report_user_errors
 
 
-@click.command("review")
+@click.command("rating-sheet")
 @click.option(
     "--against",
     type=click.Choice(["base", "reference"]),
@@ -20,14 +20,14 @@ from teacherspec.runtime.entrypoint import report_user_errors
 )
 @click.option("--pairs", type=click.IntRange(1), default=100, show_default=True, help="Pairs to draw.")
 @click.option("--show-expected", is_flag=True, help="Let raters see the first reference of each row.")
-@click.option("--question", default=QUESTION, show_default=True, help="What raters are asked.")
-@click.option("--seed", help="Draws the same sheet again; by default a secret one that the key keeps.")
+@click.option("--question", default=QUESTION, show_default=True, help="Question shown to raters.")
+@click.option("--seed", help="Draws the same sheet again; by default a random secret, stored in the key.")
 @click.option(
     "--answers",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="artifacts/evaluate",
     show_default=True,
-    help="Folder that `evaluate` left.",
+    help="Folder that the stage `evaluate` wrote.",
 )
 @click.option(
     "--sheets",
@@ -41,7 +41,7 @@ from teacherspec.runtime.entrypoint import report_user_errors
     type=click.Path(file_okay=False, path_type=Path),
     default="data/reviews",
     show_default=True,
-    help="Folder for its key, and for the ratings that come back.",
+    help="Folder for the key, and for the ratings that raters send back.",
 )
 @report_user_errors()
 def command(
@@ -54,11 +54,11 @@ def command(
     sheets: Path,
     reviews: Path,
 ) -> None:
-    """Write a blind review sheet: people compare the teacher's answers, two at a time.
+    """Write a blind rating sheet: raters compare two answers at a time, without knowing whose they are.
 
     The sheet is one HTML file that works offline in any browser, or a CSV for a spreadsheet. Its key, which
-    says whose answer stands where, goes beside the ratings and not to the raters. Put the files they save
-    into the folder of the key and run `dvc repro`.
+    maps each side to its system, goes to the folder of the ratings and not to the raters. Put the files that
+    raters save into the folder of the key and run `dvc repro`.
     """
     from teacherspec.errors import DataError
     from teacherspec.predictions.answers import load_answers
@@ -76,13 +76,13 @@ def command(
         )
     key = key_of(drawn, against, seed)
     page, table = save_sheet(sheets, sheet_id(encode_key(key)), drawn, seed, question)
-    kept = save_key(reviews, key)
+    key_file = save_key(reviews, key)
     pictured = any(pair.pictures for pair in drawn.shown)
     click.echo(
         f"{len(drawn.shown)} pairs to rate, {len(drawn.identical)} more with equal answers (ties), "
         f"{drawn.repeated} repeated rows left out\n"
         f"give to raters   {page}\n"
         f"or, as a table   {table}{' (without the pictures)' if pictured else ''}\n"
-        f"keep from them   {kept}\n"
+        f"keep from them   {key_file}\n"
         f"put what they save into {reviews}/, then: dvc repro ratings"
     )

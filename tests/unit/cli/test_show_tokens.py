@@ -1,4 +1,4 @@
-"""`show-example`: a person sees what is learned."""
+"""`show-tokens`: which tokens are supervised."""
 
 from pathlib import Path
 
@@ -28,28 +28,30 @@ package:
 """
 
 
-def test_learned_tokens_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_supervised_tokens_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(DECLARED)
     lm_base(Path("base"))
     Path("artifacts/prepare").mkdir(parents=True)
     lm_prepared(Path("artifacts/prepare"), train=4, other=2)
-    result = CliRunner().invoke(main, ["show-example", "-n", "2"])
+    result = CliRunner().invoke(main, ["show-tokens", "-n", "2"])
     assert result.exit_code == 0, result.output
     first, second, *rest = result.output.split("\n\n")
     assert first.startswith("train-0000: ")
     assert "<|im_start|>|" in first
-    learned = first.split("\n", 1)[1].split("«")[1].split("»")[0]
-    assert learned.count("|") - 2 + 1 == int(first.split("tokens, ")[1].split(" learned")[0])  # and <|…|>
-    assert learned.endswith("|<|im_end|>")
+    supervised = first.split("\n", 1)[1].split("«")[1].split("»")[0]
+    assert supervised.count("|") - 2 + 1 == int(
+        first.split("tokens, ")[1].split(" supervised")[0]
+    )  # and <|…|>
+    assert supervised.endswith("|<|im_end|>")
     assert second.count("«") == second.count("»") == 2  # the headline names the marks
     assert not any(rest[:-1])
-    assert CliRunner().invoke(main, ["show-example", "--split", "nope"]).exit_code == 1
+    assert CliRunner().invoke(main, ["show-tokens", "--split", "nope"]).exit_code == 1
 
 
-def test_a_classifier_learns_no_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_classifier_trains_on_no_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(RIGHT)
-    result = CliRunner().invoke(main, ["show-example"])
+    result = CliRunner().invoke(main, ["show-tokens"])
     assert result.exit_code == 1
-    assert "learns no tokens" in result.output
+    assert "trains on no tokens" in result.output

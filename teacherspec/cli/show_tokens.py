@@ -1,4 +1,4 @@
-"""`python -m teacherspec show-example`: the tokens of some rows, with those that are learned marked."""
+"""`teacherspec show-tokens`: the tokens of some rows, with the supervised ones marked."""
 
 from pathlib import Path
 
@@ -8,19 +8,19 @@ from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 
 
-@click.command("show-example")
+@click.command("show-tokens")
 @click.option("-n", "count", default=3, show_default=True, type=click.IntRange(1, 1000), help="Rows to show.")
-@click.option("--split", default="train", show_default=True, help="Split they are taken from.")
+@click.option("--split", default="train", show_default=True, help="Split to take them from.")
 @click.option(
     "--prepared",
     default=Path("artifacts/prepare"),
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder that the stage `prepare` left.",
+    help="Folder that the stage `prepare` wrote.",
 )
 @report_user_errors()
 def command(count: int, split: str, prepared: Path) -> None:
-    """Print the tokens of the first rows of a split as the model reads them; learned ones are marked.
+    """Print the tokens of the first rows of a split as the model reads them, supervised ones marked.
 
     Needs the splits of the stage `prepare` and the base, whose tokenizer or processor is used; its weights
     are not loaded.
@@ -33,7 +33,7 @@ def command(count: int, split: str, prepared: Path) -> None:
 
     spec = check(PARAMS)
     if not isinstance(spec.task, Answering):
-        raise UserError(f"task.kind: {spec.task.kind} learns no tokens, so there is nothing to show")
+        raise UserError(f"task.kind: {spec.task.kind} trains on no tokens, so there is nothing to show")
     data = load_prepared(prepared)
     if split not in data.splits:
         raise UserError(f"--split: given {split}; allowed: {', '.join(data.splits)}")
@@ -42,8 +42,8 @@ def command(count: int, split: str, prepared: Path) -> None:
     rows = open_split(data.splits[split])
     for row in rows.select(range(min(count, len(rows)))):
         encoded = encoder.encode(spec.task.conversation(row))
-        learned = sum(encoded.supervised)
-        click.echo(f"{row['id']}: {len(encoded.input_ids)} tokens, {learned} learned (marked «»)")
+        supervised = sum(encoded.supervised)
+        click.echo(f"{row['id']}: {len(encoded.input_ids)} tokens, {supervised} supervised (marked «»)")
         for text, inside in marked_tokens(tokenizer, encoded.input_ids, encoded.supervised):
             click.secho(text, bold=inside, fg="green" if inside else None, nl=False)
         click.echo("\n")

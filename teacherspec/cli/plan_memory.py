@@ -1,4 +1,4 @@
-"""`python -m teacherspec plan`."""
+"""`teacherspec plan-memory`."""
 
 from pathlib import Path
 
@@ -8,17 +8,20 @@ from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import report_user_errors
 
 
-@click.command("plan")
+@click.command("plan-memory")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option(
-    "--task", default="text-generation", show_default=True, help="Task of the hub: decides the head."
+    "--task",
+    default="text-generation",
+    show_default=True,
+    help="Task as the hub names it; it decides the head.",
 )
 @click.option("--device", default="h100", show_default=True, help="Name of the accelerator, or its GB.")
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="How many of them.")
 @click.option(
     "--length", default=1024, show_default=True, type=click.IntRange(1), help="Tokens of an example."
 )
-@click.option("--supervised", type=click.IntRange(1), help="Tokens of them that are learned; default half.")
+@click.option("--supervised", type=click.IntRange(1), help="How many of these are supervised; default half.")
 @click.option(
     "--micro-batch", default=1, show_default=True, type=click.IntRange(1), help="Examples at a time."
 )
@@ -36,9 +39,11 @@ def command(
     precision: str,
     rank: int,
 ) -> None:
-    """Tell what fine-tuning the model of CONFIG needs in memory, and what fits, without its weights.
+    """Estimate the memory that fine-tuning the model of CONFIG needs, and what fits, without its weights.
 
-    CONFIG is a config.json, or a folder that holds one. Exit code 0: planned; 1: it cannot be.
+    CONFIG is a config.json, or a folder that holds one.
+
+    Exit code 0: estimated; 1: the config cannot be used.
     """
     from teacherspec.memory_plan.config_shapes import auto_class, read_config
     from teacherspec.memory_plan.report import lines, make_plan

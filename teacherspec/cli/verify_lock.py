@@ -1,0 +1,23 @@
+"""`teacherspec verify-lock`."""
+
+import click
+
+from teacherspec.errors import UserError
+from teacherspec.runtime.entrypoint import report_user_errors
+
+
+@click.command("verify-lock")
+@report_user_errors()
+def command() -> None:
+    """Check that dvc.lock, code, params and committed reports agree.
+
+    Reads git's files only: no data, cache or remote is needed.
+
+    Exit code 0: they agree; 1: they do not, each problem on a line of its own.
+    """
+    from teacherspec.run_records.lock_check import agreement
+
+    found = agreement()
+    click.echo(f"lock         {'FAILED' if found else 'ok'}")
+    if found:
+        raise UserError([str(finding) for finding in found])
