@@ -69,7 +69,9 @@ def test_another_key_or_another_byte_is_refused_before_anything_loads(place: Pat
     text = Path("teacher/README.md").read_text()
     Path("teacher/README.md").write_text(text.replace("weather", "whether"))
     write_sums(Path("teacher"))
-    assert run("verify-package", "teacher").exit_code == 0, "the checksums were written anew: only a signature tells"
+    assert run("verify-package", "teacher").exit_code == 0, (
+        "the checksums were written anew: only a signature tells"
+    )
     assert check().exit_code == 1
 
 
