@@ -1,4 +1,4 @@
-"""Measures of units that hang together: tokens of a row, line-ups of an image. Whole rows are resampled."""
+"""Measures of clustered observations: tokens of a row, candidate sets of an image. Whole rows are resampled."""
 
 from dataclasses import dataclass
 

@@ -216,7 +216,7 @@ def perturbed_are_classes(spec: Spec) -> Iterator[Finding]:
 
 
 def methods_fit_the_form(spec: Spec) -> Iterator[Finding]:
-    """Tokens and line-ups are calibrated by one temperature; the richer methods need classes."""
+    """Tokens and candidate sets are calibrated by one temperature; the richer methods need classes."""
     if spec.task.output_type != "classification" and spec.calibrate.method.kind not in (
         "temperature",
         "none",

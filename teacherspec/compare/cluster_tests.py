@@ -1,4 +1,4 @@
-"""Paired tests of units that hang together: tokens of a row, line-ups of an image."""
+"""Paired tests of clustered observations: tokens of a row, candidate sets of an image."""
 
 from collections.abc import Iterator, Sequence
 

@@ -20,7 +20,7 @@ from teacherspec.tasks.base import Kind, OutputType
 
 NEEDED = ("train", "validation", "calibration", "test")
 
-TAKEN = ("base", "line_up", "loss_ratio", "robustness")
+TAKEN = ("base", "candidate_set_size", "loss_ratio", "robustness")
 """Keys of `metrics.json` beside the names of the splits."""
 
 FORMS: Mapping[OutputType, Callable[[Work], str | None]] = {

@@ -13,7 +13,7 @@ MEASURED = frozenset({"rows", "images", "texts", "accuracy", "nll", "ece"}) | {
         *(f"{about}_at_{k}" for about in ("recall", "chance") for k in RECALLED),
     )
 }  # fmt: skip
-"""What `evaluate` measures of every split; accuracy, NLL and ECE are those of line-ups."""
+"""What `evaluate` measures of every split; accuracy, NLL and ECE are those of candidate sets."""
 
 
 def retrieval_metrics(roles: Mapping[str, str]) -> frozenset[str]:
@@ -22,7 +22,7 @@ def retrieval_metrics(roles: Mapping[str, str]) -> frozenset[str]:
     Args:
         roles: split name → role.
     """
-    names = {"evaluate.loss_ratio", "evaluate.line_up"}
+    names = {"evaluate.loss_ratio", "evaluate.candidate_set_size"}
     names |= {f"evaluate.{split}.{name}" for split in (*roles, "base.test") for name in MEASURED}
     for split, role in roles.items():
         names |= {f"calibrate.{split}.{name}" for name in CALIBRATED.get(role, ())}

@@ -100,16 +100,16 @@ def image_to_text(pairs: Paired) -> Ranks:
     return Ranks(ranks, rights, len(gallery))
 
 
-def line_ups(pairs: Paired, size: int, seed: int) -> FloatArray:
+def candidate_sets(pairs: Paired, size: int, seed: int) -> FloatArray:
     """Cosines of each pair's image with `size` texts, of which the last alone is right: `[N, size]`.
 
     The others are drawn from the different texts of the split that are not right for this image either.
-    What a softmax over a line-up means does not depend on how large the split is. The right one stands last,
-    so that ties, which go to the first, are lost. For the other way take `pairs.swapped()`.
+    What a softmax over a candidate set means does not depend on how large the split is. The right one stands
+    last, so that ties, which go to the first, are lost. For the other way take `pairs.swapped()`.
 
     Args:
         pairs: of one split.
-        size: candidates, at most `largest_line_up(pairs)`.
+        size: candidates, at most `largest_candidate_set(pairs)`.
         seed: of the draws.
     """
     _, first, candidate = _different(pairs.text_of)
@@ -124,7 +124,7 @@ def line_ups(pairs: Paired, size: int, seed: int) -> FloatArray:
     return cosines
 
 
-def largest_line_up(pairs: Paired) -> int:
+def largest_candidate_set(pairs: Paired) -> int:
     """Candidates that every pair of the split can be asked about, in both directions."""
 
     def wrong(asked: Paired) -> int:

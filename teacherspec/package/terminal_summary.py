@@ -18,7 +18,7 @@ QUALITY = {
     "image → text": "image_to_text.recall_at_1",
     "text → image": "text_to_image.recall_at_1",
 }
-"""What is told of quality, where it is measured; the accuracy of retrieval is that of line-ups."""
+"""What is told of quality, where it is measured; the accuracy of retrieval is that of candidate sets."""
 
 
 def show(packaged: Packaged, timing: Path) -> None:

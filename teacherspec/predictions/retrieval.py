@@ -27,13 +27,13 @@ class Comparison:
     Attributes:
         logit_scale: factor of the cosines, already exponentiated.
         logit_bias: added to them; 0 where the model has none.
-        line_up: candidates among which one is right, where probabilities are measured.
+        candidate_set_size: candidates among which one is right, where probabilities are measured.
         seed: by which the others are drawn.
     """
 
     logit_scale: float
     logit_bias: float
-    line_up: int
+    candidate_set_size: int
     seed: int
 
 

@@ -1,4 +1,4 @@
-"""Pairs of images and texts go the whole road: contrastive training, recall, line-ups, package, serving."""
+"""Pairs of images and texts, every stage: contrastive training, recall, candidate sets, package, serving."""
 
 import json
 import shutil
@@ -133,7 +133,7 @@ def test_it_learns_what_belongs_together(stages: Stages) -> None:
     assert found["test"]["image_to_text"]["chance_at_1"] == pytest.approx(2 / 12, abs=1e-5)
     assert found["test"]["image_to_text"]["queries"] == 20
     assert found["test"]["text_to_image"]["candidates"] == 20
-    assert found["line_up"] == 11  # of twelve texts two are right
+    assert found["candidate_set_size"] == 11  # of twelve texts two are right
     kinds = {finding["kind"] for finding in read_json(stages.reports / "evaluate/findings.json")}
     assert "strength" in kinds
     fit = read_json(stages.reports / "base/fit.json")["untrained"]
@@ -142,11 +142,11 @@ def test_it_learns_what_belongs_together(stages: Stages) -> None:
     )
 
 
-def test_calibration_is_of_line_ups(stages: Stages) -> None:
+def test_calibration_is_of_candidate_sets(stages: Stages) -> None:
     found = read_json(stages.reports / "calibrate/metrics.json")
     assert found["test"]["rows"] == 2 * 40
     assert found["calibration"]["nll"]["after"] <= found["calibration"]["nll"]["before"]
-    # `evaluate` measures the same line-ups.
+    # `evaluate` measures the same candidate sets.
     evaluated = read_json(stages.reports / "evaluate/metrics.json")["test"]
     assert found["test"]["nll"]["before"]["value"] == pytest.approx(evaluated["nll"]["value"], abs=1e-5)
     assert found["test"]["accuracy"]["before"]["value"] == evaluated["accuracy"]["value"]

@@ -1,4 +1,4 @@
-"""Calibration where predictions are embeddings: which candidate of a line-up is the right one?
+"""Calibration where predictions are embeddings: which candidate of a set is the right one?
 
 How likely a text is the right one depends on what it is compared with, so probabilities are measured among a
 number of candidates that `evaluate` fixed for all splits. Where cosines times their factor are log-density
@@ -16,7 +16,7 @@ from teacherspec.calibrate.before_after import compare
 from teacherspec.calibrate.classification.report import CLASS_COLUMNS, draw, write_curves
 from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
 from teacherspec.errors import DataError
-from teacherspec.metrics.retrieval import line_ups
+from teacherspec.metrics.retrieval import candidate_sets
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.retrieval import (
@@ -35,7 +35,7 @@ APPLIES_TO = "logits (cosines times logit_scale) of candidates that one is chose
 def calibrate_pairs(
     section: Calibrate, index: PredictionIndex, predictions: Path, output: Path, report: Path
 ) -> None:
-    """Fit one temperature for both directions on line-ups of the calibration split; report what it does.
+    """Fit one temperature for both directions on candidate sets of the calibration split, and report it.
 
     Args:
         section: `params.yaml: calibrate`.
@@ -70,11 +70,13 @@ def calibrate_pairs(
 
 
 def asked(found: EmbeddingPredictions, comparison: Comparison) -> tuple[FloatArray, IntArray]:
-    """Logits `[2 N, C]` of the line-ups of both directions, and the place of the right one `[2 N]`."""
+    """Logits `[2 N, C]` of the candidate sets of both directions, and the place of the right one `[2 N]`."""
     pairs = (found.pairs, found.pairs.swapped())
-    cosines = np.concatenate([line_ups(one, comparison.line_up, comparison.seed) for one in pairs])
+    cosines = np.concatenate(
+        [candidate_sets(one, comparison.candidate_set_size, comparison.seed) for one in pairs]
+    )
     logits = comparison.logit_scale * cosines + comparison.logit_bias
-    return logits, np.full(len(logits), comparison.line_up - 1)
+    return logits, np.full(len(logits), comparison.candidate_set_size - 1)
 
 
 def check_base(section: Calibrate, index: PredictionIndex, splits: dict[str, EmbeddingPredictions]) -> None:

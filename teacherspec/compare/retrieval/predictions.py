@@ -1,7 +1,7 @@
 """What two dual encoders find for the same images and texts.
 
 What is found depends on what it is looked for among. So both sides look among the rows that both have, and
-the line-ups of both hold the same candidates.
+the candidate sets of both hold the same candidates.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from teacherspec.compare.prediction_diff import Answered, OfSplit, compare_split
 from teacherspec.evaluate.retrieval.metrics import DIRECTIONS
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.proper_scores import nll_per_row
-from teacherspec.metrics.retrieval import RECALLED, image_to_text, largest_line_up
+from teacherspec.metrics.retrieval import RECALLED, image_to_text, largest_candidate_set
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.retrieval import (
@@ -29,7 +29,7 @@ from teacherspec.predictions.retrieval import (
     load_embedding_predictions,
 )
 
-SMALLEST_LINE_UP = 2
+SMALLEST_CANDIDATE_SET = 2
 
 
 @dataclass(frozen=True)
@@ -51,23 +51,23 @@ class Queries:
 
 
 def compare_retrieval(sides: Sides, missing: list[str]) -> Answered:
-    """Paired tests of recall and line-ups; flips and slices by whether an image finds its text first."""
+    """Tests of recall and of candidate sets; flips and slices by whether an image finds its text first."""
     comparisons = [load_comparison(side.predictions) for side in sides.both]
 
     def compare(
         split: str, before: EmbeddingPredictions, after: EmbeddingPredictions, ids: list[str]
     ) -> OfSplit | None:
         common = _common(before, after, ids)
-        size = min(*(one.line_up for one in comparisons), largest_line_up(common[0].pairs))
-        if size < SMALLEST_LINE_UP:
+        size = min(*(one.candidate_set_size for one in comparisons), largest_candidate_set(common[0].pairs))
+        if size < SMALLEST_CANDIDATE_SET:
             return None
-        alike = [replace(one, line_up=size, seed=comparisons[1].seed) for one in comparisons]
+        alike = [replace(one, candidate_set_size=size, seed=comparisons[1].seed) for one in comparisons]
         queries = {name: [_queries(one, name) for one in common] for name in DIRECTIONS}
         right = [one.rank == 1 for one in queries[DIRECTIONS[0]]]
         first = right[0], right[1]
         images = np.unique(common[1].image_of, return_index=True)[1]
         return OfSplit(
-            tests=[*_recalls(split, queries), *_line_ups(sides, split, common, alike)],
+            tests=[*_recalls(split, queries), *_candidate_sets(sides, split, common, alike)],
             flips=_flips(sides, split, common, comparisons, first),
             judged=([ids[place] for place in images], *first),
         )
@@ -120,10 +120,10 @@ def _shares(queries: Queries) -> Statistics:
     return numbers
 
 
-def _line_ups(
+def _candidate_sets(
     sides: Sides, split: str, common: Sequence[EmbeddingPredictions], comparisons: Sequence[Comparison]
 ) -> Iterator[PairedTest]:
-    """Line-ups of both directions, by their image."""
+    """Candidate sets of both directions, by their image."""
     _, image = np.unique(common[1].image_of, return_inverse=True)
     row = np.tile(image.reshape(-1), len(DIRECTIONS))
     raw, calibrated = [], []

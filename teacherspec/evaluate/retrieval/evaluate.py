@@ -9,7 +9,7 @@ from teacherspec.evaluate.retrieval.metrics import retrieval_quality
 from teacherspec.evaluate.retrieval.page import write_retrieval_page
 from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, draw, write_tables
 from teacherspec.inference.retrieval import predict_pairs
-from teacherspec.metrics.retrieval import largest_line_up
+from teacherspec.metrics.retrieval import largest_candidate_set
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
     OUTPUT_TYPE,
@@ -21,12 +21,12 @@ from teacherspec.predictions.retrieval import (
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder
 
-LINE_UP = 100
-"""Candidates of a line-up at most."""
+CANDIDATE_SET_SIZE = 100
+"""Largest number of candidates in a set."""
 
-SMALLEST_LINE_UP = 2
+SMALLEST_CANDIDATE_SET = 2
 SMALLEST_NLL = 1e-12
-"""Nats a line-up below which the train loss counts as this."""
+"""Nats a candidate set below which the train loss counts as this."""
 
 
 def evaluate_pairs(work: Work) -> str | None:
@@ -54,7 +54,7 @@ def evaluate_pairs(work: Work) -> str | None:
     own, untrained = (comparison_of(model, size, section.seed) for model in (work.model, base))
     metrics: dict[str, Any] = {name: retrieval_quality(part, own, **options) for name, part in found.items()}
     ratio = metrics["validation"]["nll"]["value"] / max(metrics["train"]["nll"]["value"], SMALLEST_NLL)
-    metrics |= {"loss_ratio": ratio, "line_up": size}
+    metrics |= {"loss_ratio": ratio, "candidate_set_size": size}
     metrics["base"] = {"test": retrieval_quality(base_found, untrained, **options)}
     with new_folder(work.output) as folder:
         for name, part in found.items():
@@ -74,13 +74,13 @@ def evaluate_pairs(work: Work) -> str | None:
 
 
 def line_up_size(found: Mapping[str, EmbeddingPredictions]) -> int:
-    """Candidates of a line-up: the same in all splits, or their losses would not compare.
+    """Size of the candidate sets: the same in all splits, or their losses would not compare.
 
     Raises:
         DataError: in some split an image has all the texts, or a text all the images.
     """
-    largest = {name: largest_line_up(part.pairs) for name, part in found.items()}
-    poor = [name for name, size in largest.items() if size < SMALLEST_LINE_UP]
+    largest = {name: largest_candidate_set(part.pairs) for name, part in found.items()}
+    poor = [name for name, size in largest.items() if size < SMALLEST_CANDIDATE_SET]
     if poor:
         raise DataError(
             [
@@ -89,7 +89,7 @@ def line_up_size(found: Mapping[str, EmbeddingPredictions]) -> int:
                 for name in poor
             ]
         )
-    return min(LINE_UP, *largest.values())
+    return min(CANDIDATE_SET_SIZE, *largest.values())
 
 
 def comparison_of(model: Any, size: int, seed: int) -> Comparison:
@@ -98,7 +98,7 @@ def comparison_of(model: Any, size: int, seed: int) -> Comparison:
     return Comparison(
         logit_scale=model.logit_scale.exp().item(),
         logit_bias=0.0 if bias is None else bias.item(),
-        line_up=size,
+        candidate_set_size=size,
         seed=seed,
     )
 

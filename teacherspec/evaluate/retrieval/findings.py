@@ -34,7 +34,7 @@ def _learned(metrics: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _elsewhere(metrics: Mapping[str, Any]) -> Iterator[Finding]:
-    """Further sets whose line-ups, of the same size, are harder than those of test, beyond chance."""
+    """Further sets whose candidate sets, of the same size, are harder than those of test, beyond chance."""
     test = metrics["test"]["accuracy"]
     for name, measured in metrics.items():
         known = name in OWN_SPLITS or not isinstance(measured, Mapping)
@@ -44,7 +44,8 @@ def _elsewhere(metrics: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             "weakness", name,
             f"Finds less in {name}: right in {there['value']:.1%} ({there['low']:.1%} to "
-            f"{there['high']:.1%}) of line-ups of {metrics['line_up']}, in {test['value']:.1%} on test.",
+            f"{there['high']:.1%}) of sets of {metrics['candidate_set_size']} candidates, in {test['value']:.1%} "
+            "on test.",
             dict(there),
         )  # fmt: skip
 
@@ -53,6 +54,6 @@ def _memorised(metrics: Mapping[str, Any]) -> Iterator[Finding]:
     if metrics["loss_ratio"] > MEMORISED:
         yield Finding(
             "weakness", "train rows",
-            f"Validation loss is {metrics['loss_ratio']:.2f} times the train loss, in line-ups of the same "
-            "size: train pairs are learned by heart.", {"loss_ratio": metrics["loss_ratio"]},
+            f"Validation loss is {metrics['loss_ratio']:.2f} times the train loss, in candidate sets of "
+            "the same size: train pairs are learned by heart.", {"loss_ratio": metrics["loss_ratio"]},
         )  # fmt: skip

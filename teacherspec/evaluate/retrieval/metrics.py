@@ -9,7 +9,7 @@ import numpy.typing as npt
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, wilson_interval
 from teacherspec.metrics.proper_scores import nll_per_row
-from teacherspec.metrics.retrieval import RECALLED, Paired, Ranks, image_to_text, line_ups
+from teacherspec.metrics.retrieval import RECALLED, Paired, Ranks, candidate_sets, image_to_text
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
@@ -24,7 +24,7 @@ def retrieval_quality(
 
     Args:
         found: of the split.
-        comparison: how cosines become logits, and how large line-ups are.
+        comparison: how cosines become logits, and how large candidate sets are.
         confidence: level of the intervals.
         resamples: bootstrap resamples of images, whole with their texts.
         seed: of the resamples.
@@ -32,13 +32,15 @@ def retrieval_quality(
     Returns:
         `rows`, `images` and `texts` (different ones); for each direction the number of its `queries` and
         `candidates`, `recall_at_k` with interval beside `chance_at_k` of a random order, and `median_rank`;
-        and of line-ups, both directions together, `accuracy`, `nll` and `ece`.
+        and of candidate sets, both directions together, `accuracy`, `nll` and `ece`.
     """
     options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
     asked = dict(zip(DIRECTIONS, (found.pairs, found.pairs.swapped()), strict=True))
-    lines = [line_ups(pairs, comparison.line_up, comparison.seed) for pairs in asked.values()]
+    lines = [
+        candidate_sets(pairs, comparison.candidate_set_size, comparison.seed) for pairs in asked.values()
+    ]
     log_probs = log_softmax(comparison.logit_scale * np.concatenate(lines) + comparison.logit_bias)
-    labels = np.full(len(log_probs), comparison.line_up - 1)
+    labels = np.full(len(log_probs), comparison.candidate_set_size - 1)
     sure, right = top_label_confidence(np.exp(log_probs), labels)
     images = np.concatenate([found.image_of, found.image_of])
     return {

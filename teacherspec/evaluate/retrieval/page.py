@@ -63,7 +63,7 @@ def write_retrieval_page(
     content = page.render(
         directions=DIRECTIONS,
         findings=findings(metrics),
-        line_up=metrics["line_up"],
+        candidate_set_size=metrics["candidate_set_size"],
         loss_ratio=metrics["loss_ratio"],
         pictures={name: inline((report / name).read_bytes()) for name in PICTURES},
         recalled=RECALLED,

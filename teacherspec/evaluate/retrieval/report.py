@@ -20,7 +20,7 @@ from teacherspec.evaluate.classification.report import (
 from teacherspec.evaluate.retrieval.findings import findings
 from teacherspec.evaluate.retrieval.metrics import DIRECTIONS, hardest
 from teacherspec.metrics.calibration import top_label_confidence
-from teacherspec.metrics.retrieval import Ranks, image_to_text, line_ups
+from teacherspec.metrics.retrieval import Ranks, candidate_sets, image_to_text
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.metrics.softmax import softmax
 from teacherspec.plots.learning_curves import learning_figure
@@ -83,24 +83,26 @@ def draw(report: Path, analysis: RetrievalAnalysis, finetuned: Path) -> None:
         RiskLine(name, LINE_COLOURS[at % len(LINE_COLOURS)], curve)
         for at, (name, curve) in enumerate(_curves(analysis).items())
     ]
-    size = analysis.comparison.line_up
-    cosines = line_ups(analysis.test.pairs, size, analysis.comparison.seed)
+    size = analysis.comparison.candidate_set_size
+    cosines = candidate_sets(analysis.test.pairs, size, analysis.comparison.seed)
     with drawing():
         save_png(rank_figure(analysis.ranks(), "Recall at k, test"), report / "classes.png")
         save_png(
             similarity_figure(cosines[:, -1], cosines[:, :-1].reshape(-1), "Cosines, test"),
             report / "confusion.png",
         )
-        title = f"Errors in line-ups of {size}"
+        title = f"Errors in candidate sets of {size}"
         save_png(risk_coverage_figure(lines, title), report / "risk_coverage.png")
         save_png(learning_figure(read_learning(finetuned)), report / "learning.png")
 
 
 def _curves(analysis: RetrievalAnalysis) -> dict[str, RiskCoverage]:
-    """Errors against coverage of line-ups, image to text."""
+    """Errors against coverage of candidate sets, image to text."""
     comparison, curves = analysis.comparison, {}
     for name, found in analysis.found.items():
-        logits = comparison.logit_scale * line_ups(found.pairs, comparison.line_up, comparison.seed)
-        labels = np.full(len(logits), comparison.line_up - 1)
+        logits = comparison.logit_scale * candidate_sets(
+            found.pairs, comparison.candidate_set_size, comparison.seed
+        )
+        labels = np.full(len(logits), comparison.candidate_set_size - 1)
         curves[name] = risk_coverage(*top_label_confidence(softmax(logits), labels))
     return curves

@@ -1,4 +1,4 @@
-"""What the card shows of a retrieval teacher: recall in both directions, line-ups, calibration."""
+"""What the card shows of a retrieval teacher: recall in both directions, candidate sets, calibration."""
 
 from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.package.card_findings import interval
@@ -10,8 +10,8 @@ DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"
 
 
 def sections(evidence: Evidence) -> list[str]:
-    """Recall, and line-ups."""
-    return [_recalls(evidence), _line_ups(evidence)]
+    """Recall, and candidate sets."""
+    return [_recalls(evidence), _candidate_sets(evidence)]
 
 
 def indexed(evidence: Evidence) -> list[tuple[str, str, str, str]]:
@@ -44,16 +44,16 @@ def _recalls(evidence: Evidence) -> str:
     )
 
 
-def _line_ups(evidence: Evidence) -> str:
-    size = int(evidence.number("evaluate.line_up").value)
+def _candidate_sets(evidence: Evidence) -> str:
+    size = int(evidence.number("evaluate.candidate_set_size").value)
     rows = [
         (split, *(interval(evidence.number(f"evaluate.{split}.{name}")) for name in ("accuracy", "nll")))
         for split in evidence.prepared.splits
     ]
     ratio = evidence.number("evaluate.loss_ratio").value
     return (
-        f"### Line-ups\n\nWhich of {size} candidates is the right one? The same number in every split, both "
-        f"directions together, at temperature 1.\n\n{table(('split', 'right', 'NLL (nats)'), rows)}\n\n"
+        f"### Candidate sets\n\nWhich of {size} candidates is the right one? The same number in every split, "
+        f"both directions together, at temperature 1.\n\n{table(('split', 'right', 'NLL (nats)'), rows)}\n\n"
         f"Validation loss over train loss: {ratio:.3f}.\n\n{calibration_results(evidence)}\n\nA probability "
         "is that of being right among the candidates given: softmax over logits divided by the temperature."
     )

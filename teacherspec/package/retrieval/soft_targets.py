@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.errors import DataError
-from teacherspec.metrics.retrieval import Paired, largest_line_up, line_ups
+from teacherspec.metrics.retrieval import Paired, candidate_sets, largest_candidate_set
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.package.classification.soft_targets import (
     ROWS_PER_SHARD,
@@ -116,7 +116,7 @@ def embedding_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
         splits: names of the splits in `distill/`.
 
     Returns:
-        `entropy`: split → mean entropy, nats, of the softmax over line-ups of texts, drawn among the rows
+        `entropy`: split → mean entropy, nats, of the softmax over candidate sets of texts, drawn among rows
         that are read together; `out_of_fold` and `tokens`: None.
     """
     comparison = Comparison(**read_json(folder / "distill" / SCALE))
@@ -125,8 +125,8 @@ def embedding_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
         total, count = 0.0, 0
         for batch in read_shards(folder / "distill", split, PREDICTED):
             pairs = pairs_of(batch)
-            size = min(comparison.line_up, largest_line_up(pairs))
-            logits = comparison.logit_scale * line_ups(pairs, size, comparison.seed)
+            size = min(comparison.candidate_set_size, largest_candidate_set(pairs))
+            logits = comparison.logit_scale * candidate_sets(pairs, size, comparison.seed)
             log_probs = log_softmax(logits)
             total -= float((np.exp(log_probs) * log_probs).sum())
             count += len(batch)

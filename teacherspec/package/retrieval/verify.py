@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from teacherspec.metrics.proper_scores import nll
-from teacherspec.metrics.retrieval import Paired, line_ups
+from teacherspec.metrics.retrieval import Paired, candidate_sets
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.package.golden_examples import FLOAT32_TOLERANCE, Said, Strange, furthest
 from teacherspec.package.package_reader import Opened
@@ -60,9 +60,14 @@ def wrong_pair_calibration(opened: Opened) -> Iterator[str]:
         whole = Paired(
             *(np.concatenate([getattr(one, name) for one in batches]) for name in Paired.__dataclass_fields__)
         )
-        lined = [line_ups(one, comparison.line_up, comparison.seed) for one in (whole, whole.swapped())]
+        lined = [
+            candidate_sets(one, comparison.candidate_set_size, comparison.seed)
+            for one in (whole, whole.swapped())
+        ]
         logits = comparison.logit_scale * np.concatenate(lined) + comparison.logit_bias
-        found = nll(log_softmax(logits / temperature), np.full(len(logits), comparison.line_up - 1))
+        found = nll(
+            log_softmax(logits / temperature), np.full(len(logits), comparison.candidate_set_size - 1)
+        )
         stated = saved["before_after"]["nll"]["after"]
         if not abs(found - stated) <= NLL_TOLERANCE:
             yield f"calibration: NLL {found:.6f} after calibration, calibration.json says {stated:.6f}"

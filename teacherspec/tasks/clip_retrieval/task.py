@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 IMAGE, TEXT = ImageColumn("image"), TextColumn("text")
 IMAGES, TEXTS = "image_embeds", "text_embeds"
-LINE_UP = 100
+CANDIDATE_SET_SIZE = 100
 """Candidates among which one is right, at most, where probabilities are measured."""
 
 
@@ -169,14 +169,14 @@ class ClipRetrieval(Towers):
         return torch.stack([outputs["logit_scale"] * outputs[IMAGES], outputs[TEXTS]], dim=1)
 
     def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
-        """Recall at k over the whole split, the mean of both directions; NLL and accuracy of line-ups."""
-        from teacherspec.metrics.retrieval import Paired, image_to_text, largest_line_up, line_ups
+        """Recall at k over the whole split, mean of both directions; NLL and accuracy of candidate sets."""
+        from teacherspec.metrics.retrieval import Paired, candidate_sets, image_to_text, largest_candidate_set
         from teacherspec.tasks.shared.classification_task import measure
 
         pairs = Paired(kept[:, 0], kept[:, 1], labels[:, 0], labels[:, 1])
         ranks = [image_to_text(asked) for asked in (pairs, pairs.swapped())]
         recalls = {f"recall_at_{k}": float(np.mean([found.recall(k) for found in ranks])) for k in RECALLED}
-        size = min(LINE_UP, largest_line_up(pairs))
-        both = np.concatenate([line_ups(asked, size, 0) for asked in (pairs, pairs.swapped())])
+        size = min(CANDIDATE_SET_SIZE, largest_candidate_set(pairs))
+        both = np.concatenate([candidate_sets(asked, size, 0) for asked in (pairs, pairs.swapped())])
         lined = measure(both.astype(np.float32), np.full(len(both), size - 1))
         return {"nll": lined["nll"], "accuracy": lined["accuracy"], **recalls}

@@ -47,10 +47,10 @@ def pairs(noise: float, seed: int, image_of: Numbers, text_of: Numbers) -> Embed
     return EmbeddingPredictions(NAMES, unit(images), unit(texts), image_of, text_of)
 
 
-def written(folder: Path, found: EmbeddingPredictions, side: int, line_up: int) -> Evaluated:
+def written(folder: Path, found: EmbeddingPredictions, side: int, candidate_set_size: int) -> Evaluated:
     (folder / "predictions").mkdir(parents=True)
     save_embedding_predictions(folder, "test", found)
-    save_comparison(folder, Comparison(SCALES[side], 0.0, line_up, seed=3))
+    save_comparison(folder, Comparison(SCALES[side], 0.0, candidate_set_size, seed=3))
     save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(found.ids)}, OUTPUT_TYPE))
     calibrator = {"kind": "temperature", "temperature": TEMPERATURES[side]}
     write_json(folder / "calibration.json", {"calibrator": calibrator})
@@ -62,10 +62,10 @@ def compared(
     before: EmbeddingPredictions,
     after: EmbeddingPredictions,
     edited: frozenset[str] = frozenset(),
-    line_up: int = 5,
+    candidate_set_size: int = 5,
 ) -> tuple[Answered, list[str]]:
     sides = [
-        written(folder / name, one, at, line_up)
+        written(folder / name, one, at, candidate_set_size)
         for at, (name, one) in enumerate((("a", before), ("b", after)))
     ]
     missing: list[str] = []
@@ -135,7 +135,7 @@ def test_one_text_an_image_is_judged_by_an_exact_test_and_flips(tmp_path: Path) 
 
 def test_losses_are_those_of_all_candidates_where_a_line_up_holds_all(tmp_path: Path) -> None:
     before, after = pairs(1.2, 1, ONE_EACH, ONE_EACH), pairs(0.4, 2, ONE_EACH, ONE_EACH)
-    tests = by_metric(compared(tmp_path, before, after, line_up=ROWS)[0])
+    tests = by_metric(compared(tmp_path, before, after, candidate_set_size=ROWS)[0])
     for metric, temperatures in (
         ("evaluate.test.nll", (1.0, 1.0)),
         ("calibrate.test.nll.after", TEMPERATURES),
@@ -158,7 +158,7 @@ def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:
 
 
 def test_of_all_rows_diff_says_what_the_report_says(tmp_path: Path) -> None:
-    """Line-ups too: they are drawn by the order of the rows, which pairing must not change."""
+    """Candidate sets too: they are drawn by the order of the rows, which pairing must not change."""
     sides = pairs(1.2, 1, SEVERAL, SHARED), pairs(0.4, 2, SEVERAL, SHARED)
     tests = by_metric(compared(tmp_path, *sides)[0])
     for at, side in enumerate(sides):

@@ -1,4 +1,4 @@
-"""Recall and line-ups against a slow count by hand, and what must not change them."""
+"""Recall and candidate sets against a slow count by hand, and what must not change them."""
 
 import itertools
 from math import comb
@@ -6,7 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from teacherspec.metrics.retrieval import Paired, image_to_text, largest_line_up, line_ups
+from teacherspec.metrics.retrieval import Paired, candidate_sets, image_to_text, largest_candidate_set
 
 
 def some_pairs(seed: int, rows: int = 24, images: int = 9, texts: int = 11, width: int = 4) -> Paired:
@@ -67,7 +67,8 @@ def test_a_model_that_tells_nothing_apart_finds_nothing() -> None:
     vectors = np.tile(np.eye(3, dtype=np.float32)[:1], (6, 1))
     pairs = Paired(vectors, vectors, np.arange(6), np.arange(6))
     assert image_to_text(pairs).recall(5) == 0.0
-    assert line_ups(pairs, 4, 0).argmax(axis=1).tolist() == [0] * 6  # never the right one, which is last
+    # Ties go to the first candidate, and the right one is last.
+    assert candidate_sets(pairs, 4, 0).argmax(axis=1).tolist() == [0] * 6
 
 
 @pytest.mark.parametrize("k", [1, 3, 10, 11, 12])
@@ -93,8 +94,8 @@ def test_chance_by_all_orders() -> None:
 def test_line_ups_hold_one_right_candidate() -> None:
     pairs = some_pairs(3)
     for asked in (pairs, pairs.swapped()):
-        size = largest_line_up(pairs)
-        lined = line_ups(asked, size, 5)
+        size = largest_candidate_set(pairs)
+        lined = candidate_sets(asked, size, 5)
         np.testing.assert_allclose(lined[:, -1], (asked.images * asked.texts).sum(axis=1), atol=1e-6)
         for row, cosines in enumerate(lined[:, :-1]):
             right = set(asked.text_of[asked.image_of == asked.image_of[row]].tolist())
@@ -105,7 +106,7 @@ def test_line_ups_hold_one_right_candidate() -> None:
             }
             assert {round(float(one), 5) for one in cosines} <= wrong
     with pytest.raises(ValueError, match="wrong candidates"):
-        line_ups(pairs, 1 + len(np.unique(pairs.text_of)), 0)
+        candidate_sets(pairs, 1 + len(np.unique(pairs.text_of)), 0)
 
 
 def test_pairs_that_disagree_are_refused() -> None:
