@@ -1,4 +1,4 @@
-"""Measures of clustered observations: tokens of a row, candidate sets of an image. Whole rows are resampled."""
+"""Measures of clustered observations, tokens of a row or candidate sets of an image, by resampling rows."""
 
 from dataclasses import dataclass
 

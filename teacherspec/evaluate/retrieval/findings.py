@@ -44,8 +44,8 @@ def _elsewhere(metrics: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             "weakness", name,
             f"Finds less in {name}: right in {there['value']:.1%} ({there['low']:.1%} to "
-            f"{there['high']:.1%}) of sets of {metrics['candidate_set_size']} candidates, in {test['value']:.1%} "
-            "on test.",
+            f"{there['high']:.1%}) of sets of {metrics['candidate_set_size']} candidates, "
+            f"in {test['value']:.1%} on test.",
             dict(there),
         )  # fmt: skip
 
