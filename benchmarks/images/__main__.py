@@ -59,7 +59,7 @@ CHANGES: dict[str, Change] = {
 def bits(content: bytes, side: int = 16) -> Bits:
     """The hash of an image as bits; `side` 8 gives the more usual 64 of them."""
     if side == 16:
-        return np.unpackbits(np.frombuffer(FIELD.signature(FIELD.read(content)), np.uint8))
+        return np.unpackbits(np.frombuffer(FIELD.perceptual_hash(FIELD.read(content)), np.uint8))
     from imagehash import phash
 
     return phash(decode(content).convert("L"), hash_size=side).hash.ravel().astype(np.uint8)
@@ -91,7 +91,9 @@ def copies_table(given: list[bytes], original: Bits) -> list[str]:
         copies = [encode_png(change(decode(content))) for content in given[::EVERY]]
         shares = (np.stack([bits(copy) for copy in copies]) != original[::EVERY]).mean(1)
         pairs = zip(given[::EVERY], copies, strict=True)
-        sketched = min(likeness(FIELD.sketch(one), FIELD.sketch(other)) for one, other in pairs)
+        sketched = min(
+            likeness(FIELD.grey_thumbnail(one), FIELD.grey_thumbnail(other)) for one, other in pairs
+        )
         lines.append(f"| {name} | {np.median(shares):.3f} | {shares.max():.3f} | {sketched:.2f} |")
     return lines
 

@@ -12,7 +12,8 @@ from teacherspec.errors import DataError
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.entrypoint import report_user_errors
 from teacherspec.tasks.base import OutputType
-from teacherspec.tasks.columns.base import ColumnError, RowSchema
+from teacherspec.tasks.columns.base import ColumnError
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 DIGITS = 6
 
@@ -67,9 +68,9 @@ def _row(line: str, where: str, fields: RowSchema) -> dict[str, Any]:
         raise DataError(f'{where}: is not a JSON object; give one per line, such as {{"text": "…"}}')
     problems = []
     for field in fields.content:
-        given = next((name for name in (field.name, field.column) if name in row), None)
+        given = next((name for name in (field.name, field.source_column) if name in row), None)
         try:
-            row[field.name] = field.asked(None if given is None else row[given])
+            row[field.name] = field.from_request(None if given is None else row[given])
         except ColumnError as error:
             columns = ", ".join(map(repr, row)) or "nothing"
             problem = error if given else f"is missing (the row has {columns}); rename or add it"

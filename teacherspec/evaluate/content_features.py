@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.evaluate.slice_features import LENGTH, Facet, by_quartiles, by_value, facets_of_text, length
-from teacherspec.tasks.columns.base import Column, RowSchema, TextColumn, TextListColumn
+from teacherspec.tasks.columns.base import Column
 from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn, TextListColumn
 from teacherspec.tasks.shared.image_decoding import decode
 
 if TYPE_CHECKING:

@@ -11,8 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.image_corruptions import CORRUPTIONS
-from teacherspec.tasks.columns.base import Column, RowSchema, TextColumn
+from teacherspec.tasks.columns.base import Column
 from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.classification.analysis import Analysis
 from teacherspec.evaluate.classification.label_errors import Example
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.image_decoding import encode_png, encode_small
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ def pictures(
     fields: RowSchema, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]], side: int
 ) -> "dict[tuple[str, str], Image]":
     """Pictures of rows by (split, row id), at most `side` pixels; of rows that are for the eye."""
-    field = next((field for field in fields.content if field.pictured), None)
-    if field is None:
+    if not fields.images():
         return {}
+    field = fields.images()[0]
     found = {}
     for split in sorted({split for split, _ in wanted}):
         ids = {row for name, row in wanted if name == split}
         places = [place for place, row in enumerate(splits[split]["id"]) if row in ids]
         for row in splits[split].select(places):
-            found[split, row["id"]] = field.picture(row[field.name], side)
+            found[split, row["id"]] = next(field.thumbnails(row[field.name], side))
     return found
 
 
@@ -69,9 +69,8 @@ def small_pictures(fields: RowSchema, row: Mapping[str, Any]) -> tuple[bytes, ..
     """All images of a row, for people to judge what is said of them; none where there are none."""
     return tuple(
         encode_small(picture)
-        for field in fields.content
-        if field.pictured
-        for picture in field.pictures(row[field.name], SHEET)
+        for field in fields.images()
+        for picture in field.thumbnails(row[field.name], SHEET)
     )
 
 

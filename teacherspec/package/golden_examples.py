@@ -13,7 +13,7 @@ from teacherspec.errors import UserError
 from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 from teacherspec.tasks.base import Kind
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     from datasets import Dataset

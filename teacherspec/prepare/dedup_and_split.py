@@ -16,7 +16,8 @@ from teacherspec.prepare.row_sampling import sampled_rows
 from teacherspec.prepare.sources.base import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.split_assignment import assign, split_keys
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.columns.base import RowSchema, shown
+from teacherspec.tasks.columns.base import shown
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 DIGEST_ROWS = 16_384
 DIGEST_SIZE = 32 << 20
@@ -138,10 +139,9 @@ def judge(
 def _near(
     ingested: Ingested, fields: RowSchema, section: Prepare, placed: Rows, among: Mask, scratch: Scratch
 ) -> Near:
-    rules = [rule for rule in fields.content if rule.near]
-    if section.near_duplicates is None or not rules:
+    if section.near_duplicates is None:
         return NO_NEAR
-    return find_near(ingested.spool, rules, placed, among, section.near_duplicates, scratch)
+    return find_near(ingested.spool, fields, placed, among, section.near_duplicates, scratch)
 
 
 def _digests(

@@ -14,7 +14,7 @@ from teacherspec.prepare.row_store import Spool
 from teacherspec.prepare.row_types import BadRow, BlankRow, Table
 from teacherspec.prepare.row_validation import Beside, CheckedRow, RowChecker
 from teacherspec.prepare.sources.base import SourceBase
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 NO_LABEL = -1
 NUMBERS = {"size": "int32", "label": "int32", "table": "int32", "number": "int64"}
@@ -83,9 +83,9 @@ def new_spool(folder: Path, fields: RowSchema, beside: Beside) -> Spool:
     """An empty spool in `folder` for rows of these fields."""
     import pyarrow as pa
 
-    payload = [(rule.name, rule.storage()) for rule in (*fields.content, *fields.answers)]
+    payload = [(rule.name, rule.arrow_type()) for rule in (*fields.content, *fields.answers)]
     kept = [(kept_column(name), pa.string()) for name in beside.keep]
-    words = (*Hashes._fields, *signature_words(fields.content))
+    words = (*Hashes._fields, *signature_words(fields.images()))
     return Spool(folder, pa.schema([*payload, ("id", pa.string()), *kept]), words, NUMBERS)
 
 

@@ -1,6 +1,6 @@
 """The few numbers by which rows are judged, each a function of its row alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.prepare.row_validation import CheckedRow
-from teacherspec.tasks.columns.base import Column, RowSchema
+from teacherspec.tasks.columns.base import ComparedValue, VisualColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 Words = npt.NDArray[np.uint64]
 
@@ -34,6 +35,7 @@ class RowIndexer:
         """For rows of these fields."""
         self._content = fields.content
         self._answers = fields.answers
+        self._images = [(fields.content.index(column), column) for column in fields.images()]
 
     def hashes(self, row: CheckedRow) -> bytes:
         """The hashes of one row, packed big-endian in the order of `Hashes`, then its signature."""
@@ -43,7 +45,7 @@ class RowIndexer:
                 _hash(_keys(self._answers, row.answers), 8) if self._answers else _NONE,
                 _hash([row.identity.encode()], 8) if row.identity is not None else _NONE,
                 _hash([row.group.encode()], 8) if row.group is not None else _NONE,
-                *[rule.signature(value) for rule, value in self._signed(row)],
+                *[column.perceptual_hash(row.content[place]) for place, column in self._images],
             )
         )
 
@@ -51,14 +53,10 @@ class RowIndexer:
         """Size of the content in characters and bytes."""
         return sum(rule.size(value) for rule, value in zip(self._content, row.content, strict=True))
 
-    def _signed(self, row: CheckedRow) -> Iterator[tuple[Column, object]]:
-        pairs = zip(self._content, row.content, strict=True)
-        return ((rule, value) for rule, value in pairs if rule.signature_bytes)
 
-
-def signature_words(rules: Sequence[Column]) -> tuple[str, ...]:
+def signature_words(rules: Sequence[VisualColumn]) -> tuple[str, ...]:
     """The names of the 64-bit words into which the signatures of these columns are cut."""
-    return tuple(f"{rule.name}.{at}" for rule in rules for at in range(rule.signature_bytes // 8))
+    return tuple(f"{rule.name}.{at}" for rule in rules for at in range(rule.hash_bytes // 8))
 
 
 def hash_text(text: str) -> int:
@@ -69,7 +67,7 @@ def hash_text(text: str) -> int:
 _NONE = bytes(8)
 
 
-def _keys(rules: Sequence[Column], values: Sequence[object]) -> list[bytes]:
+def _keys(rules: Sequence[ComparedValue], values: Sequence[object]) -> list[bytes]:
     return [rule.key(value) for rule, value in zip(rules, values, strict=True)]
 
 

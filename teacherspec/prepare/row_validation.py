@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import Table
 from teacherspec.prepare.sources.base import SourceBase
-from teacherspec.tasks.columns.base import Column, ColumnError, RowSchema, TextColumn, nearest, shown
+from teacherspec.tasks.columns.base import ColumnError, ValueReader, nearest, shown
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
 
 NAME = TextColumn("name", max_characters=200)
 """The rule of ids and groups."""
@@ -56,8 +58,8 @@ class RowChecker:
         def column(name: str) -> str:
             return source.columns.get(name, name)
 
-        def read_from(rule: Column) -> str:
-            return source.columns.get(rule.name, rule.column)
+        def read_from(rule: ValueReader) -> str:
+            return source.columns.get(rule.name, rule.source_column)
 
         needed = fields.without_label() if source.role == "ood" else fields
         external = source.role == "external"
@@ -139,7 +141,7 @@ class RowChecker:
             wrong += self._unused(values)
         return wrong or row
 
-    def _value(self, rule: Column, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
+    def _value(self, rule: ValueReader, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
         if column not in values:
             wrong.append(f"{rule.name}: missing (no {shown(column)} in this row)")
             return None

@@ -16,7 +16,7 @@ from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import fold_of, split_keys
 from teacherspec.runtime.atomic_io import new_folder, sha256_file, write_parquet_parts
 from teacherspec.splits import Prepared, Role, Split, save_index
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +72,7 @@ def write_splits(
 def _schema(layout: Layout, kinds: dict[str, Kinds], with_fold: bool) -> "pa.Schema":
     import pyarrow as pa
 
-    columns = [("id", pa.string()), *((rule.name, rule.storage()) for rule in layout.fields.columns())]
+    columns = [("id", pa.string()), *((rule.name, rule.arrow_type()) for rule in layout.fields.columns())]
     columns += [
         (name, pa.float64() if "number" in kinds[name].first else pa.string()) for name in layout.keep
     ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.spec.section import Section
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.mean_pooling import Pooling
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from teacherspec.evaluate.slice_features import Facet, facets_of_columns
 from teacherspec.metrics.softmax import softmax, top_label
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import Predictions
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     import numpy.typing as npt

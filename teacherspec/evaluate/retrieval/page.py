@@ -16,7 +16,7 @@ from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.spec.evaluate import Evaluate
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -13,7 +13,7 @@ from teacherspec.errors import DataError
 from teacherspec.package.resumable_shards import CONFIG, shard_name
 from teacherspec.runtime.atomic_io import write_parquet_parts, write_text
 from teacherspec.splits import Split
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -26,7 +26,7 @@ from teacherspec.package.resumable_shards import CONFIG, read_shards, shard_name
 from teacherspec.predictions.retrieval import COMPARISON, Comparison
 from teacherspec.runtime.atomic_io import read_json, write_parquet_parts, write_text
 from teacherspec.splits import Split
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,9 @@ from teacherspec.prepare.mmap_columns import Indices, Mask, Scratch, parts_by_si
 from teacherspec.prepare.row_hashes import signature_words
 from teacherspec.prepare.row_store import Spool
 from teacherspec.spec.prepare import NearDuplicates
-from teacherspec.tasks.columns.base import Column, normalised
+from teacherspec.tasks.columns.base import Column, VisualColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import normalised
 
 _SKETCHED_ROWS = 256
 _SKETCHED_BYTES = 32 << 20
@@ -43,7 +45,7 @@ NO_NEAR = Near(NOTHING, NOTHING, NOTHING)
 
 def find_near(
     spool: Spool,
-    rules: Sequence[Column],
+    fields: RowSchema,
     placed: Rows,
     among: Mask,
     section: NearDuplicates,
@@ -59,13 +61,13 @@ def find_near(
 
     comparisons: list[Comparison] = []
     checks: list[Comparison | SketchComparison] = []
-    if signed := signature_words(rules):
+    if signed := signature_words(fields.images()):
         images = SignatureComparison(section.image_similarity, [spool.numbers(name) for name in signed])
         among = images.signed(among, scratch)
         comparisons.append(images)
-        checks.append(_sketches(spool, [rule for rule in rules if rule.signature_bytes]))
-    if any(rule.is_text for rule in rules):
-        comparisons.append(_texts(spool, [rule for rule in rules if rule.is_text], section.similarity))
+        checks.append(_sketches(spool, fields.images()))
+    if texts := fields.texts():
+        comparisons.append(_texts(spool, texts, section.similarity))
     first, *others = comparisons
     pairs = similar_pairs(among, first, leading, scratch)
     for other in (*others, *checks):
@@ -77,14 +79,16 @@ def find_near(
     return Near(leaks, _duplicates(within, placed, leading), _disagreeing(pairs, placed.label))
 
 
-def _sketches(spool: Spool, rules: Sequence[Column]) -> SketchComparison:
+def _sketches(spool: Spool, rules: Sequence[VisualColumn]) -> SketchComparison:
     names, sizes = [rule.name for rule in rules], spool.numbers("size")
 
     def sketches(rows: Indices) -> list[Sketch]:
         found = []
         for part in parts_by_size(rows, sizes[rows], _SKETCHED_ROWS, _SKETCHED_BYTES):
             values = spool.gather(part, names).to_pylist()
-            found += [np.concatenate([rule.sketch(row[rule.name]) for rule in rules]) for row in values]
+            found += [
+                np.concatenate([rule.grey_thumbnail(row[rule.name]) for rule in rules]) for row in values
+            ]
         return found
 
     return SketchComparison(ALIKE, sketches)

@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,13 +33,13 @@ def measures(ingested: Ingested, fields: RowSchema, judged: Judged, split: int) 
     Returns:
         column → measure → `p05`, `p50`, `p95`, or name → share of the rows.
     """
-    rules = [rule for rule in fields.content if not rule.is_text]
+    rules = fields.images()
     if not rules:
         return {}
     found: dict[str, dict[str, list[int | str]]] = {rule.name: {} for rule in rules}
     for values in _values(ingested, fields, judged.first_rows(split, MOST_ROWS)):
         for rule in rules:
-            for name, value in rule.measures(values[rule.name]).items():
+            for name, value in rule.properties(values[rule.name]).items():
                 found[rule.name].setdefault(name, []).append(value)
     return {column: {name: _told(values) for name, values in of.items()} for column, of in found.items()}
 
@@ -54,7 +54,7 @@ def _told(values: list[int | str]) -> dict[str, float]:
 
 def pictures(ingested: Ingested, fields: RowSchema, judged: Judged) -> "dict[str, list[Image]]":
     """Pictures of rows of each class in train, drawn by their hash; empty where no column is for the eye."""
-    rules = [rule for rule in fields.content if rule.pictured]
+    rules = fields.images()
     if not rules or not judged.label_names:
         return {}
     rows = judged.first_rows(0, MOST_ROWS)
@@ -63,7 +63,8 @@ def pictures(ingested: Ingested, fields: RowSchema, judged: Judged) -> "dict[str
     drawn: dict[str, list[Image]] = {}
     for label, some in zip(judged.label_names, chosen, strict=False):
         drawn[label] = [
-            rules[0].picture(values[rules[0].name], SIDE) for values in _values(ingested, fields, some)
+            next(rules[0].thumbnails(values[rules[0].name], SIDE))
+            for values in _values(ingested, fields, some)
         ]
     return drawn
 

@@ -6,7 +6,7 @@ from typing import Any
 from teacherspec.prepare.sources.base import SourceBase
 from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """The hub's names for amounts of rows."""
@@ -60,7 +60,7 @@ def _splits(prepared: Prepared) -> list[tuple[object, ...]]:
 
 
 def _columns(fields: RowSchema, section: Prepare) -> list[tuple[str, str]]:
-    own = [(rule.name, str(rule.storage())) for rule in fields.columns()]
+    own = [(rule.name, str(rule.arrow_type())) for rule in fields.columns()]
     kept = [(name, "kept as given") for name in section.keep_columns]
     return [("id", "string"), *own, *kept]
 

@@ -9,7 +9,8 @@ import numpy as np
 from teacherspec.prepare.dedup.duplicates import Found, find_repeats
 from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.ingest import Ingested
-from teacherspec.tasks.columns.base import Column, RowSchema, shown
+from teacherspec.tasks.columns.base import Column, shown
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 
 @dataclass(frozen=True)

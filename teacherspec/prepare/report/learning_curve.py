@@ -6,6 +6,7 @@ that a teacher must beat. Where there are no classes, the plain model guesses th
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,8 @@ from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
 from teacherspec.prepare.report.finding_messages import content_text
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
-from teacherspec.tasks.columns.base import Column, RowSchema
+from teacherspec.tasks.columns.base import Column, VisualColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
 
 SHARES = {"eighth": 8, "quarter": 4, "half": 2, "all": 1}
 LEAST_ROWS = 20
@@ -34,14 +36,12 @@ class Plain(NamedTuple):
 
     Attributes:
         most_rows: that train it, and as many that it is measured on.
-        rules: the columns that it sees.
         features: the rows of a spool as its inputs.
         new: makes an untrained one.
     """
 
     most_rows: int
-    rules: Sequence[Column]
-    features: Callable[[Ingested, Sequence[Column], Indices], Any]
+    features: Callable[[Ingested, Indices], Any]
     new: Callable[[], Any]
 
 
@@ -72,7 +72,7 @@ def _of_classes(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[s
     rows = {name: train[: len(train) // part] for name, part in SHARES.items()}
     if any(len(np.unique(judged.label[part])) < 2 for part in rows.values()):
         return {}
-    inputs, held_inputs = (plain.features(ingested, plain.rules, part) for part in (train, held))
+    inputs, held_inputs = (plain.features(ingested, part) for part in (train, held))
     curve = {}
     for name, part in rows.items():
         model = plain.new().fit(inputs[: len(part)], judged.label[part])
@@ -113,10 +113,9 @@ def plain_model(fields: RowSchema) -> Plain | None:
     Texts: complement naive Bayes on words and word pairs (Rennie et al. 2003), well under a second whatever
     the classes. Images: the nearest row by small grey copies; fewer rows, as each is decoded for it.
     """
-    drawn = [rule for rule in fields.content if rule.signature_bytes]
-    if fields.texts():
-        return Plain(10_000, fields.texts(), _words, _naive_bayes)
-    return Plain(2_000, drawn, _greys, _nearest_row) if drawn else None
+    if texts := fields.texts():
+        return Plain(10_000, partial(_words, texts), _naive_bayes)
+    return Plain(2_000, partial(_greys, fields.images()), _nearest_row) if fields.images() else None
 
 
 def continued(rows: Sequence[float], accuracies: Sequence[float]) -> float:
@@ -146,7 +145,7 @@ def _naive_bayes() -> Any:
     return ComplementNB(alpha=0.3)
 
 
-def _words(ingested: Ingested, rules: Sequence[Column], rows: Indices) -> Any:
+def _words(rules: Sequence[Column], ingested: Ingested, rows: Indices) -> Any:
     from sklearn.feature_extraction.text import HashingVectorizer
 
     values = ingested.spool.gather(rows, [rule.name for rule in rules]).to_pylist()
@@ -160,13 +159,13 @@ def _nearest_row() -> Any:
     return KNeighborsClassifier(1)
 
 
-def _greys(ingested: Ingested, rules: Sequence[Column], rows: Indices) -> npt.NDArray[np.float32]:
+def _greys(rules: Sequence[VisualColumn], ingested: Ingested, rows: Indices) -> npt.NDArray[np.float32]:
     """Sketches `[n, D]` of the rows, each of mean 0 and length 1: brightness and contrast say nothing."""
     names, sizes = [rule.name for rule in rules], ingested.spool.numbers("size")
     found = []
     for part in parts_by_size(rows, sizes[rows], _BATCH_ROWS, _BATCH_BYTES):
         for values in ingested.spool.gather(part, names).to_pylist():
-            grey = np.concatenate([rule.sketch(values[rule.name]).ravel() for rule in rules])
+            grey = np.concatenate([rule.grey_thumbnail(values[rule.name]).ravel() for rule in rules])
             grey -= grey.mean()
             found.append(grey / max(float(np.linalg.norm(grey)), 1.0))
     return np.stack(found)

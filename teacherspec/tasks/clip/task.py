@@ -17,8 +17,10 @@ from teacherspec.splits import Split
 from teacherspec.tasks.base import Batch, Pairs, Row
 from teacherspec.tasks.clip.embedding_targets import EMBEDDINGS, write_embeddings, wrong_embeddings
 from teacherspec.tasks.clip.prompt_templates import Template, prompts, text_columns
-from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
 from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.label import LabelColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
 from teacherspec.tasks.shared.classification_task import Classification
 from teacherspec.tasks.shared.dual_encoder_model import (
     PAIR,

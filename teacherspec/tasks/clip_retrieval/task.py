@@ -19,8 +19,9 @@ from teacherspec.tasks.clip_retrieval.caption_dataset import (
     collate_captioned,
     numbered,
 )
-from teacherspec.tasks.columns.base import RowSchema, TextColumn
 from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
 from teacherspec.tasks.shared.dual_encoder_model import (
     TEXT_INPUTS,
     DualProcessor,

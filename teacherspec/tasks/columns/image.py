@@ -1,14 +1,14 @@
-"""The rule of a column that holds images."""
+"""The column that holds one image."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.columns.base import Column, ColumnError, shown
+from teacherspec.tasks.columns.base import ColumnError, VisualColumn, shown
 from teacherspec.tasks.shared.image_decoding import FORMATS, ImageError, PlainImage, decode, plain_image
 
 if TYPE_CHECKING:
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 HASH_SIDE = 16
-"""The perceptual hash keeps the signs of 16 × 16 frequencies. With the usual 8 × 8 distinct scans of digits
-are as near to each other as a photo is to its brighter copy; with 16 × 16 nothing distinct comes near."""
+"""The perceptual hash holds the signs of 16 × 16 frequencies. With the usual 8 × 8, distinct scans of digits
+differ as little as a photo from its brighter copy; with 16 × 16 they differ more."""
 
-SKETCH_SIDE = 32
+GREY_SIDE = 32
 _HASHED_SIDE = 512
-_PLAIN = 2.0
-"""Standard deviation of the grey values (0 to 255) below which an image shows nothing to compare."""
+_BLANK_STD = 2.0
+"""Standard deviation of the grey values (0 to 255) below which an image counts as blank."""
 
 
 @dataclass(frozen=True)
-class ImageColumn(Column):
+class ImageColumn(VisualColumn):
     """An image: encoded bytes, or `{"bytes": …, "path": …}` as `datasets` stores them.
 
-    Stored as the bytes that `images.plain_image` leaves. Equal content means equal pixels, whatever the
-    format; near content means nearly equal perceptual hashes.
+    Stored as the bytes that `image_decoding.plain_image` returns. Images are equal if their pixels are,
+    whatever the format, and nearly equal if their perceptual hashes are.
 
     Attributes:
         max_pixels: largest width times height; larger ones are refused before they are decoded. 2^26 pixels
@@ -41,11 +41,8 @@ class ImageColumn(Column):
 
     max_pixels: int = 1 << 26
 
-    near: ClassVar[bool] = True
     unit: ClassVar[str] = "bytes"
-    is_text: ClassVar[bool] = False
-    pictured: ClassVar[bool] = True
-    signature_bytes: ClassVar[int] = HASH_SIDE * HASH_SIDE // 8
+    hash_bytes: ClassVar[int] = HASH_SIDE * HASH_SIDE // 8
 
     def read(self, value: Any) -> bytes:
         """The bytes to store. Raises `ColumnError`."""
@@ -57,20 +54,20 @@ class ImageColumn(Column):
 
     def _plain(self, value: Any) -> PlainImage:
         content = _bytes_of(value)
-        if _memory.given is not content or _memory.plain is None:
+        if _last.given is not content or _last.plain is None:
             try:
-                _memory.plain = plain_image(content, self.max_pixels)
+                _last.plain = plain_image(content, self.max_pixels)
             except ImageError as error:
                 raise ColumnError(str(error)) from error
-            _memory.given = content
-        return _memory.plain
+            _last.given = content
+        return _last.plain
 
     def key(self, value: Any) -> bytes:
         """A hash of width, height and RGB pixels."""
         image = _pixels(value)
         return blake2b(b"%d %d " % image.size + image.tobytes(), digest_size=32).digest()
 
-    def storage(self) -> "pa.DataType":
+    def arrow_type(self) -> "pa.DataType":
         """Encoded bytes."""
         import pyarrow as pa
 
@@ -81,7 +78,7 @@ class ImageColumn(Column):
         return {"base64": b64encode(value).decode("ascii")}
 
     def from_json(self, value: Any) -> Any:
-        """The bytes of what `to_json` wrote, or of the file that a path names. Raises `ColumnError`."""
+        """The bytes as `to_json` encodes them, or those of the file at a path. Raises `ColumnError`."""
         if isinstance(value, str):
             try:
                 return Path(value).read_bytes()
@@ -97,16 +94,16 @@ class ImageColumn(Column):
         return value
 
     def text(self, value: Any) -> str:
-        """Its width and height."""
+        """Width and height, in words."""
         image = _pixels(value)
         return f"image of {image.width}×{image.height}"
 
     def size(self, value: Any) -> int:
-        """Length of the stored bytes: what the image takes on disk and in memory until it is decoded."""
+        """Length of the stored bytes: the memory that the image takes until it is decoded."""
         return len(value)
 
-    def signature(self, value: Any) -> bytes:
-        """The perceptual hash (`imagehash.phash`, 256 bits); zeros for an image without any structure.
+    def perceptual_hash(self, value: Any) -> bytes:
+        """The perceptual hash (`imagehash.phash`, 256 bits); zeros for a blank image.
 
         Signs, against their median, of the lowest frequencies of the cosine transform of the shrunk grey
         image (Zauner 2010, "Implementation and benchmarking of perceptual image hash functions").
@@ -115,18 +112,18 @@ class ImageColumn(Column):
         from imagehash import phash
 
         grey = _grey(_pixels(value))
-        if float(np.asarray(grey).std()) < _PLAIN:
-            return bytes(self.signature_bytes)
+        if float(np.asarray(grey).std()) < _BLANK_STD:
+            return bytes(self.hash_bytes)
         return np.packbits(phash(grey, hash_size=HASH_SIDE).hash).tobytes()
 
-    def sketch(self, value: Any) -> "npt.NDArray[np.float32]":
-        """Its grey values on 32 × 32 places."""
+    def grey_thumbnail(self, value: Any) -> "npt.NDArray[np.float32]":
+        """Grey values `[32, 32]` of the shrunk image."""
         import numpy as np
         from PIL.Image import Resampling
 
-        return np.asarray(_grey(_pixels(value)).resize((SKETCH_SIDE,) * 2, Resampling.BOX), np.float32)
+        return np.asarray(_grey(_pixels(value)).resize((GREY_SIDE,) * 2, Resampling.BOX), np.float32)
 
-    def measures(self, value: Any) -> Mapping[str, int | str]:
+    def properties(self, value: Any) -> Mapping[str, int | str]:
         """Width and height in pixels, format as stored, and whether it is a grey image."""
         from PIL import Image
 
@@ -139,31 +136,31 @@ class ImageColumn(Column):
                 "colours": colours,
             }
 
-    def picture(self, value: Any, side: int) -> "Image":
+    def thumbnails(self, value: Any, side: int) -> "Iterator[Image]":
         """A small copy."""
         small = _pixels(value).copy()
         small.thumbnail((side, side))
-        return small
+        yield small
 
 
-class _Memory:
-    """The image that was read last: the verbs of a field follow each other, and decoding is what costs."""
+class _LastRead:
+    """Cache of the last image read: methods are called on it one after the other, and decoding is slow."""
 
     given: bytes | None = None
     plain: PlainImage | None = None
 
 
-_memory = _Memory()
+_last = _LastRead()
 
 
 def _pixels(value: bytes) -> "Image":
     """RGB pixels of stored bytes."""
-    plain = _memory.plain
+    plain = _last.plain
     return plain.image if plain is not None and plain.content is value else decode(value)
 
 
 def _grey(image: "Image") -> "Image":
-    """Grey, and small enough to be quick."""
+    """Grey, and shrunk so that the hash is fast."""
     return image.reduce(max(1, min(image.size) // _HASHED_SIDE)).convert("L")
 
 

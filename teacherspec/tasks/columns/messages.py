@@ -1,39 +1,19 @@
-"""Rules of columns that hold turns of a conversation, or the answers to them."""
+"""Columns that hold the messages of a conversation: the prompt, and the answer that ends it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from teacherspec.tasks.columns.base import Column, ColumnError, TextColumn, TextListColumn, normalised, shown
+from teacherspec.tasks.columns.base import Column, ColumnError, shown
+from teacherspec.tasks.columns.text import TextColumn, normalised
 from teacherspec.text.conversation import problem_with_turns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_TURNS = 1_000
+MAX_MESSAGES = 1_000
 
 IMAGE_MARK = "<image>"
-"""Where an image is shown in a text, as LLaVA's own rows have it, whatever the token of the base."""
-
-
-@dataclass(frozen=True)
-class AnswerColumn(TextListColumn):
-    """What may be answered: a text, or a list of texts of which the first is learned.
-
-    All of them are references of an evaluation.
-    """
-
-    def read(self, value: Any) -> list[str]:
-        """The texts as given, as a list. Raises `ColumnError`."""
-        return super().read([value] if isinstance(value, str) else value)
-
-
-@dataclass(frozen=True)
-class OptionalTextColumn(TextColumn):
-    """A text that may be left empty or null."""
-
-    def read(self, value: Any) -> str:
-        """The text as given, null as the empty text. Raises `ColumnError`."""
-        return "" if value in (None, "") else super().read(value)
+"""Stands for an image in a text, as in LLaVA's own rows, whatever the token of the base."""
 
 
 @dataclass(frozen=True)
@@ -48,29 +28,31 @@ class MessagesColumn(Column):
     in_parts: bool = False
 
     @property
-    def column(self) -> str:
-        """Column of the file in which question and answer lie together."""
+    def source_column(self) -> str:
+        """Column of the file that holds both prompt and answer."""
         return "messages"
 
-    def _turns(self, value: Any, answered: bool = True) -> list[dict[str, str]]:
-        """Turns that end with an answer of the assistant, or with what it is asked."""
-        least = 2 if answered else 1
-        if not isinstance(value, list | tuple) or not least <= len(value) <= MOST_TURNS:
-            raise ColumnError(f"must be a list of {least} to {MOST_TURNS} turns (given {shown(value)})")
-        turns = []
-        for number, turn in enumerate(value, start=1):
-            if not isinstance(turn, dict) or set(turn) != {"role", "content"}:
-                raise ColumnError(f"turn {number} must have a role and a content only (given {shown(turn)})")
+    def _messages(self, value: Any, with_answer: bool = True) -> list[dict[str, str]]:
+        """Messages that end with an answer of the assistant, or with the prompt for one."""
+        least = 2 if with_answer else 1
+        if not isinstance(value, list | tuple) or not least <= len(value) <= MAX_MESSAGES:
+            raise ColumnError(f"must be a list of {least} to {MAX_MESSAGES} turns (given {shown(value)})")
+        messages = []
+        for number, message in enumerate(value, start=1):
+            if not isinstance(message, dict) or set(message) != {"role", "content"}:
+                raise ColumnError(
+                    f"turn {number} must have a role and a content only (given {shown(message)})"
+                )
             try:
-                turns.append({"role": str(turn["role"]), "content": self._content(turn["content"])})
+                messages.append({"role": str(message["role"]), "content": self._content(message["content"])})
             except ColumnError as error:
                 raise ColumnError(f"turn {number}: content {error}") from error
-        said = [(turn["role"], turn["content"]) for turn in turns]
-        if not answered and said[-1][0] == "assistant":
+        turns = [(message["role"], message["content"]) for message in messages]
+        if not with_answer and turns[-1][0] == "assistant":
             raise ColumnError("must end with a turn of the user, which is answered; take the last answer out")
-        if problem := problem_with_turns(said if answered else [*said, ("assistant", "")]):
+        if problem := problem_with_turns(turns if with_answer else [*turns, ("assistant", "")]):
             raise ColumnError(problem)
-        return turns
+        return messages
 
     def _content(self, value: Any) -> str:
         parts = value if self.in_parts and isinstance(value, list | tuple) else None
@@ -91,24 +73,22 @@ def _part(value: Any) -> str:
 
 @dataclass(frozen=True)
 class PromptMessagesColumn(MessagesColumn):
-    """The turns before the last answer."""
-
-    near: ClassVar[bool] = True
+    """The messages before the last answer."""
 
     def read(self, value: Any) -> list[dict[str, str]]:
-        """All turns but the last. Raises `ColumnError`."""
-        return self._turns(value)[:-1]
+        """All messages but the last. Raises `ColumnError`."""
+        return self._messages(value)[:-1]
 
-    def asked(self, value: Any) -> list[dict[str, str]]:
-        """All turns, the last of which is the user's. Raises `ColumnError`."""
-        return self._turns(value, answered=False)
+    def from_request(self, value: Any) -> list[dict[str, str]]:
+        """All messages, the last of which is the user's. Raises `ColumnError`."""
+        return self._messages(value, with_answer=False)
 
     def key(self, value: Any) -> bytes:
-        """Roles and normalised contents, one turn a line."""
+        """Roles and normalised contents, one message a line."""
         return "\n".join(f"{turn['role']}\x1f{normalised(turn['content'])}" for turn in value).encode("utf-8")
 
-    def storage(self) -> "pa.DataType":
-        """A list of turns."""
+    def arrow_type(self) -> "pa.DataType":
+        """A list of messages."""
         import pyarrow as pa
 
         return pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -124,13 +104,13 @@ class LastMessageColumn(MessagesColumn):
 
     def read(self, value: Any) -> list[str]:
         """The last content. Raises `ColumnError`."""
-        return [self._turns(value)[-1]["content"]]
+        return [self._messages(value)[-1]["content"]]
 
     def key(self, value: Any) -> bytes:
         """UTF-8 of the normalised answer."""
         return "\n".join(map(normalised, value)).encode("utf-8")
 
-    def storage(self) -> "pa.DataType":
+    def arrow_type(self) -> "pa.DataType":
         """A list of texts."""
         import pyarrow as pa
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from teacherspec.errors import BaseModelError
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.base import BaseSummary, Batch, MemoryProbe, ModelInit, Row
-from teacherspec.tasks.columns.base import LabelColumn, RowSchema
 from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.label import LabelColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.image_classification.augmented_targets import write_views
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import Classification

@@ -9,7 +9,7 @@ from pydantic import Field as Param
 
 from teacherspec.spec.section import Section
 from teacherspec.tasks.base import BaseSummary, Batch, LossTerms, MemoryProbe, ModelInit, Row
-from teacherspec.tasks.columns.base import RowSchema
+from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.shared import chat_report, hf_loading
 from teacherspec.tasks.shared.conversation_base import Answering
 from teacherspec.tasks.shared.row_formats import EXCHANGES, Exchange, RowForm

@@ -4,13 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from teacherspec.tasks.columns.base import RowSchema, TextColumn
-from teacherspec.tasks.columns.messages import (
-    AnswerColumn,
-    LastMessageColumn,
-    OptionalTextColumn,
-    PromptMessagesColumn,
-)
+from teacherspec.tasks.columns.messages import LastMessageColumn, PromptMessagesColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import AnswerColumn, OptionalTextColumn, TextColumn
 from teacherspec.text.conversation import Conversation, Turn
 
 RowForm = Literal["prompt_completion", "messages", "alpaca"]

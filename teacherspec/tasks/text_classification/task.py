@@ -11,7 +11,9 @@ import numpy as np
 from pydantic import Field as Param
 
 from teacherspec.tasks.base import BaseSummary, MemoryProbe, ModelInit
-from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
+from teacherspec.tasks.columns.label import LabelColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import Classification
 from teacherspec.tasks.shared.label_names import LabelNames

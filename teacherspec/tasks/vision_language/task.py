@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.base import BaseSummary, ModelInit, Row, TrainableParts
-from teacherspec.tasks.columns.base import RowSchema
 from teacherspec.tasks.columns.image_list import ImageListColumn
 from teacherspec.tasks.columns.messages import MessagesColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.conversation_task import Conversing
 from teacherspec.tasks.vision_language import vlm_processor
 from teacherspec.tasks.vision_language.image_token_report import describe_seen, seen_report

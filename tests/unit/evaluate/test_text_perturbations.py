@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from teacherspec.evaluate.robustness import generator
 from teacherspec.evaluate.text_perturbations import CHANGES, case, perturbations_of, punctuation, typos
-from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
+from teacherspec.tasks.columns.label import LabelColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
 
 FIELDS = RowSchema(content=(TextColumn("text"),), label=LabelColumn("label"))
 visible = st.text(min_size=1, max_size=80).filter(lambda text: bool(text.strip()))

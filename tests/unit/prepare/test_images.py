@@ -11,8 +11,10 @@ from PIL import Image, ImageEnhance
 from teacherspec.prepare.dedup.candidate_pairs import banding, similar_pairs
 from teacherspec.prepare.dedup.signatures import SignatureComparison
 from teacherspec.prepare.mmap_columns import Scratch
-from teacherspec.tasks.columns.base import LabelColumn, RowSchema, TextColumn
 from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.label import LabelColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
 from tests.toys.pictures import encoded, scene
 from tests.unit.prepare.toy_data import Workshop, image_fields
 
@@ -117,7 +119,7 @@ def test_drawings_that_share_their_hash_are_no_copies(workshop: Workshop) -> Non
         return encoded(image)
 
     drawings = [drawing(squares) for squares in range(8)]
-    hashes = [np.unpackbits(np.frombuffer(FIELD.signature(one), np.uint8)) for one in drawings]
+    hashes = [np.unpackbits(np.frombuffer(FIELD.perceptual_hash(one), np.uint8)) for one in drawings]
     assert any((hashes[0] != other).mean() < 0.1 for other in hashes[1:])  # the hash alone would be wrong
     four_folders(workshop, {f"train/ant/{at}.png": content for at, content in enumerate(drawings)})
     workshop.prepare(SOURCES)

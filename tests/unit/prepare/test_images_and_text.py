@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from teacherspec.tasks.columns.base import ColumnError, LabelColumn, RowSchema, TextColumn
+from teacherspec.tasks.columns.base import ColumnError
 from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.columns.image_list import ImageListColumn
+from teacherspec.tasks.columns.label import LabelColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
 from teacherspec.tasks.shared.image_decoding import decode
 from tests.toys.pictures import encoded, scene
 from tests.unit.prepare.bad_images import GOOD, tar
@@ -113,7 +116,7 @@ def test_only_copies_with_the_same_text_are_near(
 
 
 def test_images_of_a_list_are_read_and_told_by_number() -> None:
-    field = ImageListColumn("images", most=2)
+    field = ImageListColumn("images", max_images=2)
     (good, other), side = list(GOOD.values())[:2], decode(next(iter(GOOD.values()))).width
     assert (field.read(good), field.read([good, other])) == ([good], [good, other])
     assert field.from_json(field.to_json([good, other])) == [good, other]
@@ -123,6 +126,6 @@ def test_images_of_a_list_are_read_and_told_by_number() -> None:
         with pytest.raises(ColumnError, match=says):
             field.read(wrong)
     one = ImageColumn("images")
-    assert np.allclose(field.sketch([good]), one.sketch(good))
+    assert np.allclose(field.grey_thumbnail([good]), one.grey_thumbnail(good))
     white = encoded(Image.new("RGB", (32, 32), "white"))
-    assert not np.allclose(field.sketch([good, white]), field.sketch([good, good]))
+    assert not np.allclose(field.grey_thumbnail([good, white]), field.grey_thumbnail([good, good]))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from teacherspec.prepare.sources.csv import CsvSource
-from teacherspec.tasks.columns.base import RowSchema, TextColumn, TextListColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn, TextListColumn
 from tests.unit.prepare.toy_data import SHARED, Workshop
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data sets at {SHARED}")

@@ -13,7 +13,7 @@ from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.shared.image_decoding import decode
 from tests.toys.pictures import animated, bomb, encoded, scene
 
-FIELD = ImageColumn("image")
+COLUMN = ImageColumn("image")
 ORIENTATION, GPS = 0x0112, 0x8825
 
 
@@ -24,7 +24,7 @@ def pixels(content: bytes) -> np.ndarray:
 def apart(one: bytes, other: bytes) -> float:
     """Share of the bits of two perceptual hashes that differ."""
     bits = [
-        np.unpackbits(np.frombuffer(FIELD.signature(FIELD.read(content)), np.uint8))
+        np.unpackbits(np.frombuffer(COLUMN.perceptual_hash(COLUMN.read(content)), np.uint8))
         for content in (one, other)
     ]
     return float((bits[0] != bits[1]).mean())
@@ -34,8 +34,8 @@ def apart(one: bytes, other: bytes) -> float:
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_plain_image_is_stored_as_given(kind: str, mode: str) -> None:
     content = encoded(scene(0).convert(mode), kind)
-    assert FIELD.read(content) == content
-    assert FIELD.changes(content) == ()
+    assert COLUMN.read(content) == content
+    assert COLUMN.changes(content) == ()
     assert (pixels(content) == np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))).all()
 
 
@@ -45,19 +45,19 @@ def test_metadata_and_what_hides_behind_the_end_are_not_stored(kind: str) -> Non
     exif[0x010E] = "secret words"
     exif.get_ifd(GPS)[1] = "N"
     content = encoded(scene(1), kind, exif=exif, icc_profile=b"secret words" * 20) + b"secret words"
-    stored = FIELD.read(content)
+    stored = COLUMN.read(content)
     assert content.count(b"secret") >= 2  # PNG packs its colour profile
     assert b"secret" not in stored
     assert not Image.open(io.BytesIO(stored)).getexif()
     assert (pixels(stored) == pixels(content)).all()
-    assert FIELD.changes(content) == ("place (GPS) removed",)
-    assert FIELD.key(stored) == FIELD.key(FIELD.read(encoded(scene(1), kind)))
+    assert COLUMN.changes(content) == ("place (GPS) removed",)
+    assert COLUMN.key(stored) == COLUMN.key(COLUMN.read(encoded(scene(1), kind)))
 
 
 def test_a_progressive_jpeg_and_one_with_restarts_stay_whole() -> None:
     for options in ({"progressive": True}, {"restart_marker_blocks": 1}, {"optimize": True}):
         content = encoded(scene(2, 200, 160), "JPEG", **options)
-        assert FIELD.read(content) == content
+        assert COLUMN.read(content) == content
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -67,27 +67,27 @@ def test_images_stand_upright(kind: str, orientation: int) -> None:
     exif[ORIENTATION] = orientation
     content = encoded(scene(3), kind, exif=exif)
     expected = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
-    stored = FIELD.read(content)
+    stored = COLUMN.read(content)
     assert (pixels(stored) == np.asarray(expected)).all()
-    assert ("turned as EXIF says" in FIELD.changes(content)) == (orientation != 1)
+    assert ("turned as EXIF says" in COLUMN.changes(content)) == (orientation != 1)
     assert Image.open(io.BytesIO(stored)).getexif().get(ORIENTATION, 1) == 1
 
 
 def test_transparency_is_laid_on_white() -> None:
     for mode in ("RGBA", "LA"):
         layer = Image.new(mode, (4, 4), 0)
-        stored = FIELD.read(encoded(layer))
+        stored = COLUMN.read(encoded(layer))
         assert (pixels(stored) == 255).all()
-        assert FIELD.changes(encoded(layer)) == ("transparency laid on white",)
+        assert COLUMN.changes(encoded(layer)) == ("transparency laid on white",)
     opaque = scene(4)
-    assert (pixels(FIELD.read(encoded(opaque.convert("RGBA")))) == np.asarray(opaque)).all()
-    assert FIELD.changes(encoded(opaque.convert("RGBA"))) == ()
+    assert (pixels(COLUMN.read(encoded(opaque.convert("RGBA")))) == np.asarray(opaque)).all()
+    assert COLUMN.changes(encoded(opaque.convert("RGBA"))) == ()
 
 
 def test_a_palette_with_transparency() -> None:
     image = scene(4).convert("P")
     content = encoded(image, transparency=image.getpixel((0, 0)))
-    stored = pixels(FIELD.read(content))
+    stored = pixels(COLUMN.read(content))
     assert tuple(stored[0, 0]) == (255, 255, 255)
     assert (stored == np.asarray(image.convert("RGB"))).mean() > 0.9
 
@@ -95,29 +95,29 @@ def test_a_palette_with_transparency() -> None:
 def test_a_palette_is_read_as_its_colours() -> None:
     image = scene(4).quantize(16)
     content = encoded(image)
-    assert FIELD.read(content) == content
+    assert COLUMN.read(content) == content
     assert (pixels(content) == np.asarray(image.convert("RGB"))).all()
 
 
 def test_cmyk_becomes_rgb() -> None:
     content = encoded(scene(5).convert("CMYK"), "JPEG", quality=95)
-    stored = pixels(FIELD.read(content)).astype(int)
+    stored = pixels(COLUMN.read(content)).astype(int)
     assert np.abs(stored - np.asarray(scene(5))).mean() < 6
-    assert FIELD.changes(content) == ("CMYK to RGB",)
+    assert COLUMN.changes(content) == ("CMYK to RGB",)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bits_are_scaled_not_cut(kind: str) -> None:
     ramp = np.linspace(0, 65_535, 256).astype(np.uint16).reshape(16, 16)
     content = encoded(Image.fromarray(ramp), kind)
-    stored = pixels(FIELD.read(content))
+    stored = pixels(COLUMN.read(content))
     assert (stored[..., 0] == np.round(ramp / 257)).all()
-    assert FIELD.changes(content)[0] == "16 bits scaled to 8"
+    assert COLUMN.changes(content)[0] == "16 bits scaled to 8"
 
 
 def test_two_formats_of_the_same_pixels_are_the_same_content() -> None:
     keys = {
-        FIELD.key(FIELD.read(content))
+        COLUMN.key(COLUMN.read(content))
         for content in (
             encoded(scene(6)),
             encoded(scene(6), compress_level=1),
@@ -128,12 +128,12 @@ def test_two_formats_of_the_same_pixels_are_the_same_content() -> None:
         )
     }
     assert len(keys) == 1
-    assert FIELD.key(FIELD.read(encoded(scene(6).crop((0, 0, 47, 40))))) not in keys
+    assert COLUMN.key(COLUMN.read(encoded(scene(6).crop((0, 0, 47, 40))))) not in keys
 
 
 def test_the_struct_of_datasets_is_read() -> None:
     content = encoded(scene(7))
-    assert FIELD.read({"bytes": content, "path": "a.png"}) == content
+    assert COLUMN.read({"bytes": content, "path": "a.png"}) == content
 
 
 BIG = "A" * 10_000
@@ -166,7 +166,7 @@ BIG = "A" * 10_000
 )
 def test_an_image_that_cannot_serve_is_refused(value: object, said: str) -> None:
     with pytest.raises(ColumnError) as refusal:
-        FIELD.read(value)
+        COLUMN.read(value)
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -176,14 +176,14 @@ def test_no_beginning_of_a_file_passes_for_the_file(kind: str) -> None:
     content = encoded(scene(8, 12, 10), kind)
     for length in range(len(content)):
         with pytest.raises(ColumnError):
-            FIELD.read(content[:length])
+            COLUMN.read(content[:length])
 
 
 def test_a_wrong_checksum_is_refused() -> None:
     content = bytearray(encoded(scene(9)))
     content[len(content) // 2] ^= 1
     with pytest.raises(ColumnError, match="checksum"):
-        FIELD.read(bytes(content))
+        COLUMN.read(bytes(content))
 
 
 def test_a_huge_text_inside_an_image_is_not_unpacked() -> None:
@@ -191,7 +191,7 @@ def test_a_huge_text_inside_an_image_is_not_unpacked() -> None:
     info.add_text("comment", "A" * (8 << 20), zip=True)
     content = encoded(scene(9), pnginfo=info)
     with pytest.raises(ColumnError, match="is broken"):
-        FIELD.read(content)
+        COLUMN.read(content)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -204,17 +204,17 @@ def test_broken_bytes_are_read_or_refused_never_worse(kind: str, places: list[tu
     for place, value in places:
         content[place % len(content)] = value
     try:
-        stored = FIELD.read(bytes(content))
+        stored = COLUMN.read(bytes(content))
     except ColumnError:
         return
-    assert FIELD.key(stored) == FIELD.key(FIELD.read(stored))
-    assert decode(stored).size == decode(FIELD.read(stored)).size
+    assert COLUMN.key(stored) == COLUMN.key(COLUMN.read(stored))
+    assert decode(stored).size == decode(COLUMN.read(stored)).size
 
 
 def test_what_is_stored_stays_the_same_when_read_again() -> None:
     for content in (encoded(scene(11), "GIF"), encoded(scene(11).convert("CMYK"), "JPEG")):
-        stored = FIELD.read(content)
-        assert FIELD.read(stored) == stored
+        stored = COLUMN.read(content)
+        assert COLUMN.read(stored) == stored
 
 
 def test_copies_are_near_and_other_pictures_are_not() -> None:
@@ -235,13 +235,13 @@ def test_copies_are_near_and_other_pictures_are_not() -> None:
 
 def test_an_image_without_structure_is_near_nothing() -> None:
     for colour in ("white", "black", (200, 30, 30)):
-        assert FIELD.signature(FIELD.read(encoded(Image.new("RGB", (40, 40), colour)))) == bytes(32)
-    assert FIELD.signature(FIELD.read(encoded(scene(0)))) != bytes(32)
+        assert COLUMN.perceptual_hash(COLUMN.read(encoded(Image.new("RGB", (40, 40), colour)))) == bytes(32)
+    assert COLUMN.perceptual_hash(COLUMN.read(encoded(scene(0)))) != bytes(32)
 
 
 def test_what_is_shown_and_measured() -> None:
-    stored = FIELD.read(encoded(scene(0)))
-    assert FIELD.text(stored) == "image of 48×40"
-    assert FIELD.size(stored) == len(stored)
-    assert FIELD.picture(stored, 12).size == (12, 10)
-    assert FIELD.text(stored) == "image of 48×40"
+    stored = COLUMN.read(encoded(scene(0)))
+    assert COLUMN.text(stored) == "image of 48×40"
+    assert COLUMN.size(stored) == len(stored)
+    assert next(COLUMN.thumbnails(stored, 12)).size == (12, 10)
+    assert COLUMN.text(stored) == "image of 48×40"

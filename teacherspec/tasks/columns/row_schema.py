@@ -1,0 +1,44 @@
+"""The columns of a task's row, by what they are for."""
+
+from dataclasses import dataclass
+
+from teacherspec.tasks.columns.base import Column, VisualColumn
+from teacherspec.tasks.columns.label import LabelColumn
+
+
+@dataclass(frozen=True)
+class RowSchema:
+    """The columns of a task's row.
+
+    Attributes:
+        content: the input of the model. Rows of equal content are the same example: they stay in one split,
+            which the hash of the content decides.
+        label: the class of the row, or None for tasks without classes. Rows of role `ood` have none.
+        answers: what the model is trained to give besides a class (a completion, references). Rows of
+            equal content may have several.
+    """
+
+    content: tuple[Column, ...]
+    label: LabelColumn | None = None
+    answers: tuple[Column, ...] = ()
+
+    def without_label(self) -> "RowSchema":
+        """The same row where no class is known."""
+        return RowSchema(self.content, None, self.answers)
+
+    def images(self) -> tuple[VisualColumn, ...]:
+        """The columns of the content that hold images."""
+        return tuple(column for column in self.content if isinstance(column, VisualColumn))
+
+    def texts(self) -> tuple[Column, ...]:
+        """The columns of the content that hold texts."""
+        return tuple(column for column in self.content if not isinstance(column, VisualColumn))
+
+    def unit(self) -> str:
+        """Unit of the size of a row."""
+        units = {column.unit for column in self.content}
+        return units.pop() if len(units) == 1 else "characters and bytes"
+
+    def columns(self) -> tuple[Column, ...]:
+        """All columns in the order in which they are stored."""
+        return (*self.content, *self.answers, *((self.label,) if self.label else ()))
