@@ -23,7 +23,7 @@ class DeclaredStage:
         name: of the stage.
         command: that DVC runs.
         deps: paths it reads.
-        params: file → keys of it, dots between parts.
+        params: file → keys of it, dots between parts; no key stands for every one, as in DVC.
         cached: outs that lie in DVC's cache.
         in_git: outs, metrics and plots that lie in git.
     """
@@ -85,7 +85,7 @@ def _stage(name: str, entry: Mapping[str, Any]) -> DeclaredStage:
     params: dict[str, list[str]] = {}
     for item in entry.get("params", ()):
         for file, keys in {str(PARAMS): [item]}.items() if isinstance(item, str) else item.items():
-            params.setdefault(file, []).extend(keys)
+            params.setdefault(file, []).extend(keys or ())
     return DeclaredStage(
         name=name,
         command=str(entry["cmd"]),
@@ -138,6 +138,6 @@ def params_of(stage: DeclaredStage, texts: Mapping[str, str]) -> dict[str, dict[
     found: dict[str, dict[str, Any]] = {}
     for file, keys in stage.params.items():
         values = (tomllib.loads if file.endswith(".toml") else parse_yaml)(texts.get(file, ""))
-        pairs = {key: lookup(values, key) for key in keys}
+        pairs = {key: lookup(values, key) for key in keys or values}
         found[file] = {key: value for key, value in pairs.items() if value is not MISSING}
     return found

@@ -129,7 +129,7 @@ def _changed_declaration(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iter
 def _changed_params(stage: DeclaredStage, entry: Mapping[str, Any], root: Path) -> Iterator[Finding]:
     now, then = params_now(stage, root), entry.get("params", {})
     for file, keys in stage.params.items():
-        for key in keys:
+        for key in keys or {**then.get(file, {}), **now.get(file, {})}:
             new, old = now.get(file, {}).get(key, MISSING), then.get(file, {}).get(key, MISSING)
             for path, was, became in differing(key, old, new):
                 said = f"{_shown(was)} → {_shown(became)} since the last run; {RERUN}"

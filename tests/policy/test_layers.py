@@ -1,4 +1,4 @@
-"""Imports only go down, and what reads the surroundings sits in few, named places."""
+"""Imports only go down, and what reads the environment sits in few, named places."""
 
 import ast
 import subprocess
@@ -8,62 +8,64 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.road.closure import Project
-from teacherspec.road.links import EXEMPT
+from tests.policy.declared_code import REFUSE_ONLY
+from tests.policy.import_closure import Project
 
 ROOT = Path(__file__).parents[2]
 
-LEVELS = (
-    {"errors", "section", "files"},
-    {"metrics", "declaration", "road"},
-    {"process"},
-    {"answers", "batching", "language", "machine", "plots", "portable"}
-    | {"predictions", "prepared", "unfinished"},
-    {"embedding_predictions", "launch", "ranks", "receipts", "token_predictions"},
+LAYERS = (
+    {"errors"},
+    {"spec"},
+    {"runtime"},
+    {"metrics", "metric_names", "splits"},
+    {"calibrators", "model_files", "predictions", "plots", "text"},
     {"tasks"},
-    {"prepare", "base", "evaluate", "calibrate", "ratings"},
-    {"teacher"},
-    {"finetune", "package"},  # both read the manifest of `base`
-    {"plan"},
-    {"review", "export"},  # review compares what all stages left
-    {"release", "sections"},
-    {"rules"},
-    {"spec", "door"},
+    {"inference"},
+    {"check", "prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package"},
+    {"memory_plan", "run_records", "serving"},
+    {"compare", "export"},
+    {"release"},
     {"stages", "cli"},
     {"__main__"},
 )
-"""Rooms from the ground up. A room imports itself and rooms below it, never one beside or above it."""
+"""Packages from the ground up. A package imports itself and those of lower layers, none of its own layer."""
 
-KNOWS_NOTHING = {
-    "metrics": {"errors"},
-    "calibrate": {"errors", "files", "section", "metrics", "plots"}
-    | {"embedding_predictions", "predictions", "token_predictions"},
-    "ratings": {"answers", "errors", "files", "section", "metrics"},
+PURE = {
+    "spec": {"errors"},
+    "metrics": {"errors", "runtime"},
+    "metric_names": {"metrics", "errors"},
+    "calibrate": {"calibrators", "errors", "metrics", "plots", "predictions", "runtime", "spec"},
+    "calibrators": {"errors", "metrics", "runtime", "spec"},
+    "ratings": {"errors", "metrics", "predictions", "runtime", "spec"},
 }
-"""Rooms that know no task and no model, and all that they may import."""
+"""Packages that know no task and no model, and all that they may import."""
+
+MODELS = {"torch", "transformers", "datasets", "peft", "accelerate"}
 
 FILES = sorted(
-    str(path.relative_to(ROOT))
+    path.relative_to(ROOT).as_posix()
     for folder in ("teacherspec", "stages")
     for path in (ROOT / folder).rglob("*.py")
     if path.read_text().strip()
 )
-PROJECT = Project(ROOT, exempt=EXEMPT)
+PROJECT = Project(ROOT, exempt=REFUSE_ONLY)
 
 
-def room(file: str) -> str:
-    """`tasks` for `teacherspec/tasks/columns/base.py`, `files` for `teacherspec/runtime/atomic_io.py`."""
+def package(file: str) -> str:
+    """`tasks` for `teacherspec/tasks/base.py`, `errors` for `teacherspec/errors.py`."""
     top, *inner = Path(file).with_suffix("").parts
     return inner[0] if top == "teacherspec" else top
 
 
-def level(name: str) -> int:
-    return next(height for height, rooms in enumerate(LEVELS) if name in rooms)
+def layer(name: str) -> int:
+    return next(height for height, names in enumerate(LAYERS) if name in names)
 
 
 def imported(file: str) -> set[str]:
-    """Rooms that `file` imports. The command line alone picks its commands by name."""
-    return {room(other) for other in PROJECT.imports(file)} if file != "teacherspec/cli/main.py" else {"cli"}
+    """Packages that a file imports. The command line picks its commands by name."""
+    return (
+        {package(other) for other in PROJECT.imports(file)} if file != "teacherspec/cli/main.py" else {"cli"}
+    )
 
 
 def nodes(file: str) -> Iterator[ast.AST]:
@@ -71,7 +73,7 @@ def nodes(file: str) -> Iterator[ast.AST]:
 
 
 def libraries(file: str) -> set[str]:
-    """Top-level names of everything that `file` imports, wherever in it."""
+    """Top-level names of everything that a file imports, wherever in it."""
     found = set()
     for node in nodes(file):
         if isinstance(node, ast.Import):
@@ -81,46 +83,45 @@ def libraries(file: str) -> set[str]:
     return found
 
 
-def test_there_is_something_to_look_at() -> None:
+def test_every_package_has_a_layer() -> None:
     assert len(FILES) > 40
-    assert {room(file) for file in FILES} == set().union(*LEVELS)
+    assert {package(file) for file in FILES} == set().union(*LAYERS)
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_imports_only_go_down(file: str) -> None:
-    here = room(file)
-    wrong = {other for other in imported(file) if other != here and level(other) >= level(here)}
-    assert not wrong, f"{file} imports {wrong}, which do not lie below {here}"
+    here = package(file)
+    wrong = {other for other in imported(file) if other != here and layer(other) >= layer(here)}
+    assert not wrong, f"{file} imports {wrong}, which are no lower layers"
 
 
-@pytest.mark.parametrize("name", KNOWS_NOTHING)
-def test_maths_knows_no_task_and_no_model(name: str) -> None:
-    for file in (file for file in FILES if room(file) == name):
-        assert imported(file) <= KNOWS_NOTHING[name] | {name}, file
-        assert not libraries(file) & {"torch", "transformers", "datasets", "peft", "accelerate"}, file
+@pytest.mark.parametrize("name", PURE)
+def test_what_only_computes_knows_no_task_and_no_model(name: str) -> None:
+    for file in (file for file in FILES if package(file) == name):
+        assert imported(file) <= PURE[name] | {name}, file
+        assert not libraries(file) & MODELS, file
 
 
-def test_only_doors_and_the_command_line_know_click() -> None:
-    assert {room(file) for file in FILES if "click" in libraries(file)} == {"stages", "cli"}
+def test_only_entrypoints_and_the_command_line_know_click() -> None:
+    assert {package(file) for file in FILES if "click" in libraries(file)} == {"stages", "cli"}
 
 
 def test_package_files_are_empty() -> None:
     packages = {file for file in FILES if file.endswith("__init__.py")}
-    assert packages == {"teacherspec/tasks/__init__.py"}, "only the list of tasks may stand in an __init__.py"
+    assert packages == {"teacherspec/tasks/__init__.py"}, "only the list of kinds may stand in an __init__.py"
 
 
 READS_YAML = {
-    "teacherspec/runtime/entrypoint.py",
-    "teacherspec/road/stages.py",
     "teacherspec/compare/revision.py",  # what other revisions declared
-    "teacherspec/run_records/dvc_yaml.py",
     "teacherspec/release/rebuild.py",  # the dvc.lock of another working tree
+    "teacherspec/run_records/dvc_yaml.py",
+    "teacherspec/runtime/entrypoint.py",
 }
 READS_ENVIRONMENT = {
-    "teacherspec/runtime/machine.py",  # placement, which changes no result beyond the tolerance
     "teacherspec/base/sandbox_worker.py",  # silences a warning, in a process of its own
     "teacherspec/runtime/cpu_determinism.py",  # the pins of a portable teacher
-    "teacherspec/runtime/process_lifetime.py",  # whether DVC runs this process
+    "teacherspec/runtime/machine.py",  # placement, which changes no result beyond the tolerance
+    "teacherspec/runtime/process_lifetime.py",  # whether DVC runs this process, and what commands inherit
 }
 
 
@@ -132,8 +133,7 @@ def test_params_and_yaml_are_read_in_few_places() -> None:
         for node in nodes(file)
         if isinstance(node, ast.Constant) and node.value == "params.yaml"
     }
-    building = {file for file in FILES if file.startswith("teacherspec/declaration/")}
-    assert users - building == READS_YAML
+    assert {file for file in users if "/parsing/" not in file} == READS_YAML
 
 
 def test_the_environment_is_read_in_few_places() -> None:
@@ -147,18 +147,24 @@ def test_the_environment_is_read_in_few_places() -> None:
     assert users == READS_ENVIRONMENT
 
 
+def modules_after(code: str, names: set[str]) -> list[str]:
+    """Which of the named modules a fresh Python has loaded after running `code`."""
+    program = f"import sys\n{code}\nprint(*sorted({names!r} & sys.modules.keys()))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert result.stderr == ""
+    return result.stdout.split()
+
+
 def test_help_and_checks_wait_for_no_heavy_library() -> None:
-    doors = [f"stages.{Path(file).stem}" for file in FILES if file.startswith("stages/")]
-    code = (
-        f"import sys, teacherspec.check.run, teacherspec.cli.check, {', '.join(doors)}\n"
-        "print(sorted({'torch', 'transformers', 'datasets', 'matplotlib', 'dvc'} & sys.modules.keys()))"
+    entrypoints = ", ".join(f"stages.{Path(file).stem}" for file in FILES if file.startswith("stages/"))
+    code = f"import teacherspec.check.run, teacherspec.cli.check, {entrypoints}"
+    assert modules_after(code, {"torch", "transformers", "datasets", "matplotlib", "dvc"}) == []
+
+
+def test_reading_the_declaration_imports_no_reader_no_image_code_and_no_evaluation() -> None:
+    code = "import teacherspec.check.run, teacherspec.cli.repro"
+    heavy = {"scipy", "PIL", "pyarrow", "fsspec", "teacherspec.prepare", "teacherspec.evaluate"}
+    assert (
+        modules_after(code, heavy | {"teacherspec.base", "teacherspec.calibrate", "teacherspec.package"})
+        == []
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert (result.stdout, result.stderr) == ("[]\n", "")
-
-
-def test_reading_the_declaration_waits_for_no_scipy() -> None:
-    """Every stage and `repro` read it before anything else; scipy doubled the time."""
-    code = "import sys, teacherspec.check.run, teacherspec.cli.repro\nprint('scipy' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert (result.stdout, result.stderr) == ("False\n", "")

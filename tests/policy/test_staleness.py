@@ -1,74 +1,126 @@
-"""An edit makes exactly the stages stale that it can change: DVC's answer is the committed table's."""
+"""What an edit makes stale, asked of DVC itself on a copy of the repository."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from teacherspec.road.stages import ROAD
-from tests.policy.staleness_cases import ROLES, Asked, Mutation, expected, read_table
+from tests.policy.pipeline_copy import PipelineCopy
+
+OF_THE_TASK = ("check", "prepare", "base", "finetune", "evaluate", "package")
+"""Everything that knows the kind of task."""
+
+AFTER_EDIT = {
+    # A package of one stage makes that stage alone stale: an edit of package/ leaves the others as they are.
+    "teacherspec/check/cross_checks.py": ("check",),
+    "teacherspec/prepare/run.py": ("prepare",),
+    "teacherspec/base/run.py": ("base",),
+    "teacherspec/finetune/train.py": ("finetune",),
+    "teacherspec/evaluate/run.py": ("evaluate",),
+    "teacherspec/calibrate/run.py": ("calibrate",),
+    "teacherspec/ratings/run.py": ("ratings",),
+    "teacherspec/package/run.py": ("package",),
+    "stages/calibrate.py": ("calibrate",),
+    # Plots never retrain.
+    "teacherspec/plots/style.py": ("prepare", "evaluate", "calibrate"),
+    # Another kind of task leaves this teacher as it is; its own kind does not.
+    "teacherspec/tasks/causal_lm/task.py": ("check",),
+    "teacherspec/tasks/text_classification/task.py": OF_THE_TASK,
+    # A new option of a section: the stages that read the section.
+    "teacherspec/spec/calibrate.py": ("check", "calibrate", "package"),
+    "teacherspec/spec/finetune.py": ("check", "finetune", "package"),
+    "teacherspec/spec/prepare.py": ("check", "prepare", "package"),
+    # What only people and reviews run.
+    "teacherspec/cli/main.py": (),
+    "teacherspec/compare/compare.py": (),
+    "teacherspec/export/registry.py": (),
+    "teacherspec/release/rebuild.py": (),
+    "teacherspec/run_records/receipt.py": (),
+    "teacherspec/memory_plan/report.py": (),
+}
+"""File → the stages that a comment in it makes stale."""
+
+AFTER_PARAM = {
+    "task.max_length": OF_THE_TASK,
+    "prepare.seed": ("check", "prepare", "package"),
+    "base.license": ("check", "base", "finetune", "evaluate", "package"),
+    "finetune.epochs": ("check", "finetune", "package"),
+    "evaluate.batch_size": ("check", "evaluate", "ratings", "package"),
+    "calibrate.method": ("check", "calibrate", "package"),
+    "package.description": ("check", "package"),
+    "fintune": ("check",),  # a misspelt section is refused by the one stage that sees it
+}
+"""Key of `params.yaml` → the stages that another value makes stale."""
+
+AFTER_VERSION = {
+    "data": ("prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package"),
+    "model": ("base", "finetune", "evaluate", "package"),
+    "pipeline": (),
+    "dev": (),
+}
+"""Group of libraries → the stages that another version makes stale."""
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    return Asked(tmp_path_factory.mktemp("asked"))
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> PipelineCopy:
+    return PipelineCopy(tmp_path_factory.mktemp("pipeline"))
 
 
-def sample() -> list[Mutation]:
-    """Every third row of those that are the first of their role and answer: each costs DVC a second."""
-    found: dict[tuple[str, tuple[str, ...]], Mutation] = {}
-    for row in read_table():
-        found.setdefault((row.role, row.stages), row)
-    return list(found.values())[::3]
+def test_nothing_is_stale_before_an_edit(pipeline: PipelineCopy) -> None:
+    assert pipeline.stale() == ()
 
 
-def test_nothing_is_stale_before_an_edit(asked: Asked) -> None:
-    assert asked.stale() == ()
+def test_an_edit_of_code_makes_stale_the_stages_that_run_it(pipeline: PipelineCopy) -> None:
+    assert {name: pipeline.after_comment(name) for name in AFTER_EDIT} == AFTER_EDIT
 
 
-def test_a_sample_of_edits_makes_stale_what_the_table_says(asked: Asked) -> None:
-    rows = [row for row in sample() if row.role != "file" or (asked.root / row.name).exists()]
-    assert {row.role for row in rows} == ROLES
-    assert {row.name: asked.after(row) for row in rows} == {row.name: row.stages for row in rows}
+def test_an_edit_of_a_param_makes_stale_the_stages_that_read_its_section(pipeline: PipelineCopy) -> None:
+    assert {key: pipeline.after_param(key, "another") for key in AFTER_PARAM} == AFTER_PARAM
 
 
-def test_a_dropped_declaration_gives_another_answer(asked: Asked) -> None:
-    """The negative control: the table would catch a param and a library that is declared no more."""
-    road = asked.root / ROAD
-    whole = road.read_text()
-    rows = [row for row in read_table() if row.role == "param" and "calibrate" in row.stages][:1]
-    rows += [row for row in read_table() if row.name == "maths/numpy"]
-    head, stage, tail = whole.partition("\n  calibrate:\n")
-    try:
-        for row, line in zip(rows, ("calibrate", "dependency-groups.maths"), strict=True):
-            kept = [text for text in tail.splitlines() if text.strip() != f"- {line}"]
-            road.write_text(head + stage + "\n".join(kept) + "\n")
-            assert "calibrate" in row.stages
-            assert "calibrate" not in asked.after(row)
-    finally:
-        road.write_text(whole)
+def test_another_version_makes_stale_the_stages_that_declare_its_group(pipeline: PipelineCopy) -> None:
+    assert {group: pipeline.after_version(group) for group in AFTER_VERSION} == AFTER_VERSION
 
 
-def test_a_dropped_link_gives_another_answer(asked: Asked) -> None:
-    """The negative control of files: without its link an edit is not seen."""
-    row = next(row for row in read_table() if row.stages == ("calibrate",) and row.role == "file")
-    (link,) = (
-        path for path in (asked.root / "code/calibrate").iterdir() if path.resolve() == asked.root / row.name
-    )
-    target = link.readlink()
-    link.unlink()
-    asked.commit()
-    try:
-        assert asked.after(row) == ()
-    finally:
-        link.symlink_to(target)
-        asked.commit()
-    assert asked.after(row) == ("calibrate",)
+@pytest.mark.parametrize(
+    ("stage", "line", "file"),
+    [
+        ("package", "teacherspec/package", "teacherspec/package/run.py"),
+        ("evaluate", "teacherspec/plots", "teacherspec/plots/style.py"),
+        ("finetune", "teacherspec/tasks/${task.kind}", "teacherspec/tasks/text_classification/task.py"),
+        ("calibrate", "teacherspec/spec/calibrate.py", "teacherspec/spec/calibrate.py"),
+    ],
+)
+def test_a_dropped_dependency_gives_another_answer(
+    pipeline: PipelineCopy, stage: str, line: str, file: str
+) -> None:
+    """The negative control: an edit behind a line that is missing goes unseen."""
+    assert stage in pipeline.after_comment(file)
+    with without(pipeline, stage, line):
+        assert stage not in pipeline.after_comment(file)
 
 
-@pytest.mark.slow
-def test_the_table_is_that_of_the_source() -> None:
-    assert read_table() == expected(), "write it anew: python -m tests.policy.staleness_cases --write"
+@contextmanager
+def without(pipeline: PipelineCopy, stage: str, line: str) -> Iterator[None]:
+    """The pipeline without one line of a stage, everything up to date."""
+    head, start, tail = (pipeline.root / "dvc.yaml").read_text().partition(f"\n  {stage}:\n")
+    text = re.sub(rf"\n +- {re.escape(line)}\n", "\n", tail, count=1)
+    assert text != tail, f"{stage} has no line {line}"
+    with pipeline.edited("dvc.yaml", head + start + text):
+        pipeline.commit()
+        yield
+    pipeline.commit()
 
 
-@pytest.mark.slow
-def test_every_edit_makes_stale_what_the_table_says(asked: Asked) -> None:
-    wrong = {row: found for row in read_table() if (found := asked.after(row)) != row.stages}
-    assert wrong == {}
+def test_a_dropped_param_gives_another_answer(pipeline: PipelineCopy) -> None:
+    with without(pipeline, "calibrate", "calibrate"):
+        assert pipeline.after_param("calibrate.n_bins", 10) == ("check", "package")
+    with without(pipeline, "calibrate", "dependency-groups.data"):
+        assert "calibrate" not in pipeline.after_version("data")
+
+
+def test_every_stage_waits_for_the_check(pipeline: PipelineCopy) -> None:
+    """If the file of the check ever changed, everything after it would be stale."""
+    with pipeline.edited("artifacts/check/valid.txt", "other"):
+        assert {*pipeline.stale()} == {*OF_THE_TASK, "calibrate", "ratings"}

@@ -1,4 +1,4 @@
-"""A tiny real road under an audit of every file that Python opens: what is read is what is declared.
+"""A tiny real pipeline under an audit of every file that Python opens: what is read is what is declared.
 
 Blind to what libraries open without Python (safetensors, Arrow): these read data and models only.
 """
@@ -10,6 +10,7 @@ import pytest
 
 from teacherspec.run_records.dvc_yaml import DeclaredStage, read_road
 from tests.pipeline.gitops.sandbox import ROOT, Sandbox, new_repository
+from tests.policy.import_closure import Project
 
 AUDIT = """\
 import atexit, json, os, sys
@@ -36,20 +37,17 @@ if "DVC_STAGE" in os.environ and "TRACE" in os.environ:
 """
 
 ALWAYS = ("dvc.yaml", "params.yaml", ".dvcignore", "pyproject.toml")
-"""Read by the door, by receipts and by the check of the declaration; each declared key of them is a param."""
+"""Read by the entrypoint and by the records of a run; each declared key of them is a param."""
 
-EXPLAINS = (
-    "teacherspec/declaration/",
-    "teacherspec/receipts/",
-    "teacherspec/check/run.py",
-    "teacherspec/check/cross_checks.py",
-    "teacherspec/check/spec.py",
-    "teacherspec/runtime/launcher.py",  # starts processes, on any number of which the result is the same
+REFUSES_ONLY = (
+    "teacherspec/check/",
+    "teacherspec/run_records/",
+    "teacherspec/spec/",
 )
-"""Code that can refuse a run and never alter a result, and what it alone imports."""
+"""Code that can refuse a run and never alters a result: the check of the declaration and the records."""
 
 
-def undeclared(root: Path, stage: DeclaredStage, read: set[str], exempt: set[str]) -> set[str]:
+def undeclared(root: Path, stage: DeclaredStage, read: set[str], exempt: frozenset[str]) -> set[str]:
     """Files that a stage read and neither declares nor wrote; what it made for itself is gone by now."""
     own = (*stage.outs, "reports/", ".scratch/")
     declared = (*stage.deps, *own)
@@ -61,12 +59,12 @@ def undeclared(root: Path, stage: DeclaredStage, read: set[str], exempt: set[str
         and file not in exempt
         and not any(file == path or file.startswith(f"{path.rstrip('/')}/") for path in declared)
         and Path(file).name != "__init__.py"
-        and not file.startswith((*EXPLAINS, ".git/", ".dvc/", "data/base/"))
+        and not file.startswith((*REFUSES_ONLY, ".git/", ".dvc/", "data/base/"))
     }
 
 
 def traced(sandbox: Sandbox, place: Path, *targets: str) -> dict[str, set[str]]:
-    """Stage → files of the repository that it read in a build of `targets`, links followed."""
+    """Stage → files of the repository that it read in a build of `targets`."""
     (place / "audit").mkdir(exist_ok=True)
     (place / "audit/sitecustomize.py").write_text(AUDIT)
     traces = place / "traces"
@@ -81,38 +79,26 @@ def traced(sandbox: Sandbox, place: Path, *targets: str) -> dict[str, set[str]]:
     return found
 
 
-def followed(sandbox: Sandbox, stage: DeclaredStage) -> set[str]:
-    """Files behind the links of the folders that a stage depends on."""
-    links = (path for dep in stage.deps for path in (sandbox.root / dep).glob("*") if path.is_symlink())
-    return {path.resolve().relative_to(sandbox.root.resolve()).as_posix() for path in links}
-
-
-def imported_by_the_check() -> set[str]:
-    """What only refuses imports: the sections of every stage with their verbs, and the receipts."""
-    from teacherspec.road.closure import Project
-
-    project = Project(ROOT)
-    recording = "teacherspec/run_records/record_run.py"
-    return {*project.closure("teacherspec/check/run.py"), *project.closure(recording)}
+def imported_by_the_check() -> frozenset[str]:
+    """What the check of the whole declaration imports: the sections of every stage and all kinds of task."""
+    return Project(ROOT).closure("teacherspec/check/run.py")
 
 
 @pytest.mark.slow
 def test_every_file_that_a_stage_reads_is_declared(tmp_path: Path) -> None:
     sandbox = new_repository(tmp_path)
     found = traced(sandbox, tmp_path)
-    road, check = read_road(sandbox.root), imported_by_the_check()
-    assert found.keys() == road.keys()
-    for name, stage in road.items():
+    stages, check = read_road(sandbox.root), imported_by_the_check()
+    assert found.keys() == stages.keys()
+    for name, stage in stages.items():
         assert f"stages/{name}.py" in found[name], "the audit saw nothing"
-        exempt = check | followed(sandbox, stage)
-        assert undeclared(sandbox.root, stage, found[name], exempt) == set(), name
+        assert undeclared(sandbox.root, stage, found[name], check) == set(), name
     # The negative control: a file that is read and not declared is found.
     (sandbox.root / "data/secret.txt").write_text("0.5")
     sandbox.edit(
         "stages/prepare.py",
-        "    spec = declared",
-        "    Path('data/secret.txt').read_text()\n    spec = declared",
+        "    spec = load_sections",
+        "    Path('data/secret.txt').read_text()\n    spec = load_sections",
     )
     found = traced(sandbox, tmp_path, "prepare")
-    exempt = check | followed(sandbox, road["prepare"])
-    assert undeclared(sandbox.root, road["prepare"], found["prepare"], exempt) == {"data/secret.txt"}
+    assert undeclared(sandbox.root, stages["prepare"], found["prepare"], check) == {"data/secret.txt"}
