@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from teacherspec.check.spec import Spec
-from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.metric_names.generation import token_metrics
+from teacherspec.metric_names.perturbations import perturbation_names
 from teacherspec.metric_names.retrieval import retrieval_metrics
 from teacherspec.package.quality_gates import known_metrics
 from teacherspec.prepare.sources.base import FIXED_SPLITS
@@ -191,7 +191,7 @@ def slices_have_their_columns(spec: Spec) -> Iterator[Finding]:
 
 def perturbations_fit_the_rows(spec: Spec) -> Iterator[Finding]:
     """A perturbation changes a kind of content that the task's rows have."""
-    known = sorted(perturbations_of(spec.task.row_schema()))
+    known = perturbation_names(spec.task.row_schema())
     for index, name in enumerate(spec.evaluate.perturbations or ()):
         if name not in known:
             what = f"a {spec.task.kind} row cannot be perturbed so (given {name}; allowed {listed(known)}"

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from teacherspec.compare.paired_tests import FALSE_DISCOVERY_RATE, Hits
-from teacherspec.evaluate.slice_features import Facet
+from teacherspec.evaluate.slice_features import SlicingFeature
 from teacherspec.evaluate.slices import single_slices
 from teacherspec.metrics.significance import benjamini_hochberg, mcnemar_exact
 
@@ -131,22 +131,22 @@ def flipped(
 
 
 def parts_moved(
-    before: Hits, after: Hits, facets: Sequence[Facet], *, fewest: int = FEWEST_ROWS
+    before: Hits, after: Hits, features: Sequence[SlicingFeature], *, fewest: int = FEWEST_ROWS
 ) -> tuple[Part, ...]:
-    """Every slice of the facets with enough rows, those that moved first, tested as one family.
+    """Every slice of the features with enough rows, those that moved first, tested as one family.
 
     Args:
         before: `[N]`, what the base revision has right.
         after: `[N]`, what the other has right.
-        facets: of the same rows in the same order; those that the model decides are left out.
+        features: of the same rows in the same order; those that depend on the model are left out.
         fewest: rows of a slice.
     """
-    said = [facet for facet in facets if not facet.of_model]
-    return _tested([part for facet in said for part in _untested(before, after, facet, fewest=fewest)])
+    of_rows = [feature for feature in features if not feature.of_model]
+    return _tested([part for feature in of_rows for part in _untested(before, after, feature, fewest=fewest)])
 
 
-def _untested(before: Hits, after: Hits, facet: Facet, *, fewest: int) -> Iterator[Part]:
-    for part in single_slices([facet]):
+def _untested(before: Hits, after: Hits, feature: SlicingFeature, *, fewest: int) -> Iterator[Part]:
+    for part in single_slices([feature]):
         inside = part.rows()
         if (rows := int(inside.sum())) >= fewest:
             lost, won = int((inside & before & ~after).sum()), int((inside & after & ~before).sum())

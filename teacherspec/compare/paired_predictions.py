@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from teacherspec.calibrators.calibrators import Calibrator, Temperature
-from teacherspec.evaluate.classification.eval_table import Content, content_of
+from teacherspec.evaluate.content_features import RowContent, read_content
 from teacherspec.metrics.validation import IntArray
 from teacherspec.predictions.classification import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import read_json
@@ -87,9 +87,9 @@ class Contents:
         rows = open_split(self.prepared.splits[split], scratch)
         return rows.select(places_of(rows["id"], ids))
 
-    def of(self, split: str, ids: Sequence[str]) -> Content:
+    def of(self, split: str, ids: Sequence[str]) -> RowContent:
         """What these rows hold."""
-        return content_of(self.task.row_schema(), self.rows(split, ids))
+        return read_content(self.task.row_schema(), self.rows(split, ids))
 
 
 @dataclass(frozen=True)

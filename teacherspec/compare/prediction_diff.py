@@ -90,5 +90,5 @@ def compare_splits(
         flips += [found.flips] if found.flips else []
         if role == "test" and found.judged and sides.contents is not None:
             names, *hits = found.judged
-            slices = parts_moved(hits[0], hits[1], sides.contents.of(split, names).facets())
+            slices = parts_moved(hits[0], hits[1], sides.contents.of(split, names).slicing_features())
     return Answered(tests=adjusted(tests), flips=tuple(flips), slices=slices, left_out=left_out)

@@ -1,11 +1,20 @@
-"""How the content of rows looks, by the kind of its fields: facets that no one has to declare."""
+"""Slicing features of the content of rows, by the type of its columns: features that need no declaration."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.evaluate.slice_features import LENGTH, Facet, by_quartiles, by_value, facets_of_text, length
+from teacherspec.evaluate.slice_features import (
+    LENGTH,
+    SlicingFeature,
+    by_quartiles,
+    by_value,
+    column_features,
+    length,
+    text_style_features,
+)
 from teacherspec.tasks.columns.base import Column
 from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
@@ -17,33 +26,61 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def looks_of(fields: RowSchema, rows: "Dataset", texts: Sequence[str]) -> list[Facet]:
-    """Facets of the rows' content.
+@dataclass(frozen=True)
+class RowContent:
+    """The content of N rows, independent of any model.
+
+    Attributes:
+        texts: `[N]`, the content of each row as a person reads it.
+        features: slicing features of the content.
+        columns: kept column → its `[N]` values (texts, numbers or None).
+    """
+
+    texts: Sequence[str]
+    features: Sequence[SlicingFeature]
+    columns: Mapping[str, Sequence[Any]]
+
+    def slicing_features(self) -> list[SlicingFeature]:
+        """Features of the content and of the kept columns."""
+        return [*self.features, *column_features(self.columns)]
+
+
+def read_content(schema: RowSchema, rows: "Dataset") -> RowContent:
+    """Read the rows of a split."""
+    contents = [[column.text(value) for value in rows[column.name]] for column in schema.content]
+    texts = ["\n".join(parts) for parts in zip(*contents, strict=True)]
+    own = {"id", *(column.name for column in schema.columns())}
+    columns = {name: rows[name][:] for name in rows.column_names if name not in own}
+    return RowContent(texts, content_features(schema, rows, texts), columns)
+
+
+def content_features(schema: RowSchema, rows: "Dataset", texts: Sequence[str]) -> list[SlicingFeature]:
+    """Slicing features of the rows' content.
 
     Args:
-        fields: what the rows hold.
+        schema: the columns of the task.
         rows: a split.
         texts: the content of each row as a person reads it.
     """
-    kinds = {type(field) for field in fields.content}
-    found = looks_of_texts(texts) if kinds & {TextColumn, TextListColumn} else []
-    for field in fields.content:
-        if look := LOOKS.get(type(field)):
-            found += look(rows[field.name][:])
-    return found
+    types = {type(column) for column in schema.content}
+    features = text_features(texts) if types & {TextColumn, TextListColumn} else []
+    for column in schema.content:
+        if compute := FEATURES.get(type(column)):
+            features += compute(rows[column.name][:])
+    return features
 
 
-def looks_of_texts(texts: Sequence[str]) -> list[Facet]:
-    """Length and look of the texts of a row together."""
-    return [by_quartiles(LENGTH, length(texts)), *facets_of_text(texts)]
+def text_features(texts: Sequence[str]) -> list[SlicingFeature]:
+    """Length and style of the texts of each row together."""
+    return [by_quartiles(LENGTH, length(texts)), *text_style_features(texts)]
 
 
-def looks_of_images(contents: Sequence[bytes]) -> list[Facet]:
-    """Size, shape, brightness, contrast and colour of images."""
-    measured = [_measure(decode(content)) for content in contents]
+def image_features(contents: Sequence[bytes]) -> list[SlicingFeature]:
+    """Size, aspect ratio, brightness, contrast and colour of images."""
+    measures = [_measure(decode(content)) for content in contents]
     names = ("pixels", "width over height", "brightness (0 to 255)", "contrast (0 to 255)")
-    numbers = [by_quartiles(name, [one[i] for one in measured]) for i, name in enumerate(names)]
-    return [*numbers, by_value("colour", [one[4] for one in measured])]
+    numbers = [by_quartiles(name, [one[i] for one in measures]) for i, name in enumerate(names)]
+    return [*numbers, by_value("colour", [one[4] for one in measures])]
 
 
 def _measure(image: "Image") -> tuple[int, float, float, float, str]:
@@ -54,5 +91,7 @@ def _measure(image: "Image") -> tuple[int, float, float, float, str]:
     return *shape, float(grey.mean()), float(grey.std()), "grey" if spread == 0 else "coloured"
 
 
-LOOKS: Mapping[type[Column], Callable[[Sequence[Any]], list[Facet]]] = {ImageColumn: looks_of_images}
-"""Facets of the values of a field that is no text."""
+FEATURES: Mapping[type[Column], Callable[[Sequence[Any]], list[SlicingFeature]]] = {
+    ImageColumn: image_features
+}
+"""Type of a column that holds no text → slicing features of its values."""

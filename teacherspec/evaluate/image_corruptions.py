@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from teacherspec.metric_names.perturbations import SEVERITIES
 from teacherspec.tasks.shared.image_decoding import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-SEVERITIES = (1, 3, 5)
-"""Of ImageNet-C's five."""
 
 SIDE = 224
 NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)
@@ -35,7 +33,7 @@ def noise(image: "Image", severity: int, draw: np.random.Generator) -> bytes:
 
 
 def blur(image: "Image", severity: int, draw: np.random.Generator) -> bytes:  # noqa: ARG001
-    """Gaussian blur, at the least of half a pixel and more with severity: less changes nothing."""
+    """Gaussian blur of at least half a pixel, more with severity: a smaller radius changes nothing."""
     from PIL import ImageFilter
 
     radius = max(BLUR_PIXELS[severity - 1] * min(image.size) / SIDE, 0.4 + 0.1 * severity)
@@ -50,13 +48,13 @@ def jpeg(image: "Image", severity: int, draw: np.random.Generator) -> bytes:  # 
 
 
 def brightness(image: "Image", severity: int, draw: np.random.Generator) -> bytes:
-    """All values raised or lowered alike."""
+    """All values raised or lowered by the same amount."""
     sign = 1 if draw.random() < 0.5 else -1
     return _pixels(np.asarray(image, np.float32) / 255 + sign * BRIGHTNESS[severity - 1])
 
 
 def _stored(image: "Image") -> bytes:
-    """Pixels as bytes that `decode` reads: uncompressed, since they are read once and thrown away."""
+    """The image as bytes that `decode` reads: uncompressed, since they are read once and discarded."""
     sink = io.BytesIO()
     image.save(sink, "BMP")
     return sink.getvalue()

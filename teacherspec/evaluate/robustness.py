@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.errors import DeclarationError
-from teacherspec.evaluate.text_perturbations import Perturbation
+from teacherspec.evaluate.perturbations import Perturbation
 from teacherspec.inference.classification import predict
 from teacherspec.metrics.intervals import Interval, wilson_interval
 from teacherspec.metrics.multiple_testing import adjusted

@@ -1,7 +1,7 @@
-"""Ways to cut a split into slices that can be named: by value, by number, by how a text looks.
+"""Slicing features: partitions of a split into named slices, by value, by number or by the style of a text.
 
-A facet never looks at whether the model was right; only then do the p-values of its slices mean what they
-say.
+A slicing feature never depends on whether the model was right; the p-values of its slices are valid only
+then.
 """
 
 import unicodedata
@@ -16,25 +16,25 @@ import numpy.typing as npt
 from teacherspec.errors import DataError
 from teacherspec.metrics.validation import FloatArray, IntArray
 
-NOWHERE = -1
-"""Code of a row that lies in no slice of the facet."""
+NO_SLICE = -1
+"""Code of a row that lies in no slice of the feature."""
 
 LENGTH = "length (characters)"
-"""Name of the facet that cuts texts by length."""
+"""Name of the feature that slices texts by length."""
 
 MOST_VALUES = 200
 """Distinct values above which a column is a number or free text and must be cut at edges."""
 
 
 @dataclass(frozen=True)
-class Facet:
+class SlicingFeature:
     """A partition of the rows.
 
     Attributes:
-        name: what is looked at, such as `label` or `length (characters)`.
+        name: such as `label` or `length (characters)`.
         slices: names of the slices, such as `label = wet` or `length (characters) < 40`.
-        codes: `[N]` index into `slices`, or `NOWHERE`.
-        of_model: whether the model decides it, by how sure it is, and not the row.
+        codes: `[N]` index into `slices`, or `NO_SLICE`.
+        of_model: whether it depends on the model (its confidence) and not on the row alone.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Facet:
     of_model: bool = False
 
 
-def by_value(name: str, values: Sequence[Any]) -> Facet:
-    """One slice for each distinct value `[N]`, in sorted order; rows without a value (None) lie nowhere.
+def by_value(name: str, values: Sequence[Any]) -> SlicingFeature:
+    """One slice for each distinct value `[N]`, in sorted order; rows without a value (None) lie in no slice.
 
     Raises:
         DataError: too many distinct values.
@@ -56,25 +56,25 @@ def by_value(name: str, values: Sequence[Any]) -> Facet:
             f"evaluate.slices: column {name} has {len(distinct)} distinct values (allowed {MOST_VALUES}); "
             "give edges if it holds numbers, or slice by another column"
         )
-    index: dict[str | None, int] = {None: NOWHERE, **{value: i for i, value in enumerate(distinct)}}
-    return Facet(
+    index: dict[str | None, int] = {None: NO_SLICE, **{value: i for i, value in enumerate(distinct)}}
+    return SlicingFeature(
         name,
         tuple(f"{name} = {value}" for value in distinct),
         np.array([index[value] for value in written], dtype=np.int64),
     )
 
 
-def by_label(labels: IntArray, label_names: Sequence[str]) -> Facet:
+def by_label(labels: IntArray, label_names: Sequence[str]) -> SlicingFeature:
     """One slice for each label, in the order of the label names."""
-    return Facet("label", tuple(f"label = {name}" for name in label_names), labels)
+    return SlicingFeature("label", tuple(f"label = {name}" for name in label_names), labels)
 
 
-def by_edges(name: str, values: Sequence[Any] | npt.NDArray[Any], edges: Sequence[float]) -> Facet:
+def by_edges(name: str, values: Sequence[Any] | npt.NDArray[Any], edges: Sequence[float]) -> SlicingFeature:
     """Slices between the edges: below the first, from each edge up to the next, from the last upwards.
 
     Args:
         name: of what the values measure, with its unit.
-        values: `[N]` numbers; rows without one (None or NaN) lie nowhere.
+        values: `[N]` numbers; rows without one (None or NaN) lie in no slice.
         edges: ascending.
 
     Raises:
@@ -85,18 +85,18 @@ def by_edges(name: str, values: Sequence[Any] | npt.NDArray[Any], edges: Sequenc
     numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     codes = np.searchsorted(np.asarray(edges, dtype=np.float64), numbers, side="right")
     between = [f"{name} {low:g} to < {high:g}" for low, high in pairwise(edges)]
-    return Facet(
+    return SlicingFeature(
         name,
         (f"{name} < {edges[0]:g}", *between, f"{name} ≥ {edges[-1]:g}"),
-        np.where(np.isnan(numbers), NOWHERE, codes),
+        np.where(np.isnan(numbers), NO_SLICE, codes),
     )
 
 
-def by_quartiles(name: str, values: Sequence[Any] | npt.NDArray[Any]) -> Facet:
+def by_quartiles(name: str, values: Sequence[Any] | npt.NDArray[Any]) -> SlicingFeature:
     """Slices between the quartiles of the values `[N]`, fewer where quartiles coincide."""
     known = np.array([value for value in values if value is not None and value == value], dtype=np.float64)
     if not len(known):
-        return nowhere(name, len(values))
+        return no_slices(name, len(values))
     edges = np.unique(np.quantile(known, [0.25, 0.5, 0.75], method="higher"))
     above = known[known > known.min()]
     if not len(above):
@@ -105,13 +105,13 @@ def by_quartiles(name: str, values: Sequence[Any] | npt.NDArray[Any]) -> Facet:
     return by_edges(name, values, edges.tolist() or [above.min()])
 
 
-def nowhere(name: str, rows: int) -> Facet:
-    """A facet that says nothing of the rows."""
-    return Facet(name, (), np.full(rows, NOWHERE))
+def no_slices(name: str, rows: int) -> SlicingFeature:
+    """A feature without slices: none of the rows has a value."""
+    return SlicingFeature(name, (), np.full(rows, NO_SLICE))
 
 
-def by_confidence(confidence: FloatArray, edges: Sequence[float]) -> Facet:
-    """Slices by how sure the model is, cut at `edges`; arguments as `by_edges`."""
+def by_confidence(confidence: FloatArray, edges: Sequence[float]) -> SlicingFeature:
+    """Slices by the confidence of the model, cut at `edges`; arguments as `by_edges`."""
     return replace(by_edges("confidence", confidence, edges), of_model=True)
 
 
@@ -120,27 +120,27 @@ def length(texts: Sequence[str]) -> list[int]:
     return [len(text) for text in texts]
 
 
-def facets_of_text(texts: Sequence[str]) -> list[Facet]:
-    """How texts look, whatever they say: their ending, digits, capitals and line breaks."""
-    looks = {
+def text_style_features(texts: Sequence[str]) -> list[SlicingFeature]:
+    """Style of texts, independent of their topic: ending, digits, capitals and line breaks."""
+    styles = {
         "ending": [_ending(text) for text in texts],
         "digits": [_yes_no(any(c.isdigit() for c in text)) for text in texts],
         "capitals": [_capitals(text) for text in texts],
         "lines": ["several" if "\n" in text.strip() else "one" for text in texts],
     }
-    return [by_value(name, values) for name, values in looks.items()]
+    return [by_value(name, values) for name, values in styles.items()]
 
 
-def facets_of_columns(columns: Mapping[str, Sequence[Any]]) -> list[Facet]:
-    """Kept columns by their quartiles or values, as far as they have few enough to be told apart."""
-    facets = []
+def column_features(columns: Mapping[str, Sequence[Any]]) -> list[SlicingFeature]:
+    """Kept columns by quartiles or values; columns of texts with too many distinct values are left out."""
+    features = []
     for name, values in columns.items():
         known = [value for value in values if value is not None]
         if known and not isinstance(known[0], str):
-            facets.append(by_quartiles(name, values))
+            features.append(by_quartiles(name, values))
         elif len(set(known)) <= MOST_VALUES:
-            facets.append(by_value(name, values))
-    return facets
+            features.append(by_value(name, values))
+    return features
 
 
 def _ending(text: str) -> str:
@@ -158,5 +158,5 @@ def _capitals(text: str) -> str:
     return "mostly" if upper > len(letters) / 2 else "some"
 
 
-def _yes_no(found: bool) -> str:
-    return "yes" if found else "no"
+def _yes_no(holds: bool) -> str:
+    return "yes" if holds else "no"

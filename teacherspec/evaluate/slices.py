@@ -1,9 +1,9 @@
-"""Where the model is weak: slices of a split against the rest of it, with false alarms under control.
+"""Where the model is weak: slices of a split against the rest of it, with a bounded false discovery rate.
 
-Families are tested by themselves, each with its own false discovery rate: the slices that were declared,
-those by confidence, and all that discovery looks at. Discovery enumerates: which slices are tested
-depends on how the rows are spread over the facets and never on where the model errs. A tree grown on the
-errors would have tested, without counting them, all the splits that it passed over.
+Each family of slices is tested with its own false discovery rate: the declared slices, those by confidence,
+and all that discovery enumerates. Which slices discovery tests depends on the distribution of the rows over
+the slicing features and never on where the model errs. A tree grown on the errors would have tested, without
+counting them, all the splits that it rejected.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,18 +14,18 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.evaluate.slice_features import Facet
+from teacherspec.evaluate.slice_features import SlicingFeature
 from teacherspec.metrics.intervals import Interval, wilson_interval
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 
 Family = Literal["declared", "confidence", "discovered"]
 
 CONTAINED = 0.8
-"""Share of a slice's rows inside another from which on the two are taken for the same finding."""
+"""Share of a slice's rows inside another from which the two count as the same finding."""
 
 OWN_LEVEL = 0.01
-"""P-value up to which a slice says more than the weak slice around it; strict, for every weak slice inside
-another takes this test."""
+"""P-value up to which a slice is reported in addition to the weak slice around it; strict, because every weak
+slice inside another is tested."""
 
 COLUMNS = (
     "slice", "family", "rows", "accuracy", "low", "high", "elsewhere", "p_value", "q_value", "weak"
@@ -34,20 +34,21 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the rows: where one or two facets have a certain value.
+    """A part of the rows: where one or two slicing features have a certain value.
 
     Attributes:
-        facets: that define it.
+        features: that define it.
         codes: its slice of each of them.
     """
 
-    facets: tuple[Facet, ...]
+    features: tuple[SlicingFeature, ...]
     codes: tuple[int, ...]
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """Names of its slices of the facets."""
-        return tuple(facet.slices[code] for facet, code in zip(self.facets, self.codes, strict=True))
+        """Names of its slices of the features."""
+        pairs = zip(self.features, self.codes, strict=True)
+        return tuple(feature.slices[code] for feature, code in pairs)
 
     @property
     def name(self) -> str:
@@ -55,15 +56,15 @@ class Slice:
         return " & ".join(self.conditions)
 
     def rows(self) -> "npt.NDArray[np.bool_]":
-        """`[N]`, whether each row belongs to it; made anew each time, for there may be very many slices."""
-        conditions = [facet.codes == code for facet, code in zip(self.facets, self.codes, strict=True)]
+        """`[N]`, whether each row belongs to it; not stored, since there may be many slices."""
+        conditions = [feature.codes == code for feature, code in zip(self.features, self.codes, strict=True)]
         inside: npt.NDArray[np.bool_] = np.logical_and.reduce(conditions)
         return inside
 
 
 @dataclass(frozen=True)
 class SliceQuality:
-    """How the model fares on a slice.
+    """Accuracy of the model on a slice.
 
     Attributes:
         slice: which part of the rows.
@@ -103,17 +104,17 @@ class SliceQuality:
         return [self.slice.name, self.family, self.rows, *rounded, *tests, str(self.weak).lower()]
 
 
-def single_slices(facets: Sequence[Facet]) -> Iterator[Slice]:
-    """Every slice of every facet that holds some rows, but not all."""
-    for facet in facets:
-        counts = np.bincount(facet.codes[facet.codes >= 0], minlength=len(facet.slices))
-        for code in np.flatnonzero((counts > 0) & (counts < len(facet.codes))).tolist():
-            yield Slice((facet,), (code,))
+def single_slices(features: Sequence[SlicingFeature]) -> Iterator[Slice]:
+    """Every slice of every feature that holds some rows, but not all."""
+    for feature in features:
+        counts = np.bincount(feature.codes[feature.codes >= 0], minlength=len(feature.slices))
+        for code in np.flatnonzero((counts > 0) & (counts < len(feature.codes))).tolist():
+            yield Slice((feature,), (code,))
 
 
-def pair_slices(facets: Sequence[Facet], min_rows: int) -> Iterator[Slice]:
-    """Every slice of one facet crossed with one of another that holds `min_rows` or more, not all."""
-    for first, second in combinations(facets, 2):
+def pair_slices(features: Sequence[SlicingFeature], min_rows: int) -> Iterator[Slice]:
+    """Every slice of one feature crossed with one of another that holds `min_rows` or more, not all."""
+    for first, second in combinations(features, 2):
         both = (first.codes >= 0) & (second.codes >= 0)
         cells = first.codes[both] * len(second.slices) + second.codes[both]
         cell, counts = np.unique(cells, return_counts=True)
@@ -162,7 +163,7 @@ def measure_slices(
 
 
 def discover(
-    facets: Sequence[Facet],
+    features: Sequence[SlicingFeature],
     declared: Sequence[SliceQuality],
     correct: "npt.NDArray[np.bool_]",
     *,
@@ -170,51 +171,50 @@ def discover(
     confidence: float,
     false_discovery_rate: float,
 ) -> tuple[list[SliceQuality], int]:
-    """Weak slices among all single and crossed slices of `facets` that nobody declared.
+    """Weak slices among all single and crossed slices of `features` that were not declared.
 
     Args:
-        facets: of the same N rows.
-        declared: slices already measured; what they explain is not told again.
+        features: of the same N rows.
+        declared: slices already measured; what they explain is not reported again.
         correct: `[N]`, whether the prediction is right.
         min_rows: fewest rows of a slice.
         confidence: level of the intervals.
         false_discovery_rate: expected share of false alarms.
 
     Returns:
-        Those that are weak and say more than simpler weak ones, and the number of slices tested.
+        Those that are weak and not explained by simpler weak ones, and the number of slices tested.
     """
-    known = {found.slice.conditions for found in declared}
-    singles = [part for part in single_slices(facets) if part.rows().sum() >= min_rows]
-    candidates = [part for part in (*singles, *pair_slices(facets, min_rows)) if part.conditions not in known]
+    known = {measured.slice.conditions for measured in declared}
+    singles = [part for part in single_slices(features) if part.rows().sum() >= min_rows]
+    pairs = pair_slices(features, min_rows)
+    candidates = [part for part in (*singles, *pairs) if part.conditions not in known]
     tested = measure_slices(
         candidates, correct, "discovered", confidence=confidence, false_discovery_rate=false_discovery_rate
     )
-    weak = [found for found in tested if found.weak]
-    told = [found for found in declared if found.weak]
-    return drop_subsumed(weak, told, correct), len(tested)
+    weak = [measured for measured in tested if measured.weak]
+    reported = [measured for measured in declared if measured.weak]
+    return drop_subsumed(weak, reported, correct), len(tested)
 
 
 def drop_subsumed(
     weak: Sequence[SliceQuality],
-    told: Sequence[SliceQuality],
+    reported: Sequence[SliceQuality],
     correct: "npt.NDArray[np.bool_]",
 ) -> list[SliceQuality]:
     """The weak slices that are not explained by simpler or stronger ones.
 
-    A slice that lies (up to 20 % of its rows) inside a weak slice told before is kept only if it is clearly
-    worse than the remainder of that slice, too.
+    A slice that lies (up to 20 % of its rows) inside a weak slice reported before is added only if it is
+    clearly worse than the remainder of that slice, too.
     """
-    kept: list[SliceQuality] = []
-    for found in sorted(
-        weak, key=lambda found: (len(found.slice.conditions), found.p_value, found.slice.name)
-    ):
-        if not any(_explains(earlier, found, correct) for earlier in (*told, *kept)):
-            kept.append(found)
-    return kept
+    added: list[SliceQuality] = []
+    for candidate in sorted(weak, key=lambda one: (len(one.slice.conditions), one.p_value, one.slice.name)):
+        if not any(_explains(earlier, candidate, correct) for earlier in (*reported, *added)):
+            added.append(candidate)
+    return added
 
 
-def _explains(earlier: SliceQuality, found: SliceQuality, correct: "npt.NDArray[np.bool_]") -> bool:
-    rows, around = found.slice.rows(), earlier.slice.rows()
+def _explains(earlier: SliceQuality, candidate: SliceQuality, correct: "npt.NDArray[np.bool_]") -> bool:
+    rows, around = candidate.slice.rows(), earlier.slice.rows()
     if (rows & around).sum() < CONTAINED * rows.sum():
         return False
     remainder = around & ~rows
@@ -223,9 +223,9 @@ def _explains(earlier: SliceQuality, found: SliceQuality, correct: "npt.NDArray[
     return not (worse and fisher_exact(hits, int(rows.sum()), other, int(remainder.sum())) <= OWN_LEVEL)
 
 
-def sorted_by_need(found: Sequence[SliceQuality]) -> list[SliceQuality]:
+def weakest_first(slices: Sequence[SliceQuality]) -> list[SliceQuality]:
     """Weak slices first, then by p-value; the order of a report."""
     return sorted(
-        found,
+        slices,
         key=lambda one: (not one.weak, one.accuracy.value >= one.elsewhere, one.p_value, one.slice.name),
     )

@@ -6,17 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from teacherspec.evaluate.classification.eval_table import Measured
-from teacherspec.evaluate.slice_features import (
-    LENGTH,
-    Facet,
-    by_confidence,
-    by_edges,
-    by_label,
-    by_value,
-    length,
-    nowhere,
-)
 from teacherspec.spec.generation import Generation
 from teacherspec.spec.section import Section
 
@@ -41,13 +30,6 @@ class ColumnSlices(Section):
 
     _edges_ascend = field_validator("edges")(_ascending)
 
-    def facet(self, measured: Measured) -> Facet:
-        """The cut of these rows. Raises `DataError`."""
-        values = measured.columns[self.column]
-        return (
-            by_value(self.column, values) if self.edges is None else by_edges(self.column, values, self.edges)
-        )
-
 
 class LengthSlices(Section):
     """Slices by the length of the text; rows without text lie in none."""
@@ -60,23 +42,12 @@ class LengthSlices(Section):
 
     _edges_ascend = field_validator("edges")(_ascending)
 
-    def facet(self, measured: Measured) -> Facet:
-        """The cut of these rows."""
-        own = next((look for look in measured.looks if look.name == LENGTH), None)
-        if own is None or self.edges is None:
-            return own or nowhere(LENGTH, len(measured))
-        return by_edges(LENGTH, length(measured.texts), self.edges)
-
 
 class LabelSlices(Section):
     """One slice for each label."""
 
     kind: Literal["label"] = "label"
     """The way to cut."""
-
-    def facet(self, measured: Measured) -> Facet:
-        """The cut of these rows."""
-        return by_label(measured.labels, measured.label_names)
 
 
 class ConfidenceSlices(Section):
@@ -90,10 +61,6 @@ class ConfidenceSlices(Section):
     """Where to cut, ascending, as probabilities."""
 
     _edges_ascend = field_validator("edges")(_ascending)
-
-    def facet(self, measured: Measured) -> Facet:
-        """The cut of these rows."""
-        return by_confidence(measured.confidence, self.edges)
 
 
 Slices = Annotated[ColumnSlices | LengthSlices | LabelSlices | ConfidenceSlices, Field(discriminator="kind")]
@@ -115,10 +82,10 @@ class Evaluate(Section):
     """Seed of resampling and perturbation."""
 
     slices: tuple[Slices, ...] = (LabelSlices(), LengthSlices(), ConfidenceSlices())
-    """TrainableParts of the test split to compare with the rest of it."""
+    """Parts of the test split to compare with the rest of it."""
 
     discover_slices: bool = True
-    """Whether to look for weak slices that nobody declared, among pairs of facets of the rows."""
+    """Whether to look for weak slices that were not declared, among pairs of slicing features of the rows."""
 
     min_slice_rows: int = Field(default=20, ge=5)
     """Fewest test rows of a discovered slice."""

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from teacherspec.metrics.text_generation import RougeTokenizer
 from teacherspec.spec.section import Section
 
 
@@ -47,7 +46,7 @@ class Generation(Section):
     bleu_tokenizer: Literal["13a", "intl", "char", "zh", "none"] = "13a"
     """sacrebleu's tokenizer for BLEU; `intl` for most languages, `zh` for Chinese, `char` without words."""
 
-    rouge_tokenizer: RougeTokenizer = "latin"
+    rouge_tokenizer: Literal["latin", "unicode"] = "latin"
     """`latin` is that of published numbers and sees only `[a-z0-9]`; `unicode` sees words of any alphabet."""
 
     shown: int = Field(default=10, ge=0, le=200)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.declared_slices import declared_feature
+from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.findings import Finding, Shift, all_findings
 from teacherspec.evaluate.classification.label_errors import (
     Example,
@@ -14,13 +15,13 @@ from teacherspec.evaluate.classification.label_errors import (
 )
 from teacherspec.evaluate.classification.metrics import loss_ratio, quality
 from teacherspec.evaluate.robustness import Robustness, measure_robustness
-from teacherspec.evaluate.slice_features import Facet, by_label, facets_of_columns
+from teacherspec.evaluate.slice_features import SlicingFeature, by_label
 from teacherspec.evaluate.slices import (
     SliceQuality,
     discover,
     measure_slices,
     single_slices,
-    sorted_by_need,
+    weakest_first,
 )
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
@@ -49,8 +50,8 @@ class Analysis:
     """
 
     metrics: Mapping[str, Any]
-    test: Measured
-    shifted: Mapping[str, Measured]
+    test: EvalTable
+    shifted: Mapping[str, EvalTable]
     slices: Sequence[SliceQuality]
     combinations: int
     robustness: Sequence[Robustness]
@@ -69,7 +70,7 @@ def analyse(
     section: Evaluate,
     prepared: Prepared,
     found: Mapping[str, Predictions],
-    measured: Mapping[str, Measured],
+    measured: Mapping[str, EvalTable],
     perturbed: Mapping[str, tuple[Predictions, int]],
 ) -> Analysis:
     """Measure everything that predictions can tell.
@@ -130,36 +131,32 @@ def all_metrics(
     return metrics
 
 
-def all_slices(section: Evaluate, test: Measured) -> tuple[list[SliceQuality], int]:
+def all_slices(section: Evaluate, test: EvalTable) -> tuple[list[SliceQuality], int]:
     """Declared and discovered slices of the test split, and how many combinations discovery tested."""
     level = {"confidence": section.confidence, "false_discovery_rate": section.false_discovery_rate}
-    cuts = [declared.facet(test) for declared in section.slices]
-    # Unsure answers are wrong more often in any model: counted among the others, these certain
-    # discoveries would let through more false ones.
-    sure = [cut for cut in cuts if cut.of_model]
-    cuts = [cut for cut in cuts if not cut.of_model]
-    by_confidence = measure_slices(list(single_slices(sure)), test.correct, "confidence", **level)
-    declared = measure_slices(list(single_slices(cuts)), test.correct, "declared", **level)
+    features = [declared_feature(declared, test) for declared in section.slices]
+    # Unsure answers are wrong more often in any model: tested in one family with the others, these certain
+    # discoveries would raise the number of false ones.
+    of_model = [feature for feature in features if feature.of_model]
+    of_rows = [feature for feature in features if not feature.of_model]
+    by_confidence = measure_slices(list(single_slices(of_model)), test.correct, "confidence", **level)
+    declared = measure_slices(list(single_slices(of_rows)), test.correct, "declared", **level)
     discovered: list[SliceQuality] = []
     combinations = 0
     if section.discover_slices:
-        facets = {facet.name: facet for facet in (*automatic_facets(test), *cuts)}
+        candidates = {feature.name: feature for feature in (*automatic_features(test), *of_rows)}
         discovered, combinations = discover(
-            list(facets.values()), declared, test.correct, min_rows=section.min_slice_rows, **level
+            list(candidates.values()), declared, test.correct, min_rows=section.min_slice_rows, **level
         )
-    return sorted_by_need([*declared, *by_confidence, *discovered]), combinations
+    return weakest_first([*declared, *by_confidence, *discovered]), combinations
 
 
-def automatic_facets(measured: Measured) -> list[Facet]:
-    """Facets that any split has: label, look of the content, and its kept columns."""
-    return [
-        by_label(measured.labels, measured.label_names),
-        *measured.looks,
-        *facets_of_columns(measured.columns),
-    ]
+def automatic_features(table: EvalTable) -> list[SlicingFeature]:
+    """Slicing features that any split has: label, content, and kept columns."""
+    return [by_label(table.labels, table.label_names), *table.content.slicing_features()]
 
 
-def compare_shifts(test: Measured, shifted: Mapping[str, Measured], confidence: float) -> list[Shift]:
+def compare_shifts(test: EvalTable, shifted: Mapping[str, EvalTable], confidence: float) -> list[Shift]:
     """Accuracy of each shifted set against the test split."""
     hits, rows = int(test.correct.sum()), len(test)
     counts = {name: (int(measured.correct.sum()), len(measured)) for name, measured in shifted.items()}

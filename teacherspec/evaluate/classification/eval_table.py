@@ -1,44 +1,42 @@
-"""A split with what the model made of it: what every look into its weaknesses starts from."""
+"""The rows of a labelled split with their predictions: what every analysis of errors starts from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.evaluate.content_features import looks_of
-from teacherspec.evaluate.slice_features import Facet, facets_of_columns
+from teacherspec.evaluate.content_features import RowContent
 from teacherspec.metrics.softmax import softmax, top_label
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import Predictions
-from teacherspec.tasks.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    from datasets import Dataset
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The rows of a labelled split beside their predictions.
+class EvalTable:
+    """The N rows of a labelled split and their predictions, in the same order.
 
     Attributes:
-        predictions: of the split, in the order of its rows.
+        predictions: of the split.
         label_names: C names, in the order of the logits.
-        texts: `[N]`, the content of each row as a person reads it.
-        looks: facets of how the content looks, whatever it says.
-        columns: kept column → its `[N]` values (texts, numbers or None).
+        content: what the rows hold.
     """
 
     predictions: Predictions
     label_names: tuple[str, ...]
-    texts: Sequence[str]
-    looks: Sequence[Facet]
-    columns: Mapping[str, Sequence[Any]]
+    content: RowContent
 
     def __len__(self) -> int:
         return len(self.predictions.ids)
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """`[N]`, the content of each row as a person reads it."""
+        return self.content.texts
 
     @property
     def labels(self) -> IntArray:
@@ -66,38 +64,3 @@ class Measured:
         """Whether the predicted label is the given one `[N]`."""
         correct: npt.NDArray[np.bool_] = self.predicted == self.labels
         return correct
-
-
-@dataclass(frozen=True)
-class Content:
-    """What rows hold, whatever is made of them.
-
-    Attributes:
-        texts: `[N]`, the content of each row as a person reads it.
-        looks: facets of how the content looks, whatever it says.
-        columns: kept column → its `[N]` values (texts, numbers or None).
-    """
-
-    texts: Sequence[str]
-    looks: Sequence[Facet]
-    columns: Mapping[str, Sequence[Any]]
-
-    def facets(self) -> list[Facet]:
-        """Facets that any rows have by themselves."""
-        return [*self.looks, *facets_of_columns(self.columns)]
-
-
-def content_of(fields: RowSchema, rows: "Dataset") -> Content:
-    """Read the rows of a split."""
-    contents = [[field.text(value) for value in rows[field.name]] for field in fields.content]
-    texts = ["\n".join(parts) for parts in zip(*contents, strict=True)]
-    own = {"id", *(field.name for field in fields.columns())}
-    columns = {name: rows[name][:] for name in rows.column_names if name not in own}
-    return Content(texts, looks_of(fields, rows, texts), columns)
-
-
-def measured_rows(
-    fields: RowSchema, rows: "Dataset", predictions: Predictions, label_names: tuple[str, ...]
-) -> Measured:
-    """Lay the rows of a split beside the predictions made of them, in the same order."""
-    return Measured(predictions, label_names, **vars(content_of(fields, rows)))

@@ -7,13 +7,14 @@ import numpy as np
 
 from teacherspec.errors import UserError
 from teacherspec.evaluate.classification.analysis import Analysis, analyse
-from teacherspec.evaluate.classification.eval_table import measured_rows
+from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.page import write_page
 from teacherspec.evaluate.classification.report import draw, write_tables
+from teacherspec.evaluate.content_features import read_content
 from teacherspec.evaluate.context import Work, tell
+from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.slices import SliceQuality
-from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.evaluate.thumbnails import contact_sheets, shown_rows, thumbnails
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import (
@@ -61,7 +62,9 @@ def evaluate_classes(work: Work) -> str | None:
     if not distributed.is_main_process():
         return None
     measured = {
-        split.name: measured_rows(fields, work.splits[split.name], found[split.name], data.label_names)
+        split.name: EvalTable(
+            found[split.name], data.label_names, read_content(fields, work.splits[split.name])
+        )
         for split in data.of_role("validation", "calibration", "test", "shifted")
     }
     analysis = analyse(section, data, found, measured, perturbed)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.robustness import Robustness
 from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.metrics.intervals import Interval, wilson_interval
@@ -75,7 +75,7 @@ class Shift:
 
 
 def all_findings(
-    test: Measured,
+    test: EvalTable,
     *,
     slices: Sequence[SliceQuality],
     robustness: Sequence[Robustness],
@@ -137,7 +137,7 @@ def _ends(found: Interval) -> dict[str, float]:
     return {"value": found.value, "low": found.low, "high": found.high}
 
 
-def _accuracy(test: Measured, confidence: float) -> Iterator[Finding]:
+def _accuracy(test: EvalTable, confidence: float) -> Iterator[Finding]:
     """Accuracy against the best that can be had without looking: always the most frequent label."""
     found = wilson_interval(int(test.correct.sum()), len(test), confidence=confidence)
     blind = float(np.bincount(test.labels).max() / len(test))
@@ -150,7 +150,7 @@ def _accuracy(test: Measured, confidence: float) -> Iterator[Finding]:
         yield Finding("weakness", "accuracy", f"{heard}, not surely more than chance: {known}.", numbers)
 
 
-def _sureness(test: Measured, confidence: float) -> Iterator[Finding]:
+def _sureness(test: EvalTable, confidence: float) -> Iterator[Finding]:
     """What high confidence is worth."""
     sure = test.confidence >= SURE
     rows = int(sure.sum())
@@ -248,7 +248,7 @@ def _shifts(shifts: Sequence[Shift], false_discovery_rate: float) -> Iterator[Fi
             yield Finding("strength", "shift", f"Carries over to {shift.split}: {heard}.", numbers)
 
 
-def _confusions(test: Measured) -> Iterator[Finding]:
+def _confusions(test: EvalTable) -> Iterator[Finding]:
     """The most frequent mistakes; a count, not a test."""
     pairs = Counter(
         (int(label), int(guess))

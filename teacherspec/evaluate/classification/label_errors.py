@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.metrics.label_errors import label_issues
 
 EXCERPT = 200
@@ -87,7 +87,7 @@ class Example:
         return [self.kind, self.rank, self.id, self.label, self.predicted, *rounded, self.text]
 
 
-def label_suspects(splits: Mapping[str, Measured]) -> list[LabelSuspect]:
+def label_suspects(splits: Mapping[str, EvalTable]) -> list[LabelSuspect]:
     """Likely label errors of splits together, most suspicious first, by confident learning.
 
     Args:
@@ -117,7 +117,7 @@ def label_suspects(splits: Mapping[str, Measured]) -> list[LabelSuspect]:
     return suspects
 
 
-def telling_examples(measured: Measured) -> list[Example]:
+def telling_examples(measured: EvalTable) -> list[Example]:
     """The wrong answers that the model is surest of, and the answers it can hardly decide on."""
     best = np.sort(measured.probs, axis=1)
     margin = best[:, -1] - best[:, -2] if best.shape[1] > 1 else best[:, -1]

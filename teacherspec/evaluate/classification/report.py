@@ -10,7 +10,7 @@ import numpy as np
 from teacherspec.evaluate import robustness, slices
 from teacherspec.evaluate.classification import label_errors
 from teacherspec.evaluate.classification.analysis import Analysis
-from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.metrics import CLASS_COLUMNS, class_rows, confusion_rows
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
 from teacherspec.metrics.classification import confusion_matrix, per_class
@@ -86,7 +86,7 @@ def draw(report: Path, analysis: Analysis, finetuned: Path, confidence: float) -
         save_png(learning_figure(read_learning(finetuned)), report / "learning.png")
 
 
-def reliability_picture(test: Measured, confidence: float) -> bytes:
+def reliability_picture(test: EvalTable, confidence: float) -> bytes:
     """Accuracy against confidence of the model as it is, as PNG.
 
     For the page alone: what calibration makes of it, and the table, are reported by the stage `calibrate`.
@@ -127,7 +127,7 @@ def _columns(path: Path) -> dict[str, list[float]]:
     return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
-def _reported(analysis: Analysis) -> dict[str, Measured]:
+def _reported(analysis: Analysis) -> dict[str, EvalTable]:
     """The sets that quality is reported on, test first."""
     return {"test": analysis.test, **analysis.shifted}
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from teacherspec.evaluate.classification.analysis import all_slices, compare_shifts
-from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.findings import Finding, all_findings, p_text
 from teacherspec.evaluate.robustness import measure_robustness
 from teacherspec.spec.evaluate import Evaluate
 from tests.unit.evaluate.toy_runs import drawn, measured
 
 
-def told(test: Measured, **values: Any) -> list[Finding]:
+def told(test: EvalTable, **values: Any) -> list[Finding]:
     section = Evaluate()
     given: dict[str, Any] = {
         "slices": all_slices(section, test)[0],

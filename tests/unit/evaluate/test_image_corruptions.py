@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from teacherspec.evaluate.image_corruptions import CORRUPTIONS
-from teacherspec.evaluate.text_perturbations import perturbations_of
+from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.shared.image_decoding import decode
 from tests.toys.pictures import encoded, scene

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from teacherspec.evaluate.classification.analysis import Analysis, all_slices, compare_shifts
-from teacherspec.evaluate.classification.eval_table import Measured
+from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.findings import all_findings
 from teacherspec.evaluate.classification.label_errors import label_suspects, telling_examples
 from teacherspec.evaluate.classification.metrics import quality
@@ -28,7 +28,7 @@ NASTY = '<script>alert("&")</script>\t<img src=x onerror=1>'
 SECTION = Evaluate(resamples=100)
 
 
-def analysis_of(test: Measured) -> Analysis:
+def analysis_of(test: EvalTable) -> Analysis:
     shifted = {"shifted": test}
     robustness = measure_robustness(test.predictions, {"typos": (test.predictions, 3)}, confidence=0.95)
     slices, combinations = all_slices(SECTION, test)
@@ -62,7 +62,7 @@ def analysis_of(test: Measured) -> Analysis:
     )
 
 
-def write_all(folder: Path, test: Measured) -> Path:
+def write_all(folder: Path, test: EvalTable) -> Path:
     analysis = analysis_of(test)
     write_tables(folder, analysis, 0.95)
     draw(folder, analysis, training_log(folder / "finetuned"), 0.95)

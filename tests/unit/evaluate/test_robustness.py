@@ -8,13 +8,14 @@ import pytest
 from datasets import Dataset
 
 from teacherspec.errors import DeclarationError
+from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.evaluate.robustness import (
     COLUMNS,
     chosen_perturbations,
+    generator,
     measure_robustness,
     predict_perturbed,
 )
-from teacherspec.evaluate.text_perturbations import perturbations_of
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import Predictions
 from teacherspec.tasks.base import ModelInit
@@ -124,3 +125,10 @@ def test_names_are_chosen_or_refused() -> None:
         chosen_perturbations(known, ["typos", "rain", "hail"])
     assert len(refusal.value.problems) == 2
     assert "rain (allowed: case, punctuation, typos)" in refusal.value.problems[0]
+
+
+def test_generators_are_of_the_row() -> None:
+    first = generator(0, "typos", "a").integers(1 << 60)
+    assert first == generator(0, "typos", "a").integers(1 << 60)
+    others = [generator(0, "typos", "b"), generator(0, "case", "a"), generator(1, "typos", "a")]
+    assert first not in [other.integers(1 << 60) for other in others]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from teacherspec.evaluate.classification.analysis import all_slices, automatic_facets
-from teacherspec.evaluate.classification.eval_table import Measured
-from teacherspec.evaluate.slice_features import Facet, by_value
+from teacherspec.evaluate.classification.analysis import all_slices, automatic_features
+from teacherspec.evaluate.classification.eval_table import EvalTable
+from teacherspec.evaluate.slice_features import SlicingFeature, by_value
 from teacherspec.evaluate.slices import (
     COLUMNS,
     Slice,
@@ -52,7 +52,7 @@ def planted(rows: int = 600, seed: int = 0) -> tuple[Any, list[str], list[str]]:
     return draw.random(rows) < np.where(hard, 0.4, 0.9), channel, style
 
 
-def rows_of(correct: Any, channel: list[str], style: list[str]) -> Measured:
+def rows_of(correct: Any, channel: list[str], style: list[str]) -> EvalTable:
     labels = np.random.default_rng(1).integers(0, 3, len(correct))
     predicted = np.where(correct, labels, (labels + 1) % 3)
     return measured(labels.tolist(), predicted.tolist(), columns={"channel": channel, "style": style})
@@ -63,7 +63,7 @@ def test_a_planted_crossing_is_discovered_once() -> None:
     found, combinations_tested = all_slices(Evaluate(slices=()), rows_of(correct, channel, style))
     weak = [one for one in found if one.weak]
     assert {"channel = mail", "style = terse"} in [set(one.slice.conditions) for one in weak]
-    assert len(weak) <= 3, "what the crossing explains is not told again for every other facet"
+    assert len(weak) <= 3, "what the crossing explains is not told again for every other feature"
     assert all(one.family == "discovered" for one in weak)
     assert combinations_tested > len(weak)
 
@@ -112,29 +112,30 @@ def test_confidence_does_not_help_others_through() -> None:
 
 def test_pairs_are_all_pairs() -> None:
     draw = np.random.default_rng(0)
-    facets = [by_value(name, draw.choice(["a", "b", "c"], 60).tolist()) for name in ("x", "y", "z")]
-    facets[1] = Facet("y", facets[1].slices, np.where(np.arange(60) < 5, -1, facets[1].codes))
+    features = [by_value(name, draw.choice(["a", "b", "c"], 60).tolist()) for name in ("x", "y", "z")]
+    features[1] = SlicingFeature("y", features[1].slices, np.where(np.arange(60) < 5, -1, features[1].codes))
     expected = {}
-    for first, second in combinations(facets, 2):
+    for first, second in combinations(features, 2):
         for i, j in product(range(3), range(3)):
             rows = (first.codes == i) & (second.codes == j)
             if rows.sum() >= 6:
                 expected[first.slices[i], second.slices[j]] = rows.tolist()
-    found = {part.conditions: part.rows().tolist() for part in pair_slices(facets, 6)}
+    found = {part.conditions: part.rows().tolist() for part in pair_slices(features, 6)}
     assert found == expected
 
 
 def test_whole_and_empty_slices_are_not_tested() -> None:
-    facet = Facet("x", ("x = a", "x = b"), np.zeros(10, dtype=np.int64))
-    assert list(single_slices([facet])) == []
-    assert list(pair_slices([facet, facet], 1)) == []
+    feature = SlicingFeature("x", ("x = a", "x = b"), np.zeros(10, dtype=np.int64))
+    assert list(single_slices([feature])) == []
+    assert list(pair_slices([feature, feature], 1)) == []
 
 
-def first(*facets: str | int) -> Slice:
-    """The slice of 200 rows that lies in the first so many by each facet."""
-    named = zip(facets[::2], facets[1::2], strict=True)
+def first(*features: str | int) -> Slice:
+    """The slice of 200 rows that lies in the first so many by each feature."""
+    named = zip(features[::2], features[1::2], strict=True)
     cut = [
-        Facet(str(name), (f"{name} = in",), np.where(np.arange(200) < rows, 0, -1)) for name, rows in named
+        SlicingFeature(str(name), (f"{name} = in",), np.where(np.arange(200) < rows, 0, -1))
+        for name, rows in named
     ]
     return Slice(tuple(cut), (0,) * len(cut))
 
@@ -166,8 +167,8 @@ def test_small_slices_are_not_discovered() -> None:
     assert all(one.rows >= 150 for one in found)
 
 
-def test_automatic_facets_never_look_at_the_answers() -> None:
+def test_automatic_features_do_not_depend_on_the_answers() -> None:
     right, wrong = drawn(50, 0, right=1.0), drawn(50, 0, right=0.0)
-    for one, other in zip(automatic_facets(right), automatic_facets(wrong), strict=True):
+    for one, other in zip(automatic_features(right), automatic_features(wrong), strict=True):
         assert one.slices == other.slices
         assert (one.codes == other.codes).all()

@@ -5,13 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.evaluate.robustness import generator
-from teacherspec.evaluate.text_perturbations import CHANGES, case, perturbations_of, punctuation, typos
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.evaluate.perturbations import CHANGES
+from teacherspec.evaluate.text_perturbations import case, punctuation, typos
 from teacherspec.tasks.columns.text import TextColumn
 
-FIELDS = RowSchema(content=(TextColumn("text"),), label=LabelColumn("label"))
 visible = st.text(min_size=1, max_size=80).filter(lambda text: bool(text.strip()))
 
 
@@ -80,19 +77,3 @@ def test_punctuation_comes_where_there_was_none() -> None:
         "no marks.", "no marks!", "no marks?", "no marks...", "no marks !!",
     }  # fmt: skip
     assert punctuation("?!", draw()) == "?!", "nothing would stay"
-
-
-def test_only_content_changes() -> None:
-    row = {"id": "a", "text": "Hello there, you.", "label": 1, "channel": "Mail."}
-    for name, perturb in perturbations_of(FIELDS).items():
-        changed = perturb(row, draw())
-        assert changed["text"] != row["text"], name
-        assert {**changed, "text": row["text"]} == row
-    assert row["text"] == "Hello there, you.", "the row itself stays"
-
-
-def test_generators_are_of_the_row() -> None:
-    first = generator(0, "typos", "a").integers(1 << 60)
-    assert first == generator(0, "typos", "a").integers(1 << 60)
-    others = [generator(0, "typos", "b"), generator(0, "case", "a"), generator(1, "typos", "a")]
-    assert first not in [other.integers(1 << 60) for other in others]

@@ -9,7 +9,7 @@ from datasets import Dataset
 from PIL import Image
 
 from teacherspec.evaluate.classification.label_errors import Example
-from teacherspec.evaluate.content_features import looks_of_images
+from teacherspec.evaluate.content_features import image_features
 from teacherspec.evaluate.thumbnails import CAPTION, CELL, COLUMNS, caption_font, contact_sheets, pictures
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.text_classification.task import TextClassification
@@ -63,16 +63,16 @@ def test_texts_have_no_pictures() -> None:
 
 def test_images_are_cut_by_how_they_look(tmp_path: Path) -> None:
     dark, grey = Image.new("RGB", (20, 40), (10, 0, 0)), Image.new("L", (30, 30), 128)
-    facets = {
-        facet.name: facet for facet in looks_of_images([encoded(dark), encoded(grey), encoded(scene(1))])
+    features = {
+        feature.name: feature for feature in image_features([encoded(dark), encoded(grey), encoded(scene(1))])
     }
-    assert facets["colour"].slices == ("colour = coloured", "colour = grey")
-    assert facets["colour"].codes.tolist() == [0, 1, 0]
-    assert set(facets) == {
+    assert features["colour"].slices == ("colour = coloured", "colour = grey")
+    assert features["colour"].codes.tolist() == [0, 1, 0]
+    assert set(features) == {
         "pixels",
         "width over height",
         "brightness (0 to 255)",
         "contrast (0 to 255)",
         "colour",
     }
-    assert facets["pixels"].codes[0] < facets["pixels"].codes[2]
+    assert features["pixels"].codes[0] < features["pixels"].codes[2]

@@ -1,4 +1,4 @@
-"""Measured splits made by hand, with known rights and wrongs."""
+"""EvalTable splits made by hand, with known rights and wrongs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.classification.eval_table import Measured
-from teacherspec.evaluate.content_features import looks_of_texts
+from teacherspec.evaluate.classification.eval_table import EvalTable
+from teacherspec.evaluate.content_features import RowContent, text_features
 from teacherspec.predictions.classification import Predictions
 from teacherspec.runtime.atomic_io import write_json, write_tsv
 
@@ -22,7 +22,7 @@ def measured(
     texts: Sequence[str] | None = None,
     columns: Mapping[str, Sequence[Any]] | None = None,
     label_names: tuple[str, ...] = NAMES,
-) -> Measured:
+) -> EvalTable:
     """Rows with these labels and predictions; the other classes share what the confidence leaves."""
     rows, classes = len(labels), len(label_names)
     sure = np.broadcast_to(np.asarray(confidence, dtype=np.float64), (rows,))
@@ -31,10 +31,10 @@ def measured(
     shown = texts or [f"text {i}" for i in range(rows)]
     ids = [f"r{i:04d}" for i in range(rows)]
     predictions = Predictions(ids, np.asarray(labels, np.int32), np.log(probs).astype(np.float32))
-    return Measured(predictions, label_names, shown, looks_of_texts(shown), columns or {})
+    return EvalTable(predictions, label_names, RowContent(shown, text_features(shown), columns or {}))
 
 
-def drawn(rows: int, seed: int, right: float = 0.8, **values: Any) -> Measured:
+def drawn(rows: int, seed: int, right: float = 0.8, **values: Any) -> EvalTable:
     """Random labels, of which a share is predicted right; where it errs is pure chance."""
     draw = np.random.default_rng(seed)
     labels = draw.integers(0, 3, rows)

@@ -1,0 +1,48 @@
+"""Changes to a row under which a person would answer the same.
+
+They belong to the type of a column and not to the task, so that a task does not name them and is not
+trained again when one of them changes. `robustness` calls each with a generator seeded by the row's id, so
+that a row changes the same way wherever it stands in a split.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from teacherspec.evaluate.image_corruptions import CORRUPTIONS
+from teacherspec.evaluate.text_perturbations import case, punctuation, typos
+from teacherspec.metric_names.perturbations import perturbation_names
+from teacherspec.tasks.columns.base import Column
+from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Perturbation = Callable[[Mapping[str, Any], "np.random.Generator"], dict[str, Any]]
+"""From a row and a generator to the changed row."""
+
+Change = Callable[[Any, "np.random.Generator"], Any]
+"""From the value of a column and a generator to the changed value."""
+
+CHANGES: Mapping[type[Column], Mapping[str, Change]] = {
+    TextColumn: {"typos": typos, "case": case, "punctuation": punctuation},
+    ImageColumn: CORRUPTIONS,
+}
+"""Type of a column → name of a perturbation → its implementation."""
+
+
+def perturbations_of(schema: RowSchema) -> dict[str, Perturbation]:
+    """Every perturbation of the content of such rows, by name; each changes all columns it applies to."""
+    return {name: partial(_perturb, schema.content, name) for name in perturbation_names(schema)}
+
+
+def _perturb(
+    content: tuple[Column, ...], name: str, row: Mapping[str, Any], draw: "np.random.Generator"
+) -> dict[str, Any]:
+    changed = dict(row)
+    for column in content:
+        if change := CHANGES.get(type(column), {}).get(name):
+            changed[column.name] = change(row[column.name], draw)
+    return changed

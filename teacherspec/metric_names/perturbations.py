@@ -1,0 +1,30 @@
+"""Names of the perturbations that `evaluate` implements, by the type of the perturbed column.
+
+The implementations are in `teacherspec/evaluate/perturbations.py`.
+"""
+
+from collections.abc import Mapping
+
+from teacherspec.tasks.columns.base import Column
+from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.columns.text import TextColumn
+
+SEVERITIES = (1, 3, 5)
+"""Of the five of ImageNet-C."""
+
+TEXT = ("case", "punctuation", "typos")
+
+IMAGE = tuple(
+    f"{corruption}_{severity}"
+    for corruption in ("blur", "brightness", "jpeg", "noise")
+    for severity in SEVERITIES
+)
+
+BY_COLUMN: Mapping[type[Column], tuple[str, ...]] = {TextColumn: TEXT, ImageColumn: IMAGE}
+"""Type of a column → names of its perturbations."""
+
+
+def perturbation_names(schema: RowSchema) -> list[str]:
+    """Names of all perturbations of the content of such rows, sorted."""
+    return sorted({name for column in schema.content for name in BY_COLUMN.get(type(column), ())})
