@@ -3,19 +3,16 @@
 No stage depends on this file, as on `teacherspec/check/run.py`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from teacherspec.check.spec import Spec
-from teacherspec.metric_names.generation import token_metrics
+from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metric_names.perturbations import perturbation_names
-from teacherspec.metric_names.retrieval import retrieval_metrics
-from teacherspec.package.quality_gates import known_metrics
 from teacherspec.prepare.sources.base import FIXED_SPLITS
 from teacherspec.spec.parsing.diagnostics import Where
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.base import OutputType
 from teacherspec.tasks.columns.image import ImageColumn
 
 
@@ -142,17 +139,12 @@ def words_and_pixels_keep_apart(spec: Spec) -> Iterator[Finding]:
         yield Finding(("finetune", "augmentation"), what)
 
 
-METRICS: Mapping[OutputType, Callable[[Mapping[str, str]], frozenset[str]]] = {
-    "classification": known_metrics,
-    "retrieval": retrieval_metrics,
-    "generation": token_metrics,
-}
-"""By the form of predictions: from the roles of the splits to the names of what is measured."""
-
-
 def gates_are_measured(spec: Spec) -> Iterator[Finding]:
-    """A gate names a number that a stage will report for these splits."""
-    known = METRICS[spec.task.output_type](_roles(spec.prepare))
+    """A gate names a number that a stage will report for these splits and perturbations."""
+    perturbations = spec.evaluate.perturbations
+    if perturbations is None:
+        perturbations = tuple(perturbation_names(spec.task.row_schema()))
+    known = reported_names(spec.task.output_type, _roles(spec.prepare), perturbations).all
     for index, gate in enumerate(spec.package.gates):
         if gate.metric not in known:
             what = f"no stage measures {gate.metric} (measured are {listed(sorted(known))}"
@@ -272,7 +264,7 @@ RULES = (
     Rule(("task", "finetune"), checkpoints_are_chosen_by_what_is_measured),
     Rule(("task", "base"), pooling_is_of_use),
     Rule(("task", "prepare"), scope_needs_labels),
-    Rule(("task", "prepare", "package"), gates_are_measured),
+    Rule(("task", "prepare", "evaluate", "package"), gates_are_measured),
     Rule(("prepare", "package"), soft_targets_are_splits),
     Rule(("task", "package"), tokens_are_of_language_models),
 )

@@ -1,51 +1,60 @@
-"""Names of the numbers that the stages measure of a language model, for gates to name."""
+"""Names of the numbers that the stages report of a model that generates text."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from teacherspec.package.quality_gates import OPPONENTS, RATED
+from teacherspec.metric_names.calibration import COMPARED, FIT, WHEN
+from teacherspec.metric_names.reported_names import ReportedNames, nested, of_splits, prefixed
 
-TOKENS = (
-    "accuracy", "brier", "ece", "nll", "nll_macro", "nll_per_answer", "perplexity", "rows", "tokens",
-)  # fmt: skip
-"""What `evaluate` measures of every split."""
+TOKENS = frozenset(
+    {"accuracy", "brier", "ece", "nll", "nll_macro", "nll_per_answer", "perplexity", "rows", "tokens"}
+)
+"""What `evaluate` reports of the supervised tokens of every split."""
 
-TEXTS = (
-    "bleu", "chrf", "empty", "exact_match", "length_ratio", "repetition", "rouge1", "rouge2", "rougeL",
-    "rougeLsum", "rows", "stopped", "tokens",
-)  # fmt: skip
-"""What `evaluate` measures of answers."""
+ANSWERS = frozenset(
+    {"bleu", "chrf", "empty", "exact_match", "length_ratio", "repetition", "rows", "stopped", "tokens"}
+)
+"""What `evaluate` reports of generated answers."""
 
-INTERVALS = ("accuracy", "ece", "ece_equal_mass", "nll", "signed")
-PLAIN = ("augrc", "aurc", "correctness_auroc", "debiased_squared", "mce", "rmsce", "smooth_ece")
-WHEN = ("before", "after")
+ROUGE = frozenset({"rouge1", "rouge2", "rougeL", "rougeLsum"})
+"""The same where the tokenizer of ROUGE reads the script of the references."""
+
+TOKEN_COUNT = ReportedNames(frozenset({"tokens"}))
+
+CALIBRATED: Mapping[str, ReportedNames] = {
+    "calibration": FIT | TOKEN_COUNT | ReportedNames(nested(("nll", "ece"), WHEN)),
+    "test": COMPARED
+    | TOKEN_COUNT
+    | ReportedNames(
+        prefixed("answers", ("rows", "exact_match", "aurc", "augrc", "ece.before")),
+        prefixed("answers", ("correctness_auroc", "ece.after")),
+    ),
+    "shifted": COMPARED | TOKEN_COUNT,
+}
+"""Role of a split → what `calibrate` reports of it."""
+
+OPPONENTS = ("base", "reference")
+"""What people compare the teacher's answers with."""
+
+RATINGS = (
+    frozenset({"ratings", "not_judged", "outdated", "raters", "wins", "ties", "losses", "p_value"})
+    | {"win_rate", "win_rate_where_different", "left_preferred", "alpha.preference", "alpha.rating"}
+    | prefixed("pairs", ("shown", "judged", "identical"))
+    | prefixed("rating", ("pairs", "teacher", "opponent", "difference"))
+)
+"""What `ratings` reports of each opponent, where people rated answers."""
 
 
-def token_metrics(roles: Mapping[str, str]) -> frozenset[str]:
-    """Dotted names of all numbers that the stages may measure of a language model.
-
-    Args:
-        roles: split name → role.
-    """
-    names = {"evaluate.loss_ratio", "evaluate.base.nll_change"}
-    names |= {f"evaluate.base.test.{name}" for name in TOKENS}
-    names |= {f"evaluate.base.test.generated.{name}" for name in TEXTS}
-    names |= {f"evaluate.test.{how}.{name}" for how in ("generated", "sampled") for name in TEXTS}
-    fitted = ("rows", "tokens", "fitted", "temperature", "standard_error")
-    names |= {f"calibrate.calibration.{name}" for name in fitted}
-    names |= {f"calibrate.calibration.{name}.{when}" for name in ("nll", "ece") for when in WHEN}
-    answers = ("rows", "exact_match", "aurc", "augrc", "correctness_auroc", "ece.before", "ece.after")
-    names |= {f"calibrate.test.answers.{name}" for name in answers}
-    names |= {f"ratings.{opponent}.{name}" for opponent in OPPONENTS for name in RATED}
-    for split, role in roles.items():
-        names |= {f"evaluate.{split}.{name}" for name in TOKENS}
-        if role in ("test", "shifted"):
-            names |= {f"calibrate.{split}.{name}" for name in _compared()}
-    return frozenset(names)
-
-
-def _compared() -> frozenset[str]:
-    measured = {f"{name}.{when}" for name in (*INTERVALS, *PLAIN) for when in WHEN}
-    noise = {
-        f"{name}.{about}_{when}" for name in INTERVALS[1:3] for about in ("floor", "noise") for when in WHEN
-    }
-    return frozenset({"rows", "tokens", "nll.change", "nll.p_value"} | measured | noise)
+def generation_names(roles: Mapping[str, str], perturbations: Collection[str]) -> ReportedNames:
+    """Names of all numbers, see `by_output_type.reported_names`; perturbations are not measured."""
+    del perturbations
+    generated = ("evaluate.test.generated", "evaluate.base.test.generated")
+    of_all = ReportedNames(
+        frozenset({"evaluate.loss_ratio", "evaluate.base.nll_change"})
+        | prefixed("evaluate.base.test", TOKENS)
+        | nested(generated, ANSWERS),
+        nested(generated, ROUGE)
+        | prefixed("evaluate.test.sampled", ANSWERS | ROUGE)
+        | prefixed("ratings", nested(OPPONENTS, RATINGS)),
+    )
+    evaluated = dict.fromkeys(roles.values(), ReportedNames(TOKENS))
+    return of_all | of_splits("evaluate", roles, evaluated) | of_splits("calibrate", roles, CALIBRATED)

@@ -1,29 +1,35 @@
-"""Names of the numbers that the stages measure of a retrieval teacher, for gates to name."""
+"""Names of the numbers that the stages report of a retrieval teacher."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from teacherspec.metric_names.calibration import COMPARED_CLASSES, FIT_CLASSES
+from teacherspec.metric_names.reported_names import ReportedNames, nested, of_splits, prefixed
 from teacherspec.metrics.retrieval import RECALLED
-from teacherspec.package.quality_gates import CALIBRATED
 
-MEASURED = frozenset({"rows", "images", "texts", "accuracy", "nll", "ece"}) | {
-    f"{direction}.{name}"
-    for direction in ("image_to_text", "text_to_image")
-    for name in (
-        "queries", "candidates", "median_rank",
-        *(f"{about}_at_{k}" for about in ("recall", "chance") for k in RECALLED),
+DIRECTIONS = ("image_to_text", "text_to_image")
+
+RANKING = (
+    "queries", "candidates", "median_rank",
+    *(f"{name}_at_{k}" for name in ("recall", "chance") for k in RECALLED),
+)  # fmt: skip
+"""What `evaluate` reports of each direction of a split."""
+
+QUALITY = frozenset({"rows", "images", "texts", "accuracy", "nll", "ece"}) | nested(DIRECTIONS, RANKING)
+"""What `evaluate` reports of every split; accuracy, NLL and ECE are those of candidate sets."""
+
+CALIBRATED: Mapping[str, ReportedNames] = {
+    "calibration": FIT_CLASSES,
+    "test": COMPARED_CLASSES,
+    "shifted": COMPARED_CLASSES,
+}
+"""Role of a split → what `calibrate` reports of it."""
+
+
+def retrieval_names(roles: Mapping[str, str], perturbations: Collection[str]) -> ReportedNames:
+    """Names of all numbers, see `by_output_type.reported_names`; perturbations are not measured."""
+    del perturbations
+    of_all = ReportedNames(
+        prefixed("evaluate.base.test", QUALITY) | {"evaluate.loss_ratio", "evaluate.candidate_set_size"}
     )
-}  # fmt: skip
-"""What `evaluate` measures of every split; accuracy, NLL and ECE are those of candidate sets."""
-
-
-def retrieval_metrics(roles: Mapping[str, str]) -> frozenset[str]:
-    """Dotted names of all numbers that the stages may measure of a retrieval teacher.
-
-    Args:
-        roles: split name → role.
-    """
-    names = {"evaluate.loss_ratio", "evaluate.candidate_set_size"}
-    names |= {f"evaluate.{split}.{name}" for split in (*roles, "base.test") for name in MEASURED}
-    for split, role in roles.items():
-        names |= {f"calibrate.{split}.{name}" for name in CALIBRATED.get(role, ())}
-    return frozenset(names)
+    evaluated = dict.fromkeys(roles.values(), ReportedNames(QUALITY))
+    return of_all | of_splits("evaluate", roles, evaluated) | of_splits("calibrate", roles, CALIBRATED)

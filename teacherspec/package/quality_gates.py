@@ -1,46 +1,12 @@
 """Whether the measured teacher keeps its promises. What cannot be judged fails."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from teacherspec.metric_names.calibration import noise_metric
 from teacherspec.spec.package import Gate
-
-QUALITY = ("accuracy", "balanced_accuracy", "brier", "ece", "macro_f1", "matthews", "nll", "rows")
-"""What `evaluate` measures of every labelled split."""
-
-PERTURBATIONS = ("case", "punctuation", "typos")
-ROBUSTNESS = ("accuracy", "flip_rate")
-"""What `evaluate` measures of the test split under each perturbation."""
-
-INTERVALS = ("accuracy", "brier", "ece", "ece_equal_mass", "nll", "signed")
-"""What `calibrate` measures before and after, with intervals, on test and shifted splits."""
-
-PLAIN = (
-    "augrc", "aurc", "brier_reliability", "brier_resolution", "brier_uncertainty", "classwise_ece",
-    "correctness_auroc", "debiased_squared", "mce", "rmsce", "smooth_ece",
-)  # fmt: skip
-"""The same without intervals."""
-
-SCOPE = ("auroc", "aupr_in", "aupr_out", "fpr_at_95_in_recall", "fpr_at_95_out_recall")
-"""What `calibrate` measures of a split that belongs to no label."""
-
-NOISY = ("ece", "ece_equal_mass")
-"""Calibration errors of which the report holds the 95 % point for a perfectly calibrated model."""
-
-WHEN = ("before", "after")
-
-RATED = frozenset(
-    {"ratings", "not_judged", "outdated", "raters", "wins", "ties", "losses", "p_value", "win_rate"}
-    | {"win_rate_where_different", "left_preferred", "alpha.preference", "alpha.rating"}
-    | {f"pairs.{name}" for name in ("shown", "judged", "identical")}
-    | {f"rating.{name}" for name in ("pairs", "teacher", "opponent", "difference")}
-)
-"""What `ratings` makes of human evaluation, of each opponent."""
-
-OPPONENTS = ("base", "reference")
-"""Whom people compare the teacher with."""
 
 
 @dataclass(frozen=True)
@@ -71,51 +37,6 @@ class Judgement:
     measured: Measured | None
     passed: bool
     reason: str
-
-
-def known_metrics(roles: Mapping[str, str]) -> frozenset[str]:
-    """Dotted names of all numbers that the stages may measure, known before any of them runs.
-
-    Args:
-        roles: split name → role.
-    """
-    names = {"evaluate.loss_ratio"}
-    names |= {f"ratings.{opponent}.{name}" for opponent in OPPONENTS for name in RATED}
-    names |= {f"evaluate.robustness.{change}.{name}" for change in PERTURBATIONS for name in ROBUSTNESS}
-    for split, role in roles.items():
-        evaluated = ("rows",) if role == "ood" else QUALITY
-        names |= {f"evaluate.{split}.{name}" for name in evaluated}
-        names |= {f"calibrate.{split}.{name}" for name in CALIBRATED.get(role, ())}
-    return frozenset(names)
-
-
-def _before_and_after(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(f"{name}.{when}" for name in names for when in WHEN)
-
-
-_COMPARED = frozenset(
-    {"rows", "argmax_changed"}
-    | {f"{name}.{about}" for name in ("nll", "brier") for about in ("change", "p_value")}
-    | {f"{name}.{about}_{when}" for name in NOISY for about in ("floor", "noise") for when in WHEN}
-    | _before_and_after((*INTERVALS, *PLAIN))
-)
-
-CALIBRATED: Mapping[str, frozenset[str]] = {
-    "calibration": frozenset({"rows", "fitted", "temperature", "standard_error"})
-    | _before_and_after(("nll", "brier", "ece")),
-    "test": _COMPARED,
-    "shifted": _COMPARED,
-    "ood": frozenset({"rows"})
-    | {f"{score}.{name}" for score in _before_and_after(("max_probability", "energy")) for name in SCOPE},
-}
-"""Role of a split → what `calibrate` measures of it."""
-
-
-def noise_point(metric: str) -> str | None:
-    """Where the reports hold the noise of this calibration error; None where it is another metric."""
-    name, _, when = metric.rpartition(".")
-    is_noisy = name.rpartition(".")[2] in NOISY and when in WHEN
-    return f"{name}.noise_{when}" if is_noisy else None
 
 
 def judge(gates: Sequence[Gate], reports: Mapping[str, Any]) -> tuple[Judgement, ...]:
@@ -150,7 +71,7 @@ def _judged(gate: Gate, reports: Mapping[str, Any]) -> Judgement:
     measured = find(reports, gate.metric)
     if measured is None:
         return Judgement(gate, None, False, "not measured: the reports hold no finite number of this name")
-    point = noise_point(gate.metric)
+    point = noise_metric(gate.metric)
     noise = find(reports, point) if point else None
     found = list(_findings(gate, measured, noise))
     return Judgement(gate, measured, all(passed for passed, _ in found), "; ".join(text for _, text in found))

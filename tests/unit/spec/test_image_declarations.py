@@ -43,3 +43,14 @@ def test_perturbations_of_texts_do_not_fit_images(tmp_path: Path) -> None:
     text = (ROOT / "examples/digits/params.yaml").read_text()
     told = refused(tmp_path, text.replace("  batch_size: 64", "  batch_size: 64\n  perturbations: [typos]"))
     assert "an image_classification row cannot be perturbed so" in told or "image_classification row" in told
+
+
+GATE = "    - {metric: evaluate.robustness.blur_3.accuracy, at_least: 0.9}\n"
+
+
+def test_a_gate_may_name_a_perturbation_that_is_measured(tmp_path: Path) -> None:
+    text = (ROOT / "examples/digits/params.yaml").read_text() + GATE
+    (tmp_path / "params.yaml").write_text(text)
+    check(tmp_path / "params.yaml")
+    told = refused(tmp_path, text.replace("  batch_size: 64", "  batch_size: 64\n  perturbations: [jpeg_3]"))
+    assert "no stage measures evaluate.robustness.blur_3.accuracy" in told

@@ -1,0 +1,49 @@
+"""Names of the numbers that the stages report of a classifier."""
+
+from collections.abc import Collection, Mapping
+
+from teacherspec.metric_names.calibration import COMPARED_CLASSES, FIT_CLASSES
+from teacherspec.metric_names.reported_names import ReportedNames, nested, of_splits, prefixed
+
+ROWS = ReportedNames(frozenset({"rows"}))
+
+QUALITY = ROWS | ReportedNames(
+    frozenset({"accuracy", "balanced_accuracy", "brier", "ece", "macro_f1", "nll"}),
+    frozenset({"matthews"}),  # undefined where all labels or all predictions are of one class
+)
+
+EVALUATED: Mapping[str, ReportedNames] = {
+    **dict.fromkeys(("train", "validation", "calibration", "test", "shifted"), QUALITY),
+    "ood": ROWS,
+}
+"""Role of a split → what `evaluate` reports of it."""
+
+ROBUSTNESS = ("accuracy", "flip_rate")
+"""What `evaluate` reports of the test split under each perturbation."""
+
+OOD_SCORES = ("max_probability.before", "max_probability.after", "energy.before")
+OOD_DETECTION = ("auroc", "aupr_in", "aupr_out", "fpr_at_95_in_recall", "fpr_at_95_out_recall")
+"""How well a score separates test rows from out-of-distribution rows."""
+
+CALIBRATED: Mapping[str, ReportedNames] = {
+    "calibration": FIT_CLASSES,
+    "test": COMPARED_CLASSES,
+    "shifted": COMPARED_CLASSES,
+    "ood": ROWS
+    | ReportedNames(
+        nested(OOD_SCORES, OOD_DETECTION),
+        # Energy needs logits that are not normalised, which only a temperature leaves.
+        nested(("energy.after",), OOD_DETECTION),
+    ),
+}
+"""Role of a split → what `calibrate` reports of it."""
+
+
+def classification_names(roles: Mapping[str, str], perturbations: Collection[str]) -> ReportedNames:
+    """Names of all numbers, see `by_output_type.reported_names`."""
+    robustness = prefixed("evaluate.robustness", nested(perturbations, ROBUSTNESS))
+    return (
+        ReportedNames(robustness | {"evaluate.loss_ratio"})
+        | of_splits("evaluate", roles, EVALUATED)
+        | of_splits("calibrate", roles, CALIBRATED)
+    )

@@ -1,0 +1,147 @@
+"""The numbers that gates may name are those that the stages report, for every kind of task."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from teacherspec.calibrate.run import run_calibrate
+from teacherspec.evaluate.run import run_evaluate
+from teacherspec.finetune.train import finetune
+from teacherspec.metric_names.by_output_type import reported_names
+from teacherspec.metric_names.perturbations import IMAGE, TEXT
+from teacherspec.runtime import machine
+from teacherspec.runtime.atomic_io import read_json
+from teacherspec.spec.calibrate import Calibrate
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.finetune import Finetune
+from teacherspec.splits import Prepared, save_index
+from teacherspec.tasks import KINDS
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.clip.task import Clip
+from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
+from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.text_classification.task import TextClassification
+from tests.pipeline.causal_lm import toys as causal_lm
+from tests.pipeline.test_clip_retrieval import ROLES, SAID, captioned
+from tests.pipeline.vision_language import toys as vision_language
+from tests.toys.clip import CONTEXT, toy_dual_base
+from tests.toys.image import toy_image_base, toy_image_prepared
+from tests.toys.text import toy_base, toy_prepared
+
+GENERATION = {"generation": {"rows": 8, "max_new_tokens": 8, "sampling": {"temperature": 1.0}}}
+
+
+class Toy(NamedTuple):
+    """A tiny task: its rows and base, what it changes of the declaration, and what is perturbed."""
+
+    task: Kind
+    prepare: Callable[[Path], Prepared]
+    base: Callable[[Path], Any]
+    finetune: dict[str, Any] = {}
+    evaluate: dict[str, Any] = {}
+    perturbations: tuple[str, ...] = ()
+
+
+def pairs(folder: Path) -> Prepared:
+    splits = {
+        name: captioned(folder, name, role, 20, seed)
+        for seed, (name, role) in enumerate(sorted(ROLES.items()))
+    }
+    prepared = Prepared("clip_retrieval", (), splits)
+    save_index(folder, prepared)
+    return prepared
+
+
+TOYS = {
+    "text_classification": Toy(
+        TextClassification(kind="text_classification", max_length=16),
+        lambda folder: toy_prepared(folder, 64, 24),
+        toy_base,
+        perturbations=TEXT,
+    ),
+    "image_classification": Toy(
+        ImageClassification(kind="image_classification"),
+        lambda folder: toy_image_prepared(folder, 48, 24),
+        toy_image_base,
+        perturbations=IMAGE,
+    ),
+    "clip": Toy(
+        Clip(kind="clip", templates=("much {label} here",), max_length=CONTEXT),
+        lambda folder: toy_image_prepared(folder, 48, 24),
+        lambda folder: toy_dual_base(folder, SAID),
+        evaluate={"perturbations": ["jpeg_3", "blur_3"]},
+        perturbations=("jpeg_3", "blur_3"),
+    ),
+    "clip_retrieval": Toy(
+        ClipRetrieval(kind="clip_retrieval", max_length=CONTEXT),
+        pairs,
+        lambda folder: toy_dual_base(folder, SAID),
+        finetune={"loss": {"kind": "contrastive"}, "selection_metric": "recall_at_1"},
+    ),
+    "causal_lm": Toy(
+        causal_lm.task(),
+        lambda folder: causal_lm.lm_prepared(folder, 64, 24),
+        causal_lm.lm_base,
+        evaluate=GENERATION,
+    ),
+    "vision_language": Toy(
+        vision_language.task(),
+        lambda folder: vision_language.vision_prepared(folder, 32, 24),
+        vision_language.vision_base,
+        evaluate=GENERATION,
+    ),
+}
+
+
+def test_every_kind_of_task_is_among_them() -> None:
+    assert TOYS.keys() == {kind.model_fields["kind"].annotation.__args__[0] for kind in KINDS}
+
+
+def numbers(report: Any, name: str) -> set[str]:
+    """Dotted names of the numbers in a report; a value with its interval is one."""
+    if isinstance(report, dict):
+        if "value" in report:
+            return {name}
+        return {inner for key, value in report.items() for inner in numbers(value, f"{name}.{key}")}
+    return {name} if isinstance(report, int | float) else set()
+
+
+@pytest.mark.parametrize("kind", TOYS)
+def test_a_build_reports_the_numbers_that_gates_may_name(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(machine.WORKERS, "0")
+    toy, base, data = TOYS[kind], tmp_path / "base", tmp_path / "prepare"
+    data.mkdir()
+    prepared = toy.prepare(data)
+    toy.base(base)
+    declared = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, **toy.finetune}
+    section = Finetune.model_validate_json(json.dumps(declared))
+    finetune(toy.task, section, base, prepared, tmp_path / "run", tmp_path / "finetune")
+    evaluate = Evaluate.model_validate_json(
+        json.dumps({"resamples": 100, "latency_examples": 10, **toy.evaluate})
+    )
+    reports, predictions = tmp_path / "reports", tmp_path / "evaluate"
+    run_evaluate(
+        toy.task,
+        evaluate,
+        data,
+        tmp_path / "finetune",
+        predictions,
+        reports / "evaluate",
+        reports / "latency.json",
+        untrained=lambda: base,
+    )
+    run_calibrate(Calibrate(resamples=100), predictions, tmp_path / "calibrate", reports / "calibrate")
+
+    found = set[str]()
+    for stage in ("evaluate", "calibrate"):
+        found |= numbers(read_json(reports / stage / "metrics.json"), stage)
+    roles = {name: split.role for name, split in prepared.splits.items()}
+    names = reported_names(toy.task.output_type, roles, toy.perturbations)
+    assert found - names.all == set(), "reported, but no gate may name them"
+    assert names.always - found == set(), "promised, but not reported"
