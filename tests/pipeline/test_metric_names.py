@@ -1,8 +1,9 @@
 """The numbers that gates may name are those that the stages report, for every kind of task."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -40,8 +41,8 @@ class Toy(NamedTuple):
     task: Kind
     prepare: Callable[[Path], Prepared]
     base: Callable[[Path], Any]
-    finetune: dict[str, Any] = {}
-    evaluate: dict[str, Any] = {}
+    finetune: Mapping[str, Any] = MappingProxyType({})
+    evaluate: Mapping[str, Any] = MappingProxyType({})
     perturbations: tuple[str, ...] = ()
 
 
