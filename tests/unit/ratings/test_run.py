@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from stages.ratings import main as door
 from teacherspec.cli.main import main
 from teacherspec.errors import DataError
-from teacherspec.package.quality_gates import OPPONENTS, RATED, find
+from teacherspec.metric_names.generation import OPPONENTS, RATINGS
+from teacherspec.package.quality_gates import find
 from teacherspec.predictions.answers import COLUMNS, FILE, Answered, load_answers
 from teacherspec.ratings.run import run_ratings
 from teacherspec.ratings.sheet_key import load_keys
@@ -64,8 +65,8 @@ def test_the_whole_way(here: Path) -> None:
     assert told.output.startswith("teacher against base: win rate 0.")
     numbers = read_json(here / "reports/ratings/metrics.json")
     assert set(numbers) == {"base"}
-    known = {name for name in RATED if find(numbers["base"], name) is not None}
-    assert known == RATED
+    known = {name for name in RATINGS if find(numbers["base"], name) is not None}
+    assert known == RATINGS
     assert set(numbers) <= set(OPPONENTS)
     table = (here / "reports/ratings/pairs.tsv").read_text().splitlines()
     assert len(table) == 11
