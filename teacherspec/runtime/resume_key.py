@@ -1,13 +1,17 @@
-"""Work that a kill interrupts, found again by the name of all that determines it."""
+"""Names for scratch folders of long work, derived from everything that determines its result.
 
-import hashlib
+Work that was killed is found again under the same name; a changed value, input or line of code never finds
+what an earlier version left.
+"""
+
 import sys
 from pathlib import Path
 from typing import Any
 
-from teacherspec.runtime.atomic_io import encode_json, sha256_file
+from teacherspec.runtime.atomic_io import encode_json, sha256_bytes, sha256_file
 
-PACKAGE = Path(__file__).resolve().parent
+LIBRARY = Path(__file__).resolve().parents[1]
+"""Folder of the whole library, `teacherspec/`."""
 
 
 def loaded_code() -> dict[str, str]:
@@ -15,8 +19,8 @@ def loaded_code() -> dict[str, str]:
     files = {
         Path(str(module.__file__)).resolve() for module in list(sys.modules.values()) if _has_file(module)
     }
-    own = sorted(file for file in files if file.is_relative_to(PACKAGE) and file.suffix == ".py")
-    return {str(file.relative_to(PACKAGE)): sha256_file(file) for file in own}
+    own = sorted(file for file in files if file.is_relative_to(LIBRARY) and file.suffix == ".py")
+    return {file.relative_to(LIBRARY).as_posix(): sha256_file(file) for file in own}
 
 
 def _has_file(module: Any) -> bool:
@@ -24,5 +28,5 @@ def _has_file(module: Any) -> bool:
 
 
 def run_key(determinants: Any) -> str:
-    """Hex name of a work, from everything that determines it (a JSON-able value)."""
-    return hashlib.sha256(encode_json(determinants).encode()).hexdigest()[:32]
+    """Hex name of the work that these determinants (a value that JSON can encode) decide."""
+    return sha256_bytes(encode_json(determinants).encode())[:32]
