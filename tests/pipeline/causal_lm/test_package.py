@@ -49,9 +49,11 @@ def test_padding_of_the_vocabulary_can_be_trimmed_and_tokens_drawn(road, tmp_pat
     assert [read_json(folder / "metadata.json")["parameters"] for folder in (road.teacher, teacher)] == [
         model.num_parameters() for model in (before, after)
     ]
+    head = [model.get_output_embeddings().weight for model in (before, after)]
+    assert torch.equal(head[0][:rows], head[1]), "the rows that stay are copied bit by bit"
     ids = torch.tensor([[1, 5, 9]])
-    with torch.inference_mode():
-        assert torch.equal(before(ids).logits[..., :rows], after(ids).logits)
+    with torch.inference_mode():  # products of other shapes may be rounded in another order
+        torch.testing.assert_close(after(ids).logits, before(ids).logits[..., :rows])
 
 
 @pytest.mark.parametrize("rows", [10, 401])

@@ -58,7 +58,7 @@ def test_it_answers_the_same_over_several_places(tmp_path: Path) -> None:
     layers |= {f"model.layers.{name}": "disk" for name in names} | {"lm_head": "cpu"}
     spread = accelerate.dispatch_model(whole, layers, main_device="cpu", offload_dir=tmp_path / "offload")
     after = predict_tokens(task(), spread, tokenizer, rows, 4)
-    np.testing.assert_array_equal(before.sums, after.sums)
+    np.testing.assert_allclose(after.sums, before.sums, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("free", "processes", "fits"), [(3.0, 2, True), (2.0, 2, False), (2.0, 1, True)])
