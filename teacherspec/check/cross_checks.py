@@ -96,27 +96,27 @@ def views_are_of_images_alone(spec: Spec) -> Iterator[Finding]:
 
 
 def weights_can_be_mixed(spec: Spec) -> Iterator[Finding]:
-    """Fine-tuned weights mix with those that they come from, and no others."""
-    if spec.finetune.interpolation is None:
+    """Fine-tuned weights are interpolated only with those that they started from."""
+    if spec.finetune.weight_interpolation is None:
         return
-    where = ("finetune", "interpolation")
+    where = ("finetune", "weight_interpolation")
     if spec.task.new_head:
         yield Finding(where, f"a {spec.task.kind} task gets a new head, which the base lacks: drop it")
     if spec.base.init == "config":
-        yield Finding(where, "a base without weights has none to mix in: drop it")
+        yield Finding(where, "a base without weights has none to interpolate with: drop it")
 
 
 def a_head_is_there_to_learn(spec: Spec) -> Iterator[Finding]:
-    """A head goes first where one is new, where features are worth sparing, and where they then learn too."""
-    if spec.finetune.head_first is None:
+    """A linear probe comes first where the head is new, the backbone is pre-trained, and it is trained too."""
+    if spec.finetune.linear_probe_first is None:
         return
-    where, method = ("finetune", "head_first"), spec.finetune.method
+    where, method = ("finetune", "linear_probe_first"), spec.finetune.method
     if not spec.task.new_head:
         yield Finding(where, f"a {spec.task.kind} task gets no new head to train first: drop it")
     elif spec.base.init == "config":
-        yield Finding(where, "a base without weights has no features that a new head could spoil: drop it")
+        yield Finding(where, "a base without weights has no features to protect from a new head: drop it")
     elif method.kind == "full" and method.freeze == "backbone":
-        yield Finding(where, "nothing but the head is trained anyway (method.freeze: backbone): drop it")
+        yield Finding(where, "only the head is trained anyway (method.freeze: backbone): drop it")
 
 
 def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from teacherspec.finetune.lora import head_names
 from teacherspec.runtime.atomic_io import replacing
-from teacherspec.spec.finetune import Finetune, Full, HeadFirst
+from teacherspec.spec.finetune import Finetune, Full, LinearProbeFirst
 
 SIDE = "head"
 """Folder in the scratch of a training, for the checkpoints of its head."""
@@ -17,14 +17,14 @@ SIDE = "head"
 FILE = "head.safetensors"
 
 
-def head_section(section: Finetune, declared: HeadFirst) -> Finetune:
+def head_section(section: Finetune, declared: LinearProbeFirst) -> Finetune:
     """The declaration of the training of the head: the same rows, loss and choice, all else still."""
     return section.model_copy(
         update={
             "method": Full(freeze="backbone"),
             "epochs": declared.epochs,
             "learning_rate": declared.learning_rate,
-            "head_first": None,
+            "linear_probe_first": None,
             "early_stopping": None,
         }
     )

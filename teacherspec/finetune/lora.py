@@ -91,17 +91,17 @@ def adapt(
         UserError: a declared target, part or frozen module is not in the model, or a library is missing.
     """
     if isinstance(method, Full):
-        still = parts.still if pretrained else ()
-        freeze(model, still if method.freeze is None else method.freeze, parts)
+        frozen = parts.frozen if pretrained else ()
+        freeze(model, frozen if method.freeze is None else method.freeze, parts)
         return model
     from peft import LoraConfig, get_peft_model
 
-    if strange := [name for name in method.whole if name not in parts.modules]:
+    if strange := [name for name in method.modules_to_save if name not in parts.modules]:
         allowed = ", ".join(sorted(parts.modules)) or "none, for this kind of task"
-        raise UserError(f"finetune.method.whole: no part {', '.join(strange)} (allowed: {allowed})")
-    if parts.adapted in method.whole:
+        raise UserError(f"finetune.method.modules_to_save: no part {', '.join(strange)} (allowed: {allowed})")
+    if parts.adapted in method.modules_to_save:
         raise UserError(
-            f"finetune.method.whole: {parts.adapted} gets the updates; use method full, or drop it"
+            f"finetune.method.modules_to_save: {parts.adapted} gets the updates; use method full, or drop it"
         )
     layers = linear_layers(model, parts)
     targets = _targets(model, layers, method)
@@ -112,7 +112,7 @@ def adapt(
         target_modules=targets,
         modules_to_save=[
             *(head_names(model) if new_head else ()),
-            *(module for name in method.whole for module in parts.modules[name]),
+            *(module for name in method.modules_to_save for module in parts.modules[name]),
         ]
         or None,
         use_dora=method.dora,

@@ -1,8 +1,8 @@
-"""The training loss, summed over units and divided once by the units of the whole optimizer step.
+"""The training loss: a sum over the terms of the micro-batch, divided by their number in the whole step.
 
-The heads of transformers return a mean over the micro-batch, which Trainer then fails to divide by the
-accumulation steps for most classifiers (huggingface/transformers#47688): BERT trains with 4× the loss
-at accumulation 4. Owning the loss makes a step the same however its batch is cut.
+The heads of transformers return a mean over the micro-batch, which Trainer does not divide by the number of
+accumulation steps for most classifiers (huggingface/transformers#47688): at accumulation 4, BERT trains with
+four times the loss. With this loss a step does not depend on how its batch is split into micro-batches.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 IGNORE_INDEX = -100
 ALMOST_CERTAIN = 1e-8
-"""Smallest 1 - p of the focal factor; at 0 its gradient would be 0 times infinity for γ below 1."""
+"""Smallest 1 - p in the focal factor: at 0 the gradient would be 0 times infinity for γ below 1."""
 
 
 def cross_entropy(
     loss: CrossEntropy, logits: "torch.Tensor", labels: "torch.Tensor", weights: "torch.Tensor | None"
 ) -> "torch.Tensor":
-    """Label-smoothed cross-entropy per unit, nats: logits `[U, C]`, targets `[U]` or `[U, C]` → `[U]`."""
+    """Label-smoothed cross-entropy of each term, nats: logits `[N, C]`, labels `[N]` or `[N, C]` → `[N]`."""
     from torch.nn import functional
 
     return functional.cross_entropy(
@@ -38,9 +38,9 @@ def cross_entropy(
 def focal(
     loss: Focal, logits: "torch.Tensor", labels: "torch.Tensor", weights: "torch.Tensor | None"
 ) -> "torch.Tensor":
-    """Focal loss per unit, (1 - p)^γ · -log p (Lin et al. 2017): `[U, C]`, `[U]` → `[U]`.
+    """Focal loss of each term, (1 - p)^γ · -log p (Lin et al. 2017): `[N, C]`, `[N]` → `[N]`.
 
-    Of soft targets `[U, C]` it is the expectation over the classes.
+    For soft labels `[N, C]` it is the expectation over the classes.
     """
     from torch.nn import functional
 
@@ -54,7 +54,7 @@ def focal(
     return losses if weights is None else losses * weights[labels.clamp(min=0)]
 
 
-PER_UNIT: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {
+LOSSES: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {
     CrossEntropy: cross_entropy,
     Focal: focal,
 }
@@ -62,33 +62,34 @@ PER_UNIT: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {
 
 def objective(
     loss: CrossEntropy | Focal,
-    units: "Callable[[Any, torch.Tensor], LossTerms]",
-    weights: "torch.Tensor | None",
+    loss_terms: "Callable[[Any, torch.Tensor], LossTerms]",
+    class_weights: "torch.Tensor | None",
 ) -> Callable[..., "torch.Tensor"]:
     """The function Trainer calls as `compute_loss_func(outputs, labels, num_items_in_batch)`.
 
     Args:
         loss: the declared loss.
-        units: the task's verb from outputs and labels to what is counted.
-        weights: `[C]` class weights, or None.
+        loss_terms: the task's method that turns outputs and labels into the terms of the loss.
+        class_weights: `[C]`, or None.
     """
-    per_unit = PER_UNIT[type(loss)]
+    per_term = LOSSES[type(loss)]
 
     def compute_loss(
         outputs: Any, labels: "torch.Tensor", num_items_in_batch: "torch.Tensor | int | None" = None
     ) -> "torch.Tensor":
-        logits, targets, unit_weights = units(outputs, labels)
-        device_weights = None if weights is None else weights.to(logits.device)
-        counted = targets != IGNORE_INDEX
-        if targets.ndim == 2:  # soft labels, which PyTorch knows not how to ignore
-            targets = targets.clamp(min=0)
-        losses: torch.Tensor = per_unit(loss, logits.float(), targets, device_weights)
-        if targets.ndim == 2:
+        logits, term_labels, term_weights = loss_terms(outputs, labels)
+        device_weights = None if class_weights is None else class_weights.to(logits.device)
+        counted = term_labels != IGNORE_INDEX
+        soft = term_labels.ndim == 2
+        if soft:  # PyTorch's losses ignore an index, not a row of probabilities
+            term_labels = term_labels.clamp(min=0)
+        losses: torch.Tensor = per_term(loss, logits.float(), term_labels, device_weights)
+        if soft:
             losses = losses * counted[:, 0]
-        total = losses.sum() if unit_weights is None else (losses * unit_weights).sum()
+        total = losses.sum() if term_weights is None else (losses * term_weights).sum()
         items = num_items_in_batch if num_items_in_batch is not None else counted.sum()
-        # Trainer counts the numbers of soft labels `[B, C]`; the units are their rows.
-        return total / (items / labels.shape[1] if targets.ndim == 2 else items)
+        # Of soft labels `[B, C]` Trainer counts all numbers; the loss has one term a row.
+        return total / (items / labels.shape[1] if soft else items)
 
     return compute_loss
 

@@ -49,8 +49,10 @@ def write_outcome(
     trainable = sum(p.numel() for p in trained.parameters() if p.requires_grad)
     model = merge(task.logits, trained, section.method, inputs)
     mixed = None
-    if section.interpolation is not None:
-        interpolate(model, task.load_base(base, prepared.label_names, ModelInit())[0], section.interpolation)
+    if section.weight_interpolation is not None:
+        interpolate(
+            model, task.load_base(base, prepared.label_names, ModelInit())[0], section.weight_interpolation
+        )
         mixed = trainer.measured(model)
     with new_folder(output) as folder:
         for file in beside:

@@ -225,8 +225,8 @@ def finetune(
     """
     start = start or ModelInit(section.dropout)
     head = None
-    if section.head_first is not None:
-        alone = head_section(section, section.head_first)
+    if section.linear_probe_first is not None:
+        alone = head_section(section, section.linear_probe_first)
         head = first_head(task, alone, base, prepared, run, start)
     materials = gather(task, section, base, prepared, start, head)
     use_cache = getattr(materials.model.config, "use_cache", None)

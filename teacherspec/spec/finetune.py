@@ -1,4 +1,4 @@
-"""`params.yaml: finetune`, how the base is adapted to the task."""
+"""`params.yaml: finetune`: how the base is adapted to the task."""
 
 from typing import Annotated, Literal, Self
 
@@ -19,8 +19,8 @@ class CrossEntropy(Section):
     """The loss."""
 
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Probability mass spread evenly over all classes in training. Calibrates, but erases what a student
-    could learn about wrong classes (Müller et al. 2019); prefer 0 for a teacher."""
+    """Probability mass spread evenly over all classes in training. It improves calibration, but removes what
+    a student could learn from the probabilities of wrong classes (Müller et al. 2019); prefer 0."""
 
 
 class Focal(Section):
@@ -34,10 +34,11 @@ class Focal(Section):
 
 
 class Contrastive(Section):
-    """Each image against the texts of the whole step, and each text against its images (Radford et al. 2021,
-    arXiv 2103.00020). With prompts of classes this fine-tunes as the base was trained (Goyal et al. 2023,
-    arXiv 2212.00638). The same text twice is no negative, and the loss is that of `batch_size` pairs whatever
-    the micro-batch (gradient caching, Gao et al. 2021, arXiv 2101.06983)."""
+    """Contrastive loss of image-text pairs: each image against all texts of the optimizer step, and each text
+    against all its images (Radford et al. 2021, arXiv 2103.00020). With class prompts this fine-tunes a dual
+    encoder the way it was trained (Goyal et al. 2023, arXiv 2212.00638). Two equal texts are no negatives of
+    each other, and the loss is that of `batch_size` pairs whatever the micro-batch (gradient caching, Gao et
+    al. 2021, arXiv 2101.06983)."""
 
     kind: Literal["contrastive"]
     """The loss."""
@@ -53,16 +54,17 @@ class Full(Section):
     """The method."""
 
     freeze: tuple[str, ...] | Literal["backbone"] | None = None
-    """Modules that keep their weights, by the beginning of their names (such as `encoder.layer.0` or
-    `embeddings`) within the backbone; `backbone` freezes all of it and trains the head alone. Parts of a
+    """Modules whose weights are not trained, by the beginning of their names within the backbone (such as
+    `encoder.layer.0` or `embeddings`); `backbone` freezes all of it and trains the head alone. Parts of a
     `vision_language` model are `vision_tower`, `projector` and `language_model`; omit to freeze the vision
     tower of a pre-trained one, and nothing of other models."""
 
 
 class Lora(Section):
-    """Train low-rank updates (Hu et al. 2021) and a new head; merged into the weights in float32 at the end.
+    """Train low-rank updates (LoRA, Hu et al. 2021) and the new head; the updates are merged into the weights
+    in float32 at the end.
 
-    Of a `vision_language` model the language model alone gets updates."""
+    Of a `vision_language` model, only the language model gets updates."""
 
     kind: Literal["lora"]
     """The method."""
@@ -77,29 +79,30 @@ class Lora(Section):
     """Dropout probability on the update's input."""
 
     dora: bool = False
-    """Train the size of each weight column beside its direction (DoRA, Liu et al. 2024)."""
+    """Train the magnitude of each weight column separately from its direction (DoRA, Liu et al. 2024)."""
 
     quantize: Literal["nf4"] | None = None
     """Keep the backbone's linear layers in 4 bits while the updates are trained (`nf4`; QLoRA, Dettmers et
-    al. 2023), for bases that memory cannot hold otherwise. The teacher is the base as rounded, back in
-    float32, with the updates added. Needs the optional library bitsandbytes."""
+    al. 2023), for bases that do not fit into memory otherwise. The teacher is the quantised base, converted
+    back to float32, with the updates added. Needs the optional library bitsandbytes."""
 
     target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     """Names of the layers that get an update; `all-linear` takes every linear layer of the backbone."""
 
-    whole: tuple[str, ...] = ()
-    """TrainableParts of the model that are trained whole beside the updates, such as `projector`."""
+    modules_to_save: tuple[str, ...] = ()
+    """Parts of the model that are trained in full in addition to the updates, such as `projector`."""
 
 
-class HeadFirst(Section):
-    """Train the new head alone, with everything else still, before the rest is trained (linear probing, then
-    fine-tuning; Kumar et al. 2022, arXiv 2202.10054): often as good on the data and better beyond them."""
+class LinearProbeFirst(Section):
+    """Train the new head on the frozen backbone before all weights are trained (LP-FT: linear probing, then
+    fine-tuning; Kumar et al. 2022, arXiv 2202.10054): often as accurate in distribution and better out of
+    distribution."""
 
     epochs: int = Field(default=5, ge=1, le=1000)
-    """Passes of the head over the train split; the best checkpoint of them goes on."""
+    """Epochs of the head alone; fine-tuning starts from the best checkpoint of them."""
 
     learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0)
-    """Peak learning rate of the head, far above that of all weights."""
+    """Peak learning rate of the head alone, usually far above that of all weights."""
 
 
 class EarlyStopping(Section):
@@ -116,17 +119,18 @@ class Finetune(Section):
     """Supervised fine-tuning of the base on the train split."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
-    """Seed of the new head, the order of the examples, and dropout."""
+    """Seed of the new head's weights, the order of the examples, and dropout."""
 
     method: Annotated[Full | Lora, Field(discriminator="kind")] = Full()
     """Which parameters are trained."""
 
-    head_first: HeadFirst | None = None
-    """Train the new head alone before the rest; omit to train all at once. For kinds of task that get a new
-    head; dual encoders have none, their classes are prompts: for them see `loss` and `interpolation`."""
+    linear_probe_first: LinearProbeFirst | None = None
+    """Train the new head alone first; omit to train all weights at once. Only for kinds of task whose model
+    gets a new head. Dual encoders have none, because their classes are prompts: see `loss` and
+    `weight_interpolation`."""
 
     loss: Annotated[CrossEntropy | Focal | Contrastive, Field(discriminator="kind")] = CrossEntropy()
-    """What is minimised; reported losses are always the plain negative log-likelihood."""
+    """Training loss; reported losses are always the plain negative log-likelihood."""
 
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its frequency in train (mean weight 1)."""
@@ -141,59 +145,60 @@ class Finetune(Section):
     """Peak learning rate of AdamW."""
 
     warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
-    """Share of all steps in which the learning rate rises from 0."""
+    """Fraction of all steps during which the learning rate rises from 0."""
 
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """Course of the learning rate after the warm-up."""
+    """Learning-rate schedule after the warm-up."""
 
     weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)
-    """Decoupled weight decay; never applied to biases and normalisation layers."""
+    """Decoupled weight decay; not applied to biases and normalisation layers."""
 
     max_grad_norm: float = Field(default=1.0, gt=0.0)
     """Gradients are clipped to this global L2 norm."""
 
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
-    """Probability for every dropout of the architecture; omit to keep the base's own."""
+    """Probability of every dropout layer; omit to keep the base's own values."""
 
     batch_norm: Literal["frozen", "updated"] | None = None
-    """Statistics of BatchNorm layers in training: `frozen` uses those of the base, so that neither the
-    micro-batch nor the last batches change the model; `updated` uses each micro-batch's own. Omit for
-    `frozen` where the base is pre-trained and `updated` where its weights are drawn anew."""
+    """BatchNorm statistics in training: `frozen` uses those of the base, so that neither the micro-batch nor
+    the last batches change the model; `updated` uses those of each micro-batch. Omit for `frozen` where the
+    base is pre-trained, and `updated` where its weights are randomly initialised."""
 
     augmentation: Augmentation | None = None
-    """How training images are changed; omit to show them as evaluation does."""
+    """Random changes of training images; omit to process them as in evaluation."""
 
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of forward and backward passes; master weights and optimizer stay float32."""
 
     reproducibility: Literal["same_machine", "portable"] = "same_machine"
     """`portable` gives the same bytes on every x86-64 CPU with AVX2: one thread, no accelerator, slower.
-    `same_machine` promises them where CPU type and number of threads are the same."""
+    `same_machine` gives the same bytes where CPU type and number of threads are the same."""
 
     selection_metric: SelectionMetric = "nll"
-    """Validation metric that chooses the checkpoint and stops training early."""
+    """Validation metric by which the checkpoint is chosen and training is stopped early."""
 
     evaluations_per_epoch: int = Field(default=1, ge=1, le=100)
     """How often per epoch the validation split is measured and a checkpoint written."""
 
     early_stopping: EarlyStopping | None = None
-    """Omit to train all epochs; the best checkpoint is kept either way."""
+    """Omit to train all epochs; the best checkpoint is used either way."""
 
-    interpolation: float | None = Field(default=None, gt=0.0, lt=1.0)
-    """Mix the fine-tuned weights with the base's, this share of the fine-tuned ones: often as good on the
-    data and better beyond them (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903). For bases that get no new
-    head; omit to keep the weights as they were trained."""
+    weight_interpolation: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """Interpolate linearly between the base's weights and the fine-tuned ones, with this weight of the
+    fine-tuned ones: often as accurate in distribution and better out of distribution (WiSE-FT, Wortsman et al.
+    2022, arXiv 2109.01903). Only for kinds of task whose model gets no new head; omit to keep the weights as
+    they were trained."""
 
     cross_fit: bool = False
-    """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store what it
-    says of its own: soft targets on train rows from models that had not seen them. Off by default: it
-    costs as many trainings as there are folds."""
+    """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store its logits on
+    that fold: soft targets of train rows from models that were not trained on them. Off by default: it costs
+    as many trainings as there are folds."""
 
     @model_validator(mode="after")
     def _portable_is_float32(self) -> Self:
         if self.reproducibility == "portable" and self.precision != "fp32":
             raise ValueError(
                 f"reproducibility: portable needs precision: fp32 (given: {self.precision}), "
-                "whose results are the same on every CPU"
+                "which alone gives the same results on every CPU"
             )
         return self

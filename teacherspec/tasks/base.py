@@ -89,16 +89,16 @@ class MemoryProbe:
 
 
 class LossTerms(NamedTuple):
-    """What the loss counts.
+    """The terms that a loss sums up: one an example, or one a supervised token.
 
     Attributes:
-        logits: `[U, C]`.
-        targets: `[U]` class indices (`-100` counts nowhere), or `[U, C]` probabilities.
-        weights: `[U]` of the units, or None where all weigh 1.
+        logits: `[N, C]`.
+        labels: `[N]` class indices (`-100` counts nowhere), or `[N, C]` probabilities.
+        weights: `[N]` of the terms, or None where all weigh 1.
     """
 
     logits: "torch.Tensor"
-    targets: "torch.Tensor"
+    labels: "torch.Tensor"
     weights: "torch.Tensor | None" = None
 
 
@@ -120,16 +120,16 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainableParts:
-    """What a model of several parts is made of, so that each can be trained or keep still.
+    """What a model of several parts is made of, so that each can be trained or frozen.
 
     Attributes:
         modules: name of a part → full names of its modules.
-        still: parts of a pre-trained base that keep their weights where nothing is declared.
+        frozen: parts of a pre-trained base that are not trained unless `freeze` says otherwise.
         adapted: the part whose linear layers get low-rank updates; None for the whole backbone.
     """
 
     modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    still: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     adapted: str | None = None
 
 

@@ -208,7 +208,11 @@ def test_the_classes_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         {"loss": {"kind": "cross_entropy"}, "method": {"kind": "lora", "rank": 4}},
         {"loss": {**CONTRASTIVE, "pairing": "sigmoid"}},
-        {"loss": CONTRASTIVE, "method": {"kind": "full", "freeze": ["text_model"]}, "interpolation": 0.5},
+        {
+            "loss": CONTRASTIVE,
+            "method": {"kind": "full", "freeze": ["text_model"]},
+            "weight_interpolation": 0.5,
+        },
     ],
     ids=["cross-entropy", "sigmoid", "frozen"],
 )

@@ -211,7 +211,7 @@ def test_rows_are_served(stages: Stages) -> None:
     [
         ("siglip", {"loss": {"kind": "contrastive", "pairing": "sigmoid"}}),
         ("clip", {"method": {"kind": "lora", "rank": 4}}),
-        ("clip", {"interpolation": 0.5, "augmentation": {"flip": 0.5}}),
+        ("clip", {"weight_interpolation": 0.5, "augmentation": {"flip": 0.5}}),
     ],
     ids=["siglip", "lora", "mixed"],
 )

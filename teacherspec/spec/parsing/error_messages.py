@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from teacherspec.spec.parsing.diagnostics import Problem, Where
 from teacherspec.spec.parsing.parse import Document
+from teacherspec.spec.parsing.renamed_keys import RENAMED
 from teacherspec.spec.parsing.schema_walk import Place, Schema, SchemaTree
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed, nearest, show
 
@@ -95,6 +96,8 @@ class Explainer:
 
     def _unknown_key(self, detail: ErrorDetails) -> str:
         parent = self.tree.follow(detail["loc"][:-1], self.document.values)
+        if renamed := RENAMED.get((*parent.where, detail["loc"][-1])):
+            return f"this key is now called {renamed}: rename it"
         allowed = list(parent.schema.get("properties", {}))
         meant = self._meant(detail)
         suggestion = f"; did you mean {meant[-1]}?" if meant else ""

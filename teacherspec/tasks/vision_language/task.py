@@ -109,7 +109,7 @@ class VisionLanguage(Conversing):
     def parts(self, model: Any) -> TrainableParts:
         """Vision tower, projector (all between the two) and language model, its head included.
 
-        As in the second stage of LLaVA's training (Liu et al. 2023, section 4.2) the tower keeps still.
+        As in the second stage of LLaVA's training (Liu et al. 2023, section 4.2) the tower is frozen.
         """
         names = {id(module): name for name, module in model.named_modules()}
         tower, decoder = model.get_encoder(modality="image"), model.get_decoder()
@@ -126,7 +126,7 @@ class VisionLanguage(Conversing):
                 "projector": tuple(names[id(module)] for module in between),
                 "language_model": tuple(names[id(module)] for module in (decoder, *heads)),
             },
-            still=("vision_tower",),
+            frozen=("vision_tower",),
             adapted="language_model",
         )
 

@@ -70,7 +70,10 @@ def test_a_step_does_not_depend_on_the_micro_batch(base, prepared, tmp_path, mon
         ({"kind": "full", "freeze": ["vision_tower", "language_model"]}, {"multi_modal_projector"}),
         ({"kind": "full", "freeze": ["projector", "vision_tower"]}, {"language_model"}),
         ({"kind": "lora", "rank": 4}, {"language_model"}),
-        ({"kind": "lora", "rank": 4, "whole": ["projector"]}, {"language_model", "multi_modal_projector"}),
+        (
+            {"kind": "lora", "rank": 4, "modules_to_save": ["projector"]},
+            {"language_model", "multi_modal_projector"},
+        ),
     ],
 )
 def test_declared_parts_learn_and_no_others(base, prepared, tmp_path, method, parts):
@@ -82,7 +85,7 @@ def test_declared_parts_learn_and_no_others(base, prepared, tmp_path, method, pa
     [
         ({"kind": "full", "freeze": ["vision_tower", "projector", "language_model"]}, "is all there is"),
         ({"kind": "full", "freeze": ["tower"]}, "no module tower; at its top are .*projector"),
-        ({"kind": "lora", "whole": ["head"]}, "allowed: language_model, projector, vision_tower"),
+        ({"kind": "lora", "modules_to_save": ["head"]}, "allowed: language_model, projector, vision_tower"),
     ],
 )
 def test_wrong_parts_are_refused_with_those_that_there_are(base, prepared, tmp_path, method, said):

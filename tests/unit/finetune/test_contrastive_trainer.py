@@ -169,7 +169,7 @@ def test_interpolation_lies_between_base_and_fine_tuned(
     declared = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "loss": {"kind": "contrastive"}}
     models = {}
     for share in (None, 0.25):
-        section = Finetune.model_validate_json(json.dumps({**declared, "interpolation": share}))
+        section = Finetune.model_validate_json(json.dumps({**declared, "weight_interpolation": share}))
         out = tmp_path / f"out-{share}"
         finetune(TASK, section, base, prepared, tmp_path / "run", out)
         models[share] = TASK.load(out / "model")[0].state_dict()

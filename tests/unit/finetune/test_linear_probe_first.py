@@ -9,7 +9,7 @@ import torch
 
 from teacherspec.finetune import train as room
 from teacherspec.finetune.linear_probe_first import FILE, head_section
-from teacherspec.spec.finetune import Finetune, HeadFirst
+from teacherspec.spec.finetune import Finetune, LinearProbeFirst
 from teacherspec.splits import Prepared
 from teacherspec.tasks.base import ModelInit
 from tests.toys.text import toy_base, toy_prepared
@@ -29,7 +29,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 def declare(**values: Any) -> Finetune:
-    defaults = {"epochs": 1, "batch_size": 32, "learning_rate": 5e-4, "head_first": HEAD}
+    defaults = {"epochs": 1, "batch_size": 32, "learning_rate": 5e-4, "linear_probe_first": HEAD}
     return Finetune.model_validate_json(json.dumps({**defaults, **values}))
 
 
@@ -47,7 +47,7 @@ def test_the_head_learns_alone_and_the_rest_starts_from_it(
     monkeypatch.chdir(tmp_path)
     section = declare()
     drawn = state(room.gather(TASK, section, base, prepared, ModelInit()).model)
-    alone = head_section(section, HeadFirst(**HEAD))
+    alone = head_section(section, LinearProbeFirst(**HEAD))
     file = room.first_head(TASK, alone, base, prepared, Path("run"), ModelInit())
     begun = state(room.gather(TASK, section, base, prepared, ModelInit(), file).model)
     moved = {name for name in drawn if not torch.equal(drawn[name], begun[name])}
@@ -57,7 +57,7 @@ def test_the_head_learns_alone_and_the_rest_starts_from_it(
     ended = state(TASK.load(Path("out/model"))[0])
     assert [name for name in begun if not is_head(name) and not torch.equal(begun[name], ended[name])]
     told = json.loads(Path("out/training.json").read_text())
-    assert told["declared"]["head_first"] == HEAD
+    assert told["declared"]["linear_probe_first"] == HEAD
     assert told["declared"]["learning_rate"] == 5e-4
 
 

@@ -31,8 +31,16 @@ def refused(folder: Path, text: str, given: str, changed: str) -> str:
         ),
         ("  augmentation:\n", "  augmentation:\n    recorded_views: 2\n", "a clip task records no views yet"),
         ("  epochs: 10", "  class_weights: balanced\n  epochs: 10", "a contrastive loss weighs no classes"),
-        ("license: mit", "license: mit\n  init: config", "a base without weights has none to mix in"),
-        ("  epochs: 10", "  head_first: {}\n  epochs: 10", "a clip task gets no new head to train first"),
+        (
+            "license: mit",
+            "license: mit\n  init: config",
+            "a base without weights has none to interpolate with",
+        ),
+        (
+            "  epochs: 10",
+            "  linear_probe_first: {}\n  epochs: 10",
+            "a clip task gets no new head to train first",
+        ),
         (
             "a photo of a {label}, a type",
             "a photo of a type",
@@ -54,8 +62,8 @@ def test_a_declaration_of_pairs_is_refused(tmp_path: Path, given: str, changed: 
             "  loss: {kind: contrastive}\n  epochs: 30",
             "an image_classification task has no pairs to contrast",
         ),
-        ("  interpolation: 0.5\n  epochs: 30", "an image_classification task gets a new head"),
-        ("  head_first: {}\n  epochs: 30", "a base without weights has no features"),
+        ("  weight_interpolation: 0.5\n  epochs: 30", "an image_classification task gets a new head"),
+        ("  linear_probe_first: {}\n  epochs: 30", "a base without weights has no features"),
     ],
 )
 def test_other_tasks_have_no_pairs(tmp_path: Path, changed: str, says: str) -> None:
