@@ -107,7 +107,7 @@ def weights_can_be_mixed(spec: Spec) -> Iterator[Finding]:
 
 
 def a_head_is_there_to_learn(spec: Spec) -> Iterator[Finding]:
-    """A linear probe comes first where the head is new, the backbone is pre-trained, and it is trained too."""
+    """A linear probe comes first where the head is new and the backbone pre-trained and trained too."""
     if spec.finetune.linear_probe_first is None:
         return
     where, method = ("finetune", "linear_probe_first"), spec.finetune.method

@@ -185,14 +185,14 @@ class Finetune(Section):
 
     weight_interpolation: float | None = Field(default=None, gt=0.0, lt=1.0)
     """Interpolate linearly between the base's weights and the fine-tuned ones, with this weight of the
-    fine-tuned ones: often as accurate in distribution and better out of distribution (WiSE-FT, Wortsman et al.
-    2022, arXiv 2109.01903). Only for kinds of task whose model gets no new head; omit to keep the weights as
+    fine-tuned ones: often as accurate in distribution and better out of distribution (WiSE-FT, Wortsman et
+    al. 2022, arXiv 2109.01903). Only for kinds of task whose model gets no new head; omit to keep the weights as
     they were trained."""
 
     cross_fit: bool = False
-    """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store its logits on
-    that fold: soft targets of train rows from models that were not trained on them. Off by default: it costs
-    as many trainings as there are folds."""
+    """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store its logits
+    on that fold: soft targets of train rows from models that were not trained on them. Off by default: it
+    costs as many trainings as there are folds."""
 
     @model_validator(mode="after")
     def _portable_is_float32(self) -> Self:
