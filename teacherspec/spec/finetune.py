@@ -184,10 +184,10 @@ class Finetune(Section):
     """Omit to train all epochs; the best checkpoint is used either way."""
 
     weight_interpolation: float | None = Field(default=None, gt=0.0, lt=1.0)
-    """Interpolate linearly between the base's weights and the fine-tuned ones, with this weight of the latter:
-    often as accurate in distribution and better out of distribution (WiSE-FT, Wortsman et al. 2022, arXiv
-    2109.01903). Only for kinds of task whose model gets no new head; omit to keep the weights as they were
-    trained."""
+    """Interpolate linearly between the base's weights and the fine-tuned ones, with this weight of the
+    latter: often as accurate in distribution and better out of distribution (WiSE-FT, Wortsman et al. 2022,
+    arXiv 2109.01903). Only for kinds of task whose model gets no new head; omit to keep the weights as they
+    were trained."""
 
     cross_fit: bool = False
     """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store its logits
