@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import click
 
-from teacherspec.run_records.dvc_yaml import read_road
+from teacherspec.run_records.dvc_yaml import declared_stages
 from teacherspec.runtime.atomic_io import read_json, write_text
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def committed_road(folder: Path) -> Path:
         if name.startswith(KEPT) and (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
-    for stage in read_road(folder).values():
+    for stage in declared_stages(folder).values():
         for name in (*stage.deps, *stage.outs):
             path = folder / name
             if not path.exists():
@@ -119,7 +119,7 @@ def no_op(repeats: int) -> dict[str, list[Seconds]]:
 
 def overhead() -> dict[str, dict[str, float]]:
     """Stage → seconds of its last run here: hashing what it reads, its work, hashing what it wrote."""
-    paths = [ROOT / "reports" / name / "run.json" for name in read_road(ROOT)]
+    paths = [ROOT / "reports" / name / "run.json" for name in declared_stages(ROOT)]
     return {path.parent.name: read_json(path)["seconds"] for path in paths if path.is_file()}
 
 

@@ -20,8 +20,8 @@ def command(arguments: tuple[str, ...]) -> None:
     Exit code: that of `dvc repro`; 1: an invalid declaration, or another run is in progress; 130: Ctrl-C.
     """
     from teacherspec.check.run import check
-    from teacherspec.run_records.safe_repro import reproduce
+    from teacherspec.run_records.safe_repro import run_dvc_repro
 
     check(PARAMS)  # a missing key would make DVC remove what the last declaration built
 
-    raise SystemExit(reproduce(Path(), arguments))
+    raise SystemExit(run_dvc_repro(Path(), arguments))

@@ -19,11 +19,11 @@ def command() -> None:
     """
     from dvc.repo import Repo
 
-    from teacherspec.run_records.artifact_hashes import altered
+    from teacherspec.run_records.artifact_hashes import check_artifacts
 
     with Repo() as repo:
         cache = Path(repo.cache.local.path)
-    found, read = altered(cache)
+    found, read = check_artifacts(cache)
     click.echo(f"artifacts    {'FAILED' if found else 'ok'}, {read} files read")
     if found:
         raise UserError([str(finding) for finding in found])

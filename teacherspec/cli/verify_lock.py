@@ -15,9 +15,9 @@ def command() -> None:
 
     Exit code 0: they agree; 1: they do not, each problem on a line of its own.
     """
-    from teacherspec.run_records.lock_check import agreement
+    from teacherspec.run_records.lock_check import check_lock
 
-    found = agreement()
+    found = check_lock()
     click.echo(f"lock         {'FAILED' if found else 'ok'}")
     if found:
         raise UserError([str(finding) for finding in found])

@@ -17,7 +17,7 @@ from teacherspec.compare.params_diff import Change, environment_changed, params_
 from teacherspec.compare.prediction_diff import Answered, Compare
 from teacherspec.compare.reported_numbers import GateCrossing, Number, gates_crossed, numbers, reports_of
 from teacherspec.compare.retrieval.predictions import compare_retrieval
-from teacherspec.compare.revision import NotAtHandError, Revision
+from teacherspec.compare.revision import Revision, UnavailableError
 from teacherspec.compare.stage_changes import StageBuild, stages_built
 from teacherspec.errors import DataError, UserError
 from teacherspec.prepare.dataset_diff import Changes, compare_prepared
@@ -127,7 +127,7 @@ def _same(base: Revision, head: Revision, path: str) -> bool:
 def _at_hand(side: Revision, path: str, stack: ExitStack, missing: list[str]) -> Path | None:
     try:
         return stack.enter_context(side.artifact(path))
-    except NotAtHandError as error:
+    except UnavailableError as error:
         missing.append(str(error))
         return None
 

@@ -1,4 +1,4 @@
-"""One side of a comparison: a commit or the working tree, with what git, `dvc.lock` and the cache hold."""
+"""One side of a comparison: a commit or the working tree, read from git, `dvc.lock` and the cache."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,18 +12,19 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from teacherspec.errors import UserError
-from teacherspec.run_records.dvc_yaml import DeclaredStage, road_of
+from teacherspec.run_records.dvc_yaml import DeclaredStage, stages_in
 
 if TYPE_CHECKING:
     from scmrepo.git import Git
 
 WORKING_TREE = "working tree"
-ROAD, LOCK, PARAMS = "dvc.yaml", "dvc.lock", "params.yaml"
+DVC_YAML, LOCK, PARAMS = "dvc.yaml", "dvc.lock", "params.yaml"
 SHORT = 8
+"""Digits of a commit in titles."""
 
 
-class NotAtHandError(UserError):
-    """An artifact that `dvc.lock` names lies neither in the cache nor in a remote that answers."""
+class UnavailableError(UserError):
+    """An artifact that `dvc.lock` records is neither in the cache nor in a remote that answers."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Revision:
     """A commit of the repository around the current folder, or its working tree.
 
     Attributes:
-        name: as it was asked for.
+        name: as given by the user.
         commit: 40 hex digits; None for the working tree.
     """
 
@@ -53,7 +54,7 @@ class Revision:
         return bytes(files.cat_file(f"/{path}")) if files.isfile(f"/{path}") else None
 
     def text(self, path: str) -> str | None:
-        """The same as UTF-8 text, None too where it is no text."""
+        """The same as UTF-8 text; None also where it is not text."""
         content = self.content(path)
         try:
             return None if content is None else content.decode("utf-8-sig")
@@ -64,7 +65,7 @@ class Revision:
         """A YAML or JSON file as nested values; empty where there is none.
 
         Raises:
-            UserError: it cannot be parsed, as after a merge that left its marks.
+            UserError: it cannot be parsed, as after a merge with unresolved conflicts.
         """
         text = self.text(path)
         if text is None:
@@ -77,19 +78,19 @@ class Revision:
 
     @cached_property
     def stages(self) -> Mapping[str, Any]:
-        """Stage → its entry of `dvc.lock`: `cmd`, `deps`, `params`, `outs`."""
+        """Stage that was built → its entry of `dvc.lock`: `cmd`, `deps`, `params`, `outs`."""
         return self.mapping(LOCK).get("stages") or {}
 
     @cached_property
     def params(self) -> Mapping[str, Any]:
-        """The declaration, not checked: an older one may follow older rules."""
+        """The declaration, not validated: an older one may follow older rules."""
         return self.mapping(PARAMS)
 
     @cached_property
-    def road(self) -> Mapping[str, DeclaredStage]:
-        """The stages that its `dvc.yaml` declares; none where a `${…}` names nothing."""
+    def declared_stages(self) -> Mapping[str, DeclaredStage]:
+        """The stages of its `dvc.yaml`; none where a `${…}` names nothing."""
         try:
-            return road_of(self.mapping(ROAD), self.params)
+            return stages_in(self.mapping(DVC_YAML), self.params)
         except (UserError, KeyError):
             return {}
 
@@ -102,16 +103,16 @@ class Revision:
 
     @contextmanager
     def artifact(self, path: str) -> Iterator[Path]:
-        """A file or folder that DVC tracks, for the time of the block.
+        """A file or folder that DVC tracks, while the block runs.
 
-        Of a commit it is taken from the cache, or from the remote when the cache lacks it.
+        For a commit it is copied from the cache, or from the remote where the cache does not have it.
 
         Raises:
-            NotAtHandError: it is in neither.
+            UnavailableError: it is in neither.
         """
         if self.commit is None:
             if not Path(path).exists():
-                raise NotAtHandError(f"{path} is not in the working tree (`dvc checkout`)")
+                raise UnavailableError(f"{path} is not in the working tree (`dvc checkout`)")
             yield Path(path)
             return
         from dvc.api import DVCFileSystem
@@ -125,7 +126,7 @@ class Revision:
                 files = DVCFileSystem(rev=self.commit)
                 files.get(path, str(target), recursive=files.isdir(path))
             except (DvcException, DataIndexDirError, SCMError, OSError) as error:
-                raise NotAtHandError(
+                raise UnavailableError(
                     f"{path} of {self.name} is neither in the DVC cache nor in a remote (`dvc fetch`)"
                 ) from error
             yield target
@@ -133,7 +134,7 @@ class Revision:
 
 @cache
 def _files_of(root: Path, commit: str) -> Any:  # noqa: ARG001 - part of the key
-    """The files of a commit of the repository around `root`; it never changes, so it is opened once."""
+    """The files of a commit of the repository around `root`; a commit never changes, so it is opened once."""
     return repository().get_fs(commit)
 
 

@@ -64,7 +64,7 @@ def _stage(name: str, base: Revision, head: Revision) -> StageBuild:
         return StageBuild(name, "new" if before is None else "gone")
     run = inputs_of_run(after, head)
     reasons = tuple(differing(inputs_of_run(before, base), run))
-    declared: DeclaredStage | None = head.road.get(name)
+    declared: DeclaredStage | None = head.declared_stages.get(name)
     since = tuple(differing(run, inputs_now(declared, run, head))) if declared else ()
     old, new = (hashes(entry.get("outs", ())) for entry in (before, after))
     outs = tuple(

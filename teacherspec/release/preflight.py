@@ -13,7 +13,7 @@ from teacherspec.package.checksums import SUMS
 from teacherspec.package.file_allowlist import wrong_checksums
 from teacherspec.release.git_dvc import dvc, git
 from teacherspec.release.recorded_outputs import local_cache, states
-from teacherspec.run_records.lock_check import agreement
+from teacherspec.run_records.lock_check import check_lock
 
 ARTIFACT = "teacher"
 """Name of the artifact in `dvc.yaml`, and so of the tags."""
@@ -56,7 +56,7 @@ def unclean_tree() -> Iterator[str]:
 
 def stale_stages() -> Iterator[str]:
     """Every stage is what the committed code, params and data make of it, as receipts and DVC see it."""
-    false = agreement()
+    false = check_lock()
     yield from map(str, false)
     if false:
         return  # `dvc status` would say the same in other words

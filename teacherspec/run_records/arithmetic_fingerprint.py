@@ -1,8 +1,8 @@
-"""A digest of this machine's arithmetic: equal digests, equal bits; a second's work before hours of it.
+"""A digest of this machine's arithmetic: machines with other digests give other bits. Takes a second.
 
-Operators whose bits are known to differ between CPU types, thread counts and builds of the libraries:
-transcendental functions (vectorised differently), reductions and products (ordered differently), and the
-optimizer's step. Each is digested on its own, so that a difference has a name.
+It covers operators whose bits are known to differ between CPU types, thread counts and builds of the
+libraries: transcendental functions (vectorised differently), reductions and products (ordered differently),
+and the optimizer's step. Each has a digest of its own, so that a difference can be named.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def operators() -> dict[str, str]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(64, 96, generator=generator)
     w = torch.randn(96, 96, generator=generator) / 10
-    results = {name: work(x, w) for name, work in _works().items()}
+    results = {name: compute(x, w) for name, compute in _computations().items()}
     results["adamw"] = _adamw(x, w)
     return {name: _digest(value) for name, value in sorted(results.items())}
 
@@ -37,7 +37,7 @@ def _digest(value: "torch.Tensor") -> str:
     return sha256_bytes(value.detach().contiguous().numpy().tobytes())[:SHORT]
 
 
-def _works() -> "dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]":
+def _computations() -> "dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]":
     import torch
     from torch.nn import functional
 
@@ -49,11 +49,11 @@ def _works() -> "dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]
         return functional.conv2d(x.reshape(1, 1, 64, 96), w[:9, :9].reshape(1, 1, 9, 9))
 
     unary = ("exp", "log", "erf", "sqrt", "rsqrt", "tanh", "sigmoid", "sin", "cos")
-    works: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    computations: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
         name: lambda x, w, name=name: getattr(torch, name)(x.abs() + 0.1)  # type: ignore[misc]
         for name in unary
     }
-    works |= {
+    computations |= {
         "matmul": lambda x, w: x @ w,
         "vector_product": lambda x, w: w @ x[0],
         "dot": lambda x, w: torch.dot(x.flatten(), x.flatten().flip(0)),
@@ -71,7 +71,7 @@ def _works() -> "dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]
         "attention": attention,
         "convolution": convolution,
     }
-    return works
+    return computations
 
 
 def _adamw(x: "torch.Tensor", w: "torch.Tensor") -> "torch.Tensor":

@@ -1,6 +1,6 @@
-"""Contents named as DVC names them, so that our records and `dvc.lock` speak of the same bytes.
+"""Hashes of files and folders as DVC computes them, so that they can be compared with `dvc.lock`.
 
-MD5 is DVC's choice; every file gets its SHA-256 in the same pass, for manifests that anyone can check.
+DVC uses MD5. Every file gets its SHA-256 in the same pass, for manifests that anyone can check.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ Stamp = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of a file or of all files of a folder.
+    """The hashes of a file, or of all files of a folder.
 
     Attributes:
         md5: as in `dvc.lock`; a folder's ends in `.dir`.
@@ -32,7 +32,7 @@ class Content:
     stamps: Mapping[Path, Stamp]
 
     def unchanged(self) -> bool:
-        """Whether the same files are there, none written since: by their stamps alone, reading nothing."""
+        """Whether the same files exist and none was written since: by their stamps alone, reading none."""
         try:
             return {path: stamp(path) for path in self.stamps} == self.stamps
         except FileNotFoundError:
@@ -40,13 +40,13 @@ class Content:
 
 
 def stamp(path: Path) -> Stamp:
-    """What the file system says of a file; any write moves the change time."""
+    """Inode, size, modification and change time of a file; any write moves the change time."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def content(path: Path) -> Content | None:
-    """The content at `path`, or None where there is nothing."""
+    """The content at `path`, from the current folder; None where there is nothing."""
     if path.is_file():
         md5, sha256 = _digests(path)
         return Content(md5, {path: sha256}, {path: stamp(path)})
@@ -60,7 +60,7 @@ def content(path: Path) -> Content | None:
 
 
 def folder_md5(files: Mapping[str, str]) -> str:
-    """DVC's name of a folder: the MD5 of path and MD5 of each of its files, sorted, as JSON.
+    """DVC's hash of a folder: the MD5 of path and MD5 of each of its files, sorted, as JSON.
 
     Args:
         files: path of each file from the folder → MD5 of its bytes.
@@ -70,27 +70,50 @@ def folder_md5(files: Mapping[str, str]) -> str:
 
 
 def md5_of_bytes(text: bytes) -> str:
-    """DVC's name of bytes."""
+    """DVC's hash of a file that holds these bytes."""
     return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
-def files_of(folder: Path) -> Iterator[Path]:
-    """All files below `folder` that DVC sees, sorted: without those that `.dvcignore` names."""
-    lines = IGNORED.read_text(encoding="utf-8").splitlines() if IGNORED.is_file() else []
+def files_of(folder: Path, root: Path = Path()) -> Iterator[Path]:
+    """All files below `folder` that DVC counts, sorted: without those that `.dvcignore` of `root` names.
+
+    Args:
+        folder: below `root`.
+        root: of the repository.
+    """
+    path = root / IGNORED
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     ignored = GitIgnoreSpec.from_lines(lines)
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and not ignored.match_file(file):
+        if file.is_file() and not ignored.match_file(file.relative_to(root)):
             yield file
 
 
-def md5_of(path: Path) -> str | None:
-    """DVC's name of the content at `path`, or None where there is nothing."""
-    found = content(path)
-    return found.md5 if found else None
+def md5_of(path: Path, root: Path = Path()) -> str | None:
+    """DVC's hash of the file or folder at `path`, or None where there is nothing.
+
+    Args:
+        path: below `root` where it is a folder.
+        root: of the repository.
+    """
+    if path.is_dir():
+        files = files_of(path, root)
+        return folder_md5({file.relative_to(path).as_posix(): md5_of_file(file) for file in files})
+    return md5_of_file(path) if path.is_file() else None
+
+
+def md5_of_file(path: Path) -> str:
+    """DVC's hash of a file, read in bounded memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, _md5).hexdigest()
+
+
+def _md5() -> "hashlib._Hash":
+    return hashlib.md5(usedforsecurity=False)
 
 
 def _digests(path: Path) -> tuple[str, str]:
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    md5, sha256 = _md5(), hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             md5.update(chunk)

@@ -1,4 +1,4 @@
-"""What `dvc.yaml` says of a stage, with `${…}` filled in from `params.yaml`, as DVC sees it."""
+"""The stages that `dvc.yaml` declares, with `${…}` filled in from `params.yaml` as DVC does."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from teacherspec.errors import UserError
 
-ROAD, LOCK, PARAMS = Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
+DVC_YAML, LOCK, PARAMS = Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
 TEMPLATE = re.compile(r"\$\{([\w.-]+)\}")
 
 
@@ -23,9 +23,9 @@ class DeclaredStage:
         name: of the stage.
         command: that DVC runs.
         deps: paths it reads.
-        params: file → keys of it, dots between parts; no key stands for every one, as in DVC.
-        cached: outs that lie in DVC's cache.
-        in_git: outs, metrics and plots that lie in git.
+        params: file → keys of it, dots between parts; no keys: the whole file.
+        cached: outs in DVC's cache.
+        in_git: outs, metrics and plots in git.
     """
 
     name: str
@@ -51,28 +51,28 @@ def parse_yaml(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
-def read_road(root: Path = Path()) -> dict[str, DeclaredStage]:
+def declared_stages(root: Path = Path()) -> dict[str, DeclaredStage]:
     """All stages of `dvc.yaml`, in its order.
 
     Raises:
         UserError: there is none, it is not YAML, or a `${…}` names nothing in `params.yaml`.
     """
-    if not (root / ROAD).is_file():
-        raise UserError(f"{ROAD}: no such file; run this at the root of the repository")
+    if not (root / DVC_YAML).is_file():
+        raise UserError(f"{DVC_YAML}: no such file; run this at the root of the repository")
     try:
-        written, params = read_yaml(root / ROAD), read_yaml(root / PARAMS)
+        declared, params = read_yaml(root / DVC_YAML), read_yaml(root / PARAMS)
     except Exception as error:  # every YAML mistake, with its place
-        raise UserError(f"{ROAD}, {PARAMS}: {error}") from None
-    return road_of(written, params)
+        raise UserError(f"{DVC_YAML}, {PARAMS}: {error}") from None
+    return stages_in(declared, params)
 
 
-def road_of(written: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, DeclaredStage]:
-    """The stages of a `dvc.yaml` beside a `params.yaml`, both as nested values.
+def stages_in(declared: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, DeclaredStage]:
+    """The stages of a `dvc.yaml` with the values of a `params.yaml`, both as nested values.
 
     Raises:
         UserError: a `${…}` names nothing in `params`.
     """
-    return {name: _stage(name, _filled(entry, params)) for name, entry in written["stages"].items()}
+    return {name: _stage(name, _filled(entry, params)) for name, entry in declared["stages"].items()}
 
 
 def _stage(name: str, entry: Mapping[str, Any]) -> DeclaredStage:
@@ -109,7 +109,7 @@ def _filled(value: Any, params: Mapping[str, Any]) -> Any:
 def _template(params: Mapping[str, Any], key: str) -> Any:
     found = lookup(params, key)
     if found is MISSING:
-        raise UserError(f"{ROAD}: ${{{key}}} names nothing in {PARAMS}")
+        raise UserError(f"{DVC_YAML}: ${{{key}}} names nothing in {PARAMS}")
     return found
 
 
@@ -126,7 +126,7 @@ def lookup(values: Any, key: str) -> Any:
 
 
 def params_now(stage: DeclaredStage, root: Path = Path()) -> dict[str, dict[str, Any]]:
-    """File → key → value of every declared param that is there."""
+    """File → key → value of every declared param that exists."""
     paths = {file: root / file for file in stage.params}
     return params_of(
         stage, {file: path.read_text(encoding="utf-8-sig") for file, path in paths.items() if path.is_file()}
@@ -134,10 +134,10 @@ def params_now(stage: DeclaredStage, root: Path = Path()) -> dict[str, dict[str,
 
 
 def params_of(stage: DeclaredStage, texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The same from the text of each file that is there."""
+    """The same from the text of each file that exists."""
     found: dict[str, dict[str, Any]] = {}
     for file, keys in stage.params.items():
-        values = (tomllib.loads if file.endswith(".toml") else parse_yaml)(texts.get(file, ""))
+        values = (tomllib.loads if file.endswith(".toml") else parse_yaml)(texts.get(file, "")) or {}
         pairs = {key: lookup(values, key) for key in keys or values}
         found[file] = {key: value for key, value in pairs.items() if value is not MISSING}
     return found

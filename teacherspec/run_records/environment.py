@@ -1,4 +1,4 @@
-"""Where and how long a stage ran: what no hash covers, and what explains a difference between two builds."""
+"""Where and how long a stage ran: covered by no hash, and the likely cause where two builds differ."""
 
 import platform
 import re
@@ -15,18 +15,24 @@ from teacherspec.runtime.cpu_determinism import pinned
 PIN = re.compile(r"([\w.-]+)(?:\[[^]]*\])?==(\S+)")
 
 
-def circumstances(
-    stage: DeclaredStage, params: Mapping[str, Mapping[str, Any]], sealed: str, seconds: Mapping[str, float]
+def run_environment(
+    stage: DeclaredStage, params: Mapping[str, Mapping[str, Any]], receipt: str, seconds: Mapping[str, float]
 ) -> dict[str, Any]:
-    """What `run.json` says: the receipt it belongs to, then machine, libraries and times.
+    """The content of `run.json`: the receipt it belongs to, then machine, libraries and times.
 
-    No user, host or path. A stage that came back from the run cache keeps the record of an older run;
-    the receipt it names tells which.
+    It names no user, host or path. A stage restored from the run cache keeps the record of an older run;
+    the receipt named in it shows that.
+
+    Args:
+        stage: that ran.
+        params: file → key → value.
+        receipt: its MD5.
+        seconds: how long each part of the run took.
     """
     found = hardware()
     return {
         "stage": stage.name,
-        "receipt": sealed,
+        "receipt": receipt,
         "level": level(found),
         "python": platform.python_version(),
         "libraries": {name: installed(name) for name in sorted(pins(params))},
@@ -52,14 +58,14 @@ def installed(library: str) -> str:
 
 
 def level(hardware: Mapping[str, Any]) -> str:
-    """The most that a rebuild of this run can promise: R1, R2 or R3 (`docs/gitops.md`)."""
+    """The highest level of reproduction that a rebuild can reach: R1, R2 or R3 (docs/gitops.md)."""
     if hardware["accelerator"] != "none":
         return "R3"
     return "R2" if pinned() else "R1"
 
 
 def _fingerprint() -> str | None:
-    """The digest of this machine's arithmetic, where the stage loaded what computes it."""
+    """The digest of this machine's arithmetic; None where the stage did not load torch."""
     if "torch" not in sys.modules:
         return None
     from teacherspec.run_records.arithmetic_fingerprint import fingerprint

@@ -1,4 +1,4 @@
-"""The class of hardware a stage ran on: what may change the last bits of a float, and nothing private."""
+"""The class of hardware that a stage ran on: what may change the last bits of a float, nothing private."""
 
 import platform
 import sys
@@ -15,18 +15,18 @@ CPUINFO = Path("/proc/cpuinfo")
 def hardware() -> dict[str, Any]:
     """Architecture, CPU model, instruction set and threads that the stage used, and its accelerator.
 
-    Where several processes computed it, what the first of them told, and how many they were. Libraries that
-    the stage did not load are not loaded for this.
+    Where several processes computed the stage: the hardware of the first of them, and their number.
+    Libraries that the stage did not load are not loaded for this.
     """
     folder = launch_folder()
     if folder is not None and (folder / HARDWARE).is_file():
-        told: dict[str, Any] = read_json(folder / HARDWARE)
-        return told
+        of_first: dict[str, Any] = read_json(folder / HARDWARE)
+        return of_first
     return _here()
 
 
-def tell_hardware() -> None:
-    """Tell the process that started this one and others, and writes the record, on what they computed."""
+def share_hardware() -> None:
+    """Write the hardware of this process for the launcher of several processes, which writes the record."""
     folder = launch_folder()
     if folder is not None and rank() == 0:
         write_json(folder / HARDWARE, {**_here(), "processes": processes()})

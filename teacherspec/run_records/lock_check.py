@@ -6,38 +6,37 @@ from pathlib import Path
 from typing import Any, Literal
 
 from teacherspec.errors import UserError
-from teacherspec.road.links import CODE
 from teacherspec.run_records.dvc_hashing import md5_of
 from teacherspec.run_records.dvc_yaml import (
+    DVC_YAML,
     LOCK,
     MISSING,
-    ROAD,
     DeclaredStage,
+    declared_stages,
     params_now,
-    read_road,
     read_yaml,
 )
-from teacherspec.run_records.folder_contents import behind, behind_run
+from teacherspec.run_records.folder_contents import contents_of_run, folder_contents
 from teacherspec.run_records.receipt import (
     hashes,
     read_record,
+    receipt_md5,
     receipt_of_lock,
     receipt_path,
     record_path,
-    seal,
 )
 
-Kind = Literal["stale", "false"]
+Kind = Literal["stale", "inconsistent"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something in which the repository and `dvc.lock` disagree.
+    """A disagreement between the repository and `dvc.lock`.
 
     Attributes:
         stage: that it concerns.
-        kind: `stale`, an input changed since the last run, which `teacherspec repro` mends; `false`, the
-            lock or a committed report says what no run gave.
+        kind: `stale`: an input changed since the last run, and `teacherspec repro` brings it up to date;
+            `inconsistent`: the lock or a committed report holds something that no run wrote.
         what: file, param or entry.
         problem: what is wrong with it, and what to do.
     """
@@ -54,29 +53,32 @@ class Finding:
 RERUN = "run `python -m teacherspec repro`"
 
 
-def agreement(root: Path = Path()) -> list[Finding]:
-    """Every disagreement, in the order of the road.
+def check_lock(root: Path = Path()) -> list[Finding]:
+    """Every disagreement, in the order of the pipeline.
 
     Raises:
         UserError: `dvc.yaml` or `dvc.lock` cannot be read at all.
     """
-    road, lock = read_road(root), read_lock(root)
-    producers = {out: name for name, stage in road.items() for out in stage.outs}
+    stages, lock = declared_stages(root), read_lock(root)
     found = [
-        Finding(name, "false", f"{LOCK}", f"{ROAD} has no such stage; {RERUN}")
+        Finding(name, "inconsistent", f"{LOCK}", f"{DVC_YAML} has no such stage; {RERUN}")
         for name in lock
-        if name not in road
+        if name not in stages
     ]
-    for name, stage in road.items():
+    producers = {out: name for name, stage in stages.items() for out in stage.outs}
+    sources = {dep for stage in stages.values() for dep in stage.deps if dep not in producers}
+    md5s = {dep: tracked_md5(root, dep) or md5_of(root / dep, root) for dep in sources}
+    for name, stage in stages.items():
         if name not in lock:
             found.append(Finding(name, "stale", str(LOCK), f"the stage never ran; {RERUN}"))
             continue
         entry = lock[name]
         found += _changed_declaration(stage, entry)
         found += _changed_params(stage, entry, root)
-        found += _changed_deps(stage, entry, lock, producers, root)
-        found += _false_reports(stage, entry, root)
-        found += _broken_seal(stage, entry)
+        found += _changed_sources(stage, entry, md5s, root)
+        found += _mixed_runs(stage, entry, lock, producers)
+        found += _edited_reports(stage, entry, root)
+        found += _wrong_receipt(stage, entry)
         found += _unreadable_record(stage, root)
     return found
 
@@ -85,7 +87,7 @@ def read_lock(root: Path = Path()) -> dict[str, Any]:
     """Stage → its entry of `dvc.lock`.
 
     Raises:
-        UserError: there is none, or it is no YAML: cut short by a kill, or an unresolved conflict.
+        UserError: there is none, or it is not YAML: truncated by a kill, or with an unresolved conflict.
     """
     path = root / LOCK
     if not path.is_file():
@@ -98,22 +100,22 @@ def read_lock(root: Path = Path()) -> dict[str, Any]:
         )
     try:
         stages: dict[str, Any] = read_yaml(path)["stages"]
-    except Exception:  # every way in which a cut file is no lock
+    except Exception:  # every way in which a truncated file is not a lock
         raise UserError(
-            f"{LOCK}: cannot be read, as after a kill in mid-write; `git checkout {LOCK}`, then {RERUN}"
+            f"{LOCK}: cannot be read: a kill may have truncated it; `git checkout {LOCK}`, then {RERUN}"
         ) from None
     return stages
 
 
 def _changed_declaration(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iterator[Finding]:
     if entry.get("cmd") != stage.command:
-        yield Finding(stage.name, "stale", f"{ROAD}: cmd", f"changed since the last run; {RERUN}")
+        yield Finding(stage.name, "stale", f"{DVC_YAML}: cmd", f"changed since the last run; {RERUN}")
     for kind, declared in (("deps", stage.deps), ("outs", stage.outs)):
         recorded = hashes(entry.get(kind, ()))
         for path in declared:
             if path not in recorded:
                 yield Finding(
-                    stage.name, "stale", path, f"among the {kind} of {ROAD}, not of {LOCK}; {RERUN}"
+                    stage.name, "stale", path, f"among the {kind} of {DVC_YAML}, not of {LOCK}; {RERUN}"
                 )
         for path in recorded:
             if path not in declared:
@@ -122,7 +124,8 @@ def _changed_declaration(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iter
                     stage.name,
                     "stale",
                     path,
-                    f"among the {kind} of {LOCK}, no longer of {ROAD}; run `dvc repro -f -s {stage.name}`",
+                    f"among the {kind} of {LOCK}, no longer of {DVC_YAML}; "
+                    f"run `dvc repro -f -s {stage.name}`",
                 )
 
 
@@ -132,8 +135,8 @@ def _changed_params(stage: DeclaredStage, entry: Mapping[str, Any], root: Path) 
         for key in keys or {**then.get(file, {}), **now.get(file, {})}:
             new, old = now.get(file, {}).get(key, MISSING), then.get(file, {}).get(key, MISSING)
             for path, was, became in differing(key, old, new):
-                said = f"{_shown(was)} → {_shown(became)} since the last run; {RERUN}"
-                yield Finding(stage.name, "stale", f"{file}: {path}", said)
+                change = f"{_shown(was)} → {_shown(became)} since the last run; {RERUN}"
+                yield Finding(stage.name, "stale", f"{file}: {path}", change)
 
 
 def differing(key: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -152,44 +155,63 @@ def _shown(value: Any) -> str:
     return "nothing" if value is MISSING else str(value)
 
 
-def _changed_deps(
-    stage: DeclaredStage,
-    entry: Mapping[str, Any],
-    lock: Mapping[str, Any],
-    producers: Mapping[str, str],
-    root: Path,
+def _changed_sources(
+    stage: DeclaredStage, entry: Mapping[str, Any], md5s: Mapping[str, str | None], root: Path
 ) -> Iterator[Finding]:
+    """Code and data that changed since the run.
+
+    Args:
+        stage: as declared.
+        entry: of `dvc.lock`.
+        md5s: hash of each dependency that no stage writes; None where it does not exist.
+        root: of the repository.
+    """
     recorded = hashes(entry.get("deps", ()))
     for dep in stage.deps:
-        if dep not in recorded:
+        if dep not in recorded or dep not in md5s or md5s[dep] == recorded[dep]:
             continue
-        if producer := producers.get(dep):
-            made = hashes(lock.get(producer, {}).get("outs", ())).get(dep)
-            if made is not None and made != recorded[dep]:
-                yield Finding(
-                    stage.name,
-                    "false",
-                    dep,
-                    f"{stage.name} read another one than {producer} left, as after a merge that never ran; "
-                    f"{RERUN}",
-                )
-            continue
-        now = tracked_md5(root, dep) or md5_of(root / dep)
-        if now is None:
-            yield Finding(stage.name, "stale", dep, "a dependency that is not here; restore it from git")
-        elif now != recorded[dep]:
-            for what in _changed_files(dep, recorded[dep], root) or [dep]:
-                yield Finding(stage.name, "stale", what, f"changed since the last run; {RERUN}")
+        if md5s[dep] is None:
+            yield Finding(stage.name, "stale", dep, "the dependency does not exist; restore it from git")
+        else:
+            for path in _changed_files(dep, recorded[dep], root) or [dep]:
+                yield Finding(stage.name, "stale", path, f"changed since the last run; {RERUN}")
 
 
-def _changed_files(dep: str, recorded: str, root: Path) -> list[str]:
-    """The files of code in which `dep` differs from the last run, as far as git has that run's files."""
-    then = behind_run(dep, recorded, root=root) if Path(dep).is_relative_to(CODE) else None
-    return behind(dep, root=root).changed(then) if then else []
+def _changed_files(folder: str, recorded: str, root: Path) -> list[str]:
+    """The files in which a folder differs from the last run; none where git does not have its files."""
+    if not (root / folder).is_dir():
+        return []
+    of_run = contents_of_run(folder, recorded, root=root)
+    return of_run.changed(folder_contents(folder, root=root)) if of_run else []
+
+
+def _mixed_runs(
+    stage: DeclaredStage, entry: Mapping[str, Any], lock: Mapping[str, Any], producers: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Outputs of earlier stages that the stage read in another version than the lock records for them.
+
+    Args:
+        stage: as declared.
+        entry: of `dvc.lock`.
+        lock: all entries.
+        producers: output → stage that writes it.
+    """
+    recorded = hashes(entry.get("deps", ()))
+    for dep in stage.deps:
+        producer = producers.get(dep, "")
+        written = hashes(lock.get(producer, {}).get("outs", ())).get(dep)
+        if dep in recorded and written is not None and written != recorded[dep]:
+            yield Finding(
+                stage.name,
+                "inconsistent",
+                dep,
+                f"{stage.name} read another version than {producer} wrote, as after a merge that was never "
+                f"run; {RERUN}",
+            )
 
 
 def tracked_md5(root: Path, path: str) -> str | None:
-    """What `<path>.dvc` says of data that DVC tracks and that may not be here."""
+    """The hash in `<path>.dvc` of data that DVC tracks and that may not be checked out."""
     pointer = root / f"{path}.dvc"
     if not pointer.is_file():
         return None
@@ -197,40 +219,43 @@ def tracked_md5(root: Path, path: str) -> str | None:
     return str(out["md5"])
 
 
-def _false_reports(stage: DeclaredStage, entry: Mapping[str, Any], root: Path) -> Iterator[Finding]:
+def _edited_reports(stage: DeclaredStage, entry: Mapping[str, Any], root: Path) -> Iterator[Finding]:
     recorded = hashes(entry.get("outs", ()))
     for out in stage.in_git:
-        now = md5_of(root / out)
+        now = md5_of(root / out, root)
         if out not in recorded:
             continue
         if now is None:
             yield Finding(
-                stage.name, "false", out, f"deleted, and {LOCK} names it; restore it from git or {RERUN}"
+                stage.name,
+                "inconsistent",
+                out,
+                f"deleted, and {LOCK} names it; restore it from git or {RERUN}",
             )
         elif now != recorded[out]:
             yield Finding(
                 stage.name,
-                "false",
+                "inconsistent",
                 out,
                 f"not what the stage wrote, as after an edit by hand; restore it from git or {RERUN}",
             )
 
 
 def _unreadable_record(stage: DeclaredStage, root: Path) -> Iterator[Finding]:
-    """No hash covers the circumstances of a run, so that a conflict in them could be committed unseen."""
+    """No hash covers the environment of a run, so a conflict in its file could be committed unnoticed."""
     if (path := root / record_path(stage.name)).is_file() and read_record(path) is None:
-        problem = "no JSON, as with an unresolved conflict; `git checkout --ours` or restore it from git"
-        yield Finding(stage.name, "false", record_path(stage.name).as_posix(), problem)
+        problem = "not JSON, as with an unresolved conflict; `git checkout --ours` or restore it from git"
+        yield Finding(stage.name, "inconsistent", record_path(stage.name).as_posix(), problem)
 
 
-def _broken_seal(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iterator[Finding]:
+def _wrong_receipt(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iterator[Finding]:
     own = receipt_path(stage.name)
     recorded = hashes(entry.get("outs", ())).get(own)
-    if recorded is not None and recorded != seal(receipt_of_lock(stage.name, entry)):
+    if recorded is not None and recorded != receipt_md5(receipt_of_lock(stage.name, entry)):
         yield Finding(
             stage.name,
-            "false",
+            "inconsistent",
             f"{LOCK}: stages.{stage.name}",
-            "no run left this entry: merged, edited or committed by hand; "
+            "no run wrote this entry: merged, edited or committed by hand; "
             f"run `dvc repro -f -s {stage.name}`",
         )

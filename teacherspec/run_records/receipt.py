@@ -1,10 +1,10 @@
-"""The receipt of a run: which inputs gave which outputs, as one record that cannot be mended in parts.
+"""The receipt of a run: which inputs gave which outputs, as one record whose parts cannot be edited alone.
 
-A stage writes its receipt as an out of its own. What it says of inputs and outputs is exactly what
-`dvc.lock` says, so from a lock entry alone the receipt can be written anew, and its hash must be the one
-that the same entry names. A merge that mixes two runs, an edited hash or a `dvc commit` without a run
-breaks that, and is seen without data, cache or remote. No stage depends on a receipt: a comment changes
-the receipt of its stage and nothing else.
+A stage writes its receipt as one of its outs. It lists the same inputs and outputs as the entry of
+`dvc.lock`, so the receipt can be written again from that entry alone, and its hash must be the one that the
+entry records. A merge that mixes two runs, an edited hash or a `dvc commit` without a run breaks that, and is
+found without data, cache or remote. No stage depends on a receipt: a comment changes the receipt of its stage
+and nothing else.
 """
 
 from collections.abc import Mapping
@@ -19,22 +19,22 @@ FOLDER = Path("artifacts/receipts")
 
 
 def receipt_path(stage: str) -> str:
-    """Where the receipt of `stage` lies."""
+    """Path of the receipt of `stage`."""
     return (FOLDER / f"{stage}.json").as_posix()
 
 
 def sums_path(stage: str) -> str:
-    """Where the SHA-256 of every file that `stage` wrote lies, as `sha256sum --check` reads it."""
+    """Path of the SHA-256 of every file that `stage` wrote, as `sha256sum --check` reads it."""
     return (FOLDER / f"{stage}.sha256").as_posix()
 
 
 def record_path(stage: str) -> Path:
-    """Where the circumstances of the run lie, in git: machine, libraries, times. No hash covers them."""
+    """Path in git of the environment of the run: machine, libraries, times. No hash covers it."""
     return Path("reports") / stage / "run.json"
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """The circumstances of a run; None where the file is not there, or no JSON."""
+    """The environment of a run; None where the file does not exist or is not JSON."""
     try:
         found: dict[str, Any] = read_json(path)
     except (FileNotFoundError, ValueError):
@@ -53,7 +53,7 @@ def receipt(
 
     Args:
         stage: its name.
-        command: that ran.
+        command: the one that ran.
         deps: path → MD5 as DVC counts it.
         params: file → key → value.
         outs: path → MD5, without the receipt itself.
@@ -85,6 +85,6 @@ def hashes(items: Any) -> dict[str, str]:
     return {item["path"]: item.get("md5", "") for item in items}
 
 
-def seal(text: str) -> str:
-    """MD5 of a receipt, as `dvc.lock` names it."""
+def receipt_md5(text: str) -> str:
+    """MD5 of a receipt, as `dvc.lock` records it."""
     return md5_of_bytes(text.encode())

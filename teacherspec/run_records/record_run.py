@@ -1,4 +1,4 @@
-"""Watch a stage from start to end: refuse a result whose inputs moved, and write its receipt."""
+"""Record the run of a stage: refuse a result whose inputs changed meanwhile, and write its receipt."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.road.links import CODE
-from teacherspec.run_records.dvc_hashing import Content, content, files_of
-from teacherspec.run_records.dvc_yaml import DeclaredStage, params_now, read_road
-from teacherspec.run_records.environment import circumstances
-from teacherspec.run_records.receipt import receipt, receipt_path, record_path, seal, sums_path
+from teacherspec.run_records.dvc_hashing import Content, content, files_of, md5_of
+from teacherspec.run_records.dvc_yaml import DVC_YAML, DeclaredStage, declared_stages, params_now
+from teacherspec.run_records.environment import run_environment
+from teacherspec.run_records.receipt import receipt, receipt_md5, receipt_path, record_path, sums_path
 from teacherspec.runtime.atomic_io import write_json, write_text
 from teacherspec.runtime.process_lifetime import alone
 
 LOCKS = Path(".scratch/running")
 AFTER_KILL_SECONDS = 3.0
-"""How long a stage waits for one of its name that a kill is still ending."""
+"""How long a stage waits for an earlier run of itself that a kill is still ending."""
+
+MOST_NAMED = 10
+"""Changed files of a dependency that are named one by one; of more, the folder is."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that determines a run, as it was at one moment."""
+    """Everything that determines a run, at one moment."""
 
     stage: DeclaredStage
     deps: Mapping[str, Content]
@@ -32,7 +34,7 @@ class Inputs:
 
 @contextmanager
 def recording(name: str) -> Iterator[None]:
-    """Run the block as the stage `name`; leave its receipt, checksums and circumstances.
+    """Run the block as the stage `name`; write its receipt, checksums and environment.
 
     Raises:
         UserError: another process runs this stage here, an input is missing or changed while the stage
@@ -51,54 +53,41 @@ def recording(name: str) -> Iterator[None]:
             "work": ended - started,
             "outputs": time.perf_counter() - ended,
         }
-        write_json(record_path(name), circumstances(before.stage, before.params, seal(text), seconds))
+        record = run_environment(before.stage, before.params, receipt_md5(text), seconds)
+        write_json(record_path(name), record)
 
 
 def inputs(name: str) -> Inputs:
-    """What the stage will read.
+    """The inputs of a stage.
 
     Raises:
-        UserError: `dvc.yaml` has no such stage, or a dependency is not there.
+        UserError: `dvc.yaml` has no such stage, or a dependency does not exist.
     """
-    road = read_road()
-    if name not in road:
-        raise UserError(f"dvc.yaml: there is no stage {name}; it has {', '.join(road)}")
-    found = {dep: content(Path(dep)) for dep in road[name].deps}
+    stages = declared_stages()
+    if name not in stages:
+        raise UserError(f"{DVC_YAML}: there is no stage {name}; it has {', '.join(stages)}")
+    found = {dep: content(Path(dep)) for dep in stages[name].deps}
     missing = [f"{dep}: not found, and stage {name} depends on it" for dep, item in found.items() if not item]
-    if missing or (missing := list(_no_links(found))):
+    if missing:
         raise UserError(missing)
     deps = {dep: item for dep, item in found.items() if item}
-    return Inputs(road[name], deps, params_now(road[name]))
-
-
-def _no_links(found: Mapping[str, Content | None]) -> Iterator[str]:
-    """Copies in a folder of links to code, as git leaves them on a system without links.
-
-    An edit of the code would not be seen in them, so no stage may run on them.
-    """
-    for dep, item in found.items():
-        for file in item.sha256 if item and Path(dep).is_relative_to(CODE) else ():
-            if not file.is_symlink():
-                yield (
-                    f"{file}: must be a link to code; `git config core.symlinks true` and "
-                    f"`git checkout {CODE}`, or `python -m teacherspec deps --write`"
-                )
+    return Inputs(stages[name], deps, params_now(stages[name]))
 
 
 def refuse_changed(before: Inputs) -> None:
-    """Refuse a result that belongs to no one version of its inputs.
+    """Refuse a result that belongs to no single version of its inputs.
 
-    DVC hashes the inputs after the command: an edit during a run would be credited with a result that
-    it never gave.
+    DVC hashes the inputs after the command: it would record the inputs after an edit with the result of
+    those before it.
 
     Raises:
         UserError: names every input that changed.
     """
     name = before.stage.name
-    now = read_road().get(name)
-    changed = [what for dep, item in before.deps.items() for what in _changed(Path(dep), item)]
+    now = declared_stages().get(name)
+    changed = [path for dep, item in before.deps.items() for path in _changed(Path(dep), item)]
     if now != before.stage:
-        changed.append(f"dvc.yaml: stages.{name}")
+        changed.append(f"{DVC_YAML}: stages.{name}")
     else:
         params = params_now(now)
         changed += [
@@ -115,25 +104,25 @@ def refuse_changed(before: Inputs) -> None:
 
 
 def _changed(path: Path, before: Content) -> list[str]:
-    """What of a dependency changed: the files behind links to code, otherwise itself.
+    """The files of a dependency that changed; the folder where there are many of them.
 
-    What was touched is read again: the same bytes are no change. New files of a folder count.
+    Files whose stamps moved are read again: the same bytes are no change. New files of a folder count.
     """
     same_files = path.is_file() or set(files_of(path)) == set(before.stamps)
     if same_files and before.unchanged():
         return []
     after = content(path)
-    if after is None or not path.is_relative_to(CODE):
-        return [] if after and after.md5 == before.md5 else [str(path)]
-    files = {file for file, _ in before.sha256.items() ^ after.sha256.items()}
-    return sorted(file.resolve().relative_to(Path.cwd()).as_posix() for file in files)
+    if after is None:
+        return [str(path)]
+    files = sorted({file.as_posix() for file, _ in before.sha256.items() ^ after.sha256.items()})
+    return files if len(files) <= MOST_NAMED else [str(path)]
 
 
 def write_receipt(before: Inputs) -> str:
-    """Write checksums and receipt of what the stage left, and give the receipt's text.
+    """Write checksums and receipt of the outputs of a stage; returns the receipt's text.
 
     Raises:
-        UserError: a declared output is not there.
+        UserError: the stage did not write a declared output.
     """
     stage = before.stage
     own = (receipt_path(stage.name), sums_path(stage.name))
@@ -145,8 +134,8 @@ def write_receipt(before: Inputs) -> str:
     lines = [f"{digest}  {path.as_posix()}\n" for path, digest in sorted(sums.items())]
     write_text(Path(sums_path(stage.name)), "".join(lines))
     md5s = {out: item.md5 for out, item in outs.items() if item}
-    if listed := content(Path(sums_path(stage.name))):
-        md5s[sums_path(stage.name)] = listed.md5
+    if sums_md5 := md5_of(Path(sums_path(stage.name))):
+        md5s[sums_path(stage.name)] = sums_md5
     deps = {dep: item.md5 for dep, item in before.deps.items()}
     text = receipt(stage.name, stage.command, deps, before.params, md5s)
     write_text(Path(receipt_path(stage.name)), text)

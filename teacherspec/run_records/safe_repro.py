@@ -1,8 +1,9 @@
-"""A guard around `dvc repro`: DVC rewrites its own files in place, and a kill in between breaks them.
+"""Run `dvc repro` so that a kill does no damage.
 
-Measured on random kills of plain DVC: 57 of 70 recovered by themselves, the others failed for good on a
-cut `rwlock` or `dvc.lock`. Here a whole copy of the lock is kept before DVC touches it, what is broken is
-put right before and after, and no process outlives the command.
+DVC rewrites its own files in place, so that a kill truncates them. Measured on random kills of plain DVC:
+57 of 70 recovered by themselves, the others failed on every later run, with a truncated `rwlock` or
+`dvc.lock`. Here `dvc.lock` is backed up before DVC writes it, truncated files are repaired before and after
+the run, and no process outlives the command.
 """
 
 import json
@@ -24,56 +25,56 @@ from teacherspec.runtime.atomic_io import write_bytes
 from teacherspec.runtime.process_lifetime import alone, end_with, surroundings
 
 RUNNING = Path(".scratch/repro.lock")
-KEPT = Path(".scratch/dvc.lock.whole")
+BACKUP = Path(".scratch/dvc.lock.backup")
 RWLOCK = Path(".dvc/tmp/rwlock")
-PATIENCE_SECONDS = 10.0
+GRACE_SECONDS = 10.0
 """How long DVC and a stage may take to end after a signal, before they are killed."""
 
 AFTER_KILL_SECONDS = 3.0
-"""How long the next run waits for what a kill of the last one is still ending."""
+"""How long the next run waits for processes of the last one that a kill is still ending."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def reproduce(root: Path, arguments: Sequence[str]) -> int:
-    """Run `dvc repro` under guard; its exit code.
+def run_dvc_repro(root: Path, arguments: Sequence[str]) -> int:
+    """Run `dvc repro`; returns its exit code.
 
     Args:
         root: the repository.
         arguments: further arguments of `dvc repro`.
 
     Raises:
-        UserError: another guarded run is at it, or `dvc.lock` is broken beyond what can be put back.
+        UserError: another run is in progress, or `dvc.lock` holds an unresolved conflict.
     """
     with alone(root / RUNNING, "teacherspec repro", AFTER_KILL_SECONDS) as held:
-        tell(mend(root))
-        keep(root)
+        print_to_stderr(repair(root))
+        back_up(root)
         code = _run([sys.executable, "-m", "dvc", "repro", *arguments], root, held)
-        tell(mend(root))
-        keep(root)
+        print_to_stderr(repair(root))
+        back_up(root)
     return code
 
 
-def tell(lines: Sequence[str]) -> None:
-    """Say on stderr what was put right."""
+def print_to_stderr(lines: Sequence[str]) -> None:
+    """Print what was repaired."""
     for line in lines:
         print(line, file=sys.stderr)
 
 
-def keep(root: Path) -> None:
-    """Keep a whole copy of `dvc.lock`, where it is whole."""
-    if not _is_kept(root) and is_whole(root):
-        write_bytes(root / KEPT, (root / LOCK).read_bytes())
+def back_up(root: Path) -> None:
+    """Copy `dvc.lock`, unless it is truncated."""
+    if not _equals_backup(root) and is_complete(root):
+        write_bytes(root / BACKUP, (root / LOCK).read_bytes())
 
 
-def _is_kept(root: Path) -> bool:
-    """Whether `dvc.lock` is what was kept of it: whole, without the second that parsing it takes."""
-    lock, kept = root / LOCK, root / KEPT
-    return lock.is_file() and kept.is_file() and lock.read_bytes() == kept.read_bytes()
+def _equals_backup(root: Path) -> bool:
+    """Whether `dvc.lock` is the same as its backup, and so complete: saves the second that parsing takes."""
+    lock, backup = root / LOCK, root / BACKUP
+    return lock.is_file() and backup.is_file() and lock.read_bytes() == backup.read_bytes()
 
 
-def is_whole(root: Path) -> bool:
-    """Whether `dvc.lock` is there and can be read to its end."""
+def is_complete(root: Path) -> bool:
+    """Whether `dvc.lock` exists and can be read to its end."""
     if not (root / LOCK).is_file():
         return False
     try:
@@ -83,28 +84,28 @@ def is_whole(root: Path) -> bool:
     return (root / LOCK).read_bytes().endswith(b"\n")
 
 
-def mend(root: Path) -> list[str]:
-    """Put right what a kill left of DVC's own files; what was done, one a line.
+def repair(root: Path) -> list[str]:
+    """Repair DVC's own files after a kill; returns what was done, one line each.
 
-    Stages that ran since the kept copy come back from the run cache, or run again.
+    Stages that ran since the backup are restored from the run cache, or run again.
 
     Raises:
-        UserError: `dvc.lock` holds an unresolved conflict, which a person must decide.
+        UserError: `dvc.lock` holds an unresolved conflict, which a person must resolve.
     """
     done = []
-    lock, kept = root / LOCK, root / KEPT
-    if lock.is_file() and not _is_kept(root) and not is_whole(root):
+    lock, backup = root / LOCK, root / BACKUP
+    if lock.is_file() and not _equals_backup(root) and not is_complete(root):
         if b"\n<<<<<<< " in b"\n" + lock.read_bytes():
-            read_lock(root)  # says what to do
-        if kept.is_file():
-            write_bytes(lock, kept.read_bytes())
-            done.append(f"{LOCK}: was cut short by a kill or a full disk; put back as it was before")
+            read_lock(root)  # raises, with what to do
+        if backup.is_file():
+            write_bytes(lock, backup.read_bytes())
+            done.append(f"{LOCK}: was truncated by a kill or a full disk; restored from its backup")
         elif (committed := _committed(root)) is not None:
             write_bytes(lock, committed)
-            done.append(f"{LOCK}: was cut short; put back as committed in git")
+            done.append(f"{LOCK}: was truncated; restored from git")
         else:
             lock.unlink()
-            done.append(f"{LOCK}: was cut short and never whole; removed")
+            done.append(f"{LOCK}: was truncated and has no backup; removed")
     if _is_stale(root / RWLOCK):
         (root / RWLOCK).unlink()
         done.append(f"{RWLOCK}: left by a run that was killed; removed")
@@ -112,16 +113,15 @@ def mend(root: Path) -> list[str]:
 
 
 def _committed(root: Path) -> bytes | None:
-    # Not a fixed path of git's: the user's own, as every git command of theirs.
+    # The user's own git, found by PATH.
     shown = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], cwd=root, capture_output=True, check=False)  # noqa: S607
     return shown.stdout if shown.returncode == 0 and shown.stdout else None
 
 
 def _is_stale(rwlock: Path) -> bool:
-    """Whether DVC's lock file is cut short, or names processes of which none is a DVC that still runs.
+    """Whether DVC's lock file is truncated, or names processes of which none is a running DVC.
 
-    A process number is used again after a while, above all in containers; DVC would wait for whoever
-    has it now.
+    Process numbers are reused, above all in containers; DVC would wait for the process that has it now.
     """
     if not rwlock.is_file():
         return False
@@ -152,46 +152,46 @@ def _runs_dvc(pid: int) -> bool:
 
 
 def _run(command: Sequence[str], root: Path, held: int) -> int:
-    """Run a command in a session of its own, which ends with this process whatever ends it.
+    """Run a command in a session of its own that ends with this process, however this process ends.
 
-    It holds the lock with us: until it has ended, too, no other run begins.
+    The command inherits the lock file (`held`), so that no other run begins before it has ended, too.
     """
-    guard = os.getpid()
+    parent = os.getpid()
 
-    def tie() -> None:
-        # A shell lets what it sends to the background ignore Ctrl-C; the signals that we hand on must count.
+    def end_with_parent() -> None:
+        # A shell makes background processes ignore Ctrl-C; the signals passed on below must have an effect.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        end_with(guard, same_session=False)
+        end_with(parent, same_session=False)
 
-    # One thread here, and the child calls but signal and prctl: safe between fork and exec.
+    # There is one thread here, and the child calls only signal and prctl: safe between fork and exec.
     child = subprocess.Popen(
         command,
         cwd=root,
-        # The stages' `python` is the one that runs this, even where nobody activated its environment.
+        # `python` in the commands of stages is this one, even where its environment is not activated.
         env=surroundings(Path(sys.executable)),
         start_new_session=True,
-        preexec_fn=tie,  # noqa: PLW1509
+        preexec_fn=end_with_parent,  # noqa: PLW1509
         pass_fds=(held,),
     )
-    with _passing_on(child) as received:
+    with _forwarding_signals(child) as received:
         code = child.wait()
     _end_session(child.pid)
     return 128 + received[0] if received else code
 
 
 @contextmanager
-def _passing_on(child: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
-    """Hand every signal that asks to end on to the session of `child`, and kill what stays too long."""
+def _forwarding_signals(child: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
+    """Forward every terminating signal to the session of `child`; kill it where it does not end in time."""
     received: list[int] = []
 
-    def hand_on(number: int, _frame: FrameType | None) -> None:
+    def forward(number: int, _frame: FrameType | None) -> None:
         received.append(number)
         _signal_session(child.pid, number)
-        timer = threading.Timer(PATIENCE_SECONDS, _signal_session, (child.pid, signal.SIGKILL))
+        timer = threading.Timer(GRACE_SECONDS, _signal_session, (child.pid, signal.SIGKILL))
         timer.daemon = True
         timer.start()
 
-    before = {number: signal.signal(number, hand_on) for number in SIGNALS}
+    before = {number: signal.signal(number, forward) for number in SIGNALS}
     try:
         yield received
     finally:
@@ -200,7 +200,7 @@ def _passing_on(child: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
 
 
 def _end_session(leader: int) -> None:
-    """Kill what DVC left behind when it ended: a stage that it did not wait for."""
+    """Kill what still runs after DVC ended: a stage that it did not wait for."""
     _signal_session(leader, signal.SIGKILL)
 
 

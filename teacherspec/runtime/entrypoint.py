@@ -109,7 +109,7 @@ def record_run() -> Iterator[None]:
     if is_launched():
         die_with_launcher()
         yield
-        import_module("teacherspec.run_records.hardware").tell_hardware()
+        import_module("teacherspec.run_records.hardware").share_hardware()
         return
     die_with_parent()
     stage = stage_of_dvc()

@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from teacherspec.run_records.dvc_yaml import read_road
+from teacherspec.run_records.dvc_yaml import declared_stages
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("stages/", "teacherspec/", ".dvc", "pyproject.toml", "params.yaml", "dvc.yaml")
@@ -46,7 +46,7 @@ class PipelineCopy:
         with chdir(self.root):
             self.repo._reset()
             found = self.repo.status()
-        return tuple(name for name in read_road(ROOT) if name in found)
+        return tuple(name for name in declared_stages(ROOT) if name in found)
 
     @contextmanager
     def edited(self, name: str, text: str) -> Iterator[None]:
@@ -92,7 +92,7 @@ def as_toml(groups: Mapping[str, list[str]]) -> str:
 def write_stubs(root: Path) -> None:
     """Something at every path that the pipeline names and that is not there."""
     with chdir(root):
-        for stage in read_road().values():
+        for stage in declared_stages().values():
             for name in (*stage.deps, *stage.outs):
                 path = root / name
                 if not path.exists():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.run_records.dvc_yaml import read_road
+from teacherspec.run_records.dvc_yaml import declared_stages
 from teacherspec.run_records.receipt import receipt_path, sums_path
 from teacherspec.tasks import KINDS
 from tests.policy.declared_code import Pipeline
@@ -209,5 +209,5 @@ def test_no_param_bears_a_name_that_the_run_cache_of_dvc_leaves_out() -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_leaves_its_receipt(name: str) -> None:
-    stage = read_road(ROOT)[name]
+    stage = declared_stages(ROOT)[name]
     assert {receipt_path(name), sums_path(name)} <= set(stage.cached)

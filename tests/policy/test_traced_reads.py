@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.run_records.dvc_yaml import DeclaredStage, read_road
+from teacherspec.run_records.dvc_yaml import DeclaredStage, declared_stages
 from tests.pipeline.gitops.sandbox import ROOT, Sandbox, new_repository
 from tests.policy.import_closure import Project
 
@@ -88,7 +88,7 @@ def imported_by_the_check() -> frozenset[str]:
 def test_every_file_that_a_stage_reads_is_declared(tmp_path: Path) -> None:
     sandbox = new_repository(tmp_path)
     found = traced(sandbox, tmp_path)
-    stages, check = read_road(sandbox.root), imported_by_the_check()
+    stages, check = declared_stages(sandbox.root), imported_by_the_check()
     assert found.keys() == stages.keys()
     for name, stage in stages.items():
         assert f"stages/{name}.py" in found[name], "the audit saw nothing"

@@ -32,7 +32,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def edit_teacher(sandbox: Sandbox) -> None:
     """What the pull request edits: params, a gate, a pin, code; a row added, removed, edited, relabelled."""
-    sandbox.edit("stages/calibrate.py", "'temperature'", "'temperature'  # the plain one")
+    sandbox.edit("stages/calibrate/method.py", "'temperature'", "'temperature'  # the plain one")
     sandbox.edit("params.yaml", "skill: 0.6", "skill: 0.9")
     sandbox.edit("params.yaml", "at_least: 0.5", "at_least: 0.4")
     sandbox.edit("requirements.txt", "numpy==", "numpy==99.")

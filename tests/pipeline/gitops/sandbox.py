@@ -169,7 +169,7 @@ stages:
     metrics: [{reports/evaluate/metrics.json: {cache: false}}]
   calibrate:
     cmd: python road.py calibrate
-    deps: [road.py, code/calibrate, artifacts/evaluate]
+    deps: [road.py, stages/calibrate, artifacts/evaluate]
     params: [calibrate]
     outs: [artifacts/calibrate]
     metrics: [{reports/calibrate/metrics.json: {cache: false}}]
@@ -201,10 +201,8 @@ def new_stub_repository(folder: Path) -> Sandbox:
     write_toy_rows(root / "data/toy", rows=400)
     (root / "params.yaml").write_text(STUB_PARAMS)
     (root / "dvc.yaml").write_text(STUB_ROAD)
-    (root / "stages").mkdir()
-    (root / "code/calibrate").mkdir(parents=True)
-    (root / "stages/calibrate.py").write_text("METHOD = 'temperature'\n")
-    (root / "code/calibrate/stages.calibrate").symlink_to("../../stages/calibrate.py")
+    (root / "stages/calibrate").mkdir(parents=True)
+    (root / "stages/calibrate/method.py").write_text("METHOD = 'temperature'\n")
     return _published(Sandbox(root), folder)
 
 

@@ -78,14 +78,14 @@ def test_stages_are_rebuilt_for_reasons(review: Review) -> None:
     states = {build.stage: (build.state, build.reasons) for build in review.stages}
     assert states["prepare"] == ("rebuilt", ("inputs data/toy/rows.jsonl",))
     assert states["finetune"] == ("rebuilt", ("inputs artifacts/prepare", "params finetune.skill"))
-    assert states["calibrate"] == ("rebuilt", ("inputs artifacts/evaluate", "code stages/calibrate.py"))
+    assert states["calibrate"] == ("rebuilt", ("inputs artifacts/evaluate", "code stages/calibrate/method.py"))
     assert not any(build.since for build in review.stages)
     assert states["package"][0] == "rebuilt"
     assert "params package.gates[0].at_least" in states["package"][1]
 
 
 def test_a_stage_that_nobody_rebuilt_after_an_edit_is_not_reused(sandbox: Sandbox) -> None:
-    sandbox.edit("stages/calibrate.py", "temperature", "isotonic")
+    sandbox.edit("stages/calibrate/method.py", "temperature", "isotonic")
     sandbox.edit("params.yaml", "at_least: 0.5", "at_least: 0.4")
     sandbox.edit("dvc.yaml", "road.py finetune", "road.py  finetune")
     edited = sandbox.commit("Edit without a run")
@@ -95,20 +95,20 @@ def test_a_stage_that_nobody_rebuilt_after_an_edit_is_not_reused(sandbox: Sandbo
             "prepare": ("reused", ()),
             "finetune": ("not rebuilt", ("command",)),
             "evaluate": ("reused", ()),
-            "calibrate": ("not rebuilt", ("code stages/calibrate.py",)),
+            "calibrate": ("not rebuilt", ("code stages/calibrate/method.py",)),
             "package": ("not rebuilt", ("params package.gates[0].at_least",)),
         }
         told = as_markdown(review)
         assert "- rebuilt: nothing\n- **not built from what is here**: finetune, calibrate, package;" in told
-        assert "| calibrate | not rebuilt | `since the last run: code stages/calibrate.py` |" in told
+        assert "| calibrate | not rebuilt | `since the last run: code stages/calibrate/method.py` |" in told
 
 
 def test_an_edit_after_the_last_build_of_a_branch_is_said_beside_why_it_was_built(sandbox: Sandbox) -> None:
     sandbox.git("switch", "--quiet", "pr")
-    sandbox.edit("stages/calibrate.py", "temperature", "isotonic")
+    sandbox.edit("stages/calibrate/method.py", "temperature", "isotonic")
     build = {build.stage: build for build in reviewed("main", None).stages}["calibrate"]
-    assert (build.state, build.since) == ("rebuilt", ("code stages/calibrate.py",))
-    assert build.reasons == ("inputs artifacts/evaluate", "code stages/calibrate.py")
+    assert (build.state, build.since) == ("rebuilt", ("code stages/calibrate/method.py",))
+    assert build.reasons == ("inputs artifacts/evaluate", "code stages/calibrate/method.py")
 
 
 def test_rows_are_paired_only_where_id_label_and_content_agree(

@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from teacherspec.run_records.dvc_yaml import read_road
+from teacherspec.run_records.dvc_yaml import declared_stages
 from tests.pipeline.gitops.sandbox import ENVIRONMENT, Sandbox, new_repository
-from tests.unit.run_records.faults import SIGNALS, TARGETS, Wait, processes_of, strike
+from tests.unit.run_records.faults import SIGNALS, TARGETS, Wait, kill, processes_of
 from tests.unit.run_records.toy_project import hashes
 
 KILLS = 2
@@ -63,10 +63,10 @@ def test_the_real_road_killed_in_every_stage_ends_in_the_same_bytes(tmp_path: Pa
     shutil.copytree(unharmed.root, root, symlinks=True)
     unharmed.run(*REPRO)
     draw, orphans, tried = random.Random(0), 0, 0  # noqa: S311
-    for stage in read_road(root):
+    for stage in declared_stages(root):
         for _ in range(KILLS):
             target, number, seconds = draw.choice(TARGETS), draw.choice(SIGNALS), draw.uniform(0.0, 4.0)
-            left = strike(root, REPRO, within(stage, root, seconds), target, number, ENVIRONMENT)
+            left = kill(root, REPRO, within(stage, root, seconds), target, number, ENVIRONMENT)
             print(f"{number.name} to {target}, {seconds:.2f} s into {stage}: {left} orphans", flush=True)
             orphans, tried = orphans + left, tried + 1
     Sandbox(root).run(*REPRO)

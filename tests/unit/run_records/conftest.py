@@ -1,4 +1,4 @@
-"""The toy road, built once a session; a test that writes works in a copy."""
+"""The toy pipeline, built once a session; a test that writes works in a copy."""
 
 import shutil
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""Kill a run of the toy road at drawn moments, run it again, and compare every byte with an unharmed run.
+"""Kill builds of the toy pipeline at random moments, finish them, and compare with an undisturbed build.
 
     python -m tests.unit.run_records.faults --kills 100 [--plain]
 
-Kills go to the guard, to DVC, to the stage or to all at once. `--plain` kills `dvc repro` without the
-guard, for comparison. Prints one line a kill, then the figures of docs/gitops.md.
+Kills go to `teacherspec repro`, to DVC, to the stage or to all at once. `--plain` kills `dvc repro` alone,
+for comparison. Prints one line for each kill, then the figures of docs/gitops.md.
 """
 
 import os
@@ -30,9 +30,9 @@ GUARDED = [
 import sys
 from pathlib import Path
 from teacherspec.runtime.entrypoint import report_user_errors
-from teacherspec.run_records.safe_repro import reproduce
+from teacherspec.run_records.safe_repro import run_dvc_repro
 with report_user_errors():
-    sys.exit(reproduce(Path(), sys.argv[1:]))
+    sys.exit(run_dvc_repro(Path(), sys.argv[1:]))
 """,
 ]
 PLAIN = [sys.executable, "-m", "dvc", "repro"]
@@ -50,7 +50,7 @@ SETTLE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill and what came of it."""
+    """One kill and its outcome."""
 
     at_seconds: float
     target: str
@@ -93,14 +93,14 @@ def kind_of(process: psutil.Process) -> str:
 
 
 Wait = Callable[["subprocess.Popen[bytes]"], object]
-"""Returns at the moment to strike a run."""
+"""Returns at the moment to kill a run."""
 
 
 def after(seconds: float) -> Wait:
     return lambda _run: time.sleep(seconds)
 
 
-def strike(
+def kill(
     root: Path,
     command: list[str],
     wait: Wait,
@@ -108,7 +108,7 @@ def strike(
     number: signal.Signals,
     environment: Mapping[str, str] = ENVIRONMENT,
 ) -> int:
-    """Start the command, kill the target when `wait` returns, and count what lives on."""
+    """Start the command, kill the target when `wait` returns, and count the processes that go on."""
     process = subprocess.Popen(
         command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -136,9 +136,9 @@ def kill_once(
     shutil.copytree(pattern, root, symlinks=True)
     target, number = draw.choice(TARGETS), draw.choice(SIGNALS)
     at_seconds = draw.uniform(0.0, span)
-    orphans = strike(root, command, after(at_seconds), target, number)
+    orphans = kill(root, command, after(at_seconds), target, number)
     if draw.random() < 0.3:
-        orphans += strike(root, command, after(draw.uniform(0.0, span)), draw.choice(TARGETS), signal.SIGKILL)
+        orphans += kill(root, command, after(draw.uniform(0.0, span)), draw.choice(TARGETS), signal.SIGKILL)
     recovered = run(root, *command, code=None).returncode == 0
     differing = {name for name, _ in hashes(root).items() ^ expected.items()} if recovered else set()
     shutil.rmtree(place)
@@ -146,15 +146,15 @@ def kill_once(
 
 
 def experiment(folder: Path, kills: int, seed: int, guarded: bool = True) -> list[Kill]:
-    """Kill `kills` builds of the toy road at moments drawn over the length of an unharmed build."""
+    """Kill `kills` builds of the toy pipeline at random moments within the length of an undisturbed build."""
     command = GUARDED if guarded else PLAIN
     pattern = write_toy_repository(folder / "pattern", SLOW)
-    unharmed = folder / "unharmed"
-    shutil.copytree(pattern, unharmed, symlinks=True)
+    undisturbed = folder / "undisturbed"
+    shutil.copytree(pattern, undisturbed, symlinks=True)
     begun = time.monotonic()
-    run(unharmed, *command)
+    run(undisturbed, *command)
     span = time.monotonic() - begun
-    expected, draw = hashes(unharmed), random.Random(seed)  # noqa: S311
+    expected, draw = hashes(undisturbed), random.Random(seed)  # noqa: S311
     found = []
     for number in range(kills):
         found.append(kill_once(pattern, folder / str(number), command, span, draw, expected))
@@ -163,7 +163,7 @@ def experiment(folder: Path, kills: int, seed: int, guarded: bool = True) -> lis
 
 
 def files_compared(folder: Path) -> int:
-    return len(hashes(folder / "unharmed"))
+    return len(hashes(folder / "undisturbed"))
 
 
 @click.command()
@@ -171,7 +171,7 @@ def files_compared(folder: Path) -> int:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--plain", is_flag=True, help="Kill plain `dvc repro`.")
 def main(kills: int, seed: int, plain: bool) -> None:
-    """Kill builds of a toy road and say how many ended in the same bytes."""
+    """Kill builds of a toy pipeline and print how many ended in the same bytes."""
     with tempfile.TemporaryDirectory() as name:
         found = experiment(Path(name), kills, seed, guarded=not plain)
         files = files_compared(Path(name))

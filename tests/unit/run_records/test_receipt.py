@@ -1,6 +1,7 @@
-"""Receipts say what DVC says, and a lock entry that no run left is told from one that a run did."""
+"""Receipts agree with `dvc.lock`, and a lock entry that no run wrote is found."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,15 +15,17 @@ from ruamel.yaml import YAML
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_hashing import md5_of
-from teacherspec.run_records.lock_check import agreement, read_lock
+from teacherspec.run_records.lock_check import check_lock, read_lock
 from teacherspec.run_records.receipt import hashes, receipt_of_lock
-from teacherspec.run_records.record_run import inputs, refuse_changed
+from teacherspec.run_records.record_run import MOST_NAMED, inputs, refuse_changed
 from tests.unit.run_records.toy_project import ENVIRONMENT, STAGES, commit, edit, run
 from tests.unit.run_records.toy_project import hashes as built_hashes
 
+CODE, GREETING = "stages/texts", "stages/texts/greeting.py"
+
 
 def problems(root: Path) -> list[tuple[str, str, str]]:
-    return [(finding.stage, finding.kind, finding.what) for finding in agreement(root)]
+    return [(finding.stage, finding.kind, finding.what) for finding in check_lock(root)]
 
 
 def test_our_hashes_are_those_of_dvc(toy: Path) -> None:
@@ -39,8 +42,8 @@ def test_a_receipt_follows_from_its_lock_entry(toy: Path, stage: str) -> None:
     assert sums.stdout == ""
 
 
-def test_a_built_road_agrees_and_a_second_build_leaves_the_same_bytes(toy: Path) -> None:
-    assert agreement() == []
+def test_a_built_pipeline_agrees_and_a_second_build_writes_the_same_bytes(toy: Path) -> None:
+    assert check_lock() == []
     before = built_hashes(toy)
     run(toy, "dvc", "repro", "--quiet", "--force", "--no-run-cache")
     assert built_hashes(toy) == before
@@ -49,12 +52,12 @@ def test_a_built_road_agrees_and_a_second_build_leaves_the_same_bytes(toy: Path)
     assert record["level"] in ("R1", "R2", "R3")
 
 
-def test_agreement_needs_no_data_no_cache_and_no_git(toy: Path) -> None:
+def test_checking_the_lock_needs_no_data_no_cache_and_no_git(toy: Path) -> None:
     for folder in ("artifacts", ".dvc", ".git"):
         subprocess.run(["rm", "-rf", folder], check=True)
-    assert agreement() == []
-    edit(toy, "stages/words.py", "hello", "goodbye")
-    assert problems(toy) == [("package", "stale", "code/package")], "which file, git alone could tell"
+    assert check_lock() == []
+    edit(toy, GREETING, "hello", "goodbye")
+    assert problems(toy) == [("package", "stale", CODE)], "only git knows which file changed"
 
 
 def edit_lock(change: Callable[[dict], None]) -> Callable[[Path], None]:
@@ -91,66 +94,70 @@ def unlink(file: str) -> Callable[[Path], None]:
     return lambda root: (root / file).unlink()
 
 
-LIES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, str]]]] = {
+DISAGREEMENTS: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, str]]]] = {
     "a metric edited by hand": (
         text("reports/evaluate/metrics.json", "0.", "0.9"),
-        {("evaluate", "false", "reports/evaluate/metrics.json")},
+        {("evaluate", "inconsistent", "reports/evaluate/metrics.json")},
     ),
     "a metric deleted": (
         unlink("reports/evaluate/metrics.json"),
-        {("evaluate", "false", "reports/evaluate/metrics.json")},
+        {("evaluate", "inconsistent", "reports/evaluate/metrics.json")},
     ),
     "a hash of the lock edited": (
         out_of("package", "artifacts/package"),
-        {("package", "false", "dvc.lock: stages.package")},
+        {("package", "inconsistent", "dvc.lock: stages.package")},
     ),
     "an output of another run": (
         out_of("train", "artifacts/train"),
         {
-            ("train", "false", "dvc.lock: stages.train"),
-            ("evaluate", "false", "artifacts/train"),
-            ("package", "false", "artifacts/train"),
+            ("train", "inconsistent", "dvc.lock: stages.train"),
+            ("evaluate", "inconsistent", "artifacts/train"),
+            ("package", "inconsistent", "artifacts/train"),
         },
     ),
     "a param of the lock edited": (
         edit_lock(other_param),
         {
             ("package", "stale", "params.yaml: package.name"),
-            ("package", "false", "dvc.lock: stages.package"),
+            ("package", "inconsistent", "dvc.lock: stages.package"),
         },
     ),
     "a stage that never ran": (forget("package"), {("package", "stale", "dvc.lock")}),
     "a param changed": (
         text("params.yaml", "1.0e-3", "2.0e-3"),
-        {("train", "stale", "params.yaml: train.rate")},
+        {(stage, "stale", "params.yaml: train.rate") for stage in ("check", "train")},
     ),
-    "a param gone": (
+    "a param removed": (
         text("params.yaml", ", rate: 1.0e-3", ""),
-        {("train", "stale", "params.yaml: train.rate")},
+        {(stage, "stale", "params.yaml: train.rate") for stage in ("check", "train")},
     ),
     "a library changed": (
         text("pyproject.toml", "2.4.6", "2.4.7"),
         {("prepare", "stale", "pyproject.toml: dependency-groups.data[0]")},
     ),
     "a linter changed": (text("pyproject.toml", "ruff==1", "ruff==2"), set()),
-    "a param written otherwise": (text("params.yaml", "1.0e-3", "0.001"), set()),
+    "a param in another notation": (text("params.yaml", "1.0e-3", "0.001"), set()),
     "a comment in the code": (
-        text("stages/words.py", "\n", "  # hi\n"),
-        {("package", "stale", "stages/words.py")},
+        text(GREETING, "\n", "  # hi\n"),
+        {("package", "stale", GREETING)},
     ),
-    "code deleted": (unlink("stages/words.py"), {("package", "stale", "stages/words.py")}),
+    "code deleted": (unlink(GREETING), {("package", "stale", GREETING)}),
     "a conflict left in the record of a run": (
         text("reports/train/run.json", "{", "<<<<<<< HEAD\n{"),
-        {("train", "false", "reports/train/run.json")},
+        {("train", "inconsistent", "reports/train/run.json")},
     ),
-    "a link to code deleted": (
-        unlink("code/package/stages.words"),
-        {("package", "stale", "stages/words.py")},
+    "a file added to a folder of code": (
+        lambda root: (root / CODE / "more.py").write_text("x = 1\n"),
+        {("package", "stale", f"{CODE}/more.py")},
+    ),
+    "a folder of code deleted": (
+        lambda root: shutil.rmtree(root / CODE),
+        {("package", "stale", CODE)},
     ),
     "data changed": (text("data/rows.txt", "one", "ten"), {("prepare", "stale", "data/rows.txt")}),
     "a dependency dropped from dvc.yaml": (
-        text("dvc.yaml", ", code/package", ""),
-        {("package", "stale", "code/package")},
+        text("dvc.yaml", f", {CODE}", ""),
+        {("package", "stale", CODE)},
     ),
     "a command changed": (
         text("dvc.yaml", "toy package", "toy  package"),
@@ -159,9 +166,9 @@ LIES: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, str]]]] = {
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_every_disagreement_is_named_and_no_other(toy: Path, lie: str) -> None:
-    change, expected = LIES[lie]
+@pytest.mark.parametrize("case", DISAGREEMENTS)
+def test_every_disagreement_is_named_and_no_other(toy: Path, case: str) -> None:
+    change, expected = DISAGREEMENTS[case]
     change(toy)
     assert set(problems(toy)) == expected
     shown = CliRunner().invoke(main, ["verify-lock"])
@@ -172,15 +179,15 @@ def test_every_disagreement_is_named_and_no_other(toy: Path, lie: str) -> None:
     assert all(what in state.stdout or "never ran" in state.stdout for _, _, what in expected)
 
 
-def test_dvc_commit_without_a_run_is_seen(toy: Path) -> None:
-    """DVC itself then says that all is up to date."""
-    edit(toy, "stages/words.py", "hello", "goodbye")
+def test_dvc_commit_without_a_run_is_found(toy: Path) -> None:
+    """DVC itself then reports that all is up to date."""
+    edit(toy, GREETING, "hello", "goodbye")
     run(toy, "dvc", "commit", "--force", "--quiet", "package")
     assert "up to date" in run(toy, "dvc", "status").stdout
-    assert problems(toy) == [("package", "false", "dvc.lock: stages.package")]
+    assert problems(toy) == [("package", "inconsistent", "dvc.lock: stages.package")]
 
 
-def test_a_merge_that_never_ran_is_seen(toy: Path) -> None:
+def test_a_merge_that_never_ran_is_found(toy: Path) -> None:
     """Two branches, each built; merged line by line as git would without the attribute."""
     (toy / ".gitattributes").write_text("")
     commit(toy, "Merge dvc.lock line by line")
@@ -195,10 +202,8 @@ def test_a_merge_that_never_ran_is_seen(toy: Path) -> None:
     commit(toy, "Renamed")
     merged = run(toy, "git", "merge", "--quiet", "-X", "ours", "longer", code=None)
     assert merged.returncode == 0, merged.stdout
-    found = problems(toy)
-    assert ("package", "false", "dvc.lock: stages.package") in found or any(
-        kind == "false" and stage == "package" for stage, kind, _ in found
-    )
+    mixed = ("check", "package")  # the two whose inputs both branches changed
+    assert problems(toy) == [(stage, "inconsistent", f"dvc.lock: stages.{stage}") for stage in mixed]
 
 
 def test_with_our_attribute_git_does_not_merge_the_lock(toy: Path) -> None:
@@ -211,14 +216,14 @@ def test_with_our_attribute_git_does_not_merge_the_lock(toy: Path) -> None:
 
 
 def test_a_result_whose_input_changed_meanwhile_is_refused(toy: Path) -> None:
-    """DVC alone would credit the new code with the result of the old."""
+    """DVC alone would record the new code with the result of the old."""
     edit(
         toy,
         "params.yaml",
         "train: {steps: 4, rate: 1.0e-3, pause: 0.0}",
         "train: {steps: 9, rate: 1, pause: 0.5}",
     )
-    before = (toy / "dvc.lock").read_bytes()
+    before = read_lock()["train"]
     repro = subprocess.Popen(
         ["dvc", "repro"],
         cwd=toy,
@@ -233,50 +238,73 @@ def test_a_result_whose_input_changed_meanwhile_is_refused(toy: Path) -> None:
     with (toy / "stages/toy.py").open("a") as file:
         file.write("# edited\n")
     assert repro.stderr
-    said = repro.stderr.read()
+    message = repro.stderr.read()
     repro.stderr.close()
     assert repro.wait() != 0
-    assert "stages/toy.py: changed while stage train ran" in said
-    assert (toy / "dvc.lock").read_bytes() == before
+    assert "stages/toy.py: changed while stage train ran" in message
+    assert read_lock()["train"] == before
     run(toy, "dvc", "repro", "--quiet")
-    assert agreement() == []
+    assert check_lock() == []
+
+
+def edited(root: Path) -> str:
+    edit(root, GREETING, "hello", "goodbye")
+    return GREETING
+
+
+def added(root: Path) -> str:
+    (root / CODE / "more.py").write_text("x = 1\n")
+    return f"{CODE}/more.py"
+
+
+def deleted(root: Path) -> str:
+    (root / GREETING).unlink()
+    return GREETING
 
 
 def test_a_touch_is_no_change(toy: Path) -> None:
     before = inputs("package")
-    (toy / "stages/words.py").touch()
+    (toy / GREETING).touch()
     refuse_changed(before)
 
 
-def test_a_changed_file_behind_a_link_is_named(toy: Path) -> None:
+@pytest.mark.parametrize("change", [edited, added, deleted])
+def test_a_file_of_code_that_changed_meanwhile_is_named(toy: Path, change: Callable[[Path], str]) -> None:
     before = inputs("package")
-    edit(toy, "stages/words.py", "hello", "goodbye")
-    with pytest.raises(UserError, match=r"^stages/words\.py: changed while stage package ran"):
+    file = change(toy)
+    with pytest.raises(UserError, match=rf"^{file}: changed while stage package ran"):
         refuse_changed(before)
 
 
-def test_a_copy_in_the_place_of_a_link_is_refused(toy: Path) -> None:
-    """As git leaves it on a system without links: no edit of the code would be seen."""
-    link = toy / "code/package/stages.words"
-    link.unlink()
-    link.write_text("../../stages/words.py")
-    with pytest.raises(UserError, match=r"code/package/stages\.words: must be a link to code"):
-        inputs("package")
+def test_compiled_files_are_no_change(toy: Path) -> None:
+    """Python writes them while a stage runs."""
+    before = inputs("package")
+    (toy / CODE / "__pycache__").mkdir()
+    (toy / CODE / "__pycache__/greeting.cpython-311.pyc").write_bytes(b"compiled")
+    refuse_changed(before)
 
 
-def test_an_output_that_comes_back_from_the_run_cache_brings_its_receipt(toy: Path) -> None:
+def test_of_many_changed_files_the_folder_is_named(toy: Path) -> None:
+    before = inputs("package")
+    for number in range(MOST_NAMED + 1):
+        (toy / CODE / f"more_{number}.py").write_text("")
+    with pytest.raises(UserError, match=rf"^{CODE}: changed while stage package ran"):
+        refuse_changed(before)
+
+
+def test_an_output_restored_from_the_run_cache_brings_its_receipt(toy: Path) -> None:
     before = built_hashes(toy)
     edit(toy, "params.yaml", "steps: 4", "steps: 5")
     run(toy, "dvc", "repro", "--quiet")
     edit(toy, "params.yaml", "steps: 5", "steps: 4")
-    said = run(toy, "dvc", "repro").stdout
-    assert said.count("is cached - skipping run") == 3
+    output = run(toy, "dvc", "repro").stdout
+    assert output.count("is cached - skipping run") == 4
     assert built_hashes(toy) == before
-    assert agreement() == []
+    assert check_lock() == []
 
 
 def alter_cached(toy: Path, file: str) -> None:
-    """As a bad disk or a careless hand does; the mode stays, so DVC never looks again."""
+    """As a bad disk or an edit by hand does; the mode stays, so DVC never reads it again."""
     path = toy / file
     md5 = md5_of(path)
     assert md5
@@ -309,18 +337,20 @@ def test_an_altered_cache_object_is_found_where_dvc_finds_nothing(toy: Path) -> 
         ),
         (
             lambda root: (root / "artifacts/receipts/train.sha256").write_text(""),
-            "not the one that dvc.lock names",
+            "not the one that dvc.lock records",
         ),
     ],
 )
-def test_files_missing_and_too_many_are_found(toy: Path, change: Callable[[Path], None], words: str) -> None:
+def test_missing_and_unexpected_files_are_found(
+    toy: Path, change: Callable[[Path], None], words: str
+) -> None:
     change(toy)
     found = run(toy, sys.executable, "-m", "teacherspec", "verify-artifacts", code=1)
     assert words in found.stderr
 
 
 @pytest.mark.parametrize("broken", ["", "stages:\n  a: {", "<<<<<<< HEAD\nstages: {}\n"])
-def test_a_lock_that_is_none_is_named(toy: Path, broken: str) -> None:
+def test_a_lock_that_cannot_be_read_is_named(toy: Path, broken: str) -> None:
     (toy / "dvc.lock").write_text(broken)
     shown = CliRunner().invoke(main, ["verify-lock"])
     assert shown.exit_code == 1
@@ -328,9 +358,10 @@ def test_a_lock_that_is_none_is_named(toy: Path, broken: str) -> None:
     assert "git checkout" in shown.stderr
 
 
-def test_a_param_that_the_run_cache_of_dvc_does_not_see_is_seen_here(toy: Path) -> None:
+def test_a_param_that_the_run_cache_of_dvc_ignores_is_found(toy: Path) -> None:
     """DVC leaves `size` and `nfiles` out of the key of a run, wherever they stand, params included."""
     edit(toy, "params.yaml", "steps: 4,", "steps: 4, size: 9,")
     assert "Stage 'train' is cached - skipping run" in run(toy, "dvc", "repro").stdout
     assert "up to date" in run(toy, "dvc", "status").stdout
-    assert problems(toy) == [("train", "false", "dvc.lock: stages.train")]
+    reading = ("check", "train")
+    assert problems(toy) == [(stage, "inconsistent", f"dvc.lock: stages.{stage}") for stage in reading]

@@ -1,4 +1,4 @@
-"""The guard puts DVC's files right, lets one run at a time, and leaves no process behind."""
+"""`teacherspec repro` repairs DVC's files, allows one run at a time, and leaves no process running."""
 
 import json
 import os
@@ -12,27 +12,27 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.run_records.safe_repro import KEPT, RWLOCK, keep, mend
+from teacherspec.run_records.safe_repro import BACKUP, RWLOCK, back_up, repair
 from tests.unit.run_records.faults import GUARDED, experiment, processes_of
 from tests.unit.run_records.toy_project import ENVIRONMENT, edit, hashes, run, write_toy_repository
 
 
 @pytest.mark.parametrize("left", ["", "schema: '2.0'\nstages:\n  prep", "schema: '2.0'\n", "\0\0\0"])
 @pytest.mark.parametrize("source", ["copy", "git"])
-def test_a_cut_lock_is_put_back(toy: Path, left: str, source: str) -> None:
-    whole = (toy / "dvc.lock").read_bytes()
+def test_a_truncated_lock_is_restored(toy: Path, left: str, source: str) -> None:
+    complete = (toy / "dvc.lock").read_bytes()
     if source == "copy":
-        keep(toy)
-        assert (toy / KEPT).read_bytes() == whole
+        back_up(toy)
+        assert (toy / BACKUP).read_bytes() == complete
     (toy / "dvc.lock").write_text(left)
-    (said,) = mend(toy)
-    assert said.startswith("dvc.lock: was cut short")
-    assert (toy / "dvc.lock").read_bytes() == whole
-    assert mend(toy) == []
+    (message,) = repair(toy)
+    assert message.startswith("dvc.lock: was truncated")
+    assert (toy / "dvc.lock").read_bytes() == complete
+    assert repair(toy) == []
 
 
-def test_a_whole_lock_is_left_alone(toy: Path) -> None:
-    assert mend(toy) == []
+def test_a_complete_lock_is_not_changed(toy: Path) -> None:
+    assert repair(toy) == []
 
 
 def held_by(pid: int) -> str:
@@ -44,39 +44,39 @@ def held_by(pid: int) -> str:
     "content", ["", '{"read": ', '{"read": [1]}', held_by(2**22 + 1), held_by(os.getpid())]
 )
 def test_a_stale_rwlock_is_removed(toy: Path, content: str) -> None:
-    """Cut short, of a dead process, and of a living one that is no DVC: the number was used again."""
+    """Truncated, of a process that ended, and of a running one that is not DVC: its number was reused."""
     (toy / RWLOCK).parent.mkdir(parents=True, exist_ok=True)
     (toy / RWLOCK).write_text(content)
-    assert [line.partition(":")[0] for line in mend(toy)] == [str(RWLOCK)]
+    assert [line.partition(":")[0] for line in repair(toy)] == [str(RWLOCK)]
     assert not (toy / RWLOCK).exists()
 
 
-def test_the_rwlock_of_a_living_dvc_stays(toy: Path) -> None:
+def test_the_rwlock_of_a_running_dvc_stays(toy: Path) -> None:
     dvc = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "dvc"])
     try:
         (toy / RWLOCK).parent.mkdir(parents=True, exist_ok=True)
         (toy / RWLOCK).write_text(held_by(dvc.pid))
-        assert mend(toy) == []
+        assert repair(toy) == []
     finally:
         dvc.kill()
         dvc.wait()
 
 
-def test_plain_dvc_stays_broken_where_the_guard_mends(toy: Path) -> None:
-    """The negative control: without the guard each of the two faults fails every later run."""
-    edit(toy, "stages/words.py", "hello", "goodbye")
-    keep(toy)
+def test_plain_dvc_stays_broken_where_teacherspec_repairs(toy: Path) -> None:
+    """The negative control: plain DVC fails on every later run after each of the two faults."""
+    edit(toy, "stages/texts/greeting.py", "hello", "goodbye")
+    back_up(toy)
     for file in ("dvc.lock", str(RWLOCK)):
         (toy / file).parent.mkdir(parents=True, exist_ok=True)
         (toy / file).write_text("{")
         assert run(toy, "dvc", "repro", code=None).returncode != 0
-    said = run(toy, *GUARDED).stderr
-    assert "dvc.lock: was cut short" in said
-    assert f"{RWLOCK}: left by a run that was killed" in said
+    message = run(toy, *GUARDED).stderr
+    assert "dvc.lock: was truncated" in message
+    assert f"{RWLOCK}: left by a run that was killed" in message
 
 
 def started(root: Path, **environment: str) -> subprocess.Popen[str]:
-    """A guarded run whose training has begun."""
+    """A run of `teacherspec repro` whose training has begun."""
     process = subprocess.Popen(
         GUARDED,
         cwd=root,
@@ -96,14 +96,14 @@ def long_training(root: Path, steps: int) -> None:
     edit(root, "params.yaml", old, new)
 
 
-def wait_for_silence(root: Path) -> int:
+def wait_for_processes(root: Path) -> int:
     deadline = time.monotonic() + 20
     while (left := processes_of(root)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return len(left)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal exists on Linux only")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends a process with its parent")
 @pytest.mark.parametrize(
     ("number", "shell"),
     [
@@ -113,7 +113,7 @@ def wait_for_silence(root: Path) -> int:
         (signal.SIGINT, "$command; exit $?"),
     ],
 )
-def test_a_signal_to_the_guard_leaves_no_process_and_training_goes_on_from_there(
+def test_a_signal_leaves_no_process_and_training_resumes_from_its_checkpoint(
     toy: Path, tmp_path: Path, number: signal.Signals, shell: str
 ) -> None:
     script = tmp_path / "shell"
@@ -123,7 +123,7 @@ def test_a_signal_to_the_guard_leaves_no_process_and_training_goes_on_from_there
     process = started(toy, SHELL=str(script))
     process.send_signal(number)
     process.communicate()
-    assert wait_for_silence(toy) == 0
+    assert wait_for_processes(toy) == 0
     (checkpoint,) = (toy / ".scratch/train").glob("*.json")
     assert 1 <= json.loads(checkpoint.read_text())["step"] < 20
     run(toy, *GUARDED)
@@ -142,11 +142,11 @@ def test_the_second_of_two_runs_is_refused_by_name(toy: Path) -> None:
     finally:
         first.terminate()
         first.communicate()
-    assert wait_for_silence(toy) == 0
+    assert wait_for_processes(toy) == 0
 
 
 def limited(root: Path, size: int) -> subprocess.CompletedProcess[str]:
-    """A run in which no file may grow beyond `size` bytes: what a full disk does to a write."""
+    """A run in which no file may grow beyond `size` bytes: writes fail as on a full disk."""
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -173,7 +173,7 @@ def test_a_disk_that_fills_gives_a_clear_error_and_loses_nothing(toy: Path) -> N
 
 @pytest.mark.slow
 def test_a_small_disk_of_many_sizes(tmp_path: Path) -> None:
-    """A real file system that fills up, where one may be mounted."""
+    """A real file system that fills up, where one can be mounted."""
     mounted = tmp_path / "disk"
     mounted.mkdir()
     fits = 0
@@ -192,9 +192,9 @@ def test_a_small_disk_of_many_sizes(tmp_path: Path) -> None:
     assert fits < 8
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes where it may not")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_output_gives_a_clear_error(toy: Path) -> None:
-    edit(toy, "stages/words.py", "hello", "goodbye")
+    edit(toy, "stages/texts/greeting.py", "hello", "goodbye")
     (toy / "artifacts").chmod(0o555)
     try:
         found = run(toy, *GUARDED, code=None)
@@ -207,7 +207,7 @@ def test_a_read_only_output_gives_a_clear_error(toy: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal exists on Linux only")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends a process with its parent")
 def test_killed_anywhere_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     found = experiment(tmp_path, kills=25, seed=1)
     assert {kill.target for kill in found} >= {"command", "dvc", "stage", "all"}

@@ -1,4 +1,4 @@
-"""A git and DVC repository with the toy road, and commands to run in it."""
+"""A git and DVC repository with a toy pipeline, and commands to run in it."""
 
 import hashlib
 import os
@@ -17,11 +17,16 @@ evaluate: {pause: 0.0}
 package: {name: toy, pause: 0.0}
 """
 
-ROAD = """\
+DVC_YAML = """\
 stages:
+  check:
+    cmd: python -m stages.toy check
+    deps: [stages/toy.py]
+    params: [{params.yaml: }]
+    outs: [artifacts/check, artifacts/receipts/check.json, artifacts/receipts/check.sha256]
   prepare:
     cmd: python -m stages.toy prepare
-    deps: [data/rows.txt, stages/toy.py]
+    deps: [artifacts/check, data/rows.txt, stages/toy.py]
     params: [prepare, {pyproject.toml: [dependency-groups.data]}]
     outs: [artifacts/prepare, artifacts/receipts/prepare.json, artifacts/receipts/prepare.sha256]
   train:
@@ -37,11 +42,11 @@ stages:
     metrics: [{reports/evaluate/metrics.json: {cache: false}}]
   package:
     cmd: python -m stages.toy package
-    deps: [artifacts/train, reports/evaluate/metrics.json, stages/toy.py, code/package]
+    deps: [artifacts/train, reports/evaluate/metrics.json, stages/toy.py, stages/texts]
     params: [package]
     outs: [artifacts/package, artifacts/receipts/package.json, artifacts/receipts/package.sha256]
 """
-STAGES = ("prepare", "train", "evaluate", "package")
+STAGES = ("check", "prepare", "train", "evaluate", "package")
 
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_"))},
@@ -56,21 +61,21 @@ ENVIRONMENT = {
 
 
 def write_toy_repository(root: Path, params: str = PARAMS) -> Path:
-    """The toy road in `root`, committed; nothing built."""
-    for folder in ("data", "stages", "code/package", ".dvc"):
+    """The toy pipeline in `root`, committed; nothing built."""
+    for folder in ("data", "stages/texts", ".dvc"):
         (root / folder).mkdir(parents=True)
     (root / "params.yaml").write_text(params)
-    (root / "dvc.yaml").write_text(ROAD)
+    (root / "dvc.yaml").write_text(DVC_YAML)
     (root / "data/rows.txt").write_text("one two three four five six seven\n")
     (root / "pyproject.toml").write_text('[dependency-groups]\ndata = ["numpy==2.4.6"]\ndev = ["ruff==1"]\n')
     (root / "stages/__init__.py").write_text("")
-    (root / "stages/words.py").write_text('GREETING = "hello"\n')
-    (root / "code/package/stages.words").symlink_to("../../stages/words.py")
+    (root / "stages/texts/__init__.py").write_text("")
+    (root / "stages/texts/greeting.py").write_text('GREETING = "hello"\n')
     shutil.copy(HERE / "toy_stage.py", root / "stages/toy.py")
     for name in (".gitignore", ".gitattributes", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
         shutil.copy(ROOT / name, root / name)
     run(root, "git", "init", "--quiet", "--initial-branch", "main")
-    commit(root, "The toy road")
+    commit(root, "The toy pipeline")
     return root
 
 
@@ -98,7 +103,7 @@ def edit(root: Path, file: str, old: str, new: str) -> None:
 
 
 def hashes(root: Path) -> dict[str, str]:
-    """Digest of `dvc.lock` and of every file that a stage leaves, but the circumstances of its run."""
+    """Digest of `dvc.lock` and of every file that a stage writes, except the environment of its run."""
     files = [root / "dvc.lock", *(root / "artifacts").rglob("*"), *(root / "reports").rglob("*")]
     return {
         file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,7 +1,7 @@
-"""A road of four small stages behind a real door: `python -m stages.toy STAGE`, copied into a sandbox.
+"""Five small stages with a real entrypoint: `python -m stages.toy STAGE`, copied into a toy repository.
 
 `train` takes steps with a checkpoint after each, as the real one does, and every step depends on all
-before it: a wrong resume, or two trainings in one folder, ends in other bytes.
+before it: a wrong resume, or two trainings in one folder, gives other bytes.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 from ruamel.yaml import YAML
-from stages.words import GREETING
+from stages.texts.greeting import GREETING
 
 from teacherspec.runtime.atomic_io import (
     encode_json,
@@ -28,6 +28,11 @@ SPLITS = Path("artifacts/prepare")
 
 def digest(value: object) -> str:
     return hashlib.sha256(encode_json(value).encode()).hexdigest()
+
+
+def check(params: dict) -> None:
+    with new_folder(Path("artifacts/check")) as folder:
+        write_text(folder / "ok.txt", "ok\n")
 
 
 def prepare(params: dict) -> None:
@@ -67,7 +72,7 @@ def package(params: dict) -> None:
         write_text(folder / "README.md", f"{params['name']}: {GREETING}\n")
 
 
-STAGES = {stage.__name__: stage for stage in (prepare, train, evaluate, package)}
+STAGES = {stage.__name__: stage for stage in (check, prepare, train, evaluate, package)}
 
 
 @click.command()
@@ -76,7 +81,7 @@ STAGES = {stage.__name__: stage for stage in (prepare, train, evaluate, package)
 @record_run()
 def main(name: str) -> None:
     params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())
-    STAGES[name](params[name])
+    STAGES[name](params.get(name, {}))
 
 
 if __name__ == "__main__":
