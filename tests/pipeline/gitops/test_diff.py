@@ -78,7 +78,10 @@ def test_stages_are_rebuilt_for_reasons(review: Review) -> None:
     states = {build.stage: (build.state, build.reasons) for build in review.stages}
     assert states["prepare"] == ("rebuilt", ("inputs data/toy/rows.jsonl",))
     assert states["finetune"] == ("rebuilt", ("inputs artifacts/prepare", "params finetune.skill"))
-    assert states["calibrate"] == ("rebuilt", ("inputs artifacts/evaluate", "code stages/calibrate/method.py"))
+    assert states["calibrate"] == (
+        "rebuilt",
+        ("inputs artifacts/evaluate", "code stages/calibrate/method.py"),
+    )
     assert not any(build.since for build in review.stages)
     assert states["package"][0] == "rebuilt"
     assert "params package.gates[0].at_least" in states["package"][1]
