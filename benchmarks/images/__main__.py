@@ -2,7 +2,7 @@
 
     python -m benchmarks.images ARCHIVE…      (archives of photos, such as those of examples/clothing)
 
-Writes the numbers of docs/images.md into the README beside this file: share of the bits that differ between
+Writes the numbers of docs/image-data.md into README.md of this folder: share of the bits that differ between
 an image and a changed copy of it (every tenth photo), between any two distinct photos, and between any two of
 scikit-learn's digits.
 """

@@ -1,5 +1,5 @@
 #!/bin/bash
-# One node's share of a stage: `-m stages.finetune …` follows as arguments. Started by TEACHERSPEC_LAUNCHER.
+# The part of a stage that one node runs: `-m stages.finetune …` follows as arguments. Started by TEACHERSPEC_LAUNCHER.
 set -euo pipefail
 exec accelerate launch --config_file examples/accelerate/fsdp2.yaml \
   --num_machines "$SLURM_NNODES" --num_processes "$((SLURM_NNODES * SLURM_GPUS_ON_NODE))" \

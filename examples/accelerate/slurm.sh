@@ -4,7 +4,7 @@
 #SBATCH --ntasks-per-node=1
 #SBATCH --gpus-per-node=8
 #SBATCH --time=24:00:00
-# Builds what is declared: sbatch examples/accelerate/slurm.sh, in a clone on a disk that all nodes see.
+# Builds the declared teacher: sbatch examples/accelerate/slurm.sh, in a clone on a disk that all nodes see.
 # DVC runs once, on the first node; stages that compute start on all of them, by srun.
 set -euo pipefail
 cd "$SLURM_SUBMIT_DIR"

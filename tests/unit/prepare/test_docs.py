@@ -1,4 +1,4 @@
-"""Every declaration in docs/data.md and docs/images.md is one that can be read."""
+"""Every declaration in docs/data.md and docs/image-data.md is valid."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from teacherspec.prepare.sources.registry import Source
 from teacherspec.spec.prepare import Prepare
 
 DOCS = Path(__file__).parents[3] / "docs" / "data.md"
-PAGES = (DOCS, DOCS.with_name("images.md"))
+PAGES = (DOCS, DOCS.with_name("image-data.md"))
 BLOCKS = [
     block
     for page in PAGES
