@@ -6,7 +6,7 @@ import click
 
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
-from teacherspec.package.terminal_summary import show
+from teacherspec.package.terminal_summary import print_summary
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.calibrate import Calibrate
@@ -42,7 +42,9 @@ def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Pa
     """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; show the times in TIMING beside it."""
     spec = load_sections(Sections)
     stages = Stages(artifacts, reports)
-    show(run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report), timing)
+    print_summary(
+        run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report), timing
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def command(folder: Path, not_ready: bool) -> None:
 
     Verifies the package first. Does nothing unless declared; `dvc repro` never pushes anything.
     """
-    from teacherspec.package.push import check_base, push_to_hub, push_to_remote
+    from teacherspec.package.push import push_to_hub, push_to_remote, require_releasable
     from teacherspec.spec.package import Package, PushToHub
 
     class Sections(Section):
@@ -34,6 +34,6 @@ def command(folder: Path, not_ready: bool) -> None:
         )
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no package to push; run `dvc repro`")
-    check_base(folder, not_ready=not_ready)
+    require_releasable(folder, not_ready=not_ready)
     to = push_to_hub(folder, where) if isinstance(where, PushToHub) else push_to_remote(folder, where)
     click.echo(f"{folder}: pushed to {to}")

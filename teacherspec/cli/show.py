@@ -19,10 +19,10 @@ def command() -> None:
 
     Exit code 0: shown; 1: there is no teacher yet, or the declaration is invalid.
     """
-    from teacherspec.package.quality_gates import judge
-    from teacherspec.package.run import Packaged, size_of
-    from teacherspec.package.stage_outputs import Stages, load_evidence
-    from teacherspec.package.terminal_summary import show
+    from teacherspec.package.quality_gates import evaluate_gates
+    from teacherspec.package.run import PackageResult, size_of
+    from teacherspec.package.stage_outputs import Stages, load_stage_outputs
+    from teacherspec.package.terminal_summary import print_summary
     from teacherspec.spec.package import Package
 
     class Sections(Section):
@@ -33,5 +33,7 @@ def command() -> None:
         raise UserError(
             f"{TEACHER}: there is no teacher yet; run `dvc repro`, or `dvc checkout` if dvc.lock names one"
         )
-    evidence = load_evidence(Stages(ARTIFACTS, REPORTS))
-    show(Packaged(evidence, judge(gates, evidence.reports), TEACHER, size_of(TEACHER)), TIMING)
+    evidence = load_stage_outputs(Stages(ARTIFACTS, REPORTS))
+    print_summary(
+        PackageResult(evidence, evaluate_gates(gates, evidence.reports), TEACHER, size_of(TEACHER)), TIMING
+    )

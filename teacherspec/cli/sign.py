@@ -24,10 +24,10 @@ def command(folder: Path, private_key: Path, signature: Path | None) -> None:
     Needs `pip install 'teacherspec[signing]'`. Check it with
     `teacherspec verify-package DIR --signature FILE --public-key PEM`.
     """
-    from teacherspec.package.file_allowlist import forbidden_files, wrong_checksums
+    from teacherspec.package.file_allowlist import check_checksums, check_files
     from teacherspec.package.signing import sign
 
-    problems = forbidden_files(folder) or wrong_checksums(folder)
+    problems = check_files(folder) or check_checksums(folder)
     if problems:
         raise UserError(problems)
     written = signature or folder.resolve().with_name(f"{folder.resolve().name}.sig")

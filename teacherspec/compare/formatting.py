@@ -1,7 +1,7 @@
 """Numbers and foreign text as a pull request shows them: nothing that comes from data is markup there."""
 
 from teacherspec.metrics.intervals import Interval
-from teacherspec.package.quality_gates import Measured
+from teacherspec.package.quality_gates import Measurement
 
 LONGEST = 160
 """Signs of a value or text from outside, beyond which it is cut."""
@@ -12,7 +12,7 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def measured(found: Measured | None) -> str:
+def measured(found: Measurement | None) -> str:
     """A number with its interval, a count in full, `–` where there is none."""
     if found is not None and isinstance(found.value, int) and found.low is None:
         return str(found.value)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from teacherspec.compare.revision import Revision
-from teacherspec.package.quality_gates import Judgement, Measured, judge
-from teacherspec.package.readiness import limit
+from teacherspec.package.quality_gates import GateResult, Measurement, evaluate_gates
+from teacherspec.package.readiness import format_limit
 from teacherspec.spec.package import DEFAULT_GATES, Gate
 
 REPORTS = ("evaluate", "calibrate", "ratings", "package")
@@ -21,8 +21,8 @@ class Number:
     """A number of a report on both sides; None where a side lacks it."""
 
     metric: str
-    before: Measured | None
-    after: Measured | None
+    before: Measurement | None
+    after: Measurement | None
 
     @property
     def change(self) -> float | None:
@@ -71,15 +71,15 @@ def numbers(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Number, .
     )
 
 
-def _numbers(report: Any, prefix: str = "") -> Iterator[tuple[str, Measured]]:
+def _numbers(report: Any, prefix: str = "") -> Iterator[tuple[str, Measurement]]:
     if isinstance(report, Mapping):
         if isinstance(report.get("value"), int | float):
-            yield prefix, Measured(report["value"], report.get("low"), report.get("high"))
+            yield prefix, Measurement(report["value"], report.get("low"), report.get("high"))
             return
         for name, value in report.items():
             yield from _numbers(value, f"{prefix}.{name}" if prefix else name)
     elif isinstance(report, int | float) and not isinstance(report, bool):
-        yield prefix, Measured(report)
+        yield prefix, Measurement(report)
 
 
 def gates_crossed(base: Revision, head: Revision) -> tuple[GateCrossing, ...]:
@@ -93,7 +93,7 @@ def gates_crossed(base: Revision, head: Revision) -> tuple[GateCrossing, ...]:
     return tuple(_crossing(name, before.get(name), after.get(name)) for name in names)
 
 
-def judged(side: Revision) -> dict[str, Judgement]:
+def judged(side: Revision) -> dict[str, GateResult]:
     """Metric → gate of one side, judged by its own reports. Raises `ValidationError`."""
     declared = (side.params.get("package") or {}).get("gates")
     gates = (
@@ -103,11 +103,11 @@ def judged(side: Revision) -> dict[str, Judgement]:
     )
     if not side.params:
         return {}
-    return {judgement.gate.metric: judgement for judgement in judge(gates, reports_of(side))}
+    return {judgement.gate.metric: judgement for judgement in evaluate_gates(gates, reports_of(side))}
 
 
-def _crossing(metric: str, before: Judgement | None, after: Judgement | None) -> GateCrossing:
-    limits = tuple("–" if side is None else limit(side) for side in (before, after))
+def _crossing(metric: str, before: GateResult | None, after: GateResult | None) -> GateCrossing:
+    limits = tuple("–" if side is None else format_limit(side) for side in (before, after))
     measured = tuple(
         "–" if side is None else str(side.measured or "not measured") for side in (before, after)
     )
@@ -121,7 +121,7 @@ def _crossing(metric: str, before: Judgement | None, after: Judgement | None) ->
     )
 
 
-def _became(before: Judgement | None, after: Judgement | None) -> Crossing:
+def _became(before: GateResult | None, after: GateResult | None) -> Crossing:
     if after is None:
         return "gone"
     if before is None:

@@ -1,4 +1,4 @@
-"""From evidence to `metadata.json`."""
+"""`metadata.json` of a package, from what the earlier stages left."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,9 +8,9 @@ from typing import Any
 from teacherspec.package.card_findings import advice
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.provenance import Provenance
-from teacherspec.package.quality_gates import Judgement, find
+from teacherspec.package.quality_gates import GateResult, find
 from teacherspec.package.readiness import verdict
-from teacherspec.package.stage_outputs import Evidence
+from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import sha256_bytes
 from teacherspec.spec.package import Package
@@ -25,8 +25,8 @@ ESTIMATES = {
 
 def describe(
     section: Package,
-    evidence: Evidence,
-    judgements: Sequence[Judgement],
+    outputs: StageOutputs,
+    gates: Sequence[GateResult],
     provenance: Provenance,
     soft_targets: Mapping[str, Any],
     model: Path,
@@ -36,14 +36,14 @@ def describe(
 
     Args:
         section: `params.yaml: package`.
-        evidence: what the stages left.
-        judgements: how the gates were judged.
+        outputs: what the stages left.
+        gates: result of each gate.
         provenance: what the teacher was made from.
         soft_targets: `rows`, split → number of soft targets; `entropy` and `out_of_fold` of them.
         model: the packaged model folder.
         parameters: of the packaged model.
     """
-    prepared, training = evidence.prepared, evidence.training
+    prepared, training = outputs.prepared, outputs.training
     declared = training["declared"]
     smoothing = declared["loss"].get("label_smoothing", 0.0)
     tokens = vocabulary(model)
@@ -65,14 +65,14 @@ def describe(
             **{name: declared[name] for name in ("learning_rate", "batch_size")},
             **{name: training[name] for name in ("epochs", "best_epoch")},
             "label_smoothing": smoothing,
-            **{name: _estimate(evidence, metric) for name, metric in ESTIMATES.items()},
-            "loss_ratio": evidence.number("evaluate.loss_ratio").value,
-            "calibration": _calibration(evidence),
-            "soft_targets": _soft_targets(evidence, soft_targets),
-            "advice": tuple(advice(evidence, smoothing, soft_targets, tokens)),
-            "license": evidence.manifest["license"],
+            **{name: _estimate(outputs, metric) for name, metric in ESTIMATES.items()},
+            "loss_ratio": outputs.number("evaluate.loss_ratio").value,
+            "calibration": _calibration(outputs),
+            "soft_targets": _soft_targets(outputs, soft_targets),
+            "advice": tuple(advice(outputs, smoothing, soft_targets, tokens)),
+            "license": outputs.manifest["license"],
             "data_license": section.data_license,
-            "verdict": verdict(judgements),
+            "verdict": verdict(gates),
             "libraries": dict(provenance.libraries),
             "digests": provenance.digests(),
         }
@@ -84,21 +84,21 @@ def label_names_sha256(names: Sequence[str]) -> str:
     return sha256_bytes("".join(f"{name}\n" for name in names).encode())
 
 
-def _estimate(evidence: Evidence, metric: str) -> dict[str, float | None]:
-    return asdict(evidence.number(metric))
+def _estimate(outputs: StageOutputs, metric: str) -> dict[str, float | None]:
+    return asdict(outputs.number(metric))
 
 
-def _calibration(evidence: Evidence) -> dict[str, Any]:
-    noise = find(evidence.reports, "calibrate.test.ece.noise_after")
+def _calibration(outputs: StageOutputs) -> dict[str, Any]:
+    noise = find(outputs.reports, "calibrate.test.ece.noise_after")
     return {
-        "method": evidence.calibration["calibrator"]["kind"],
-        "ece_before": _estimate(evidence, "calibrate.test.ece.before"),
-        "ece_after": _estimate(evidence, "calibrate.test.ece.after"),
+        "method": outputs.calibration["calibrator"]["kind"],
+        "ece_before": _estimate(outputs, "calibrate.test.ece.before"),
+        "ece_after": _estimate(outputs, "calibrate.test.ece.after"),
         "ece_noise": noise.value if noise else None,
     }
 
 
-def _soft_targets(evidence: Evidence, found: Mapping[str, Any]) -> dict[str, Any]:
+def _soft_targets(outputs: StageOutputs, found: Mapping[str, Any]) -> dict[str, Any]:
     rows: Mapping[str, int] = found["rows"]
-    on_train = sum(n for name, n in rows.items() if evidence.prepared.splits[name].role == "train")
+    on_train = sum(n for name, n in rows.items() if outputs.prepared.splits[name].role == "train")
     return {"temperature": 1, **found, "on_train_share": on_train / max(1, sum(rows.values()))}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from teacherspec.package.quality_gates import Measured, find
-from teacherspec.package.stage_outputs import Evidence
+from teacherspec.package.quality_gates import Measurement, find
+from teacherspec.package.stage_outputs import StageOutputs
 
 FEW_ROWS = 30
 """Test rows of a class below which its recall is a rough guess (95 % interval wider than ±0.17)."""
@@ -24,19 +24,19 @@ TEMPERATURES = (
 )
 
 
-def strengths(evidence: Evidence) -> list[str]:
+def strengths(outputs: StageOutputs) -> list[str]:
     """What students can rely on."""
-    return [finding["sentence"] for finding in evidence.findings if finding["kind"] == "strength"]
+    return [finding["sentence"] for finding in outputs.findings if finding["kind"] == "strength"]
 
 
-def weaknesses(evidence: Evidence) -> list[str]:
+def weaknesses(outputs: StageOutputs) -> list[str]:
     """Weaknesses and blind spots, which students inherit."""
-    found = [finding["sentence"] for finding in evidence.findings if finding["kind"] != "strength"]
-    return [*found, *worse_calibrated(evidence), *_out_of_scope(evidence), *_few(evidence)]
+    found = [finding["sentence"] for finding in outputs.findings if finding["kind"] != "strength"]
+    return [*found, *worse_calibrated(outputs), *_out_of_scope(outputs), *_few(outputs)]
 
 
 def advice(
-    evidence: Evidence,
+    outputs: StageOutputs,
     label_smoothing: float,
     soft_targets: Mapping[str, Any],
     vocabulary: Mapping[str, Any] | None,
@@ -44,13 +44,13 @@ def advice(
     """What the numbers mean for distillation.
 
     Args:
-        evidence: what the stages left.
+        outputs: what the stages left.
         label_smoothing: of the training.
         soft_targets: `entropy`, split → nats; `out_of_fold`, None or what cross-fitting gave; `tokens`, None
             or what is stored of the tokens of a language model.
         vocabulary: of the packaged model, None where it reads no text.
     """
-    ratio = evidence.number("evaluate.loss_ratio").value
+    ratio = outputs.number("evaluate.loss_ratio").value
     sentences = [TEMPERATURES]
     if label_smoothing > 0:
         sentences.append(
@@ -71,7 +71,7 @@ def advice(
             "teacher's calibration was not fitted for them."
         )
     else:
-        sentences += _memorised(evidence, soft_targets["entropy"])
+        sentences += _memorised(outputs, soft_targets["entropy"])
     tokens = soft_targets.get("tokens")
     return sentences if tokens is None else [*sentences, *_of_tokens(tokens, vocabulary or {})]
 
@@ -96,34 +96,34 @@ def _of_tokens(tokens: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> Iter
         )
 
 
-def _memorised(evidence: Evidence, entropy: Mapping[str, float]) -> Iterator[str]:
+def _memorised(outputs: StageOutputs, entropy: Mapping[str, float]) -> Iterator[str]:
     """Whether the targets on train rows are far more certain than those on rows that chose nothing."""
     held_out = [
         entropy[split.name]
-        for split in evidence.prepared.of_role("calibration", "validation")
+        for split in outputs.prepared.of_role("calibration", "validation")
         if split.name in entropy
     ]
-    train = [entropy[split.name] for split in evidence.prepared.of_role("train") if split.name in entropy]
+    train = [entropy[split.name] for split in outputs.prepared.of_role("train") if split.name in entropy]
     if train and held_out and train[0] < MEMORISED_ENTROPY * held_out[0]:
         cure = "`finetune.cross_fit` stores targets from models that do not."
         yield (
             f"Targets on train rows have {train[0] / held_out[0]:.0%} of the entropy of held-out ones: the "
             "teacher knows these rows by heart. "
-            + (cure if evidence.classes else "Prefer texts that it has not seen.")
+            + (cure if outputs.classes else "Prefer texts that it has not seen.")
         )
 
 
-def interval(measured: Measured, digits: int = 3) -> str:
+def interval(measured: Measurement, digits: int = 3) -> str:
     """`0.931 (0.908–0.949)`."""
     if measured.low is None or measured.high is None:
         return f"{measured.value:.{digits}f}"
     return f"{measured.value:.{digits}f} ({measured.low:.{digits}f}–{measured.high:.{digits}f})"
 
 
-def worse_calibrated(evidence: Evidence) -> Iterator[str]:
+def worse_calibrated(outputs: StageOutputs) -> Iterator[str]:
     """Reported splits whose confidence calibration made less honest, though it was not fitted to do so."""
-    for split in evidence.prepared.of_role("test", "shifted"):
-        found = [find(evidence.reports, f"calibrate.{split.name}.ece.{when}") for when in ("before", "after")]
+    for split in outputs.prepared.of_role("test", "shifted"):
+        found = [find(outputs.reports, f"calibrate.{split.name}.ece.{when}") for when in ("before", "after")]
         before, after = found
         if before is None or after is None or after.value <= before.value:
             continue
@@ -138,19 +138,19 @@ def worse_calibrated(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _few(evidence: Evidence) -> Iterator[str]:
-    few = [row["label"] for row in evidence.classes if row["support"] < FEW_ROWS]
+def _few(outputs: StageOutputs) -> Iterator[str]:
+    few = [row["label"] for row in outputs.classes if row["support"] < FEW_ROWS]
     if few:
         yield (
-            f"{len(few)} of {len(evidence.classes)} classes are measured on fewer than {FEW_ROWS} test rows "
+            f"{len(few)} of {len(outputs.classes)} classes are measured on fewer than {FEW_ROWS} test rows "
             "each: read the intervals of their recall, not the values."
         )
 
 
-def _out_of_scope(evidence: Evidence) -> Iterator[str]:
-    for split in evidence.prepared.of_role("ood"):
-        auroc = evidence.number(f"calibrate.{split.name}.max_probability.after.auroc")
-        kept = evidence.number(f"calibrate.{split.name}.max_probability.after.fpr_at_95_in_recall").value
+def _out_of_scope(outputs: StageOutputs) -> Iterator[str]:
+    for split in outputs.prepared.of_role("ood"):
+        auroc = outputs.number(f"calibrate.{split.name}.max_probability.after.auroc")
+        kept = outputs.number(f"calibrate.{split.name}.max_probability.after.fpr_at_95_in_recall").value
         yield (
             f"Rows that belong to no label (`{split.name}`, {split.rows} rows) still get one. Confidence "
             f"tells them from test rows with AUROC {interval(auroc)}; a threshold that keeps 95 % of the "

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.package.build_metadata import ESTIMATES, label_names_sha256
-from teacherspec.package.package_reader import Opened
+from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.provenance import digest
-from teacherspec.package.quality_gates import find, judge
+from teacherspec.package.quality_gates import evaluate_gates, find
 from teacherspec.package.readiness import as_json
 from teacherspec.package.resumable_shards import CONFIG
 from teacherspec.package.vocab_fingerprint import vocabulary
@@ -17,7 +17,7 @@ from teacherspec.runtime.atomic_io import encode_json, read_json
 from teacherspec.spec.package import Gate
 
 
-def disagreeing_labels(opened: Opened) -> Iterator[str]:
+def check_labels(opened: OpenedPackage) -> Iterator[str]:
     """The same label names in the same order, wherever they are written."""
     import pyarrow.parquet as pq
     from datasets import Features
@@ -36,14 +36,14 @@ def disagreeing_labels(opened: Opened) -> Iterator[str]:
             yield f"distill/{CONFIG}/{path.name}: its labels differ from the label names of metadata.json"
 
 
-def disagreeing_vocabulary(opened: Opened) -> Iterator[str]:
+def check_vocabulary(opened: OpenedPackage) -> Iterator[str]:
     """The vocabulary of the packaged tokenizer is the stated one."""
     stated = opened.metadata.vocabulary
     if vocabulary(opened.folder / "model") != (stated and stated.model_dump()):
         yield "metadata.json: vocabulary is not that of model/tokenizer.json and model/config.json"
 
 
-def disagreeing_digests(opened: Opened) -> Iterator[str]:
+def check_digests(opened: OpenedPackage) -> Iterator[str]:
     """The digests follow from the files that they are of."""
     folder = opened.folder / "provenance"
     written, base = read_json(folder / "digests.json"), read_json(folder / "base.json")
@@ -58,18 +58,18 @@ def disagreeing_digests(opened: Opened) -> Iterator[str]:
         yield "provenance/digests.json: data differs from the splits of metadata.json"
 
 
-def disagreeing_verdict(opened: Opened) -> Iterator[str]:
+def check_verdict(opened: OpenedPackage) -> Iterator[str]:
     """The declared gates, judged anew on the packaged reports, give the written verdict."""
     gates = [Gate.model_validate_json(json.dumps(gate)) for gate in opened.spec["package"]["gates"]]
-    judged = as_json(judge(gates, opened.reports))
+    judged = as_json(evaluate_gates(gates, opened.reports))
     if encode_json(judged) != (opened.folder / "READINESS.json").read_text(encoding="utf-8"):
-        yield f"READINESS.json: the reports in eval/ give another judgement (verdict {judged['verdict']!r})"
+        yield f"READINESS.json: the reports in eval/ give other results (verdict {judged['verdict']!r})"
     if judged["verdict"] != opened.metadata.verdict:
         yield f"metadata.json: says {opened.metadata.verdict!r}, the gates say {judged['verdict']!r}"
 
 
-def disagreeing_numbers(
-    opened: Opened, statistics: Callable[[Path, Sequence[str]], dict[str, Any]]
+def check_numbers(
+    opened: OpenedPackage, statistics: Callable[[Path, Sequence[str]], dict[str, Any]]
 ) -> Iterator[str]:
     """The numbers of `metadata.json` are those of the packaged reports and rows."""
     stated = opened.metadata.model_dump()

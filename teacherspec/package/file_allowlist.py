@@ -42,7 +42,7 @@ OPTIONAL = {
 NEEDED = tuple(name for name in PLACES if "*" not in name and name not in OPTIONAL)
 
 
-def forbidden_files(folder: Path) -> list[str]:
+def check_files(folder: Path) -> list[str]:
     """Problems with what lies in the package, and with what does not; nothing is opened but `model/`."""
     problems = [f"{name}: missing" for name in NEEDED if not (folder / name).is_file()]
     for path in sorted(folder.rglob("*")):
@@ -73,7 +73,7 @@ def _has_place(name: str) -> bool:
     return any(name.count("/") == place.count("/") and fnmatch.fnmatchcase(name, place) for place in PLACES)
 
 
-def wrong_checksums(folder: Path) -> list[str]:
+def check_checksums(folder: Path) -> list[str]:
     """Files that `SHA256SUMS` does not know, knows and cannot find, or knows with other bytes."""
     try:
         sums = read_sums(folder)

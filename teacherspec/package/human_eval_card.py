@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from teacherspec.package.card_findings import interval
-from teacherspec.package.quality_gates import Measured
+from teacherspec.package.quality_gates import Measurement
 
 OPPONENTS = {"base": "the untrained base", "reference": "the reference answers"}
 """Key of the report → how the card calls it."""
 
 
-def people(ratings: Mapping[str, Any]) -> str:
+def human_evaluation(ratings: Mapping[str, Any]) -> str:
     """The section on human evaluation; empty where no one rated enough to say anything.
 
     Args:
@@ -54,4 +54,4 @@ def _lines(name: str, found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _interval(found: Mapping[str, float], digits: int = 3) -> str:
-    return interval(Measured(found["value"], found["low"], found["high"]), digits)
+    return interval(Measurement(found["value"], found["low"], found["high"]), digits)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from teacherspec.package import card_findings
 from teacherspec.package.classification import card as classification_card
 from teacherspec.package.generation import card as generation_card
-from teacherspec.package.human_eval_card import people
-from teacherspec.package.markdown_table import table
+from teacherspec.package.human_eval_card import human_evaluation
+from teacherspec.package.markdown_table import markdown_table
 from teacherspec.package.metadata import Metadata
-from teacherspec.package.quality_gates import Judgement
+from teacherspec.package.quality_gates import GateResult
 from teacherspec.package.readiness import as_table
 from teacherspec.package.retrieval import card as retrieval_card
-from teacherspec.package.stage_outputs import Evidence
+from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.usage_snippets import loading_code
 from teacherspec.spec.package import Package
 from teacherspec.tasks.base import Kind, OutputType
@@ -29,40 +29,40 @@ the model can compare, within the tolerance that `golden/golden.json` states for
 
 
 def card(
-    task: Kind, section: Package, evidence: Evidence, judgements: Sequence[Judgement], metadata: Metadata
+    task: Kind, section: Package, outputs: StageOutputs, gates: Sequence[GateResult], metadata: Metadata
 ) -> str:
     """`README.md`: front matter for the Hugging Face hub, then the card.
 
     Args:
         task: the declared task.
         section: `params.yaml: package`.
-        evidence: what the stages left.
-        judgements: how the gates were judged.
+        outputs: what the stages left.
+        gates: result of each gate.
         metadata: what `metadata.json` says.
     """
     parts = [
         f"# {section.name}\n\n{section.description}",
-        f"**{metadata.verdict.capitalize()}** to teach, judged by its gates:\n\n{as_table(judgements)}",
+        f"**{metadata.verdict.capitalize()}** to teach, judged by its gates:\n\n{as_table(gates)}",
         _use(section),
-        _load(task, evidence, metadata),
+        _load(task, outputs, metadata),
         _data(section, metadata),
-        _training(evidence, metadata),
-        *RESULTS[task.output_type].sections(evidence),
-        people(evidence.reports["ratings"]),
-        "## Strengths\n\n" + _bullets(card_findings.strengths(evidence)),
-        "## Weaknesses and blind spots\n\n" + _bullets(card_findings.weaknesses(evidence)),
+        _training(outputs, metadata),
+        *RESULTS[task.output_type].sections(outputs),
+        human_evaluation(outputs.reports["ratings"]),
+        "## Strengths\n\n" + _bullets(card_findings.strengths(outputs)),
+        "## Weaknesses and blind spots\n\n" + _bullets(card_findings.weaknesses(outputs)),
         _students(metadata),
         _licences(section, metadata),
         f"## Verify\n\n{VERIFY}",
     ]
     return (
-        f"---\n{front_matter(task, section, evidence, metadata)}---\n\n"
+        f"---\n{front_matter(task, section, outputs, metadata)}---\n\n"
         + "\n\n".join(filter(None, parts))
         + "\n"
     )
 
 
-def front_matter(task: Kind, section: Package, evidence: Evidence, metadata: Metadata) -> str:
+def front_matter(task: Kind, section: Package, outputs: StageOutputs, metadata: Metadata) -> str:
     """The YAML head that the Hugging Face hub reads, with the `model-index`."""
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -74,11 +74,11 @@ def front_matter(task: Kind, section: Package, evidence: Evidence, metadata: Met
             dataset_split=split,
             metric_type=kind,
             metric_name=name,
-            metric_value=evidence.number(metric).value,
+            metric_value=outputs.number(metric).value,
         )
-        for split, kind, name, metric in RESULTS[task.output_type].indexed(evidence)
+        for split, kind, name, metric in RESULTS[task.output_type].indexed(outputs)
     ]
-    base = evidence.manifest["source"].get("id")
+    base = outputs.manifest["source"].get("id")
     data = ModelCardData(
         base_model=base,
         base_model_relation="finetune" if base else None,
@@ -98,8 +98,8 @@ def _use(section: Package) -> str:
     return f"## Intended use\n\n{section.intended_use}{limits}"
 
 
-def _load(task: Kind, evidence: Evidence, metadata: Metadata) -> str:
-    program = loading_code(*task.loading_snippet(), evidence.calibration["calibrator"])
+def _load(task: Kind, outputs: StageOutputs, metadata: Metadata) -> str:
+    program = loading_code(*task.loading_snippet(), outputs.calibration["calibrator"])
     answers = task.answer_snippet()
     answering = "" if answers is None else f"\n\nTo have it answer:\n\n```python\n{answers}```"
     return (
@@ -114,19 +114,19 @@ def _data(section: Package, metadata: Metadata) -> str:
     names = ", ".join(f"`{name}`" for name in metadata.label_names)
     labels = f"\n\n{len(metadata.label_names)} labels: {names}." if metadata.label_names else ""
     return (
-        f"## Data\n\n{table(('split', 'role', 'rows'), rows)}\n\nA row keeps its split by its content, and "
+        f"## Data\n\n{markdown_table(('split', 'role', 'rows'), rows)}\n\nA row keeps its split by its content, and "
         f"no content is in two splits. Licence of the rows: {section.data_license}.{labels}"
     )
 
 
-def _training(evidence: Evidence, metadata: Metadata) -> str:
-    declared = evidence.training["declared"]
+def _training(outputs: StageOutputs, metadata: Metadata) -> str:
+    declared = outputs.training["declared"]
     texts = {key: value for key, value in metadata.base_model.source.items() if isinstance(value, str)}
     source = ", ".join(f"{key} `{value}`" for key, value in sorted(texts.items()))
-    early = " (stopped early)" if evidence.training["stopped_early"] else ""
+    early = " (stopped early)" if outputs.training["stopped_early"] else ""
     rows = [
         ("base", f"{metadata.base_model.architecture}: {source}"),
-        ("parameters", f"{metadata.parameters:,} ({evidence.training['trainable_parameters']:,} trained)"),
+        ("parameters", f"{metadata.parameters:,} ({outputs.training['trainable_parameters']:,} trained)"),
         ("method", declared["method"]["kind"]),
         ("loss", ", ".join(f"{key} {value}" for key, value in declared["loss"].items())),
         ("epochs", f"{metadata.epochs:g}{early}; checkpoint of epoch {metadata.best_epoch:g} kept"),
@@ -134,7 +134,7 @@ def _training(evidence: Evidence, metadata: Metadata) -> str:
         ("batch size", metadata.batch_size),
         ("precision", declared["precision"]),
     ]
-    return "## Training\n\n" + table(("", ""), rows)
+    return "## Training\n\n" + markdown_table(("", ""), rows)
 
 
 def _students(metadata: Metadata) -> str:
@@ -165,8 +165,8 @@ class Results:
         indexed: (split, metric type, metric name, dotted name) of the results in the `model-index`.
     """
 
-    sections: Callable[[Evidence], Sequence[str]]
-    indexed: Callable[[Evidence], Sequence[tuple[str, str, str, str]]]
+    sections: Callable[[StageOutputs], Sequence[str]]
+    indexed: Callable[[StageOutputs], Sequence[tuple[str, str, str, str]]]
 
 
 RESULTS: Mapping[OutputType, Results] = {

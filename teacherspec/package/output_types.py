@@ -8,7 +8,7 @@ from typing import Any
 from teacherspec.package.classification.soft_targets import OUT_OF_FOLD, pack_soft_targets
 from teacherspec.package.classification.target_statistics import target_statistics
 from teacherspec.package.classification.verify import wrong_calibration, wrong_soft_targets
-from teacherspec.package.consistency_checks import disagreeing_labels
+from teacherspec.package.consistency_checks import check_labels
 from teacherspec.package.generation.soft_targets import pack_token_targets
 from teacherspec.package.generation.target_statistics import token_statistics
 from teacherspec.package.generation.verify import (
@@ -18,14 +18,14 @@ from teacherspec.package.generation.verify import (
     wrong_token_targets,
 )
 from teacherspec.package.golden_examples import Strange, unlike_predictions
-from teacherspec.package.package_reader import Opened
+from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.retrieval.soft_targets import embedding_statistics, pack_embedding_targets
 from teacherspec.package.retrieval.verify import (
     disagreeing_pairs,
     unlike_embeddings,
     wrong_pair_calibration,
 )
-from teacherspec.package.stage_outputs import Evidence, Stages
+from teacherspec.package.stage_outputs import StageOutputs, Stages
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.retrieval import load_embedding_predictions
 from teacherspec.spec.package import Package
@@ -47,11 +47,11 @@ class PackageForm:
     """
 
     strange: Callable[[Any, Path], Strange]
-    pack_targets: Callable[[Any, Package, Evidence, Stages, Sequence[Split], Path], dict[str, int]]
+    pack_targets: Callable[[Any, Package, StageOutputs, Stages, Sequence[Split], Path], dict[str, int]]
     statistics: Callable[[Path, Sequence[str]], dict[str, Any]]
-    labels: Callable[[Opened], Iterator[str]]
-    targets: Callable[[Opened], Iterator[str]]
-    calibration: Callable[[Opened], Iterator[str]]
+    labels: Callable[[OpenedPackage], Iterator[str]]
+    targets: Callable[[OpenedPackage], Iterator[str]]
+    calibration: Callable[[OpenedPackage], Iterator[str]]
 
 
 def _unlike_logits(task: Any, evaluated: Path) -> Strange:  # noqa: ARG001
@@ -73,7 +73,7 @@ def _unlike_embeddings(task: Any, evaluated: Path) -> Strange:  # noqa: ARG001
 def _pack_embedding_targets(
     task: Any,
     section: Package,  # noqa: ARG001
-    evidence: Evidence,  # noqa: ARG001
+    outputs: StageOutputs,  # noqa: ARG001
     stages: Stages,
     splits: Sequence[Split],
     folder: Path,
@@ -84,7 +84,7 @@ def _pack_embedding_targets(
 def _pack_class_targets(
     task: Any,
     section: Package,  # noqa: ARG001
-    evidence: Evidence,
+    outputs: StageOutputs,
     stages: Stages,
     splits: Sequence[Split],
     folder: Path,
@@ -94,7 +94,7 @@ def _pack_class_targets(
         splits,
         stages.evaluated / "predictions",
         task.row_schema(),
-        evidence.prepared.label_names,
+        outputs.prepared.label_names,
         folder / "distill",
         crossed if crossed.is_file() else None,
     )
@@ -103,7 +103,7 @@ def _pack_class_targets(
 def _pack_token_targets(
     task: Any,
     section: Package,
-    evidence: Evidence,  # noqa: ARG001
+    outputs: StageOutputs,  # noqa: ARG001
     stages: Stages,  # noqa: ARG001
     splits: Sequence[Split],
     folder: Path,
@@ -122,7 +122,7 @@ FORMS: Mapping[OutputType, PackageForm] = {
         _unlike_logits,
         _pack_class_targets,
         _class_statistics,
-        disagreeing_labels,
+        check_labels,
         wrong_soft_targets,
         wrong_calibration,
     ),

@@ -15,7 +15,7 @@ from teacherspec.tasks.base import Kind
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedPackage:
     """What a package says of itself.
 
     Attributes:
@@ -33,7 +33,7 @@ class Opened:
     reports: Mapping[str, Any]
 
 
-def open_package(folder: Path) -> Opened:
+def open_package(folder: Path) -> OpenedPackage:
     """Read metadata, declaration and reports of a package.
 
     Raises:
@@ -50,4 +50,4 @@ def open_package(folder: Path) -> Opened:
         stage: read_json(path) if stage != "ratings" or path.is_file() else {}
         for stage, path in measured.items()
     }
-    return Opened(folder, metadata, spec, task, reports)
+    return OpenedPackage(folder, metadata, spec, task, reports)

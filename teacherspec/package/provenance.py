@@ -87,9 +87,9 @@ def provenance(
         predictions: folder with one Parquet file a split.
     """
     return Provenance(
-        spec={**spec, "base": without_place(spec["base"])},
+        spec={**spec, "base": without_folder_path(spec["base"])},
         data={split.name: split.sha256 for split in prepared.splits.values()},
-        base=without_place(manifest),
+        base=without_folder_path(manifest),
         predictions={name: sha256_file(predictions / f"{name}.parquet") for name in prepared.splits},
         # Without the build tag: 2.13.0+cpu and 2.13.0 are the same release, on other machines.
         libraries={name: version(name).partition("+")[0] for name in LIBRARIES},
@@ -101,7 +101,7 @@ def digest(value: Any) -> str:
     return sha256_bytes(encode_json(value).encode())
 
 
-def without_place(described: Mapping[str, Any]) -> dict[str, Any]:
+def without_folder_path(described: Mapping[str, Any]) -> dict[str, Any]:
     """A base's description, a folder outside the repository reduced to its name: its place is private."""
     source = dict(described["source"])
     if source.get("outside_repository"):

@@ -11,7 +11,7 @@ from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.spec.package import PushToHub, PushToRemote
 
 
-def check_base(folder: Path, *, not_ready: bool = False) -> None:
+def require_releasable(folder: Path, *, not_ready: bool = False) -> None:
     """Only a package that verifies, and is ready or knowingly not, leaves the house.
 
     Raises:

@@ -10,7 +10,7 @@ from teacherspec.spec.package import Gate
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """A number of a report, with the ends of its interval where it has one."""
 
     value: float
@@ -23,7 +23,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class GateResult:
     """How a gate was judged.
 
     Attributes:
@@ -34,12 +34,12 @@ class Judgement:
     """
 
     gate: Gate
-    measured: Measured | None
+    measured: Measurement | None
     passed: bool
     reason: str
 
 
-def judge(gates: Sequence[Gate], reports: Mapping[str, Any]) -> tuple[Judgement, ...]:
+def evaluate_gates(gates: Sequence[Gate], reports: Mapping[str, Any]) -> tuple[GateResult, ...]:
     """Judge every gate.
 
     Args:
@@ -49,7 +49,7 @@ def judge(gates: Sequence[Gate], reports: Mapping[str, Any]) -> tuple[Judgement,
     return tuple(_judged(gate, reports) for gate in gates)
 
 
-def find(reports: Mapping[str, Any], metric: str) -> Measured | None:
+def find(reports: Mapping[str, Any], metric: str) -> Measurement | None:
     """The number called `metric` in the reports, or None: absent, no number, or not finite."""
     found: Any = reports
     for name in metric.split("."):
@@ -60,24 +60,26 @@ def find(reports: Mapping[str, Any], metric: str) -> Measured | None:
     numbers = [parts.get("value"), *(parts[end] for end in ("low", "high") if end in parts)]
     if not all(_is_finite(number) for number in numbers):
         return None
-    return Measured(parts["value"], parts.get("low"), parts.get("high"))
+    return Measurement(parts["value"], parts.get("low"), parts.get("high"))
 
 
 def _is_finite(number: Any) -> bool:
     return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
 
 
-def _judged(gate: Gate, reports: Mapping[str, Any]) -> Judgement:
+def _judged(gate: Gate, reports: Mapping[str, Any]) -> GateResult:
     measured = find(reports, gate.metric)
     if measured is None:
-        return Judgement(gate, None, False, "not measured: the reports hold no finite number of this name")
+        return GateResult(gate, None, False, "not measured: the reports hold no finite number of this name")
     point = noise_metric(gate.metric)
     noise = find(reports, point) if point else None
     found = list(_findings(gate, measured, noise))
-    return Judgement(gate, measured, all(passed for passed, _ in found), "; ".join(text for _, text in found))
+    return GateResult(
+        gate, measured, all(passed for passed, _ in found), "; ".join(text for _, text in found)
+    )
 
 
-def _findings(gate: Gate, measured: Measured, noise: Measured | None) -> Iterator[tuple[bool, str]]:
+def _findings(gate: Gate, measured: Measurement, noise: Measurement | None) -> Iterator[tuple[bool, str]]:
     """For each limit of the gate: whether it is kept, and a sentence."""
     if gate.at_least is not None:
         yield _compared(gate.judge, measured.value, measured.low, gate.at_least, above=True)

@@ -4,49 +4,54 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from teacherspec.package.quality_gates import Judgement
+from teacherspec.package.markdown_table import markdown_table
+from teacherspec.package.quality_gates import GateResult
 
 Verdict = Literal["ready", "not ready"]
 
 
-def verdict(judgements: Sequence[Judgement]) -> Verdict:
+def verdict(results: Sequence[GateResult]) -> Verdict:
     """`ready` when every gate passed."""
-    return "ready" if all(judgement.passed for judgement in judgements) else "not ready"
+    return "ready" if all(result.passed for result in results) else "not ready"
 
 
-def as_json(judgements: Sequence[Judgement]) -> dict[str, Any]:
+def as_json(results: Sequence[GateResult]) -> dict[str, Any]:
     """The content of `READINESS.json`."""
     gates = [
         {
-            **judgement.gate.model_dump(mode="json"),
-            "measured": None if judgement.measured is None else asdict(judgement.measured),
-            "passed": judgement.passed,
-            "reason": judgement.reason,
+            **result.gate.model_dump(mode="json"),
+            "measured": None if result.measured is None else asdict(result.measured),
+            "passed": result.passed,
+            "reason": result.reason,
         }
-        for judgement in judgements
+        for result in results
     ]
-    return {"verdict": verdict(judgements), "gates": gates}
+    return {"verdict": verdict(results), "gates": gates}
 
 
-def limit(judgement: Judgement) -> str:
+def format_limit(result: GateResult) -> str:
     """The declared limit in signs: `≥ 0.9`, `1 to 1.2`."""
-    gate = judgement.gate
+    gate = result.gate
     if gate.at_least is not None and gate.at_most is not None:
         return f"{gate.at_least:g} to {gate.at_most:g}"
     return f"≥ {gate.at_least:g}" if gate.at_least is not None else f"≤ {gate.at_most:g}"
 
 
-def as_table(judgements: Sequence[Judgement]) -> str:
+def as_table(results: Sequence[GateResult]) -> str:
     """The gates as a Markdown table."""
-    lines = ["| gate | measured | limit | | reason |", "|---|---|---|---|---|"]
-    lines += [
-        f"| `{judgement.gate.metric}` | {judgement.measured or '–'} | {limit(judgement)} "
-        f"| {'pass' if judgement.passed else '**fail**'} | {judgement.reason} |"
-        for judgement in judgements
+    rows = [
+        (
+            f"`{result.gate.metric}`",
+            result.measured or "–",
+            format_limit(result),
+            "pass" if result.passed else "**fail**",
+            result.reason,
+        )
+        for result in results
     ]
-    return "\n".join(lines)
+    return markdown_table(("gate", "measured", "limit", "", "reason"), rows)
 
 
-def report(name: str, judgements: Sequence[Judgement]) -> str:
+def report(name: str, results: Sequence[GateResult]) -> str:
     """`readiness.md`: what a pull request shows."""
-    return f"# {name}: {verdict(judgements)}\n\n{as_table(judgements)}\n"
+    return f"# {name}: {verdict(results)}\n\n{as_table(results)}\n"

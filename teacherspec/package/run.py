@@ -18,8 +18,8 @@ from teacherspec.package.model_card import card
 from teacherspec.package.model_export import pack_model
 from teacherspec.package.output_types import FORMS
 from teacherspec.package.provenance import provenance
-from teacherspec.package.quality_gates import Judgement, judge
-from teacherspec.package.stage_outputs import PLOT, RATINGS, Evidence, Stages, load_evidence
+from teacherspec.package.quality_gates import GateResult, evaluate_gates
+from teacherspec.package.stage_outputs import PLOT, RATINGS, StageOutputs, Stages, load_stage_outputs
 from teacherspec.package.vocab_trimming import trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_text
 from teacherspec.runtime.cpu_determinism import pin_as_trained
@@ -43,18 +43,18 @@ REPORTS = (
 
 
 @dataclass(frozen=True)
-class Packaged:
+class PackageResult:
     """What the stage ends with.
 
     Attributes:
-        evidence: what the stages left.
-        judgements: how the gates were judged.
+        outputs: what the stages left.
+        gates: result of each gate.
         teacher: the folder that was written.
         size_bytes: of all its files.
     """
 
-    evidence: Evidence
-    judgements: Sequence[Judgement]
+    outputs: StageOutputs
+    gates: Sequence[GateResult]
     teacher: Path
     size_bytes: int
 
@@ -66,7 +66,7 @@ def run_package(
     stages: Stages,
     teacher: Path,
     report: Path,
-) -> Packaged:
+) -> PackageResult:
     """Write the teacher to `teacher`, its verdict to `report`, and who built it to `attestation/` beside it.
 
     Args:
@@ -80,38 +80,36 @@ def run_package(
     Raises:
         UserError: the stages' work does not belong together, or a gate failed and `on_not_ready` is `fail`.
     """
-    evidence = load_evidence(stages)
+    outputs = load_stage_outputs(stages)
     pin_as_trained(stages.finetuned)
-    targets = _declared_splits(section, evidence)
-    judgements = judge(section.gates, evidence.reports)
+    targets = _declared_splits(section, outputs)
+    gates = evaluate_gates(section.gates, outputs.reports)
     if section.on_not_ready == "fail":
-        refuse_not_ready(judgements)
-    made_from = provenance(spec, evidence.prepared, evidence.manifest, stages.evaluated / "predictions")
+        refuse_not_ready(gates)
+    made_from = provenance(spec, outputs.prepared, outputs.manifest, stages.evaluated / "predictions")
     with new_folder(teacher) as folder:
         trimmed = pack_finetuned(task, section, stages.finetuned / "model", folder / "model")
-        parameters = trimmed or evidence.training["parameters"]
+        parameters = trimmed or outputs.training["parameters"]
         form = FORMS[task.output_type]
-        test = open_split(evidence.prepared.splits["test"])
+        test = open_split(outputs.prepared.splits["test"])
         strange = form.strange(task, stages.evaluated)
         pack_golden(task, folder / "model", test, strange, section.golden_examples, folder / "golden")
-        rows = form.pack_targets(task, section, evidence, stages, targets, folder)
+        rows = form.pack_targets(task, section, outputs, stages, targets, folder)
         task.write_extra_targets(folder / "model", targets, folder / "distill")
         soft_targets = {"rows": rows, **form.statistics(folder, list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")
-        metadata = describe(
-            section, evidence, judgements, made_from, soft_targets, folder / "model", parameters
-        )
+        metadata = describe(section, outputs, gates, made_from, soft_targets, folder / "model", parameters)
         write_json(folder / "metadata.json", round_floats(metadata.model_dump(mode="json")))
-        write_json(folder / "READINESS.json", readiness.as_json(judgements))
-        write_text(folder / "README.md", card(task, section, evidence, judgements, metadata))
+        write_json(folder / "READINESS.json", readiness.as_json(gates))
+        write_text(folder / "README.md", card(task, section, outputs, gates, metadata))
         write_sums(folder)
     shutil.rmtree(WORK, ignore_errors=True)  # what a kill could have interrupted is done
     attest(teacher, teacher.with_name(ATTESTATION))
     size_bytes = size_of(teacher)
     numbers = {"size_bytes": size_bytes, "parameters": parameters, "soft_targets": sum(rows.values())}
-    write_reports(report, section.name, judgements, numbers)
-    return Packaged(evidence, judgements, teacher, size_bytes)
+    write_reports(report, section.name, gates, numbers)
+    return PackageResult(outputs, gates, teacher, size_bytes)
 
 
 def pack_finetuned(task: Kind, section: Package, finetuned: Path, target: Path) -> int | None:
@@ -130,19 +128,19 @@ def size_of(teacher: Path) -> int:
     return sum((teacher / name).stat().st_size for name in files_below(teacher))
 
 
-def refuse_not_ready(judgements: Sequence[Judgement]) -> None:
+def refuse_not_ready(gates: Sequence[GateResult]) -> None:
     """Refuse a teacher that fails a gate.
 
     Raises:
         UserError: names every gate that failed and why.
     """
-    failed = [judgement for judgement in judgements if not judgement.passed]
+    failed = [gate for gate in gates if not gate.passed]
     if failed:
-        raise UserError([f"gate {judgement.gate.metric}: {judgement.reason}" for judgement in failed])
+        raise UserError([f"gate {gate.gate.metric}: {gate.reason}" for gate in failed])
 
 
-def _declared_splits(section: Package, evidence: Evidence) -> list[Split]:
-    splits = evidence.prepared.splits
+def _declared_splits(section: Package, outputs: StageOutputs) -> list[Split]:
+    splits = outputs.prepared.splits
     unknown = [name for name in section.soft_targets if name not in splits]
     if unknown:
         raise DataError(
@@ -164,11 +162,9 @@ def pack_reports(stages: Stages, folder: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def write_reports(
-    report: Path, name: str, judgements: Sequence[Judgement], numbers: Mapping[str, int]
-) -> None:
+def write_reports(report: Path, name: str, gates: Sequence[GateResult], numbers: Mapping[str, int]) -> None:
     """What a pull request shows: `metrics.json` and `readiness.md`."""
-    passed = sum(judgement.passed for judgement in judgements)
-    gates = {"passed": passed, "failed": len(judgements) - passed}
-    write_json(report / "metrics.json", {"gates": gates, **numbers})
-    write_text(report / "readiness.md", readiness.report(name, judgements))
+    passed = sum(gate.passed for gate in gates)
+    counts = {"passed": passed, "failed": len(gates) - passed}
+    write_json(report / "metrics.json", {"gates": counts, **numbers})
+    write_text(report / "readiness.md", readiness.report(name, gates))

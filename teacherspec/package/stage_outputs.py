@@ -8,7 +8,7 @@ from typing import Any
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.package.model_export import label_names
-from teacherspec.package.quality_gates import Measured, find
+from teacherspec.package.quality_gates import Measurement, find
 from teacherspec.predictions.classification import load_index
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, load_prepared
@@ -54,7 +54,7 @@ class Stages:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class StageOutputs:
     """What was measured and recorded on the way.
 
     Attributes:
@@ -75,7 +75,7 @@ class Evidence:
     findings: Sequence[Mapping[str, Any]]
     classes: Sequence[Mapping[str, Any]]
 
-    def number(self, metric: str) -> Measured:
+    def number(self, metric: str) -> Measurement:
         """The number with this dotted name.
 
         Raises:
@@ -90,7 +90,7 @@ class Evidence:
         return found
 
 
-def load_evidence(stages: Stages) -> Evidence:
+def load_stage_outputs(stages: Stages) -> StageOutputs:
     """Read and cross-check what the stages left.
 
     Raises:
@@ -114,7 +114,7 @@ def load_evidence(stages: Stages) -> Evidence:
     prepared = load_prepared(stages.prepared)
     _require_agreement(prepared, stages)
     found = {name: read_json(path) for name, path in texts.items()}
-    return Evidence(
+    return StageOutputs(
         prepared=prepared,
         training=found["training"],
         manifest=found["manifest"],

@@ -6,9 +6,9 @@ from typing import Any
 
 from teacherspec.package.card_findings import interval
 from teacherspec.package.quality_gates import find
-from teacherspec.package.readiness import limit, verdict
-from teacherspec.package.run import Packaged
-from teacherspec.package.stage_outputs import Evidence
+from teacherspec.package.readiness import format_limit, verdict
+from teacherspec.package.run import PackageResult
+from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.runtime.atomic_io import read_json
 
 MEBIBYTE = 1 << 20
@@ -21,7 +21,7 @@ QUALITY = {
 """What is told of quality, where it is measured; the accuracy of retrieval is that of candidate sets."""
 
 
-def show(packaged: Packaged, timing: Path) -> None:
+def print_summary(packaged: PackageResult, timing: Path) -> None:
     """Print one compact table.
 
     Args:
@@ -35,33 +35,33 @@ def show(packaged: Packaged, timing: Path) -> None:
     table.add_column()
     table.add_column(no_wrap=True)
     table.add_column()
-    for row in (*_measured(packaged.evidence), *_latency(timing)):
+    for row in (*_measured(packaged.outputs), *_latency(timing)):
         table.add_row(*row)
-    colour = "green" if verdict(packaged.judgements) == "ready" else "red"
+    colour = "green" if verdict(packaged.gates) == "ready" else "red"
     console = Console(highlight=False)
     console.print(table)
     for line in _gates(packaged):
         console.print(line, soft_wrap=True)
     size = packaged.size_bytes / MEBIBYTE
     console.print(
-        f"[bold {colour}]{verdict(packaged.judgements).upper()}[/] {packaged.teacher} ({size:.1f} MiB)",
+        f"[bold {colour}]{verdict(packaged.gates).upper()}[/] {packaged.teacher} ({size:.1f} MiB)",
         soft_wrap=True,
     )
 
 
-def _measured(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
-    names = ("test", *(split.name for split in evidence.prepared.of_role("shifted")))
+def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
+    names = ("test", *(split.name for split in outputs.prepared.of_role("shifted")))
     for words, metric in QUALITY.items():
         for name in names:
-            measured = find(evidence.reports, f"evaluate.{name}.{metric}")
+            measured = find(outputs.reports, f"evaluate.{name}.{metric}")
             if measured is not None:
                 yield words if name == "test" else "", interval(measured), name
-    before, after = (evidence.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
-    noise = evidence.number("calibrate.test.ece.noise_after").value
+    before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
+    noise = outputs.number("calibrate.test.ece.noise_after").value
     yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise"
-    yield "loss ratio", f"{evidence.number('evaluate.loss_ratio').value:.3f}", "validation over train"
-    for split in evidence.prepared.of_role("ood"):
-        auroc = evidence.number(f"calibrate.{split.name}.max_probability.after.auroc")
+    yield "loss ratio", f"{outputs.number('evaluate.loss_ratio').value:.3f}", "validation over train"
+    for split in outputs.prepared.of_role("ood"):
+        auroc = outputs.number(f"calibrate.{split.name}.max_probability.after.auroc")
         yield "AUROC", interval(auroc), f"test against {split.name}"
 
 
@@ -75,8 +75,8 @@ def _latency(timing: Path) -> Iterator[tuple[str, str, str]]:
         )
 
 
-def _gates(packaged: Packaged) -> Iterator[str]:
+def _gates(packaged: PackageResult) -> Iterator[str]:
     """A line a gate; the terminal wraps what is too long, a log keeps it whole."""
-    for judgement in packaged.judgements:
-        sign = "[green]pass[/]" if judgement.passed else "[bold red]FAIL[/]"
-        yield f"{sign}  {judgement.gate.metric} {limit(judgement)}: {judgement.reason}"
+    for gate in packaged.gates:
+        sign = "[green]pass[/]" if gate.passed else "[bold red]FAIL[/]"
+        yield f"{sign}  {gate.gate.metric} {format_limit(gate)}: {gate.reason}"

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 
 from teacherspec.package.classification.verify import wrong_golden
 from teacherspec.package.consistency_checks import (
-    disagreeing_digests,
-    disagreeing_numbers,
-    disagreeing_verdict,
-    disagreeing_vocabulary,
+    check_digests,
+    check_numbers,
+    check_verdict,
+    check_vocabulary,
 )
-from teacherspec.package.file_allowlist import forbidden_files, wrong_checksums
+from teacherspec.package.file_allowlist import check_checksums, check_files
 from teacherspec.package.output_types import FORMS
-from teacherspec.package.package_reader import Opened, open_package
+from teacherspec.package.package_reader import OpenedPackage, open_package
 from teacherspec.package.signing import Signature
 
 
@@ -50,16 +50,16 @@ def verify(folder: Path, signature: Signature | None = None) -> tuple[Check, ...
         All checks in their order; those after a failed `files`, `checksums`, `signature` or `metadata` are
         skipped, because nothing unknown is loaded.
     """
-    safety: dict[str, Callable[[Path], list[str]]] = {"files": forbidden_files, "checksums": wrong_checksums}
+    safety: dict[str, Callable[[Path], list[str]]] = {"files": check_files, "checksums": check_checksums}
     if signature is not None:
         safety["signature"] = signature.problems
     safety["metadata"] = broken_metadata
-    contents: dict[str, Callable[[Opened], Iterator[str]]] = {
+    contents: dict[str, Callable[[OpenedPackage], Iterator[str]]] = {
         "labels": lambda opened: FORMS[opened.task.output_type].labels(opened),
-        "vocabulary": disagreeing_vocabulary,
-        "provenance": disagreeing_digests,
-        "gates": disagreeing_verdict,
-        "numbers": lambda opened: disagreeing_numbers(opened, FORMS[opened.task.output_type].statistics),
+        "vocabulary": check_vocabulary,
+        "provenance": check_digests,
+        "gates": check_verdict,
+        "numbers": lambda opened: check_numbers(opened, FORMS[opened.task.output_type].statistics),
         "golden": wrong_golden,
         "soft targets": lambda opened: FORMS[opened.task.output_type].targets(opened),
         "calibration": lambda opened: FORMS[opened.task.output_type].calibration(opened),

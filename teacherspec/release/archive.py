@@ -10,7 +10,7 @@ from teacherspec.compare.markdown import as_markdown
 from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
-from teacherspec.package.file_allowlist import wrong_checksums
+from teacherspec.package.file_allowlist import check_checksums
 from teacherspec.release.git_dvc import git
 from teacherspec.release.preflight import TEACHER
 from teacherspec.release.tagging import gate_line
@@ -44,7 +44,7 @@ def attach(tag: str, folder: Path) -> Attached:
     """
     revision = find_revision(tag)
     problems = [] if revision.commit == find_revision("HEAD").commit else [f"{tag}: is not checked out"]
-    problems += [f"{TEACHER}: {problem}" for problem in wrong_checksums(TEACHER)] if TEACHER.is_dir() else [
+    problems += [f"{TEACHER}: {problem}" for problem in check_checksums(TEACHER)] if TEACHER.is_dir() else [
         f"{TEACHER}: there is no package; run `dvc pull` or `dvc repro`"
     ]  # fmt: skip
     if problems:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.package.checksums import SUMS
-from teacherspec.package.file_allowlist import wrong_checksums
+from teacherspec.package.file_allowlist import check_checksums
 from teacherspec.release.git_dvc import dvc, git
 from teacherspec.release.recorded_outputs import local_cache, states
 from teacherspec.run_records.lock_check import check_lock
@@ -97,4 +97,4 @@ def broken_package() -> Iterator[str]:
     if not (TEACHER / SUMS).is_file():
         yield f"{TEACHER}: there is no package; run `dvc checkout` or `dvc repro`"
     else:
-        yield from (f"{TEACHER}: {problem}" for problem in wrong_checksums(TEACHER))
+        yield from (f"{TEACHER}: {problem}" for problem in check_checksums(TEACHER))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
-from teacherspec.package.quality_gates import Judgement
+from teacherspec.package.quality_gates import GateResult
 from teacherspec.release.git_dvc import dvc
 from teacherspec.release.preflight import ARTIFACT, refusals, tag_of
 
@@ -48,6 +48,6 @@ def _message(version: str) -> Iterator[str]:
     yield from map(gate_line, judged(find_revision("HEAD")).values())
 
 
-def gate_line(judgement: Judgement) -> str:
+def gate_line(judgement: GateResult) -> str:
     """One gate in one line."""
     return f"{'pass' if judgement.passed else 'miss'} {judgement.gate.metric}: {judgement.reason}"

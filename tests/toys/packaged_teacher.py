@@ -10,7 +10,7 @@ import pytest
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.train import finetune
-from teacherspec.package.run import Packaged, run_package
+from teacherspec.package.run import PackageResult, run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.calibrate import Calibrate
@@ -64,7 +64,7 @@ class PackagedTeacher(NamedTuple):
     stages: Stages
     folder: Path
     report: Path
-    result: Packaged
+    result: PackageResult
 
 
 def noisy_prepared(folder: Path) -> Prepared:
@@ -84,7 +84,7 @@ def section(**values: Any) -> Package:
     return Package.model_validate_json(json.dumps({**PACKAGE, **values}))
 
 
-def package(stages: Stages, place: Path, **values: Any) -> Packaged:
+def package(stages: Stages, place: Path, **values: Any) -> PackageResult:
     declared = section(**values)
     spec = {**SPEC, "package": declared.model_dump(mode="json")}
     return run_package(declared, TASK, spec, stages, place / "teacher", place / "report")

@@ -4,55 +4,55 @@ from collections.abc import Mapping
 from typing import Any
 
 from teacherspec.package.card_findings import interval
-from teacherspec.package.markdown_table import table
-from teacherspec.package.quality_gates import Measured, find
-from teacherspec.package.stage_outputs import PLOT, Evidence
+from teacherspec.package.markdown_table import markdown_table
+from teacherspec.package.quality_gates import Measurement, find
+from teacherspec.package.stage_outputs import PLOT, StageOutputs
 
 CLASSES_SHOWN = 20
 
 
-def sections(evidence: Evidence) -> list[str]:
+def sections(outputs: StageOutputs) -> list[str]:
     """Results, and the classes."""
-    return [_results(evidence), _classes(evidence)]
+    return [_results(outputs), _classes(outputs)]
 
 
-def indexed(evidence: Evidence) -> list[tuple[str, str, str, str]]:
+def indexed(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
     """(split, metric type, metric name, dotted name) of the results in the `model-index`."""
-    reported = ["test", *(split.name for split in evidence.prepared.of_role("shifted"))]
+    reported = ["test", *(split.name for split in outputs.prepared.of_role("shifted"))]
     found = [(split, "accuracy", "Accuracy", f"evaluate.{split}.accuracy") for split in reported]
     found += [(split, "f1", "Macro F1", f"evaluate.{split}.macro_f1") for split in reported]
     return [*found, ("test", "ece", "ECE after calibration", "calibrate.test.ece.after")]
 
 
-def _results(evidence: Evidence) -> str:
+def _results(outputs: StageOutputs) -> str:
     columns = ("split", "rows", "accuracy", "macro F1", "NLL (nats)", "Brier")
     names = ("accuracy", "macro_f1", "nll", "brier")
-    splits = [split for split in evidence.prepared.splits.values() if split.role != "ood"]
+    splits = [split for split in outputs.prepared.splits.values() if split.role != "ood"]
     rows = [
         (
             split.name,
             split.rows,
-            *(interval(evidence.number(f"evaluate.{split.name}.{name}")) for name in names),
+            *(interval(outputs.number(f"evaluate.{split.name}.{name}")) for name in names),
         )
         for split in splits
     ]
-    ratio = evidence.number("evaluate.loss_ratio").value
+    ratio = outputs.number("evaluate.loss_ratio").value
     return (
         "## Results\n\nIntervals in brackets; before calibration, at temperature 1.\n\n"
-        f"{table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
-        f"{calibration_results(evidence)}"
+        f"{markdown_table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
+        f"{calibration_results(outputs)}"
     )
 
 
-def calibration_results(evidence: Evidence) -> str:
+def calibration_results(outputs: StageOutputs) -> str:
     """ECE and NLL before and after calibration on the test split, and the picture."""
 
     def both(name: str) -> str:
         return " → ".join(
-            interval(evidence.number(f"calibrate.test.{name}.{when}")) for when in ("before", "after")
+            interval(outputs.number(f"calibrate.test.{name}.{when}")) for when in ("before", "after")
         )
 
-    noise = find(evidence.reports, "calibrate.test.ece.noise_after")
+    noise = find(outputs.reports, "calibrate.test.ece.noise_after")
     against = f"; a perfectly calibrated model shows up to {noise.value:.3f} on as many rows" if noise else ""
     return (
         f"Calibration on test: ECE {both('ece')}{against}; NLL {both('nll')}.\n\n"
@@ -60,18 +60,18 @@ def calibration_results(evidence: Evidence) -> str:
     )
 
 
-def _classes(evidence: Evidence) -> str:
+def _classes(outputs: StageOutputs) -> str:
     """Recall of each class on test, the weakest first; of many classes only those."""
-    measured = [row for row in evidence.classes if row["recall"] is not None]
+    measured = [row for row in outputs.classes if row["recall"] is not None]
     weakest = sorted(measured, key=lambda row: (row["recall"], row["label"]))[:CLASSES_SHOWN]
     rows = [
         (f"`{row['label']}`", int(row["support"]), interval(_recall(row), 2), f"{row['precision'] or 0:.2f}")
         for row in weakest
     ]
-    count = "All" if len(weakest) == len(evidence.classes) else f"The {len(weakest)} weakest of"
-    title = f"### Classes\n\n{count} {len(evidence.classes)} labels on test, by recall:"
-    return f"{title}\n\n{table(('label', 'rows', 'recall', 'precision'), rows)}"
+    count = "All" if len(weakest) == len(outputs.classes) else f"The {len(weakest)} weakest of"
+    title = f"### Classes\n\n{count} {len(outputs.classes)} labels on test, by recall:"
+    return f"{title}\n\n{markdown_table(('label', 'rows', 'recall', 'precision'), rows)}"
 
 
-def _recall(row: Mapping[str, Any]) -> Measured:
-    return Measured(row["recall"], row["recall_low"], row["recall_high"])
+def _recall(row: Mapping[str, Any]) -> Measurement:
+    return Measurement(row["recall"], row["recall_low"], row["recall_high"])

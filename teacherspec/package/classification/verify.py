@@ -12,7 +12,7 @@ from teacherspec.calibrators.calibrators import Calibrator, apply
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.package.classification.soft_targets import content_sha256
 from teacherspec.package.golden_examples import forward, furthest, load_golden
-from teacherspec.package.package_reader import Opened
+from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.base import OutputType
@@ -30,7 +30,7 @@ STORED: Mapping[OutputType, tuple[str, ...]] = {
 """Columns of soft targets that hold what the model says of a row, by the form of predictions."""
 
 
-def wrong_golden(opened: Opened) -> Iterator[str]:
+def wrong_golden(opened: OpenedPackage) -> Iterator[str]:
     """Golden rows give the golden inputs, and these the golden logits."""
     golden = load_golden(opened.folder / "golden", opened.task.row_schema())
     inputs, said = forward(opened.task, *opened.task.load(opened.folder / "model"), golden.rows)
@@ -48,7 +48,7 @@ def wrong_golden(opened: Opened) -> Iterator[str]:
             yield f"golden: {found}"
 
 
-def wrong_soft_targets(opened: Opened) -> Iterator[str]:
+def wrong_soft_targets(opened: OpenedPackage) -> Iterator[str]:
     """Every row's content has its hash; the model gives the stored logits of some rows of each split."""
     tolerance = load_golden(opened.folder / "golden", opened.task.row_schema()).tolerance["float32"]
     loaded = opened.task.load(opened.folder / "model")
@@ -73,7 +73,7 @@ def wrong_soft_targets(opened: Opened) -> Iterator[str]:
             )
 
 
-def wrong_calibration(opened: Opened) -> Iterator[str]:
+def wrong_calibration(opened: OpenedPackage) -> Iterator[str]:
     """The calibrator gives, on the soft targets of the rows it was fitted on, the loss it was saved with.
 
     Nothing is known where those rows are not among the soft targets.
@@ -99,7 +99,9 @@ def _mean_nll(calibrator: Calibrator, distill: Path, split: str) -> float:
     return total / max(1, count)
 
 
-def _read_split(opened: Opened, split: str, sampled: set[int]) -> tuple[int, list[dict[str, Any]], list[str]]:
+def _read_split(
+    opened: OpenedPackage, split: str, sampled: set[int]
+) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Number of rows, the sampled ones, and the first row whose content has not its hash."""
     names = [field.name for field in opened.task.row_schema().content]
     count = 0

@@ -5,21 +5,21 @@ from typing import Any
 
 from teacherspec.package.card_findings import interval
 from teacherspec.package.classification.card import calibration_results
-from teacherspec.package.markdown_table import table
+from teacherspec.package.markdown_table import markdown_table
 from teacherspec.package.quality_gates import find
-from teacherspec.package.stage_outputs import Evidence
+from teacherspec.package.stage_outputs import StageOutputs
 
 TEXTS = ("bleu", "chrf", "rougeL", "exact_match", "stopped", "tokens", "repetition")
 
 
-def sections(evidence: Evidence) -> list[str]:
+def sections(outputs: StageOutputs) -> list[str]:
     """Results and answers."""
-    return [_results(evidence), _answers(evidence)]
+    return [_results(outputs), _answers(outputs)]
 
 
-def indexed(evidence: Evidence) -> list[tuple[str, str, str, str]]:
+def indexed(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
     """(split, metric type, metric name, dotted name) of the results in the `model-index`."""
-    reported = ["test", *(split.name for split in evidence.prepared.of_role("shifted"))]
+    reported = ["test", *(split.name for split in outputs.prepared.of_role("shifted"))]
     found = [
         (split, "perplexity", "Perplexity a token", f"evaluate.{split}.perplexity") for split in reported
     ]
@@ -28,39 +28,39 @@ def indexed(evidence: Evidence) -> list[tuple[str, str, str, str]]:
     return [*found, ("test", "ece", "ECE of tokens after calibration", "calibrate.test.ece.after")]
 
 
-def _results(evidence: Evidence) -> str:
+def _results(outputs: StageOutputs) -> str:
     names = ("nll", "perplexity", "accuracy", "nll_per_answer")
     rows = [
-        (name, rows, *(interval(evidence.number(f"evaluate.{place}.{metric}")) for metric in names))
-        for name, place, rows in _measured(evidence)
+        (name, rows, *(interval(outputs.number(f"evaluate.{place}.{metric}")) for metric in names))
+        for name, place, rows in _measured(outputs)
     ]
-    ratio = evidence.number("evaluate.loss_ratio").value
+    ratio = outputs.number("evaluate.loss_ratio").value
     columns = ("split", "rows", "NLL a token", "perplexity", "first choice right", "NLL an answer")
     return (
         "## Results\n\nLoss of the given answers; intervals in brackets, over rows; before calibration, at "
-        f"temperature 1.\n\n{table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
-        f"Of tokens, not rows:\n\n{calibration_results(evidence)}{_answer_confidence(evidence.calibration)}"
+        f"temperature 1.\n\n{markdown_table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
+        f"Of tokens, not rows:\n\n{calibration_results(outputs)}{_answer_confidence(outputs.calibration)}"
     )
 
 
-def _measured(evidence: Evidence) -> list[tuple[str, str, int]]:
-    splits = evidence.prepared.splits.values()
-    base = ("test, untrained base", "base.test", evidence.prepared.splits["test"].rows)
+def _measured(outputs: StageOutputs) -> list[tuple[str, str, int]]:
+    splits = outputs.prepared.splits.values()
+    base = ("test, untrained base", "base.test", outputs.prepared.splits["test"].rows)
     return [*((split.name, split.name, split.rows) for split in splits), base]
 
 
-def _answers(evidence: Evidence) -> str:
+def _answers(outputs: StageOutputs) -> str:
     """Greedy answers of teacher and base to the same prompts."""
     rows = []
     for name in TEXTS:
         places = (f"evaluate.test.generated.{name}", f"evaluate.base.test.generated.{name}")
-        found = [find(evidence.reports, place) for place in places]
+        found = [find(outputs.reports, place) for place in places]
         rows.append((name, *("–" if one is None else interval(one) for one in found)))
-    generated = evidence.reports["evaluate"]["test"]["generated"]
+    generated = outputs.reports["evaluate"]["test"]["generated"]
     signatures = f"BLEU `{generated['bleu']['signature']}`, chrF `{generated['chrf']['signature']}`"
     return (
         f"### Answers\n\nGreedy answers to {generated['rows']} test prompts ({signatures}):\n\n"
-        f"{table(('', 'teacher', 'untrained base'), rows)}"
+        f"{markdown_table(('', 'teacher', 'untrained base'), rows)}"
     )
 
 

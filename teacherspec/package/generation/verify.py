@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.package.classification.soft_targets import content_sha256
 from teacherspec.package.generation.soft_targets import answered, as_hashed
-from teacherspec.package.package_reader import Opened
+from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.topk_logits import NUMBERS, reduce_at
 from teacherspec.predictions.generation import load_token_predictions
@@ -58,7 +58,7 @@ def first_token_problem(
     return None
 
 
-def wrong_token_targets(opened: Opened) -> Iterator[str]:
+def wrong_token_targets(opened: OpenedPackage) -> Iterator[str]:
     """Every row's content has its hash; the model gives the stored targets of some rows of each split."""
     task = _answering(opened)
     model, tokenizer = task.load(opened.folder / "model")
@@ -72,7 +72,7 @@ def wrong_token_targets(opened: Opened) -> Iterator[str]:
 
 
 def _read_split(
-    opened: Opened, task: Answering, split: str, picked: set[int]
+    opened: OpenedPackage, task: Answering, split: str, picked: set[int]
 ) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Number of rows, the picked ones, and the first row whose content has not its hash."""
     names = [field.name for field in task.row_schema().content]
@@ -142,7 +142,7 @@ def _strange_draws(row: dict[str, Any], log_probs: Any) -> str | None:
     )
 
 
-def wrong_token_calibration(opened: Opened) -> Iterator[str]:
+def wrong_token_calibration(opened: OpenedPackage) -> Iterator[str]:
     """The temperature gives, on the targets of the rows it was fitted on, the loss it was saved with."""
     saved = read_json(opened.folder / "calibration/calibration.json")
     beta = 1.0 / saved["calibrator"].get("temperature", 1.0)
@@ -171,7 +171,7 @@ def _losses(row: dict[str, Any], beta: float) -> Any:
     return np.logaddexp(np.logaddexp.reduce(beta * top, axis=1), tail) - beta * own
 
 
-def disagreeing_tokens(opened: Opened) -> Iterator[str]:
+def disagreeing_tokens(opened: OpenedPackage) -> Iterator[str]:
     """Every stored token is one of the stated vocabulary; there are no labels."""
     if opened.metadata.label_names:
         yield "metadata.json: a language model has no label names"
@@ -187,7 +187,7 @@ def disagreeing_tokens(opened: Opened) -> Iterator[str]:
                 break
 
 
-def _answering(opened: Opened) -> Answering:
+def _answering(opened: OpenedPackage) -> Answering:
     if not isinstance(opened.task, Answering):
         raise TypeError(f"{type(opened.task).__name__} does not answer in words")
     return opened.task

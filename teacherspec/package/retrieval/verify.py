@@ -9,7 +9,7 @@ from teacherspec.metrics.proper_scores import nll
 from teacherspec.metrics.retrieval import Paired, candidate_sets
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.package.golden_examples import FLOAT32_TOLERANCE, Said, Strange, furthest
-from teacherspec.package.package_reader import Opened
+from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.retrieval.soft_targets import PREDICTED, SCALE, pairs_of
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
@@ -33,7 +33,7 @@ def unlike_embeddings(expected: EmbeddingPredictions) -> Strange:
     return strange
 
 
-def disagreeing_pairs(opened: Opened) -> Iterator[str]:
+def disagreeing_pairs(opened: OpenedPackage) -> Iterator[str]:
     """There are no labels; the factor of the cosines is the model's own."""
     if opened.metadata.label_names:
         yield "metadata.json: a retrieval teacher has no label names"
@@ -48,7 +48,7 @@ def disagreeing_pairs(opened: Opened) -> Iterator[str]:
         )
 
 
-def wrong_pair_calibration(opened: Opened) -> Iterator[str]:
+def wrong_pair_calibration(opened: OpenedPackage) -> Iterator[str]:
     """The temperature gives, on the targets of the rows it was fitted on, the loss it was saved with."""
     saved = read_json(opened.folder / "calibration/calibration.json")
     temperature = saved["calibrator"].get("temperature", 1.0)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from teacherspec.package.human_eval_card import people
+from teacherspec.package.human_eval_card import human_evaluation
 
 
 def number(value: float) -> dict[str, float]:
@@ -23,12 +23,12 @@ FOUND: dict[str, Any] = {
 
 
 def test_no_ratings_are_no_section() -> None:
-    assert people({}) == ""
-    assert people({"base": {"pairs": {"judged": 1}}}) == ""
+    assert human_evaluation({}) == ""
+    assert human_evaluation({"base": {"pairs": {"judged": 1}}}) == ""
 
 
 def test_the_section_has_every_number_with_its_interval() -> None:
-    text = people({"base": FOUND})
+    text = human_evaluation({"base": FOUND})
     assert text.startswith("## Human evaluation\n")
     assert (
         "- Against the untrained base: win rate 0.625 (0.525–0.725); 25 won, 5 tied and 10 lost of 40 pairs "
@@ -41,7 +41,7 @@ def test_the_section_has_every_number_with_its_interval() -> None:
 
 def test_agreement_that_was_not_measured_is_said() -> None:
     lonely = {key: value for key, value in FOUND.items() if key not in {"alpha", "rating"}} | {"raters": 1}
-    text = people({"reference": lonely})
+    text = human_evaluation({"reference": lonely})
     assert "Against the reference answers" in text
     assert "by 1 person." in text
     assert "not measured; too few pairs were rated by two people or more" in text

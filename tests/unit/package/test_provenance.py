@@ -1,6 +1,6 @@
 import pytest
 
-from teacherspec.package.provenance import Provenance, digest, without_place
+from teacherspec.package.provenance import Provenance, digest, without_folder_path
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from tests.toys.packaged_teacher import PackagedTeacher
 
@@ -29,9 +29,9 @@ def test_each_digest_follows_its_part_alone(part: str, changed: dict[str, object
 
 def test_the_place_of_a_base_outside_the_repository_is_private(packaged_teacher: PackagedTeacher) -> None:
     outside = {"source": {"kind": "path", "folder": "/home/someone/base", "outside_repository": True}}
-    assert without_place(outside)["source"]["folder"] == "base"
+    assert without_folder_path(outside)["source"]["folder"] == "base"
     inside = {"source": {"kind": "path", "folder": "bases/mine", "outside_repository": False}}
-    assert without_place(inside) == inside
+    assert without_folder_path(inside) == inside
     assert read_json(packaged_teacher.folder / "provenance/spec.json")["base"]["source"]["folder"] == "base"
 
 

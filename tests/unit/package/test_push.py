@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
-from teacherspec.package.push import check_base, push_to_hub
+from teacherspec.package.push import push_to_hub, require_releasable
 from teacherspec.spec.package import PushToHub
 from tests.toys.hub_server import Hub
 from tests.toys.packaged_teacher import PackagedTeacher, package
@@ -53,11 +53,11 @@ def test_a_hub_that_is_not_there_is_told(packaged_teacher: PackagedTeacher, hub:
 
 
 def test_only_a_whole_and_ready_package_leaves(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
-    check_base(packaged_teacher.folder, not_ready=True)
+    require_releasable(packaged_teacher.folder, not_ready=True)
     broken = Path(shutil.copytree(packaged_teacher.folder, tmp_path / "teacher"))
     (broken / "README.md").write_text("better\n")
     with pytest.raises(UserError, match=r"checksums: README\.md"):
-        check_base(broken, not_ready=True)
+        require_releasable(broken, not_ready=True)
 
 
 def run(place: Path, declaration: str, *arguments: str) -> tuple[int, str]:
@@ -85,5 +85,5 @@ def test_a_teacher_that_is_not_ready_needs_a_word_more(
     impossible = [{"metric": "evaluate.test.accuracy", "at_least": 2.0}]
     package(copied(packaged_teacher, tmp_path), tmp_path, gates=impossible)
     with pytest.raises(UserError, match="is not ready"):
-        check_base(tmp_path / "teacher")
-    check_base(tmp_path / "teacher", not_ready=True)
+        require_releasable(tmp_path / "teacher")
+    require_releasable(tmp_path / "teacher", not_ready=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.package.quality_gates import Gate, judge
+from teacherspec.package.quality_gates import Gate, evaluate_gates
 from teacherspec.package.readiness import verdict
 from teacherspec.spec.package import DEFAULT_GATES
 from tests.toys.packaged_teacher import section
@@ -43,23 +43,28 @@ def gate(metric: str, **values: Any) -> Gate:
     ],
 )
 def test_a_gate_is_judged(metric: str, limits: dict[str, Any], passed: bool, says: str) -> None:
-    (judgement,) = judge([gate(metric, **limits)], REPORTS)
-    assert judgement.passed is passed
-    assert says in judgement.reason
+    (result,) = evaluate_gates([gate(metric, **limits)], REPORTS)
+    assert result.passed is passed
+    assert says in result.reason
 
 
 @pytest.mark.parametrize(
     "value", [math.nan, math.inf, -math.inf, None, True, "0.99", [0.99], {"value": math.nan}]
 )
 def test_what_is_no_finite_number_fails(value: Any) -> None:
-    (judgement,) = judge([gate("evaluate.loss_ratio", at_least=-1e300)], {"evaluate": {"loss_ratio": value}})
-    assert not judgement.passed
-    assert judgement.measured is None
+    (result,) = evaluate_gates(
+        [gate("evaluate.loss_ratio", at_least=-1e300)], {"evaluate": {"loss_ratio": value}}
+    )
+    assert not result.passed
+    assert result.measured is None
 
 
 def test_one_failed_gate_is_enough() -> None:
-    assert verdict(judge(DEFAULT_GATES, REPORTS)) == "ready"
-    assert verdict(judge([*DEFAULT_GATES, gate("evaluate.test.nll", at_most=9.0)], REPORTS)) == "not ready"
+    assert verdict(evaluate_gates(DEFAULT_GATES, REPORTS)) == "ready"
+    assert (
+        verdict(evaluate_gates([*DEFAULT_GATES, gate("evaluate.test.nll", at_most=9.0)], REPORTS))
+        == "not ready"
+    )
 
 
 numbers = st.floats(-10, 10)
@@ -71,7 +76,9 @@ def test_the_bound_is_never_easier_than_the_point(
 ) -> None:
     reports = {"evaluate": {"m": {"value": value, "low": value - below, "high": value + above}}}
     limits = {"at_most" if at_most else "at_least": limit}
-    bound, point = judge([gate("evaluate.m", judge="bound", **limits), gate("evaluate.m", **limits)], reports)
+    bound, point = evaluate_gates(
+        [gate("evaluate.m", judge="bound", **limits), gate("evaluate.m", **limits)], reports
+    )
     assert point.passed or not bound.passed
     assert point.passed == (value <= limit if at_most else value >= limit)
 
@@ -79,9 +86,9 @@ def test_the_bound_is_never_easier_than_the_point(
 @given(value=st.floats(0, 1), limit=st.floats(0, 1), noise=st.floats(0, 1))
 def test_an_ece_passes_up_to_its_noise(value: float, limit: float, noise: float) -> None:
     reports = {"calibrate": {"test": {"ece": {"after": value, "noise_after": noise}}}}
-    (judgement,) = judge([gate("calibrate.test.ece.after", at_most=limit)], reports)
-    assert judgement.passed == (value <= max(limit, noise))
-    assert ("cannot be tested" in judgement.reason) == (noise > limit)
+    (result,) = evaluate_gates([gate("calibrate.test.ece.after", at_most=limit)], reports)
+    assert result.passed == (value <= max(limit, noise))
+    assert ("cannot be tested" in result.reason) == (noise > limit)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from teacherspec.errors import UserError
 from teacherspec.package.golden_examples import load_golden
 from teacherspec.package.metadata import json_schema
 from teacherspec.package.stage_outputs import Stages
-from teacherspec.package.terminal_summary import show
+from teacherspec.package.terminal_summary import print_summary
 from teacherspec.predictions.classification import load_predictions, save_predictions
 from teacherspec.runtime.atomic_io import encode_json, read_json
 from teacherspec.splits import open_split
@@ -114,7 +114,7 @@ def test_soft_targets_open_as_a_data_set_and_are_the_predictions(
     assert sorted(opened) == ["calibration", "out_of_scope", "train", "validation"]
     for name, rows in opened.items():
         predicted = load_predictions(packaged_teacher.stages.evaluated, name)
-        prepared = open_split(packaged_teacher.result.evidence.prepared.splits[name], tmp_path)
+        prepared = open_split(packaged_teacher.result.outputs.prepared.splits[name], tmp_path)
         assert rows["id"][:] == list(predicted.ids)
         assert rows["text"][:] == prepared["text"][:]
         assert rows["label"][:] == predicted.labels.tolist()
@@ -207,14 +207,14 @@ def test_a_failed_gate_can_fail_the_stage_and_leaves_the_older_package(
         package(stages, tmp_path, gates=impossible, on_not_ready="fail")
     assert digest(tmp_path / "teacher") == before
     packaged = package(stages, tmp_path, gates=impossible)
-    assert not packaged.judgements[0].passed
+    assert not packaged.gates[0].passed
     assert read_json(tmp_path / "teacher/READINESS.json")["verdict"] == "not ready"
 
 
 def test_the_closing_table_says_what_matters(
     packaged_teacher: PackagedTeacher, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(packaged_teacher.result, packaged_teacher.stages.reports / "evaluate/latency.json")
+    print_summary(packaged_teacher.result, packaged_teacher.stages.reports / "evaluate/latency.json")
     shown = capsys.readouterr().out
     for word in (
         "accuracy",
@@ -227,5 +227,5 @@ def test_the_closing_table_says_what_matters(
         "evaluate.test.accuracy",
     ):
         assert word in shown
-    show(packaged_teacher.result, Path("absent.json"))
+    print_summary(packaged_teacher.result, Path("absent.json"))
     assert "latency" not in capsys.readouterr().out
