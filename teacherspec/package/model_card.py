@@ -114,8 +114,8 @@ def _data(section: Package, metadata: Metadata) -> str:
     names = ", ".join(f"`{name}`" for name in metadata.label_names)
     labels = f"\n\n{len(metadata.label_names)} labels: {names}." if metadata.label_names else ""
     return (
-        f"## Data\n\n{markdown_table(('split', 'role', 'rows'), rows)}\n\nA row keeps its split by its content, and "
-        f"no content is in two splits. Licence of the rows: {section.data_license}.{labels}"
+        f"## Data\n\n{markdown_table(('split', 'role', 'rows'), rows)}\n\nA row keeps its split by its "
+        f"content, and no content is in two splits. Licence of the rows: {section.data_license}.{labels}"
     )
 
 

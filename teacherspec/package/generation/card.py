@@ -38,7 +38,8 @@ def _results(outputs: StageOutputs) -> str:
     columns = ("split", "rows", "NLL a token", "perplexity", "first choice right", "NLL an answer")
     return (
         "## Results\n\nLoss of the given answers; intervals in brackets, over rows; before calibration, at "
-        f"temperature 1.\n\n{markdown_table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
+        f"temperature 1.\n\n{markdown_table(columns, rows)}\n\n"
+        f"Validation loss over train loss: {ratio:.3f}.\n\n"
         f"Of tokens, not rows:\n\n{calibration_results(outputs)}{_answer_confidence(outputs.calibration)}"
     )
 

@@ -53,7 +53,8 @@ def _candidate_sets(outputs: StageOutputs) -> str:
     ratio = outputs.number("evaluate.loss_ratio").value
     return (
         f"### Candidate sets\n\nWhich of {size} candidates is the right one? The same number in every split, "
-        f"both directions together, at temperature 1.\n\n{markdown_table(('split', 'right', 'NLL (nats)'), rows)}\n\n"
+        "both directions together, at temperature 1.\n\n"
+        f"{markdown_table(('split', 'right', 'NLL (nats)'), rows)}\n\n"
         f"Validation loss over train loss: {ratio:.3f}.\n\n{calibration_results(outputs)}\n\nA probability "
         "is that of being right among the candidates given: softmax over logits divided by the temperature."
     )
