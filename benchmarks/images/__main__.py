@@ -19,7 +19,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from benchmarks.page import fill
 from teacherspec.prepare.dedup.image_thumbprints import likeness
 from teacherspec.prepare.sources.archives import read_archive
-from teacherspec.prepare.sources.digits import DigitsSource
+from teacherspec.prepare.sources.digits import tables
+from teacherspec.spec.sources import DigitsSource
 from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.shared.image_decoding import decode, encode_png
 
@@ -79,7 +80,7 @@ def photos(paths: list[str]) -> Iterator[bytes]:
 
 
 def digits() -> Iterator[bytes]:
-    for table in DigitsSource(kind="digits").tables(Path()):
+    for table in tables(DigitsSource(kind="digits"), Path()):
         with table.open(()) as opened:
             for row in opened.rows:
                 yield row.values["image"]  # type: ignore[union-attr]

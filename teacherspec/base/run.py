@@ -8,17 +8,18 @@ from teacherspec.base.memory_estimate import require_memory
 from teacherspec.base.pin import pin, stated_licenses
 from teacherspec.base.report import write_report
 from teacherspec.base.sandboxed_load import rehearse
-from teacherspec.model_files.manifest import SCRATCH, materialise
+from teacherspec.model_files.manifest import CACHE
 from teacherspec.model_files.security_scan import check_folder
+from teacherspec.model_files.sources.registry import fetch
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
 from teacherspec.splits import load_prepared, open_split
-from teacherspec.tasks.base import Kind
+from teacherspec.tasks.base import Kind, model_init
 
 REHEARSED_ROWS = 100
 
 
-def run_base(task: Kind, base: Base, prepared: Path, output: Path, scratch: Path = SCRATCH) -> dict[str, Any]:
+def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path = CACHE) -> dict[str, Any]:
     """Write `manifest.json`, `fit.json` and `report.md` to `output`; return the fit report.
 
     Nothing is written before every check has passed.
@@ -28,13 +29,13 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, scratch: Path
         base: `params.yaml: base`.
         prepared: folder that `prepare` left.
         output: `reports/base`.
-        scratch: where fetched bases are kept.
+        cache: where downloaded bases are.
 
     Raises:
         UserError: the base cannot be fetched, trusted, loaded or fitted, or there is no prepared data.
     """
     data = load_prepared(prepared)
-    folder = materialise(base, scratch)
+    folder = fetch(base.source, cache)
     contents = check_folder(folder, weights_needed=base.init == "pretrained")
     manifest = pin(base, folder, contents.files, contents.config)
     train = open_split(data.splits["train"])
@@ -42,7 +43,9 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, scratch: Path
     built = rehearse(folder, task.tokenizer_probe_texts(rows), init=base.init)
     task.check_base(folder, built)
     require_memory(built, folder)
-    fit: dict[str, Any] = round_floats(measure_fit(task, folder, base.start(), data, built, contents.tensors))
+    fit: dict[str, Any] = round_floats(
+        measure_fit(task, folder, model_init(base), data, built, contents.tensors)
+    )
     write_json(output / "fit.json", fit)
     write_text(output / "report.md", write_report(task, manifest, fit, stated_licenses(folder)))
     # Last: its presence says that the base passed.

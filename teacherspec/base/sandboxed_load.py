@@ -15,7 +15,8 @@ from typing import Any
 
 from teacherspec.base import sandbox_worker
 from teacherspec.errors import BaseModelError
-from teacherspec.tasks.base import BaseSummary, Init
+from teacherspec.spec.base import Init
+from teacherspec.tasks.base import BaseSummary
 
 CPU_LIMIT_SECONDS = 120
 MEMORY_LIMIT_BYTES = 4 << 30

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from teacherspec.check.spec import Spec
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metric_names.perturbations import perturbation_names
-from teacherspec.prepare.sources.base import FIXED_SPLITS
 from teacherspec.spec.parsing.diagnostics import Where
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.split_names import FIXED_SPLITS
 from teacherspec.tasks.columns.image import ImageColumn
 
 

@@ -26,7 +26,8 @@ def command(count: int, split: str, prepared: Path) -> None:
     are not loaded.
     """
     from teacherspec.check.run import check
-    from teacherspec.model_files.manifest import SCRATCH, materialise
+    from teacherspec.model_files.manifest import CACHE
+    from teacherspec.model_files.sources.registry import fetch
     from teacherspec.splits import load_prepared, open_split
     from teacherspec.tasks.shared.conversation_base import Answering
     from teacherspec.text.token_display import marked_tokens
@@ -37,7 +38,7 @@ def command(count: int, split: str, prepared: Path) -> None:
     data = load_prepared(prepared)
     if split not in data.splits:
         raise UserError(f"--split: given {split}; allowed: {', '.join(data.splits)}")
-    processor = spec.task.load_processor(materialise(spec.base, SCRATCH))
+    processor = spec.task.load_processor(fetch(spec.base.source, CACHE))
     encoder, tokenizer = spec.task.encoder(processor), spec.task.tokenizer(processor)
     rows = open_split(data.splits[split])
     for row in rows.select(range(min(count, len(rows)))):

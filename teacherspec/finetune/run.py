@@ -17,7 +17,7 @@ from teacherspec.runtime.resume_key import loaded_code, run_key
 from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import INDEX_NAME, load_prepared
-from teacherspec.tasks.base import Kind
+from teacherspec.tasks.base import Kind, model_init
 
 SCRATCH = Path(".scratch/finetune")
 LIBRARIES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")
@@ -47,7 +47,7 @@ def run_finetune(
         UserError: data, base, declaration and machine do not fit together.
     """
     distributed.init()
-    start = base.start(section.dropout)
+    start = model_init(base, section.dropout)
     determinants = {
         "task": task.model_dump(mode="json"),
         "finetune": section.model_dump(mode="json"),

@@ -1,7 +1,7 @@
-"""The way to a base: through its manifest, on this machine or another, every byte verified.
+"""The files of a base as its manifest lists them, on this machine or another, every byte verified.
 
-The manifest lives in git and holds no measured number, so whatever depends on it changes only when the
-base does. `pinning` writes it.
+The manifest is in git and contains no measured number, so stages that depend on it are stale only when the
+base changes. `base/pin.py` writes it.
 """
 
 from collections.abc import Mapping
@@ -10,29 +10,21 @@ from typing import Any
 
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import FOLDERS
+from teacherspec.model_files.sources.registry import fetch
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.spec.base import Base
 
-SCRATCH = Path(".scratch/base")
-"""Where fetched bases are kept, relative to the repository."""
+CACHE = Path(".scratch/base")
+"""Where downloaded bases are, relative to the repository."""
 
 
-def materialise(base: Base, scratch: Path = SCRATCH) -> Path:
-    """A local folder with the files of the base, fetched on first use. Unchecked: see `gate` and `open_base`.
-
-    Raises:
-        BaseModelError: the source cannot be reached or does not hold what was declared.
-    """
-    return base.source.materialise(scratch)
-
-
-def open_base(base: Base, manifest: Path, scratch: Path = SCRATCH) -> Path:
+def open_base(base: Base, manifest: Path, cache: Path = CACHE) -> Path:
     """A local folder whose files are those of the manifest, every byte verified now.
 
     Args:
         base: the declared base.
         manifest: `reports/base/manifest.json`.
-        scratch: where fetched bases are kept.
+        cache: where downloaded bases are.
 
     Raises:
         BaseModelError: there is no manifest, it is of another base, or a file is missing, added or changed.
@@ -42,7 +34,7 @@ def open_base(base: Base, manifest: Path, scratch: Path = SCRATCH) -> Path:
     expected = read_json(manifest)
     if expected["source"] != base.source.model_dump():
         raise BaseModelError(f"{manifest}: written for another base.source; run the stage `base` again")
-    folder = materialise(base, scratch)
+    folder = fetch(base.source, cache)
     problems = [
         f"{folder / name}: {state}, {manifest} expects {wanted}; restore it, or run the stage `base` again"
         for name, wanted, state in _differences(folder, expected["files"])
@@ -53,7 +45,7 @@ def open_base(base: Base, manifest: Path, scratch: Path = SCRATCH) -> Path:
 
 
 def _differences(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """`(name, what is expected, what is wrong)` of every file that is not as the manifest says."""
+    """`(name, what is expected, what is wrong)` of every file that differs from the manifest."""
     found: list[tuple[str, str, str]] = []
     for name, entry in sorted(files.items()):
         path = folder / name

@@ -13,9 +13,9 @@ from teacherspec.prepare.mmap_columns import Indices, Mask, Scratch, chunks, par
 from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.row_hashes import Hashes, hash_text
 from teacherspec.prepare.row_sampling import sampled_rows
-from teacherspec.prepare.sources.base import BY_HASH, FIXED_SPLITS
 from teacherspec.prepare.split_assignment import assign, split_keys
 from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.split_names import BY_HASH, FIXED_SPLITS
 from teacherspec.tasks.columns.base import shown
 from teacherspec.tasks.columns.row_schema import RowSchema
 

@@ -13,7 +13,8 @@ from teacherspec.prepare.row_hashes import Hashes, RowIndexer, signature_words
 from teacherspec.prepare.row_store import Spool
 from teacherspec.prepare.row_types import BadRow, BlankRow, Table
 from teacherspec.prepare.row_validation import Beside, CheckedRow, RowChecker
-from teacherspec.prepare.sources.base import SourceBase
+from teacherspec.prepare.sources.registry import tables_of
+from teacherspec.spec.source_base import SourceBase
 from teacherspec.tasks.columns.row_schema import RowSchema
 
 NO_LABEL = -1
@@ -108,7 +109,7 @@ def ingest(
     for number, source in enumerate(sources):
         checker = RowChecker(source, fields, beside)
         try:
-            tables = source.tables(root)
+            tables = tables_of(source, root)
         except DataError as error:
             problems.add_error(error)
             continue

@@ -8,8 +8,8 @@ from teacherspec.prepare.dedup_and_split import Judged
 from teacherspec.prepare.mmap_columns import chunks
 from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.report.label_typos import misspelt
-from teacherspec.prepare.sources.base import FIXED_SPLITS
 from teacherspec.spec.prepare import MinimumRows
+from teacherspec.spec.split_names import FIXED_SPLITS
 from teacherspec.tasks.columns.base import shown
 
 

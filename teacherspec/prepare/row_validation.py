@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import Table
-from teacherspec.prepare.sources.base import SourceBase
+from teacherspec.prepare.transforms import compile_transform
+from teacherspec.spec.source_base import SourceBase
 from teacherspec.tasks.columns.base import ColumnError, ValueReader, nearest, shown
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import TextColumn
@@ -79,8 +80,8 @@ class RowChecker:
             *(column(name) for name in (*beside.keep, *([beside.group] if beside.group else []))),
             *([self._id] if self._id_declared else []),
         ]
-        self._transforms = [transform.ready() for transform in source.transforms]
-        self._made = frozenset[str]().union(*(transform.uses() for transform in source.transforms))
+        self._transforms = [compile_transform(transform) for transform in source.transforms]
+        self._made = frozenset[str]().union(*(transform.columns for transform in self._transforms))
         self.known = {
             *self._made,
             *self._required,
@@ -124,7 +125,7 @@ class RowChecker:
         The transforms of the source change `values` in place.
         """
         try:
-            if not all(apply(values) for apply in self._transforms):
+            if not all(transform.apply(values) for transform in self._transforms):
                 return None
         except ColumnError as error:
             return [str(error)]

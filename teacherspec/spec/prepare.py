@@ -1,40 +1,45 @@
-"""What `params.yaml: prepare` may say: where rows come from and how they are cleaned and split."""
+"""`params.yaml: prepare`: where rows come from and how they are cleaned and split."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from teacherspec.prepare.sources.base import BY_HASH, FIXED_SPLITS
-from teacherspec.prepare.sources.path_checks import problem_of_path
-from teacherspec.prepare.sources.registry import Source
+from teacherspec.spec.path_rules import problem_of_path
 from teacherspec.spec.section import Section
+from teacherspec.spec.sources import DataSource
+from teacherspec.spec.split_names import BY_HASH, FIXED_SPLITS
 
 
 class Policy(NamedTuple):
-    """What follows from a finding: `drop`, `refuse` or `keep` the rows; and where in `prepare` it is said."""
+    """What is done with the rows of a finding.
+
+    Attributes:
+        action: `drop`, `refuse` or `keep`.
+        declared: the key of `prepare` that declares it.
+    """
 
     action: str
     declared: str
 
 
 class Fractions(Section):
-    """How rows of `by_hash` sources are shared out; the four add up to 1."""
+    """How rows of `by_hash` sources are distributed; the four add up to 1."""
 
     train: float = Field(ge=0, le=1)
-    """Share that fits the weights."""
+    """Fraction that fits the weights."""
 
     validation: float = Field(ge=0, le=1)
-    """Share that chooses the checkpoint."""
+    """Fraction that chooses the checkpoint."""
 
     calibration: float = Field(ge=0, le=1)
-    """Share that fits the calibrator."""
+    """Fraction that fits the calibrator."""
 
     test: float = Field(ge=0, le=1)
-    """Share that everything is reported on; 0 where a source supplies the split ready-made."""
+    """Fraction that all results are reported on; 0 where a source supplies the split ready-made."""
 
     def in_order(self) -> tuple[float, ...]:
-        """The shares in the order of `FIXED_SPLITS`."""
+        """The fractions in the order of `FIXED_SPLITS`."""
         return (self.train, self.validation, self.calibration, self.test)
 
     @model_validator(mode="after")
@@ -66,40 +71,40 @@ class MinimumRows(Section):
 
 
 class NearDuplicates(Section):
-    """What counts as nearly the same content, and what follows from it."""
+    """What counts as near-duplicate content, and what is done with it."""
 
     similarity: float = Field(default=0.8, ge=0.5, le=1)
-    """Jaccard index of the sets of five-character pieces from which two texts are nearly the same."""
+    """Two texts are near duplicates from this Jaccard index of their sets of five-character shingles."""
 
     image_similarity: float = Field(default=0.9, ge=0.75, le=1)
-    """Share of the 256 bits of their perceptual hashes in which two images agree from which they are nearly
-    the same: at 0.9 a smaller, recompressed, brighter or grey copy is; a crop or a mirror image is not."""
+    """Two images are near duplicates from this fraction of equal bits of their 256-bit perceptual hashes: at
+    0.9 a smaller, recompressed, brighter or grey copy is one; a crop or a mirror image is not."""
 
     across_splits: Literal["drop", "refuse", "keep"] = "drop"
-    """Nearly the same content in two splits: keep it out of the one further from the report, refuse, or only
-    count it."""
+    """Near duplicates in two splits: drop them from the split further from the report, refuse, or only count
+    them."""
 
     within_split: Literal["keep", "drop", "refuse"] = "keep"
-    """Nearly the same contents with one label in one split: only count them, keep one of them, or refuse."""
+    """Near duplicates with the same label in one split: only count them, keep one of them, or refuse."""
 
 
 class Prepare(Section):
     """Read, validate, clean and split the rows."""
 
     seed: int = Field(default=0, ge=0, lt=2**63)
-    """Seed of the split. Another seed shares the rows out anew; nothing else moves a row."""
+    """Seed of the split. Another seed distributes the rows anew; nothing else moves a row."""
 
     data: str
-    """Folder that holds every file the sources name; `dvc.yaml` watches it as the data of the road."""
+    """Folder that contains every file of the sources; `dvc.yaml` declares it as a dependency."""
 
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[DataSource, ...] = Field(min_length=1)
     """Where rows come from."""
 
     fractions: Fractions | None = None
-    """Shares of the splits; needed exactly when a source is split `by_hash`."""
+    """Fractions of the splits; required exactly when a source is split `by_hash`."""
 
     keep_columns: tuple[str, ...] = ()
-    """Further columns of the files to keep beside each row (texts or numbers), for slices in `evaluate`."""
+    """Additional columns of the files to keep with each row (texts or numbers), for slices in `evaluate`."""
 
     duplicates: Literal["drop", "refuse"] = "drop"
     """Rows with the same content and label in one split: keep one and count the rest, or refuse."""
@@ -112,7 +117,7 @@ class Prepare(Section):
     then shifted and ood sets, `calibration`, `validation`, `train`), so `test` never loses a row."""
 
     near_duplicates: NearDuplicates | None = NearDuplicates()
-    """Search for contents that differ by little; null to do without."""
+    """Search for near duplicates; null to skip it."""
 
     group: str | None = None
     """Column of the files whose value keeps rows together (a user, a conversation, a document): a group
@@ -123,17 +128,17 @@ class Prepare(Section):
     group."""
 
     on_error: Literal["refuse", "quarantine"] = "refuse"
-    """Broken rows: refuse them all at once, or set them aside in `quarantine.jsonl` and count them. A file
-    that cannot be read as a whole is always refused."""
+    """Invalid rows: report all at once and stop, or write them to `quarantine.jsonl` and count them. A file
+    that cannot be read at all is always refused."""
 
     max_quarantined: float = Field(default=0.01, gt=0, lt=1)
-    """Largest share of the rows read that may be set aside; more is no accident and is refused."""
+    """Largest fraction of the rows read that may be quarantined; more is refused."""
 
     min_rows_per_class: MinimumRows = MinimumRows()
     """Fewest rows of each class in each split."""
 
     def policies(self) -> dict[str, Policy]:
-        """What follows from each kind of finding."""
+        """What is done with the rows of each kind of finding."""
         near = self.near_duplicates
         return {
             "duplicates": Policy(self.duplicates, "duplicates"),
@@ -150,21 +155,21 @@ class Prepare(Section):
         if hashed and self.fractions is None:
             raise ValueError("a source is split by_hash: declare `fractions`")
         if not hashed and self.fractions is not None:
-            raise ValueError("no source is split by_hash: `fractions` has no use")
+            raise ValueError("no source is split by_hash: drop `fractions`")
         given = {source.split for source in self.sources}
         shares = self.fractions.in_order() if self.fractions else (0.0,) * len(FIXED_SPLITS)
         missing = [
             name for name, share in zip(FIXED_SPLITS, shares, strict=True) if share == 0 and name not in given
         ]
         if missing:
-            lost = ", ".join(missing)
+            names = ", ".join(missing)
             raise ValueError(
-                f"no rows would reach {lost}: give a fraction above 0 or a source with that split"
+                f"no rows would reach {names}: give a fraction above 0 or a source with that split"
             )
         roles = {(source.split, source.role) for source in self.sources}
-        torn = sorted({split for split, _ in roles if len([s for s, _ in roles if s == split]) > 1})
-        if torn:
-            raise ValueError(f"the sources of {', '.join(torn)} disagree about its role")
+        disagreeing = sorted({split for split, _ in roles if len([s for s, _ in roles if s == split]) > 1})
+        if disagreeing:
+            raise ValueError(f"the sources of {', '.join(disagreeing)} declare different roles for it")
         return self
 
     @field_validator("data")
@@ -180,7 +185,7 @@ class Prepare(Section):
         outside = [path for path in paths if not f"{path}/".startswith(f"{self.data}/")]
         if outside:
             raise ValueError(
-                f"{', '.join(outside)} lies outside `data: {self.data}`, where DVC would not see it"
+                f"{', '.join(outside)} is outside `data: {self.data}`, where DVC would not track it"
             )
         return self
 
@@ -188,5 +193,5 @@ class Prepare(Section):
     @classmethod
     def _are_free(cls, names: Sequence[str]) -> Sequence[str]:
         if len(set(names)) < len(names) or "id" in names:
-            raise ValueError("names a column twice, or `id`, which is always kept")
+            raise ValueError("lists a column twice, or `id`, which is always kept")
         return names

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from teacherspec.spec.augmentation import Augmentation
+from teacherspec.spec.base import Base, Init, Pooling
 from teacherspec.spec.section import Section
 from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.shared.mean_pooling import Pooling
 
 if TYPE_CHECKING:
     import torch
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 Batch = Mapping[str, "torch.Tensor"]
 """One padded batch by name of the model's input, as a collate function makes it."""
-
-Init = Literal["pretrained", "config"]
-"""Whether a model starts from the base's weights, or its architecture with weights drawn anew."""
 
 Row = Mapping[str, Any]
 """One row with the columns of the task."""
@@ -50,6 +47,11 @@ class ModelInit:
     dropout: float | None = None
     pooling: Pooling = "first"
     init: Init = "pretrained"
+
+
+def model_init(base: Base, dropout: float | None = None) -> ModelInit:
+    """How the declared base becomes the model to train; `dropout` None keeps the base's own probability."""
+    return ModelInit(dropout, base.pooling, base.init)
 
 
 @dataclass(frozen=True)

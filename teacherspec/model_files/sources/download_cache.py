@@ -1,4 +1,4 @@
-"""Fetched bases, kept in a scratch folder under the hash of what was asked for."""
+"""Downloaded bases, each in a folder named by the hash of its pin."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,15 +13,15 @@ def hash_files(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
-def fetch_once(pin: Mapping[str, Any], scratch: Path, fetch: Callable[[Path], None]) -> Path:
-    """The folder that `fetch` fills for the immutable `pin`; fetched again if a byte of it changed.
+def fetch_once(pin: Mapping[str, Any], cache: Path, fetch: Callable[[Path], None]) -> Path:
+    """The folder that `fetch` fills for the immutable `pin`; downloaded again if a byte of it changed.
 
     Args:
-        pin: names immutable content: a commit or the hash of an archive.
-        scratch: parent of all fetched bases.
+        pin: identifies immutable content: a commit or the hash of an archive.
+        cache: parent folder of all downloaded bases.
         fetch: fills an empty folder, or raises and leaves no trace.
     """
-    folder = scratch / sha256_bytes(encode_json(dict(pin)).encode())[:16]
+    folder = cache / sha256_bytes(encode_json(dict(pin)).encode())[:16]
     record = folder.with_suffix(".json")
     if folder.is_dir() and record.is_file() and record.read_text("utf-8") == encode_json(hash_files(folder)):
         return folder

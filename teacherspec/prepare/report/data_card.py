@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teacherspec.prepare.sources.base import SourceBase
 from teacherspec.spec.prepare import Policy, Prepare
+from teacherspec.spec.source_base import SourceBase
 from teacherspec.splits import Prepared
 from teacherspec.tasks.columns.row_schema import RowSchema
 

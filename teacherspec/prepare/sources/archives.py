@@ -14,9 +14,9 @@ from teacherspec.tasks.columns.base import shown
 
 _ZIP_MAGIC = b"PK"
 _BLOCK = 512
-_FREE_BYTES = 64 << 20
+_ALWAYS_ALLOWED_BYTES = 64 << 20
 _MAX_RATIO = 100
-"""How many times its packed size an archive may unpack to: images are packed already."""
+"""How many times its size an archive may unpack to: images are compressed already."""
 
 
 class Member(NamedTuple):
@@ -33,10 +33,11 @@ def read_archive(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]
     Args:
         name: for messages.
         path: the archive.
-        max_file_bytes: a larger file is told, not read.
+        max_file_bytes: a larger file is reported, not read.
 
     Raises:
-        DataError: while reading: broken, cut, unpacks to over 100 times its size, or names a file outside.
+        DataError: while reading: damaged, truncated, over 100 times larger when unpacked, or naming a file
+            outside.
     """
     with path.open("rb") as file:
         is_zip = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
@@ -45,7 +46,7 @@ def read_archive(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]
         parts = member.name.split("/")
         if member.name.startswith("/") or ".." in parts or "\\" in member.name or ":" in parts[0]:
             given = shown(member.name)
-            raise DataError(f"{name}: holds {given}, which leads out of the archive; do not trust it")
+            raise DataError(f"{name}: contains {given}, which leads out of the archive; do not trust it")
         yield member
 
 
@@ -57,7 +58,7 @@ def _tar_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]
             with tarfile.open(fileobj=stream, mode="r|") as archive:
                 read: Any = archive
                 for entry in archive:
-                    read.members.clear()  # they would pile up, and none is needed again
+                    read.members.clear()  # otherwise memory grows with the number of files
                     if not entry.isdir():
                         yield _tar_member(archive, entry, max_file_bytes)
         except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
@@ -75,7 +76,7 @@ def _tar_member(archive: tarfile.TarFile, entry: tarfile.TarInfo, max_file_bytes
 
 
 def _check_tar_end(name: str, path: Path) -> None:
-    """A plain tar cut between two files still reads well: only the zeros at its end prove it whole."""
+    """A plain tar that was cut between two files reads well; only a complete one ends with zeros."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _BLOCK))
         if file.read(_BLOCK).strip(b"\0"):
@@ -86,7 +87,7 @@ def _zip_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            allowed = max(_FREE_BYTES, _MAX_RATIO * path.stat().st_size)
+            allowed = max(_ALWAYS_ALLOWED_BYTES, _MAX_RATIO * path.stat().st_size)
             if sum(entry.file_size for entry in entries) > allowed:
                 raise DataError(f"{name}: unpacks to over {_MAX_RATIO} times its size; check it")
             for entry in entries:

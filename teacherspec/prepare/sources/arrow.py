@@ -3,13 +3,14 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.row_types import OpenTable
-from teacherspec.prepare.sources.arrow_sizes import Unpacking, check_kinds
-from teacherspec.prepare.sources.base import FileSource
+from teacherspec.prepare.row_types import OpenTable, Table
+from teacherspec.prepare.sources.arrow_sizes import SizeLimit, check_types
+from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.parquet import batch_rows, first_line, unique_columns
+from teacherspec.spec.sources import ArrowSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,32 +18,28 @@ if TYPE_CHECKING:
 _FILE_MAGIC = b"ARROW1"
 
 
-class ArrowSource(FileSource):
-    """Arrow IPC, file or stream: also the `.arrow` files of `Dataset.save_to_disk`."""
+def tables(source: ArrowSource, root: Path) -> list[Table]:
+    """One table for each file. Raises `DataError`."""
+    return file_tables(source, root, _open_file)
 
-    kind: Literal["arrow"]
-    """The format."""
 
-    counts_lines: ClassVar[bool] = False
+@contextmanager
+def _open_file(_source: ArrowSource, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
+    import pyarrow as pa
 
-    @contextmanager
-    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
-        """Read one file. Raises `DataError`."""
-        import pyarrow as pa
-
-        with pa.memory_map(str(path)) as mapped:
-            try:
-                is_file = mapped.read(len(_FILE_MAGIC)) == _FILE_MAGIC
-                mapped.seek(0)
-                reader = pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(f"{name}: is not a readable Arrow file: {first_line(error)}") from error
-            columns = unique_columns(name, reader.schema)
-            check_kinds(name, reader.schema, wanted)
-            chosen = [column for column in columns if column in wanted]
-            batches = (batch.select(chosen) for batch in (_file_batches(reader) if is_file else reader))
-            unpacking = Unpacking(name, path.stat().st_size)
-            yield OpenTable(columns, batch_rows(name, batches, reader.schema, chosen, unpacking))
+    with pa.memory_map(str(path)) as mapped:
+        try:
+            is_file = mapped.read(len(_FILE_MAGIC)) == _FILE_MAGIC
+            mapped.seek(0)
+            reader = pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{name}: is not a readable Arrow file: {first_line(error)}") from error
+        columns = unique_columns(name, reader.schema)
+        check_types(name, reader.schema, wanted)
+        chosen = [column for column in columns if column in wanted]
+        batches = (batch.select(chosen) for batch in (_file_batches(reader) if is_file else reader))
+        size_limit = SizeLimit(name, path.stat().st_size)
+        yield OpenTable(columns, batch_rows(name, batches, reader.schema, chosen, size_limit))
 
 
 def _file_batches(reader: "pa.ipc.RecordBatchFileReader") -> "Iterator[pa.RecordBatch]":

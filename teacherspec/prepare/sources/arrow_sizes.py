@@ -64,7 +64,7 @@ def _filled(numbers: "pa.Array", instead_of_null: int) -> Sizes:
     return filled
 
 
-def check_kinds(name: str, schema: "pa.Schema", wanted: Collection[str]) -> None:
+def check_types(name: str, schema: "pa.Schema", wanted: Collection[str]) -> None:
     """Refuse kinds of columns whose values overlap in the file: their size is not known beforehand.
 
     Raises:
@@ -91,7 +91,7 @@ def check_kinds(name: str, schema: "pa.Schema", wanted: Collection[str]) -> None
         raise DataError(problems)
 
 
-class Unpacking:
+class SizeLimit:
     """Cuts the batches of one file into parts of bounded size, as long as they stay in proportion to it."""
 
     def __init__(self, name: str, packed_bytes: int) -> None:

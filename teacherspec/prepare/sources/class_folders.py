@@ -1,90 +1,97 @@
-"""Folders of files, one folder a class."""
+"""Folders of text or image files, one folder a class."""
 
 import unicodedata
-from abc import abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
-
-from pydantic import Field, field_validator
+from typing import Any, NamedTuple
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
-from teacherspec.prepare.sources.base import SourceBase
-from teacherspec.prepare.sources.path_checks import problem_of_file, problem_of_path
+from teacherspec.prepare.sources.path_checks import problem_of_file
+from teacherspec.spec.sources import ClassFolderSource, ImageFolderSource, TextFolderSource
 from teacherspec.tasks.columns.base import ColumnError
 
 
-class ClassFolderSource(SourceBase):
-    """`path/<label>/<file>`: the folder of a file is its label. The name of the file is the column `file`."""
+class FileContent(NamedTuple):
+    """How the content of a file becomes a value.
 
-    content: ClassVar[str]
-    """Column that holds what a file contains."""
+    Attributes:
+        column: the column that contains it.
+        decode: the bytes of a file → the value. Raises `ColumnError`.
+    """
 
-    path: str
-    """Folder relative to the repository."""
+    column: str
+    decode: Callable[[bytes], Any]
 
-    max_file_bytes: int = Field(default=64 << 20, ge=1024, le=1 << 30)
-    """Largest file in bytes."""
 
-    @field_validator("path")
-    @classmethod
-    def _stays_inside(cls, path: str) -> str:
-        if problem := problem_of_path(path):
-            raise ValueError(problem)
-        return path
+def text_tables(source: TextFolderSource, root: Path) -> list[Table]:
+    """One table a class, in the order of their names. Raises `DataError`."""
 
-    def local_paths(self) -> tuple[str, ...]:
-        """The folder, as a prefix of all its files."""
-        return (f"{self.path}/",)
+    def decode(content: bytes) -> str:
+        try:
+            return content.decode(source.encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            raise ColumnError(f"is not {source.encoding.upper()} at byte {error.start + 1}") from error
 
-    @abstractmethod
-    def value(self, content: bytes) -> Any:
-        """The value of the content column. Raises `ColumnError`."""
+    return _tables(source, root, FileContent("text", decode))
 
-    def tables(self, root: Path) -> list[Table]:
-        """One table a class, in the order of their names. Raises `DataError`."""
-        tables = []
-        for folder in _class_folders(root, root / self.path):
-            names: list[str] = []
-            opened = partial(self._open, root, folder, names)
-            tables.append(Table(str(folder.relative_to(root)), counts_lines=False, open=opened, names=names))
-        return tables
 
-    @contextmanager
-    def _open(
-        self, root: Path, folder: Path, names: list[str], wanted: Collection[str]
-    ) -> Iterator[OpenTable]:
-        files = sorted(folder.iterdir())
-        if not files:
-            raise DataError(f"{folder.relative_to(root)}: an empty class; take the folder out")
-        names[:] = [path.name for path in files]
-        columns = (self.content, "label", *(["file"] if "file" in wanted else []))
-        yield OpenTable(columns, self._rows(root, files, columns))
+def image_tables(source: ImageFolderSource, root: Path) -> list[Table]:
+    """One table a class, in the order of their names. Raises `DataError`."""
+    return _tables(source, root, FileContent("image", bytes))
 
-    def _rows(self, root: Path, files: list[Path], columns: tuple[str, ...]) -> Iterator[AnyRow]:
-        for number, path in enumerate(files, start=1):
-            if problem := problem_of_file(root, path):
-                yield BadRow(number, problem)
-                continue
-            with path.open("rb") as file:
-                content = file.read(self.max_file_bytes + 1)
-            if len(content) > self.max_file_bytes:
-                yield BadRow(number, f"is larger than {self.max_file_bytes} bytes (`max_file_bytes`)")
-                continue
-            try:
-                value = self.value(content)
-            except ColumnError as error:
-                yield BadRow(number, str(error))
-                continue
-            label = unicodedata.normalize("NFC", path.parent.name)
-            yield Row(number, dict(zip(columns, (value, label, path.name), strict=False)))
+
+def _tables(source: ClassFolderSource, root: Path, content: FileContent) -> list[Table]:
+    tables = []
+    for folder in _class_folders(root, root / source.path):
+        names: list[str] = []
+        opened = partial(_open, source, content, root, folder, names)
+        tables.append(Table(str(folder.relative_to(root)), counts_lines=False, open=opened, names=names))
+    return tables
+
+
+@contextmanager
+def _open(
+    source: ClassFolderSource,
+    content: FileContent,
+    root: Path,
+    folder: Path,
+    names: list[str],
+    wanted: Collection[str],
+) -> Iterator[OpenTable]:
+    files = sorted(folder.iterdir())
+    if not files:
+        raise DataError(f"{folder.relative_to(root)}: an empty class; remove the folder")
+    names[:] = [path.name for path in files]
+    columns = (content.column, "label", *(["file"] if "file" in wanted else []))
+    rows = (
+        _row(number, path, root, source.max_file_bytes, content, columns)
+        for number, path in enumerate(files, start=1)
+    )
+    yield OpenTable(columns, rows)
+
+
+def _row(
+    number: int, path: Path, root: Path, max_file_bytes: int, content: FileContent, columns: tuple[str, ...]
+) -> AnyRow:
+    if problem := problem_of_file(root, path):
+        return BadRow(number, problem)
+    with path.open("rb") as file:
+        given = file.read(max_file_bytes + 1)
+    if len(given) > max_file_bytes:
+        return BadRow(number, f"is larger than {max_file_bytes} bytes (`max_file_bytes`)")
+    try:
+        value = content.decode(given)
+    except ColumnError as error:
+        return BadRow(number, str(error))
+    label = unicodedata.normalize("NFC", path.parent.name)
+    return Row(number, dict(zip(columns, (value, label, path.name), strict=False)))
 
 
 def _class_folders(root: Path, folder: Path) -> list[Path]:
-    """The folders of the classes. Anything else beside them is refused: it would be data or a mistake."""
+    """The folders of the classes. Other entries are refused: they would be data or a mistake."""
     name = folder.relative_to(root)
     if not folder.is_dir():
         raise DataError(f"{name}: is not a folder")
@@ -92,13 +99,13 @@ def _class_folders(root: Path, folder: Path) -> list[Path]:
         raise DataError(f"{name}: is a link out of the repository; put the folder itself there")
     entries = sorted(folder.iterdir())
     problems = [
-        f"{entry.relative_to(root)}: is not a folder of a class; take it out"
+        f"{entry.relative_to(root)}: is not a folder of a class; remove it"
         for entry in entries
         if not entry.is_dir() or entry.is_symlink() or entry.name.startswith(".")
     ]
-    folded: dict[str, Path] = {}
+    by_folded_name: dict[str, Path] = {}
     for entry in entries:
-        other = folded.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
+        other = by_folded_name.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
         if other != entry:
             problems.append(
                 f"{entry.relative_to(root)}: differs from {other.name!r} in case or Unicode form only"

@@ -5,67 +5,40 @@ import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, Self
-
-from pydantic import Field, model_validator
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.row_types import AnyRow, BadRow, BlankRow, OpenTable, Row
-from teacherspec.prepare.sources.base import TextFileSource
+from teacherspec.prepare.row_types import AnyRow, BadRow, BlankRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.decompress import open_bytes
+from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.text_lines import TextLines
+from teacherspec.spec.sources import CsvSource
 from teacherspec.tasks.columns.base import shown
 
 _SEPARATORS = {",": "`,`", ";": "`;`", "\t": "a tab", "|": "`|`"}
 MAX_COLUMNS = 10_000
 
 
-class CsvSource(TextFileSource):
-    """Delimiter-separated values with a header; every value stays text."""
+def tables(source: CsvSource, root: Path) -> list[Table]:
+    """One table for each file. Raises `DataError`."""
+    return file_tables(source, root, _open_file, counts_lines=True)
 
-    kind: Literal["csv"]
-    """The format."""
 
-    delimiter: str = Field(default=",", pattern=r"^[^\r\n\"]$")
-    r"""The one character between fields; `"\t"` for TSV."""
-
-    quoted: bool = True
-    """Whether `quote` around a field protects delimiters and line ends; false where it is plain text."""
-
-    quote: str = Field(default='"', pattern=r"^[^\r\n]$")
-    """The one character around such a field; written twice inside, it stands for itself."""
-
-    escape: str | None = Field(default=None, pattern=r"^[^\r\n]$")
-    r"""The one character that takes the next one's meaning away (`"\\"` as databases export), in place of
-    writing a quote inside a quoted field twice."""
-
-    names: tuple[str, ...] | None = Field(default=None, min_length=1)
-    """Column names, for a file without a header."""
-
-    @model_validator(mode="after")
-    def _are_different(self) -> Self:
-        marks = [self.delimiter, *([self.quote] if self.quoted else []), *filter(None, [self.escape])]
-        if len(set(marks)) < len(marks):
-            raise ValueError("`delimiter`, `quote` and `escape` must be different characters")
-        return self
-
-    @contextmanager
-    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
-        """Read one file. Raises `DataError`."""
-        csv.field_size_limit(self.max_line_bytes)
-        with open_bytes(name, path, self.encoding) as stream:
-            lines = TextLines(name, stream, self.max_line_bytes)
-            reader = csv.reader(
-                lines,
-                delimiter=self.delimiter,
-                quotechar=self.quote if self.quoted else None,
-                quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
-                escapechar=self.escape,
-                doublequote=self.escape is None,
-                strict=True,
-            )
-            header = list(self.names or _read_header(name, lines, reader, self.delimiter))
-            yield OpenTable(tuple(header), _rows(lines, reader, header))
+@contextmanager
+def _open_file(source: CsvSource, name: str, path: Path, _wanted: Collection[str]) -> Iterator[OpenTable]:
+    csv.field_size_limit(source.max_line_bytes)
+    with open_bytes(name, path, source.encoding) as stream:
+        lines = TextLines(name, stream, source.max_line_bytes)
+        reader = csv.reader(
+            lines,
+            delimiter=source.delimiter,
+            quotechar=source.quote if source.quoted else None,
+            quoting=csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE,
+            escapechar=source.escape,
+            doublequote=source.escape is None,
+            strict=True,
+        )
+        header = list(source.names or _read_header(name, lines, reader, source.delimiter))
+        yield OpenTable(tuple(header), _rows(lines, reader, header))
 
 
 def _read_header(name: str, lines: TextLines, reader: Iterator[list[str]], delimiter: str) -> list[str]:

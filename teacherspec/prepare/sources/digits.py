@@ -1,35 +1,25 @@
-"""The scanned digits that scikit-learn carries: real images for trying the road without a network."""
+"""The scanned digits that come with scikit-learn: real images to try the pipeline without a network."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from teacherspec.prepare.row_types import AnyRow, OpenTable, Row, Table
-from teacherspec.prepare.sources.base import SourceBase
+from teacherspec.spec.sources import DigitsSource
 from teacherspec.tasks.shared.image_decoding import encode_png
 
 LEVELS = 16
 """Greatest grey level of a scan."""
 
 
-class DigitsSource(SourceBase):
-    """1,797 digits written by 43 people, as grey images of 8×8 pixels. Columns: `image`, `label`.
+def tables(_source: DigitsSource, _root: Path) -> list[Table]:
+    """One table."""
+    return [Table("digits", counts_lines=False, open=_open)]
 
-    The test part of the UCI data set "Optical Recognition of Handwritten Digits" (Alpaydin, Kaynak 1998,
-    https://doi.org/10.24432/C50P49, CC BY 4.0), as scikit-learn's `load_digits` gives it.
-    """
 
-    kind: Literal["digits"]
-    """The format."""
-
-    def tables(self, root: Path) -> list[Table]:
-        """One table."""
-        return [Table("digits", counts_lines=False, open=self._open)]
-
-    @contextmanager
-    def _open(self, wanted: Collection[str]) -> Iterator[OpenTable]:
-        yield OpenTable(("image", "label"), _rows())
+@contextmanager
+def _open(_wanted: Collection[str]) -> Iterator[OpenTable]:
+    yield OpenTable(("image", "label"), _rows())
 
 
 def _rows() -> Iterator[AnyRow]:

@@ -4,44 +4,25 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, OpenTable, Row, Table
-from teacherspec.prepare.sources.base import SourceBase
+from teacherspec.spec.sources import HubDatasetSource
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
 
 
-class HubSource(SourceBase):
-    """A data set of the Hugging Face hub, at one commit."""
+def tables(source: HubDatasetSource, _root: Path) -> list[Table]:
+    """One table: the hub's split."""
+    name = f"{source.dataset}@{source.revision[:12]}/{source.hub_split}"
+    return [Table(name, counts_lines=False, open=partial(_open, source, name))]
 
-    kind: Literal["hub"]
-    """The format."""
 
-    dataset: str = Field(pattern=r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?$")
-    """Name on the hub, `owner/name`."""
-
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
-    """Commit, 40 hexadecimal digits: branches and tags move, commits do not."""
-
-    config: str | None = None
-    """Configuration of the data set, where it has several."""
-
-    hub_split: str = "train"
-    """The data set's own split to read."""
-
-    def tables(self, root: Path) -> list[Table]:
-        """One table: the hub's split."""
-        name = f"{self.dataset}@{self.revision[:12]}/{self.hub_split}"
-        return [Table(name, counts_lines=False, open=partial(self._open, name))]
-
-    @contextmanager
-    def _open(self, name: str, wanted: Collection[str]) -> Iterator[OpenTable]:
-        yield open_hub(name, self.dataset, self.config, self.hub_split, self.revision)
+@contextmanager
+def _open(source: HubDatasetSource, name: str, _wanted: Collection[str]) -> Iterator[OpenTable]:
+    yield open_hub(name, source.dataset, source.config, source.hub_split, source.revision)
 
 
 def open_hub(name: str, dataset: str, config: str | None, split: str, revision: str) -> OpenTable:
@@ -86,9 +67,7 @@ def _rows(name: str, rows: "IterableDataset", names: dict[str, list[str]]) -> It
         for number, values in enumerate(rows, start=1):
             yield Row(number, {column: _named(value, names.get(column)) for column, value in values.items()})
     except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"{name}: broken behind row {number}: {str(error).strip().splitlines()[0]}"
-        ) from error
+        raise DataError(f"{name}: broken after row {number}: {str(error).strip().splitlines()[0]}") from error
 
 
 def _named(value: Any, names: list[str] | None) -> Any:

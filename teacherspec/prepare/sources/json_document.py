@@ -1,50 +1,35 @@
-"""One JSON document that holds a list of rows somewhere inside."""
+"""One JSON document that contains a list of rows."""
 
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
-
-from pydantic import Field
+from typing import Any
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row
-from teacherspec.prepare.sources.base import Encoding, FileSource
+from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.decompress import open_bytes
+from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.jsonl import decode_strictly
+from teacherspec.spec.sources import JsonDocumentSource
 from teacherspec.tasks.columns.base import nearest, shown
 
 
-class JsonDocumentSource(FileSource):
-    """A list of rows in a JSON document: `{"train": [{"text": …}, …]}` or lists of values."""
+def tables(source: JsonDocumentSource, root: Path) -> list[Table]:
+    """One table for each file. Raises `DataError`."""
+    return file_tables(source, root, _open_file)
 
-    kind: Literal["json_document"]
-    """The format."""
 
-    rows: str = ""
-    """Keys that lead to the list, with `.` between them; empty where the document is the list."""
-
-    names: tuple[str, ...] | None = None
-    """Column names, where each row is a list of values in place of an object."""
-
-    encoding: Encoding = "utf-8"
-    """Character encoding of the document, by a name that Python knows."""
-
-    max_bytes: int = Field(default=256 << 20, ge=1024, le=1 << 31)
-    """Largest document in bytes: it is read whole."""
-
-    counts_lines: ClassVar[bool] = False
-
-    @contextmanager
-    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
-        """Read one file. Raises `DataError`."""
-        with open_bytes(name, path, self.encoding) as stream:
-            content = stream.read(self.max_bytes + 1)
-        if len(content) > self.max_bytes:
-            raise DataError(f"{name}: over {self.max_bytes} bytes (`max_bytes`); write JSON lines instead")
-        rows = _descend(name, _decode(name, content), self.rows)
-        yield OpenTable(None, _rows(rows, self.names))
+@contextmanager
+def _open_file(
+    source: JsonDocumentSource, name: str, path: Path, _wanted: Collection[str]
+) -> Iterator[OpenTable]:
+    with open_bytes(name, path, source.encoding) as stream:
+        content = stream.read(source.max_bytes + 1)
+    if len(content) > source.max_bytes:
+        raise DataError(f"{name}: over {source.max_bytes} bytes (`max_bytes`); write JSON lines instead")
+    rows = _descend(name, _decode(name, content), source.rows)
+    yield OpenTable(None, _rows(rows, source.names))
 
 
 def _decode(name: str, content: bytes) -> Any:

@@ -4,31 +4,30 @@ import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.row_types import AnyRow, BadRow, BlankRow, OpenTable, Row
-from teacherspec.prepare.sources.base import TextFileSource
+from teacherspec.prepare.row_types import AnyRow, BadRow, BlankRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.decompress import open_bytes
+from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.text_lines import TextLines
+from teacherspec.spec.sources import JsonlSource
 from teacherspec.tasks.columns.base import shown
 
 
-class JsonlSource(TextFileSource):
-    """JSON lines: one object a line."""
-
-    kind: Literal["jsonl"]
-    """The format."""
-
-    @contextmanager
-    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
-        """Read one file. Raises `DataError`."""
-        with open_bytes(name, path, self.encoding) as stream:
-            yield open_jsonl(name, TextLines(name, stream, self.max_line_bytes))
+class InvalidJsonError(ValueError):
+    """JSON that Python's parser accepts although the standard does not, or that is ambiguous."""
 
 
-class RefusedError(ValueError):
-    """JSON that the standard parser would take, but not we."""
+def tables(source: JsonlSource, root: Path) -> list[Table]:
+    """One table for each file. Raises `DataError`."""
+    return file_tables(source, root, _open_file, counts_lines=True)
+
+
+@contextmanager
+def _open_file(source: JsonlSource, name: str, path: Path, _wanted: Collection[str]) -> Iterator[OpenTable]:
+    with open_bytes(name, path, source.encoding) as stream:
+        yield open_jsonl(name, TextLines(name, stream, source.max_line_bytes))
 
 
 def open_jsonl(name: str, lines: TextLines) -> OpenTable:
@@ -61,7 +60,7 @@ def _row(number: int, text: str) -> Row | BadRow:
         return BadRow(number, f"broken JSON: {error.msg}", error.pos + 1, text)
     except RecursionError:
         return BadRow(number, "broken JSON: nested too deeply", None, text)
-    except RefusedError as error:
+    except InvalidJsonError as error:
         return BadRow(number, f"broken JSON: {error}", None, text)
     except ValueError:  # Python's own limit on the digits of a whole number
         return BadRow(number, "broken JSON: a number of thousands of digits", None, text)
@@ -83,13 +82,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise RefusedError(f"the key {shown(twice)} is given twice")
+        raise InvalidJsonError(f"the key {shown(twice)} is given twice")
     return value
 
 
 def _refuse_constant(constant: str) -> Any:
-    raise RefusedError(f"{constant} is not JSON")
+    raise InvalidJsonError(f"{constant} is not JSON")
 
 
 decode_strictly = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant).decode
-"""JSON text → value, as the standard says: no key twice, no NaN, no infinities."""
+"""JSON text → value, strictly by the standard: no duplicate keys, no NaN, no infinities."""

@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.row_types import AnyRow, OpenTable, Row
-from teacherspec.prepare.sources.arrow_sizes import PART_BYTES, PART_ROWS, Unpacking, check_kinds
-from teacherspec.prepare.sources.base import FileSource
+from teacherspec.prepare.row_types import AnyRow, OpenTable, Row, Table
+from teacherspec.prepare.sources.arrow_sizes import PART_BYTES, PART_ROWS, SizeLimit, check_types
+from teacherspec.prepare.sources.file_tables import file_tables
+from teacherspec.spec.sources import ParquetSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,37 +25,30 @@ _DICTIONARY_PAGE = 2 << 1  # numbers are zigzag-coded
 Decoder = Callable[[Any], Any]
 
 
-class ParquetSource(FileSource):
-    """Parquet."""
+def tables(source: ParquetSource, root: Path) -> list[Table]:
+    """One table for each file. Raises `DataError`."""
+    return file_tables(source, root, _open_file)
 
-    kind: Literal["parquet"]
-    """The format."""
 
-    max_row_group_bytes: int = Field(default=1 << 30, ge=1 << 20)
-    """Largest row group in bytes when unpacked."""
+@contextmanager
+def _open_file(source: ParquetSource, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    counts_lines: ClassVar[bool] = False
-
-    @contextmanager
-    def open_file(self, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
-        """Read the wanted columns of one file. Raises `DataError`."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            with pq.ParquetFile(path) as file:
-                columns = unique_columns(name, file.schema_arrow)
-                check_kinds(name, file.schema_arrow, wanted)
-                _check_groups(name, file, self.max_row_group_bytes)
-                shared, rows = _shared_lists(file), _batch_rows(file, path, wanted)
-            file = pq.ParquetFile(path, read_dictionary=shared)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{name}: is not a readable Parquet file: {first_line(error)}") from error
-        with file:
-            chosen = [column for column in columns if column in wanted]
-            batches = file.iter_batches(rows, columns=chosen)
-            unpacking = Unpacking(name, path.stat().st_size)
-            yield OpenTable(columns, batch_rows(name, batches, file.schema_arrow, chosen, unpacking))
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = unique_columns(name, file.schema_arrow)
+            check_types(name, file.schema_arrow, wanted)
+            _check_groups(name, file, source.max_row_group_bytes)
+            shared, rows = _shared_lists(file), _batch_rows(file, path, wanted)
+        file = pq.ParquetFile(path, read_dictionary=shared)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{name}: is not a readable Parquet file: {first_line(error)}") from error
+    with file:
+        chosen = [column for column in columns if column in wanted]
+        batches = file.iter_batches(rows, columns=chosen)
+        size_limit = SizeLimit(name, path.stat().st_size)
+        yield OpenTable(columns, batch_rows(name, batches, file.schema_arrow, chosen, size_limit))
 
 
 def first_line(error: Exception) -> str:
@@ -146,12 +138,12 @@ def batch_rows(
     batches: "Iterable[pa.RecordBatch]",
     schema: "pa.Schema",
     wanted: Collection[str],
-    unpacking: Unpacking,
+    size_limit: SizeLimit,
 ) -> Iterator[AnyRow]:
     """The rows of Arrow batches, class numbers as names.
 
     Raises:
-        DataError: while iterating, when the data is broken or swells too much.
+        DataError: while iterating, when the data is broken or grows too large.
     """
     import pyarrow as pa
 
@@ -159,12 +151,12 @@ def batch_rows(
     number = 0
     try:
         for batch in batches:
-            for part in unpacking.parts(batch):
+            for part in size_limit.parts(batch):
                 for values in _decoded(part, decoders):
                     number += 1
                     yield Row(number, values)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: broken behind row {number}: {first_line(error)}") from error
+        raise DataError(f"{name}: broken after row {number}: {first_line(error)}") from error
 
 
 def _decoded(batch: "pa.RecordBatch", decoders: dict[str, Decoder]) -> Iterator[dict[str, Any]]:

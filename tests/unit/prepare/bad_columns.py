@@ -12,9 +12,9 @@ from tests.unit.prepare.bad_inputs import GOOD, LABELS, TEXTS, Sources, case, wh
 from tests.unit.prepare.toy_data import Workshop
 
 
-def parquet(title: str, says: str, columns: pa.Table, **source: Any) -> None:
+def parquet(title: str, message: str, columns: pa.Table, **source: Any) -> None:
     """A case of one Parquet file."""
-    whole(title, says, parquet_bytes(columns), "rows.parquet", kind="parquet", **source)
+    whole(title, message, parquet_bytes(columns), "rows.parquet", kind="parquet", **source)
 
 
 def parquet_bytes(columns: pa.Table) -> bytes:
@@ -38,7 +38,7 @@ whole(
 )
 whole(
     "Parquet with broken pages",
-    "data/rows.parquet: broken behind row 0",
+    "data/rows.parquet: broken after row 0",
     BROKEN_PAGE,
     "rows.parquet",
     kind="parquet",

@@ -20,7 +20,7 @@ FOLDER: Sources = [{"kind": "image_folder", "path": "data/photos"}]
 GOOD = {f"{('ant', 'bee', 'cat')[i % 3]}/{i:02d}.png": encoded(scene(i, 16, 16)) for i in range(60)}
 
 
-def image(title: str, says: str, content: bytes, name: str = "ant/x.png") -> None:
+def image(title: str, message: str, content: bytes, name: str = "ant/x.png") -> None:
     """A case of one more file in a folder of good images."""
 
     def build(workshop: Workshop) -> Sources:
@@ -28,17 +28,17 @@ def image(title: str, says: str, content: bytes, name: str = "ant/x.png") -> Non
             workshop.write(f"data/photos/{path}", good)
         return FOLDER
 
-    IMAGES.append(Case(title, says, build, image_fields()))
+    IMAGES.append(Case(title, message, build, image_fields()))
 
 
-def archive(title: str, says: str, content: bytes, name: str = "photos.tar", **source: Any) -> None:
+def archive(title: str, message: str, content: bytes, name: str = "photos.tar", **source: Any) -> None:
     """A case of one archive."""
 
     def build(workshop: Workshop) -> Sources:
         workshop.write(f"data/{name}", content)
         return [{"kind": "image_archive", "path": f"data/{name}", **source}]
 
-    IMAGES.append(Case(title, says, build, image_fields()))
+    IMAGES.append(Case(title, message, build, image_fields()))
 
 
 def tar(files: Mapping[str, bytes], *entries: tarfile.TarInfo, mode: str = "w") -> bytes:
@@ -140,10 +140,12 @@ archive(
 archive("a text called .tar", "data/photos.tar: is no tar or zip archive", b"hello" * 200)
 archive(
     "a path out of a tar",
-    "holds '../x/y.png', which leads out of the archive",
+    "contains '../x/y.png', which leads out of the archive",
     tar({**GOOD, "../x/y.png": PNG}),
 )
-archive("an absolute path in a tar", "holds '/ant/y.png', which leads out", tar({**GOOD, "/ant/y.png": PNG}))
+archive(
+    "an absolute path in a tar", "contains '/ant/y.png', which leads out", tar({**GOOD, "/ant/y.png": PNG})
+)
 archive(
     "a symbolic link in a tar",
     "data/photos.tar/ant/y.png: is a link or device",
@@ -191,7 +193,7 @@ archive(
 archive("an empty archive", "data/photos.tar: no files in the folder", tar({}))
 archive(
     "a path out of a zip",
-    "holds '../x/y.png', which leads out of the archive",
+    "contains '../x/y.png', which leads out of the archive",
     zipped({**GOOD, "../x/y.png": PNG}),
     "photos.zip",
 )
@@ -243,7 +245,7 @@ archive("a link in a zip", "data/photos.zip/ant/y.png: is a link or device", lin
 
 
 # --- Tables ---------------------------------------------------------------------------------------
-def table(title: str, says: str, named: str, /, **files: Any) -> None:
+def table(title: str, message: str, named: str, /, **files: Any) -> None:
     """A case of a CSV file whose first row names this image."""
 
     def build(workshop: Workshop) -> Sources:
@@ -265,7 +267,7 @@ def table(title: str, says: str, named: str, /, **files: Any) -> None:
             }
         ]
 
-    IMAGES.append(Case(title, says, build, image_fields()))
+    IMAGES.append(Case(title, message, build, image_fields()))
 
 
 table(

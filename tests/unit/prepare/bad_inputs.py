@@ -1,4 +1,4 @@
-"""Broken data, one case each: how it comes about and what must be said about it."""
+"""The table of invalid data files: how each is made and the message it must be refused with."""
 
 import gzip
 import json
@@ -22,40 +22,40 @@ Build = Callable[[Workshop], "Sources | tuple[Sources, dict[str, Any]]"]
 
 @dataclass(frozen=True)
 class Case:
-    """One broken input.
+    """One invalid input.
 
     Attributes:
         title: the fault in a few words.
-        says: a part of the first problem that names the fault and its place.
-        build: writes the files and returns the sources, and what else is declared.
+        message: a part of the first problem, with the fault and its place.
+        build: writes the files and returns the sources, and further options of `prepare`.
         fields: of the task.
     """
 
     title: str
-    says: str
+    message: str
     build: Build
     fields: RowSchema = field(default_factory=text_fields)
 
-    def ends(self, folder: Path) -> tuple[int, tuple[str, ...]]:
-        """The exit code of the stage, and what it says."""
+    def run(self, folder: Path) -> tuple[int, tuple[str, ...]]:
+        """Exit code and error messages of the stage."""
         workshop = Workshop(folder, self.fields)
         built = self.build(workshop)
         sources, given = built if isinstance(built, tuple) else (built, {})
-        return workshop.ended(sources, **given)
+        return workshop.run_refused(sources, **given)
 
 
 CASES: list[Case] = []
 
 
-def case(title: str, says: str) -> Callable[[Build], Build]:
+def case(title: str, message: str) -> Callable[[Build], Build]:
     def register(build: Build) -> Build:
-        CASES.append(Case(title, says, build))
+        CASES.append(Case(title, message, build))
         return build
 
     return register
 
 
-def lines(title: str, says: str, *broken: str | bytes | dict[str, Any]) -> None:
+def lines(title: str, message: str, *broken: str | bytes | dict[str, Any]) -> None:
     """A case of JSON lines: sixty good ones, then the broken ones."""
 
     def build(workshop: Workshop) -> Sources:
@@ -66,23 +66,23 @@ def lines(title: str, says: str, *broken: str | bytes | dict[str, Any]) -> None:
         workshop.write("data/rows.jsonl", content)
         return JSONL
 
-    CASES.append(Case(title, says, build))
+    CASES.append(Case(title, message, build))
 
 
-def whole(title: str, says: str, content: bytes, name: str = "rows.jsonl", **source: Any) -> None:
+def whole(title: str, message: str, content: bytes, name: str = "rows.jsonl", **source: Any) -> None:
     """A case of one whole file."""
 
     def build(workshop: Workshop) -> Sources:
         workshop.write(f"data/{name}", content)
         return [{"kind": "jsonl", "path": f"data/{name}", **source}]
 
-    CASES.append(Case(title, says, build))
+    CASES.append(Case(title, message, build))
 
 
-def table(title: str, says: str, content: str | bytes, **source: Any) -> None:
+def table(title: str, message: str, content: str | bytes, **source: Any) -> None:
     """A case of one CSV file."""
     encoded = content.encode() if isinstance(content, str) else content
-    whole(title, says, encoded, "rows.csv", kind="csv", **source)
+    whole(title, message, encoded, "rows.csv", kind="csv", **source)
 
 
 JSONL: Sources = [{"kind": "jsonl", "path": "data/rows.jsonl"}]
@@ -540,7 +540,7 @@ whole(
 )
 
 
-def folder(title: str, says: str, files: dict[str, bytes]) -> None:
+def folder(title: str, message: str, files: dict[str, bytes]) -> None:
     """A case of text files in class folders."""
 
     def build(workshop: Workshop) -> Sources:
@@ -550,7 +550,7 @@ def folder(title: str, says: str, files: dict[str, bytes]) -> None:
             workshop.write(f"data/texts/{name}", content)
         return [{"kind": "text_folder", "path": "data/texts"}]
 
-    CASES.append(Case(title, says, build))
+    CASES.append(Case(title, message, build))
 
 
 folder(
@@ -580,7 +580,7 @@ folder(
 )
 
 
-@case("a class folder without files", "data/texts/dog: an empty class; take the folder out")
+@case("a class folder without files", "data/texts/dog: an empty class; remove the folder")
 def _(workshop: Workshop) -> Sources:
     workshop.write("data/texts/ant/1.txt", "x")
     (workshop.root / "data/texts/dog").mkdir()
@@ -604,7 +604,7 @@ table(
 )
 
 
-def remote(title: str, says: str, stored: bytes | None, declared: bytes) -> None:
+def remote(title: str, message: str, stored: bytes | None, declared: bytes) -> None:
     """A case of a file elsewhere, by the stand-in for a cloud store."""
 
     def build(workshop: Workshop) -> Sources:
@@ -616,11 +616,11 @@ def remote(title: str, says: str, stored: bytes | None, declared: bytes) -> None
             url = "memory://bad/nothing.jsonl"
         return [{"kind": "jsonl", "url": url, "sha256": sha256_bytes(declared)}]
 
-    CASES.append(Case(title, says, build))
+    CASES.append(Case(title, message, build))
 
 
 remote("a remote file that changed", "memory://bad/rows.jsonl: is not the declared file", GOOD, GOOD[:-1])
-remote("a remote file that is not there", "memory://bad/nothing.jsonl: cannot be fetched", None, GOOD)
+remote("a remote file that is not there", "memory://bad/nothing.jsonl: cannot be downloaded", None, GOOD)
 remote(
     "a remote file with a broken line",
     "memory://bad/rows.jsonl:61:2: broken JSON",
@@ -636,14 +636,14 @@ def _(workshop: Workshop) -> tuple[Sources, dict[str, Any]]:
 
 
 # --- Transforms -----------------------------------------------------------------------------------
-def transformed(title: str, says: str, **transform: Any) -> None:
+def transformed(title: str, message: str, **transform: Any) -> None:
     """A case of one transform on good rows."""
-    whole(title, says, GOOD, transforms=[transform])
+    whole(title, message, GOOD, transforms=[transform])
 
 
 transformed(
     "a label that the map does not name",
-    "rows.jsonl:3: label: not named by the map (given 'cat'; did you mean 'ant'? allowed: ant, bee)",
+    "rows.jsonl:3: label: not listed in the map (given 'cat'; did you mean 'ant'? allowed: ant, bee)",
     kind="map",
     column="label",
     values={"ant": "a", "bee": "b"},

@@ -1,6 +1,7 @@
-"""Every broken input is refused with its own message, and the table in the docs says the same."""
+"""Every invalid input is refused with its own message."""
 
 import os
+import re
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,32 +13,52 @@ import pytest
 from teacherspec.prepare.row_types import OpenTable
 from teacherspec.prepare.sources.jsonl import open_jsonl
 from teacherspec.prepare.sources.text_lines import TextLines
-from tests.unit.prepare.bad_data import BESIDE, CASES, TABLE, table_row
-from tests.unit.prepare.bad_inputs import Case
+from tests.unit.prepare.bad_images import IMAGES
+from tests.unit.prepare.bad_inputs import CASES, Case
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages
 
+DOCS = Path(__file__).parents[3] / "docs" / "bad-data.md"
 NOBODY = 65534
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
-def test_broken_data_is_refused_by_name(case: Case, tmp_path: Path) -> None:
-    code, problems = case.ends(tmp_path / "repository")
+@pytest.mark.parametrize("case", [*CASES, *IMAGES], ids=lambda case: case.title)
+def test_invalid_data_is_refused_with_its_message(case: Case, tmp_path: Path) -> None:
+    code, problems = case.run(tmp_path / "repository")
     assert code == 1
-    assert case.says in problems[0]
+    assert case.message in problems[0]
     assert all("\n" not in problem for problem in problems)
-    assert table_row(case, code, problems) in TABLE.read_text(), "run `python -m tests.unit.prepare.bad_data`"
 
 
-def test_the_table_holds_every_case_once() -> None:
-    rows = [line for line in TABLE.read_text().splitlines() if line.startswith("| ")][1:]
-    assert len(rows) == len(CASES) == len({case.title for case in CASES})
+def test_titles_are_unique() -> None:
+    titles = [case.title for case in (*CASES, *IMAGES)]
+    assert len(set(titles)) == len(titles)
+
+
+def test_the_examples_in_the_docs_are_messages_of_cases(tmp_path: Path) -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    block = text.partition("```text\n")[2].partition("```")[0]
+    examples = dict(line.split(" → ", 1) for line in block.splitlines())
+    by_title = {case.title: case for case in (*CASES, *IMAGES)}
+    assert len(examples) >= 5
+    for number, (title, message) in enumerate(examples.items()):
+        _, problems = by_title[title].run(tmp_path / str(number))
+        assert problems[0] == message
+
+
+def test_the_docs_link_to_existing_files_and_count_the_cases() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert links
+    assert all((DOCS.parent / link).is_file() for link in links)
+    (claimed,) = re.findall(r"(?i)more than (\d+) cases", text)
+    assert int(claimed) < len(CASES) + len(IMAGES) < int(claimed) + 50
 
 
 @contextmanager
 def as_nobody() -> Iterator[Path]:
-    """A folder of a user who is not root, and that user, while root is who tests."""
+    """A folder of a user who is not root, and run as that user where the tests run as root."""
     with TemporaryDirectory() as folder:
         was = os.geteuid()
         if was == 0:
@@ -55,7 +76,7 @@ def test_a_file_without_permission_is_refused(workshop: Workshop) -> None:
     with as_nobody() as folder:
         theirs = Workshop(folder, workshop.fields)
         theirs.write(source["path"], jsonl(messages(60))).chmod(0)
-        assert theirs.refusal([source]) == (BESIDE["permission"],)
+        assert theirs.refusal([source]) == ("data/rows.jsonl: cannot be read: Permission denied",)
 
 
 def test_a_file_that_changes_meanwhile_is_refused(
@@ -68,11 +89,9 @@ def test_a_file_that_changes_meanwhile_is_refused(
         return open_jsonl(name, lines)
 
     monkeypatch.setattr("teacherspec.prepare.sources.jsonl.open_jsonl", growing)
-    assert workshop.refusal([{"kind": "jsonl", "path": "data/rows.jsonl"}]) == (BESIDE["meanwhile"],)
-
-
-def test_what_is_said_beside_files_is_in_the_docs() -> None:
-    assert all(said in TABLE.read_text() for said in BESIDE.values())
+    assert workshop.refusal([{"kind": "jsonl", "path": "data/rows.jsonl"}]) == (
+        "data/rows.jsonl: changed while it was read; run again",
+    )
 
 
 def test_a_line_without_end_needs_no_memory(workshop: Workshop) -> None:

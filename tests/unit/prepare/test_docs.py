@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from teacherspec.prepare.sources.registry import Source
 from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.sources import DataSource
 
 DOCS = Path(__file__).parents[3] / "docs" / "data.md"
 PAGES = (DOCS, DOCS.with_name("image-data.md"))
@@ -26,7 +26,7 @@ def test_a_block_declares_what_it_shows(block: str) -> None:
 
 
 def test_every_kind_of_source_is_in_the_table() -> None:
-    kinds = {kind.model_fields["kind"].annotation.__args__[0] for kind in Source.__origin__.__args__}
+    kinds = {kind.model_fields["kind"].annotation.__args__[0] for kind in DataSource.__origin__.__args__}
     assert set(re.findall(r"^\| `(\w+)` \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)) == {
         *kinds,
         "kind",

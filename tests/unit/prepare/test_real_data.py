@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.prepare.sources.csv import CsvSource
+from teacherspec.prepare.sources.registry import tables_of
+from teacherspec.spec.sources import CsvSource
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import TextColumn, TextListColumn
 from tests.unit.prepare.toy_data import SHARED, Workshop
@@ -34,7 +35,7 @@ def test_banking77(workshop: Workshop) -> None:
     assert counted["duplicates"] == 5
     assert (counted["leaks"], counted["leaks_with_another_label"], counted["conflicts"]) == (7, 0, 0)
     assert counted["read"] == 10_003 + 3_080  # ten of them go over several lines
-    (table,) = CsvSource(kind="csv", path="data/train.csv").tables(workshop.root)
+    (table,) = tables_of(CsvSource(kind="csv", path="data/train.csv"), workshop.root)
     with table.open(("text", "category")) as opened:
         assert sum("\n" in row.values["text"] for row in opened.rows) == 10
     assert len(workshop.rows("test")) == 3_079

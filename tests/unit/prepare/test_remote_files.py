@@ -1,4 +1,4 @@
-"""Files from elsewhere: fetched once, pinned by hash, and the ways of DVC."""
+"""Remote files: downloaded once, pinned by hash; and files that DVC imported."""
 
 import gzip
 import http.server
@@ -11,7 +11,7 @@ import fsspec
 import pytest
 from dvc.repo import Repo as DvcRepo
 
-from teacherspec.prepare.sources.remote_files import FETCHED
+from teacherspec.prepare.sources.remote_files import DOWNLOADS
 from teacherspec.runtime.atomic_io import sha256_bytes
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages
 
@@ -20,14 +20,14 @@ CONTENT = jsonl(messages(60)).encode()
 
 @pytest.fixture
 def plain(workshop: Workshop) -> dict[str, list[dict]]:
-    """What the same rows become from a file of the repository."""
+    """The prepared rows of the same file inside the repository."""
     workshop.write("data/rows.jsonl", CONTENT)
     workshop.prepare([{"kind": "jsonl", "path": "data/rows.jsonl"}])
     return workshop.all_rows()
 
 
 def memory_file(name: str, content: bytes) -> dict[str, str]:
-    """A source that reads a file of fsspec's stand-in for a cloud store."""
+    """A source that reads a file of fsspec's in-memory file system."""
     with fsspec.open(f"memory://{name}", "wb") as file:
         file.write(content)
     return {"kind": "jsonl", "url": f"memory://{name}", "sha256": sha256_bytes(content)}
@@ -40,7 +40,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -57,7 +57,7 @@ def test_a_remote_file_gives_the_same_rows(workshop: Workshop, plain: object, na
     assert workshop.all_rows() == plain
 
 
-def test_a_web_server_is_asked_once(workshop: Workshop, plain: object, served: tuple[Path, str]) -> None:
+def test_a_file_is_downloaded_once(workshop: Workshop, plain: object, served: tuple[Path, str]) -> None:
     folder, address = served
     (folder / "rows.jsonl").write_bytes(CONTENT)
     source = {"kind": "jsonl", "url": f"{address}/rows.jsonl", "sha256": sha256_bytes(CONTENT)}
@@ -65,9 +65,31 @@ def test_a_web_server_is_asked_once(workshop: Workshop, plain: object, served: t
     assert workshop.all_rows() == plain
     (folder / "rows.jsonl").unlink()
     workshop.prepare([source])
-    (workshop.root / FETCHED / f"{sha256_bytes(CONTENT)}.jsonl").write_bytes(b"altered")
+    (workshop.root / DOWNLOADS / f"{sha256_bytes(CONTENT)}.jsonl").write_bytes(b"altered")
     (problem,) = workshop.refusal([source])
-    assert problem.startswith(f"{address}/rows.jsonl: cannot be fetched: ")
+    assert problem.startswith(f"{address}/rows.jsonl: cannot be downloaded: ")
+
+
+def test_an_interrupted_download_is_refused_and_leaves_nothing(workshop: Workshop) -> None:
+    class Interrupted(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT[:-80])
+
+        def log_message(self, *arguments: object) -> None:
+            """Print nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Interrupted) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/rows.jsonl"
+        (problem,) = workshop.refusal([{"kind": "jsonl", "url": url, "sha256": sha256_bytes(CONTENT)}])
+        server.shutdown()
+        thread.join()
+    assert problem.startswith(f"{url}: cannot be downloaded: ")
+    assert list((workshop.root / DOWNLOADS).iterdir()) == []
 
 
 def test_another_file_than_declared_is_refused(workshop: Workshop) -> None:
@@ -75,7 +97,7 @@ def test_another_file_than_declared_is_refused(workshop: Workshop) -> None:
     memory_file("bucket/moved.jsonl", CONTENT[:-80])
     (problem,) = workshop.refusal([source])
     assert problem.startswith("memory://bucket/moved.jsonl: is not the declared file (its sha256 is ")
-    assert list((workshop.root / FETCHED).iterdir()) == []
+    assert list((workshop.root / DOWNLOADS).iterdir()) == []
 
 
 def test_problems_of_a_remote_file_name_its_line(workshop: Workshop) -> None:

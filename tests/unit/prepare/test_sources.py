@@ -12,8 +12,9 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
 
 from teacherspec.errors import DataError
-from teacherspec.prepare.sources.hub import HubSource, stream_rows
-from tests.unit.prepare.bad_data import BESIDE
+from teacherspec.prepare.sources.hub import stream_rows
+from teacherspec.prepare.sources.registry import READERS, tables_of
+from teacherspec.spec.sources import DataSource, HubDatasetSource
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages
 
 ROWS = messages(60)
@@ -128,11 +129,11 @@ def test_a_stream_of_the_hub_gives_class_names() -> None:
 def test_a_hub_that_cannot_be_reached_is_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    source = HubSource(kind="hub", dataset="somebody/nothing", revision="0" * 40)
-    (table,) = source.tables(workshop.root)
+    source = HubDatasetSource(kind="hub", dataset="somebody/nothing", revision="0" * 40)
+    (table,) = tables_of(source, workshop.root)
     assert table.place(3) == "somebody/nothing@000000000000/train: row 3"
     with (
-        pytest.raises(DataError, match=BESIDE["offline"]),
+        pytest.raises(DataError, match="somebody/nothing@000000000000/train: cannot be opened: "),
         table.open(()),
     ):
         pass
@@ -164,3 +165,7 @@ def test_another_character_may_quote(workshop: Workshop) -> None:
     workshop.prepare([{"kind": "csv", "path": "data/rows.csv", "quote": "'"}])
     texts = {row["text"] for part in workshop.all_rows().values() for row in part}
     assert texts == {f'say "{at}", it\'s\nme' for at in range(40)}
+
+
+def test_every_kind_of_source_has_a_reader() -> None:
+    assert set(READERS) == set(DataSource.__origin__.__args__)

@@ -4,15 +4,16 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from teacherspec.prepare.split_assignment import rank_within
-from teacherspec.prepare.transforms import Transform
+from teacherspec.prepare.transforms import compile_transform
+from teacherspec.spec.transforms import Transform
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages
 
 SOURCE = {"kind": "jsonl", "path": "data/rows.jsonl"}
 
 
 def changed(row: dict, transform: dict) -> dict | None:
-    ready = TypeAdapter(Transform).validate_python(transform).ready()
-    return row if ready(row) else None
+    compiled = compile_transform(TypeAdapter(Transform).validate_python(transform))
+    return row if compiled.apply(row) else None
 
 
 @pytest.mark.parametrize(

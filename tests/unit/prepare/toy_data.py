@@ -52,7 +52,7 @@ def messages(number: int, start: int = 0) -> list[dict[str, Any]]:
 
 @dataclass
 class Workshop:
-    """Files under `root`, and what the stage makes of them."""
+    """A repository at `root` with data files, and the stage run on them."""
 
     root: Path
     fields: RowSchema
@@ -75,20 +75,20 @@ class Workshop:
 
     def refusal(self, sources: Sequence[Mapping[str, Any]], **given: Any) -> tuple[str, ...]:
         """The problems of a refused run, which must leave nothing behind."""
-        code, problems = self.ended(sources, **given)
+        code, problems = self.run_refused(sources, **given)
         assert code == FAILED
         return problems
 
-    def ended(self, sources: Sequence[Mapping[str, Any]], **given: Any) -> tuple[int, tuple[str, ...]]:
-        """How a refused run ends at the door: its exit code, and the lines on stderr."""
-        before, said = self._stored(), io.StringIO()
+    def run_refused(self, sources: Sequence[Mapping[str, Any]], **given: Any) -> tuple[int, tuple[str, ...]]:
+        """The exit code of a refused run, and its lines on stderr."""
+        before, stderr = self._stored(), io.StringIO()
         try:
-            with redirect_stderr(said), report_user_errors():
+            with redirect_stderr(stderr), report_user_errors():
                 self.prepare(sources, **given)
         except SystemExit as end:
             assert self._stored() == before
             assert [path.name for path in self.out.parent.glob(".*")] == []
-            return int(end.code or 0), tuple(said.getvalue().splitlines())
+            return int(end.code or 0), tuple(stderr.getvalue().splitlines())
         raise AssertionError("nothing was refused")
 
     def _stored(self) -> dict[Path, bytes]:
