@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacherspec.prepare.sources.arrow_sizes import PART_ROWS, Unpacking, row_bytes
+from teacherspec.prepare.sources.arrow_sizes import PART_ROWS, SizeLimit, row_bytes
 from teacherspec.prepare.sources.parquet import dictionary_bytes
 
 TEXT = st.none() | st.text("aé😀", max_size=5)
@@ -42,7 +42,7 @@ def test_the_size_of_a_row_is_that_of_its_values(rows: list[dict[str, Any]], sta
 
 def test_parts_hold_every_row_once() -> None:
     batch = pa.record_batch({"a": [str(at) for at in range(PART_ROWS + 5)]})
-    parts = list(Unpacking("a", 1).parts(batch))
+    parts = list(SizeLimit("a", 1).parts(batch))
     assert [part.num_rows for part in parts] == [PART_ROWS, 5]
     assert pa.Table.from_batches(parts) == pa.Table.from_batches([batch])
 
