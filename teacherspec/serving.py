@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from teacherspec.calibrate.generation.token_temperature import interpolated
-from teacherspec.calibrators.calibrators import Calibrator, apply
+from teacherspec.calibrators.fitted import Calibrator, apply
+from teacherspec.calibrators.token_temperature import log_sum_exp
 from teacherspec.errors import UserError
 from teacherspec.inference.classification import load_model
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
@@ -147,7 +147,7 @@ class LanguageTeacher:
         found = predict_tokens(self.task, self.model, self.tokenizer, numbered, batch_size)
         beta = 1.0 / self.temperature
         label_logit = beta * found.label_logit.astype(np.float64)
-        return np.split(label_logit - interpolated(found, beta), np.cumsum(found.tokens)[:-1])
+        return np.split(label_logit - log_sum_exp(found, beta), np.cumsum(found.tokens)[:-1])
 
     def _answered(self, text: str, written: Generated, log_probs: Sequence[float]) -> Answered:
         log_prob = min(0.0, float(np.interp(1.0 / self.temperature, GRID, log_probs)))

@@ -1,13 +1,15 @@
-"""What calibration does to one split: every measure before and after, on the same rows."""
+"""Every measure of one split before and after calibration, on the same rows, from probabilities `[N, C]`."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.metrics.binning import Binning, bin_index
 from teacherspec.metrics.calibration import (
+    ECE_BINNINGS,
     classwise_calibration_error,
     ece_noise_floor,
     ece_noise_quantile,
@@ -21,11 +23,10 @@ from teacherspec.metrics.intervals import (
 )
 from teacherspec.metrics.proper_scores import brier_parts, brier_per_row, nll_per_row
 from teacherspec.metrics.significance import paired_bootstrap
+from teacherspec.metrics.softmax import log_softmax
 from teacherspec.metrics.summary import top_label_summary
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.spec.calibrate import Calibrate
-
-BINNINGS: dict[str, Binning] = {"ece": "equal_width", "ece_equal_mass": "equal_mass"}
 
 MEANS = ("nll", "brier", "signed")
 """Measures that are means over rows."""
@@ -35,20 +36,8 @@ PLAIN = ("smooth_ece", "rmsce", "mce", "debiased_squared", "aurc", "augrc", "cor
 
 NOISE_QUANTILE = 0.95
 
-TrainableParts = dict[str, Any]
-"""Of one measure: its value under the key `""`, and what it must be read against under `floor_`, `noise_`."""
-
-
-class Guessed(Protocol):
-    """First choices, with their probabilities."""
-
-    @property
-    def confidences(self) -> FloatArray:
-        """`[N]`, probability of the first choice."""
-
-    @property
-    def correct(self) -> npt.NDArray[Any]:
-        """`[N]`, whether it is right."""
+Parts = dict[str, Any]
+"""Of one measure: its value under the key `""`, and what to compare it with under `floor_` and `noise_`."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +79,11 @@ def score(log_probs: FloatArray, labels: npt.ArrayLike) -> Scored:
     )
 
 
+def both(logits: npt.ArrayLike, labels: npt.ArrayLike, calibrator: Calibrator) -> tuple[Scored, Scored]:
+    """Logits `[N, C]` with labels `[N]` under the model's own probabilities, and under calibrated ones."""
+    return score(log_softmax(logits), labels), score(apply(calibrator, logits), labels)
+
+
 def compare(before: Scored, after: Scored, section: Calibrate) -> dict[str, Any]:
     """Nested measures of one split, `before` and `after` calibration.
 
@@ -102,13 +96,13 @@ def compare(before: Scored, after: Scored, section: Calibrate) -> dict[str, Any]
         after: the same rows under calibrated ones.
         section: bins, resamples, seed, level.
     """
-    found: dict[str, Any] = {
+    measured: dict[str, Any] = {
         "rows": len(before.labels),
         "argmax_changed": int((before.probs.argmax(axis=1) != after.probs.argmax(axis=1)).sum()),
     }
     for when, scored in (("before", before), ("after", after)):
         for name, parts in _measures(scored, section).items():
-            found.setdefault(name, {}).update({f"{part}{when}": value for part, value in parts.items()})
+            measured.setdefault(name, {}).update({f"{part}{when}": value for part, value in parts.items()})
     pairs = {"nll": (before.nll, after.nll), "brier": (before.brier, after.brier)}
     for name, (first, second) in pairs.items():
         change = paired_bootstrap(
@@ -118,11 +112,11 @@ def compare(before: Scored, after: Scored, section: Calibrate) -> dict[str, Any]
             seed=section.seed,
             confidence=section.confidence,
         )
-        found[name] |= {"change": asdict(change.difference), "p_value": change.p_value}
-    return found
+        measured[name] |= {"change": asdict(change.difference), "p_value": change.p_value}
+    return measured
 
 
-def _measures(scored: Scored, section: Calibrate) -> dict[str, TrainableParts]:
+def _measures(scored: Scored, section: Calibrate) -> dict[str, Parts]:
     """Every measure of one set of probabilities, by name."""
     statistic = _Statistic(scored, section.n_bins)
     draws = bootstrap(statistic, len(scored.labels), n_resamples=section.resamples, seed=section.seed)
@@ -134,19 +128,30 @@ def _measures(scored: Scored, section: Calibrate) -> dict[str, TrainableParts]:
     return {
         "accuracy": {"": asdict(accuracy)},
         **{name: {"": asdict(interval_of(*drawn[name], confidence=section.confidence))} for name in MEANS},
-        **{name: _binned_error(*drawn[name], scored, binning, section) for name, binning in BINNINGS.items()},
+        **{
+            name: binned_error(*drawn[name], scored.confidences, binning, section)
+            for name, binning in ECE_BINNINGS.items()
+        },
         **{f"brier_{name}": {"": part} for name, part in parts.items()},
         "classwise_ece": {"": classwise},
         **{name: {"": summary[name]} for name in PLAIN if summary[name] is not None},
     }
 
 
-def _binned_error(
-    observed: float, resampled: FloatArray, scored: Scored, binning: Binning, section: Calibrate
-) -> TrainableParts:
-    """A calibration error with its interval, its noise floor and the 95 % point of its noise."""
+def binned_error(
+    observed: float, resampled: FloatArray, confidences: FloatArray, binning: Binning, section: Calibrate
+) -> Parts:
+    """A calibration error with its interval, its noise floor and the 95 % point of its noise.
+
+    Args:
+        observed: the error on the rows as they are.
+        resampled: `[R]`, the error on resamples of them.
+        confidences: `[N]`, probability of the predicted label.
+        binning: of the error.
+        section: bins, draws, seed, level.
+    """
     noise = ece_noise_quantile(
-        scored.confidences,
+        confidences,
         n_bins=section.n_bins,
         binning=binning,
         quantile=NOISE_QUANTILE,
@@ -156,21 +161,21 @@ def _binned_error(
     interval = calibration_error_interval(
         observed, resampled, noise_point=noise, confidence=section.confidence
     )
-    floor = ece_noise_floor(scored.confidences, n_bins=section.n_bins, binning=binning)
+    floor = ece_noise_floor(confidences, n_bins=section.n_bins, binning=binning)
     return {"": asdict(interval), "floor_": floor, "noise_": noise}
 
 
 class _Statistic:
     """The resampled measures of one set of probabilities, from row indices to an array of numbers."""
 
-    NAMES = (*MEANS, *BINNINGS)
+    NAMES = (*MEANS, *ECE_BINNINGS)
 
     def __init__(self, scored: Scored, n_bins: int) -> None:
         excess = scored.confidences - scored.correct
         # One row-major table: a resample gathers whole rows.
         self.table = np.stack([scored.nll, scored.brier, excess], axis=1)
         self.bins = [
-            bin_index(scored.confidences, n_bins=n_bins, binning=binning) for binning in BINNINGS.values()
+            bin_index(scored.confidences, n_bins=n_bins, binning=binning) for binning in ECE_BINNINGS.values()
         ]
 
     def __call__(self, rows: IntArray) -> FloatArray:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrators.calibrators import Dirichlet, Vector
+from teacherspec.calibrators.fitted import Dirichlet, Vector
 from teacherspec.calibrators.temperature import TemperatureFit, fit_temperature
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.metrics.validation import FloatArray, IntArray, label_values, logit_rows, shifted

@@ -1,44 +1,44 @@
-"""Let the calibration split choose: the plainest way that cross-validation does not prove worse."""
+"""Choose the calibrator by cross-validation: the simplest method that no richer one clearly beats."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-from teacherspec.calibrators.calibrators import apply
-from teacherspec.calibrators.methods import (
-    ClassTemperatureScaling,
-    DirichletCalibration,
-    Fitted,
-    IsotonicRegression,
-    PlainMethod,
-    TemperatureScaling,
-    VectorScaling,
-)
+from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.metrics.proper_scores import nll_per_row
 from teacherspec.metrics.softmax import top_label
 from teacherspec.metrics.validation import FloatArray, label_values, logit_rows
-from teacherspec.spec.section import Section
+from teacherspec.spec.calibrate import (
+    Auto,
+    ClassTemperatureScaling,
+    DirichletCalibration,
+    IsotonicRegression,
+    Method,
+    TemperatureScaling,
+    VectorScaling,
+)
 
-CANDIDATES: tuple[PlainMethod, ...] = (
+CANDIDATES: tuple[Method, ...] = (
     TemperatureScaling(kind="temperature"),
     ClassTemperatureScaling(kind="class_temperature"),
     IsotonicRegression(kind="isotonic"),
     VectorScaling(kind="vector"),
     DirichletCalibration(kind="dirichlet"),
 )
-"""From plain to rich. Histogram binning is left out: it is the isotonic curve with steps for knots."""
+"""From simple to rich. Histogram binning is left out: it is the isotonic curve with steps for knots."""
 
 STANDARD_ERRORS = 2.0
-"""How many standard errors of the paired difference a richer way must win by."""
+"""How many standard errors of the paired difference a richer method must win by."""
+
+Fit = Callable[[npt.ArrayLike, npt.ArrayLike], Calibrator]
+"""From logits `[n, C]` and labels `[n]` to a calibrator."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What one way gives on rows it was not fitted on.
+    """The result of one method on rows it was not fitted on.
 
     Attributes:
         kind: of the method.
@@ -51,60 +51,39 @@ class HeldOut:
     accuracy: float
 
 
-class Auto(Section):
-    """Choose among the other methods by cross-validated NLL on the calibration split, and say why."""
-
-    kind: Literal["auto"]
-    """The method."""
-
-    folds: int = Field(default=5, ge=2, le=20)
-    """TrainableParts of the calibration split; each is scored by a fit on the others."""
-
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    """Seed of the order in which rows are dealt to the folds."""
-
-    def fit(self, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
-        """Choose, and fit the choice on all of logits `[N, C]` and labels `[N]`."""
-        results = [
-            cross_validate(method, logits, labels, folds=self.folds, seed=self.seed) for method in CANDIDATES
-        ]
-        best, reason = choose(results)
-        return replace(CANDIDATES[best].fit(logits, labels), reason=reason)
-
-
 def cross_validate(
-    method: PlainMethod, logits: npt.ArrayLike, labels: npt.ArrayLike, *, folds: int, seed: int
+    kind: str, fit: Fit, logits: npt.ArrayLike, labels: npt.ArrayLike, section: Auto
 ) -> HeldOut:
     """Score a method on every row by a fit on the other folds.
 
     Args:
-        method: how to calibrate.
+        kind: name of the method.
+        fit: fits it.
         logits: `[N, C]`, before any temperature.
         labels: `[N]`.
-        folds: number of parts, at most N.
-        seed: of the dealing.
+        section: number of folds, at most N, and the seed by which rows are assigned to them.
 
     Raises:
         ValueError: fewer rows than folds, wrong shapes, or values out of range, naming the row.
     """
     array = logit_rows(logits)
     targets = label_values(labels, n_classes=array.shape[1], rows=len(array))
-    if len(array) < folds:
-        raise ValueError(f"folds: given {folds} for {len(array)} rows; expected at most one a row")
-    fold = np.random.default_rng(seed).permutation(len(array)) % folds
+    if len(array) < section.folds:
+        raise ValueError(f"folds: given {section.folds} for {len(array)} rows; expected at most one a row")
+    fold = np.random.default_rng(section.seed).permutation(len(array)) % section.folds
     nll, hits = np.empty(len(array)), 0
-    for part in range(folds):
-        held = fold == part
-        log_probs = apply(method.fit(array[~held], targets[~held]).calibrator, array[held])
-        nll[held] = nll_per_row(log_probs, targets[held])
-        hits += int((top_label(log_probs) == targets[held]).sum())
-    return HeldOut(method.kind, nll, hits / len(array))
+    for part in range(section.folds):
+        held_out = fold == part
+        log_probs = apply(fit(array[~held_out], targets[~held_out]), array[held_out])
+        nll[held_out] = nll_per_row(log_probs, targets[held_out])
+        hits += int((top_label(log_probs) == targets[held_out]).sum())
+    return HeldOut(kind, nll, hits / len(array))
 
 
 def choose(results: Sequence[HeldOut]) -> tuple[int, str]:
-    """Index of the chosen result, from plain to rich, and one sentence of reason.
+    """Index of the chosen result, from simple to rich, and one sentence of reason.
 
-    A richer way takes the place of the choice so far only if its held-out NLL is lower by more than two
+    A richer method takes the place of the choice so far only if its held-out NLL is lower by more than two
     standard errors of the paired difference, and its accuracy is not lower.
     """
     best = 0

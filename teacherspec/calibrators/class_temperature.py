@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrators.calibrators import ClassTemperature
+from teacherspec.calibrators.fitted import ClassTemperature
 from teacherspec.calibrators.temperature import TemperatureFit, fit_temperature
 from teacherspec.metrics.softmax import top_label
 from teacherspec.metrics.validation import label_values, logit_rows

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from teacherspec.calibrate.cluster_bootstrap import ClusteredScores, ClusteredStatistic
 from teacherspec.compare.paired_tests import PairedTest, Statistics, resampled
+from teacherspec.metrics.cluster_bootstrap import ClusteredScores, ClusteredStatistic
 from teacherspec.metrics.validation import FloatArray, IntArray
 
 N_BINS = 15

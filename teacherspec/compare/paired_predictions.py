@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from teacherspec.calibrators.calibrators import Calibrator, Temperature
+from teacherspec.calibrators.fitted import Calibrator, Temperature
 from teacherspec.evaluate.content_features import RowContent, read_content
 from teacherspec.metrics.validation import IntArray
 from teacherspec.predictions.classification import PredictionIndex, load_index

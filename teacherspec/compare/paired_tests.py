@@ -11,7 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of
-from teacherspec.metrics.significance import benjamini_hochberg, compare_accuracy, paired_bootstrap
+from teacherspec.metrics.significance import (
+    benjamini_hochberg,
+    bootstrap_p_value,
+    compare_accuracy,
+    paired_bootstrap,
+)
 from teacherspec.metrics.validation import FloatArray, IntArray
 
 FALSE_DISCOVERY_RATE = 0.05
@@ -101,8 +106,6 @@ def from_resamples(
     metric: str, rows: int, before: float, after: float, differences: FloatArray
 ) -> PairedTest:
     """Two numbers of the same rows, and their difference on resamples of these."""
-    smaller = (1 + int((differences <= 0).sum())) / (len(differences) + 1)
-    larger = (1 + int((differences >= 0).sum())) / (len(differences) + 1)
-    p_value = min(1.0, 2.0 * min(smaller, larger))
+    p_value = bootstrap_p_value(differences)
     interval = interval_of(after - before, differences)
     return PairedTest(metric, rows, before, after, interval, p_value, p_value, "paired bootstrap")

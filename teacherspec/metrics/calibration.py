@@ -17,6 +17,9 @@ from teacherspec.metrics.validation import (
     truth_values,
 )
 
+ECE_BINNINGS: dict[str, Binning] = {"ece": "equal_width", "ece_equal_mass": "equal_mass"}
+"""Name of a reported ECE → its bins."""
+
 
 def ece_of(sums: BinSums) -> float:
     """Expected calibration error of bins: Σ_m |hits_m - Σ confidence_m| / N."""

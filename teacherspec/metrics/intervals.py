@@ -45,21 +45,18 @@ def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) ->
     Raises:
         ValueError: no trials, or successes outside 0..trials.
     """
-    from scipy.special import ndtri  # here: every door reads this file with the declaration
-
     _check_level(confidence)
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(
             f"successes, trials: given {successes}, {trials}; expected 0 <= successes <= trials, trials >= 1"
         )
-    share = successes / trials
-    z = float(ndtri(0.5 + confidence / 2))
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    from scipy.stats import binomtest  # here, because importing it takes a second
+
+    interval = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
     # The formula touches 0 and 1 only up to rounding.
-    low = 0.0 if successes == 0 else float(centre - half)
-    high = 1.0 if successes == trials else float(centre + half)
-    return Interval(share, low, high)
+    low = 0.0 if successes == 0 else float(interval.low)
+    high = 1.0 if successes == trials else float(interval.high)
+    return Interval(successes / trials, low, high)
 
 
 def bootstrap(statistic: Statistic, rows: int, *, n_resamples: int = 1000, seed: int = 0) -> BootstrapDraws:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtr
 
@@ -52,6 +51,16 @@ def compare_accuracy(first_correct: npt.ArrayLike, second_correct: npt.ArrayLike
     return mcnemar_exact(int((first & ~second).sum()), int((second & ~first).sum()))
 
 
+def bootstrap_p_value(resampled: FloatArray) -> float:
+    """Two-sided p-value of a difference from its resamples `[R]` (Davison & Hinkley 1997, ch. 4.2).
+
+    Counts resamples on the far side of zero, zero itself on both sides, so a model compared with itself gives
+    1; the smallest value is 2 / (R + 1).
+    """
+    sides = [(1 + int(side.sum())) / (len(resampled) + 1) for side in (resampled <= 0, resampled >= 0)]
+    return min(1.0, 2.0 * min(sides))
+
+
 def paired_bootstrap(
     first: npt.ArrayLike,
     second: npt.ArrayLike,
@@ -62,20 +71,15 @@ def paired_bootstrap(
 ) -> PairedDifference:
     """Mean of second - first over row-wise values `[N]`, `[N]` (such as NLL), resampling rows in pairs.
 
-    The p-value counts resamples on the far side of zero, zero itself included on both sides, so a model
-    against itself gives 1; its smallest value is 2 / (n_resamples + 1).
-
     Raises:
         ValueError: different lengths, fewer than two rows, or values that are not finite.
     """
     left = finite_values(first, name="first")
     change = finite_values(second, name="second", rows=len(left)) - left
     draws = bootstrap(lambda rows: change[rows].mean(), len(change), n_resamples=n_resamples, seed=seed)
-    at_most = (1 + int((draws.resampled <= 0).sum())) / (n_resamples + 1)
-    at_least = (1 + int((draws.resampled >= 0).sum())) / (n_resamples + 1)
     return PairedDifference(
         difference=interval_of(float(draws.observed), draws.resampled, confidence=confidence),
-        p_value=min(1.0, 2.0 * min(at_most, at_least)),
+        p_value=bootstrap_p_value(draws.resampled),
     )
 
 
@@ -90,8 +94,7 @@ def benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:
     p = finite_values(p_values, name="p_values")
     if p.min() < 0.0 or p.max() > 1.0:
         raise ValueError(f"p_values: given range [{p.min()}, {p.max()}]; expected [0, 1]")
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
+    from scipy.stats import false_discovery_control
+
+    adjusted: FloatArray = false_discovery_control(p)
     return adjusted

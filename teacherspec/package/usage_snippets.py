@@ -30,7 +30,7 @@ CALIBRATED = {
     ),
 }
 """Kind of calibrator → lines from `logits` `[N, C]` float64 and the fitted numbers `c` to `probs` `[N, C]`,
-the same mathematics as `teacherspec.calibrators.calibrators`."""
+the same mathematics as `teacherspec.calibrators.fitted`."""
 
 TOP_LABEL = """\
 first = torch.zeros_like(p).scatter(-1, p.argmax(-1, keepdim=True), 1.0)

@@ -1,20 +1,89 @@
-"""`params.yaml: calibrate`, how probabilities are made honest and how that is shown."""
+"""`params.yaml: calibrate`: how probabilities are calibrated, and how the result is reported."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from teacherspec.calibrators.auto_select import Auto
-from teacherspec.calibrators.methods import (
-    ClassTemperatureScaling,
-    DirichletCalibration,
-    HistogramBinning,
-    IsotonicRegression,
-    NoCalibration,
-    TemperatureScaling,
-    VectorScaling,
-)
 from teacherspec.spec.section import Section
+
+
+class NoCalibration(Section):
+    """Leave the probabilities as the model gives them."""
+
+    kind: Literal["none"]
+    """The method."""
+
+
+class TemperatureScaling(Section):
+    """One number T: softmax(z / T) (Guo et al. 2017). About 100 rows suffice; never changes a prediction."""
+
+    kind: Literal["temperature"] = "temperature"
+    """The method."""
+
+
+class ClassTemperatureScaling(Section):
+    """One temperature for each predicted class. Needs hundreds of rows a class; keeps every prediction."""
+
+    kind: Literal["class_temperature"]
+    """The method."""
+
+    minimum_rows: int = Field(default=100, ge=10, le=1_000_000)
+    """Rows predicted as a class from which it gets a temperature of its own instead of the common one."""
+
+
+class VectorScaling(Section):
+    """A scale and a bias for each class (Guo et al. 2017). Needs about 1,000 rows; can change predictions."""
+
+    kind: Literal["vector"]
+    """The method."""
+
+    shrinkage: float = Field(default=100.0, ge=1e-3, le=1e9)
+    """Precision of the prior that pulls each class towards plain temperature scaling; larger pulls harder."""
+
+
+class DirichletCalibration(Section):
+    """A matrix on log-probabilities (Kull et al. 2019). Needs thousands of rows; can change predictions."""
+
+    kind: Literal["dirichlet"]
+    """The method."""
+
+    shrinkage: float = Field(default=1000.0, ge=1e-3, le=1e9)
+    """Precision of the prior that pulls the matrix towards plain temperature scaling; larger pulls harder."""
+
+
+class IsotonicRegression(Section):
+    """A rising curve for the confidence of the predicted class. Needs about 1,000 rows; never changes a
+    prediction, and leaves the proportions among the other classes.
+    """
+
+    kind: Literal["isotonic"]
+    """The method."""
+
+
+class HistogramBinning(Section):
+    """A constant confidence in each of some equally filled bins. Needs about 1,000 rows; never changes a
+    prediction, and leaves the proportions among the other classes.
+    """
+
+    kind: Literal["histogram"]
+    """The method."""
+
+    n_bins: int = Field(default=15, ge=1, le=1000)
+    """Bins at most; equal confidences stay together."""
+
+
+class Auto(Section):
+    """Choose among the other methods by cross-validated NLL on the calibration split, and report why."""
+
+    kind: Literal["auto"]
+    """The method."""
+
+    folds: int = Field(default=5, ge=2, le=20)
+    """Parts of the calibration split; each is scored by a fit on the others."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the order in which rows are assigned to the folds."""
+
 
 Method = Annotated[
     NoCalibration
@@ -39,7 +108,7 @@ class Calibrate(Section):
     """Bins of every calibration error and of the reliability diagram."""
 
     resamples: int = Field(default=1000, ge=100, le=100_000)
-    """Bootstrap resamples behind intervals, and draws behind the noise of a calibration error."""
+    """Bootstrap resamples for intervals, and draws for the noise of a calibration error."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of resamples and draws."""

@@ -1,86 +1,80 @@
-"""Calibration where predictions are sums over tokens."""
+"""Calibration of generation: one temperature for all tokens, and a curve for whole answers."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.calibrate.artifact import artifact, fit_numbers, unfit
-from teacherspec.calibrate.before_after import Guessed
-from teacherspec.calibrate.classification.report import CLASS_COLUMNS, draw, write_curves
-from teacherspec.calibrate.generation.answer_confidence import compare_answers, fit_answers, guessed
-from teacherspec.calibrate.generation.token_temperature import compare_tokens, fit_tokens, score_tokens
-from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
-from teacherspec.calibrators.calibrators import Temperature
+from teacherspec.calibrate.generation.report import compare_answers, compare_tokens
+from teacherspec.calibrate.result import WHEN, Calibrated, TopLabel, artifact, fit_numbers, headline
+from teacherspec.calibrate.splits import method_problems, split_problems
+from teacherspec.calibrators.answer_confidence import fit_answer_curve, score_answers
+from teacherspec.calibrators.fit import DECLARED, Fitted
+from teacherspec.calibrators.fitted import Identity, Temperature
+from teacherspec.calibrators.token_temperature import fit_token_temperature, score_tokens
 from teacherspec.errors import DataError
 from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.generation import TokenPredictions, load_answers, load_token_predictions
-from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
 from teacherspec.spec.calibrate import Calibrate
 
+ROLES = ("calibration", "test", "shifted")
+METHODS = ("temperature", "none")
 APPLIES_TO = "raw logits of every next token, temperature 1; apply once"
-WHEN = ("before", "after")
 
 
-def calibrate_tokens(
-    section: Calibrate, index: PredictionIndex, predictions: Path, output: Path, report: Path
-) -> None:
-    """Fit one temperature on the tokens of the calibration split and report what it does.
+def calibrate_generation(section: Calibrate, index: PredictionIndex, predictions: Path) -> Calibrated:
+    """Fit one temperature on the tokens of the calibration split and measure its effect on every split.
 
     Args:
         section: `params.yaml: calibrate`.
-        index: what `predictions` holds.
+        index: roles of the splits.
         predictions: folder that `evaluate` left.
-        output: folder to create, with `calibration.json`.
-        report: folder for the same files as for classes; tables that only classes have stay empty.
 
     Raises:
         DataError: a split is missing or too small, rows overlap, or the method needs classes.
     """
-    splits = load_splits(index, predictions)
-    calibration_name, test_name = index.splits("calibration")[0], index.splits("test")[0]
-    fitted = fit_tokens(section, splits[calibration_name])
+    names = [name for role in ROLES for name in index.splits(role)]
+    splits = {name: load_token_predictions(predictions, name) for name in names}
+    check_splits(section, index, splits)
+    (calibration,), (test,) = index.splits("calibration"), index.splits("test")
+    fitted = fit_tokens(section, splits[calibration])
     temperature = fitted.calibrator.temperature if isinstance(fitted.calibrator, Temperature) else 1.0
-    scored = {
-        name: dict(zip(WHEN, (score_tokens(split, 1.0), score_tokens(split, temperature)), strict=True))
-        for name, split in splits.items()
-    }
-    measured: dict[str, Any] = {
-        name: compare_tokens(parts["before"], parts["after"], section) for name, parts in scored.items()
-    }
-    before_after = in_sample(measured[calibration_name])
-    measured[calibration_name] = {**before_after, **fit_numbers(fitted)}
-    answers = load_answers(predictions, calibration_name)
-    confidence = fit_answers(answers, temperature) if answers else None
-    whole: dict[str, Guessed] = {}
-    if confidence is not None:
-        written = load_answers(predictions, test_name)
-        whole["answers"] = guessed(written, temperature)
-        measured[test_name]["answers"] = compare_answers(written, temperature, confidence, section)
-    told = artifact(section, fitted, splits[calibration_name].ids, before_after, APPLIES_TO)
-    with new_folder(output) as folder:
-        write_json(folder / "calibration.json", {**told, "answers": confidence})
-    write_curves(report, scored[test_name], section, whole)
-    write_tsv(report / "classes.tsv", CLASS_COLUMNS, [])
-    write_tsv(report / "slices.tsv", SLICE_COLUMNS, [])
-    draw(report, scored[test_name], measured[test_name], fitted.calibrator, section)
-    write_json(report / "metrics.json", round_floats(measured))
+    scored = {name: (score_tokens(one, 1.0), score_tokens(one, temperature)) for name, one in splits.items()}
+    measured: dict[str, Any] = {name: compare_tokens(*pair, section) for name, pair in scored.items()}
+    in_sample = headline(measured[calibration], ("rows", "tokens"), ("nll", "ece"))
+    measured[calibration] = {**in_sample, **fit_numbers(fitted)}
+    answers = load_answers(predictions, calibration)
+    curve = fit_answer_curve(answers, temperature) if answers else None
+    risk_curves: dict[str, TopLabel] = {}
+    if curve is not None:
+        written = load_answers(predictions, test)
+        risk_curves["answers"] = score_answers(written, temperature)
+        measured[test]["answers"] = compare_answers(written, temperature, curve, section)
+    content = artifact(section, fitted, splits[calibration].ids, in_sample, APPLIES_TO)
+    return Calibrated(
+        artifact={**content, "answers": curve},
+        metrics=measured,
+        fitted=fitted,
+        test=test,
+        scored=dict(zip(WHEN, scored[test], strict=True)),
+        risk_curves=risk_curves,
+    )
 
 
-def load_splits(index: PredictionIndex, predictions: Path) -> dict[str, TokenPredictions]:
-    """What was predicted of the splits that are fitted on or reported, by name.
+def check_splits(section: Calibrate, index: PredictionIndex, splits: Mapping[str, TokenPredictions]) -> None:
+    """Check the declared method, and roles and rows of all splits.
 
     Raises:
-        DataError: a split is missing or too small, or rows overlap.
+        DataError: names every problem.
     """
-    names = [name for role in ("calibration", "test", "shifted") for name in index.splits(role)]
-    splits = {name: load_token_predictions(predictions, name) for name in names}
-    problems = unfit(index, {name: split.ids for name, split in splits.items()})
+    ids = {name: split.ids for name, split in splits.items()}
+    problems = [*split_problems(index, ids), *method_problems(section, METHODS, "generation")]
     if problems:
         raise DataError(problems)
-    return splits
 
 
-def in_sample(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of the split that was fitted on: no intervals, for it cannot judge the fit."""
-    counted = {name: measured[name] for name in ("rows", "tokens")}
-    return counted | {name: {when: measured[name][when]["value"] for when in WHEN} for name in ("nll", "ece")}
+def fit_tokens(section: Calibrate, predictions: TokenPredictions) -> Fitted:
+    """The declared calibrator, one of `METHODS`, from the sums of the calibration split."""
+    if section.method.kind == "none":
+        return Fitted(Identity(), None, DECLARED)
+    found = fit_token_temperature(predictions)
+    return Fitted(Temperature(temperature=found.temperature), found, DECLARED)

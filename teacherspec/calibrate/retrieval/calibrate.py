@@ -1,91 +1,76 @@
-"""Calibration where predictions are embeddings: which candidate of a set is the right one?
+"""Calibration of retrieval: one temperature for choosing the right candidate of a set, in both directions.
 
-How likely a text is the right one depends on what it is compared with, so probabilities are measured among a
-number of candidates that `evaluate` fixed for all splits. Where cosines times their factor are log-density
-ratios up to a factor, as the contrastive loss makes them (van den Oord et al. 2018, arXiv 1807.03748, section
-2.3), one temperature holds for any number of candidates drawn alike.
+The probability that a text is the right one depends on what it is compared with, so probabilities are
+measured among a number of candidates that `evaluate` fixed for all splits. Where cosines times their factor
+are log-density ratios up to a factor, as the contrastive loss makes them (van den Oord et al. 2018, arXiv
+1807.03748, section 2.3), one temperature holds for any number of candidates drawn in the same way.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from teacherspec.calibrate.artifact import artifact, both, fit_numbers, headline, unfit
-from teacherspec.calibrate.before_after import compare
-from teacherspec.calibrate.classification.report import CLASS_COLUMNS, draw, write_curves
-from teacherspec.calibrate.slices import COLUMNS as SLICE_COLUMNS
+from teacherspec.calibrate.before_after import both, compare
+from teacherspec.calibrate.result import WHEN, Calibrated, artifact, fit_numbers, headline
+from teacherspec.calibrate.splits import method_problems, split_problems
+from teacherspec.calibrators.candidate_sets import candidate_logits
+from teacherspec.calibrators.fit import fit
 from teacherspec.errors import DataError
-from teacherspec.metrics.retrieval import candidate_sets
-from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.retrieval import (
-    Comparison,
     EmbeddingPredictions,
     load_comparison,
     load_embedding_predictions,
 )
-from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
+from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.spec.calibrate import Calibrate
 
-ALLOWED = ("temperature", "none")
+ROLES = ("calibration", "test", "shifted")
+METHODS = ("temperature", "none")
 APPLIES_TO = "logits (cosines times logit_scale) of candidates that one is chosen from; apply once"
 
 
-def calibrate_pairs(
-    section: Calibrate, index: PredictionIndex, predictions: Path, output: Path, report: Path
-) -> None:
-    """Fit one temperature for both directions on candidate sets of the calibration split, and report it.
+def calibrate_retrieval(section: Calibrate, index: PredictionIndex, predictions: Path) -> Calibrated:
+    """Fit one temperature on candidate sets of the calibration split and measure its effect on every split.
 
     Args:
         section: `params.yaml: calibrate`.
-        index: what `predictions` holds.
+        index: roles of the splits.
         predictions: folder that `evaluate` left.
-        output: folder to create, with `calibration.json`.
-        report: folder for the same files as for classes; tables that only classes have stay empty.
 
     Raises:
         DataError: a split is missing or too small, rows overlap, or the method needs classes.
     """
-    names = [name for role in ("calibration", "test", "shifted") for name in index.splits(role)]
+    names = [name for role in ROLES for name in index.splits(role)]
     splits = {name: load_embedding_predictions(predictions, name) for name in names}
-    check_base(section, index, splits)
+    check_splits(section, index, splits)
+    (calibration,), (test,) = index.splits("calibration"), index.splits("test")
     comparison = load_comparison(predictions)
-    lined = {name: asked(split, comparison) for name, split in splits.items()}
-    calibration, test = (index.splits(role)[0] for role in ("calibration", "test"))
-    fitted = section.method.fit(*lined[calibration])
-    scored = {name: both(*rows, fitted) for name, rows in lined.items()}
+    candidates = {name: candidate_logits(split, comparison) for name, split in splits.items()}
+    fitted = fit(section.method, *candidates[calibration])
+    scored = {name: both(*rows, fitted.calibrator) for name, rows in candidates.items()}
     measured: dict[str, Any] = {name: compare(*pair, section) for name, pair in scored.items()}
-    in_sample = headline(measured[calibration])
+    in_sample = headline(measured[calibration], ("rows",), ("nll", "brier", "ece"))
     measured[calibration] = {**fit_numbers(fitted), **in_sample}
-    told = artifact(section, fitted, splits[calibration].ids, in_sample, APPLIES_TO)
-    with new_folder(output) as folder:
-        write_json(folder / "calibration.json", {**told, "comparison": round_floats(vars(comparison))})
-    before_after = dict(zip(("before", "after"), scored[test], strict=True))
-    write_curves(report, before_after, section, {})
-    write_tsv(report / "classes.tsv", CLASS_COLUMNS, [])
-    write_tsv(report / "slices.tsv", SLICE_COLUMNS, [])
-    draw(report, before_after, measured[test], fitted.calibrator, section)
-    write_json(report / "metrics.json", round_floats(measured))
-
-
-def asked(found: EmbeddingPredictions, comparison: Comparison) -> tuple[FloatArray, IntArray]:
-    """Logits `[2 N, C]` of the candidate sets of both directions, and the place of the right one `[2 N]`."""
-    pairs = (found.pairs, found.pairs.swapped())
-    cosines = np.concatenate(
-        [candidate_sets(one, comparison.candidate_set_size, comparison.seed) for one in pairs]
+    content = artifact(section, fitted, splits[calibration].ids, in_sample, APPLIES_TO)
+    return Calibrated(
+        artifact={**content, "comparison": round_floats(vars(comparison))},
+        metrics=measured,
+        fitted=fitted,
+        test=test,
+        scored=dict(zip(WHEN, scored[test], strict=True)),
     )
-    logits = comparison.logit_scale * cosines + comparison.logit_bias
-    return logits, np.full(len(logits), comparison.candidate_set_size - 1)
 
 
-def check_base(section: Calibrate, index: PredictionIndex, splits: dict[str, EmbeddingPredictions]) -> None:
-    """Everything that calibration rests on is there and sound. Raises `DataError` with every problem."""
-    problems = unfit(index, {name: split.ids for name, split in splits.items()})
-    if section.method.kind not in ALLOWED:
-        problems.append(
-            f"calibrate.method: {section.method.kind} is for classes; retrieval is calibrated by "
-            f"{' or '.join(ALLOWED)}"
-        )
+def check_splits(
+    section: Calibrate, index: PredictionIndex, splits: Mapping[str, EmbeddingPredictions]
+) -> None:
+    """Check the declared method, and roles and rows of all splits.
+
+    Raises:
+        DataError: names every problem.
+    """
+    ids = {name: split.ids for name, split in splits.items()}
+    problems = [*split_problems(index, ids), *method_problems(section, METHODS, "retrieval")]
     if problems:
         raise DataError(problems)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.calibrators.calibrators import apply
+from teacherspec.calibrators.fitted import apply
 from teacherspec.compare.paired_predictions import TOO_FEW, Evaluated, Sides
 from teacherspec.metrics.softmax import log_softmax, top_label
 from teacherspec.metrics.validation import FloatArray, IntArray

@@ -16,6 +16,7 @@ from teacherspec.compare.paired_tests import (
 )
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews
+from teacherspec.metrics.proper_scores import brier_per_row, nll_per_row
 from teacherspec.metrics.ranking import area_under_roc, separate
 from teacherspec.metrics.validation import FloatArray, IntArray
 
@@ -40,25 +41,13 @@ def _row_wise(rows: PairedRows) -> Iterator[PairedTest]:
     name = rows.split
     yield mcnemar(f"evaluate.{name}.accuracy", rows.before.correct, rows.after.correct)
     losses: Mapping[str, Callable[[Answers], FloatArray]] = {
-        f"evaluate.{name}.nll": lambda side: _nll(side.log_probs, side.labels),
-        f"evaluate.{name}.brier": lambda side: _brier(side.log_probs, side.labels),
-        f"calibrate.{name}.nll.after": lambda side: _nll(side.calibrated, side.labels),
-        f"calibrate.{name}.brier.after": lambda side: _brier(side.calibrated, side.labels),
+        f"evaluate.{name}.nll": lambda side: nll_per_row(side.log_probs, side.labels),
+        f"evaluate.{name}.brier": lambda side: brier_per_row(np.exp(side.log_probs), side.labels),
+        f"calibrate.{name}.nll.after": lambda side: nll_per_row(side.calibrated, side.labels),
+        f"calibrate.{name}.brier.after": lambda side: brier_per_row(np.exp(side.calibrated), side.labels),
     }
     for metric, loss in losses.items():
         yield paired_mean(metric, loss(rows.before), loss(rows.after))
-
-
-def _nll(log_probs: FloatArray, labels: IntArray) -> FloatArray:
-    losses: FloatArray = -log_probs[np.arange(len(labels)), labels]
-    return losses
-
-
-def _brier(log_probs: FloatArray, labels: IntArray) -> FloatArray:
-    distance = np.exp(log_probs)
-    distance[np.arange(len(labels)), labels] -= 1.0
-    squared: FloatArray = (distance**2).sum(axis=1)
-    return squared
 
 
 def _f1(side: Answers, rows: IntArray) -> float:

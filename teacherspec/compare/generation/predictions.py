@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from teacherspec.calibrate.cluster_bootstrap import ClusteredScores
-from teacherspec.calibrate.generation.answer_confidence import answer_confidences
-from teacherspec.calibrate.generation.token_temperature import score_tokens
+from teacherspec.calibrators.answer_confidence import answer_confidences
+from teacherspec.calibrators.token_temperature import score_tokens
 from teacherspec.compare.cluster_tests import clustered_tests
 from teacherspec.compare.flips_and_slices import Flip, Flips, flipped
 from teacherspec.compare.paired_predictions import Evaluated, Sides, places_of
 from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
 from teacherspec.compare.prediction_diff import Answered, OfSplit, compare_splits
+from teacherspec.metrics.cluster_bootstrap import ClusteredScores
 from teacherspec.metrics.text_generation import CorpusScore, bleu, chrf, score_from
 from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.generation import Answer, TokenPredictions, load_answers, load_token_predictions

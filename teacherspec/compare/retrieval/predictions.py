@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from teacherspec.calibrate.cluster_bootstrap import ClusteredScores
-from teacherspec.calibrate.retrieval.calibrate import asked
+from teacherspec.calibrators.candidate_sets import candidate_logits
 from teacherspec.compare.cluster_tests import clustered_tests
 from teacherspec.compare.flips_and_slices import Flip, Flips, flipped
 from teacherspec.compare.paired_predictions import Sides, places_of
@@ -18,6 +17,7 @@ from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnem
 from teacherspec.compare.prediction_diff import Answered, OfSplit, compare_splits
 from teacherspec.evaluate.retrieval.metrics import DIRECTIONS
 from teacherspec.metrics.calibration import top_label_confidence
+from teacherspec.metrics.cluster_bootstrap import ClusteredScores
 from teacherspec.metrics.proper_scores import nll_per_row
 from teacherspec.metrics.retrieval import RECALLED, image_to_text, largest_candidate_set
 from teacherspec.metrics.softmax import log_softmax
@@ -128,7 +128,7 @@ def _candidate_sets(
     row = np.tile(image.reshape(-1), len(DIRECTIONS))
     raw, calibrated = [], []
     for found, how, side in zip(common, comparisons, sides.both, strict=True):
-        logits, labels = asked(found, how)
+        logits, labels = candidate_logits(found, how)
         raw.append(_scores(row, logits, labels))
         calibrated.append(_scores(row, logits / side.temperature, labels))
     yield from clustered_tests(split, raw, calibrated, int(row.max()) + 1)

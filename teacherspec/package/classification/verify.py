@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from teacherspec.calibrators.calibrators import Calibrator, apply
+from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.package.classification.soft_targets import content_sha256
 from teacherspec.package.golden_examples import forward, furthest, load_golden

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from dvc.api import DVCFileSystem
 from scipy.stats import binomtest
 
-from teacherspec.calibrators.calibrators import apply
-from teacherspec.calibrators.methods import NoCalibration
+from teacherspec.calibrators.fit import fit
+from teacherspec.calibrators.fitted import apply
 from teacherspec.cli.main import main
 from teacherspec.compare.classification.predictions import compare_classes
 from teacherspec.compare.compare import FORMS, Review, as_json, compare
@@ -24,6 +24,7 @@ from teacherspec.compare.paired_predictions import Evaluated, Sides
 from teacherspec.compare.revision import find_revision
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.runtime.atomic_io import write_json
+from teacherspec.spec.calibrate import NoCalibration
 from teacherspec.tasks.base import OutputType
 from tests.pipeline.gitops.sandbox import Sandbox
 from tests.unit.calibrate.toy_predictions import toy_split, write_folder
@@ -224,7 +225,7 @@ def test_predictions_of_every_form_can_be_compared() -> None:
 @each_method
 def test_every_calibrator_is_compared_with_another(tmp_path: Path, method: Any) -> None:
     """A change of the method is what calibration is reviewed for."""
-    calibrators = (NoCalibration(kind="none").fit(LOGITS, CLASSES), method.fit(LOGITS, CLASSES))
+    calibrators = (fit(NoCalibration(kind="none"), LOGITS, CLASSES), fit(method, LOGITS, CLASSES))
     sides = []
     for name, fitted in zip(("a", "b"), calibrators, strict=True):
         folder = write_folder(tmp_path / name, {"test": ("test", toy_split("test", 300))})

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from teacherspec.calibrators.calibrators import Calibrator
+from teacherspec.calibrators.fitted import Calibrator
 from teacherspec.spec.calibrate import Method
 
 DOCS = (Path(__file__).parents[3] / "docs" / "calibration.md").read_text(encoding="utf-8")

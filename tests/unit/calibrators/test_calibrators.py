@@ -7,9 +7,16 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from teacherspec.calibrators.affine import fit_dirichlet, fit_vector
-from teacherspec.calibrators.auto_select import Auto, HeldOut, choose, cross_validate
-from teacherspec.calibrators.calibrators import Calibrator, Histogram, Isotonic, Temperature, apply
-from teacherspec.calibrators.methods import (
+from teacherspec.calibrators.auto_select import HeldOut, choose, cross_validate
+from teacherspec.calibrators.fit import fit
+from teacherspec.calibrators.fitted import Calibrator, Histogram, Isotonic, Temperature, apply
+from teacherspec.calibrators.temperature import fit_temperature
+from teacherspec.calibrators.top_label_curves import fit_isotonic
+from teacherspec.metrics.calibration import top_label_confidence
+from teacherspec.metrics.proper_scores import nll
+from teacherspec.metrics.softmax import softmax
+from teacherspec.spec.calibrate import (
+    Auto,
     ClassTemperatureScaling,
     DirichletCalibration,
     HistogramBinning,
@@ -18,10 +25,6 @@ from teacherspec.calibrators.methods import (
     TemperatureScaling,
     VectorScaling,
 )
-from teacherspec.calibrators.temperature import fit_temperature
-from teacherspec.metrics.calibration import top_label_confidence
-from teacherspec.metrics.proper_scores import nll
-from teacherspec.metrics.softmax import softmax
 from tests.unit.calibrate.toy_predictions import planted
 
 METHODS = (
@@ -40,7 +43,7 @@ FRESH, FRESH_LABELS = planted(3000, 4, 2.5, seed=2)
 
 @each_method
 def test_gives_distributions_and_is_plain_data(method):
-    calibrator = method.fit(LOGITS, LABELS).calibrator
+    calibrator = fit(method, LOGITS, LABELS).calibrator
     text = json.dumps(calibrator.model_dump(mode="json"), allow_nan=False)
     again = TypeAdapter(Calibrator).validate_json(text)
     log_probs = apply(calibrator, FRESH)
@@ -51,13 +54,13 @@ def test_gives_distributions_and_is_plain_data(method):
 @each_method
 def test_improves_the_nll_of_new_rows(method):
     before = nll(FRESH, FRESH_LABELS)
-    after = nll(apply(method.fit(LOGITS, LABELS).calibrator, FRESH), FRESH_LABELS)
+    after = nll(apply(fit(method, LOGITS, LABELS).calibrator, FRESH), FRESH_LABELS)
     assert after == before if method.kind == "none" else after < before - 0.1
 
 
 @each_method
 def test_never_worsens_the_rows_it_was_fitted_on(method):
-    after = nll(apply(method.fit(LOGITS, LABELS).calibrator, LOGITS), LABELS)
+    after = nll(apply(fit(method, LOGITS, LABELS).calibrator, LOGITS), LABELS)
     assert after <= nll(LOGITS, LABELS) + 1e-12
 
 
@@ -65,7 +68,7 @@ def test_never_worsens_the_rows_it_was_fitted_on(method):
 @given(seed=st.integers(0, 2**31), sharpness=st.sampled_from([0.01, 1.0, 30.0, 1000.0]))
 @settings(max_examples=20, deadline=None)
 def test_keeps_its_word_on_the_predicted_class(method, seed, sharpness):
-    calibrator = method.fit(LOGITS, LABELS).calibrator
+    calibrator = fit(method, LOGITS, LABELS).calibrator
     rows = np.random.default_rng(seed).normal(size=(50, 4)) * sharpness
     log_probs = apply(calibrator, rows)
     assert np.isfinite(log_probs).all()
@@ -76,15 +79,15 @@ def test_keeps_its_word_on_the_predicted_class(method, seed, sharpness):
 @each_method
 def test_separable_rows_give_finite_probabilities(method):
     logits = np.eye(4)[np.arange(40) % 4] * 5.0
-    calibrator = method.fit(logits, np.arange(40) % 4).calibrator
+    calibrator = fit(method, logits, np.arange(40) % 4).calibrator
     assert np.isfinite(nll(apply(calibrator, logits), (np.arange(40) + 1) % 4))
 
 
 @each_method
 def test_order_of_rows_changes_nothing(method):
     order = np.random.default_rng(3).permutation(len(LABELS))
-    one = apply(method.fit(LOGITS, LABELS).calibrator, FRESH[:50])
-    other = apply(method.fit(LOGITS[order], LABELS[order]).calibrator, FRESH[:50])
+    one = apply(fit(method, LOGITS, LABELS).calibrator, FRESH[:50])
+    other = apply(fit(method, LOGITS[order], LABELS[order]).calibrator, FRESH[:50])
     assert one == pytest.approx(other, abs=1e-5)
 
 
@@ -113,7 +116,7 @@ def test_a_class_with_few_rows_keeps_the_common_temperature():
     logits[:, 2] -= 6.0
     logits[logits.argmax(axis=1) == 0] *= 3.0
     method = ClassTemperatureScaling(kind="class_temperature", minimum_rows=100)
-    fitted = method.fit(logits, labels)
+    fitted = fit(method, logits, labels)
     first, second, third = fitted.calibrator.temperatures
     assert third == fitted.temperature.temperature
     assert first > 2 * second
@@ -125,8 +128,8 @@ def test_isotonic_is_right_where_temperature_cannot_be():
     truth = 0.5 + 2.0 * (confidence - 0.5) ** 2
     logits = np.stack([np.log(confidence / (1 - confidence)), np.zeros(5000)], axis=1)
     labels = (generator.random(5000) > truth).astype(int)
-    calibrator = IsotonicRegression(kind="isotonic").fit(logits, labels).calibrator
-    plain = TemperatureScaling().fit(logits, labels).calibrator
+    calibrator = fit(IsotonicRegression(kind="isotonic"), logits, labels).calibrator
+    plain = fit(TemperatureScaling(), logits, labels).calibrator
     errors = [
         np.abs(top_label_confidence(np.exp(apply(found, logits)), labels)[0] - truth).mean()
         for found in (calibrator, plain)
@@ -149,7 +152,7 @@ def test_confidences_beyond_those_seen_belong_to_the_last_bin():
 
 @each_method
 def test_refuses_other_classes_and_broken_rows(method):
-    calibrator = method.fit(LOGITS, LABELS).calibrator
+    calibrator = fit(method, LOGITS, LABELS).calibrator
     with pytest.raises(ValueError, match="row 1 holds nan"):
         apply(calibrator, [[1.0, 2.0, 3.0, 4.0], [np.nan, 2.0, 3.0, 4.0]])
     if method.kind in ("class_temperature", "vector", "dirichlet"):
@@ -192,21 +195,20 @@ def test_a_richer_way_must_win_clearly_and_without_losing_accuracy():
 def test_auto_takes_a_richer_way_where_it_is_true():
     logits, labels = planted(1500, 3, 1.0, seed=7)
     biased = logits + np.array([2.0, 0.0, -2.0])
-    assert Auto(kind="auto").fit(biased, labels).calibrator.kind in ("vector", "dirichlet")
-    assert Auto(kind="auto").fit(logits * 2, labels).calibrator.kind == "temperature"
+    assert fit(Auto(kind="auto"), biased, labels).calibrator.kind in ("vector", "dirichlet")
+    assert fit(Auto(kind="auto"), logits * 2, labels).calibrator.kind == "temperature"
 
 
 def test_cross_validation_scores_rows_by_fits_without_them():
-    result = cross_validate(IsotonicRegression(kind="isotonic"), LOGITS, LABELS, folds=5, seed=0)
-    fitted = IsotonicRegression(kind="isotonic").fit(LOGITS, LABELS).calibrator
-    assert result.nll.mean() > nll(apply(fitted, LOGITS), LABELS)
+    result = cross_validate("isotonic", fit_isotonic, LOGITS, LABELS, Auto(kind="auto"))
+    assert result.nll.mean() > nll(apply(fit_isotonic(LOGITS, LABELS), LOGITS), LABELS)
     assert result.accuracy == (LOGITS.argmax(axis=1) == LABELS).mean()
     with pytest.raises(ValueError, match="folds"):
-        cross_validate(TemperatureScaling(), LOGITS[:3], LABELS[:3], folds=5, seed=0)
+        cross_validate("isotonic", fit_isotonic, LOGITS[:3], LABELS[:3], Auto(kind="auto"))
 
 
 def test_calibrated_confidence_matches_accuracy_on_new_rows():
-    calibrator = TemperatureScaling().fit(LOGITS, LABELS).calibrator
+    calibrator = fit(TemperatureScaling(), LOGITS, LABELS).calibrator
     confidences, correct = top_label_confidence(np.exp(apply(calibrator, FRESH)), FRESH_LABELS)
     assert confidences.mean() == pytest.approx(correct.mean(), abs=0.04)
     before, _ = top_label_confidence(softmax(FRESH), FRESH_LABELS)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from teacherspec.calibrators.calibrators import Calibrator, apply
+from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.package.usage_snippets import CALIBRATED, calibrated_code
 
 FITTED = [

@@ -9,7 +9,7 @@ from datasets import load_dataset
 from torch.nn.functional import kl_div, log_softmax, softmax
 from transformers import pipeline
 
-from teacherspec.calibrators.calibrators import Temperature
+from teacherspec.calibrators.fitted import Temperature
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.predictions.classification import load_predictions

@@ -8,7 +8,7 @@ n rows of one kind.
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrators.calibrators import Histogram, Isotonic
+from teacherspec.calibrators.fitted import Histogram, Isotonic
 from teacherspec.metrics.binning import bin_sums, upper_edges
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.ranking import group_ties, sort_confidences

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherspec.calibrate.before_after import BINNINGS
 from teacherspec.metrics.binning import bin_index
+from teacherspec.metrics.calibration import ECE_BINNINGS
 from teacherspec.metrics.validation import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
 class ClusteredScores:
-    """The measures of each of T units at one temperature.
+    """The measures of each of T observations at one temperature.
 
     Attributes:
-        row: `[T]` row, from 0 on, that each unit belongs to.
+        row: `[T]` row, from 0 on, that each observation belongs to.
         nll: `[T]` nats.
-        confidences: `[T]`, probability of the most likely answer.
+        confidences: `[T]`, probability of the most likely label.
         correct: `[T]`, whether that is the label.
     """
 
@@ -27,16 +27,19 @@ class ClusteredScores:
 
 
 class ClusteredStatistic:
-    """The resampled measures of one set of units, from indices of rows to the numbers of `NAMES`."""
+    """The resampled measures of one set of observations, from indices of rows to the numbers of `NAMES`.
+
+    Resampling whole rows keeps the dependence of observations within a row (Davison & Hinkley 1997, ch. 3.8).
+    """
 
     MEANS = ("nll", "signed", "accuracy")
-    NAMES = (*MEANS, *BINNINGS)
+    NAMES = (*MEANS, *ECE_BINNINGS)
 
     def __init__(self, scored: ClusteredScores, rows: int, n_bins: int) -> None:
         """Add up what resamples add up, once.
 
         Args:
-            scored: T units.
+            scored: T observations.
             rows: number of rows.
             n_bins: of the binned errors.
         """
@@ -48,13 +51,13 @@ class ClusteredStatistic:
         self.sums = np.stack(columns, axis=1)  # [N, 1 + 3]
         self.bins = [
             _by_row_and_bin(
-                scored.row, bin_index(scored.confidences, n_bins=n_bins, binning=kind), excess, rows
+                scored.row, bin_index(scored.confidences, n_bins=n_bins, binning=binning), excess, rows
             )
-            for kind in BINNINGS.values()
+            for binning in ECE_BINNINGS.values()
         ]
 
     def __call__(self, chosen: IntArray) -> FloatArray:
-        """The numbers of some rows, with repetitions; every unit weighs the same."""
+        """The numbers of some rows, with repetitions; every observation weighs the same."""
         sums = self.sums[chosen].sum(axis=0)
         errors = [np.abs(table[chosen].sum(axis=0)).sum() / sums[0] for table in self.bins]
         return np.concatenate([sums[1:] / sums[0], errors])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from teacherspec.calibrate.grid_temperature import streamed_temperature
+from teacherspec.calibrators.grid_temperature import streamed_temperature
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.temperature_moments import temperature_moments

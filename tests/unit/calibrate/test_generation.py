@@ -1,23 +1,22 @@
 """Calibration of tokens from what is kept of them, against the logits themselves."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from teacherspec.calibrate.generation.answer_confidence import compare_answers, fit_answers
-from teacherspec.calibrate.generation.token_temperature import (
-    compare_tokens,
-    fit_tokens,
-    interpolated,
-    score_tokens,
-)
+from teacherspec.calibrate.generation.calibrate import check_splits, fit_tokens
+from teacherspec.calibrate.generation.report import compare_answers, compare_tokens
+from teacherspec.calibrators.answer_confidence import fit_answer_curve
 from teacherspec.calibrators.temperature import fit_temperature
+from teacherspec.calibrators.token_temperature import log_sum_exp, score_tokens
 from teacherspec.errors import DataError
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.softmax import log_softmax
+from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.generation import (
     Answer,
     TokenPredictions,
@@ -79,9 +78,9 @@ def test_between_the_grid_points_nothing_is_lost():
     z = logits - logits.max(axis=1, keepdims=True)
     for beta in (0.26, 0.9, 1.1, 1.93, 3.9):
         exact = np.log(np.exp(beta * z.astype(np.float64)).sum(axis=1))
-        np.testing.assert_allclose(interpolated(kept, beta), exact, atol=1e-4)
+        np.testing.assert_allclose(log_sum_exp(kept, beta), exact, atol=1e-4)
     with pytest.raises(ValueError, match="beta"):
-        interpolated(kept, 5.0)
+        log_sum_exp(kept, 5.0)
 
 
 def test_measures_before_and_after():
@@ -99,8 +98,10 @@ def test_measures_before_and_after():
 
 def test_methods_for_classes_are_refused():
     declared = Calibrate.model_validate_json(json.dumps({"method": {"kind": "isotonic"}}))
-    with pytest.raises(DataError, match="isotonic is for classes"):
-        fit_tokens(declared, planted(30, 20, 1.0)[2])
+    splits = {"calibration": planted(30, 20, 1.0)[2], "test": replace(planted(30, 20, 1.0)[2], ids=range(30))}
+    index = PredictionIndex((), {name: name for name in splits}, {}, "generation")
+    with pytest.raises(DataError, match="isotonic is for classification; generation is calibrated by"):
+        check_splits(declared, index, splits)
 
 
 def answers(count: int, seed: int) -> list[Answer]:
@@ -116,7 +117,7 @@ def answers(count: int, seed: int) -> list[Answer]:
 
 
 def test_confidence_of_answers_is_fitted_and_honest():
-    fitted = fit_answers(answers(4000, 0), 1.0)
+    fitted = fit_answer_curve(answers(4000, 0), 1.0)
     assert (fitted["slope"], fitted["intercept"]) == pytest.approx((4.0, 3.0), rel=0.15)
     found = compare_answers(answers(2000, 1), 1.0, fitted, SECTION)
     assert found["ece"]["after"] < 0.03 < found["ece"]["before"]
@@ -125,7 +126,7 @@ def test_confidence_of_answers_is_fitted_and_honest():
 
 def test_too_few_right_answers_are_said():
     few = [one for one in answers(400, 0) if not one.correct]
-    fitted = fit_answers(few, 1.0)
+    fitted = fit_answer_curve(few, 1.0)
     assert fitted["status"] == "too_few"
     assert "after" not in compare_answers(few, 1.0, fitted, SECTION)["ece"]
 

@@ -1,0 +1,125 @@
+"""Fit the calibrator that `calibrate.method` declares.
+
+To add a method, write its section in `spec/calibrate.py`, its calibrator in `fitted.py`, the function that
+fits it, and one line in `FITTERS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from teacherspec.calibrators.affine import fit_dirichlet, fit_vector
+from teacherspec.calibrators.auto_select import CANDIDATES, choose, cross_validate
+from teacherspec.calibrators.class_temperature import fit_class_temperature
+from teacherspec.calibrators.fitted import Calibrator, Identity, Temperature
+from teacherspec.calibrators.temperature import Status, TemperatureFit, fit_temperature
+from teacherspec.calibrators.top_label_curves import fit_histogram, fit_isotonic
+from teacherspec.spec.calibrate import (
+    Auto,
+    ClassTemperatureScaling,
+    DirichletCalibration,
+    HistogramBinning,
+    IsotonicRegression,
+    Method,
+    NoCalibration,
+    TemperatureScaling,
+    VectorScaling,
+)
+from teacherspec.spec.section import Section
+
+DECLARED = "declared"
+"""The reason of a calibrator that the declaration names."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A calibrator and how it was chosen.
+
+    Attributes:
+        calibrator: plain data; see `fitted.apply`.
+        temperature: the temperature fit it is or starts from; None if it involves none.
+        reason: why this calibrator, one sentence.
+    """
+
+    calibrator: Calibrator
+    temperature: TemperatureFit | None
+    reason: str
+
+    @property
+    def status(self) -> Status:
+        """`ok`, or why the temperature that this rests on could not be fitted."""
+        return "ok" if self.temperature is None else self.temperature.status
+
+
+def fit(method: Method, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
+    """Fit the declared method.
+
+    Args:
+        method: `calibrate.method`.
+        logits: `[N, C]`, before any temperature.
+        labels: `[N]`.
+
+    Raises:
+        ValueError: wrong shapes, or values out of range, naming the row.
+    """
+    return FITTERS[type(method)](method, logits, labels)
+
+
+def _identity(_method: NoCalibration, _logits: npt.ArrayLike, _labels: npt.ArrayLike) -> Fitted:
+    return Fitted(Identity(), None, DECLARED)
+
+
+def _temperature(_method: TemperatureScaling, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
+    found = fit_temperature(logits, labels)
+    return Fitted(Temperature(temperature=found.temperature), found, DECLARED)
+
+
+def _class_temperature(
+    method: ClassTemperatureScaling, logits: npt.ArrayLike, labels: npt.ArrayLike
+) -> Fitted:
+    return Fitted(*fit_class_temperature(logits, labels, minimum_rows=method.minimum_rows), DECLARED)
+
+
+def _vector(method: VectorScaling, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
+    return Fitted(*fit_vector(logits, labels, shrinkage=method.shrinkage), DECLARED)
+
+
+def _dirichlet(method: DirichletCalibration, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
+    return Fitted(*fit_dirichlet(logits, labels, shrinkage=method.shrinkage), DECLARED)
+
+
+def _isotonic(_method: IsotonicRegression, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
+    return Fitted(fit_isotonic(logits, labels), None, DECLARED)
+
+
+def _histogram(method: HistogramBinning, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
+    return Fitted(fit_histogram(logits, labels, n_bins=method.n_bins), None, DECLARED)
+
+
+def _auto(method: Auto, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
+    results = [
+        cross_validate(candidate.kind, partial(_calibrator, candidate), logits, labels, method)
+        for candidate in CANDIDATES
+    ]
+    best, reason = choose(results)
+    return replace(fit(CANDIDATES[best], logits, labels), reason=reason)
+
+
+def _calibrator(method: Method, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Calibrator:
+    return fit(method, logits, labels).calibrator
+
+
+FITTERS: Mapping[type[Section], Callable[[Any, npt.ArrayLike, npt.ArrayLike], Fitted]] = {
+    NoCalibration: _identity,
+    TemperatureScaling: _temperature,
+    ClassTemperatureScaling: _class_temperature,
+    VectorScaling: _vector,
+    DirichletCalibration: _dirichlet,
+    IsotonicRegression: _isotonic,
+    HistogramBinning: _histogram,
+    Auto: _auto,
+}
+"""Section of the method → the function that fits it on logits `[N, C]` and labels `[N]`."""
