@@ -12,7 +12,7 @@ from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.plots.reliability import ReliabilityPanel, reliability_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import AFTER, BEFORE, drawing, save_png
-from teacherspec.runtime.atomic_io import round_floats, write_json, write_tsv
+from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
 from teacherspec.spec.calibrate import Calibrate
 
 RELIABILITY_COLUMNS = (
@@ -31,7 +31,9 @@ Bins = Mapping[str, tuple[ReliabilityBin, ...]]
 
 
 def write_report(report: Path, result: Calibrated, section: Calibrate) -> None:
-    """Write `reliability` and `risk_coverage` as `.tsv` and `.png`, further tables, and last `metrics.json`.
+    """Write `reliability.tsv` and `risk_coverage.tsv`, the folder `plots` and last `metrics.json`.
+
+    `plots` holds `reliability.png`, `risk_coverage.png` and the tables of the output type.
 
     Args:
         report: folder to write to.
@@ -47,9 +49,10 @@ def write_report(report: Path, result: Calibrated, section: Calibrate) -> None:
     write_tsv(report / "reliability.tsv", RELIABILITY_COLUMNS, list(_reliability_rows(bins)))
     curves = {**result.scored, **result.risk_curves}
     write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, list(_risk_rows(curves)))
-    for name, table in result.tables.items():
-        write_tsv(report / name, table.columns, table.rows)
-    _draw(report, result, bins)
+    with new_folder(report / "plots") as plots:
+        for name, table in result.tables.items():
+            write_tsv(plots / name, table.columns, table.rows)
+        _draw(plots, result, bins)
     write_json(report / "metrics.json", round_floats(dict(result.metrics)))
 
 
@@ -70,7 +73,7 @@ def _risk_rows(curves: Mapping[str, TopLabel]) -> Iterator[tuple[object, ...]]:
             yield name, round(float(curve.coverage[point]), 6), round(float(curve.risk[point]), 6)
 
 
-def _draw(report: Path, result: Calibrated, bins: Bins) -> None:
+def _draw(folder: Path, result: Calibrated, bins: Bins) -> None:
     """`reliability.png` and `risk_coverage.png` of the test split, before and after."""
     measured = result.metrics[result.test]
     titles = {
@@ -97,8 +100,8 @@ def _draw(report: Path, result: Calibrated, bins: Bins) -> None:
         curve: RiskCoverage = risk_coverage(scored.confidences, scored.correct)
         lines.append(RiskLine(label, COLOURS[when], curve))
     with drawing():
-        save_png(reliability_figure(panels), report / "reliability.png")
-        save_png(risk_coverage_figure(lines, "errors at each coverage, test"), report / "risk_coverage.png")
+        save_png(reliability_figure(panels), folder / "reliability.png")
+        save_png(risk_coverage_figure(lines, "errors at each coverage, test"), folder / "risk_coverage.png")
 
 
 def _description(calibrator: Calibrator) -> str:

@@ -46,7 +46,7 @@ class Calibrated:
         test: name of the test split.
         scored: predicted labels of the test split, `before` and `after` calibration.
         risk_curves: further curves for `risk_coverage.tsv`, by name.
-        tables: further tables of the report, by file name.
+        tables: tables that only this output type has, by file name.
     """
 
     artifact: Mapping[str, Any]

@@ -36,10 +36,12 @@ REPORTS = (
     "evaluate/findings.json",
     "evaluate/metrics.json",
     "calibrate/metrics.json",
-    "calibrate/slices.tsv",
     PLOT,
 )
 """Reports that go into `eval/`, one folder a stage."""
+
+SLICES = "calibrate/plots/slices.tsv"
+"""Calibration of each slice, which only classification has."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,8 @@ def pack_reports(stages: Stages, folder: Path) -> None:
     """Copy calibration, reports and recorded views: files as the stages wrote them."""
     copies = {stages.calibrated / "calibration.json": folder / "calibration/calibration.json"}
     copies |= {stages.reports / name: folder / "eval" / name for name in REPORTS}
-    if (stages.reports / RATINGS).is_file():
-        copies[stages.reports / RATINGS] = folder / "eval" / RATINGS
+    optional = [name for name in (RATINGS, SLICES) if (stages.reports / name).is_file()]
+    copies |= {stages.reports / name: folder / "eval" / name for name in optional}
     if (stages.finetuned / VIEWS).is_file():
         copies[stages.finetuned / VIEWS] = folder / "distill" / VIEWS
     for source, target in copies.items():

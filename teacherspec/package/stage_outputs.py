@@ -13,7 +13,7 @@ from teacherspec.predictions.classification import load_index
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, load_prepared
 
-PLOT = "calibrate/reliability.png"
+PLOT = "calibrate/plots/reliability.png"
 """The picture of the card, among the reports."""
 
 RATINGS = "ratings/metrics.json"

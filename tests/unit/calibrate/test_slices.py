@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from teacherspec.calibrate.before_after import Scored, score
-from teacherspec.calibrate.run import run_calibrate
 from teacherspec.calibrate.classification.slices import EXACT_ROWS, calibration_by_slice, calibration_p_value
+from teacherspec.calibrate.run import run_calibrate
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.predictions.classification import SliceRows, load_predictions, load_slices, save_slices
 from teacherspec.spec.calibrate import Calibrate
@@ -84,7 +84,7 @@ def test_slices_survive_the_disk_and_reach_the_table(tmp_path):
         (one.name, one.family, one.rows.tolist()) for one in parts
     ]
     run_calibrate(QUICK, folder, tmp_path / "artifacts", tmp_path / "reports")
-    header, *lines = (tmp_path / "reports/slices.tsv").read_text().splitlines()
+    header, *lines = (tmp_path / "reports/plots/slices.tsv").read_text().splitlines()
     assert header.startswith("slice\tfamily\trows\t")
     # One row says nothing about calibration.
     assert [line.split("\t")[:3] for line in lines] == [["half", "declared", str(rows // 2)]]

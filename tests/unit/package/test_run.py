@@ -152,7 +152,7 @@ def test_the_hub_reads_the_card(packaged_teacher: PackagedTeacher) -> None:
     )
     for heading in ("Intended use", "Load", "Data", "Results", "Weaknesses and blind spots", "Verify"):
         assert f"\n## {heading}\n" in card.text
-    assert (packaged_teacher.folder / "eval/calibrate/reliability.png").read_bytes()[:4] == b"\x89PNG"
+    assert (packaged_teacher.folder / "eval/calibrate/plots/reliability.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_the_program_on_the_card_runs(
