@@ -18,8 +18,8 @@ LAYERS = (
     {"spec"},
     {"runtime"},
     {"metrics", "splits"},
-    {"calibrators", "model_files", "predictions", "plots", "text"},
-    {"tasks"},
+    {"model_files", "predictions", "plots", "text"},
+    {"calibrators", "tasks"},
     {"inference", "metric_names"},
     {"check", "prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package"},
     {"memory_plan", "run_records", "serving"},
@@ -34,7 +34,7 @@ PURE = {
     "spec": {"errors"},
     "metrics": {"errors", "runtime"},
     "calibrate": {"calibrators", "errors", "metrics", "plots", "predictions", "runtime", "spec"},
-    "calibrators": {"errors", "metrics", "runtime", "spec"},
+    "calibrators": {"errors", "metrics", "predictions", "runtime", "spec"},
     "ratings": {"errors", "metrics", "predictions", "runtime", "spec"},
 }
 """Packages that know no task and no model, and all that they may import."""
