@@ -1,4 +1,4 @@
-"""The workflows: no step but commands of this repository, no right too many, nothing that moves."""
+"""The workflows: only commands of this repository, no unneeded rights, every action pinned."""
 
 import re
 import shutil
@@ -52,7 +52,7 @@ def test_every_job_is_bounded_and_reads_only_unless_named(name: str) -> None:
 def test_every_step_is_a_command_of_this_repository(name: str) -> None:
     for step in JOBS[name]["steps"]:
         if "run" in step:
-            assert "${{" not in step["run"], "an expression in a script is text that a stranger may write"
+            assert "${{" not in step["run"], "an expression in a script is text that anyone may write"
             make = re.fullmatch(r"make ([\w-]+)", step["run"])
             assert (make and make[1] in TARGETS) or name == "release.yml/publish"
         else:
