@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.model_files.manifest import open_base
 from teacherspec.runtime.cpu_determinism import pin_as_trained
@@ -39,9 +40,10 @@ def main(
     spec = load_sections(Sections)
     if not pin_as_trained(model) and launch_workers("stages.evaluate"):
         return
-    paths = (prepared, model, output, report, timing, about)
-    if told := run_evaluate(spec.task, spec.evaluate, *paths, lambda: open_base(spec.base, manifest)):
-        click.echo(told)
+    paths = Paths(prepared, model, output, report, timing, about)
+    headline = run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(spec.base, manifest))
+    if headline:
+        click.echo(headline)
 
 
 if __name__ == "__main__":

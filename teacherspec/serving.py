@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.calibrators.token_temperature import log_sum_exp
 from teacherspec.errors import UserError
-from teacherspec.inference.classification import load_model
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
+from teacherspec.inference.load import load_model
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.runtime.atomic_io import read_json

@@ -1,14 +1,15 @@
-"""What every way of evaluating starts from."""
+"""What the evaluation of every type of output starts from."""
 
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.runtime import distributed
 from teacherspec.spec.evaluate import Evaluate
-from teacherspec.splits import Prepared
+from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.base import Kind
 
 if TYPE_CHECKING:
@@ -16,37 +17,63 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Work:
-    """A fine-tuned model in front of the splits it is measured on.
+class Paths:
+    """Where the stage reads and writes.
+
+    Attributes:
+        prepared: folder that `prepare` left.
+        finetuned: folder that `finetune` left, with `model/` and its log.
+        output: folder to create: `predictions/<split>.parquet`, `predictions.json` and more.
+        report: folder for `metrics.json`, `findings.json`, `report.html` and `plots/`.
+        timing: JSON file for measured times, which no hash covers.
+        data_metrics: `metrics.json` of `prepare`, for the page; None leaves its section out.
+    """
+
+    prepared: Path
+    finetuned: Path
+    output: Path
+    report: Path
+    timing: Path
+    data_metrics: Path | None = None
+
+    @property
+    def plots(self) -> Path:
+        """Folder to create for tables and pictures; which there are differs by type of output."""
+        return self.report / "plots"
+
+
+@dataclass(frozen=True)
+class EvaluationContext:
+    """A fine-tuned model and the splits it is measured on.
 
     Attributes:
         task: the declared task.
         section: `params.yaml: evaluate`.
         data: the prepared splits.
-        splits: split name → its rows.
-        model: in eval mode, on its device.
-        processor: tokenizer or image processor of the model.
-        finetuned: folder that `finetune` left, for its log.
-        output: folder to create for predictions.
-        report: folder for reports.
-        load_base: loads the untrained base and its processor, for forms that measure it on the same rows.
-        about_data: what `prepare` counted (`reports/prepare/metrics.json`), for the page; None without.
+        paths: where to read and write.
+        teacher: the fine-tuned model in eval mode on its device, and its processor.
+        load_base: loads the untrained base and its processor, for types of output that compare with it.
     """
 
     task: Kind
     section: Evaluate
     data: Prepared
-    splits: "Mapping[str, Dataset]"
-    model: Any
-    processor: Any
-    finetuned: Path
-    output: Path
-    report: Path
+    paths: Paths
+    teacher: tuple[Any, Any]
     load_base: Callable[[], tuple[Any, Any]]
-    about_data: Mapping[str, Any] | None = None
+
+    @cached_property
+    def splits(self) -> "Mapping[str, Dataset]":
+        """Split name → its rows."""
+        return {name: open_split(split) for name, split in self.data.splits.items()}
+
+    @property
+    def intervals(self) -> dict[str, Any]:
+        """Level of the intervals, bootstrap resamples and their seed, as keyword arguments of metrics."""
+        return self.section.model_dump(include={"confidence", "resamples", "seed"})
 
 
-def tell(what: str) -> None:
-    """Say on stderr what is being done: a large model takes its time."""
+def log_progress(message: str) -> None:
+    """Print on stderr what is being done: a large model takes its time."""
     if distributed.is_main_process():
-        print(f"evaluate: {what}", file=sys.stderr, flush=True)
+        print(f"evaluate: {message}", file=sys.stderr, flush=True)

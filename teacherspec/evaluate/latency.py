@@ -1,4 +1,4 @@
-"""How long the model takes on task data. Measured times are kept out of every hashed file."""
+"""Inference latency on task data. Measured times are not written to any hashed file."""
 
 import time
 from typing import TYPE_CHECKING, Any

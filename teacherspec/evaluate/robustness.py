@@ -1,4 +1,4 @@
-"""Does the answer stay when the input changes in ways that should not matter."""
+"""Robustness: how predictions change under perturbations that should not matter."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -70,25 +70,25 @@ class Robustness:
 def chosen_perturbations(
     known: Mapping[str, Perturbation], declared: Sequence[str] | None
 ) -> dict[str, Perturbation]:
-    """The declared perturbations, or all that there are.
+    """The declared perturbations, or all of them.
 
     Raises:
-        DeclarationError: names every one that there is not.
+        DeclarationError: names every one that is unknown.
     """
     names = sorted(known) if declared is None else declared
-    if strange := [name for name in names if name not in known]:
+    if unknown := [name for name in names if name not in known]:
         allowed = ", ".join(sorted(known)) or "none"
         raise DeclarationError(
             [
-                f"evaluate.perturbations: the rows of this task know no {name} (allowed: {allowed})"
-                for name in strange
+                f"evaluate.perturbations: {name} does not apply to the rows of this task (allowed: {allowed})"
+                for name in unknown
             ]
         )
     return {name: known[name] for name in names}
 
 
 def generator(seed: int, name: str, row_id: str) -> np.random.Generator:
-    """The generator of one row under one perturbation, whatever else is perturbed and in whatever order."""
+    """The generator of one row under one perturbation, independent of other rows, perturbations and order."""
     digest = hashlib.sha256(f"{seed}\0{name}\0{row_id}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
@@ -106,7 +106,7 @@ def predict_perturbed(
 ) -> dict[str, tuple[Predictions, int]]:
     """Predictions of the rows under each perturbation, and the number of rows it changed.
 
-    A row that a perturbation leaves as it is keeps its plain logits, so that nothing flips by rounding.
+    A row that a perturbation does not change keeps its plain logits, so that nothing flips by rounding.
 
     Args:
         task: the declared task.

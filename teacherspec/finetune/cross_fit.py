@@ -13,7 +13,8 @@ from pathlib import Path
 
 from teacherspec.errors import DataError
 from teacherspec.finetune.train import finetune
-from teacherspec.inference.classification import load_model, predict
+from teacherspec.inference.classification import predict
+from teacherspec.inference.load import load_model
 from teacherspec.predictions.classification import save_predictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet

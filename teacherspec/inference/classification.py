@@ -1,17 +1,15 @@
-"""The model over a split, once."""
+"""Inference for classification: the logits of a split."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.errors import DataError, UserError
+from teacherspec.errors import UserError
+from teacherspec.inference.batch_loader import batch_loader, check_not_empty
 from teacherspec.predictions.classification import Predictions
-from teacherspec.runtime import distributed, machine
-from teacherspec.runtime.device_placement import place
+from teacherspec.runtime import distributed
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.base import ModelInit
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:
-    """Logits of every row, keyed by row id; of several processes each computes its share, and has all.
+    """Logits of every row by row id; each of several processes computes its share and returns all.
 
-    Rows are batched by length where they have one, longest first (so memory is known at the first batch),
+    Rows are batched by length where they have one, longest first (so the first batch needs the most memory),
     and put back in the order of the split: results never depend on the order of computation.
 
     Args:
@@ -38,45 +36,26 @@ def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_siz
     """
     import torch
 
-    if len(rows) == 0:
-        raise DataError("prepare: a split without rows cannot be predicted; declare rows for it or drop it")
+    check_not_empty(rows)
     encoded = task.encode(processor, rows)
-    collate = task.collate(processor)
     parts = []
     batches = longest_first(len(rows), task.lengths(encoded), batch_size)
-    loader = torch.utils.data.DataLoader(
-        encoded,
-        batch_sampler=distributed.shard(batches),
-        collate_fn=collate,
-        num_workers=machine.workers() if task.decodes else 0,
-    )
+    loader = batch_loader(task, processor, encoded, batches)
     with torch.inference_mode():
         for examples in loader:
             batch = to_device(examples, model.device)
-            logits = task.logits(model, {key: value for key, value in batch.items() if key != "labels"})
-            parts.append(logits.float().cpu().numpy())
-    found = np.concatenate(distributed.all_gather(parts))[np.argsort(np.concatenate(batches))]
+            outputs = task.logits(model, {key: value for key, value in batch.items() if key != "labels"})
+            parts.append(outputs.float().cpu().numpy())
+    logits = np.concatenate(distributed.all_gather(parts))[np.argsort(np.concatenate(batches))]
     ids = rows["id"][:]
-    if bad := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
+    if bad := np.flatnonzero(~np.isfinite(logits).all(axis=1)).tolist():
         raise UserError(
             f"evaluate: the model's logits for row {ids[bad[0]]} are not finite ({len(bad)} such rows of "
             f"{len(ids)}); the weights are broken or overflow: fine-tune again with a lower learning rate"
         )
-    return Predictions(ids=ids, labels=np.asarray(rows["label"], np.int32), logits=found)
+    return Predictions(ids=ids, labels=np.asarray(rows["label"], np.int32), logits=logits)
 
 
 def to_device(batch: Mapping[str, Any], device: Any) -> dict[str, Any]:
     """The batch's tensors on `device`."""
     return {key: value.to(device) for key, value in batch.items()}
-
-
-def load_model(task: "Kind", folder: Path) -> tuple[Any, Any]:
-    """The fine-tuned model on this machine's devices, in eval mode, and its processor."""
-    model, processor = task.load(folder)
-    return place(model), processor
-
-
-def load_untrained(task: "Kind", folder: Path, label_names: Sequence[str]) -> tuple[Any, Any]:
-    """The base as fine-tuning starts from it, on this machine's devices, and its processor."""
-    model, processor = task.load_base(folder, label_names, ModelInit())
-    return place(model), processor

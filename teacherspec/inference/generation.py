@@ -1,14 +1,15 @@
-"""A language model over a split, once: sums over its answers' tokens, and answers of its own."""
+"""Inference for generation: statistics of the supervised tokens of a split, and generated answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.errors import DataError, UserError
+from teacherspec.errors import UserError
+from teacherspec.inference.batch_loader import batch_loader, check_not_empty
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions.generation import TokenPredictions
-from teacherspec.runtime import distributed, machine
+from teacherspec.runtime import distributed
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.shared.conversation_base import Answering
 from teacherspec.text.decoding import Decoding, Generated, generate
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def predict_tokens(
     task: Answering, model: Any, processor: Any, rows: "Dataset", batch_size: int
 ) -> TokenPredictions:
-    """What is kept of each supervised token of `rows`, in their order.
+    """Predictions of each supervised token of `rows`, in their order.
 
     Args:
         task: the declared task.
@@ -36,12 +37,11 @@ def predict_tokens(
         DataError: there are no rows, or a row cannot be encoded.
         UserError: a logit is not finite; the message names the row.
     """
-    if len(rows) == 0:
-        raise DataError("prepare: a split without rows cannot be predicted; declare rows for it or drop it")
+    check_not_empty(rows)
     encoded = task.encode(processor, rows)
     tokens = [
-        Example(ids, learned)
-        for ids, learned in zip(encoded["input_ids"], encoded["supervised"], strict=True)
+        Example(ids, supervised)
+        for ids, supervised in zip(encoded["input_ids"], encoded["supervised"], strict=True)
     ]
     return score_examples(task, model, processor, encoded, tokens, rows["id"][:], batch_size)
 
@@ -55,13 +55,13 @@ def score_examples(
     ids: Sequence[str],
     batch_size: int,
 ) -> TokenPredictions:
-    """What is kept of each supervised token of encoded examples, in their order.
+    """Predictions of each supervised token of encoded examples, in their order.
 
     Args:
         task: the declared task.
         model: in eval mode.
         processor: of the model.
-        examples: by index, what the task's batches are made of.
+        examples: encoded, by index.
         tokens: those of the examples.
         ids: names of the examples.
         batch_size: examples of one forward pass.
@@ -72,12 +72,7 @@ def score_examples(
     import torch
 
     batches = longest_first(len(tokens), [len(example.input_ids) for example in tokens], batch_size)
-    loader = torch.utils.data.DataLoader(
-        examples,
-        batch_sampler=list(distributed.shard(batches)),
-        collate_fn=task.collate(processor),
-        num_workers=machine.workers() if task.decodes else 0,
-    )
+    loader = batch_loader(task, processor, examples, batches)
     found = []
     for chosen, batch in zip(distributed.shard(batches), loader, strict=True):
         scored = _score(task, model, batch, [ids[at] for at in chosen])
@@ -118,7 +113,7 @@ def answer(
     decoding: Decoding,
     batch_size: int,
 ) -> list[tuple[Generated, str]]:
-    """What the model answers to the rows' prompts, as ids and as text.
+    """The model's answers to the rows' prompts, as ids and as text.
 
     Args:
         task: the declared task.

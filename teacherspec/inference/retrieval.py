@@ -1,12 +1,13 @@
-"""Where a dual encoder puts the images and texts of rows."""
+"""Inference for retrieval: the embeddings of the images and texts of a split."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.errors import DataError, UserError
+from teacherspec.errors import UserError
+from teacherspec.inference.batch_loader import batch_loader, check_not_empty
 from teacherspec.predictions.retrieval import EmbeddingPredictions
-from teacherspec.runtime import distributed, machine
+from teacherspec.runtime import distributed
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.base import Kind
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 def predict_pairs(
     task: Kind, model: Any, processor: Any, rows: "Dataset", batch_size: int
 ) -> EmbeddingPredictions:
-    """The embeddings of every row; of several processes each computes its share, and has all.
+    """The embeddings of every row; each of several processes computes its share and returns all.
 
     Args:
-        task: of the form `retrieval`.
+        task: with output type `retrieval`.
         model: in eval mode.
         processor: of the model.
         rows: a split as `prepare` left it.
@@ -32,22 +33,16 @@ def predict_pairs(
     """
     import torch
 
-    if len(rows) == 0:
-        raise DataError("prepare: a split without rows cannot be predicted; declare rows for it or drop it")
+    check_not_empty(rows)
     batches = longest_first(len(rows), None, batch_size)
-    loader = torch.utils.data.DataLoader(
-        task.encode(processor, rows),
-        batch_sampler=distributed.shard(batches),
-        collate_fn=task.collate(processor),
-        num_workers=machine.workers() if task.decodes else 0,
-    )
+    loader = batch_loader(task, processor, task.encode(processor, rows), batches)
     parts = []
     with torch.inference_mode():
         for examples in loader:
             batch = {name: part.to(model.device) for name, part in examples.items()}
-            said = task.golden_outputs(model, batch)
-            found = [said[name].float().cpu().numpy() for name in ("image_embeds", "text_embeds")]
-            parts.append((*found, examples["labels"].numpy()))
+            outputs = task.golden_outputs(model, batch)
+            embeddings = [outputs[name].float().cpu().numpy() for name in ("image_embeds", "text_embeds")]
+            parts.append((*embeddings, examples["labels"].numpy()))
     images, texts, numbers = (
         np.concatenate(part) for part in zip(*distributed.all_gather(parts), strict=True)
     )

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from teacherspec.base.run import run_base
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.predict import command
+from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
 from teacherspec.package.checksums import write_sums
@@ -107,16 +108,8 @@ def walk(family: str, finetune: dict[str, Any]) -> Stages:
     manifest = stages.reports / "base/manifest.json"
     run_finetune(TASK, base, declared, stages.prepared, manifest, stages.finetuned)
     report = stages.reports / "evaluate"
-    run_evaluate(
-        TASK,
-        Evaluate(resamples=100, latency_examples=10),
-        stages.prepared,
-        stages.finetuned,
-        stages.evaluated,
-        report,
-        report / "latency.json",
-        untrained=lambda: Path("base"),
-    )
+    paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
+    run_evaluate(TASK, Evaluate(resamples=100, latency_examples=10), paths, lambda: Path("base"))
     run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate")
     package = Package.model_validate_json(json.dumps(PACKAGE))
     spec = {"task": TASK.model_dump(mode="json"), "base": BASE, "package": package.model_dump(mode="json")}

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from teacherspec.base.run import run_base
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.main import main
+from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
 from teacherspec.package.run import run_package
@@ -60,9 +61,8 @@ def road(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
     run_finetune(TASK, declared_base, declared, stages.prepared, manifest, stages.finetuned)
     evaluating = Evaluate(resamples=100, latency_examples=10, perturbations=("jpeg_3", "noise_5"))
     report = stages.reports / "evaluate"
-    run_evaluate(
-        TASK, evaluating, stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json"
-    )
+    paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
+    run_evaluate(TASK, evaluating, paths)
     run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate")
     package = Package.model_validate_json(json.dumps(PACKAGE))
     spec = {"task": TASK.model_dump(mode="json"), "base": base, "package": package.model_dump(mode="json")}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from teacherspec.calibrate.run import run_calibrate
+from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.train import finetune
 from teacherspec.package.run import run_package
@@ -55,16 +56,8 @@ def walk(place: Path, task: Kind, prepare: Callable[[Path], Prepared], base: Pat
             {"resamples": 100, "latency_examples": 10, "generation": {"rows": 20, "max_new_tokens": 24}}
         )
         report = stages.reports / "evaluate"
-        run_evaluate(
-            task,
-            Evaluate.model_validate_json(declared),
-            stages.prepared,
-            stages.finetuned,
-            stages.evaluated,
-            report,
-            report / "latency.json",
-            untrained=lambda: base,
-        )
+        paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
+        run_evaluate(task, Evaluate.model_validate_json(declared), paths, lambda: base)
         calibrated = stages.reports / "calibrate"
         run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, calibrated)
         return Road(stages, packaged(stages, task, place))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from teacherspec.calibrate.run import run_calibrate
+from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.train import finetune
 from teacherspec.package.run import PackageResult, run_package
@@ -107,15 +108,8 @@ def build_packaged_teacher(place: Path) -> PackagedTeacher:
         finetune(TASK, training, base, prepared, place / "run", stages.finetuned)
         evaluating = Evaluate(resamples=100, latency_examples=10)
         report = stages.reports / "evaluate"
-        run_evaluate(
-            TASK,
-            evaluating,
-            stages.prepared,
-            stages.finetuned,
-            stages.evaluated,
-            report,
-            report / "latency.json",
-        )
+        paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
+        run_evaluate(TASK, evaluating, paths)
         run_calibrate(
             Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate"
         )

@@ -1,4 +1,4 @@
-"""Everything that is measured of a model's predictions, before any of it is written."""
+"""Everything that is measured of a classifier's predictions, before any of it is written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,14 +6,15 @@ from typing import Any
 
 from teacherspec.evaluate.classification.declared_slices import declared_feature
 from teacherspec.evaluate.classification.eval_table import EvalTable
-from teacherspec.evaluate.classification.findings import Finding, Shift, all_findings
+from teacherspec.evaluate.classification.findings import Shift, all_findings
 from teacherspec.evaluate.classification.label_errors import (
     Example,
     LabelSuspect,
+    hard_examples,
     label_suspects,
-    telling_examples,
 )
-from teacherspec.evaluate.classification.metrics import loss_ratio, quality
+from teacherspec.evaluate.classification.metrics import quality
+from teacherspec.evaluate.finding import Finding
 from teacherspec.evaluate.robustness import Robustness, measure_robustness
 from teacherspec.evaluate.slice_features import SlicingFeature, by_label
 from teacherspec.evaluate.slices import (
@@ -24,28 +25,29 @@ from teacherspec.evaluate.slices import (
     weakest_first,
 )
 from teacherspec.metrics.intervals import wilson_interval
+from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 from teacherspec.predictions.classification import Predictions
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared
 
 UNSEEN = ("validation", "calibration", "test")
-"""Splits whose labels the weights were not fitted on, so that the model may doubt them."""
+"""Splits whose labels the weights were not fitted on, so that a wrong prediction can mean a wrong label."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the reports tell.
+    """What the reports contain.
 
     Attributes:
         metrics: content of `metrics.json`, not rounded.
         test: the test split and its predictions.
         shifted: further sets of the same labels.
-        slices: of the test split, those in need first.
+        slices: of the test split, the weakest first.
         combinations: slices that discovery tested.
         robustness: of the test split.
         suspects: likely label errors.
-        examples: telling rows of the test split.
+        examples: misclassified and undecided rows of the test split.
         findings: sentences.
     """
 
@@ -69,27 +71,27 @@ class Analysis:
 def analyse(
     section: Evaluate,
     prepared: Prepared,
-    found: Mapping[str, Predictions],
-    measured: Mapping[str, EvalTable],
+    predictions: Mapping[str, Predictions],
+    tables: Mapping[str, EvalTable],
     perturbed: Mapping[str, tuple[Predictions, int]],
 ) -> Analysis:
-    """Measure everything that predictions can tell.
+    """Measure everything that follows from predictions.
 
     Args:
         section: `params.yaml: evaluate`.
         prepared: the prepared splits.
-        found: split name → predictions, of every split.
-        measured: the same beside their rows, of every labelled split but `train`.
+        predictions: split name → predictions, of every split.
+        tables: the same with their rows, of every labelled split but `train`.
         perturbed: perturbation → predictions of the changed test rows, and how many rows changed.
 
     Raises:
         DataError: a column cannot be sliced as declared.
     """
-    test = measured["test"]
+    test = tables["test"]
     slices, combinations = all_slices(section, test)
-    robustness = measure_robustness(found["test"], perturbed, confidence=section.confidence)
-    shifted = {split.name: measured[split.name] for split in prepared.of_role("shifted")}
-    metrics = all_metrics(section, prepared, found, robustness)
+    robustness = measure_robustness(predictions["test"], perturbed, confidence=section.confidence)
+    shifted = {split.name: tables[split.name] for split in prepared.of_role("shifted")}
+    metrics = all_metrics(section, prepared, predictions, robustness)
     findings = all_findings(
         test,
         slices=slices,
@@ -106,8 +108,8 @@ def analyse(
         slices=slices,
         combinations=combinations,
         robustness=robustness,
-        suspects=label_suspects({name: measured[name] for name in UNSEEN}),
-        examples=telling_examples(test),
+        suspects=label_suspects({name: tables[name] for name in UNSEEN}),
+        examples=hard_examples(test),
         findings=findings,
     )
 
@@ -115,16 +117,16 @@ def analyse(
 def all_metrics(
     section: Evaluate,
     prepared: Prepared,
-    found: Mapping[str, Predictions],
+    predictions: Mapping[str, Predictions],
     robustness: Sequence[Robustness],
 ) -> dict[str, Any]:
     """Quality of every labelled split, rows of the others, loss ratio and robustness."""
     metrics: dict[str, Any] = {split.name: {"rows": split.rows} for split in prepared.of_role("ood")}
     for name in prepared.splits.keys() - metrics.keys():
         metrics[name] = quality(
-            found[name], confidence=section.confidence, resamples=section.resamples, seed=section.seed
+            predictions[name], confidence=section.confidence, resamples=section.resamples, seed=section.seed
         )
-    metrics["loss_ratio"] = loss_ratio(found["validation"], found["train"])
+    metrics["loss_ratio"] = loss_ratio(*(metrics[name]["nll"]["value"] for name in ("validation", "train")))
     metrics["robustness"] = {
         one.name: {"accuracy": asdict(one.accuracy), "flip_rate": asdict(one.flip_rate)} for one in robustness
     }

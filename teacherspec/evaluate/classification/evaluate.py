@@ -1,21 +1,22 @@
-"""Evaluation of predictions that are logits of classes: quality, slices, robustness, likely label errors."""
+"""Evaluation of classification: quality, slices, robustness, likely label errors."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from teacherspec.errors import UserError
 from teacherspec.evaluate.classification.analysis import Analysis, analyse
+from teacherspec.evaluate.classification.contact_sheets import contact_sheets, shown_rows
 from teacherspec.evaluate.classification.eval_table import EvalTable
-from teacherspec.evaluate.classification.page import write_page
-from teacherspec.evaluate.classification.report import draw, write_tables
+from teacherspec.evaluate.classification.page import write_classification_page
+from teacherspec.evaluate.classification.report import write_plots
+from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.content_features import read_content
-from teacherspec.evaluate.context import Work, tell
+from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.slices import SliceQuality
-from teacherspec.evaluate.thumbnails import contact_sheets, shown_rows, thumbnails
+from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import (
     PredictionIndex,
@@ -30,66 +31,74 @@ from teacherspec.runtime.atomic_io import new_folder, write_bytes
 from teacherspec.splits import Prepared
 
 
-def evaluate_classes(work: Work) -> str | None:
-    """Predict every split once; write the waist, every table, picture and page.
+def evaluate_classification(context: EvaluationContext) -> str | None:
+    """Predict every split once; write predictions, tables, plots and the page.
 
     Returns:
-        Accuracy on the test split, in words; None for a process that only helped to compute.
+        The headline: accuracy on the test split; None in a process that only helped to compute.
 
     Raises:
         UserError: the model does not fit the splits, or a perturbation or slice the rows.
     """
-    task, section, data = work.task, work.section, work.data
-    fields = task.row_schema()
-    perturbations = chosen_perturbations(perturbations_of(fields), section.perturbations)
-    found = {}
-    for name, rows in work.splits.items():
-        tell(f"{name}, {len(rows)} rows")
-        found[name] = predict(task, work.model, work.processor, rows, section.batch_size)
-    refuse_foreign_model(data, found["test"])
-    tell(f"test under {len(perturbations)} perturbations, {', '.join(perturbations) or 'none'}")
+    section, data, schema = context.section, context.data, context.task.row_schema()
+    predictions, perturbed = _predict(context)
+    distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
+    if not distributed.is_main_process():
+        return None
+    tables = {
+        split.name: EvalTable(
+            predictions[split.name], data.label_names, read_content(schema, context.splits[split.name])
+        )
+        for split in data.of_role("validation", "calibration", "test", "shifted")
+    }
+    analysis = analyse(section, data, predictions, tables, perturbed)
+    sheets = contact_sheets(schema, context.splits, analysis.examples)
+    _write_predictions(context, predictions, analysis.slices, sheets)
+    log_progress("reports")
+    write_metrics(context.paths.report, analysis.metrics, analysis.findings)
+    write_plots(context.paths, analysis, section.confidence)
+    images = thumbnails(schema, context.splits, shown_rows(analysis))
+    write_classification_page(context.paths, analysis, section, images)
+    return f"{headline(analysis)}; see {context.paths.report / 'report.html'}"
+
+
+def _predict(
+    context: EvaluationContext,
+) -> tuple[dict[str, Predictions], dict[str, tuple[Predictions, int]]]:
+    """Predictions of every split, and of the test split under each perturbation."""
+    task, section, (model, processor) = context.task, context.section, context.teacher
+    perturbations = chosen_perturbations(perturbations_of(task.row_schema()), section.perturbations)
+    predictions = {}
+    for name, rows in context.splits.items():
+        log_progress(f"{name}, {len(rows)} rows")
+        predictions[name] = predict(task, model, processor, rows, section.batch_size)
+    check_classes(context.data, predictions["test"])
+    log_progress(f"test under {len(perturbations)} perturbations, {', '.join(perturbations) or 'none'}")
     perturbed = predict_perturbed(
         task,
-        work.model,
-        work.processor,
-        work.splits["test"],
-        found["test"],
+        model,
+        processor,
+        context.splits["test"],
+        predictions["test"],
         perturbations,
         batch_size=section.batch_size,
         seed=section.seed,
     )
-    distributed.shutdown()  # what follows is arithmetic, writing, and timing undisturbed
-    if not distributed.is_main_process():
-        return None
-    measured = {
-        split.name: EvalTable(
-            found[split.name], data.label_names, read_content(fields, work.splits[split.name])
-        )
-        for split in data.of_role("validation", "calibration", "test", "shifted")
-    }
-    analysis = analyse(section, data, found, measured, perturbed)
-    sheets = contact_sheets(fields, work.splits, analysis.examples)
-    write_predictions(work.output, data, found, analysis.slices, sheets)
-    tell("reports")
-    write_tables(work.report, analysis, section.confidence)
-    draw(work.report, analysis, work.finetuned, section.confidence)
-    small = thumbnails(fields, work.splits, shown_rows(analysis))
-    write_page(work.report, analysis, section, small, work.about_data)
-    return headline(analysis, work.report)
+    return predictions, perturbed
 
 
-def headline(analysis: Analysis, report: Path) -> str:
-    """Accuracy on the test split with its interval, and where to read on."""
+def headline(analysis: Analysis) -> str:
+    """Accuracy on the test split with its interval."""
     accuracy = analysis.metrics["test"]["accuracy"]
     interval = f"{accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f})"
-    return f"right on {interval} of the test rows; see {report / 'report.html'}"
+    return f"accuracy {interval} on the test split"
 
 
-def refuse_foreign_model(prepared: Prepared, predictions: Predictions) -> None:
-    """The model answers with the classes of the prepared data.
+def check_classes(prepared: Prepared, predictions: Predictions) -> None:
+    """The model has as many outputs as the prepared data have classes.
 
     Raises:
-        UserError: it has another number of classes.
+        UserError: it has not.
     """
     outputs, classes = predictions.logits.shape[1], len(prepared.label_names)
     if outputs != classes:
@@ -99,26 +108,23 @@ def refuse_foreign_model(prepared: Prepared, predictions: Predictions) -> None:
         )
 
 
-def write_predictions(
-    output: Path,
-    prepared: Prepared,
-    found: Mapping[str, Predictions],
+def _write_predictions(
+    context: EvaluationContext,
+    predictions: Mapping[str, Predictions],
     slices: Sequence[SliceQuality],
     sheets: Mapping[str, bytes],
 ) -> None:
-    """The waist: one Parquet a split, slices of the test split, contact sheets, and the index last."""
-    with new_folder(output) as folder:
-        for name, predictions in found.items():
-            save_predictions(folder / "predictions" / f"{name}.parquet", predictions)
+    """One Parquet a split, slices of the test split, contact sheets, and the index last."""
+    splits = context.data.splits
+    with new_folder(context.paths.output) as folder:
+        for name, found in predictions.items():
+            save_predictions(folder / "predictions" / f"{name}.parquet", found)
         save_slices(
             folder,
             [SliceRows(one.slice.name, one.family, np.flatnonzero(one.slice.rows())) for one in slices],
         )
         for name, sheet in sheets.items():
             write_bytes(folder / "pictures" / f"{name}.png", sheet)
-        index = PredictionIndex(
-            label_names=prepared.label_names,
-            roles={name: split.role for name, split in prepared.splits.items()},
-            rows={name: split.rows for name, split in prepared.splits.items()},
-        )
-        save_index(folder, index)
+        roles = {name: split.role for name, split in splits.items()}
+        rows = {name: split.rows for name, split in splits.items()}
+        save_index(folder, PredictionIndex(context.data.label_names, roles, rows))

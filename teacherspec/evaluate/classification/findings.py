@@ -1,56 +1,33 @@
-"""Strengths, weaknesses and blind spots as sentences, each with the numbers behind it.
+"""Strengths, weaknesses and blind spots of a classifier as sentences, each with its numbers.
 
-Strong and weak are said only where chance is an unlikely cause after every comparison of its family has
-been counted (Benjamini & Hochberg 1995). A blind spot is a slice of the test split that is weak in this
-sense. Slices by confidence are left out: being unsure where it errs is what a model should be.
+A slice, set or perturbation is called strong or weak only where the difference is significant after
+correction for all comparisons of its family (Benjamini & Hochberg 1995). A blind spot is a slice of the test
+split that is weak in this sense. Slices by confidence are left out: a model should be unsure where it errs.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 
 from teacherspec.evaluate.classification.eval_table import EvalTable
+from teacherspec.evaluate.finding import Finding, FindingKind, interval_text, memorised, p_text, percent
 from teacherspec.evaluate.robustness import Robustness
 from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.metrics.intervals import Interval, wilson_interval
 
-Kind = Literal["strength", "weakness", "blind_spot"]
-
 SHOWN = 5
-"""Findings of one sort that are told; the tables hold all."""
+"""Findings of one sort that are reported; the tables hold all."""
 
-SURE = 0.9
-"""Confidence from which a wrong answer is called confidently wrong."""
+CONFIDENT = 0.9
+"""Confidence from which a wrong prediction is called confidently wrong."""
 
-MEMORISED = 1.2
-"""Loss ratio above which the train rows are learned by heart more than understood."""
+TOLERATED_CHANGE = 0.05
+"""Share of predictions that may flip, and of accuracy that may be lost, where a model is called robust."""
 
-STEADY = 0.05
-"""Share of answers that may flip, and of accuracy that may be lost, where a model is called steady."""
-
-FEW = 3
-"""Fewest rows behind a confusion that is told."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One sentence about the model.
-
-    Attributes:
-        kind: what it says.
-        subject: what it is about: `accuracy`, `confidence`, `slice`, `confusion`, `perturbation`, `shift`,
-            `loss_ratio`.
-        sentence: for a person, complete with its numbers.
-        numbers: the same numbers for a program.
-    """
-
-    kind: Kind
-    subject: str
-    sentence: str
-    numbers: dict[str, Any]
+MIN_CONFUSIONS = 3
+"""Fewest rows of a confusion that is reported."""
 
 
 @dataclass(frozen=True)
@@ -97,30 +74,15 @@ def all_findings(
     """
     found = [
         *_accuracy(test, confidence),
-        *_sureness(test, confidence),
+        *_high_confidence(test, confidence),
         *_slices(slices),
         *_robustness(robustness, false_discovery_rate),
         *_shifts(shifts, false_discovery_rate),
         *_confusions(test),
-        *_memory(loss_ratio),
+        *memorised(loss_ratio),
     ]
-    order: tuple[Kind, ...] = ("strength", "weakness", "blind_spot")
+    order: tuple[FindingKind, ...] = ("strength", "weakness", "blind_spot")
     return sorted(found, key=lambda finding: order.index(finding.kind))
-
-
-def percent(share: float) -> str:
-    """`93.1 %`."""
-    return f"{100 * share:.1f} %"
-
-
-def interval(found: Interval) -> str:
-    """`93.1 % (90.8–94.9)`."""
-    return f"{percent(found.value)} ({100 * found.low:.1f}–{100 * found.high:.1f})"
-
-
-def p_text(p_value: float) -> str:
-    """`0.0053`, or `< 0.0001`."""
-    return f"{p_value:.2g}" if p_value >= 1e-4 else "< 0.0001"
 
 
 def _adjusted(q_value: float) -> str:
@@ -138,53 +100,50 @@ def _ends(found: Interval) -> dict[str, float]:
 
 
 def _accuracy(test: EvalTable, confidence: float) -> Iterator[Finding]:
-    """Accuracy against the best that can be had without looking: always the most frequent label."""
-    found = wilson_interval(int(test.correct.sum()), len(test), confidence=confidence)
-    blind = float(np.bincount(test.labels).max() / len(test))
-    numbers = {"rows": len(test), "accuracy": _ends(found), "most_frequent_label": blind}
-    heard = f"Right on {interval(found)} of {len(test)} test rows"
-    known = f"always giving the most frequent label is right on {percent(blind)}"
-    if found.low > blind:
-        yield Finding("strength", "accuracy", f"{heard}; {known}.", numbers)
+    """Accuracy against always predicting the most frequent label."""
+    accuracy = wilson_interval(int(test.correct.sum()), len(test), confidence=confidence)
+    most_frequent = float(np.bincount(test.labels).max() / len(test))
+    numbers = {"rows": len(test), "accuracy": _ends(accuracy), "most_frequent_label": most_frequent}
+    reached = f"Right on {interval_text(accuracy)} of {len(test)} test rows"
+    trivial = f"always predicting the most frequent label is right on {percent(most_frequent)}"
+    if accuracy.low > most_frequent:
+        yield Finding("strength", "accuracy", f"{reached}; {trivial}.", numbers)
     else:
-        yield Finding("weakness", "accuracy", f"{heard}, not surely more than chance: {known}.", numbers)
+        sentence = f"{reached}, not significantly more than chance: {trivial}."
+        yield Finding("weakness", "accuracy", sentence, numbers)
 
 
-def _sureness(test: EvalTable, confidence: float) -> Iterator[Finding]:
-    """What high confidence is worth."""
-    sure = test.confidence >= SURE
-    rows = int(sure.sum())
+def _high_confidence(test: EvalTable, confidence: float) -> Iterator[Finding]:
+    """Accuracy of the confident predictions."""
+    confident = test.confidence >= CONFIDENT
+    rows = int(confident.sum())
     if rows == 0:
         return
-    hits = int(test.correct[sure].sum())
-    found = wilson_interval(hits, rows, confidence=confidence)
-    numbers = {"confidence": SURE, "rows": rows, "share": rows / len(test), "accuracy": _ends(found)}
-    known = f"{percent(rows / len(test))} of the test rows are answered with confidence {SURE:g} or more"
-    if found.low >= SURE:
-        yield Finding("strength", "confidence", f"{known}; of these {interval(found)} are right.", numbers)
-    elif found.high < SURE:
-        yield Finding(
-            "weakness",
-            "confidence",
-            f"Confidently wrong: {known}, but of these only {interval(found)} are right.",
-            numbers,
-        )
+    accuracy = wilson_interval(int(test.correct[confident].sum()), rows, confidence=confidence)
+    share = rows / len(test)
+    numbers = {"confidence": CONFIDENT, "rows": rows, "share": share, "accuracy": _ends(accuracy)}
+    answered = f"{percent(share)} of the test rows are predicted with confidence {CONFIDENT:g} or more"
+    if accuracy.low >= CONFIDENT:
+        sentence = f"{answered}; of these {interval_text(accuracy)} are right."
+        yield Finding("strength", "confidence", sentence, numbers)
+    elif accuracy.high < CONFIDENT:
+        sentence = f"Confidently wrong: {answered}, but of these only {interval_text(accuracy)} are right."
+        yield Finding("weakness", "confidence", sentence, numbers)
 
 
 def _slices(slices: Sequence[SliceQuality]) -> Iterator[Finding]:
-    telling = [found for found in slices if found.family != "confidence"]
-    worst = sorted((found for found in telling if found.weak), key=lambda found: found.p_value)
-    best = sorted((found for found in telling if found.strong), key=lambda found: found.p_value)
-    yield from (_slice("strength", "Strong where", found) for found in best[:SHOWN])
-    yield from (_slice("blind_spot", "Weak where", found) for found in worst)
+    by_p_value = sorted((one for one in slices if one.family != "confidence"), key=lambda one: one.p_value)
+    strong = [one for one in by_p_value if one.strong]
+    yield from (_slice("strength", "Strong where", one) for one in strong[:SHOWN])
+    yield from (_slice("blind_spot", "Weak where", one) for one in by_p_value if one.weak)
 
 
-def _slice(kind: Kind, opening: str, found: SliceQuality) -> Finding:
+def _slice(kind: FindingKind, opening: str, found: SliceQuality) -> Finding:
     return Finding(
         kind,
         "slice",
-        f"{opening} {found.slice.name}: right on {interval(found.accuracy)} of {found.rows} rows, against "
-        f"{percent(found.elsewhere)} elsewhere ({_adjusted(found.q_value)}).",
+        f"{opening} {found.slice.name}: right on {interval_text(found.accuracy)} of {found.rows} rows, "
+        f"against {percent(found.elsewhere)} elsewhere ({_adjusted(found.q_value)}).",
         {
             "slice": found.slice.name,
             "rows": found.rows,
@@ -208,18 +167,17 @@ def _robustness(robustness: Sequence[Robustness], false_discovery_rate: float) -
             "flip_rate": _ends(found.flip_rate),
             "q_value": found.q_value,
         }
-        answer = (
-            f"{percent(found.flip_rate.value)} of the answers change, accuracy changes by {_points(change)}"
-        )
+        flips = percent(found.flip_rate.value)
+        effect = f"{flips} of the predictions change, accuracy changes by {_points(change)}"
         if change < 0 and found.q_value <= false_discovery_rate:
             yield Finding(
                 "weakness",
                 "perturbation",
-                f"Sensitive to {found.name}: {answer} ({_adjusted(found.q_value)}).",
+                f"Sensitive to {found.name}: {effect} ({_adjusted(found.q_value)}).",
                 numbers,
             )
-        elif found.changed and found.flip_rate.high <= STEADY:
-            yield Finding("strength", "perturbation", f"Indifferent to {found.name}: {answer}.", numbers)
+        elif found.changed and found.flip_rate.high <= TOLERATED_CHANGE:
+            yield Finding("strength", "perturbation", f"Robust to {found.name}: {effect}.", numbers)
 
 
 def _shifts(shifts: Sequence[Shift], false_discovery_rate: float) -> Iterator[Finding]:
@@ -232,20 +190,20 @@ def _shifts(shifts: Sequence[Shift], false_discovery_rate: float) -> Iterator[Fi
             "test_accuracy": shift.test_accuracy,
             "q_value": shift.q_value,
         }
-        heard = (
-            f"right on {interval(shift.accuracy)} of {shift.rows} rows, against "
+        reached = (
+            f"right on {interval_text(shift.accuracy)} of {shift.rows} rows, against "
             f"{percent(shift.test_accuracy)} on test"
         )
         if worse:
             yield Finding(
                 "weakness",
                 "shift",
-                f"Loses on {shift.split}, the same labels in other circumstances: {heard} "
+                f"Loses on {shift.split}, the same labels in another distribution: {reached} "
                 f"({_adjusted(shift.q_value)}).",
                 numbers,
             )
-        elif shift.accuracy.low >= shift.test_accuracy - STEADY:
-            yield Finding("strength", "shift", f"Carries over to {shift.split}: {heard}.", numbers)
+        elif shift.accuracy.low >= shift.test_accuracy - TOLERATED_CHANGE:
+            yield Finding("strength", "shift", f"Generalises to {shift.split}: {reached}.", numbers)
 
 
 def _confusions(test: EvalTable) -> Iterator[Finding]:
@@ -257,22 +215,11 @@ def _confusions(test: EvalTable) -> Iterator[Finding]:
     )
     support = np.bincount(test.labels, minlength=len(test.label_names))
     common = sorted(pairs.items(), key=lambda entry: (-entry[1], entry[0]))
-    for (label, guess), count in [entry for entry in common if entry[1] >= FEW][:SHOWN]:
+    for (label, guess), count in [entry for entry in common if entry[1] >= MIN_CONFUSIONS][:SHOWN]:
         name, taken, rows = test.label_names[label], test.label_names[guess], int(support[label])
         yield Finding(
             "weakness",
             "confusion",
             f"Takes {name} for {taken} in {count} of {rows} rows.",
             {"label": name, "predicted": taken, "count": count, "rows": rows},
-        )
-
-
-def _memory(loss_ratio: float) -> Iterator[Finding]:
-    if loss_ratio > MEMORISED:
-        yield Finding(
-            "weakness",
-            "loss_ratio",
-            f"Knows train rows by heart: validation loss is {loss_ratio:.2f} times train loss (healthy: up "
-            f"to {MEMORISED:g}), so its probabilities on train rows tell a student little beyond the labels.",
-            {"loss_ratio": loss_ratio, "healthy": MEMORISED},
         )

@@ -1,4 +1,4 @@
-"""Rows for a person to look at: labels that may be wrong, and answers that are wrong or hardly held."""
+"""Rows for a person to check: labels that may be wrong, and predictions that are wrong or undecided."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class LabelSuspect:
         split: where the row is.
         id: of the row.
         label: as given.
-        suggested: the label that the model holds instead.
+        suggested: the label that the model predicts instead.
         label_probability: of the given label.
         suggested_probability: of the suggested label.
         quality: normalised margin of the given label in [0, 1]; low is suspicious.
@@ -56,7 +56,7 @@ class LabelSuspect:
 
 @dataclass(frozen=True)
 class Example:
-    """A telling row.
+    """A row worth reading: misclassified or undecided.
 
     Attributes:
         kind: `confidently_wrong` (by confidence) or `undecided` (by the margin of the two best labels).
@@ -91,8 +91,8 @@ def label_suspects(splits: Mapping[str, EvalTable]) -> list[LabelSuspect]:
     """Likely label errors of splits together, most suspicious first, by confident learning.
 
     Args:
-        splits: split name → its rows, none of which the weights were fitted on: a model doubts no label
-            that it has learned.
+        splits: split name → its rows, none of which the weights were fitted on: a model agrees with
+            the labels it was trained on.
     """
     places = [(name, row) for name, measured in splits.items() for row in range(len(measured))]
     probs = np.concatenate([measured.probs for measured in splits.values()])
@@ -117,8 +117,8 @@ def label_suspects(splits: Mapping[str, EvalTable]) -> list[LabelSuspect]:
     return suspects
 
 
-def telling_examples(measured: EvalTable) -> list[Example]:
-    """The wrong answers that the model is surest of, and the answers it can hardly decide on."""
+def hard_examples(measured: EvalTable) -> list[Example]:
+    """The most confident wrong predictions, and the predictions with the smallest margin."""
     best = np.sort(measured.probs, axis=1)
     margin = best[:, -1] - best[:, -2] if best.shape[1] > 1 else best[:, -1]
     wrong = np.flatnonzero(~measured.correct)

@@ -1,4 +1,4 @@
-"""How good the predictions of one split are, each number with its interval."""
+"""Quality of the predictions of one split, each metric with its interval."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews, per_class
 from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, mean_interval, wilson_interval
-from teacherspec.metrics.proper_scores import brier_per_row, nll, nll_per_row
+from teacherspec.metrics.proper_scores import brier_per_row, nll_per_row
 from teacherspec.metrics.softmax import softmax, top_label
 from teacherspec.predictions.classification import Predictions
 
@@ -20,9 +20,6 @@ CLASS_COLUMNS = (
     "precision", "precision_low", "precision_high",
     "f1",
 )  # fmt: skip
-
-SMALLEST_NLL = 1e-12
-"""Nats a row below which the train loss counts as this: float32 logits resolve no smaller one."""
 
 
 def quality(predictions: Predictions, *, confidence: float, resamples: int, seed: int) -> dict[str, Any]:
@@ -65,15 +62,6 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
     if np.ptp(labels) > 0 and np.ptp(predicted) > 0:
         measured["matthews"] = matthews(labels, predicted, n_classes=classes)
     return measured
-
-
-def loss_ratio(validation: Predictions, train: Predictions) -> float:
-    """Validation NLL over train NLL, both in eval mode, both plain means over rows.
-
-    1.0–1.2 is healthy; far above means that the training rows are memorised, and targets for them
-    carry little beyond their labels.
-    """
-    return nll(validation.logits, validation.labels) / max(nll(train.logits, train.labels), SMALLEST_NLL)
 
 
 def class_rows(predictions: Predictions, label_names: Sequence[str], confidence: float) -> list[list[object]]:

@@ -1,18 +1,20 @@
-"""Evaluation of language models: loss of the given answers, and answers of their own, beside the base's."""
+"""Evaluation of generation: loss of the given answers, and generated answers, compared with the base."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-
-from teacherspec.evaluate.context import Work, tell
+from teacherspec.evaluate.common_report import write_metrics
+from teacherspec.evaluate.context import EvaluationContext, log_progress
+from teacherspec.evaluate.generation.findings import all_findings
 from teacherspec.evaluate.generation.metrics import nll_change, token_quality
-from teacherspec.evaluate.generation.page import write_token_page
-from teacherspec.evaluate.generation.report import TokenAnalysis, draw, write_tables
-from teacherspec.evaluate.generation.text_metrics import Written, is_correct, text_quality
-from teacherspec.evaluate.thumbnails import small_pictures
+from teacherspec.evaluate.generation.page import write_generation_page
+from teacherspec.evaluate.generation.prompts import Prompts, gather_prompts, prompt_text
+from teacherspec.evaluate.generation.report import GenerationAnalysis, write_plots
+from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_correct, text_quality
+from teacherspec.evaluate.thumbnails import rating_images
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
+from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.generation import (
     OUTPUT_TYPE,
@@ -22,213 +24,175 @@ from teacherspec.predictions.generation import (
     save_token_predictions,
 )
 from teacherspec.runtime import distributed
-from teacherspec.runtime.atomic_io import new_folder, sha256_bytes
+from teacherspec.runtime.atomic_io import new_folder
 from teacherspec.spec.generation import Generation
 from teacherspec.tasks.shared.conversation_base import Answering
 from teacherspec.text.decoding import Decoding, Generated
 
 ANSWERED = ("calibration", "test")
-"""Splits with answers of the model's own: one to fit the confidence of answers, one to report it."""
+"""Splits with generated answers: one to fit the confidence of answers, one to report it."""
 
-SMALLEST_NLL = 1e-12
-"""Nats a token below which the train loss counts as this."""
+Generations = Sequence[tuple[Generated, str]]
+"""Token ids and text of each answer."""
 
 
 @dataclass(frozen=True)
-class Prompts:
-    """Rows to answer: one of each prompt, with everything the split says in answer to it.
+class Outputs:
+    """What the teacher and its base output.
 
     Attributes:
-        rows: with the columns of the task.
-        references: of each row, those of all rows with the same prompt.
-        shown: text of each prompt, without the frame of its rendering.
+        scored: split name → the teacher's token predictions.
+        base_scored: the base's of the test split.
+        prompts: split name → its prompts.
+        greedy: split name → the teacher's greedy answers.
+        base_greedy: the same of the base.
+        sampled: the teacher's sampled answers to the test prompts; empty where none are declared.
+        log_probs: split name → log-probabilities of the greedy answers, see `answer_log_probs`.
     """
 
-    rows: Sequence[dict[str, Any]]
-    references: Sequence[tuple[str, ...]]
-    shown: Sequence[str]
+    scored: Mapping[str, TokenPredictions]
+    base_scored: TokenPredictions
+    prompts: Mapping[str, Prompts]
+    greedy: Mapping[str, Generations]
+    base_greedy: Mapping[str, Generations]
+    sampled: Generations
+    log_probs: Mapping[str, Sequence[tuple[float, ...]]]
 
 
-def evaluate_tokens(work: Work) -> str | None:
-    """Score every split, answer test prompts with teacher and base; write the waist and the reports.
+def evaluate_generation(context: EvaluationContext) -> str | None:
+    """Score every split, answer prompts with teacher and base; write predictions and reports.
 
     Returns:
-        Perplexity on the test split, in words; None for a process that only helped to compute.
+        The headline: perplexity on the test split; None in a process that only helped to compute.
 
     Raises:
         UserError: a row cannot be encoded, or the model is broken.
     """
-    task, section = work.task, work.section
-    if not isinstance(task, Answering):
-        raise TypeError(f"{type(task).__name__} does not answer in words")
-    options: dict[str, Any] = section.model_dump(include={"confidence", "resamples", "seed"})
-    generation = section.generation or Generation()
-    scored = _predict(work, task, work.model)
-    prompts = {name: gather_prompts(task, work.splits[name], generation.rows) for name in ANSWERED}
-    teacher = {name: _answer(work, task, work.model, prompts[name], generation) for name in ANSWERED}
-    sampled = _answer(work, task, work.model, prompts["test"], generation, drawn=True)
-    log_probs = {name: _log_probs(work, task, prompts[name], teacher[name]) for name in ANSWERED}
-    tell("the untrained base on the same rows")
-    base, base_processor = work.load_base()
-    base_scored = predict_tokens(task, base, base_processor, work.splits["test"], section.batch_size)
-    base_answers = {name: _answer(work, task, base, prompts[name], generation) for name in ANSWERED}
-    distributed.shutdown()  # what follows is arithmetic, writing, and timing undisturbed
+    task = cast("Answering", context.task)  # the base class of all kinds with this type of output
+    generation = context.section.generation or Generation()
+    outputs = _run_inference(context, task, generation)
+    distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
     if not distributed.is_main_process():
         return None
-
-    def judged(answers: Sequence[tuple[Generated, str]]) -> dict[str, Any]:
-        written = _written(prompts["test"], answers)
-        return text_quality(written, _correct(prompts["test"], answers, generation), generation, **options)
-
-    metrics: dict[str, Any] = {name: token_quality(part, **options) for name, part in scored.items()}
-    ratio = metrics["validation"]["nll"]["value"] / max(metrics["train"]["nll"]["value"], SMALLEST_NLL)
-    metrics["loss_ratio"] = ratio
-    metrics["test"]["generated"] = judged(teacher["test"])
-    if sampled:
-        metrics["test"]["sampled"] = judged(sampled)
-    metrics["base"] = {
-        "test": {**token_quality(base_scored, **options), "generated": judged(base_answers["test"])},
-        "nll_change": nll_change(scored["test"], base_scored, **options),
+    metrics = _measure(context, outputs, generation)
+    answers = {name: _answers(task, outputs, name, generation) for name in ANSWERED}
+    _write_predictions(context, outputs.scored, answers)
+    log_progress("reports")
+    texts = {
+        str(row["id"]): (prompt_text(task, row), task.conversation(row).answers[0])
+        for row in context.splits["test"]
     }
-    answers = {
-        name: _answers(task, prompts[name], teacher[name], base_answers[name], log_probs[name], generation)
-        for name in ANSWERED
-    }
-    _write(work, scored, answers)
-    analysis = TokenAnalysis(metrics, scored["test"], _texts(work, task), answers["test"])
-    _report(work, analysis, generation)
+    analysis = GenerationAnalysis(
+        metrics, all_findings(metrics), outputs.scored["test"], texts, answers["test"]
+    )
+    write_metrics(context.paths.report, metrics, analysis.findings)
+    write_plots(context.paths, analysis)
+    write_generation_page(context.paths, analysis, context.section, generation.shown)
     return headline(metrics)
 
 
-def _log_probs(
-    work: Work, task: Answering, prompts: Prompts, answers: Sequence[tuple[Generated, str]]
-) -> list[Any]:
-    """What the model says of its own answers, see `answer_log_probs`."""
-    ids = [one for one, _ in answers]
-    return list(
-        answer_log_probs(task, work.model, work.processor, prompts.rows, ids, work.section.batch_size)
-    )
+def _run_inference(context: EvaluationContext, task: Answering, generation: Generation) -> Outputs:
+    """Everything that needs a model."""
+    splits, batch_size = context.splits, context.section.batch_size
+    scored = {}
+    for name, rows in splits.items():
+        log_progress(f"{name}, {len(rows)} rows")
+        scored[name] = predict_tokens(task, *context.teacher, rows, batch_size)
+    prompts = {name: gather_prompts(task, splits[name], generation.rows) for name in ANSWERED}
+    greedy = Decoding(generation.max_new_tokens, seed=context.section.seed)
+
+    def answers(loaded: tuple[Any, Any], name: str, decoding: Decoding) -> Generations:
+        log_progress(f"answers to {len(prompts[name].rows)} prompts")
+        return answer(task, *loaded, prompts[name].rows, decoding, batch_size)
+
+    teacher = {name: answers(context.teacher, name, greedy) for name in ANSWERED}
+    sampled: Generations = []
+    if (sampling := generation.sampling) is not None:
+        drawn = Decoding(
+            generation.max_new_tokens, sampling.temperature, sampling.top_p, seed=context.section.seed
+        )
+        sampled = answers(context.teacher, "test", drawn)
+    log_probs = {}
+    for name in ANSWERED:
+        ids = [one for one, _ in teacher[name]]
+        log_probs[name] = list(answer_log_probs(task, *context.teacher, prompts[name].rows, ids, batch_size))
+    log_progress("the untrained base on the same rows")
+    base = context.load_base()
+    base_scored = predict_tokens(task, *base, splits["test"], batch_size)
+    base_greedy = {name: answers(base, name, greedy) for name in ANSWERED}
+    return Outputs(scored, base_scored, prompts, teacher, base_greedy, sampled, log_probs)
 
 
-def _answers(
-    task: Answering,
-    prompts: Prompts,
-    teacher: Sequence[tuple[Generated, str]],
-    base: Sequence[tuple[Generated, str]],
-    log_probs: Sequence[Any],
-    generation: Generation,
-) -> list[Answer]:
-    """The answers of teacher and base to the same prompts, as they are stored."""
-    correct = _correct(prompts, teacher, generation)
+def _measure(context: EvaluationContext, outputs: Outputs, generation: Generation) -> dict[str, Any]:
+    """Content of `metrics.json`, not rounded."""
+    options, prompts = context.intervals, outputs.prompts["test"]
+
+    def measured(answers: Generations) -> dict[str, Any]:
+        texts = [
+            GeneratedText(text.strip(), references, one.ids, one.stopped)
+            for references, (one, text) in zip(prompts.references, answers, strict=True)
+        ]
+        return text_quality(texts, _correct(prompts, answers, generation), generation, **options)
+
+    metrics: dict[str, Any] = {name: token_quality(part, **options) for name, part in outputs.scored.items()}
+    metrics["loss_ratio"] = loss_ratio(*(metrics[name]["nll"]["value"] for name in ("validation", "train")))
+    metrics["test"]["generated"] = measured(outputs.greedy["test"])
+    if outputs.sampled:
+        metrics["test"]["sampled"] = measured(outputs.sampled)
+    base = token_quality(outputs.base_scored, **options)
+    metrics["base"] = {
+        "test": {**base, "generated": measured(outputs.base_greedy["test"])},
+        "nll_change": nll_change(outputs.scored["test"], outputs.base_scored, **options),
+    }
+    return metrics
+
+
+def _answers(task: Answering, outputs: Outputs, name: str, generation: Generation) -> list[Answer]:
+    """The greedy answers of teacher and base to the prompts of a split, as they are stored."""
+    prompts, schema = outputs.prompts[name], task.row_schema()
+    correct = _correct(prompts, outputs.greedy[name], generation)
     return [
         Answer(
             id=str(row["id"]),
-            prompt=prompts.shown[at],
+            prompt=prompts.texts[at],
             references=prompts.references[at],
             text=text,
-            base_text=base[at][1],
+            base_text=outputs.base_greedy[name][at][1],
             tokens=len(one.ids) + one.stopped,
             stopped=one.stopped,
             correct=correct[at],
-            log_prob=log_probs[at],
-            pictures=small_pictures(task.row_schema(), row),
+            log_prob=outputs.log_probs[name][at],
+            pictures=rating_images(schema, row),
         )
-        for at, (row, (one, text)) in enumerate(zip(prompts.rows, teacher, strict=True))
+        for at, (row, (one, text)) in enumerate(zip(prompts.rows, outputs.greedy[name], strict=True))
     ]
 
 
-def _texts(work: Work, task: Answering) -> dict[str, tuple[str, str]]:
-    """Question and first reference of each test row."""
-    return {
-        str(row["id"]): (_shown(task, row), task.conversation(row).answers[0]) for row in work.splits["test"]
-    }
-
-
-def _report(work: Work, analysis: TokenAnalysis, generation: Generation) -> None:
-    tell("reports")
-    write_tables(work.report, analysis)
-    draw(work.report, analysis, work.finetuned)
-    write_token_page(work.report, analysis, work.section, generation.shown)
-
-
-def headline(metrics: Mapping[str, Any]) -> str:
-    """Perplexity on the test split beside the base's."""
-    own, base = (part["perplexity"] for part in (metrics["test"], metrics["base"]["test"]))
-    interval = f"{own['value']:.3f} ({own['low']:.3f} to {own['high']:.3f})"
-    return f"perplexity {interval} a token of the test answers; {base['value']:.3f} before fine-tuning"
-
-
-def gather_prompts(task: Answering, rows: Any, most: int) -> Prompts:
-    """At most `most` rows of different prompts, spread evenly over a split."""
-    first: dict[Any, int] = {}
-    references: dict[Any, dict[str, None]] = {}
-    for at, row in enumerate(rows):
-        conversation = task.conversation(row)
-        asked = (conversation.prompt, *(sha256_bytes(image) for image in conversation.images))
-        first.setdefault(asked, at)
-        references.setdefault(asked, {}).update(dict.fromkeys(conversation.answers))
-    keys = list(first)
-    chosen = np.unique(np.linspace(0, len(keys) - 1, min(most, len(keys))).round().astype(int))
-    picked = [dict(rows[first[keys[at]]]) for at in chosen]
-    return Prompts(
-        picked, [tuple(references[keys[at]]) for at in chosen], [_shown(task, row) for row in picked]
-    )
-
-
-def _shown(task: Answering, row: Mapping[str, Any]) -> str:
-    turns = task.conversation(row).prompt
-    if len(turns) == 1:
-        return turns[0].content
-    return "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
-
-
-def _predict(work: Work, task: Answering, model: Any) -> dict[str, TokenPredictions]:
-    found = {}
-    for name, rows in work.splits.items():
-        tell(f"{name}, {len(rows)} rows")
-        found[name] = predict_tokens(task, model, work.processor, rows, work.section.batch_size)
-    return found
-
-
-def _answer(
-    work: Work, task: Answering, model: Any, prompts: Prompts, generation: Generation, drawn: bool = False
-) -> list[tuple[Generated, str]]:
-    sampling = generation.sampling
-    if drawn and sampling is None:
-        return []
-    decoding = Decoding(generation.max_new_tokens, seed=work.section.seed)
-    if drawn and sampling is not None:
-        decoding = Decoding(
-            generation.max_new_tokens, sampling.temperature, sampling.top_p, seed=work.section.seed
-        )
-    tell(f"answers to {len(prompts.rows)} prompts{', drawn' if drawn else ''}")
-    return answer(task, model, work.processor, prompts.rows, decoding, work.section.batch_size)
-
-
-def _written(prompts: Prompts, answers: Sequence[tuple[Generated, str]]) -> list[Written]:
-    return [
-        Written(text.strip(), references, one.ids, one.stopped)
-        for references, (one, text) in zip(prompts.references, answers, strict=True)
-    ]
-
-
-def _correct(
-    prompts: Prompts, answers: Sequence[tuple[Generated, str]], generation: Generation
-) -> list[bool]:
+def _correct(prompts: Prompts, answers: Generations, generation: Generation) -> list[bool]:
     return [
         is_correct(text, references, generation.extract, str(row["id"]))
         for row, references, (_, text) in zip(prompts.rows, prompts.references, answers, strict=True)
     ]
 
 
-def _write(
-    work: Work, found: Mapping[str, TokenPredictions], answers: Mapping[str, Sequence[Answer]]
+def headline(metrics: Mapping[str, Any]) -> str:
+    """Perplexity on the test split, of the teacher and of its base."""
+    own, base = (part["perplexity"] for part in (metrics["test"], metrics["base"]["test"]))
+    interval = f"{own['value']:.3f} ({own['low']:.3f} to {own['high']:.3f})"
+    return f"perplexity {interval} a token of the test answers; {base['value']:.3f} before fine-tuning"
+
+
+def _write_predictions(
+    context: EvaluationContext,
+    scored: Mapping[str, TokenPredictions],
+    answers: Mapping[str, Sequence[Answer]],
 ) -> None:
-    with new_folder(work.output) as folder:
-        for name, predictions in found.items():
+    """Predictions of every split, generated answers, and the index last."""
+    with new_folder(context.paths.output) as folder:
+        for name, predictions in scored.items():
             save_token_predictions(folder, name, predictions)
         for name, written in answers.items():
             save_answers(folder, name, written)
-        roles = {name: split.role for name, split in work.data.splits.items()}
-        rows = {name: split.rows for name, split in work.data.splits.items()}
+        roles = {name: split.role for name, split in context.data.splits.items()}
+        rows = {name: split.rows for name, split in context.data.splits.items()}
         save_index(folder, PredictionIndex((), roles, rows, OUTPUT_TYPE))

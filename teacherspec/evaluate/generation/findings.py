@@ -1,31 +1,28 @@
-"""Strengths and weaknesses of a language model as sentences, each with the numbers behind it."""
+"""Strengths and weaknesses in generation as sentences, each with its numbers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from teacherspec.evaluate.classification.findings import MEMORISED, Finding, Kind
+from teacherspec.evaluate.finding import Finding, further_sets, memorised
 
-OWN_SPLITS = ("train", "validation", "calibration", "test", "base")
-"""What is no further set of rows."""
-
-ENDLESS = 0.05
+UNENDED = 0.05
 """Share of answers without an end from which it is a weakness."""
 
 REPETITIVE = 0.2
 """Mean share of repeated 4-grams from which it is a weakness."""
 
 
-def findings(metrics: Mapping[str, Any]) -> list[Finding]:
-    """What the numbers of `metrics.json` say."""
-    return [*_learned(metrics), *_written(metrics), *_elsewhere(metrics), *_memorised(metrics)]
+def all_findings(metrics: Mapping[str, Any]) -> list[Finding]:
+    """Findings that follow from the content of `metrics.json`."""
+    return [
+        *_against_base(metrics),
+        *_generated(metrics),
+        *_further_sets(metrics),
+        *memorised(metrics["loss_ratio"]),
+    ]
 
 
-def finding(kind: Kind, subject: str, sentence: str, **numbers: float) -> Finding:
-    """A sentence with its numbers."""
-    return Finding(kind, subject, sentence, dict(numbers))
-
-
-def _learned(metrics: Mapping[str, Any]) -> Iterator[Finding]:
+def _against_base(metrics: Mapping[str, Any]) -> Iterator[Finding]:
     change = metrics["base"]["nll_change"]
     own, base = (part["perplexity"]["value"] for part in (metrics["test"], metrics["base"]["test"]))
     sentence = (
@@ -33,53 +30,37 @@ def _learned(metrics: Mapping[str, Any]) -> Iterator[Finding]:
         f"NLL {change['value']:.3f} nats, {change['low']:.3f} to {change['high']:.3f})."
     )
     if change["high"] < 0:
-        yield finding("strength", "test answers", sentence, **change)
+        yield Finding("strength", "test answers", sentence, dict(change))
     else:
-        yield finding("weakness", "test answers", f"No better than its base: {sentence}", **change)
+        yield Finding("weakness", "test answers", f"No better than its base: {sentence}", dict(change))
 
 
-def _written(metrics: Mapping[str, Any]) -> Iterator[Finding]:
+def _generated(metrics: Mapping[str, Any]) -> Iterator[Finding]:
     own, base = metrics["test"]["generated"], metrics["base"]["test"]["generated"]
-    endless = 1.0 - own["stopped"]["value"]
-    if endless > ENDLESS:
-        yield finding(
-            "weakness", "answers without an end",
-            f"{endless:.0%} of the greedy answers do not end by themselves.", share=endless,
-        )  # fmt: skip
+    unended = 1.0 - own["stopped"]["value"]
+    if unended > UNENDED:
+        sentence = f"{unended:.0%} of the greedy answers reach the longest length without an end."
+        yield Finding("weakness", "answers without an end", sentence, {"share": unended})
     if own["repetition"]["value"] > REPETITIVE:
-        yield finding(
-            "weakness", "repetition",
-            f"{own['repetition']['value']:.0%} of the 4-grams of an answer came before in it.",
-            **own["repetition"],
-        )  # fmt: skip
+        sentence = f"{own['repetition']['value']:.0%} of the 4-grams of an answer are repeated in it."
+        yield Finding("weakness", "repetition", sentence, dict(own["repetition"]))
     if own["chrf"]["low"] > base["chrf"]["high"]:
-        yield finding(
-            "strength", "greedy answers",
+        sentence = (
             f"Greedy answers reach chrF {own['chrf']['value']:.1f}, the base {base['chrf']['value']:.1f}; "
-            f"{own['stopped']['value']:.0%} end by themselves, {base['stopped']['value']:.0%} of the base's.",
-            chrf=own["chrf"]["value"], base_chrf=base["chrf"]["value"],
-        )  # fmt: skip
+            f"{own['stopped']['value']:.0%} end by themselves, {base['stopped']['value']:.0%} of the base's."
+        )
+        numbers = {"chrf": own["chrf"]["value"], "base_chrf": base["chrf"]["value"]}
+        yield Finding("strength", "greedy answers", sentence, numbers)
 
 
-def _elsewhere(metrics: Mapping[str, Any]) -> Iterator[Finding]:
-    """Further sets of rows whose answers surprise the model more than those of test, beyond chance."""
+def _further_sets(metrics: Mapping[str, Any]) -> Iterator[Finding]:
+    """Sets whose answers have a significantly higher NLL than those of test."""
     test = metrics["test"]["nll"]
-    for name, measured in metrics.items():
-        known = name in OWN_SPLITS or not isinstance(measured, Mapping) or "perplexity" not in measured
-        if known or measured["nll"]["low"] <= test["high"]:
-            continue
-        there = measured["nll"]
-        yield finding(
-            "weakness", name,
-            f"Answers of {name} surprise it more than those of test: NLL {there['value']:.3f} nats a token "
-            f"({there['low']:.3f} to {there['high']:.3f}) against {test['value']:.3f}.", **there,
-        )  # fmt: skip
-
-
-def _memorised(metrics: Mapping[str, Any]) -> Iterator[Finding]:
-    if metrics["loss_ratio"] > MEMORISED:
-        yield finding(
-            "weakness", "train rows",
-            f"Validation loss is {metrics['loss_ratio']:.2f} times the train loss: train answers are learned "
-            "by heart.", loss_ratio=metrics["loss_ratio"],
-        )  # fmt: skip
+    for name, measured in further_sets(metrics):
+        nll = measured["nll"]
+        if nll["low"] > test["high"]:
+            sentence = (
+                f"Answers of {name} are less likely to it than those of test: NLL {nll['value']:.3f} nats a "
+                f"token ({nll['low']:.3f} to {nll['high']:.3f}) against {test['value']:.3f}."
+            )
+            yield Finding("weakness", name, sentence, dict(nll))

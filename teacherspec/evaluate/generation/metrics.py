@@ -1,4 +1,4 @@
-"""How good predictions of tokens are, with intervals over rows: tokens of a row hang together."""
+"""Quality of token predictions, with intervals over rows: tokens of a row are not independent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -86,7 +86,7 @@ def token_brier(predictions: TokenPredictions) -> npt.NDArray[np.float64]:
 def nll_change(
     teacher: TokenPredictions, base: TokenPredictions, *, confidence: float, resamples: int, seed: int
 ) -> dict[str, Any]:
-    """NLL a token of the teacher less that of its base on the same rows, paired; below 0 it learned."""
+    """NLL a token of the teacher less that of its base on the same rows, paired; below 0 means improved."""
     rows = len(teacher.ids)
     change = np.bincount(teacher.row, weights=teacher.nll() - base.nll(), minlength=rows)
     draws = bootstrap(
@@ -101,7 +101,7 @@ def nll_change(
 def hardest(
     predictions: TokenPredictions, texts: Mapping[str, tuple[str, str]], shown: int
 ) -> Sequence[tuple[object, ...]]:
-    """The rows whose answers surprise the model most: id, tokens, NLL a token, prompt, answer.
+    """The rows with the highest NLL a token: id, tokens, NLL a token, prompt, answer.
 
     Args:
         predictions: of a split.

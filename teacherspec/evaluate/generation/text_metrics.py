@@ -1,4 +1,4 @@
-"""How good answers are beside their references, each number with its interval."""
+"""Quality of generated answers against their references, each metric with its interval."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,12 +23,12 @@ from teacherspec.spec.generation import Generation
 
 
 @dataclass(frozen=True)
-class Written:
-    """One answer to be judged.
+class GeneratedText:
+    """One answer to measure.
 
     Attributes:
-        text: what was written.
-        references: what may be written.
+        text: of the answer.
+        references: right answers.
         ids: its tokens.
         stopped: whether it ended by itself.
     """
@@ -40,7 +40,7 @@ class Written:
 
 
 def is_correct(text: str, references: Sequence[str], extract: str | None, row: str) -> bool:
-    """Whether an answer is right, see `metrics.text.exact_match`.
+    """Whether an answer is right, see `metrics.text_generation.exact_match`.
 
     Raises:
         DataError: the pattern matches in none of the references.
@@ -49,12 +49,12 @@ def is_correct(text: str, references: Sequence[str], extract: str | None, row: s
         return exact_match(text, references, pattern=extract)
     except ValueError as error:
         raise DataError(
-            f"evaluate.generation.extract: row {row}: {error}; mend the pattern or the row"
+            f"evaluate.generation.extract: row {row}: {error}; correct the pattern or the row"
         ) from error
 
 
 def text_quality(
-    written: Sequence[Written],
+    answers: Sequence[GeneratedText],
     correct: Sequence[bool],
     generation: Generation,
     *,
@@ -65,7 +65,7 @@ def text_quality(
     """Metrics of answers.
 
     Args:
-        written: N answers, at least two.
+        answers: N, at least two.
         correct: `[N]`, of `is_correct`.
         generation: the declared metrics.
         confidence: level of the intervals.
@@ -78,8 +78,8 @@ def text_quality(
         of answers that end by themselves; `tokens`, mean length; `length_ratio`, characters over those of
         the nearest reference; `repetition`, mean share of repeated 4-grams; `empty`, share of empty answers.
     """
-    texts = [one.text for one in written]
-    references = [one.references for one in written]
+    texts = [one.text for one in answers]
+    references = [one.references for one in answers]
 
     def scored(score: CorpusScore) -> dict[str, Any]:
         draws = score.bootstrap(n_resamples=resamples, seed=seed)
@@ -94,16 +94,16 @@ def text_quality(
         return asdict(wilson_interval(sum(flags), len(flags), confidence=confidence))
 
     return {
-        "rows": len(written),
+        "rows": len(answers),
         "bleu": scored(bleu(texts, references, tokenize=generation.bleu_tokenizer)),
         "chrf": scored(chrf(texts, references)),
         **{name: mean(values) for name, values in _rouges(texts, references, generation).items()},
         "exact_match": share(correct),
-        "stopped": share([one.stopped for one in written]),
-        "empty": share([not one.text.strip() for one in written]),
-        "tokens": mean([len(one.ids) for one in written]),
-        "length_ratio": mean([_length_ratio(one) for one in written]),
-        "repetition": mean([repeated_share(one.ids) for one in written]),
+        "stopped": share([one.stopped for one in answers]),
+        "empty": share([not one.text.strip() for one in answers]),
+        "tokens": mean([len(one.ids) for one in answers]),
+        "length_ratio": mean([_length_ratio(one) for one in answers]),
+        "repetition": mean([repeated_share(one.ids) for one in answers]),
     }
 
 
@@ -122,6 +122,6 @@ def _rouges(
     return {name: [row[name] for row in rows] for name in ROUGE_NAMES}
 
 
-def _length_ratio(one: Written) -> float:
+def _length_ratio(one: GeneratedText) -> float:
     nearest = min((len(text) for text in one.references), key=lambda size: abs(size - len(one.text)))
     return float(np.float64(len(one.text)) / max(1, nearest))

@@ -1,14 +1,17 @@
-"""Evaluation of pairs of images and texts: what finds what, beside the untrained base."""
+"""Evaluation of retrieval between images and texts, compared with the untrained base."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from teacherspec.errors import DataError
-from teacherspec.evaluate.context import Work, tell
+from teacherspec.evaluate.common_report import write_metrics
+from teacherspec.evaluate.context import EvaluationContext, log_progress
+from teacherspec.evaluate.retrieval.findings import all_findings
 from teacherspec.evaluate.retrieval.metrics import retrieval_quality
 from teacherspec.evaluate.retrieval.page import write_retrieval_page
-from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, draw, write_tables
+from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, write_plots
 from teacherspec.inference.retrieval import predict_pairs
+from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.metrics.retrieval import largest_candidate_set
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
@@ -25,75 +28,69 @@ CANDIDATE_SET_SIZE = 100
 """Largest number of candidates in a set."""
 
 SMALLEST_CANDIDATE_SET = 2
-SMALLEST_NLL = 1e-12
-"""Nats a candidate set below which the train loss counts as this."""
 
 
-def evaluate_pairs(work: Work) -> str | None:
-    """Embed every split once, and test also by the base; write the waist and the reports.
+def evaluate_retrieval(context: EvaluationContext) -> str | None:
+    """Embed every split, and test by the base too; write predictions and reports.
 
     Returns:
-        Recall on the test split, in words; None for a process that only helped to compute.
+        The headline: recall on the test split; None in a process that only helped to compute.
 
     Raises:
-        UserError: the model is broken, or a split has nothing to tell an image's texts from.
+        UserError: the model is broken, or a split has no wrong candidates to compare with.
     """
-    task, section = work.task, work.section
-    found = {}
-    for name, rows in work.splits.items():
-        tell(f"{name}, {len(rows)} rows")
-        found[name] = predict_pairs(task, work.model, work.processor, rows, section.batch_size)
-    tell("the untrained base on the same rows")
-    base, base_processor = work.load_base()
-    base_found = predict_pairs(task, base, base_processor, work.splits["test"], section.batch_size)
-    distributed.shutdown()  # what follows is arithmetic, writing, and timing undisturbed
+    section, splits = context.section, context.splits
+    predictions = {}
+    for name, rows in splits.items():
+        log_progress(f"{name}, {len(rows)} rows")
+        predictions[name] = predict_pairs(context.task, *context.teacher, rows, section.batch_size)
+    log_progress("the untrained base on the same rows")
+    base = context.load_base()
+    base_predictions = predict_pairs(context.task, *base, splits["test"], section.batch_size)
+    distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
     if not distributed.is_main_process():
         return None
-    size = line_up_size(found)
-    options: dict[str, Any] = section.model_dump(include={"confidence", "resamples", "seed"})
-    own, untrained = (comparison_of(model, size, section.seed) for model in (work.model, base))
-    metrics: dict[str, Any] = {name: retrieval_quality(part, own, **options) for name, part in found.items()}
-    ratio = metrics["validation"]["nll"]["value"] / max(metrics["train"]["nll"]["value"], SMALLEST_NLL)
+    size = candidate_set_size(predictions)
+    own, untrained = (comparison_of(model, size, section.seed) for model, _ in (context.teacher, base))
+    metrics: dict[str, Any] = {
+        name: retrieval_quality(part, own, **context.intervals) for name, part in predictions.items()
+    }
+    ratio = loss_ratio(*(metrics[name]["nll"]["value"] for name in ("validation", "train")))
     metrics |= {"loss_ratio": ratio, "candidate_set_size": size}
-    metrics["base"] = {"test": retrieval_quality(base_found, untrained, **options)}
-    with new_folder(work.output) as folder:
-        for name, part in found.items():
-            save_embedding_predictions(folder, name, part)
-        save_comparison(folder, own)
-        roles = {name: split.role for name, split in work.data.splits.items()}
-        counts = {name: split.rows for name, split in work.data.splits.items()}
-        save_index(folder, PredictionIndex((), roles, counts, OUTPUT_TYPE))
-    tell("reports")
-    texts = {str(row["id"]): str(row["text"]) for row in work.splits["test"].select_columns(["id", "text"])}
-    shifted = {split.name: found[split.name] for split in work.data.of_role("shifted")}
-    analysis = RetrievalAnalysis(metrics, {"test": found["test"], **shifted}, own, texts)
-    write_tables(work.report, analysis)
-    draw(work.report, analysis, work.finetuned)
-    write_retrieval_page(work.report, analysis, section, task.row_schema(), work.splits["test"])
+    metrics["base"] = {"test": retrieval_quality(base_predictions, untrained, **context.intervals)}
+    _write_predictions(context, predictions, own)
+    log_progress("reports")
+    texts = {str(row["id"]): str(row["text"]) for row in splits["test"].select_columns(["id", "text"])}
+    shifted = {split.name: predictions[split.name] for split in context.data.of_role("shifted")}
+    reported = {"test": predictions["test"], **shifted}
+    analysis = RetrievalAnalysis(metrics, all_findings(metrics), reported, own, texts)
+    write_metrics(context.paths.report, metrics, analysis.findings)
+    write_plots(context.paths, analysis)
+    write_retrieval_page(context.paths, analysis, section, context.task.row_schema(), splits["test"])
     return headline(metrics)
 
 
-def line_up_size(found: Mapping[str, EmbeddingPredictions]) -> int:
+def candidate_set_size(predictions: Mapping[str, EmbeddingPredictions]) -> int:
     """Size of the candidate sets: the same in all splits, or their losses would not compare.
 
     Raises:
-        DataError: in some split an image has all the texts, or a text all the images.
+        DataError: in some split all texts belong to one image, or all images to one text.
     """
-    largest = {name: largest_candidate_set(part.pairs) for name, part in found.items()}
-    poor = [name for name, size in largest.items() if size < SMALLEST_CANDIDATE_SET]
-    if poor:
+    largest = {name: largest_candidate_set(part.pairs) for name, part in predictions.items()}
+    too_small = [name for name, size in largest.items() if size < SMALLEST_CANDIDATE_SET]
+    if too_small:
         raise DataError(
             [
                 f"prepare: split {name}: every text belongs to one image, or every image to one text; "
-                "nothing can be looked for in it. Give it more rows"
-                for name in poor
+                "there are no wrong candidates in it. Give it more rows"
+                for name in too_small
             ]
         )
     return min(CANDIDATE_SET_SIZE, *largest.values())
 
 
 def comparison_of(model: Any, size: int, seed: int) -> Comparison:
-    """How this model compares."""
+    """How this model turns cosines into logits."""
     bias = getattr(model, "logit_bias", None)
     return Comparison(
         logit_scale=model.logit_scale.exp().item(),
@@ -105,6 +102,19 @@ def comparison_of(model: Any, size: int, seed: int) -> Comparison:
 
 def headline(metrics: Mapping[str, Any]) -> str:
     """Recall at 1 of both directions on the test split."""
-    found = [metrics["test"][name]["recall_at_1"] for name in ("image_to_text", "text_to_image")]
-    told = [f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})" for one in found]
-    return f"first right for {told[0]} of the test images, {told[1]} of the texts"
+    recalls = [metrics["test"][name]["recall_at_1"] for name in ("image_to_text", "text_to_image")]
+    texts = [f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})" for one in recalls]
+    return f"recall at 1 on the test split: {texts[0]} image to text, {texts[1]} text to image"
+
+
+def _write_predictions(
+    context: EvaluationContext, predictions: Mapping[str, EmbeddingPredictions], comparison: Comparison
+) -> None:
+    """Embeddings of every split, how they are compared, and the index last."""
+    with new_folder(context.paths.output) as folder:
+        for name, part in predictions.items():
+            save_embedding_predictions(folder, name, part)
+        save_comparison(folder, comparison)
+        roles = {name: split.role for name, split in context.data.splits.items()}
+        rows = {name: split.rows for name, split in context.data.splits.items()}
+        save_index(folder, PredictionIndex((), roles, rows, OUTPUT_TYPE))

@@ -1,4 +1,4 @@
-"""How well pairs of images and texts find each other, with intervals over images."""
+"""Quality of retrieval between images and texts, with intervals over images."""
 
 from dataclasses import asdict
 from typing import Any
@@ -57,7 +57,7 @@ def retrieval_quality(
 def direction(
     asked: Paired, pairs: Paired, *, confidence: float, resamples: int, seed: int
 ) -> dict[str, Any]:
-    """What queries of one direction find.
+    """Recall and ranks of the queries of one direction.
 
     Args:
         asked: the pairs, queries first.
@@ -68,23 +68,23 @@ def direction(
     """
     ranks = image_to_text(asked)
     _, first = np.unique(asked.image_of, return_index=True)
-    told: dict[str, Any] = {"queries": len(ranks.rank), "candidates": ranks.candidates}
+    measured: dict[str, Any] = {"queries": len(ranks.rank), "candidates": ranks.candidates}
     for k in RECALLED:
         hits = ranks.rank <= k
         interval = share_interval(
             hits, pairs.image_of[first], confidence=confidence, resamples=resamples, seed=seed
         )
-        told |= {f"recall_at_{k}": asdict(interval), f"chance_at_{k}": ranks.chance(k)}
-    return {**told, "median_rank": float(np.median(ranks.rank))}
+        measured |= {f"recall_at_{k}": asdict(interval), f"chance_at_{k}": ranks.chance(k)}
+    return {**measured, "median_rank": float(np.median(ranks.rank))}
 
 
 def share_interval(
     hits: npt.NDArray[np.bool_], images: IntArray, *, confidence: float, resamples: int, seed: int
 ) -> Interval:
-    """A share of hits `[Q]`, whose queries belong to images `[Q]`.
+    """A share of hits `[Q]`, where query q belongs to image `images[q]`.
 
-    Wilson's interval, which is right near 0 and 1; where an image has several queries, which hang together,
-    also that of resampled images, and of the two ends the wider.
+    Wilson's interval, which is valid near 0 and 1. Where an image has several queries, which are not
+    independent, each end is the wider one of it and of the bootstrap over images.
     """
     plain = wilson_interval(int(hits.sum()), len(hits), confidence=confidence)
     if len(np.unique(images)) in (1, len(images)):

@@ -1,20 +1,17 @@
-"""The report of retrieval as one HTML file that needs nothing else."""
+"""The content of the page of retrieval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.evaluate.classification.page import environment, inline
-from teacherspec.evaluate.classification.report import PICTURES
-from teacherspec.evaluate.retrieval.findings import findings
+from teacherspec.evaluate.context import Paths
+from teacherspec.evaluate.html import write_page
 from teacherspec.evaluate.retrieval.metrics import DIRECTIONS, hardest
 from teacherspec.evaluate.retrieval.report import RetrievalAnalysis
 from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.metrics.retrieval import RECALLED
-from teacherspec.runtime.atomic_io import write_text
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.tasks.columns.row_schema import RowSchema
 
@@ -26,12 +23,12 @@ SHOWN = 12
 """Images on the page: half of them the hardest, half spread evenly."""
 
 NEAREST = 3
-"""Texts beside each."""
+"""Texts shown with each image."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An image and what lies nearest to it.
+class ShownImage:
+    """An image and the texts nearest to it.
 
     Attributes:
         image: `src` of a small picture.
@@ -47,54 +44,52 @@ class Shown:
 
 
 def write_retrieval_page(
-    report: Path, analysis: RetrievalAnalysis, section: Evaluate, fields: RowSchema, rows: "Dataset"
+    paths: Paths, analysis: RetrievalAnalysis, section: Evaluate, schema: RowSchema, rows: "Dataset"
 ) -> None:
-    """Write `report.html` into `report`, which holds the pictures already.
+    """Write `report.html`; the plots are written already.
 
     Args:
-        report: folder.
+        paths: of the stage.
         analysis: the numbers.
         section: `params.yaml: evaluate`.
-        fields: what a row holds.
+        schema: the columns of the task.
         rows: the test split.
     """
     metrics = analysis.metrics
-    page = environment().get_template(TEMPLATE)
-    content = page.render(
-        directions=DIRECTIONS,
-        findings=findings(metrics),
-        candidate_set_size=metrics["candidate_set_size"],
-        loss_ratio=metrics["loss_ratio"],
-        pictures={name: inline((report / name).read_bytes()) for name in PICTURES},
-        recalled=RECALLED,
-        section=section,
-        shown=_shown(analysis, fields, rows),
-        splits={
+    content = {
+        "directions": DIRECTIONS,
+        "findings": analysis.findings,
+        "candidate_set_size": metrics["candidate_set_size"],
+        "loss_ratio": metrics["loss_ratio"],
+        "recalled": RECALLED,
+        "section": section,
+        "shown": _shown(analysis, schema, rows),
+        "splits": {
             "test": metrics["test"],
             "test, untrained base": metrics["base"]["test"],
             **{name: part for name, part in metrics.items() if isinstance(part, dict) and "texts" in part},
         },
-    )
-    write_text(report / "report.html", content)
+    }
+    write_page(paths, TEMPLATE, content)
 
 
-def _shown(analysis: RetrievalAnalysis, fields: RowSchema, rows: "Dataset") -> list[Shown]:
-    found = analysis.test
-    spread = np.linspace(0, len(found.ids) - 1, SHOWN).round().astype(int)
-    places = list(dict.fromkeys([*hardest(found)[: SHOWN // 2].tolist(), *spread.tolist()]))[:SHOWN]
-    texts, first = np.unique(found.text_of, return_index=True)
+def _shown(analysis: RetrievalAnalysis, schema: RowSchema, rows: "Dataset") -> list[ShownImage]:
+    test = analysis.test
+    spread = np.linspace(0, len(test.ids) - 1, SHOWN).round().astype(int)
+    places = list(dict.fromkeys([*hardest(test)[: SHOWN // 2].tolist(), *spread.tolist()]))[:SHOWN]
+    texts, first = np.unique(test.text_of, return_index=True)
     ranks = analysis.ranks()["image_to_text"]
-    _, of = np.unique(found.image_of, return_inverse=True)
-    names = [found.ids[place] for place in places]
-    small = thumbnails(fields, {"test": rows}, {("test", name) for name in names})
+    _, image = np.unique(test.image_of, return_inverse=True)
+    names = [test.ids[place] for place in places]
+    small = thumbnails(schema, {"test": rows}, {("test", name) for name in names})
     shown = []
     for place, name in zip(places, names, strict=True):
-        cosines = found.texts[first] @ found.images[place]
-        right = set(found.text_of[found.image_of == found.image_of[place]].tolist())
+        cosines = test.texts[first] @ test.images[place]
+        right = set(test.text_of[test.image_of == test.image_of[place]].tolist())
         nearest = [
-            (analysis.texts[found.ids[first[at]]], float(cosines[at]), int(texts[at]) in right)
+            (analysis.texts[test.ids[first[at]]], float(cosines[at]), int(texts[at]) in right)
             for at in np.argsort(-cosines, kind="stable")[:NEAREST]
         ]
-        rank = int(ranks.rank[of.reshape(-1)[place]])
-        shown.append(Shown(small["test", name], analysis.texts[name], rank, nearest))
+        rank = int(ranks.rank[image.reshape(-1)[place]])
+        shown.append(ShownImage(small["test", name], analysis.texts[name], rank, nearest))
     return shown

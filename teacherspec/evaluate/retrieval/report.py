@@ -1,34 +1,24 @@
-"""What the evaluation of retrieval writes for people and for `dvc metrics` and `dvc plots`.
+"""The tables and pictures of retrieval."""
 
-The road lists the same files for every kind of teacher; tables of what only classes have stay empty.
-"""
-
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.classification.report import (
-    LINE_COLOURS,
-    RISK_COLUMNS,
-    leave_empty,
-    read_learning,
-    risk_rows,
-)
-from teacherspec.evaluate.retrieval.findings import findings
+from teacherspec.evaluate.common_report import write_learning_curves, write_risk_coverage
+from teacherspec.evaluate.context import Paths
+from teacherspec.evaluate.finding import Finding
 from teacherspec.evaluate.retrieval.metrics import DIRECTIONS, hardest
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.retrieval import Ranks, candidate_sets, image_to_text
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.metrics.softmax import softmax
-from teacherspec.plots.learning_curves import learning_figure
 from teacherspec.plots.retrieval import rank_figure, similarity_figure
-from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import drawing, save_png
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
-from teacherspec.runtime.atomic_io import round_floats, write_json, write_tsv
+from teacherspec.runtime.atomic_io import new_folder, write_tsv
 
 HARDEST_COLUMNS = ("id", "rank", "candidates", "text")
 HARDEST_SHOWN = 20
@@ -40,69 +30,67 @@ class RetrievalAnalysis:
 
     Attributes:
         metrics: content of `metrics.json`.
-        found: predictions of the test split, and of the shifted sets after it.
+        findings: sentences.
+        predictions: of the test split, and of the shifted sets after it.
         comparison: how cosines become logits.
         texts: id of a test row → its text.
     """
 
     metrics: Mapping[str, Any]
-    found: Mapping[str, EmbeddingPredictions]
+    findings: Sequence[Finding]
+    predictions: Mapping[str, EmbeddingPredictions]
     comparison: Comparison
     texts: Mapping[str, str]
 
     @property
     def test(self) -> EmbeddingPredictions:
         """Predictions of the test split."""
-        return self.found["test"]
+        return self.predictions["test"]
 
     def ranks(self) -> dict[str, Ranks]:
-        """Direction → what its queries of the test split found."""
-        asked = (self.test.pairs, self.test.pairs.swapped())
-        return dict(zip(DIRECTIONS, map(image_to_text, asked), strict=True))
+        """Direction → ranks of the nearest right candidates of its test queries."""
+        queries = (self.test.pairs, self.test.pairs.swapped())
+        return dict(zip(DIRECTIONS, map(image_to_text, queries), strict=True))
 
 
-def write_tables(report: Path, analysis: RetrievalAnalysis) -> None:
-    """Every table, and `metrics.json` and `findings.json`."""
-    write_json(report / "metrics.json", round_floats(dict(analysis.metrics)))
-    write_json(report / "findings.json", round_floats([asdict(one) for one in findings(analysis.metrics)]))
-    ranks = analysis.ranks()["image_to_text"]
-    _, of = np.unique(analysis.test.image_of, return_inverse=True)
-    rows = []
-    for place in hardest(analysis.test)[:HARDEST_SHOWN]:
-        name = analysis.test.ids[place]
+def write_plots(paths: Paths, analysis: RetrievalAnalysis) -> None:
+    """Create the folder of plots."""
+    title = f"Errors in candidate sets of {analysis.comparison.candidate_set_size}"
+    with new_folder(paths.plots) as folder:
+        write_tsv(folder / "hardest.tsv", HARDEST_COLUMNS, _hardest_rows(analysis))
+        _draw(folder, analysis)
+        write_risk_coverage(folder, _curves(analysis), title)
+        write_learning_curves(folder, paths.finetuned)
+
+
+def _hardest_rows(analysis: RetrievalAnalysis) -> list[tuple[object, ...]]:
+    """The images whose nearest right text ranks last, in the order of `HARDEST_COLUMNS`."""
+    test, ranks = analysis.test, analysis.ranks()["image_to_text"]
+    _, image = np.unique(test.image_of, return_inverse=True)
+    rows: list[tuple[object, ...]] = []
+    for place in hardest(test)[:HARDEST_SHOWN]:
+        name = test.ids[place]
         text = " ".join(analysis.texts[name].split())
-        rows.append((name, int(ranks.rank[of.reshape(-1)[place]]), ranks.candidates, text))
-    write_tsv(report / "hardest.tsv", HARDEST_COLUMNS, rows)
-    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, risk_rows(_curves(analysis)))
-    leave_empty(report)
+        rows.append((name, int(ranks.rank[image.reshape(-1)[place]]), ranks.candidates, text))
+    return rows
 
 
-def draw(report: Path, analysis: RetrievalAnalysis, finetuned: Path) -> None:
-    """Every picture; those of classes show recall and cosines instead."""
-    lines = [
-        RiskLine(name, LINE_COLOURS[at % len(LINE_COLOURS)], curve)
-        for at, (name, curve) in enumerate(_curves(analysis).items())
-    ]
-    size = analysis.comparison.candidate_set_size
-    cosines = candidate_sets(analysis.test.pairs, size, analysis.comparison.seed)
+def _draw(folder: Path, analysis: RetrievalAnalysis) -> None:
+    """Recall at k, and cosines of right and wrong pairs."""
+    comparison = analysis.comparison
+    cosines = candidate_sets(analysis.test.pairs, comparison.candidate_set_size, comparison.seed)
     with drawing():
-        save_png(rank_figure(analysis.ranks(), "Recall at k, test"), report / "classes.png")
-        save_png(
-            similarity_figure(cosines[:, -1], cosines[:, :-1].reshape(-1), "Cosines, test"),
-            report / "confusion.png",
-        )
-        title = f"Errors in candidate sets of {size}"
-        save_png(risk_coverage_figure(lines, title), report / "risk_coverage.png")
-        save_png(learning_figure(read_learning(finetuned)), report / "learning.png")
+        save_png(rank_figure(analysis.ranks(), "Recall at k, test"), folder / "recall_at_k.png")
+        figure = similarity_figure(cosines[:, -1], cosines[:, :-1].reshape(-1), "Cosines, test")
+        save_png(figure, folder / "cosines.png")
 
 
 def _curves(analysis: RetrievalAnalysis) -> dict[str, RiskCoverage]:
     """Errors against coverage of candidate sets, image to text."""
     comparison, curves = analysis.comparison, {}
-    for name, found in analysis.found.items():
-        logits = comparison.logit_scale * candidate_sets(
-            found.pairs, comparison.candidate_set_size, comparison.seed
-        )
-        labels = np.full(len(logits), comparison.candidate_set_size - 1)
+    size = comparison.candidate_set_size
+    for name, part in analysis.predictions.items():
+        logits = comparison.logit_scale * candidate_sets(part.pairs, size, comparison.seed)
+        labels = np.full(len(logits), size - 1)
         curves[name] = risk_coverage(*top_label_confidence(softmax(logits), labels))
     return curves

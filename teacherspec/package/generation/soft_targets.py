@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.errors import DataError
-from teacherspec.inference.classification import load_model
+from teacherspec.inference.load import load_model
 from teacherspec.package.checksums import files_below
 from teacherspec.package.classification.soft_targets import content_sha256
 from teacherspec.package.resumable_shards import CONFIG, write_shards

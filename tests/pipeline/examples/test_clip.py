@@ -7,6 +7,7 @@ import pytest
 
 from teacherspec.base.run import run_base
 from teacherspec.check.run import Spec, check
+from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
 from teacherspec.prepare.run import prepare
@@ -52,9 +53,8 @@ def test_the_declaration_walks_the_photos_with_a_tiny_base(
     manifest = Path("reports/base/manifest.json")
     run_finetune(task, spec.base, spec.finetune, Path("prepared"), manifest, Path("finetuned"))
     report = Path("reports/evaluate")
-    run_evaluate(
-        task, spec.evaluate, Path("prepared"), Path("finetuned"), Path("evaluated"), report, report / "t.json"
-    )
+    paths = Paths(Path("prepared"), Path("finetuned"), Path("evaluated"), report, report / "t.json")
+    run_evaluate(task, spec.evaluate, paths)
     fit = read_json(Path("reports/base/fit.json"))
     assert fit["texts"]["data"]["prompts"]["truncated_share"] == 0
     assert fit["texts"]["data"]["prompts"]["unknown_token_share"] == 0

@@ -6,7 +6,8 @@ import numpy as np
 
 from teacherspec.evaluate.classification.analysis import all_slices, compare_shifts
 from teacherspec.evaluate.classification.eval_table import EvalTable
-from teacherspec.evaluate.classification.findings import Finding, all_findings, p_text
+from teacherspec.evaluate.classification.findings import all_findings
+from teacherspec.evaluate.finding import Finding, p_text
 from teacherspec.evaluate.robustness import measure_robustness
 from teacherspec.spec.evaluate import Evaluate
 from tests.unit.evaluate.toy_runs import drawn, measured
@@ -88,7 +89,7 @@ def test_perturbations_are_told_by_their_loss() -> None:
     findings = told(test, robustness=measure_robustness(test.predictions, changed, confidence=0.95))
     found = {one.numbers["perturbation"]: one for one in of(findings, "perturbation")}
     assert found["storm"].kind == "weakness"
-    assert "20.0 % of the answers change, accuracy changes by −" in found["storm"].sentence
+    assert "20.0 % of the predictions change, accuracy changes by −" in found["storm"].sentence
     assert found["breeze"].kind == "strength"
     assert "nothing" not in found, "a perturbation without effect on the rows says nothing"
 

@@ -8,8 +8,8 @@ from teacherspec.evaluate.classification.label_errors import (
     LABEL_COLUMNS,
     SHOWN,
     excerpt,
+    hard_examples,
     label_suspects,
-    telling_examples,
 )
 from tests.unit.evaluate.toy_runs import drawn, measured
 
@@ -42,7 +42,7 @@ def test_right_labels_are_not_doubted() -> None:
 def test_the_surest_mistakes_and_the_closest_calls() -> None:
     sure = [0.9, 0.5, 0.8, 0.6, 0.7, 0.42]
     part = measured([0, 0, 0, 1, 1, 2], [1, 0, 2, 1, 0, 2], confidence=sure)
-    found = telling_examples(part)
+    found = hard_examples(part)
     wrong = [one for one in found if one.kind == "confidently_wrong"]
     close = [one for one in found if one.kind == "undecided"]
     assert [one.id for one in wrong] == ["r0000", "r0002", "r0004"]
@@ -52,12 +52,12 @@ def test_the_surest_mistakes_and_the_closest_calls() -> None:
 
 
 def test_lists_are_short() -> None:
-    found = telling_examples(drawn(500, seed=0, right=0.5))
+    found = hard_examples(drawn(500, seed=0, right=0.5))
     assert len(found) == 2 * SHOWN
 
 
 def test_a_perfect_model_has_no_mistakes_to_show() -> None:
-    found = telling_examples(drawn(10, seed=0, right=1.0))
+    found = hard_examples(drawn(10, seed=0, right=1.0))
     assert {one.kind for one in found} == {"undecided"}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, log_loss, matthews_corrcoef, recall_score
 
-from teacherspec.evaluate.classification.metrics import class_rows, confusion_rows, loss_ratio, quality
+from teacherspec.evaluate.classification.metrics import class_rows, confusion_rows, quality
 from teacherspec.predictions.classification import Predictions
 
 NAMES = ("cold", "hot", "wet")
@@ -45,21 +45,6 @@ def test_one_predicted_class_has_no_matthews() -> None:
     found = measured(Predictions(predictions.ids, predictions.labels, logits))
     assert "matthews" not in found
     assert found["accuracy"]["value"] == (predictions.labels == 1).mean()
-
-
-def test_loss_ratio_is_the_ratio_of_plain_losses() -> None:
-    train, validation = drawn(300, seed=1, sharpness=3), drawn(300, seed=2, sharpness=1)
-    ratio = loss_ratio(validation, train)
-    assert ratio == pytest.approx(measured(validation)["nll"]["value"] / measured(train)["nll"]["value"])
-    assert ratio > 1
-    assert loss_ratio(train, train) == 1
-
-
-def test_loss_ratio_of_a_perfect_memory_is_finite() -> None:
-    train = drawn(10, seed=1)
-    perfect = Predictions(train.ids, train.labels, (np.eye(3)[train.labels] * 1e4).astype(np.float32))
-    assert np.isfinite(loss_ratio(train, perfect))
-    assert loss_ratio(train, perfect) > 1e6
 
 
 def test_tables_of_classes_and_confusions() -> None:

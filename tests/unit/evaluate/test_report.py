@@ -12,14 +12,17 @@ from PIL import Image
 from teacherspec.evaluate.classification.analysis import Analysis, all_slices, compare_shifts
 from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.findings import all_findings
-from teacherspec.evaluate.classification.label_errors import label_suspects, telling_examples
+from teacherspec.evaluate.classification.label_errors import hard_examples, label_suspects
 from teacherspec.evaluate.classification.metrics import quality
-from teacherspec.evaluate.classification.page import write_page
-from teacherspec.evaluate.classification.report import PICTURES, draw, read_learning, write_tables
+from teacherspec.evaluate.classification.page import write_classification_page
+from teacherspec.evaluate.classification.report import write_plots
+from teacherspec.evaluate.common_report import read_learning, write_metrics
+from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.robustness import measure_robustness
 from teacherspec.plots.confusion import neighbours
 from teacherspec.plots.learning_curves import smoothed
 from teacherspec.plots.style import LONGEST_NAME, writable
+from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.evaluate import Evaluate
 from tests.unit.evaluate.toy_runs import drawn, measured, training_log
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages, text_fields
@@ -49,7 +52,7 @@ def analysis_of(test: EvalTable) -> Analysis:
         combinations=combinations,
         robustness=robustness,
         suspects=label_suspects({"test": test}),
-        examples=telling_examples(test),
+        examples=hard_examples(test),
         findings=all_findings(
             test,
             slices=slices,
@@ -62,12 +65,20 @@ def analysis_of(test: EvalTable) -> Analysis:
     )
 
 
-def write_all(folder: Path, test: EvalTable) -> Path:
+def write_all(folder: Path, test: EvalTable, data_metrics: Path | None = None) -> Path:
     analysis = analysis_of(test)
-    write_tables(folder, analysis, 0.95)
-    draw(folder, analysis, training_log(folder / "finetuned"), 0.95)
-    write_page(folder, analysis, SECTION, {})
+    finetuned = training_log(folder / "finetuned")
+    paths = Paths(folder, finetuned, folder / "out", folder, folder / "times.json", data_metrics)
+    write_metrics(folder, analysis.metrics, analysis.findings)
+    write_plots(paths, analysis, 0.95)
+    write_classification_page(paths, analysis, SECTION, {})
     return folder
+
+
+def pictures(folder: Path) -> list[Path]:
+    found = sorted((folder / "plots").glob("*.png"))
+    assert [path.stem for path in found] == ["classes", "confusion", "learning_curves", "risk_coverage"]
+    return found
 
 
 class Page(HTMLParser):
@@ -135,7 +146,7 @@ def test_the_page_tells_everything(report: Path) -> None:
 
 
 def test_tables_have_a_line_for_each_row_they_tell_of(report: Path) -> None:
-    lines = {path.name: path.read_text().splitlines() for path in report.glob("*.tsv")}
+    lines = {path.name: path.read_text().splitlines() for path in (report / "plots").glob("*.tsv")}
     assert len(lines["confusion.tsv"]) == 1 + 90
     assert len(lines["classes.tsv"]) == 1 + 3
     assert len(lines["robustness.tsv"]) == 1 + 1
@@ -147,18 +158,18 @@ def test_tables_have_a_line_for_each_row_they_tell_of(report: Path) -> None:
 def test_the_same_numbers_give_the_same_bytes(report: Path, tmp_path: Path) -> None:
     test = drawn(90, seed=0, label_names=("cold", NASTY, "wet"), texts=[f"{NASTY} {i}" for i in range(90)])
     again = write_all(tmp_path, test)
-    for path in sorted(report.glob("*.*")):
-        assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+    for path in sorted([*report.glob("*.*"), *report.glob("plots/*")]):
+        assert path.read_bytes() == (again / path.relative_to(report)).read_bytes(), path.name
 
 
 def test_many_classes_and_a_model_that_is_always_right(tmp_path: Path) -> None:
     names = tuple(f"class_{i:03d}" for i in range(150))
     labels = [i % 150 for i in range(600)]
     write_all(tmp_path, measured(labels, labels, label_names=names))
-    for name in PICTURES:
-        with Image.open(tmp_path / name) as picture:
+    for path in pictures(tmp_path):
+        with Image.open(path) as picture:
             assert min(picture.size) > 200
-            assert max(picture.size) < 4000, f"{name} can still be looked at"
+            assert max(picture.size) < 4000, f"{path.name} can still be looked at"
     assert "class_149" in (tmp_path / "report.html").read_text()
 
 
@@ -167,7 +178,7 @@ def test_pictures_of_any_number_of_classes(tmp_path: Path, classes: int) -> None
     labels = [i % classes for i in range(200)]
     predicted: Sequence[int] = [0 if i % 7 == 0 else label for i, label in enumerate(labels)]
     write_all(tmp_path, measured(labels, predicted, label_names=tuple(f"c{i}" for i in range(classes))))
-    assert all((tmp_path / name).stat().st_size > 1000 for name in PICTURES)
+    assert all(path.stat().st_size > 1000 for path in pictures(tmp_path))
 
 
 def test_any_name_can_be_drawn(tmp_path: Path) -> None:
@@ -212,14 +223,12 @@ def test_the_page_tells_of_the_data_what_prepare_counted(tmp_path: Path) -> None
     counted = workshop.metrics()
     test = drawn(90, seed=0, label_names=("cold", "warm", "wet"))
     analysis = analysis_of(test)
-    folder = tmp_path / "report"
-    write_tables(folder, analysis, 0.95)
-    draw(folder, analysis, training_log(folder / "finetuned"), 0.95)
-    write_page(folder, analysis, SECTION, {}, counted)
+    write_json(tmp_path / "metrics.json", counted)
+    folder = write_all(tmp_path / "report", test, tmp_path / "metrics.json")
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     words = " ".join(page.words.split())
     assert page.open == []
-    assert f"201 rows read, {counted['rows']['kept']} kept. Taken out or counted: 1 duplicates" in words
+    assert f"201 rows read, {counted['rows']['kept']} kept. Removed or counted: 1 duplicates" in words
     judged = sum(analysis.metrics[name]["rows"] for name in ("validation", "calibration", "test"))
     assert f"Label noise: {len(analysis.suspects)} of {judged} rows" in words
     assert "characters p50" in words

@@ -8,9 +8,16 @@ import pytest
 from datasets import Dataset
 from PIL import Image
 
+from teacherspec.evaluate.classification.contact_sheets import (
+    CAPTION,
+    CELL,
+    COLUMNS,
+    caption_font,
+    contact_sheets,
+)
 from teacherspec.evaluate.classification.label_errors import Example
 from teacherspec.evaluate.content_features import image_features
-from teacherspec.evaluate.thumbnails import CAPTION, CELL, COLUMNS, caption_font, contact_sheets, pictures
+from teacherspec.evaluate.thumbnails import row_images
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.pictures import encoded, scene
@@ -50,7 +57,7 @@ def test_captions_have_the_letters_of_labels(letter: str) -> None:
 
 
 def test_only_wanted_rows_are_opened(splits: dict[str, Dataset]) -> None:
-    found = pictures(FIELDS, splits, {("test", "b")}, 50)
+    found = row_images(FIELDS, splits, {("test", "b")}, 50)
     assert found.keys() == {("test", "b")}
     assert found["test", "b"].size == (50, 25)
 

@@ -12,7 +12,8 @@ from teacherspec.errors import DataError
 from teacherspec.finetune import cross_fit as crossing
 from teacherspec.finetune import run as stage
 from teacherspec.finetune.train import finetune
-from teacherspec.inference.classification import load_model, predict
+from teacherspec.inference.classification import predict
+from teacherspec.inference.load import load_model
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
 from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune

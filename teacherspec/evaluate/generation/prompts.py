@@ -1,0 +1,50 @@
+"""The prompts that are answered, with their references."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from teacherspec.runtime.atomic_io import sha256_bytes
+from teacherspec.tasks.shared.conversation_base import Answering
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Rows to answer: one for each distinct prompt, with all answers that the split gives to it.
+
+    Attributes:
+        rows: with the columns of the task.
+        references: of each row, those of all rows with the same prompt.
+        texts: text of each prompt, before the chat template.
+    """
+
+    rows: Sequence[dict[str, Any]]
+    references: Sequence[tuple[str, ...]]
+    texts: Sequence[str]
+
+
+def gather_prompts(task: Answering, rows: Any, most: int) -> Prompts:
+    """At most `most` rows with different prompts, spread evenly over a split."""
+    first: dict[Any, int] = {}
+    references: dict[Any, dict[str, None]] = {}
+    for at, row in enumerate(rows):
+        conversation = task.conversation(row)
+        key = (conversation.prompt, *(sha256_bytes(image) for image in conversation.images))
+        first.setdefault(key, at)
+        references.setdefault(key, {}).update(dict.fromkeys(conversation.answers))
+    keys = list(first)
+    chosen = np.unique(np.linspace(0, len(keys) - 1, min(most, len(keys))).round().astype(int))
+    picked = [dict(rows[first[keys[at]]]) for at in chosen]
+    return Prompts(
+        picked, [tuple(references[keys[at]]) for at in chosen], [prompt_text(task, row) for row in picked]
+    )
+
+
+def prompt_text(task: Answering, row: Mapping[str, Any]) -> str:
+    """The prompt of a row as a person reads it: several turns with their roles."""
+    turns = task.conversation(row).prompt
+    if len(turns) == 1:
+        return turns[0].content
+    return "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
