@@ -30,32 +30,41 @@ def write_metrics(report: Path, metrics: Mapping[str, Any], findings: Sequence[F
     write_json(report / "findings.json", round_floats([asdict(finding) for finding in findings]))
 
 
-def write_risk_coverage(folder: Path, curves: Mapping[str, RiskCoverage], title: str) -> None:
-    """Write `risk_coverage.tsv` and `risk_coverage.png`.
+def write_risk_coverage(report: Path, curves: Mapping[str, RiskCoverage]) -> None:
+    """Write `risk_coverage.tsv`.
 
     Args:
-        folder: of the plots.
+        report: folder of the reports.
         curves: name → curve.
-        title: of the picture.
     """
     rows = [
         (name, round(float(curve.coverage[at]), 6), round(float(curve.risk[at]), 6))
         for name, curve in curves.items()
         for at in np.unique(np.linspace(0, len(curve.risk) - 1, RISK_POINTS).round().astype(np.int64))
     ]
-    write_tsv(folder / "risk_coverage.tsv", RISK_COLUMNS, rows)
+    write_tsv(report / "risk_coverage.tsv", RISK_COLUMNS, rows)
+
+
+def draw_risk_coverage(plots: Path, curves: Mapping[str, RiskCoverage], title: str) -> None:
+    """Write `risk_coverage.png`.
+
+    Args:
+        plots: folder of the plots.
+        curves: name → curve.
+        title: of the picture.
+    """
     lines = [
         RiskLine(name, LINE_COLOURS[i % len(LINE_COLOURS)], curve)
         for i, (name, curve) in enumerate(curves.items())
     ]
     with drawing():
-        save_png(risk_coverage_figure(lines, title), folder / "risk_coverage.png")
+        save_png(risk_coverage_figure(lines, title), plots / "risk_coverage.png")
 
 
-def write_learning_curves(folder: Path, finetuned: Path) -> None:
+def draw_learning_curves(plots: Path, finetuned: Path) -> None:
     """Write `learning_curves.png` from the log that `finetune` left."""
     with drawing():
-        save_png(learning_figure(read_learning(finetuned)), folder / "learning_curves.png")
+        save_png(learning_figure(read_learning(finetuned)), plots / "learning_curves.png")
 
 
 def read_learning(finetuned: Path) -> Learning:

@@ -24,7 +24,7 @@ class Paths:
         prepared: folder that `prepare` left.
         finetuned: folder that `finetune` left, with `model/` and its log.
         output: folder to create: `predictions/<split>.parquet`, `predictions.json` and more.
-        report: folder for `metrics.json`, `findings.json`, `report.html` and `plots/`.
+        report: folder for `metrics.json`, `findings.json`, `risk_coverage.tsv`, `report.html` and `plots/`.
         timing: JSON file for measured times, which no hash covers.
         data_metrics: `metrics.json` of `prepare`, for the page; None leaves its section out.
     """
@@ -38,7 +38,7 @@ class Paths:
 
     @property
     def plots(self) -> Path:
-        """Folder to create for tables and pictures; which there are differs by type of output."""
+        """Folder to create for tables and pictures; its files differ by type of output."""
         return self.report / "plots"
 
 

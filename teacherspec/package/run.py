@@ -19,7 +19,7 @@ from teacherspec.package.model_export import pack_model
 from teacherspec.package.output_types import FORMS
 from teacherspec.package.provenance import provenance
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
-from teacherspec.package.stage_outputs import PLOT, RATINGS, StageOutputs, Stages, load_stage_outputs
+from teacherspec.package.stage_outputs import CLASSES, PLOT, RATINGS, StageOutputs, Stages, load_stage_outputs
 from teacherspec.package.vocab_trimming import trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_text
 from teacherspec.runtime.cpu_determinism import pin_as_trained
@@ -32,7 +32,6 @@ ATTESTATION = "attestation"
 """Folder beside the teacher, of no stage's outs: it tells time and commit, which differ between runs."""
 
 REPORTS = (
-    "evaluate/classes.tsv",
     "evaluate/findings.json",
     "evaluate/metrics.json",
     "calibrate/metrics.json",
@@ -155,7 +154,7 @@ def pack_reports(stages: Stages, folder: Path) -> None:
     """Copy calibration, reports and recorded views: files as the stages wrote them."""
     copies = {stages.calibrated / "calibration.json": folder / "calibration/calibration.json"}
     copies |= {stages.reports / name: folder / "eval" / name for name in REPORTS}
-    optional = [name for name in (RATINGS, SLICES) if (stages.reports / name).is_file()]
+    optional = [name for name in (CLASSES, RATINGS, SLICES) if (stages.reports / name).is_file()]
     copies |= {stages.reports / name: folder / "eval" / name for name in optional}
     if (stages.finetuned / VIEWS).is_file():
         copies[stages.finetuned / VIEWS] = folder / "distill" / VIEWS

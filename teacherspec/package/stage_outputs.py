@@ -16,6 +16,9 @@ from teacherspec.splits import Prepared, load_prepared
 PLOT = "calibrate/plots/reliability.png"
 """The picture of the card, among the reports."""
 
+CLASSES = "evaluate/plots/classes.tsv"
+"""Quality of each class, among the reports; only classification has it."""
+
 RATINGS = "ratings/metrics.json"
 """What people said, among the reports."""
 
@@ -64,7 +67,8 @@ class StageOutputs:
         calibration: `calibration.json`.
         reports: `evaluate`, `calibrate` and `ratings` → their `metrics.json`; no ratings are an empty one.
         findings: sentences of `evaluate`: `kind` (`strength`, `weakness`, `blind_spot`), `sentence`, ….
-        classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined.
+        classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined,
+            and empty for other types of output.
     """
 
     prepared: Prepared
@@ -105,9 +109,9 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
         "findings": reports / "evaluate/findings.json",
         "calibrate": reports / "calibrate/metrics.json",
     }
-    classes = reports / "evaluate/classes.tsv"
+    classes = reports / CLASSES
     rated = reports / RATINGS
-    needed = (*texts.values(), classes, reports / PLOT)
+    needed = (*texts.values(), reports / PLOT)
     missing = [f"{path}: not found; run `dvc repro`" for path in needed if not path.is_file()]
     if missing:
         raise UserError(missing)
@@ -125,7 +129,7 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
             "ratings": read_json(rated) if rated.is_file() else {},
         },
         findings=found["findings"],
-        classes=[_class(row) for row in _read_tsv(classes)],
+        classes=[_class(row) for row in _read_tsv(classes)] if classes.is_file() else [],
     )
 
 

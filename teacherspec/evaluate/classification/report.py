@@ -7,7 +7,7 @@ from teacherspec.evaluate.classification import label_errors
 from teacherspec.evaluate.classification.analysis import Analysis
 from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.metrics import CLASS_COLUMNS, class_rows, confusion_rows
-from teacherspec.evaluate.common_report import write_learning_curves, write_risk_coverage
+from teacherspec.evaluate.common_report import draw_learning_curves, draw_risk_coverage, write_risk_coverage
 from teacherspec.evaluate.context import Paths
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
 from teacherspec.metrics.classification import confusion_matrix, per_class
@@ -22,7 +22,7 @@ from teacherspec.runtime.atomic_io import new_folder, write_tsv
 
 
 def write_plots(paths: Paths, analysis: Analysis, confidence: float) -> None:
-    """Create the folder of plots.
+    """Write `risk_coverage.tsv` and create the folder of plots.
 
     Args:
         paths: of the stage.
@@ -31,11 +31,12 @@ def write_plots(paths: Paths, analysis: Analysis, confidence: float) -> None:
     """
     reported = {"test": analysis.test, **analysis.shifted}
     curves = {name: risk_coverage(table.confidence, table.correct) for name, table in reported.items()}
+    write_risk_coverage(paths.report, curves)
     with new_folder(paths.plots) as folder:
         _write_tables(folder, analysis, confidence)
         _draw(folder, analysis, confidence)
-        write_risk_coverage(folder, curves, "Errors at each coverage")
-        write_learning_curves(folder, paths.finetuned)
+        draw_risk_coverage(folder, curves, "Errors at each coverage")
+        draw_learning_curves(folder, paths.finetuned)
 
 
 def _write_tables(folder: Path, analysis: Analysis, confidence: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.common_report import write_learning_curves, write_risk_coverage
+from teacherspec.evaluate.common_report import draw_learning_curves, draw_risk_coverage, write_risk_coverage
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.finding import Finding
 from teacherspec.evaluate.generation.metrics import hardest, token_confidence
@@ -44,16 +44,18 @@ class GenerationAnalysis:
 
 
 def write_plots(paths: Paths, analysis: GenerationAnalysis) -> None:
-    """Create the folder of plots."""
+    """Write `risk_coverage.tsv` and create the folder of plots."""
     rows = [
         tuple(" ".join(cell.split()) if isinstance(cell, str) else cell for cell in row)
         for row in hardest(analysis.test, analysis.texts, HARDEST_SHOWN)
     ]
+    curves = _curves(analysis)
+    write_risk_coverage(paths.report, curves)
     with new_folder(paths.plots) as folder:
         write_tsv(folder / "hardest.tsv", HARDEST_COLUMNS, rows)
         _draw(folder, analysis)
-        write_risk_coverage(folder, _curves(analysis), "Errors at each coverage")
-        write_learning_curves(folder, paths.finetuned)
+        draw_risk_coverage(folder, curves, "Errors at each coverage")
+        draw_learning_curves(folder, paths.finetuned)
 
 
 def _draw(folder: Path, analysis: GenerationAnalysis) -> None:

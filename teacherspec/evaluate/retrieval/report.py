@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.evaluate.common_report import write_learning_curves, write_risk_coverage
+from teacherspec.evaluate.common_report import draw_learning_curves, draw_risk_coverage, write_risk_coverage
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.finding import Finding
 from teacherspec.evaluate.retrieval.metrics import DIRECTIONS, hardest
@@ -54,13 +54,15 @@ class RetrievalAnalysis:
 
 
 def write_plots(paths: Paths, analysis: RetrievalAnalysis) -> None:
-    """Create the folder of plots."""
+    """Write `risk_coverage.tsv` and create the folder of plots."""
     title = f"Errors in candidate sets of {analysis.comparison.candidate_set_size}"
+    curves = _curves(analysis)
+    write_risk_coverage(paths.report, curves)
     with new_folder(paths.plots) as folder:
         write_tsv(folder / "hardest.tsv", HARDEST_COLUMNS, _hardest_rows(analysis))
         _draw(folder, analysis)
-        write_risk_coverage(folder, _curves(analysis), title)
-        write_learning_curves(folder, paths.finetuned)
+        draw_risk_coverage(folder, curves, title)
+        draw_learning_curves(folder, paths.finetuned)
 
 
 def _hardest_rows(analysis: RetrievalAnalysis) -> list[tuple[object, ...]]:
