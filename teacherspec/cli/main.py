@@ -1,4 +1,4 @@
-"""The command line: `teacherspec COMMAND`, or `python -m teacherspec COMMAND`."""
+"""The command line: `teacherspec`, also `python -m teacherspec`."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence

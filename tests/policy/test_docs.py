@@ -37,7 +37,7 @@ WRITTEN = (
 USERS = ("data/mine", "data/photos", "examples/accelerate/ddp")
 """Paths of the reader's own."""
 
-FOREIGN_OPTIONS = frozenset({"--all-tags", "--workspace"})
+FOREIGN_OPTIONS = frozenset({"--all-tags", "--untimed", "--workspace"})
 """Options of other programs that a text names alone."""
 
 CODE = re.compile(r"`([^`\n]+)`")
@@ -238,13 +238,35 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("name", [*documents(), "data/reviews/README.md"])
+def all_documents() -> list[str]:
+    others = sorted([*ROOT.glob("benchmarks/*/README.md"), *ROOT.glob("data/*/README.md")])
+    return [*documents(), *(str(path.relative_to(ROOT)) for path in others)]
+
+
+@pytest.mark.parametrize("name", all_documents())
 def test_what_a_document_names_exists(name: str) -> None:
     found = list(problems((ROOT / name).read_text(encoding="utf-8"), Path(name).parent))
     if name in NOT_YET:
         assert found, "take it out of NOT_YET"
     else:
         assert found == []
+
+
+def commands_in_messages(source: str) -> list[str]:
+    """The commands that a module quotes, but for those with parts that are put in at run time."""
+    quoted = re.findall(r"`((?:python -m |teacherspec |dvc |make )[^`\n{]*)`", source)
+    return [line for line in quoted if "…" not in line]
+
+
+def test_messages_of_the_library_name_commands_that_exist() -> None:
+    found = commands_in_messages(library())
+    assert len(found) > 20
+    assert [wrong for line in found for wrong in wrong_commands(line)] == []
+
+
+def test_a_wrong_command_in_a_message_is_found() -> None:
+    (line,) = commands_in_messages('raise UserError("wrong; run `python -m teacherspec reproduce`")')
+    assert list(wrong_commands(line)) == ["command python -m teacherspec reproduce"]
 
 
 def test_every_command_is_documented() -> None:
