@@ -23,7 +23,7 @@ test-slow: .venv/dev
 
 # Programs that read packages but need other versions of pinned libraries, each in a folder of its own.
 test-clients: .venv/dev $(READERS)
-	python -m pytest $$(grep -l "tests.toys.readers" tests/*/test_*.py)
+	python -m pytest $$(grep -rl --include='test_*.py' "tests.toys.readers" tests)
 
 check: .venv/dev
 	ruff format --check .
