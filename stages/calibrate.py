@@ -23,9 +23,9 @@ class Sections(Section):
 @report_user_errors()
 @record_run()
 def main(predictions: Path, output: Path, report: Path) -> None:
-    """Calibrate the PREDICTIONS that `evaluate` left.
+    """Calibrate the PREDICTIONS that `evaluate` wrote.
 
-    The calibrator goes to OUTPUT, numbers and pictures before and after to REPORT.
+    Writes the calibrator to OUTPUT, and metrics and plots before and after to REPORT.
     """
     run_calibrate(load_sections(Sections).calibrate, predictions, output, report)
 

@@ -1,4 +1,4 @@
-"""Run the fine-tuned model once over every split and report how good it is, where, and how fast."""
+"""Run the fine-tuned model once over every split; report quality, slices, robustness and latency."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class Sections(Section):
 def main(
     prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path, about: Path | None
 ) -> None:
-    """Measure MODEL, and a base that answers (MANIFEST), on PREPARED; write OUTPUT, REPORT and TIMING."""
+    """Evaluate MODEL, and the base in MANIFEST if it generates, on PREPARED; write OUTPUT, REPORT, TIMING."""
     spec = load_sections(Sections)
     if not pin_as_trained(model) and launch_workers("stages.evaluate"):
         return

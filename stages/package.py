@@ -1,4 +1,4 @@
-"""Assemble the teacher that is handed over, judge it by its gates, and say how good it is."""
+"""Assemble the teacher package, check its quality gates, and print a summary."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Sections(Section):
 @report_user_errors()
 @record_run()
 def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
-    """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; show the times in TIMING beside it."""
+    """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; print a summary with TIMING."""
     spec = load_sections(Sections)
     stages = Stages(artifacts, reports)
     print_summary(

@@ -1,4 +1,4 @@
-"""Read, validate, clean and split the declared rows: the first stage of the road."""
+"""Read, validate, clean, de-duplicate and split the declared rows."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Turn what people said of the teacher's answers into numbers; runs no model."""
+"""Compute win rates and agreement from human evaluation of generated answers; runs no model."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from teacherspec.spec.section import Section
 
 
 class Sections(Section):
-    """What this stage reads of `params.yaml`: how intervals are made."""
+    """What this stage reads of `params.yaml`: level and seed of intervals."""
 
     evaluate: Evaluate
 
@@ -24,7 +24,7 @@ class Sections(Section):
 @report_user_errors()
 @record_run()
 def main(reviews: Path, evaluated: Path, report: Path) -> None:
-    """Report the ratings in REVIEWS of the answers in EVALUATED to REPORT."""
+    """Write win rates to REPORT, from the ratings in REVIEWS of the answers in EVALUATED."""
     section = load_sections(Sections).evaluate
     level = Level(section.confidence, section.resamples, section.seed)
     for opponent, numbers in run_ratings(reviews, evaluated, report, level).items():
