@@ -41,8 +41,7 @@ def main(
     if not pin_as_trained(model) and launch_workers("stages.evaluate"):
         return
     paths = Paths(prepared, model, output, report, timing, about)
-    headline = run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(spec.base, manifest))
-    if headline:
+    if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(spec.base, manifest)):
         click.echo(headline)
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.metric_names.perturbations import SEVERITIES
 from teacherspec.tasks.shared.image_decoding import decode
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+SEVERITIES = (1, 3, 5)
+"""Of the five of ImageNet-C."""
 
 SIDE = 224
 NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)

@@ -2,7 +2,8 @@
 
 They belong to the type of a column and not to the task, so that a task does not name them and is not
 trained again when one of them changes. `robustness` calls each with a generator seeded by the row's id, so
-that a row changes the same way wherever it stands in a split.
+that a row changes the same way wherever it stands in a split. Their names are listed for `check` and the
+gates in `teacherspec/metric_names/perturbations.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.image_corruptions import CORRUPTIONS
 from teacherspec.evaluate.text_perturbations import case, punctuation, typos
-from teacherspec.metric_names.perturbations import perturbation_names
 from teacherspec.tasks.columns.base import Column
 from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
@@ -35,7 +35,8 @@ CHANGES: Mapping[type[Column], Mapping[str, Change]] = {
 
 def perturbations_of(schema: RowSchema) -> dict[str, Perturbation]:
     """Every perturbation of the content of such rows, by name; each changes all columns it applies to."""
-    return {name: partial(_perturb, schema.content, name) for name in perturbation_names(schema)}
+    names = sorted({name for column in schema.content for name in CHANGES.get(type(column), {})})
+    return {name: partial(_perturb, schema.content, name) for name in names}
 
 
 def _perturb(

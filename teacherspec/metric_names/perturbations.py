@@ -1,6 +1,7 @@
 """Names of the perturbations that `evaluate` implements, by the type of the perturbed column.
 
-The implementations are in `teacherspec/evaluate/perturbations.py`.
+The implementations are in `teacherspec/evaluate/perturbations.py`, which a test compares with these names:
+`evaluate` does not import them, so that an edit of a list of names does not run the model again.
 """
 
 from collections.abc import Mapping
