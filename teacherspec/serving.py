@@ -22,11 +22,12 @@ from teacherspec.inference.load import load_model
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks import Task
-from teacherspec.tasks.base import Kind, OutputType
-from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
-from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks import parse_task
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.capabilities import RetrievalInputs
+from teacherspec.tasks.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.dual_encoder_model import embed_images, embed_texts, width
+from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated
 
 Row = Mapping[str, Any]
@@ -107,7 +108,7 @@ class LanguageTeacher:
         tokenizer: of the model.
     """
 
-    task: Answering
+    task: GenerationTask
     temperature: float
     answer_curve: tuple[float, float] | None
     max_new_tokens: int
@@ -167,7 +168,7 @@ class RetrievalTeacher:
         processor: of the model.
     """
 
-    task: ClipRetrieval
+    task: RetrievalInputs
     temperature: float
     model: Any
     processor: Any
@@ -236,10 +237,11 @@ def load_language_teacher(folder: Path) -> LanguageTeacher:
     Raises:
         UserError: `folder` is no package of a language model, or its model does not load.
     """
-    spec, task = declared_task(folder)
-    if not isinstance(task, Answering):
-        what = f"a teacher of {task.hub_task} writes no answers"
-        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.output_type]}`")
+    spec, declared = declared_task(folder)
+    task = declared.capability(GenerationTask)
+    if task is None:
+        what = f"a teacher of {declared.hub_task} writes no answers"
+        raise UserError(f"{folder}: {what}; load it with `{LOADERS[declared.output_type]}`")
     model, tokenizer = load_model(task, folder / "model")
     saved = read_json(folder / "calibration/calibration.json")
     fitted = saved["answers"] or {"slope": None}
@@ -259,11 +261,12 @@ def load_retrieval_teacher(folder: Path) -> RetrievalTeacher:
     Raises:
         UserError: `folder` is no package of a retrieval teacher, or its model does not load.
     """
-    _, task = declared_task(folder)
-    if not isinstance(task, ClipRetrieval):
-        what = f"a teacher of {task.hub_task} finds no images or texts"
-        raise UserError(f"{folder}: {what}; load it with `{LOADERS[task.output_type]}`")
-    model, processor = load_model(task, folder / "model")
+    _, declared = declared_task(folder)
+    task = declared.capability(RetrievalInputs)
+    if task is None:
+        what = f"a teacher of {declared.hub_task} finds no images or texts"
+        raise UserError(f"{folder}: {what}; load it with `{LOADERS[declared.output_type]}`")
+    model, processor = load_model(declared, folder / "model")
     saved = read_json(folder / "calibration/calibration.json")["calibrator"]
     return RetrievalTeacher(task, saved.get("temperature", 1.0), model, processor)
 
@@ -285,5 +288,4 @@ def declared_task(folder: Path) -> tuple[dict[str, Any], Kind]:
     if not (folder / "metadata.json").is_file():
         raise UserError(f"{folder}: no teacher package (it has no metadata.json); give the folder of one")
     spec: dict[str, Any] = read_json(folder / "provenance/spec.json")
-    task: Kind = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
-    return spec, task
+    return spec, parse_task(json.dumps(spec["task"]))

@@ -98,8 +98,8 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
 
     from teacherspec.runtime import machine
     from teacherspec.spec.augmentation import Augmentation, RandomCrop
-    from teacherspec.tasks.base import ModelInit
     from teacherspec.tasks.image_classification.task import ImageClassification
+    from teacherspec.tasks.interfaces.model import ModelInit
     from teacherspec.tasks.shared.image_dataset import input_sizes
     from teacherspec.tasks.shared.image_decoding import plain_image
 

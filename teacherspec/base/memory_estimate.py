@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseModelError
 from teacherspec.runtime.machine import memory_bytes
-from teacherspec.tasks.base import BaseSummary, Batch, MemoryProbe
+from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.interfaces.model import Batch
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from teacherspec.spec.parsing.diagnostics import Where
 from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.spec.prepare import Prepare
 from teacherspec.spec.split_names import FIXED_SPLITS
-from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.interfaces.capabilities import PairEmbeddings, RecordedViews, SupervisedLoss
 
 
 class Finding(NamedTuple):
@@ -70,11 +70,11 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
 
 def pairs_are_there(spec: Spec) -> Iterator[Finding]:
     """A contrastive loss needs pairs, each whole, and takes all texts as they come; pairs alone need it."""
-    if spec.task.output_type == "retrieval" and spec.finetune.loss.kind != "contrastive":
+    if spec.task.capability(SupervisedLoss) is None and spec.finetune.loss.kind != "contrastive":
         what = f"a {spec.task.kind} task has nothing but pairs to learn from: use contrastive"
         yield Finding(("finetune", "loss", "kind"), what)
     if spec.finetune.loss.kind == "contrastive":
-        if not spec.task.pairs:
+        if spec.task.capability(PairEmbeddings) is None:
             what = f"a {spec.task.kind} task has no pairs to contrast: use cross_entropy"
             yield Finding(("finetune", "loss", "kind"), what)
         if spec.finetune.class_weights != "none":
@@ -87,7 +87,8 @@ def pairs_are_there(spec: Spec) -> Iterator[Finding]:
 def views_are_of_images_alone(spec: Spec) -> Iterator[Finding]:
     """Recorded views hold what a model says of an image without its texts."""
     if (
-        spec.task.pairs
+        spec.task.augments_images
+        and spec.task.capability(RecordedViews) is None
         and spec.finetune.augmentation is not None
         and spec.finetune.augmentation.recorded_views
     ):
@@ -100,7 +101,7 @@ def weights_can_be_mixed(spec: Spec) -> Iterator[Finding]:
     if spec.finetune.weight_interpolation is None:
         return
     where = ("finetune", "weight_interpolation")
-    if spec.task.new_head:
+    if spec.task.has_new_head:
         yield Finding(where, f"a {spec.task.kind} task gets a new head, which the base lacks: drop it")
     if spec.base.init == "config":
         yield Finding(where, "a base without weights has none to interpolate with: drop it")
@@ -111,7 +112,7 @@ def a_head_is_there_to_learn(spec: Spec) -> Iterator[Finding]:
     if spec.finetune.linear_probe_first is None:
         return
     where, method = ("finetune", "linear_probe_first"), spec.finetune.method
-    if not spec.task.new_head:
+    if not spec.task.has_new_head:
         yield Finding(where, f"a {spec.task.kind} task gets no new head to train first: drop it")
     elif spec.base.init == "config":
         yield Finding(where, "a base without weights has no features to protect from a new head: drop it")
@@ -131,7 +132,7 @@ def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
 
 def words_and_pixels_keep_apart(spec: Spec) -> Iterator[Finding]:
     """Augmentation changes images, and no pooling of tokens is known for them."""
-    if any(isinstance(field, ImageColumn) for field in spec.task.row_schema().content):
+    if spec.task.augments_images:
         if spec.base.pooling != "first":
             yield Finding(("base", "pooling"), "is for encoders of text: drop it")
     elif spec.finetune.augmentation is not None:
@@ -236,7 +237,7 @@ def scope_needs_labels(spec: Spec) -> Iterator[Finding]:
 
 def pooling_is_of_use(spec: Spec) -> Iterator[Finding]:
     """Pooling sums up an input for a new head."""
-    if spec.base.pooling != "first" and not spec.task.new_head:
+    if spec.base.pooling != "first" and not spec.task.has_new_head:
         yield Finding(("base", "pooling"), f"a {spec.task.kind} task reads every token: drop it")
 
 

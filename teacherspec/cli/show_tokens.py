@@ -29,20 +29,21 @@ def command(count: int, split: str, prepared: Path) -> None:
     from teacherspec.model_files.manifest import CACHE
     from teacherspec.model_files.sources.registry import fetch
     from teacherspec.splits import load_prepared, open_split
-    from teacherspec.tasks.shared.conversation_base import Answering
+    from teacherspec.tasks.shared.generation_task import GenerationTask
     from teacherspec.text.token_display import marked_tokens
 
     spec = check(PARAMS)
-    if not isinstance(spec.task, Answering):
+    task = spec.task.capability(GenerationTask)
+    if task is None:
         raise UserError(f"task.kind: {spec.task.kind} trains on no tokens, so there is nothing to show")
     data = load_prepared(prepared)
     if split not in data.splits:
         raise UserError(f"--split: given {split}; allowed: {', '.join(data.splits)}")
-    processor = spec.task.load_processor(fetch(spec.base.source, CACHE))
-    encoder, tokenizer = spec.task.encoder(processor), spec.task.tokenizer(processor)
+    processor = task.load_processor(fetch(spec.base.source, CACHE))
+    encoder, tokenizer = task.encoder(processor), task.tokenizer(processor)
     rows = open_split(data.splits[split])
     for row in rows.select(range(min(count, len(rows)))):
-        encoded = encoder.encode(spec.task.conversation(row))
+        encoded = encoder.encode(task.conversation(row))
         supervised = sum(encoded.supervised)
         click.echo(f"{row['id']}: {len(encoded.input_ids)} tokens, {supervised} supervised (marked «»)")
         for text, inside in marked_tokens(tokenizer, encoded.input_ids, encoded.supervised):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from teacherspec.compare.classification.predictions import compare_classes
 from teacherspec.compare.flips_and_slices import without_content
@@ -22,7 +22,7 @@ from teacherspec.compare.stage_changes import StageBuild, stages_built
 from teacherspec.errors import DataError, UserError
 from teacherspec.prepare.dataset_diff import Changes, compare_prepared
 from teacherspec.splits import load_prepared
-from teacherspec.tasks import Task
+from teacherspec.tasks import parse_task
 
 PREPARE, EVALUATE, CALIBRATE = "artifacts/prepare", "artifacts/evaluate", "artifacts/calibrate"
 CALIBRATION = "calibration.json"
@@ -183,8 +183,7 @@ def _contents(head: Revision, stack: ExitStack, missing: list[str]) -> Contents 
     if folder is None:
         return None
     try:
-        task: Task = TypeAdapter(Task).validate_json(json.dumps(head.params.get("task")))
-        return Contents(task, load_prepared(folder), stack)
+        return Contents(parse_task(json.dumps(head.params.get("task"))), load_prepared(folder), stack)
     except ValidationError:
         missing.append(f"texts and slices: {head.name} declares a task that this code does not know")
     except DataError as error:

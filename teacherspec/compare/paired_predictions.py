@@ -18,7 +18,7 @@ from teacherspec.metrics.validation import IntArray
 from teacherspec.predictions.classification import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks import Task
+from teacherspec.tasks.base import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -77,7 +77,7 @@ class Evaluated:
 class Contents:
     """The prepared rows of the other revision, as far as they are at hand."""
 
-    task: Task
+    task: Kind
     prepared: Prepared
     stack: ExitStack
 

@@ -121,7 +121,7 @@ def predict_perturbed(
     from datasets import Dataset
 
     # Texts are small, and batched by length over all rows; images are large, and kept uncompressed.
-    at_once = batch_size if task.decodes else len(rows)
+    at_once = batch_size if task.decodes_images else len(rows)
     found = {}
     for name, perturb in perturbations.items():
         logits, count = plain.logits.copy(), 0

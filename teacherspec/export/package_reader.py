@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
 from teacherspec.errors import UserError
 from teacherspec.package.resumable_shards import CONFIG, read_shards
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks import Task
-from teacherspec.tasks.base import Kind
-from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks import parse_task
+from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.tasks.shared.hf_loading import SAFE
 
 if TYPE_CHECKING:
@@ -64,11 +61,10 @@ class Source:
         """
         from transformers import AutoTokenizer
 
-        task: Kind = TypeAdapter(Task).validate_json(
-            json.dumps(read_json(self.folder / "provenance/spec.json")["task"])
-        )
-        if not isinstance(task, Answering):
-            raise UserError(f"{self.folder}: a teacher of {task.hub_task} has no conversations to export")
+        declared = parse_task(json.dumps(read_json(self.folder / "provenance/spec.json")["task"]))
+        task = declared.capability(GenerationTask)
+        if task is None:
+            raise UserError(f"{self.folder}: a teacher of {declared.hub_task} has no conversations to export")
         tokenizer = AutoTokenizer.from_pretrained(self.folder / "model", **SAFE)
         content = [field.name for field in task.row_schema().content]
         for row in self.rows(split, ["id", "input_ids", "completion_mask", *content]):

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from teacherspec.finetune.trainer import DeterministicTrainer
-from teacherspec.tasks.base import Pairs
+from teacherspec.tasks.interfaces.capabilities import PairEmbeddings, Pairs
 
 LARGEST_SCALE = math.log(100)
 """Of `logit_scale`, as CLIP was trained: beyond it training becomes unstable."""
@@ -105,7 +105,7 @@ class ContrastiveTrainer(DeterministicTrainer):
 
     def _paired(self, model: Any, inputs: dict[str, Any]) -> Pairs:
         with self.accelerator.autocast():
-            pairs = self.task.pair_embeddings(model, inputs)
+            pairs = self.task.require(PairEmbeddings).pair_embeddings(model, inputs)
         return pairs._replace(images=pairs.images.float(), texts=pairs.texts.float())
 
     def _pulls(self, batches: list[Any]) -> Iterator[Pull]:

@@ -20,7 +20,8 @@ from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split
-from teacherspec.tasks.base import Kind, ModelInit
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.model import ModelInit
 
 OUT_OF_FOLD = "out_of_fold.parquet"
 """File beside the model: `id`, `fold`, `logits`, in the order of the train split."""

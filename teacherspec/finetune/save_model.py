@@ -14,7 +14,9 @@ from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.base import Kind, ModelInit
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.capabilities import RecordedViews
+from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 
 
@@ -60,7 +62,7 @@ def write_outcome(
         save_pretrained(model, materials.processor, folder / "model")
         if section.augmentation is not None and section.augmentation.recorded_views:
             rows = open_split(prepared.splits["train"])
-            task.write_views(
+            task.require(RecordedViews).write_views(
                 folder / VIEWS, model, materials.processor, rows, section.augmentation, section.seed
             )
         write_log(folder / "log", trainer.state.log_history, tuple(task.selection_metrics))

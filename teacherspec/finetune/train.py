@@ -23,7 +23,9 @@ from teacherspec.finetune.trainer import DeterministicTrainer, whole_model
 from teacherspec.runtime import distributed, machine
 from teacherspec.spec.finetune import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.base import Kind, ModelInit
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.capabilities import SeparateParts, SupervisedLoss, TrainableParts
+from teacherspec.tasks.interfaces.model import ModelInit
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
@@ -88,7 +90,9 @@ def start_model(
             f"{machine.CHECKPOINTING}: {type(model).__name__} cannot compute activations again; unset it"
         )
     pretrained = start.init == "pretrained"
-    return adapt(model, section.method, task.new_head, task.parts(model), pretrained), processor
+    separate = task.capability(SeparateParts)
+    parts = TrainableParts() if separate is None else separate.parts(model)
+    return adapt(model, section.method, task.has_new_head, parts, pretrained), processor
 
 
 def batch_norm(section: Finetune, start: ModelInit) -> str:
@@ -133,7 +137,7 @@ def arguments(
         logging_nan_inf_filter=False,  # by default NaN losses are hidden behind the running mean
         remove_unused_columns=False,
         label_names=["labels"],
-        dataloader_num_workers=machine.workers() if task.decodes else 0,
+        dataloader_num_workers=machine.workers() if task.decodes_images else 0,
         dataloader_pin_memory=machine.has_accelerator(),
         report_to="none",
         disable_tqdm=True,
@@ -147,7 +151,9 @@ def trainer_for(
     if isinstance(loss, Contrastive):
         return ContrastiveTrainer(task=task, pairing=loss.pairing, **given)
     return DeterministicTrainer(
-        task=task, compute_loss_func=objective(loss, task.loss_terms, weights), **given
+        task=task,
+        compute_loss_func=objective(loss, task.require(SupervisedLoss).loss_terms, weights),
+        **given,
     )
 
 

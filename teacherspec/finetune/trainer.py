@@ -18,6 +18,7 @@ from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.capabilities import PairEmbeddings
 
 Values = np.ndarray[Any, Any]
 
@@ -37,7 +38,7 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         self.task = task
         self.processor = processor
         self.micro_batches = micro_batches
-        if task.pairs and machine.processes() > 1:
+        if task.capability(PairEmbeddings) and machine.processes() > 1:
             raise UserError(
                 f"finetune: a task of pairs trains in one process (given: {machine.processes()}): the pairs "
                 "of a step would lie apart; start one process, its micro-batch may be as small as it must"

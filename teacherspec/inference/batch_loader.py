@@ -29,7 +29,7 @@ def batch_loader(
         examples,
         batch_sampler=list(distributed.shard(batches)),
         collate_fn=task.collate(processor),
-        num_workers=machine.workers() if task.decodes else 0,
+        num_workers=machine.workers() if task.decodes_images else 0,
     )
 
 

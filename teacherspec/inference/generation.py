@@ -11,7 +11,7 @@ from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions.generation import TokenPredictions
 from teacherspec.runtime import distributed
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated, generate
 from teacherspec.text.logit_moments import TokenSums, token_sums
 from teacherspec.text.packing import Example, counts
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def predict_tokens(
-    task: Answering, model: Any, processor: Any, rows: "Dataset", batch_size: int
+    task: GenerationTask, model: Any, processor: Any, rows: "Dataset", batch_size: int
 ) -> TokenPredictions:
     """Predictions of each supervised token of `rows`, in their order.
 
@@ -47,7 +47,7 @@ def predict_tokens(
 
 
 def score_examples(
-    task: Answering,
+    task: GenerationTask,
     model: Any,
     processor: Any,
     examples: Any,
@@ -90,7 +90,9 @@ def score_examples(
     return TokenPredictions(ids, np.asarray(counts(tokens)), label_logit, hit, lse, mean, GRID, sums)
 
 
-def _score(task: Answering, model: Any, given: "Mapping[str, torch.Tensor]", ids: Sequence[str]) -> TokenSums:
+def _score(
+    task: GenerationTask, model: Any, given: "Mapping[str, torch.Tensor]", ids: Sequence[str]
+) -> TokenSums:
     import torch
 
     batch = {name: tensor.to(model.device) for name, tensor in given.items()}
@@ -106,7 +108,7 @@ def _score(task: Answering, model: Any, given: "Mapping[str, torch.Tensor]", ids
 
 
 def answer(
-    task: Answering,
+    task: GenerationTask,
     model: Any,
     processor: Any,
     rows: Sequence[dict[str, Any]],
@@ -165,7 +167,7 @@ def text(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:
 
 
 def answer_log_probs(
-    task: Answering,
+    task: GenerationTask,
     model: Any,
     processor: Any,
     rows: Sequence[dict[str, Any]],
@@ -182,7 +184,7 @@ def answer_log_probs(
         prompt = encoder.encode_prompt(task.conversation(row), task.max_length)
         ids = [*found.ids, *([encoder.stop_id] if found.stopped else [])]
         tokens.append(Example([*prompt, *ids], [0] * len(prompt) + [1] * len(ids)))
-        examples.append({**{name: row[name] for name in task.shown}, **tokens[-1]._asdict()})
+        examples.append({**{name: row[name] for name in task.image_columns}, **tokens[-1]._asdict()})
     names = [str(row["id"]) for row in rows]
     scored = score_examples(task, model, processor, examples, tokens, names, batch_size)
     log_probs = scored.betas * scored.label_logit[:, None] - scored.lse

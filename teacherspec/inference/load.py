@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.runtime.device_placement import place
-from teacherspec.tasks.base import ModelInit
+from teacherspec.tasks.interfaces.model import ModelInit
 
 if TYPE_CHECKING:
     from teacherspec.tasks.base import Kind

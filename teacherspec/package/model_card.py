@@ -15,7 +15,8 @@ from teacherspec.package.retrieval import card as retrieval_card
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.usage_snippets import loading_code
 from teacherspec.spec.package import Package
-from teacherspec.tasks.base import Kind, OutputType
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.declaration import OutputType
 
 VERIFY = """\
 ```
@@ -99,9 +100,9 @@ def _use(section: Package) -> str:
 
 
 def _load(task: Kind, outputs: StageOutputs, metadata: Metadata) -> str:
-    program = loading_code(*task.loading_snippet(), outputs.calibration["calibrator"])
-    answers = task.answer_snippet()
-    answering = "" if answers is None else f"\n\nTo have it answer:\n\n```python\n{answers}```"
+    usage = task.usage_snippet()
+    program = loading_code(usage.imports, usage.logits, outputs.calibration["calibrator"])
+    answering = "" if usage.answer is None else f"\n\nTo generate an answer:\n\n```python\n{usage.answer}```"
     return (
         f"## Load\n\nIn the folder of this card:\n\n```python\n{program}```\n\nThe model gives raw logits; "
         f"calibration ({metadata.calibration.method}) is data beside it, so that nothing applies it twice."

@@ -30,7 +30,7 @@ from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.retrieval import load_embedding_predictions
 from teacherspec.spec.package import Package
 from teacherspec.splits import Split
-from teacherspec.tasks.base import OutputType
+from teacherspec.tasks.interfaces.declaration import OutputType
 
 
 @dataclass(frozen=True)

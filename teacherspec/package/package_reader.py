@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from teacherspec.package.metadata import Metadata
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks import Task
+from teacherspec.tasks import parse_task
 from teacherspec.tasks.base import Kind
 
 
@@ -40,7 +38,7 @@ def open_package(folder: Path) -> OpenedPackage:
         ValueError: they are not of this format.
     """
     spec = read_json(folder / "provenance/spec.json")
-    task: Kind = TypeAdapter(Task).validate_json(json.dumps(spec["task"]))
+    task = parse_task(json.dumps(spec["task"]))
     metadata = Metadata.model_validate_json((folder / "metadata.json").read_bytes())
     measured = {
         stage: folder / "eval" / stage / "metrics.json" for stage in ("evaluate", "calibrate", "ratings")

@@ -27,6 +27,7 @@ from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.package import Package
 from teacherspec.splits import Split, open_split
 from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.capabilities import ExtraTargets
 
 ATTESTATION = "attestation"
 """Folder beside the teacher, of no stage's outs: it tells time and commit, which differ between runs."""
@@ -96,7 +97,8 @@ def run_package(
         strange = form.strange(task, stages.evaluated)
         pack_golden(task, folder / "model", test, strange, section.golden_examples, folder / "golden")
         rows = form.pack_targets(task, section, outputs, stages, targets, folder)
-        task.write_extra_targets(folder / "model", targets, folder / "distill")
+        if extra := task.capability(ExtraTargets):
+            extra.write_extra_targets(folder / "model", targets, folder / "distill")
         soft_targets = {"rows": rows, **form.statistics(folder, list(rows))}
         pack_reports(stages, folder)
         made_from.write(folder / "provenance")

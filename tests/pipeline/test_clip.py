@@ -31,8 +31,8 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import open_split
-from teacherspec.tasks.base import ModelInit
 from teacherspec.tasks.clip.task import Clip
+from teacherspec.tasks.interfaces.model import ModelInit
 from tests.toys.clip import CONTEXT, toy_dual_base
 from tests.toys.image import LABELS, toy_image, toy_image_prepared
 

@@ -10,7 +10,9 @@ from teacherspec.base.generation.baseline import answers_headline, describe_answ
 from teacherspec.base.linear_probe import Features, probe, right_share
 from teacherspec.base.probe_sampling import sample
 from teacherspec.base.retrieval.baseline import describe_pairs, measure_pairs, pairs_headline
-from teacherspec.tasks.base import Kind, OutputType
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.capabilities import FrozenFeatures
+from teacherspec.tasks.interfaces.declaration import OutputType
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -44,10 +46,10 @@ def probe_classes(
     """
     drawn = [sample(rows, PROBE_ROWS, SEED) for rows in (train, validation)]
     processor = task.cache_shared_inputs(model, processor)
-    features = [_asked(task.features, task, model, processor, rows) for rows in drawn]
+    features = [_asked(task.require(FrozenFeatures).features, task, model, processor, rows) for rows in drawn]
     labels = [np.asarray(rows["label"], dtype=np.int64) for rows in drawn]
     found = probe(features[0], labels[0], features[1], labels[1])
-    if not task.new_head:
+    if not task.has_new_head:
         answered = _asked(task.logits, task, model, processor, drawn[1]).argmax(axis=1)
         found["accuracy"]["zero_shot"] = right_share(answered, labels[1])
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.base.probe_sampling import sample
 from teacherspec.inference.generation import answer, predict_tokens
 from teacherspec.metrics.intervals import bootstrap, interval_of
-from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DRAWN = Decoding(max_new_tokens=64, temperature=0.7, top_p=0.9, seed=SEED)
 
 
 def measure_answers(
-    task: Answering, model: Any, tokenizer: Any, train: "Dataset", validation: "Dataset"
+    task: GenerationTask, model: Any, tokenizer: Any, train: "Dataset", validation: "Dataset"
 ) -> dict[str, Any]:
     """Perplexity on validation answers with its interval over rows, and some answers of its own.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.context import EvaluationContext, log_progress
@@ -26,7 +26,7 @@ from teacherspec.predictions.generation import (
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder
 from teacherspec.spec.generation import Generation
-from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated
 
 ANSWERED = ("calibration", "test")
@@ -68,7 +68,7 @@ def evaluate_generation(context: EvaluationContext) -> str | None:
     Raises:
         UserError: a row cannot be encoded, or the model is broken.
     """
-    task = cast("Answering", context.task)  # the base class of all kinds with this type of output
+    task = context.task.require(GenerationTask)
     generation = context.section.generation or Generation()
     outputs = _run_inference(context, task, generation)
     distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
@@ -91,7 +91,7 @@ def evaluate_generation(context: EvaluationContext) -> str | None:
     return headline(metrics)
 
 
-def _run_inference(context: EvaluationContext, task: Answering, generation: Generation) -> Outputs:
+def _run_inference(context: EvaluationContext, task: GenerationTask, generation: Generation) -> Outputs:
     """Everything that needs a model."""
     splits, batch_size = context.splits, context.section.batch_size
     scored = {}
@@ -147,7 +147,7 @@ def _measure(context: EvaluationContext, outputs: Outputs, generation: Generatio
     return metrics
 
 
-def _answers(task: Answering, outputs: Outputs, name: str, generation: Generation) -> list[Answer]:
+def _answers(task: GenerationTask, outputs: Outputs, name: str, generation: Generation) -> list[Answer]:
     """The greedy answers of teacher and base to the prompts of a split, as they are stored."""
     prompts, schema = outputs.prompts[name], task.row_schema()
     correct = _correct(prompts, outputs.greedy[name], generation)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from teacherspec.runtime.atomic_io import sha256_bytes
-from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks.shared.generation_task import GenerationTask
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Prompts:
     texts: Sequence[str]
 
 
-def gather_prompts(task: Answering, rows: Any, most: int) -> Prompts:
+def gather_prompts(task: GenerationTask, rows: Any, most: int) -> Prompts:
     """At most `most` rows with different prompts, spread evenly over a split."""
     first: dict[Any, int] = {}
     references: dict[Any, dict[str, None]] = {}
@@ -42,7 +42,7 @@ def gather_prompts(task: Answering, rows: Any, most: int) -> Prompts:
     )
 
 
-def prompt_text(task: Answering, row: Mapping[str, Any]) -> str:
+def prompt_text(task: GenerationTask, row: Mapping[str, Any]) -> str:
     """The prompt of a row as a person reads it: several turns with their roles."""
     turns = task.conversation(row).prompt
     if len(turns) == 1:

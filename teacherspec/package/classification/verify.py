@@ -15,7 +15,8 @@ from teacherspec.package.golden_examples import forward, furthest, load_golden
 from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks.base import OutputType
+from teacherspec.tasks.interfaces.capabilities import ExtraTargets
+from teacherspec.tasks.interfaces.declaration import OutputType
 
 NLL_TOLERANCE = 1e-5
 """Reports keep six decimals."""
@@ -65,12 +66,9 @@ def wrong_soft_targets(opened: OpenedPackage) -> Iterator[str]:
                 stored = np.array([row[name] for row in rows], np.float32)
                 if found := furthest(stored, said[name], ids, tolerance, name):
                     yield f"distill: {split}: {found}"
-            yield from (
-                f"distill: {problem}"
-                for problem in opened.task.check_extra_targets(
-                    *loaded, split, rows, opened.folder / "distill"
-                )
-            )
+            if extra := opened.task.capability(ExtraTargets):
+                differences = extra.check_extra_targets(*loaded, split, rows, opened.folder / "distill")
+                yield from (f"distill: {problem}" for problem in differences)
 
 
 def wrong_calibration(opened: OpenedPackage) -> Iterator[str]:

@@ -25,7 +25,7 @@ from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import sha256_file, write_text
 from teacherspec.runtime.resume_key import loaded_code, run_key
 from teacherspec.splits import Split, open_split
-from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks.shared.generation_task import GenerationTask
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +61,7 @@ class Kept:
 
 
 def token_rows(
-    task: Answering, model: Any, tokenizer: Any, rows: Any, kept: Kept
+    task: GenerationTask, model: Any, tokenizer: Any, rows: Any, kept: Kept
 ) -> Iterator[list[dict[str, Any]]]:
     """The rows of a data set with their targets, some at a time, in their order.
 
@@ -108,7 +108,7 @@ def _seed(row_id: str) -> int:
     return int.from_bytes(hashlib.sha256(row_id.encode()).digest()[:7], "big")
 
 
-def choose_k(task: Answering, model: Any, tokenizer: Any, rows: Any, vocabulary: int) -> int:
+def choose_k(task: GenerationTask, model: Any, tokenizer: Any, rows: Any, vocabulary: int) -> int:
     """The smallest of `CHOICES` with a mean tail mass of at most 1 % on some rows, else the largest."""
     picked = np.unique(np.linspace(0, len(rows) - 1, TRIED_ROWS).round().astype(int))
     allowed = [k for k in CHOICES if k < vocabulary] or [vocabulary - 1]
@@ -125,7 +125,7 @@ def choose_k(task: Answering, model: Any, tokenizer: Any, rows: Any, vocabulary:
 
 
 def pack_token_targets(
-    task: Answering,
+    task: GenerationTask,
     model_folder: Path,
     splits: Sequence[Split],
     declared_k: int | None,
@@ -178,7 +178,7 @@ def pack_token_targets(
     return {split.name: split.rows for split in splits}
 
 
-def _work_key(task: Answering, model_folder: Path, splits: Sequence[Split], kept: Kept) -> str:
+def _work_key(task: GenerationTask, model_folder: Path, splits: Sequence[Split], kept: Kept) -> str:
     """Name of the work by all that determines it."""
     return run_key(
         {

@@ -14,7 +14,7 @@ from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.topk_logits import NUMBERS, reduce_at
 from teacherspec.predictions.generation import load_token_predictions
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks.shared.conversation_base import Answering
+from teacherspec.tasks.shared.generation_task import GenerationTask
 
 SAMPLED_ROWS = 8
 """Soft targets of each split that the model computes again."""
@@ -30,7 +30,7 @@ STANDARD_ERRORS = 6.0
 
 
 def first_token_problem(
-    task: Answering, tokenizer: Any, evaluated: Path, rows: Sequence[dict[str, Any]], logits: Any
+    task: GenerationTask, tokenizer: Any, evaluated: Path, rows: Sequence[dict[str, Any]], logits: Any
 ) -> str | None:
     """Whether the first token of each answer has the log-probability that `evaluate` predicted.
 
@@ -60,7 +60,7 @@ def first_token_problem(
 
 def wrong_token_targets(opened: OpenedPackage) -> Iterator[str]:
     """Every row's content has its hash; the model gives the stored targets of some rows of each split."""
-    task = _answering(opened)
+    task = opened.task.require(GenerationTask)
     model, tokenizer = task.load(opened.folder / "model")
     for split, stated in opened.metadata.soft_targets.rows.items():
         picked = set(np.linspace(0, stated - 1, SAMPLED_ROWS).round().astype(int).tolist())
@@ -72,7 +72,7 @@ def wrong_token_targets(opened: OpenedPackage) -> Iterator[str]:
 
 
 def _read_split(
-    opened: OpenedPackage, task: Answering, split: str, picked: set[int]
+    opened: OpenedPackage, task: GenerationTask, split: str, picked: set[int]
 ) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Number of rows, the picked ones, and the first row whose content has not its hash."""
     names = [field.name for field in task.row_schema().content]
@@ -90,14 +90,14 @@ def _read_split(
     return count, rows, problems
 
 
-def _wrong_row(task: Answering, model: Any, tokenizer: Any, row: dict[str, Any]) -> Iterator[str]:
+def _wrong_row(task: GenerationTask, model: Any, tokenizer: Any, row: dict[str, Any]) -> Iterator[str]:
     """What of a row is not what the model says at the very same positions."""
     import torch
 
     if row["positions"] != answered(row["completion_mask"]):
         yield f"row {row['id']}: positions are not those before its learned tokens"
         return
-    beside = {name: row[name] for name in task.shown}
+    beside = {name: row[name] for name in task.image_columns}
     example = {**beside, "input_ids": row["input_ids"], "supervised": row["completion_mask"]}
     batch = dict(task.collate(tokenizer)([example]))
     labels = batch.pop("labels")[0, 1:]
@@ -185,9 +185,3 @@ def disagreeing_tokens(opened: OpenedPackage) -> Iterator[str]:
             if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary.rows:
                 yield f"distill: {split}: token_ids outside of the {vocabulary.rows} of the vocabulary"
                 break
-
-
-def _answering(opened: OpenedPackage) -> Answering:
-    if not isinstance(opened.task, Answering):
-        raise TypeError(f"{type(opened.task).__name__} does not answer in words")
-    return opened.task

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-    from teacherspec.tasks.base import Batch, Kind, Row
+    from teacherspec.tasks.base import Kind
+    from teacherspec.tasks.interfaces.model import Batch, Row
 
 EMBEDDINGS = "embeddings"
 """Folder in `distill/`."""
@@ -84,7 +85,7 @@ def _embedded(model: Any, processor: DualProcessor, batch: "Batch") -> dict[str,
     return {name: part.float().numpy() for name, part in found.items()}
 
 
-def wrong_embeddings(
+def check_embeddings(
     task: "Kind", model: Any, processor: DualProcessor, split: str, rows: "Sequence[Row]", folder: Path
 ) -> Iterator[str]:
     """What of `folder` the model does not give, looked at on some rows of a split.

@@ -1,4 +1,4 @@
-"""Dual encoders (CLIP, SigLIP) as zero-shot classifiers: an image, and the class whose prompt suits it best.
+"""Dual encoders (CLIP, SigLIP) as zero-shot classifiers: the class whose prompts are nearest to an image.
 
 A row as `prepare` stores it: `{"id": "d-0001", "image": b"\\x89PNG…", "label": 3}`; where the templates name
 columns, those texts too: `{"image": …, "sentence": "There is a blue tower.", "label": 1}`.
@@ -14,14 +14,16 @@ from pydantic import model_validator
 
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.splits import Split
-from teacherspec.tasks.base import Batch, Pairs, Row
-from teacherspec.tasks.clip.embedding_targets import EMBEDDINGS, write_embeddings, wrong_embeddings
+from teacherspec.tasks.clip.embedding_targets import EMBEDDINGS, check_embeddings, write_embeddings
 from teacherspec.tasks.clip.prompt_templates import Template, prompts, text_columns
 from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.columns.label import LabelColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import TextColumn
-from teacherspec.tasks.shared.classification_task import Classification
+from teacherspec.tasks.interfaces.capabilities import ExtraTargets, Pairs
+from teacherspec.tasks.interfaces.model import Batch, Row
+from teacherspec.tasks.interfaces.packaging import UsageSnippet
+from teacherspec.tasks.shared.classification_task import ClassificationTask
 from teacherspec.tasks.shared.dual_encoder_model import (
     PAIR,
     TEXT_INPUTS,
@@ -32,7 +34,7 @@ from teacherspec.tasks.shared.dual_encoder_model import (
     embed_texts,
     load_processor,
 )
-from teacherspec.tasks.shared.dual_encoder_task import FIT_ROWS, Towers
+from teacherspec.tasks.shared.dual_encoder_task import REPORT_ROWS, DualEncoderTask
 from teacherspec.tasks.shared.image_dataset import pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.image_text_dataset import PairExamples, TrainingPairs, collate_pairs
@@ -46,8 +48,8 @@ CLASSES = "class_embeds"
 """Name of the embeddings of the classes in a batch that has them already."""
 
 
-class Clip(Towers, Classification):
-    """Say which class's prompts suit an image best."""
+class Clip(DualEncoderTask, ClassificationTask, ExtraTargets):
+    """Classify an image by the class whose prompts are nearest to it."""
 
     hub_task: ClassVar[str] = "zero-shot-image-classification"
 
@@ -55,8 +57,8 @@ class Clip(Towers, Classification):
     """The kind of task; also the name of the module that implements it."""
 
     templates: tuple[Template, ...] = Param(default=("a photo of a {label}.",), min_length=1, max_length=1000)
-    """What is said of an image of a class, `{label}` standing for the words of the class; of several the
-    embeddings are averaged. Other names in braces are text columns of the rows, such as `{sentence}`."""
+    """Prompt templates, in which `{label}` is replaced by the words of the class; the embeddings of several
+    are averaged. Other names in braces are text columns of the rows, such as `{sentence}`."""
 
     phrases: dict[str, str] = Param(default_factory=dict)
     """Label name → its words in the templates, where they are not the name itself."""
@@ -66,15 +68,15 @@ class Clip(Towers, Classification):
 
     @model_validator(mode="after")
     def _phrases_are_of_labels(self) -> Self:
-        strange = sorted(set(self.phrases) - set(self.label_names or self.phrases))
-        if strange:
-            raise ValueError(f"phrases: {', '.join(strange)} is not among label_names")
+        unknown = sorted(set(self.phrases) - set(self.label_names or self.phrases))
+        if unknown:
+            raise ValueError(f"phrases: {', '.join(unknown)} is not among label_names")
         return self
 
-    def loading_snippet(self) -> tuple[str, str]:
-        """Program lines for the card, with the declared prompts."""
+    def usage_snippet(self) -> UsageSnippet:
+        """Logits of an image with the declared prompts."""
         row = {column: f"the {column} of your row" for column in text_columns(self.templates)}
-        return (
+        return UsageSnippet(
             "import torch\nfrom PIL import Image\nfrom transformers import AutoModel, AutoProcessor\n",
             (
                 'processor = AutoProcessor.from_pretrained("model", backend="pil")\n'
@@ -98,7 +100,7 @@ class Clip(Towers, Classification):
         )
 
     def row_schema(self) -> RowSchema:
-        """What `prepare` demands of a row: an image, the texts that templates name, and one of the labels."""
+        """An image, the texts that templates name, and one of the labels."""
         texts = tuple(TextColumn(column) for column in text_columns(self.templates))
         return RowSchema((ImageColumn("image"), *texts), LabelColumn("label", self.label_names))
 
@@ -107,19 +109,19 @@ class Clip(Towers, Classification):
         own = [value for row in rows for value in row.values() if isinstance(value, str)]
         return [*self.templates, *own]
 
-    def reader_of(self, folder: Path, names: Sequence[str]) -> DualProcessor:
+    def processor_for(self, folder: Path, names: Sequence[str]) -> DualProcessor:
         """The processor with the prompts of the classes. Raises `BaseModelError`."""
         shared = None if text_columns(self.templates) else prompts(self.templates, names, self.phrases, {})
         return load_processor(folder, self.max_length).with_classes(names, shared)
 
     def _own_prompts(self, processor: DualProcessor) -> Callable[[Row], list[str]] | None:
-        """What gives the prompts of a row, where rows have their own."""
+        """A function from a row to its prompts, where rows have their own."""
         if processor.shared is not None:
             return None
         return lambda row: prompts(self.templates, processor.names, self.phrases, row)
 
     def encode(self, processor: DualProcessor, rows: "Dataset") -> PairExamples:
-        """Images, decoded when asked for, beside their own prompts where they have some."""
+        """Images, decoded on access, with their own prompts where they have some."""
         return PairExamples(processor, rows, self._own_prompts(processor))
 
     def encode_training(
@@ -130,25 +132,25 @@ class Clip(Towers, Classification):
         augmentation: Augmentation | None,
         seed: int,
     ) -> TrainingPairs:
-        """The same augmented, each with a text of its class."""
+        """The same, augmented, each with a prompt of its class."""
 
-        def of_its_class(row: Row) -> list[str]:
+        def class_prompts(row: Row) -> list[str]:
             return prompts(self.templates, [label_names[row["label"]]], self.phrases, row)
 
         own = self._own_prompts(processor)
-        return TrainingPairs(processor, rows, augmentation, seed, own, of_its_class)
+        return TrainingPairs(processor, rows, augmentation, seed, own, class_prompts)
 
     def collate(self, processor: DualProcessor) -> Callable[[list[Mapping[str, Any]]], Batch]:
         """Stack images, and prompts, which have one length."""
         return collate_pairs(processor)
 
     def batch(self, processor: DualProcessor, rows: Sequence[Row]) -> Batch:
-        """Rows as they come from outside, or as stored, with the prompts. Raises `ColumnError`."""
+        """Rows of requests or as stored, with the prompts. Raises `ColumnError`."""
         field = self.row_schema().content[0]
         images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
         tokens = dict(processor.shared or {})
-        if say := self._own_prompts(processor):
-            own = processor.tokens([text for row in rows for text in say(row)])
+        if own_prompts := self._own_prompts(processor):
+            own = processor.tokens([text for row in rows for text in own_prompts(row)])
             tokens = {name: part.reshape(len(rows), -1, self.max_length) for name, part in own.items()}
         return {"pixel_values": pixel_values(processor.images, images), **tokens}
 
@@ -172,6 +174,10 @@ class Clip(Towers, Classification):
         with torch.no_grad():
             return replace(processor, shared={CLASSES: self._classes(model, tokens).cpu()})
 
+    def features(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """Features `[B, D]` of the frozen base: the embeddings of the images."""
+        return embed_images(model, batch["pixel_values"])
+
     def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
         """The logits alone."""
         return {"logits": self.logits(model, batch)}
@@ -183,21 +189,21 @@ class Clip(Towers, Classification):
         return Pairs(images, texts, tokens["input_ids"])
 
     def write_extra_targets(self, model: Path, splits: Sequence[Split], target: Path) -> None:
-        """The embeddings behind the logits, in `embeddings/`."""
+        """The embeddings from which the logits are computed, in `embeddings/`."""
         write_embeddings(self, *self.load(model), splits, target / EMBEDDINGS)
 
     def check_extra_targets(
         self, model: Any, processor: DualProcessor, split: str, rows: Sequence[Row], target: Path
     ) -> Iterator[str]:
-        """Embeddings that the model does not give."""
-        yield from wrong_embeddings(self, model, processor, split, rows, target / EMBEDDINGS)
+        """Stored embeddings that differ from those of the model."""
+        yield from check_embeddings(self, model, processor, split, rows, target / EMBEDDINGS)
 
-    def texts_to_fit(
+    def report_texts(
         self, processor: DualProcessor, splits: "Mapping[str, Dataset]"
     ) -> Mapping[str, Sequence[str]]:
         """The prompts of the classes, or of each split's rows."""
         own = self._own_prompts(processor)
         if own is None:
             return {"prompts": prompts(self.templates, processor.names, self.phrases, {})}
-        some = {name: rows.select(range(min(len(rows), FIT_ROWS))) for name, rows in splits.items()}
+        some = {name: rows.select(range(min(len(rows), REPORT_ROWS))) for name, rows in splits.items()}
         return {name: [text for row in rows for text in own(row)] for name, rows in some.items()}

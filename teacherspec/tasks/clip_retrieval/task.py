@@ -12,7 +12,6 @@ import numpy as np
 
 from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.base import Batch, LossTerms, OutputType, Pairs, Row
 from teacherspec.tasks.clip_retrieval.caption_dataset import (
     CaptionedImages,
     TrainingCaptions,
@@ -22,6 +21,10 @@ from teacherspec.tasks.clip_retrieval.caption_dataset import (
 from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.interfaces.capabilities import Pairs, RetrievalInputs
+from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.interfaces.model import Batch, Row
+from teacherspec.tasks.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.dual_encoder_model import (
     TEXT_INPUTS,
     DualProcessor,
@@ -30,7 +33,7 @@ from teacherspec.tasks.shared.dual_encoder_model import (
     embed_texts,
     load_processor,
 )
-from teacherspec.tasks.shared.dual_encoder_task import FIT_ROWS, Towers
+from teacherspec.tasks.shared.dual_encoder_task import REPORT_ROWS, DualEncoderTask
 from teacherspec.tasks.shared.image_dataset import pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 
@@ -45,8 +48,8 @@ CANDIDATE_SET_SIZE = 100
 """Candidates among which one is right, at most, where probabilities are measured."""
 
 
-class ClipRetrieval(Towers):
-    """Bring images and the texts that belong to them together."""
+class ClipRetrieval(DualEncoderTask, RetrievalInputs):
+    """Embed images and the texts that belong to them near each other."""
 
     output_type: ClassVar[OutputType] = "retrieval"
     hub_task: ClassVar[str] = "feature-extraction"
@@ -57,9 +60,9 @@ class ClipRetrieval(Towers):
     kind: Literal["clip_retrieval"]
     """The kind of task; also the name of the module that implements it."""
 
-    def loading_snippet(self) -> tuple[str, str]:
-        """Program lines for the card: from images and texts to the logits of every combination."""
-        return (
+    def usage_snippet(self) -> UsageSnippet:
+        """Embeddings of images and texts, and the logits of every combination."""
+        return UsageSnippet(
             "import torch\nfrom PIL import Image\nfrom transformers import AutoModel, AutoProcessor\n",
             (
                 'processor = AutoProcessor.from_pretrained("model", backend="pil")\n'
@@ -78,30 +81,30 @@ class ClipRetrieval(Towers):
         )
 
     def row_schema(self) -> RowSchema:
-        """What `prepare` demands of a row. The image alone decides the split: all its texts stay with it."""
+        """An image, which alone decides the split so that all its texts stay together, and a text."""
         return RowSchema(content=(IMAGE,), answers=(TEXT,))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts of the rows."""
         return [str(text) for text in rows[TEXT.name]]
 
-    def reader_of(self, folder: Path, names: Sequence[str]) -> DualProcessor:
-        """The processor alone: there are no classes. Raises `BaseModelError`."""
+    def processor_for(self, folder: Path, names: Sequence[str]) -> DualProcessor:
+        """The processor without classes. Raises `BaseModelError`."""
         return load_processor(folder, self.max_length)
 
-    def texts_to_fit(
+    def report_texts(
         self,
         processor: DualProcessor,
         splits: "Mapping[str, Dataset]",
     ) -> Mapping[str, Sequence[str]]:
         """The texts of each split."""
         return {
-            name: self.tokenizer_probe_texts(rows.select(range(min(len(rows), FIT_ROWS))))
+            name: self.tokenizer_probe_texts(rows.select(range(min(len(rows), REPORT_ROWS))))
             for name, rows in splits.items()
         }
 
     def encode(self, processor: DualProcessor, rows: "Dataset") -> CaptionedImages:
-        """Images, decoded when asked for, with their texts, and numbers by which equal ones are known."""
+        """Images, decoded on access, with their texts, and numbers that are equal for equal ones."""
         return CaptionedImages(processor, rows, numbered(rows, (IMAGE, TEXT)))
 
     def encode_training(
@@ -112,7 +115,7 @@ class ClipRetrieval(Towers):
         augmentation: Augmentation | None,
         seed: int,
     ) -> TrainingCaptions:
-        """The same augmented."""
+        """The same, augmented."""
         return TrainingCaptions(processor, rows, numbered(rows, (IMAGE, TEXT)), augmentation, seed)
 
     def collate(self, processor: DualProcessor) -> Callable[[list[Mapping[str, Any]]], Batch]:
@@ -120,12 +123,12 @@ class ClipRetrieval(Towers):
         return collate_captioned
 
     def batch(self, processor: DualProcessor, rows: Sequence[Row]) -> Batch:
-        """Rows as they come from outside, or as stored. Raises `ColumnError`."""
+        """Rows of requests or as stored. Raises `ColumnError`."""
         texts = self.text_inputs(processor, [row[TEXT.name] for row in rows])
         return {**self.image_inputs(processor, [row[IMAGE.name] for row in rows]), **texts}
 
     def image_inputs(self, processor: DualProcessor, images: Sequence[Any]) -> Batch:
-        """Images as they come from outside, or as stored. Raises `ColumnError`."""
+        """Images of requests or as stored. Raises `ColumnError`."""
         decoded = [decode(IMAGE.read(IMAGE.from_json(image))) for image in images]
         return {"pixel_values": pixel_values(processor.images, decoded)}
 
@@ -157,10 +160,6 @@ class ClipRetrieval(Towers):
         """The embeddings of images and texts of a batch."""
         return Pairs(*self.embed(model, batch), batch["input_ids"], batch["image_keys"])
 
-    def loss_terms(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> LossTerms:
-        """There are none: what is learned are pairs."""
-        raise NotImplementedError("clip_retrieval learns by a contrastive loss alone")
-
     def validation_outputs(
         self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor"
     ) -> "torch.Tensor":
@@ -169,15 +168,17 @@ class ClipRetrieval(Towers):
 
         return torch.stack([outputs["logit_scale"] * outputs[IMAGES], outputs[TEXTS]], dim=1)
 
-    def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
+    def measure(
+        self, outputs: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]"
+    ) -> dict[str, float]:
         """Recall at k over the whole split, mean of both directions; NLL and accuracy of candidate sets."""
         from teacherspec.metrics.retrieval import Paired, candidate_sets, image_to_text, largest_candidate_set
         from teacherspec.tasks.shared.classification_task import measure
 
-        pairs = Paired(kept[:, 0], kept[:, 1], labels[:, 0], labels[:, 1])
-        ranks = [image_to_text(asked) for asked in (pairs, pairs.swapped())]
-        recalls = {f"recall_at_{k}": float(np.mean([found.recall(k) for found in ranks])) for k in RECALLED}
+        pairs = Paired(outputs[:, 0], outputs[:, 1], labels[:, 0], labels[:, 1])
+        ranks = [image_to_text(queries) for queries in (pairs, pairs.swapped())]
+        recalls = {f"recall_at_{k}": float(np.mean([one.recall(k) for one in ranks])) for k in RECALLED}
         size = min(CANDIDATE_SET_SIZE, largest_candidate_set(pairs))
-        both = np.concatenate([candidate_sets(asked, size, 0) for asked in (pairs, pairs.swapped())])
-        lined = measure(both.astype(np.float32), np.full(len(both), size - 1))
-        return {"nll": lined["nll"], "accuracy": lined["accuracy"], **recalls}
+        both = np.concatenate([candidate_sets(queries, size, 0) for queries in (pairs, pairs.swapped())])
+        of_candidates = measure(both.astype(np.float32), np.full(len(both), size - 1))
+        return {"nll": of_candidates["nll"], "accuracy": of_candidates["accuracy"], **recalls}

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseModelError
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.base import BaseSummary, Batch, MemoryProbe, ModelInit, Row
 from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.columns.label import LabelColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.image_classification.augmented_targets import write_views
+from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.interfaces.capabilities import RecordedViews
+from teacherspec.tasks.interfaces.model import Batch, ModelInit, Row
+from teacherspec.tasks.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared import hf_loading
-from teacherspec.tasks.shared.classification_task import Classification
+from teacherspec.tasks.shared.classification_task import ClassificationTask
 from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, collate_images, pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
-from teacherspec.tasks.shared.image_report import describe_images, images_report, refuse_unfit_processor
+from teacherspec.tasks.shared.image_report import check_processor, describe_images, images_report
 from teacherspec.tasks.shared.label_names import LabelNames
 
 if TYPE_CHECKING:
@@ -26,28 +29,15 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel
 
-TRIAL_ROWS = 2
+PROBE_ROWS = 2
 
 
-class ImageClassification(Classification):
+class ImageClassification(ClassificationTask, RecordedViews):
     """Assign one of the label names to an image."""
 
     hub_task: ClassVar[str] = "image-classification"
-    decodes: ClassVar[bool] = True
-    reader: ClassVar[tuple[str, str]] = (
-        (
-            "import torch\nfrom PIL import Image\n"
-            "from transformers import AutoImageProcessor, AutoModelForImageClassification\n"
-        ),
-        (
-            'processor = AutoImageProcessor.from_pretrained("model", backend="pil")\n'
-            'model = AutoModelForImageClassification.from_pretrained("model").eval()\n'
-            'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
-            'batch = processor([image], return_tensors="pt")\n'
-            "with torch.inference_mode():\n"
-            "    logits = model(**batch).logits\n"
-        ),
-    )
+    decodes_images: ClassVar[bool] = True
+    augments_images: ClassVar[bool] = True
 
     kind: Literal["image_classification"]
     """The kind of task; also the name of the module that implements it."""
@@ -56,7 +46,7 @@ class ImageClassification(Classification):
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
     def row_schema(self) -> RowSchema:
-        """What `prepare` demands of a row: an image, which decides its split, and one of the labels."""
+        """An image, which decides the split of a row, and one of the labels."""
         return RowSchema(content=(ImageColumn("image"),), label=LabelColumn("label", self.label_names))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
@@ -64,8 +54,8 @@ class ImageClassification(Classification):
         return []
 
     def check_base(self, folder: Path, backbone: BaseSummary) -> None:
-        """Refuse a processor that does not suit model and batches. Raises `BaseModelError`."""
-        refuse_unfit_processor(folder, hf_loading.load_image_processor(folder))
+        """Refuse an image processor whose outputs do not fit the model. Raises `BaseModelError`."""
+        check_processor(folder, hf_loading.load_image_processor(folder))
 
     def load_base(
         self, folder: Path, label_names: Sequence[str], start: ModelInit
@@ -92,7 +82,7 @@ class ImageClassification(Classification):
         return model, hf_loading.load_image_processor(folder)
 
     def encode(self, processor: Any, rows: "Dataset") -> ImageExamples:
-        """Images, decoded when asked for."""
+        """Images, decoded on access."""
         return ImageExamples(processor, rows)
 
     def encode_training(
@@ -103,7 +93,7 @@ class ImageClassification(Classification):
         augmentation: Augmentation | None,
         seed: int,
     ) -> ImageExamples:
-        """Images, decoded and augmented when asked for."""
+        """Images, decoded and augmented on access."""
         if augmentation is None:
             return ImageExamples(processor, rows)
         return TrainingImages(processor, rows, augmentation, len(label_names), seed)
@@ -111,7 +101,7 @@ class ImageClassification(Classification):
     def write_views(
         self, path: Path, model: Any, processor: Any, rows: "Dataset", augmentation: Augmentation, seed: int
     ) -> None:
-        """Crops and flips of the training images with the teacher's logits, see `views`."""
+        """Crops and flips of the training images with the teacher's logits, see `augmented_targets`."""
         write_views(path, model, processor, rows, augmentation, seed)
 
     def collate(self, processor: Any) -> Callable[[list[Mapping[str, Any]]], Batch]:
@@ -119,7 +109,7 @@ class ImageClassification(Classification):
         return collate_images
 
     def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
-        """Images as they come from outside, or as stored: the same checks, the same pixels.
+        """Images of requests or as stored: the same checks, the same pixels.
 
         A row's `image` is the bytes of a file, or its path. Raises `ColumnError`.
         """
@@ -127,8 +117,25 @@ class ImageClassification(Classification):
         images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
         return {"pixel_values": pixel_values(processor, images)}
 
+    def usage_snippet(self) -> UsageSnippet:
+        """Logits of an image."""
+        return UsageSnippet(
+            (
+                "import torch\nfrom PIL import Image\n"
+                "from transformers import AutoImageProcessor, AutoModelForImageClassification\n"
+            ),
+            (
+                'processor = AutoImageProcessor.from_pretrained("model", backend="pil")\n'
+                'model = AutoModelForImageClassification.from_pretrained("model").eval()\n'
+                'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+                'batch = processor([image], return_tensors="pt")\n'
+                "with torch.inference_mode():\n"
+                "    logits = model(**batch).logits\n"
+            ),
+        )
+
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
-        """Frozen features `[B, H]`: what the backbone pools, else the mean over patches or places."""
+        """Frozen features `[B, H]`: its pooled output, else the mean over patches or positions."""
         outputs = model.base_model(pixel_values=batch["pixel_values"])
         pooled: torch.Tensor | None = outputs.get("pooler_output")
         if pooled is not None:
@@ -148,5 +155,5 @@ class ImageClassification(Classification):
 
     def memory_probe(self, processor: Any, rows: "Dataset") -> MemoryProbe:
         """Some images: all take the same memory."""
-        count = min(len(rows), TRIAL_ROWS)
+        count = min(len(rows), PROBE_ROWS)
         return MemoryProbe(self.batch(processor, [rows[index] for index in range(count)]), count, 1)

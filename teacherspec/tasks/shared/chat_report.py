@@ -1,4 +1,4 @@
-"""How a language model's base meets instruction data: its end token, its template, lengths of answers."""
+"""How a language model's base suits instruction data: end token, chat template, lengths of answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,8 @@ def end_token(tokenizer: "PreTrainedTokenizerBase") -> str:
     return str(tokenizer.eos_token)
 
 
-def adopt(model: Any, tokenizer: "PreTrainedTokenizerBase", stop_id: int) -> None:
-    """Tell the model, for whoever generates with it, which tokens end an answer; sample neutrally."""
+def set_generation_config(model: Any, tokenizer: "PreTrainedTokenizerBase", stop_id: int) -> None:
+    """Set which tokens end an answer for anyone who generates with the model; sample without changes."""
     from transformers import GenerationConfig
 
     ends = model.generation_config.eos_token_id
@@ -56,7 +56,7 @@ def padded_left(prompts: Sequence[Sequence[int]], pad_id: int) -> "Mapping[str, 
 
 
 def losses_and_hits(logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
-    """Loss (nats) and hit of each token: `[U, V]` and labels `[1, 1 + U]` → `[1, 1 + U, 2]`, first 0."""
+    """Loss (nats) and top-1 hit a token: `[U, V]` and labels `[1, 1 + U]` → `[1, 1 + U, 2]`, first 0."""
     import torch
 
     targets = labels[0, 1:]
@@ -71,22 +71,22 @@ def rendering_report(
     texts: Mapping[str, Sequence[str]],
     max_length: int,
 ) -> dict[str, Any]:
-    """Lengths of each split, tokenised whole, and what is learned of them; JSON-able.
+    """Lengths of each split without truncation, and its supervised tokens; JSON-able.
 
     Args:
         encoder: of the task.
         encoded: split name → rows encoded without a limit.
-        texts: split name → everything that is said in its rows.
+        texts: split name → the contents of all turns of its rows.
         max_length: `task.max_length`, tokens.
     """
     tokenizer = encoder.tokenizer
     data = {}
     for name, rows in encoded.items():
-        learned = [sum(row) for row in rows["supervised"]]
+        supervised = [sum(row) for row in rows["supervised"]]
         data[name] = {
             **length_report(rows["length"], max_length, tokenizer.unk_token_id, rows["input_ids"]),
-            "learned_tokens": sum(learned),
-            "longest_answer": max(learned),
+            "supervised_tokens": sum(supervised),
+            "longest_answer": max(supervised),
             "boundary_splits": int(np.count_nonzero(rows["split"])),
             "round_trip": _round_trips(tokenizer, texts[name]),
         }
@@ -98,7 +98,7 @@ def rendering_report(
 
 
 def _round_trips(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> float:
-    """Share of texts that come back from their tokens as they were, but for white space around them."""
+    """Share of texts that decode from their tokens unchanged, ignoring white space around them."""
     ids = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
     back = [tokenizer.decode(row, clean_up_tokenization_spaces=False) for row in ids]
     same = [text.strip() == other.strip() for text, other in zip(texts, back, strict=True)]
@@ -106,15 +106,15 @@ def _round_trips(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> 
 
 
 def describe(fit: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of Markdown on lengths and on what is learned."""
+    """Lines of Markdown on lengths and supervised tokens."""
     yield from describe_lengths(fit)
     template = "has a chat template" if fit["chat_template"] else "has no chat template"
     stop = fit["stop_token"]
-    yield f"The base {template}. An answer ends with `{stop['text']}` (id {stop['id']}), which is learned.\n"
-    yield "| split | tokens | learned | longest answer | rows split at a boundary | round trip |"
+    yield f"The base {template}. An answer ends with `{stop['text']}` (id {stop['id']}), supervised too.\n"
+    yield "| split | tokens | supervised | longest answer | rows split at a boundary | round trip |"
     yield "|---|--:|--:|--:|--:|--:|"
     for name, data in fit["data"].items():
-        share = f"{data['learned_tokens']} ({data['learned_tokens'] / data['tokens']:.0%})"
+        share = f"{data['supervised_tokens']} ({data['supervised_tokens'] / data['tokens']:.0%})"
         cells = f"{data['longest_answer']} | {data['boundary_splits']} | {data['round_trip']:.1%}"
         yield f"| {name} | {data['tokens']} | {share} | {cells} |"
     yield ""

@@ -1,4 +1,4 @@
-"""What every kind of classification has in common: logits of classes, one label a row."""
+"""What all kinds of classification share: one logit a class, one label a row."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.tasks.base import Kind, LossTerms, OutputType
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.capabilities import FrozenFeatures, LossTerms, SupervisedLoss
+from teacherspec.tasks.interfaces.declaration import OutputType
 
 if TYPE_CHECKING:
     import torch
 
 
-class Classification(Kind):
-    """A task whose model gives one logit a class."""
+class ClassificationTask(Kind, SupervisedLoss, FrozenFeatures):
+    """A kind of the output type `classification`."""
 
     output_type: ClassVar[OutputType] = "classification"
     selection_metrics: ClassVar[Mapping[str, bool]] = {
@@ -21,16 +23,18 @@ class Classification(Kind):
     }  # fmt: skip
 
     def loss_terms(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> LossTerms:
-        """One unit a row."""
+        """One term a row."""
         return LossTerms(outputs["logits"], labels)
 
-    def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
-        """The metrics that may choose a checkpoint, from logits `[N, C]` and labels `[N]`."""
-        return measure(kept, labels)
+    def measure(
+        self, outputs: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]"
+    ) -> dict[str, float]:
+        """The metrics that may select a checkpoint, from logits `[N, C]` and labels `[N]`."""
+        return measure(outputs, labels)
 
 
 def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> dict[str, float]:
-    """The metrics that may choose a checkpoint.
+    """The metrics that may select a checkpoint.
 
     Args:
         logits: `[N, C]`, raw.
@@ -42,8 +46,7 @@ def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> d
     Raises:
         ValueError: a logit is NaN, or a label outside the classes.
     """
-    # Here and not above: every door reads this file with the declaration, and scipy behind these takes
-    # half of the time that reading it takes.
+    # Imported here: every entrypoint imports this module with the declaration, and scipy is slow to import.
     from teacherspec.metrics.classification import accuracy, macro_f1
     from teacherspec.metrics.proper_scores import brier, nll
     from teacherspec.metrics.softmax import softmax, top_label

@@ -1,22 +1,23 @@
-"""Conversations and the answers to be learned: what kinds that answer in words have in common."""
+"""What the kinds share that are trained on conversations: rendering, packing, loss, reports."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field as Param
 
-from teacherspec.spec.section import Section
-from teacherspec.tasks.base import BaseSummary, Batch, LossTerms, MemoryProbe, ModelInit, Row
 from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.interfaces.capabilities import LossTerms, SupervisedLoss
+from teacherspec.tasks.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared import chat_report, hf_loading
-from teacherspec.tasks.shared.conversation_base import Answering
-from teacherspec.tasks.shared.row_formats import EXCHANGES, Exchange, RowForm
+from teacherspec.tasks.shared.generation_task import GenerationTask
+from teacherspec.tasks.shared.rendering import Chat, Plain
+from teacherspec.tasks.shared.row_formats import ROW_FORMATS, RowFormat, RowFormatName
 from teacherspec.tasks.shared.text_report import refuse_longer
 from teacherspec.tasks.shared.tokenize_rows import encode_rows
 from teacherspec.text.block_attention import lay_apart
-from teacherspec.text.chat_rendering import PlainRenderer, Renderer, chat_renderer
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.lm_head import narrow_head
 from teacherspec.text.packing import SUPERVISED, Example, pack, pad
@@ -26,74 +27,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
     from datasets import Dataset
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
-TRIAL_FROM = 2_000
-"""Rows among which the longest are looked for."""
+PROBE_CANDIDATES = 2_000
+"""Rows among which the longest are searched."""
 
-TRIAL_ROWS = 2
-
-
-class Plain(Section):
-    """Question and answer as plain text, one after the other."""
-
-    kind: Literal["plain"] = "plain"
-    """The rendering."""
-
-    frame: Annotated[str, Param(pattern=r"^(?s:[^{}]*(\{system\})?[^{}]*\{prompt\}[^{}]*)$")] | None = None
-    """Text around the question, which stands for `{prompt}`, and a system prompt for `{system}`; omit for
-    the question alone (`alpaca` rows: the frame that Alpaca was trained with)."""
-
-    stop: str | None = None
-    """Text of the special token that ends an answer; omit for the tokenizer's end token."""
-
-    def renderer(
-        self, tokenizer: "PreTrainedTokenizerBase", default_frame: str, image: str | None = None
-    ) -> Renderer:
-        """How conversations, and images by the text `image`, become text. Raises `BaseModelError`."""
-        stop = self.stop if self.stop is not None else chat_report.end_token(tokenizer)
-        return PlainRenderer(self.frame or default_frame, stop, image or "")
-
-    def loading_snippet(self, system: str | None, default_frame: str) -> str:
-        """Lines of a program from `question` to `batch`, for whoever has `tokenizer` alone."""
-        before, _, after = (self.frame or default_frame).partition("{prompt}")
-        framed = [part.replace("{system}", system or "") for part in (before, after)]
-        return (
-            f'text = {framed[0]!r} + question + {framed[1]!r}\nbatch = tokenizer(text, return_tensors="pt")\n'
-        )
+PROBE_ROWS = 2
 
 
-class Chat(Section):
-    """Turns in the chat template of the base, or in a declared one."""
+class ConversationTask(GenerationTask, SupervisedLoss):
+    """A kind trained on conversations; only answers and the token that ends them are supervised."""
 
-    kind: Literal["chat"]
-    """The rendering."""
-
-    template: str | None = Param(default=None, min_length=1, max_length=100_000)
-    """A chat template in Jinja; omit for the base's own."""
-
-    def renderer(
-        self, tokenizer: "PreTrainedTokenizerBase", default_frame: str, image: str | None = None
-    ) -> Renderer:
-        """How conversations, and images by the text `image`, become text. Raises `BaseModelError`."""
-        return chat_renderer(tokenizer, self.template, image)
-
-    def loading_snippet(self, system: str | None, default_frame: str) -> str:
-        """Lines of a program from `question` to `batch`, for whoever has `tokenizer` alone."""
-        told = [] if system is None else [f'{{"role": "system", "content": {system!r}}}']
-        turns = ", ".join([*told, '{"role": "user", "content": question}'])
-        return (
-            f"messages = [{turns}]\n"
-            "batch = tokenizer.apply_chat_template(\n"
-            '    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"\n'
-            ")\n"
-        )
-
-
-class Conversing(Answering):
-    """A kind that is taught by conversations; only answers and the token that ends them are learned."""
-
-    new_head: ClassVar[bool] = False
+    has_new_head: ClassVar[bool] = False
     selection_metrics: ClassVar[Mapping[str, bool]] = {"nll": False, "accuracy": True}
 
     packs: ClassVar[bool] = True
@@ -102,8 +47,8 @@ class Conversing(Answering):
     auto_class: ClassVar[str]
     """Name of the class of transformers that loads the model."""
 
-    rows: RowForm = "prompt_completion"
-    """Form of the rows: `prompt_completion` (columns `prompt`, `completion`), `messages` (a column of turns
+    rows: RowFormatName = "prompt_completion"
+    """Format of the rows: `prompt_completion` (columns `prompt`, `completion`), `messages` (a column of turns
     with `role` and `content`, the last the assistant's) or `alpaca` (`instruction`, `input`, `output`)."""
 
     rendering: Annotated[Plain | Chat, Param(discriminator="kind")] = Plain()
@@ -116,33 +61,33 @@ class Conversing(Answering):
     """Longest conversation in tokens, special tokens and answer included."""
 
     over_long: OverLong = "refuse"
-    """What becomes of a longer conversation: `refuse` stops with its id; `truncate_prompt` cuts the prompt
-    from its front, so that the whole answer is still learned."""
+    """What happens to a longer conversation: `refuse` stops with its id; `truncate_prompt` cuts the prompt
+    at its front, so that the whole answer is trained on."""
 
     def declare_template(self, processor: Any, template: str) -> None:
         """Make a declared chat template the processor's own, so that it is saved with it."""
         processor.chat_template = template
 
-    def exchange(self) -> Exchange:
-        """The declared form of rows."""
-        return EXCHANGES[self.rows]
+    def row_format(self) -> RowFormat:
+        """The declared format of rows."""
+        return ROW_FORMATS[self.rows]
 
     def encoder(self, processor: Any) -> Encoder:
         """From conversations to token ids. Raises `BaseModelError`."""
         tokenizer = self.tokenizer(processor)
-        renderer = self.rendering.renderer(tokenizer, self.exchange().frame)
+        renderer = self.rendering.renderer(tokenizer, self.row_format().frame)
         return Encoder(tokenizer, renderer, self.max_length, self.over_long)
 
     def conversation(self, row: Row) -> Conversation:
-        """What is said in a row, under the declared system prompt."""
-        return self.exchange().conversation(row).with_system(self.system)
+        """The conversation in a row, under the declared system prompt."""
+        return self.row_format().conversation(row).with_system(self.system)
 
     def row_schema(self) -> RowSchema:
-        """What `prepare` demands of a row: what is asked, which decides its split, and what is answered."""
-        return self.exchange().fields
+        """The prompt, which decides the split of a row, and the answers."""
+        return self.row_format().schema
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
-        """Everything that is said in the rows."""
+        """The contents of all turns of the rows."""
         return [turn.content for row in rows for turn in self.conversation(row).turns()]
 
     def check_base(self, folder: Path, backbone: BaseSummary) -> None:
@@ -152,9 +97,13 @@ class Conversing(Answering):
     def load_base(
         self, folder: Path, label_names: Sequence[str], start: ModelInit
     ) -> "tuple[PreTrainedModel, Any]":
-        """The base, float32, and its processor, both told how an answer ends. Raises `BaseModelError`."""
+        """The base, float32, and its processor, both set to end answers at the stop token.
+
+        Raises:
+            BaseModelError: the base does not load, or has no stop token.
+        """
         model, processor = self._load(folder, start)
-        chat_report.adopt(model, self.tokenizer(processor), self.encoder(processor).stop_id)
+        chat_report.set_generation_config(model, self.tokenizer(processor), self.encoder(processor).stop_id)
         if isinstance(self.rendering, Chat) and self.rendering.template is not None:
             self.declare_template(processor, self.rendering.template)
         return model, processor
@@ -167,7 +116,7 @@ class Conversing(Answering):
         import transformers
 
         processor = self.load_processor(folder)
-        # Where a batch of prompts is padded; examples of a training are laid out by `collate`.
+        # For batches of prompts; `collate` lays out training examples.
         self.tokenizer(processor).padding_side = "left"
         config = hf_loading.load_config(folder, None, start.dropout)
         auto_class = getattr(transformers, self.auto_class)
@@ -185,7 +134,7 @@ class Conversing(Answering):
         Raises:
             DataError: rows hold special tokens, cannot be rendered or do not fit; names the first of them.
         """
-        return encode_rows(self.encoder(processor), self.conversation, rows, self.shown)
+        return encode_rows(self.encoder(processor), self.conversation, rows, self.image_columns)
 
     def lengths(self, encoded: "Dataset") -> Sequence[int]:
         """Tokens of each example."""
@@ -193,19 +142,19 @@ class Conversing(Answering):
         return lengths
 
     def collate(self, processor: Any) -> Callable[[list[Mapping[str, Any]]], Batch]:
-        """A function from encoded examples to one batch, in which no example sees another."""
+        """A function from encoded examples to one batch, in which no example attends to another."""
         pad_id = self.tokenizer(processor).pad_token_id
 
         def collate_batch(examples: list[Mapping[str, Any]]) -> Batch:
             chosen = [Example(example["input_ids"], example["supervised"]) for example in examples]
-            images = [image for example in examples for name in self.shown for image in example[name]]
+            images = [image for example in examples for name in self.image_columns for image in example[name]]
             laid_out = pack(chosen) if self.packs else pad(chosen, pad_id)
             return {**laid_out, **self.vision_inputs(processor, images)}
 
         return collate_batch
 
     def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
-        """Prompts of raw rows, padded on the left; what serving and latency go through."""
+        """Prompts of raw rows, padded on the left."""
         conversations = [self.conversation(self.from_request(row)) for row in rows]
         prompts = list(map(self.encoder(processor).encode_prompt, conversations))
         images = [image for one in conversations for image in one.images]
@@ -213,23 +162,25 @@ class Conversing(Answering):
         return {**padded, **self.vision_inputs(processor, images)}
 
     def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
-        """Logits of what is asked `[U, V]`, or of the token after each prompt `[B, V]`."""
+        """Logits of the supervised tokens `[U, V]`, or of the token after each prompt `[B, V]`."""
         logits: torch.Tensor = model(**batch).logits
         return logits if SUPERVISED in batch else logits[:, -1]
 
     def loss_terms(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> LossTerms:
-        """One unit a learned token; the first label is none, see `pack`."""
+        """One term a supervised token; the first label is none, see `pack`."""
         return LossTerms(outputs["logits"], labels[0, 1:])
 
     def validation_outputs(
         self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor"
     ) -> "torch.Tensor":
-        """Loss and hit of each token `[1, 1 + U, 2]`: never logits of a whole vocabulary."""
+        """Loss and top-1 hit of each token `[1, 1 + U, 2]`: logits of the vocabulary would not fit memory."""
         return chat_report.losses_and_hits(outputs["logits"], labels)
 
-    def measure(self, kept: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]") -> dict[str, float]:
-        """Mean loss (nats) and share of hits over all learned tokens."""
-        losses, hits = (kept[..., place][labels != -100].astype(np.float64) for place in (0, 1))
+    def measure(
+        self, outputs: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]"
+    ) -> dict[str, float]:
+        """Mean loss (nats) and share of top-1 hits over all supervised tokens."""
+        losses, hits = (outputs[..., place][labels != -100].astype(np.float64) for place in (0, 1))
         return {"nll": float(losses.mean()), "accuracy": float(hits.mean())}
 
     def fit_report(
@@ -248,13 +199,13 @@ class Conversing(Answering):
         }
 
     def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
-        """Lines of Markdown on lengths, unknown tokens and what is learned."""
+        """Lines of Markdown on lengths, unknown tokens and supervised tokens."""
         return tuple(chat_report.describe(fit))
 
     def memory_probe(self, processor: Any, rows: "Dataset") -> MemoryProbe:
         """The longest of some rows; activations are taken to grow with the tokens."""
-        encoded = self.encode(processor, rows.select(range(min(len(rows), TRIAL_FROM))))
-        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:TRIAL_ROWS]
+        encoded = self.encode(processor, rows.select(range(min(len(rows), PROBE_CANDIDATES))))
+        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:PROBE_ROWS]
         batch = dict(self.collate(processor)([encoded[int(row)] for row in longest]))
         del batch["labels"]
         return MemoryProbe(batch, batch["input_ids"].numel(), self.max_length)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from teacherspec.tasks.base import BaseSummary, ModelInit
+    from teacherspec.tasks.interfaces.base_fit import BaseSummary
+    from teacherspec.tasks.interfaces.model import ModelInit
 
 TEXT_INPUTS = ("input_ids", "attention_mask")
 """What a text tower reads; SigLIP's tokenizers give no mask, since its towers were trained without one."""

@@ -21,7 +21,7 @@ MUCH_LARGER = 4
 """Shorter side over input side above which detail is thrown away."""
 
 
-def refuse_unfit_processor(folder: Path, processor: Any) -> None:
+def check_processor(folder: Path, processor: Any) -> None:
     """Refuse a processor whose outputs cannot be stacked, or are not what the model's positions expect.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The forms in which instruction data come, each read into one `Conversation`."""
+"""The formats of instruction data, each read into a `Conversation`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import AnswerColumn, OptionalTextColumn, TextColumn
 from teacherspec.text.conversation import Conversation, Turn
 
-RowForm = Literal["prompt_completion", "messages", "alpaca"]
+RowFormatName = Literal["prompt_completion", "messages", "alpaca"]
 
 ALPACA_FRAME = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the "
@@ -19,17 +19,17 @@ ALPACA_FRAME = (
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """One form of rows.
+class RowFormat:
+    """One format of rows.
 
     Attributes:
-        fields: what `prepare` demands of a row.
-        conversation: from a prepared row to what is said in it. A row without an answer, as served, gives a
-            conversation without answers.
-        frame: text around the question where it is rendered without a chat template.
+        schema: the columns of a row.
+        conversation: from a prepared row to its conversation, which has no answers where the row has none, as
+            in serving.
+        frame: text around the prompt where it is rendered without a chat template.
     """
 
-    fields: RowSchema
+    schema: RowSchema
     conversation: Callable[[Mapping[str, Any]], Conversation]
     frame: str
 
@@ -48,18 +48,18 @@ def _alpaca(row: Mapping[str, Any]) -> Conversation:
     return Conversation((Turn("user", "\n\n".join(parts)),), tuple(row.get("output", ())))
 
 
-EXCHANGES: Mapping[RowForm, Exchange] = {
-    "prompt_completion": Exchange(
+ROW_FORMATS: Mapping[RowFormatName, RowFormat] = {
+    "prompt_completion": RowFormat(
         RowSchema(content=(TextColumn("prompt"),), answers=(AnswerColumn("completion"),)),
         _prompt_completion,
         "{prompt}",
     ),
-    "messages": Exchange(
+    "messages": RowFormat(
         RowSchema(content=(PromptMessagesColumn("prompt"),), answers=(LastMessageColumn("answer"),)),
         _messages,
         "{prompt}",
     ),
-    "alpaca": Exchange(
+    "alpaca": RowFormat(
         RowSchema(
             content=(TextColumn("instruction"), OptionalTextColumn("input")),
             answers=(AnswerColumn("output"),),
@@ -68,4 +68,4 @@ EXCHANGES: Mapping[RowForm, Exchange] = {
         ALPACA_FRAME,
     ),
 }
-"""One entry a form of rows."""
+"""One entry a format of rows."""

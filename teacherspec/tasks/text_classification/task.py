@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field as Param
 
-from teacherspec.tasks.base import BaseSummary, MemoryProbe, ModelInit
 from teacherspec.tasks.columns.label import LabelColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared import hf_loading
-from teacherspec.tasks.shared.classification_task import Classification
+from teacherspec.tasks.shared.classification_task import ClassificationTask
 from teacherspec.tasks.shared.label_names import LabelNames
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report, refuse_longer
@@ -26,28 +28,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-TRIAL_FROM = 2_000
-"""Rows among which the longest are looked for."""
+PROBE_CANDIDATES = 2_000
+"""Rows among which the longest are searched."""
 
-TRIAL_ROWS = 2
-TRIAL_TOKENS = 512
+PROBE_ROWS = 2
+PROBE_TOKENS = 512
 """Longest input of the measured forward pass, tokens: enough to extrapolate, small enough for any machine."""
 
 
-class TextClassification(Classification):
+class TextClassification(ClassificationTask):
     """Assign one of the label names to a text."""
 
     hub_task: ClassVar[str] = "text-classification"
-    reader: ClassVar[tuple[str, str]] = (
-        "import torch\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n",
-        (
-            'tokenizer = AutoTokenizer.from_pretrained("model")\n'
-            'model = AutoModelForSequenceClassification.from_pretrained("model").eval()\n'
-            'batch = tokenizer(["a text"], truncation=True, padding=True, return_tensors="pt")\n'
-            "with torch.inference_mode():\n"
-            "    logits = model(**batch).logits\n"
-        ),
-    )
     kind: Literal["text_classification"]
     """The kind of task; also the name of the module that implements it."""
 
@@ -58,7 +50,7 @@ class TextClassification(Classification):
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
     def row_schema(self) -> RowSchema:
-        """What `prepare` demands of a row: a text, which decides its split, and one of the labels."""
+        """A text, which decides the split of a row, and one of the labels."""
         return RowSchema(content=(TextColumn("text"),), label=LabelColumn("label", self.label_names))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
@@ -125,7 +117,7 @@ class TextClassification(Classification):
     def batch(
         self, tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Mapping[str, Any]]
     ) -> "Mapping[str, torch.Tensor]":
-        """Raw rows → model inputs as one padded batch; what serving and latency go through."""
+        """Raw rows → model inputs as one padded batch."""
         texts = [row["text"] for row in rows]
         batch: Mapping[str, torch.Tensor] = tokenizer(
             texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt"
@@ -160,12 +152,25 @@ class TextClassification(Classification):
 
     def memory_probe(self, processor: "PreTrainedTokenizerBase", rows: "Dataset") -> MemoryProbe:
         """The longest of some rows; activations are taken to grow with the padded tokens."""
-        short = self.model_copy(update={"max_length": min(self.max_length, TRIAL_TOKENS)})
-        encoded = short.encode(processor, rows.select(range(min(len(rows), TRIAL_FROM))))
-        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:TRIAL_ROWS]
+        short = self.model_copy(update={"max_length": min(self.max_length, PROBE_TOKENS)})
+        encoded = short.encode(processor, rows.select(range(min(len(rows), PROBE_CANDIDATES))))
+        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:PROBE_ROWS]
         batch = dict(self.collate(processor)([encoded[int(row)] for row in longest]))
         del batch["labels"]
         return MemoryProbe(batch, batch["input_ids"].numel(), self.max_length)
+
+    def usage_snippet(self) -> UsageSnippet:
+        """Logits of a text."""
+        return UsageSnippet(
+            "import torch\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n",
+            (
+                'tokenizer = AutoTokenizer.from_pretrained("model")\n'
+                'model = AutoModelForSequenceClassification.from_pretrained("model").eval()\n'
+                'batch = tokenizer(["a text"], truncation=True, padding=True, return_tensors="pt")\n'
+                "with torch.inference_mode():\n"
+                "    logits = model(**batch).logits\n"
+            ),
+        )
 
     def features(self, model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]") -> "torch.Tensor":
         """Frozen features `[B, H]`: the mean of the backbone's last hidden states over real tokens."""

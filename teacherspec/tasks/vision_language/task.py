@@ -1,7 +1,7 @@
-"""Vision-language models such as LLaVA: images and a conversation about them, and the answer to be learned.
+"""Vision-language models such as LLaVA: images, a conversation about them, and its answer.
 
 A row as `prepare` stores it: `{"id": …, "images": [b"\\x89PNG…"], "prompt": "How many boxes are there?",
-"completion": ["three"]}`, or in another form of rows that `causal_lm` knows, with images beside it.
+"completion": ["three"]}`, or in another row format of `causal_lm`, with a column of images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseModelError
-from teacherspec.tasks.base import BaseSummary, ModelInit, Row, TrainableParts
 from teacherspec.tasks.columns.image_list import ImageListColumn
 from teacherspec.tasks.columns.messages import MessagesColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.shared.conversation_task import Conversing
+from teacherspec.tasks.interfaces.base_fit import BaseSummary
+from teacherspec.tasks.interfaces.capabilities import SeparateParts, TrainableParts
+from teacherspec.tasks.interfaces.model import ModelInit, Row
+from teacherspec.tasks.interfaces.packaging import UsageSnippet
+from teacherspec.tasks.shared.conversation_task import ConversationTask
 from teacherspec.tasks.vision_language import vlm_processor
 from teacherspec.tasks.vision_language.image_token_report import describe_seen, seen_report
 from teacherspec.tasks.vision_language.insert_images import with_images
@@ -29,36 +32,39 @@ if TYPE_CHECKING:
 IMAGES = ImageListColumn("images")
 
 
-class VisionLanguage(Conversing):
-    """Answer about images as the data answer; only answers and the token that ends them are learned.
+class VisionLanguage(ConversationTask, SeparateParts):
+    """Generate answers about images; only answers and the token that ends them are supervised.
 
-    Examples are not packed: each keeps a row of a batch for itself, grouped by length.
+    Examples are not packed: each takes its own row of a batch, grouped by length.
     """
 
     hub_task: ClassVar[str] = "image-text-to-text"
     auto_class: ClassVar[str] = "AutoModelForImageTextToText"
-    decodes: ClassVar[bool] = True
+    decodes_images: ClassVar[bool] = True
     packs: ClassVar[bool] = False
-    shown: ClassVar[tuple[str, ...]] = (IMAGES.name,)
-    reader: ClassVar[tuple[str, str]] = (
-        (
-            "import torch\nfrom PIL import Image\n"
-            "from transformers import AutoModelForImageTextToText, AutoProcessor\n"
-        ),
-        (
-            'processor = AutoProcessor.from_pretrained("model")\n'
-            'model = AutoModelForImageTextToText.from_pretrained("model").eval()\n'
-            'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
-            "prompt = processor.image_token  # where the image is shown in your prompt\n"
-            'batch = processor(images=[image], text=[prompt], return_tensors="pt")\n'
-            'batch.pop("token_type_ids", None)\n'
-            "with torch.inference_mode():\n"
-            "    logits = model(**batch).logits[:, -1]  # of the next token\n"
-        ),
-    )
+    image_columns: ClassVar[tuple[str, ...]] = (IMAGES.name,)
 
     kind: Literal["vision_language"]
     """The kind of task; also the name of the module that implements it."""
+
+    def usage_snippet(self) -> UsageSnippet:
+        """Logits of the token after an image."""
+        return UsageSnippet(
+            (
+                "import torch\nfrom PIL import Image\n"
+                "from transformers import AutoModelForImageTextToText, AutoProcessor\n"
+            ),
+            (
+                'processor = AutoProcessor.from_pretrained("model")\n'
+                'model = AutoModelForImageTextToText.from_pretrained("model").eval()\n'
+                'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+                "prompt = processor.image_token  # where the image is shown in your prompt\n"
+                'batch = processor(images=[image], text=[prompt], return_tensors="pt")\n'
+                'batch.pop("token_type_ids", None)\n'
+                "with torch.inference_mode():\n"
+                "    logits = model(**batch).logits[:, -1]  # of the next token\n"
+            ),
+        )
 
     def load_processor(self, folder: Path) -> Any:
         """The base's processor of images and text. Raises `BaseModelError`."""
@@ -74,16 +80,16 @@ class VisionLanguage(Conversing):
 
     def encoder(self, processor: Any) -> Encoder:
         """From conversations with images to token ids. Raises `BaseModelError`."""
-        frame, images = self.exchange().frame, vlm_processor.image_text(processor)
+        frame, images = self.row_format().frame, vlm_processor.image_text(processor)
         renderer = self.rendering.renderer(processor.tokenizer, frame, images.placeholder)
         return Encoder(processor.tokenizer, renderer, self.max_length, self.over_long, images)
 
     def conversation(self, row: Row) -> Conversation:
-        """What is said and shown in a row. Raises `DataError`."""
+        """The conversation in a row with its images in place. Raises `DataError`."""
         return with_images(super().conversation(row), row[IMAGES.name])
 
     def row_schema(self) -> RowSchema:
-        """What `prepare` demands of a row: images and what is asked of them, and what is answered."""
+        """The images and the prompt, which decide the split of a row, and the answers."""
         fields = super().row_schema()
         content, answers = (
             tuple(
@@ -94,16 +100,16 @@ class VisionLanguage(Conversing):
         return RowSchema(content=(IMAGES, *content), answers=answers)
 
     def from_request(self, row: Row) -> Row:
-        """A row as it comes from outside, an image as bytes of a file or its path. Raises `ColumnError`."""
+        """A row sent for inference, an image as the bytes of a file or its path. Raises `ColumnError`."""
         return {**row, IMAGES.name: IMAGES.read(IMAGES.from_json(row[IMAGES.name]))}
 
     def vision_inputs(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
-        """`pixel_values` and whatever goes with them."""
+        """`pixel_values` and the inputs that go with them."""
         return vlm_processor.vision_inputs(processor, images)
 
     def _load(self, folder: Path, start: ModelInit) -> "tuple[PreTrainedModel, Any]":
         model, processor = super()._load(folder, start)
-        vlm_processor.refuse_unserved(folder, model, processor)
+        vlm_processor.check_supported(folder, model, processor)
         return model, processor
 
     def parts(self, model: Any) -> TrainableParts:
@@ -133,11 +139,11 @@ class VisionLanguage(Conversing):
     def fit_report(
         self, processor: Any, splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
-        """What `causal_lm` reports, and what is seen of the images of each split. Raises `DataError`."""
+        """The report of `causal_lm`, and the image tokens of each split. Raises `DataError`."""
         report = super().fit_report(processor, splits, backbone)
         expansion, tokenizer = vlm_processor.image_text(processor).expansion, processor.tokenizer
         return {**report, "seen": seen_report(splits, IMAGES.name, expansion, tokenizer)}
 
     def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
-        """Lines of Markdown on lengths, on what is learned, and on images."""
+        """Lines of Markdown on lengths, supervised tokens and images."""
         return (*super().describe_fit(fit), *describe_seen(fit))

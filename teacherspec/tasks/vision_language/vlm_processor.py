@@ -117,7 +117,7 @@ def vision_inputs(processor: Any, contents: Sequence[bytes]) -> "Mapping[str, to
     return {name: given[name] for name in given if name not in TEXT_INPUTS | UNKNOWN_INPUTS}
 
 
-def refuse_unserved(folder: Path, model: Any, processor: Any) -> None:
+def check_supported(folder: Path, model: Any, processor: Any) -> None:
     """Refuse a model that reads more of a text than tokens, or takes another token for an image.
 
     Raises:

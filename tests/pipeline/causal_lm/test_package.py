@@ -221,7 +221,7 @@ def test_the_program_of_every_rendering_asks_what_was_learned(declared):
     kind, tokenizer = task(**declared), tiny_tokenizer(CHATML)
     row = {"prompt": "a prompt", "instruction": "a prompt", "input": ""}
     names = {"tokenizer": tokenizer, "question": "a prompt"}
-    exec(kind.rendering.loading_snippet(kind.system, kind.exchange().frame), names)  # noqa: S102
+    exec(kind.rendering.usage_snippet(kind.system, kind.row_format().frame), names)  # noqa: S102
     expected = kind.encoder(tokenizer).encode_prompt(kind.conversation(row))
     assert names["batch"]["input_ids"][0].tolist() == expected
 

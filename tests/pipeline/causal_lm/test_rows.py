@@ -7,7 +7,7 @@ import pytest
 from teacherspec.cli.predict import read_rows
 from teacherspec.errors import DataError
 from teacherspec.tasks.columns.base import ColumnError
-from teacherspec.tasks.shared.row_formats import EXCHANGES
+from teacherspec.tasks.shared.row_formats import ROW_FORMATS
 from teacherspec.text.conversation import Turn
 from tests.pipeline.causal_lm.toys import task
 
@@ -20,7 +20,7 @@ TURNS = [
 
 def read(form, row):
     """A row as `prepare` stores it."""
-    fields = EXCHANGES[form].fields
+    fields = ROW_FORMATS[form].schema
     return {rule.name: rule.read(row[rule.column]) for rule in fields.columns()}
 
 
@@ -38,7 +38,7 @@ def test_messages_lie_in_one_column_and_are_asked_and_answered_apart():
     row = read("messages", {"messages": TURNS})
     conversation = task(rows="messages", system="other").conversation(row)
     assert conversation.turns() == tuple(Turn(turn["role"], turn["content"]) for turn in TURNS)
-    question, answer = EXCHANGES["messages"].fields.columns()
+    question, answer = ROW_FORMATS["messages"].schema.columns()
     assert question.key(row["prompt"]) == question.key(
         [{"role": "system", "content": "be  brief."}, {"role": "user", "content": "HI"}]
     )

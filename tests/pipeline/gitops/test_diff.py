@@ -25,7 +25,7 @@ from teacherspec.compare.revision import find_revision
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.calibrate import NoCalibration
-from teacherspec.tasks.base import OutputType
+from teacherspec.tasks.interfaces.declaration import OutputType
 from tests.pipeline.gitops.sandbox import Sandbox
 from tests.unit.calibrate.toy_predictions import toy_split, write_folder
 from tests.unit.calibrators.test_calibrators import LABELS as CLASSES

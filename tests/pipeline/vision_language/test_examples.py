@@ -12,7 +12,7 @@ from teacherspec.cli.show_tokens import command
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.entrypoint import PARAMS
-from teacherspec.tasks.base import ModelInit
+from teacherspec.tasks.interfaces.model import ModelInit
 from tests.pipeline.vision_language.toys import COLOURS, SEEN, picture, vision_base
 
 ROOT = Path(__file__).parents[3]

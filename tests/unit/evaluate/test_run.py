@@ -16,7 +16,7 @@ from teacherspec.evaluate.run import check_splits, run_evaluate
 from teacherspec.predictions.classification import load_index, load_predictions
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import load_prepared
-from teacherspec.tasks.base import ModelInit
+from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_prepared

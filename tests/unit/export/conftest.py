@@ -7,7 +7,7 @@ import pytest
 from teacherspec.package.generation.soft_targets import pack_token_targets
 from teacherspec.package.model_export import pack_model
 from teacherspec.runtime.atomic_io import write_json
-from teacherspec.tasks.base import ModelInit
+from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 

@@ -11,7 +11,7 @@ from teacherspec.finetune import train as room
 from teacherspec.finetune.linear_probe_first import FILE, head_section
 from teacherspec.spec.finetune import Finetune, LinearProbeFirst
 from teacherspec.splits import Prepared
-from teacherspec.tasks.base import ModelInit
+from teacherspec.tasks.interfaces.model import ModelInit
 from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_train import TASK, digest
 

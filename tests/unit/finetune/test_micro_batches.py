@@ -12,7 +12,7 @@ from teacherspec.finetune.micro_batches import MicroBatches, WithSilent, silenci
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.runtime.machine import Placement
 from teacherspec.spec.finetune import CrossEntropy, Focal
-from teacherspec.tasks.base import LossTerms
+from teacherspec.tasks.interfaces.capabilities import LossTerms
 
 
 def shares(

@@ -10,7 +10,7 @@ from teacherspec.package.build_metadata import ESTIMATES
 from teacherspec.package.model_card import RESULTS
 from teacherspec.spec.package import DEFAULT_GATES
 from teacherspec.splits import Role
-from teacherspec.tasks.base import OutputType
+from teacherspec.tasks.interfaces.declaration import OutputType
 
 ROLES: dict[str, Role] = {
     "train": "train",

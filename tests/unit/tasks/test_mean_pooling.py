@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from teacherspec.errors import BaseModelError
-from teacherspec.tasks.base import ModelInit
+from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_loading import mean_pool
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
 from teacherspec.tasks.text_classification.task import TextClassification

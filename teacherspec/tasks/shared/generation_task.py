@@ -1,11 +1,13 @@
-"""Kinds of task that answer in words: what the rooms need of them beside the common verbs."""
+"""Kinds of task that generate text: what the stages need of them besides the interfaces of every kind."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.base import Kind, OutputType, Row
+from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.interfaces.model import Row
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.tokenization import Encoder
 
@@ -13,13 +15,13 @@ if TYPE_CHECKING:
     import torch
 
 
-class Answering(Kind):
-    """A kind whose predictions are of the form `generation`."""
+class GenerationTask(Kind):
+    """A kind of the output type `generation`."""
 
     output_type: ClassVar[OutputType] = "generation"
 
-    shown: ClassVar[tuple[str, ...]] = ()
-    """Columns of a row that stay beside its tokens, such as images; a batch is made of both."""
+    image_columns: ClassVar[tuple[str, ...]] = ()
+    """Columns of images that stay with the tokens of an encoded row; a batch is made of both."""
 
     max_length: int
     """Longest conversation in tokens, special tokens and answer included."""
@@ -29,7 +31,7 @@ class Answering(Kind):
         """The processor in a model folder. Raises `BaseModelError`."""
 
     def tokenizer(self, processor: Any) -> Any:
-        """What makes tokens of text: the processor itself, or a part of it."""
+        """The tokenizer: the processor itself, or a part of it."""
         return processor
 
     @abstractmethod
@@ -38,12 +40,12 @@ class Answering(Kind):
 
     @abstractmethod
     def conversation(self, row: Row) -> Conversation:
-        """What is said in a row. Raises `DataError` where images and text do not fit each other."""
+        """The conversation in a row. Raises `DataError` where images and text do not match."""
 
     def from_request(self, row: Row) -> Row:
-        """A row as it comes from outside, with its images as `prepare` stores them. Raises `ColumnError`."""
+        """A row sent for inference, with its images as `prepare` stores them. Raises `ColumnError`."""
         return row
 
     def vision_inputs(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
-        """Inputs of a model besides tokens: what it sees of the images of a batch, in the order of rows."""
+        """Inputs of a model besides tokens, from the images of a batch in the order of its rows."""
         return {}
