@@ -13,7 +13,7 @@ from benchmarks.causal_lm.rows import LIMIT, VOCABULARY, tokenizer
 from teacherspec.finetune.losses import objective
 from teacherspec.spec.finetune import CrossEntropy
 from teacherspec.tasks.interfaces.capabilities import LossTerms
-from teacherspec.text.block_attention import lay_apart
+from teacherspec.text.block_attention import use_block_attention
 from teacherspec.text.lm_head import narrow_head
 from teacherspec.text.packing import Example, pack
 
@@ -68,7 +68,7 @@ def ours(layers: int, examples: Sequence[Example], size: int, bf16: bool, _folde
     arguments = TrainingArguments(**declared(size, bf16), remove_unused_columns=False)
     loss = objective(CrossEntropy(), loss_terms, None)
     started = narrow_head(model(layers))
-    lay_apart(started)
+    use_block_attention(started)
     return Trainer(started, arguments, collate, data(examples), compute_loss_func=loss)
 
 

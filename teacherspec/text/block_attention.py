@@ -1,11 +1,16 @@
-"""Packed sequences that cannot see each other: attention is computed within each of them, and nowhere else.
+"""Block-diagonal attention for packed sequences: each attends to itself only.
 
-transformers 5 tells sequences of a packed row apart by position ids that begin again at 0, and hands
-attention a mask of the whole row, most of which is zeros that are computed all the same. Here each sequence
-gets a call of its own, most often without a mask at all: the same sums without the waste, so that all
-sequences of a batch may lie in one row, and nothing is padded.
+transformers 5 recognises the sequences of a packed row by position ids that restart at 0, and passes
+attention a mask `[L, L]` of the whole row, most of which is False but computed all the same. Here attention
+is computed for each sequence by itself, mostly without a mask: the same sums at less cost, so that all
+sequences of a batch fit one row without padding.
+
+Masks and attention are registered through transformers' documented `AttentionInterface` and
+`AttentionMaskInterface`. What has no documented interface is `sdpa_functions`, and the way that transformers
+calls a mask function; `tests/unit/text/test_block_attention.py` fails when a release changes either.
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,22 +19,22 @@ from teacherspec.text.packing import SUPERVISED
 if TYPE_CHECKING:
     import torch
 
-NAME = "teacherspec_apart"
-"""By which transformers' tables know attention of this module; no model on disk says it."""
+NAME = "teacherspec_block_attention"
+"""Name of this attention in transformers' registries; it is in no saved model."""
 
 TOLERANCE = 1e-4
 """Largest difference, relative to the largest logit, that rounding may make to a packed sequence."""
 
 PROBES = ((3, 1, 4, 1, 5), (2, 6, 5, 3))
-"""Token ids that every vocabulary has, of which a base is asked whether it keeps sequences apart."""
+"""Two sequences of token ids in every vocabulary, to test whether a model separates packed sequences."""
 
 
 class Block(NamedTuple):
-    """Neighbouring positions of a row that see each other and nothing else.
+    """Consecutive positions of a row that attend to each other and to nothing else.
 
     Attributes:
-        length: how many.
-        mask: `[1, 1, length, length]`, true where one sees the other; None where each sees all before it.
+        length: number of positions.
+        mask: `[1, 1, length, length]`, True where a position attends to another; None where it is causal.
     """
 
     length: int
@@ -37,25 +42,40 @@ class Block(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """What stands in the place of a mask `[B, 1, L, L]`: the blocks of each of B rows, L positions in sum."""
+    """The blocks of each of B rows of L positions, passed instead of a mask `[B, 1, L, L]`."""
 
     rows: tuple[tuple[Block, ...], ...]
 
 
-def lay_apart(model: Any) -> None:
-    """Have `model(**batch)` keep the sequences of `pack`'s single row apart; it is changed in place.
+def use_block_attention(model: Any) -> None:
+    """Make `model(**batch)` separate the sequences of `pack`'s single row; the model is changed in place.
 
-    Attention is computed by blocks where the model takes its attention from transformers' table. Where it
-    does not, or where something else in it carries over from one sequence to the next (as the state of a
-    recurrent layer does), each sequence gets a row of its own, padded on the right, before the model sees it.
+    Attention is computed by blocks where the model takes its attention from transformers' registry. Where it
+    does not, or where it passes information from one sequence to the next in another way (as the state of a
+    recurrent layer does), a hook moves each sequence to a row of its own, padded on the right.
     """
     if model.config._attn_implementation == "sdpa":  # `eager` is chosen where sdpa lacks something
         _register()
         model.set_attn_implementation(NAME)
-        if model.config._attn_implementation == NAME and _keeps_apart(model):
+        if model.config._attn_implementation == NAME and _separates_sequences(model):
             return
         model.set_attn_implementation("sdpa")
-    model.register_forward_pre_hook(_give_rows, with_kwargs=True, prepend=True)
+    model.register_forward_pre_hook(_unpack_rows, with_kwargs=True, prepend=True)
+
+
+class SdpaFunctions(NamedTuple):
+    """transformers' own mask and attention for `sdpa`."""
+
+    mask: "Callable[..., torch.Tensor | None]"
+    attention: "Callable[..., tuple[torch.Tensor, None]]"
+
+
+def sdpa_functions() -> SdpaFunctions:
+    """The two functions of transformers that this module calls and that have no documented interface."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import sdpa_mask
+
+    return SdpaFunctions(sdpa_mask, sdpa_attention_forward)
 
 
 def _register() -> None:
@@ -77,17 +97,16 @@ def blocks(
     device: "torch.device | str" = "cpu",
     **rest: Any,
 ) -> Any:
-    """The blocks of packed rows, or the mask that transformers makes where rows are not packed.
+    """The blocks of packed rows, or transformers' own mask where rows are not packed.
 
-    Every mask of transformers lets a position see an unbroken run up to itself whose begin never moves
-    back from one position to the next. So a block begins where a position does not see the one before it, and
-    one whose last position sees its first is causal throughout.
+    With every mask of transformers a position attends to an unbroken run up to itself, whose start never
+    moves back from one position to the next. So a block starts where a position does not attend to the one
+    before it, and a block whose last position attends to its first is causal.
     """
     import torch
-    from transformers.masking_utils import sdpa_mask
 
     if attention_mask is not None or allow_is_causal_skip or use_vmap or q_length != kv_length:
-        return sdpa_mask(
+        return sdpa_functions().mask(
             batch_size=batch_size,
             q_length=q_length,
             kv_length=kv_length,
@@ -101,7 +120,7 @@ def blocks(
 
     head = torch.zeros((), dtype=torch.long, device=device)
     later = torch.arange(1, q_length, device=device)
-    found = []
+    rows = []
     for row in torch.arange(batch_size, device=device):
         begins = mask_function(row, head, later, later - 1).logical_not().nonzero()[:, 0] + 1
         edges = torch.cat([begins.new_zeros(1), begins, begins.new_full((1,), q_length)])
@@ -111,8 +130,8 @@ def blocks(
             places = torch.arange(begin, end, device=device)
             mask = None if plain else mask_function(row, head, places[:, None], places)[None, None]
             of_row.append(Block(end - begin, mask))
-        found.append(tuple(of_row))
-    return Blocks(tuple(found))
+        rows.append(tuple(of_row))
+    return Blocks(tuple(rows))
 
 
 def attend(
@@ -130,17 +149,17 @@ def attend(
         query: `[B, heads, L, size]`.
         key: `[B, key heads, L, size]`.
         value: `[B, key heads, L, size]`.
-        attention_mask: of `blocks`, or what transformers made.
-        options: as transformers hands them over.
+        attention_mask: of `blocks`, or transformers' own.
+        options: as transformers passes them.
 
     Returns:
-        `[B, L, heads, size]`, and None in the place of weights.
+        `[B, L, heads, size]`, and None instead of attention weights.
     """
     import torch
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+    attention = sdpa_functions().attention
     if not isinstance(attention_mask, Blocks):
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)  # type: ignore[no-any-return]
+        return attention(module, query, key, value, attention_mask, **options)
     # PyTorch 2.13 takes four times as long for these products on a CPU in bfloat16 as in float32.
     widened = query.device.type == "cpu" and torch.is_autocast_enabled("cpu")
     if widened:
@@ -149,18 +168,18 @@ def attend(
     with torch.autocast("cpu", enabled=False) if widened else nullcontext():
         for row, of_row in enumerate(attention_mask.rows):
             sizes = [block.length for block in of_row]
-            # Not slices, each of which would leave a gradient as large as the whole row behind.
+            # Not slices: each would keep a gradient as large as the whole row.
             parts = (torch.split(tensor[row : row + 1], sizes, dim=2) for tensor in (query, key, value))
-            seen = [
-                sdpa_attention_forward(module, q, k, v, block.mask, **options)[0]
+            attended = [
+                attention(module, q, k, v, block.mask, **options)[0]
                 for q, k, v, block in zip(*parts, of_row, strict=True)
             ]
-            rows.append(torch.cat(seen, dim=1))
+            rows.append(torch.cat(attended, dim=1))
     return torch.cat(rows), None
 
 
-def _keeps_apart(model: Any) -> bool:
-    """Whether the model says the same of a sequence that lies behind another as of it alone."""
+def _separates_sequences(model: Any) -> bool:
+    """Whether the model gives the same logits for a sequence packed after another as for it alone."""
     import inspect
 
     import torch
@@ -179,10 +198,10 @@ def _keeps_apart(model: Any) -> bool:
     return bool((packed - alone).abs().max() <= TOLERANCE * alone.abs().max())
 
 
-def _give_rows(_module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Each packed sequence in a row of its own; what is asked stays in its order.
+def _unpack_rows(_module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Move each packed sequence to a row of its own; supervised positions keep their order.
 
-    Where there are several rows they are padded ones, whose positions count from 0 anyway.
+    Several rows are padded ones already, whose positions start at 0.
     """
     import torch
     from torch.nn.utils.rnn import pad_sequence

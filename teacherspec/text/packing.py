@@ -1,8 +1,8 @@
-"""Several sequences in one row of a batch, none of which sees another.
+"""Several sequences in one row of a batch, none of which attends to another.
 
-Position ids that start again at 0 are how transformers 5 knows where a packed sequence begins, where no
-attention mask is passed: an all-ones mask would silently let sequences read each other. That a model heeds
-them is seen to by `apart`.
+Where no attention mask is passed, transformers 5 takes position ids that restart at 0 for the begin of a
+packed sequence; an all-ones mask would silently let sequences attend to each other. `block_attention` makes
+sure that every model respects them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 IGNORE_INDEX = -100
 
 SUPERVISED = "supervised"
-"""Name of the batch's entry that says at which positions the model is asked."""
+"""Name of the batch's entry that holds the positions whose next token is supervised."""
 
 
 class Example(NamedTuple):
@@ -23,7 +23,7 @@ class Example(NamedTuple):
 
     Attributes:
         input_ids: `[L]`.
-        supervised: `[L]`, 1 for each token that is learned.
+        supervised: `[L]`, 1 for each supervised token.
     """
 
     input_ids: Sequence[int]
@@ -31,14 +31,14 @@ class Example(NamedTuple):
 
 
 def pack(examples: Sequence[Example]) -> "Mapping[str, torch.Tensor]":
-    """One row without padding in which every supervised position is asked once, in the order of the examples.
+    """One row without padding, the supervised positions in the order of the examples.
 
     Args:
         examples: B sequences, T tokens in sum.
 
     Returns:
-        `input_ids`, `position_ids` `[1, T]`; `supervised` `[U]`, positions whose next token is asked;
-        `labels` `[1, 1 + U]`, those next tokens behind one -100, as Trainer counts the labels of language
+        `input_ids`, `position_ids` `[1, T]`; `supervised` `[U]`, positions whose next token is supervised;
+        `labels` `[1, 1 + U]`, those next tokens after one -100, as Trainer counts the labels of language
         models from the second on.
     """
     import torch
@@ -49,7 +49,7 @@ def pack(examples: Sequence[Example]) -> "Mapping[str, torch.Tensor]":
         "position_ids": torch.tensor(
             [[place for example in examples for place in range(len(example.input_ids))]]
         ),
-        **_asked(examples, begins),
+        **_supervised_inputs(examples, begins),
     }
 
 
@@ -58,10 +58,11 @@ def pad(examples: Sequence[Example], pad_id: int) -> "Mapping[str, torch.Tensor]
 
     Args:
         examples: B sequences.
-        pad_id: fills rows up; it is a sequence of its own, which nothing is asked of.
+        pad_id: fills rows up, as a sequence of its own without supervised tokens.
 
     Returns:
-        `input_ids`, `position_ids` `[B, L]`; `supervised` `[U]`, places in the flattened `[B·L]`; `labels`.
+        `input_ids`, `position_ids` `[B, L]`; `supervised` `[U]`, positions in the flattened `[B·L]`;
+        `labels`.
     """
     import torch
 
@@ -72,29 +73,29 @@ def pad(examples: Sequence[Example], pad_id: int) -> "Mapping[str, torch.Tensor]
             [[*one.input_ids, *[pad_id] * gap] for one, gap in zip(examples, gaps, strict=True)]
         ),
         "position_ids": torch.tensor([[*range(width - gap), *range(gap)] for gap in gaps]),
-        **_asked(examples, range(0, width * len(examples), width)),
+        **_supervised_inputs(examples, range(0, width * len(examples), width)),
     }
 
 
-def _asked(examples: Sequence[Example], begins: Sequence[int]) -> "dict[str, torch.Tensor]":
+def _supervised_inputs(examples: Sequence[Example], begins: Sequence[int]) -> "dict[str, torch.Tensor]":
     import torch
 
-    asked = [
+    supervised = [
         (begin + t - 1, one.input_ids[t])
         for one, begin in zip(examples, begins, strict=False)
-        for t in _learned(one)
+        for t in _supervised_places(one)
     ]
     return {
-        SUPERVISED: torch.tensor([place for place, _ in asked], dtype=torch.long),
-        "labels": torch.tensor([[IGNORE_INDEX, *(token for _, token in asked)]]),
+        SUPERVISED: torch.tensor([place for place, _ in supervised], dtype=torch.long),
+        "labels": torch.tensor([[IGNORE_INDEX, *(token for _, token in supervised)]]),
     }
 
 
-def _learned(example: Example) -> list[int]:
-    """Tokens `t >= 1` that are learned; each is asked at position t - 1. The first has nothing before it."""
-    return [t for t, learned in enumerate(example.supervised) if learned and t > 0]
+def _supervised_places(example: Example) -> list[int]:
+    """Supervised tokens `t >= 1`, each predicted at position t - 1; nothing predicts the first."""
+    return [t for t, flag in enumerate(example.supervised) if flag and t > 0]
 
 
 def counts(examples: Sequence[Example]) -> list[int]:
-    """How many of the batch's units each example has, to take them apart again."""
-    return [len(_learned(example)) for example in examples]
+    """Number of loss terms of each example, to split those of a batch by example."""
+    return [len(_supervised_places(example)) for example in examples]

@@ -17,7 +17,7 @@ from teacherspec.tasks.shared.rendering import Chat, Plain
 from teacherspec.tasks.shared.row_formats import ROW_FORMATS, RowFormat, RowFormatName
 from teacherspec.tasks.shared.text_report import refuse_longer
 from teacherspec.tasks.shared.tokenize_rows import encode_rows
-from teacherspec.text.block_attention import lay_apart
+from teacherspec.text.block_attention import use_block_attention
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.lm_head import narrow_head
 from teacherspec.text.packing import SUPERVISED, Example, pack, pad
@@ -125,7 +125,7 @@ class ConversationTask(GenerationTask, SupervisedLoss):
         else:
             model = hf_loading.load_weights(auto_class, folder, config, new_head=False)
         if self.packs:
-            lay_apart(model)
+            use_block_attention(model)
         return narrow_head(model), processor
 
     def encode(self, processor: Any, rows: "Dataset") -> "Dataset":

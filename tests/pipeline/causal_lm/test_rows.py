@@ -21,7 +21,7 @@ TURNS = [
 def read(form, row):
     """A row as `prepare` stores it."""
     fields = ROW_FORMATS[form].schema
-    return {rule.name: rule.read(row[rule.column]) for rule in fields.columns()}
+    return {rule.name: rule.read(row[rule.source_column]) for rule in fields.columns()}
 
 
 def test_prompt_and_completion():

@@ -42,7 +42,7 @@ def test_a_crop_that_descends_is_refused(tmp_path: Path) -> None:
 def test_perturbations_of_texts_do_not_fit_images(tmp_path: Path) -> None:
     text = (ROOT / "examples/digits/params.yaml").read_text()
     told = refused(tmp_path, text.replace("  batch_size: 64", "  batch_size: 64\n  perturbations: [typos]"))
-    assert "an image_classification row cannot be perturbed so" in told or "image_classification row" in told
+    assert "evaluate.perturbations[0]: a image_classification row cannot be perturbed so (given typos" in told
 
 
 GATE = "    - {metric: evaluate.robustness.blur_3.accuracy, at_least: 0.9}\n"

@@ -1,4 +1,4 @@
-"""Packed sequences see nothing of each other, and the loss does not care how a batch is laid out."""
+"""Packed sequences do not attend to each other, and the loss does not depend on the layout of a batch."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from transformers import (
     set_seed,
 )
 
-from teacherspec.text.block_attention import NAME, lay_apart
+from teacherspec.text.block_attention import NAME, use_block_attention
 from teacherspec.text.lm_head import narrow_head
 from teacherspec.text.packing import Example, pack, pad
 from tests.toys.language_models import FAMILIES, SHAPE, tiny_model
@@ -29,13 +29,13 @@ def drawn(seed: int = 0) -> list[Example]:
     examples = []
     for length in (7, 30, 12, 3, 21, 18):
         ids = torch.randint(10, 400, (length,), generator=generator).tolist()
-        learned = [0] * (length // 2) + [1] * (length - length // 2)
-        examples.append(Example(ids, learned))
+        supervised = [0] * (length // 2) + [1] * (length - length // 2)
+        examples.append(Example(ids, supervised))
     return examples
 
 
 WINDOW = 5
-"""Positions that a layer with a sliding window sees; most examples are longer."""
+"""Positions that a layer with a sliding window attends to; most examples are longer."""
 
 OTHERS = {
     "mistral, window": lambda: MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=WINDOW)),
@@ -53,9 +53,9 @@ OTHERS = {
         Gemma2Config(**SHAPE, head_dim=8, sliding_window=WINDOW, attn_implementation="eager")
     ),
 }
-"""Bases whose attention is windowed, or that keep nothing apart that is packed."""
+"""Bases with windowed attention, and bases that do not separate packed sequences."""
 
-IN_ROWS = {"mamba", "gpt_neo", "bloom", "gemma2, capped"}
+UNPACKED = {"mamba", "gpt_neo", "bloom", "gemma2, capped"}
 
 
 def base(name):
@@ -65,7 +65,7 @@ def base(name):
     return OTHERS[name]().train(False)
 
 
-def asked(model, batch):
+def supervised_logits(model, batch):
     return model(**{k: v for k, v in batch.items() if k != "labels"}, use_cache=False).logits
 
 
@@ -77,19 +77,21 @@ def test_packed_logits_are_those_of_each_sequence_alone(name):
         for ids, learned in examples:
             logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
             alone.append(logits[[t - 1 for t, flag in enumerate(learned) if flag]])
-    lay_apart(narrow_head(model))
+    use_block_attention(narrow_head(model))
     with torch.no_grad():
-        unasked = model(input_ids=torch.tensor([examples[0].input_ids]), use_cache=False).logits
-        packed, padded = asked(model, pack(examples)), asked(model, pad(examples, 2))
-    assert unasked.shape == (1, len(examples[0].input_ids), 400), "unasked, the head answers everywhere"
+        whole = model(input_ids=torch.tensor([examples[0].input_ids]), use_cache=False).logits
+        packed, padded = supervised_logits(model, pack(examples)), supervised_logits(model, pad(examples, 2))
+    assert whole.shape == (1, len(examples[0].input_ids), 400), (
+        "without supervised positions, all positions have logits"
+    )
     assert (packed - torch.cat(alone)).abs().max() < 1e-5
     assert (padded - torch.cat(alone)).abs().max() < 1e-5
-    assert (model.config._attn_implementation == NAME) == (name not in IN_ROWS)
+    assert (model.config._attn_implementation == NAME) == (name not in UNPACKED)
 
 
 @pytest.mark.parametrize("name", ["llama", "mamba"])
-def test_without_being_laid_apart_sequences_may_see_each_other(name):
-    """Negative control: an all-ones mask, and a state that goes on, hide where sequences begin."""
+def test_without_block_attention_sequences_attend_to_each_other(name):
+    """Negative control: an all-ones mask, or a recurrent state, hides where sequences begin."""
     model, examples = narrow_head(base(name)), drawn()
     first, second = examples[:2]
     batch = dict(pack([first, second]))
@@ -98,40 +100,40 @@ def test_without_being_laid_apart_sequences_may_see_each_other(name):
     else:
         del batch["position_ids"]
     with torch.no_grad():
-        mixed, alone = asked(model, batch), asked(model, pack([second]))
+        mixed, alone = supervised_logits(model, batch), supervised_logits(model, pack([second]))
     assert (mixed[-len(alone) :] - alone).abs().max() > 5e-4
 
 
 def test_attention_is_never_computed_over_the_whole_row(monkeypatch):
-    """What makes packing quick: no mask, and no more positions a call than a sequence has."""
-    seen, real = [], torch.nn.functional.scaled_dot_product_attention
+    """Packing is fast: no mask, and no more positions a call than a sequence has."""
+    calls, real = [], torch.nn.functional.scaled_dot_product_attention
 
     def watched(query, key, value, **options):
-        seen.append((query.shape[2], options["attn_mask"] is None and options["is_causal"]))
+        calls.append((query.shape[2], options["attn_mask"] is None and options["is_causal"]))
         return real(query, key, value, **options)
 
     model, examples = narrow_head(tiny_model("llama")), drawn()
-    lay_apart(model)
+    use_block_attention(model)
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
-    asked(model, pack(examples))
-    assert seen == [(len(one.input_ids), True) for one in examples] * model.config.num_hidden_layers
+    supervised_logits(model, pack(examples))
+    assert calls == [(len(one.input_ids), True) for one in examples] * model.config.num_hidden_layers
 
 
-def test_a_saved_model_says_nothing_of_how_it_was_trained(tmp_path):
+def test_a_saved_model_does_not_name_the_attention_it_was_trained_with(tmp_path):
     model = tiny_model("llama")
-    lay_apart(model)
+    use_block_attention(model)
     model.save_pretrained(tmp_path)
     assert NAME not in (tmp_path / "config.json").read_text()
 
 
 def gradients(model, batches):
     model.zero_grad()
-    units = sum(int((batch["labels"] != -100).sum()) for batch in batches)
+    terms = sum(int((batch["labels"] != -100).sum()) for batch in batches)
     for batch in batches:
         losses = torch.nn.functional.cross_entropy(
-            asked(model, batch), batch["labels"][0, 1:], reduction="sum"
+            supervised_logits(model, batch), batch["labels"][0, 1:], reduction="sum"
         )
-        (losses / units).backward()
+        (losses / terms).backward()
     return torch.cat([p.grad.flatten().clone() for p in model.parameters() if p.grad is not None])
 
 
@@ -139,17 +141,17 @@ def gradients(model, batches):
 def test_a_step_is_the_same_however_its_batch_is_cut_and_laid_out(name):
     model, examples = narrow_head(base(name)), drawn()
     whole = gradients(model, [pack([example]) for example in examples])
-    lay_apart(model)
+    use_block_attention(model)
     for size in (6, 3, 1):
         cut = [examples[at : at + size] for at in range(0, len(examples), size)]
         assert (gradients(model, list(map(pack, cut))) - whole).norm() < 1e-5 * whole.norm()
     assert (gradients(model, [pad(examples, 2)]) - whole).norm() < 1e-5 * whole.norm()
 
 
-@pytest.mark.parametrize("lay_out", [pack, lambda examples: pad(examples, 2)], ids=["packed", "padded"])
-def test_labels_are_the_learned_tokens_and_the_padding_is_never_asked(lay_out):
+@pytest.mark.parametrize("layout", [pack, lambda examples: pad(examples, 2)], ids=["packed", "padded"])
+def test_labels_are_the_supervised_tokens_and_padding_is_never_supervised(layout):
     examples = drawn()
-    batch = lay_out(examples)
+    batch = layout(examples)
     learned = [t for ids, flags in examples for t, flag in zip(ids, flags, strict=True) if flag]
     assert batch["labels"].tolist() == [[-100, *learned]]
     ids = batch["input_ids"].flatten()
