@@ -1,6 +1,7 @@
 """Every link, path, command, option, key and variable in the README and the docs exists."""
 
 import argparse
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -60,6 +61,10 @@ def problems(text: str, place: Path) -> Iterator[str]:
             yield f"key {code}"
         if re.fullmatch(r"--[a-z-]+", code) and code not in options() | FOREIGN_OPTIONS:
             yield f"option {code}"
+        if re.fullmatch(r"load_\w+", code) and f"def {code}(" not in library():
+            yield f"function {code}"
+    imported = [name for language, content in blocks if language == "python" for name in imports(content)]
+    yield from (f"import {name}" for name in imported if not module_exists(name))
     yield from (f"variable {name}" for name in VARIABLE.findall(text) if name not in library())
     lines = [line for language, content in blocks if language == "sh" for line in content.splitlines()]
     for line in [*inline, *INDENTED.findall(prose), *lines]:
@@ -110,11 +115,19 @@ def tracked_files() -> tuple[str, ...]:
 
 
 @cache
+def pipeline() -> dict[str, dict[str, Any]]:
+    """The stages of `dvc.yaml`."""
+    stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())[
+        "stages"
+    ]
+    return stages
+
+
+@cache
 def outs() -> tuple[str, ...]:
     """What `dvc.yaml` declares as written by the stages."""
-    stages = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"].values()
     kinds = ("outs", "metrics", "plots")
-    entries = [out for stage in stages for kind in kinds for out in stage.get(kind, ())]
+    entries = [out for stage in pipeline().values() for kind in kinds for out in stage.get(kind, ())]
     return tuple(out if isinstance(out, str) else next(iter(out)) for out in entries)
 
 
@@ -127,6 +140,13 @@ def module_exists(name: str) -> bool:
     if not (ROOT / parent.replace(".", "/")).with_suffix(".py").is_file():
         return False
     return hasattr(import_module(parent), attribute)
+
+
+def imports(source: str) -> Iterator[str]:
+    """The names of this repository that a block of Python imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "teacherspec":
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @cache
@@ -272,6 +292,17 @@ def test_a_wrong_command_in_a_message_is_found() -> None:
     assert list(wrong_commands(line)) == ["command python -m teacherspec reproduce"]
 
 
+def test_the_table_of_stages_is_that_of_the_pipeline() -> None:
+    table = re.findall(r"^\| `(\w+)` \| .* \| ([^|]+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    stages = pipeline()
+    assert [name for name, _ in table] == list(stages)
+    sections = {"task", "prepare", "base", "finetune", "evaluate", "calibrate", "package"}
+    for name, edits in table:
+        read = {param for param in stages[name]["params"] if isinstance(param, str)}
+        named = {"anything in `params.yaml`": set(), "any section": sections}
+        assert named.get(edits, set(re.findall(r"`(\w+)`", edits))) == read, name
+
+
 def test_every_command_is_documented() -> None:
     text = "".join((ROOT / name).read_text(encoding="utf-8") for name in documents())
     assert [name for name in COMMANDS if not re.search(rf"teacherspec {name}\b(?!-)", text)] == []
@@ -302,6 +333,9 @@ def test_the_tree_of_the_readme_is_complete() -> None:
         "`reports/nowhere/metrics.json`",
         "`teacherspec.serving.load_nothing`",
         "`teacherspec.nothing`",
+        "`load_nothing`",
+        "```python\nfrom teacherspec.teacher import load_teacher\n```",
+        "```python\nfrom teacherspec.serving import load_nothing\n```",
         "`finetune.head_first`",
         "`--nothing`",
         "`TEACHERSPEC_NOTHING=1`",
