@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 README = Path(__file__).with_name("README.md")
 MARK = "<!-- figures -->\n"
 """Everything after this line is written by this program."""
-KEPT = ("stages/", "teacherspec/", "code/", ".dvc", "pyproject", "params.yaml", "dvc.yaml", "data/")
+KEPT = ("stages/", "teacherspec/", ".dvc", "pyproject", "params.yaml", "dvc.yaml", "data/")
 
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))},
@@ -57,12 +57,12 @@ def committed_road(folder: Path) -> Path:
 def bare_road(source: Path, folder: Path) -> Path:
     """The same stages, data, params and outs, without a dependency on any code of ours."""
     shutil.copytree(source, folder, symlinks=True)
-    for name in ("dvc.lock", "stages", "teacherspec", "code"):
+    for name in ("dvc.lock", "stages", "teacherspec"):
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    lines = (folder / "dvc.yaml").read_text().splitlines()
-    kept = [line for line in lines if not re.match(r" +- (stages|teacherspec|code)/", line)]
-    (folder / "dvc.yaml").write_text("\n".join(kept) + "\n")
+    text = re.sub(r"\n +- (stages|teacherspec)/[^\n]*", "", (folder / "dvc.yaml").read_text())
+    text = re.sub(r"\n +deps:(?=\n +params:)", "", text)  # of a stage that depends on code alone
+    (folder / "dvc.yaml").write_text(text)
     run("dvc", "commit", "--force", "--quiet", at=folder)
     return folder
 
