@@ -1,4 +1,4 @@
-"""tests/unit mirrors the packages of the library, so that the tests of a package are where one looks first."""
+"""tests/unit mirrors the packages of the library, so that their tests are where a reader looks first."""
 
 from pathlib import Path
 
