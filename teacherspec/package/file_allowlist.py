@@ -24,8 +24,10 @@ PLACES = (
     "distill/soft/*.parquet",
     "distill/views.parquet",
     "eval/*/*.json",
-    "eval/*/*.png",
+    "eval/*/*.png",  # and the next: packages of earlier releases
     "eval/*/*.tsv",
+    "eval/*/plots/*.png",
+    "eval/*/plots/*.tsv",
     "golden/golden.json",
     "golden/inputs.safetensors",
     "golden/logits.safetensors",
