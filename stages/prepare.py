@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.prepare.report.report import rows_in_words
+from teacherspec.prepare.report.report import describe_rows
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
@@ -33,7 +33,7 @@ def main(artifacts: Path, reports: Path) -> None:
     memory = working_memory()
     prepared = prepare(Path.cwd(), task.kind, task.row_schema(), spec.prepare, artifacts, reports, memory)
     rows = read_json(reports / "metrics.json")["rows"]
-    click.echo("\n".join(rows_in_words(rows, spec.prepare.policies())))
+    click.echo("\n".join(describe_rows(rows, spec.prepare.policies())))
     click.echo(", ".join(f"{split.name} {split.rows:,}" for split in prepared.splits.values()))
     click.echo(f"Examples, classes, drift and advice: {reports / 'report.md'}")
 

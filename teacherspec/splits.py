@@ -1,4 +1,4 @@
-"""The border behind `prepare`: the splits on disk and how every later stage opens them.
+"""The prepared splits on disk: the output of `prepare`, and how later stages open it.
 
 `prepared.json` names the task, the label names and the splits; each split is `<name>.parquet` with the
 columns `id`, those of the task (`label` is int32, -1 where a row has none) and the kept columns.
@@ -41,7 +41,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` hands on.
+    """The output of `prepare`.
 
     Attributes:
         task: kind of the task the rows were prepared for.
@@ -59,7 +59,7 @@ class Prepared:
 
 
 def save_index(folder: Path, prepared: Prepared) -> None:
-    """Write `prepared.json` into `folder`, beside the Parquet files it names."""
+    """Write `prepared.json` into `folder`, next to the Parquet files it lists."""
     splits = {
         split.name: {"role": split.role, "rows": split.rows, "sha256": split.sha256}
         for split in prepared.splits.values()
@@ -69,10 +69,10 @@ def save_index(folder: Path, prepared: Prepared) -> None:
 
 
 def load_prepared(folder: Path) -> Prepared:
-    """Read what `prepare` left in `folder` (`artifacts/prepare`).
+    """Read the output of `prepare` in `folder` (`artifacts/prepare`).
 
     Raises:
-        DataError: `folder` holds no prepared data, or a split it names is missing.
+        DataError: `folder` contains no prepared data, or a split it lists is missing.
     """
     if not (folder / INDEX_NAME).is_file():
         raise DataError(f"{folder / INDEX_NAME}: not found; run the stage `prepare` first")
@@ -81,31 +81,31 @@ def load_prepared(folder: Path) -> Prepared:
         name: Split(name, entry["role"], entry["rows"], entry["sha256"], folder / f"{name}.parquet")
         for name, entry in sorted(index["splits"].items())
     }
-    lost = [
+    missing = [
         f"{split.path}: not found; run the stage `prepare` again"
         for split in splits.values()
         if not split.path.is_file()
     ]
-    if lost:
-        raise DataError(lost)
+    if missing:
+        raise DataError(missing)
     return Prepared(index["task"], tuple(index["label_names"]), splits)
 
 
-def open_split(split: Split, scratch: Path = Path(".scratch")) -> "Dataset":
+def open_split(split: Split, cache: Path = Path(".scratch")) -> "Dataset":
     """The rows of a split as a memory-mapped `datasets.Dataset`, in the order of the file.
 
-    Parquet cannot be mapped; the rows are unpacked once into `scratch/splits/<sha256>.arrow` and mapped
-    from there, so memory stays small however large the split. The name is the content: never stale.
+    Parquet cannot be memory-mapped; the rows are converted once to `<cache>/splits/<sha256>.arrow` and mapped
+    from there, so memory stays small however large the split. The file is named by its content: never stale.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
     from datasets import Dataset
 
-    unpacked = scratch / "splits" / f"{split.sha256}.arrow"
-    if not unpacked.is_file():
-        with replacing(unpacked) as partial, pq.ParquetFile(split.path) as file:
+    arrow_file = cache / "splits" / f"{split.sha256}.arrow"
+    if not arrow_file.is_file():
+        with replacing(arrow_file) as partial, pq.ParquetFile(split.path) as file:
             schema = file.schema_arrow
             with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
-                for group in range(file.num_row_groups):  # bounded by their writer, also where rows are large
+                for group in range(file.num_row_groups):  # `prepare` bounds their size
                     writer.write_table(file.read_row_group(group))
-    return Dataset.from_file(str(unpacked))
+    return Dataset.from_file(str(arrow_file))

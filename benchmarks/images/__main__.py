@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
 
 from benchmarks.page import fill
-from teacherspec.prepare.dedup.image_thumbprints import likeness
+from teacherspec.prepare.dedup.image_thumbnails import thumbnail_similarity
 from teacherspec.prepare.sources.archives import read_archive
 from teacherspec.prepare.sources.digits import tables
 from teacherspec.spec.sources import DigitsSource
@@ -93,7 +93,8 @@ def copies_table(given: list[bytes], original: Bits) -> list[str]:
         shares = (np.stack([bits(copy) for copy in copies]) != original[::EVERY]).mean(1)
         pairs = zip(given[::EVERY], copies, strict=True)
         sketched = min(
-            likeness(FIELD.grey_thumbnail(one), FIELD.grey_thumbnail(other)) for one, other in pairs
+            thumbnail_similarity(FIELD.grey_thumbnail(one), FIELD.grey_thumbnail(other))
+            for one, other in pairs
         )
         lines.append(f"| {name} | {np.median(shares):.3f} | {shares.max():.3f} | {sketched:.2f} |")
     return lines

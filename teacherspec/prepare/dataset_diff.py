@@ -14,7 +14,7 @@ _NO_LABEL = -1
 
 
 class Row(NamedTuple):
-    """What of a row can change under the same id."""
+    """What can change of a row with the same id."""
 
     split: str
     label: str | None
@@ -23,15 +23,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Changes:
-    """Ids of the rows that changed, sorted, and what became of the classes.
+    """Ids of the rows that changed, sorted, and the rows per class and split.
 
     Attributes:
-        added: only there after.
-        removed: only there before.
+        added: only in the new data.
+        removed: only in the old data.
         edited: same id, other content.
         relabelled: same id, other label; id → label before and after.
         moved: same id, other split; id → split before and after.
-        unchanged: number of rows that are as they were.
+        unchanged: number of rows without change.
         classes: label → rows before and after, over all splits.
         splits: split → rows before and after.
     """
@@ -60,11 +60,11 @@ class Changes:
 def compare_prepared(before: Path, after: Path) -> Changes:
     """Compare two folders that `prepare` wrote.
 
-    Rows are the same when their ids are. Ids derived from the content change with it, so there an edited
-    row counts as removed and added.
+    Rows are the same when their ids are. Where ids are derived from the content they change with it, so an
+    edited row counts as removed and added.
 
     Raises:
-        DataError: one of the folders holds no prepared data.
+        DataError: one of the folders contains no prepared data.
     """
     old_index, new_index = load_prepared(before), load_prepared(after)
     old, new = dict(_rows(old_index)), dict(_rows(new_index))
@@ -87,7 +87,7 @@ def _rows(prepared: Prepared) -> Iterator[tuple[str, Row]]:
 
     for split in prepared.splits.values():
         with pq.ParquetFile(split.path) as file:
-            for group in range(file.num_row_groups):  # bounded by their writer, also where rows are large
+            for group in range(file.num_row_groups):  # `prepare` bounds their size
                 for values in file.read_row_group(group).to_pylist():
                     yield values["id"], _row(split.name, values, prepared.label_names)
 
@@ -110,7 +110,7 @@ def _tally(
 
 
 def changes_as_markdown(changes: Changes) -> str:
-    """The changes as a person reads them: counts, splits, classes that moved, examples."""
+    """The changes as Markdown: counts, splits and classes that differ, examples."""
     lines = [
         "| rows | |",
         "| --- | ---: |",

@@ -1,4 +1,4 @@
-"""From sources to a spool of valid rows: every problem with its place, nothing kept in memory."""
+"""Reads all sources into a row store of valid rows; problems are collected with their place."""
 
 import json
 from collections import Counter
@@ -10,55 +10,55 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.row_hashes import Hashes, RowIndexer, signature_words
-from teacherspec.prepare.row_store import Spool
+from teacherspec.prepare.row_store import RowStore
 from teacherspec.prepare.row_types import BadRow, BlankRow, Table
-from teacherspec.prepare.row_validation import Beside, CheckedRow, RowChecker
+from teacherspec.prepare.row_validation import CheckedRow, ExtraColumns, RowChecker
 from teacherspec.prepare.sources.registry import tables_of
 from teacherspec.spec.source_base import SourceBase
 from teacherspec.tasks.columns.row_schema import RowSchema
 
 NO_LABEL = -1
 NUMBERS = {"size": "int32", "label": "int32", "table": "int32", "number": "int64"}
-"""Beside the hashes of every row: its length, the code of its label (-1 without) and where it came from."""
+"""Numbers stored with the hashes of every row: its size, the code of its label (-1 without) and its place."""
 
 
 @dataclass
-class Kinds:
-    """Where each kind of value (text, number) of a column was first seen."""
+class TypesSeen:
+    """Where each type of value (text, number) of a column first occurs."""
 
     first: dict[str, str] = field(default_factory=dict)
 
     def note(self, value: object, place: Callable[[], str]) -> None:
-        """Remember the first place of this kind of value."""
-        kind = "text" if isinstance(value, str) else "number"
-        if kind not in self.first:
-            self.first[kind] = place()
+        """Record the first place of this type of value."""
+        name = "text" if isinstance(value, str) else "number"
+        if name not in self.first:
+            self.first[name] = place()
 
 
 @dataclass
 class Ingested:
-    """What was read.
+    """The rows read, and counts about them.
 
     Attributes:
-        spool: the valid rows.
+        row_store: the valid rows.
         tables: every table, indexed by the `table` number of a row.
         sources: for each table, the index of its source.
         labels: label as given → code, in order of first appearance.
-        label_kinds: kinds of labels seen.
-        kept_kinds: kinds of values seen in each kept column.
-        no_answers: what a row without answers stores in their place.
-        rows_read: rows seen, broken ones included.
-        blank_lines: lines with nothing on them.
+        label_types: types of the labels.
+        kept_types: types of the values in each kept column.
+        no_answers: the stored answers of a row without answers.
+        rows_read: rows read, including invalid ones.
+        blank_lines: empty lines.
         left_out: rows that transforms left out.
-        changed: what reading changed of values → how often.
+        changed: kind of change to values while reading → how often.
     """
 
-    spool: Spool
+    row_store: RowStore
     tables: list[Table] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)
     labels: dict[str | int, int] = field(default_factory=dict)
-    label_kinds: Kinds = field(default_factory=Kinds)
-    kept_kinds: dict[str, Kinds] = field(default_factory=dict)
+    label_types: TypesSeen = field(default_factory=TypesSeen)
+    kept_types: dict[str, TypesSeen] = field(default_factory=dict)
     no_answers: tuple[None, ...] = ()
     rows_read: int = 0
     blank_lines: int = 0
@@ -66,48 +66,50 @@ class Ingested:
     changed: Counter[str] = field(default_factory=Counter)
 
     def place(self, row: int) -> str:
-        """`file:line` of a row of the sealed spool."""
-        table: Table = self.tables[self.spool.numbers("table")[row]]
-        return table.place(int(self.spool.numbers("number")[row]))
+        """`file:line` of a row of the sealed row store."""
+        table: Table = self.tables[self.row_store.numbers("table")[row]]
+        return table.place(int(self.row_store.numbers("number")[row]))
 
     def hashes(self) -> Hashes:
-        """The hashes of the rows of the sealed spool."""
-        return Hashes(*(self.spool.numbers(name) for name in Hashes._fields))
+        """The hashes of the rows of the sealed row store."""
+        return Hashes(*(self.row_store.numbers(name) for name in Hashes._fields))
 
 
 def kept_column(name: str) -> str:
-    """The spool's name of a kept column: its values lie there as JSON until their type is known."""
+    """The row store's name of a kept column: its values are stored as JSON until their type is known."""
     return f"kept:{name}"
 
 
-def new_spool(folder: Path, fields: RowSchema, beside: Beside) -> Spool:
-    """An empty spool in `folder` for rows of these fields."""
+def new_row_store(folder: Path, fields: RowSchema, extra_columns: ExtraColumns) -> RowStore:
+    """An empty row store in `folder` for rows of these fields."""
     import pyarrow as pa
 
     payload = [(rule.name, rule.arrow_type()) for rule in (*fields.content, *fields.answers)]
-    kept = [(kept_column(name), pa.string()) for name in beside.keep]
+    kept = [(kept_column(name), pa.string()) for name in extra_columns.keep]
     words = (*Hashes._fields, *signature_words(fields.images()))
-    return Spool(folder, pa.schema([*payload, ("id", pa.string()), *kept]), words, NUMBERS)
+    return RowStore(folder, pa.schema([*payload, ("id", pa.string()), *kept]), words, NUMBERS)
 
 
 def ingest(
     root: Path,
     sources: Sequence[SourceBase],
     fields: RowSchema,
-    beside: Beside,
-    spool: Spool,
+    extra_columns: ExtraColumns,
+    row_store: RowStore,
     quarantine: Quarantine,
     problems: Problems,
 ) -> Ingested:
-    """Read every row of every source: valid ones into the spool, broken ones into quarantine.
+    """Read every row of every source: valid ones into the row store, invalid ones into quarantine.
 
-    What makes a whole file or column useless goes into `problems`.
+    Problems of an entire file or column are added to `problems`.
     """
     no_answers = (None,) * len(fields.answers)
-    into = Ingested(spool, no_answers=no_answers, kept_kinds={name: Kinds() for name in beside.keep})
+    into = Ingested(
+        row_store, no_answers=no_answers, kept_types={name: TypesSeen() for name in extra_columns.keep}
+    )
     indexer = RowIndexer(fields)
     for number, source in enumerate(sources):
-        checker = RowChecker(source, fields, beside)
+        checker = RowChecker(source, fields, extra_columns)
         try:
             tables = tables_of(source, root)
         except DataError as error:
@@ -121,7 +123,7 @@ def ingest(
             except DataError as error:
                 problems.add_error(error)
         into.changed += checker.changed
-    _refuse_mixed_kinds(into, fields, problems)
+    _refuse_mixed_types(into, fields, problems)
     return into
 
 
@@ -143,31 +145,31 @@ def _read_table(
             if checked is None:
                 into.left_out += 1
             elif isinstance(checked, CheckedRow):
-                _spool(checked, indexer, table, row.number, into)
+                _store(checked, indexer, table, row.number, into)
             else:
                 quarantine.reject(table.place(row.number), checked, row.values)
     if into.rows_read == before:
         raise DataError(f"{table.name}: no rows")
 
 
-def _spool(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into: Ingested) -> None:
+def _store(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into: Ingested) -> None:
     code = NO_LABEL
     if row.label is not None:
         code = into.labels.setdefault(row.label, len(into.labels))
-        into.label_kinds.note(row.label, lambda: table.place(number))
-    for name, value in zip(into.kept_kinds, row.kept, strict=False):  # an external row keeps nothing
+        into.label_types.note(row.label, lambda: table.place(number))
+    for name, value in zip(into.kept_types, row.kept, strict=False):  # a row of an external source has none
         if value is not None:
-            into.kept_kinds[name].note(json.loads(value), lambda: table.place(number))
+            into.kept_types[name].note(json.loads(value), lambda: table.place(number))
     answers = row.answers or into.no_answers
-    kept = row.kept or (None,) * len(into.kept_kinds)
+    kept = row.kept or (None,) * len(into.kept_types)
     size = indexer.size(row)
     numbers = (size, code, len(into.tables) - 1, number)
-    into.spool.append((*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers), size)
+    into.row_store.append((*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers), size)
 
 
-def _refuse_mixed_kinds(into: Ingested, fields: RowSchema, problems: Problems) -> None:
-    label = [(fields.label.name, into.label_kinds)] if fields.label else []
-    for name, kinds in [*label, *into.kept_kinds.items()]:
-        if len(kinds.first) > 1:
-            text, number = kinds.first["text"], kinds.first["number"]
+def _refuse_mixed_types(into: Ingested, fields: RowSchema, problems: Problems) -> None:
+    label = [(fields.label.name, into.label_types)] if fields.label else []
+    for name, types in [*label, *into.kept_types.items()]:
+        if len(types.first) > 1:
+            text, number = types.first["text"], types.first["number"]
             problems.add(text, f"{name}: a text here, a number at {number}; write all as one or the other")

@@ -1,10 +1,10 @@
-"""Whether every split has the rows and classes that the stages behind it need."""
+"""Whether every split has the rows and classes that the following stages need."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from teacherspec.prepare.dedup_and_split import Judged
+from teacherspec.prepare.dedup_and_split import Assignment
 from teacherspec.prepare.mmap_columns import chunks
 from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.report.label_typos import misspelt
@@ -14,57 +14,59 @@ from teacherspec.tasks.columns.base import shown
 
 
 def check_minimums(
-    judged: Judged, minimum: MinimumRows, place: Callable[[int], str], problems: Problems
+    assignment: Assignment, minimum: MinimumRows, place: Callable[[int], str], problems: Problems
 ) -> None:
     """Refuse empty splits, a single class, and classes with too few rows.
 
     Args:
-        judged: the rows.
+        assignment: the rows.
         minimum: what is declared.
-        place: where a row lies, in words.
-        problems: what is refused.
+        place: row → its place for messages.
+        problems: collects what is refused.
     """
-    rows = judged.split_rows()
-    for at, name in judged.stored():
+    rows = assignment.split_rows()
+    for at, name in assignment.stored():
         if rows[at] == 0:
-            problems.add("prepare", f"no rows reach the split `{name}` ({rows.sum()} rows in all); add rows")
-    if not judged.label_names:
+            problems.add(
+                "prepare", f"no rows reach the split `{name}` ({rows.sum()} rows in total); add rows"
+            )
+    if not assignment.label_names:
         return
-    if len(judged.label_names) == 1:
+    if len(assignment.label_names) == 1:
         problems.add(
-            "label", f"only one class, {shown(judged.label_names[0])}; a classifier needs at least two"
+            "label", f"only one class, {shown(assignment.label_names[0])}; a classifier needs at least two"
         )
         return
-    needed = len(judged.label_names) * len(FIXED_SPLITS)
-    in_fixed = sum(int(rows[judged.split_names.index(name)]) for name in FIXED_SPLITS)
+    needed = len(assignment.label_names) * len(FIXED_SPLITS)
+    in_fixed = sum(int(rows[assignment.split_names.index(name)]) for name in FIXED_SPLITS)
     if in_fixed < needed:
         problems.add(
             "prepare",
-            f"{in_fixed} rows cannot fill {len(judged.label_names)} classes in "
-            f"{len(FIXED_SPLITS)} splits ({needed} rows at the very least); add rows",
+            f"{in_fixed} rows cannot fill {len(assignment.label_names)} classes in "
+            f"{len(FIXED_SPLITS)} splits (at least {needed} rows); add rows",
         )
         return
-    counts = judged.class_counts()
-    in_all = counts.sum(axis=0)
-    rows_of = dict(zip(judged.label_names, in_all.tolist(), strict=True))
+    counts = assignment.class_counts()
+    total = counts.sum(axis=0)
+    rows_of = dict(zip(assignment.label_names, total.tolist(), strict=True))
     for split, least in zip(FIXED_SPLITS, minimum.in_order(), strict=True):
-        of_split = counts[judged.split_names.index(split)]
+        of_split = counts[assignment.split_names.index(split)]
         for label in np.flatnonzero(of_split < least):
-            name = judged.label_names[label]
+            name = assignment.label_names[label]
             meant = misspelt(rows_of, name)
             problems.add(
                 "label",
-                f"{shown(name)} has {of_split[label]} rows in {split} ({in_all[label]} in all"
-                f"{_first(judged, int(label), place)}; prepare.min_rows_per_class.{split}: {least}); "
+                f"{shown(name)} has {of_split[label]} rows in {split} ({total[label]} in total"
+                f"{_first(assignment, int(label), place)}; prepare.min_rows_per_class.{split}: {least}); "
                 + (f"did you mean {shown(meant)} ({rows_of[meant]} rows)? " if meant else "")
-                + "add rows, or take the class out",
+                + "add rows, or remove the class",
             )
 
 
-def _first(judged: Judged, label: int, place: Callable[[int], str]) -> str:
-    """Where the first row of a class lies."""
-    for chunk in chunks(len(judged.label)):
-        here = np.flatnonzero(judged.label[chunk] == label)
+def _first(assignment: Assignment, label: int, place: Callable[[int], str]) -> str:
+    """The place of the first row of a class."""
+    for chunk in chunks(len(assignment.label)):
+        here = np.flatnonzero(assignment.label[chunk] == label)
         if len(here):
             return f", the first at {place(chunk.start + int(here[0]))}"
     return ""

@@ -1,4 +1,4 @@
-"""Where judging puts what must not fill the memory: columns on disk, and rows in parts that fit."""
+"""Columns in memory-mapped files, and rows in parts that fit into memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,52 +20,52 @@ CHUNK_ROWS = 1 << 18
 
 
 @dataclass(frozen=True)
-class Scratch:
-    """A folder for columns, and how much memory may be used beside them.
+class Workspace:
+    """A folder for memory-mapped columns, and the memory limit of a step.
 
     Attributes:
-        folder: for files without a name: no kill leaves them behind.
-        memory_bytes: what the arrays of one step may take together. It sizes the parts and never
-            changes a result.
+        folder: for files without a name: nothing is left when the process is killed.
+        memory_bytes: limit for all arrays of one step. It sets the size of parts and never changes a
+            result.
     """
 
     folder: Path
     memory_bytes: int
 
     def column(self, rows: int, kind: npt.DTypeLike) -> npt.NDArray[Any]:
-        """A column `[rows]` of zeros on disk, mapped: the system may take its memory back at any time."""
+        """A memory-mapped column `[rows]` of zeros: the system may reclaim its memory at any time."""
         if rows == 0:
             return np.empty(0, kind)
         with TemporaryFile(dir=self.folder) as file:
             file.truncate(rows * np.dtype(kind).itemsize)
-            return np.frombuffer(_mapped(mmap(file.fileno(), 0, access=ACCESS_WRITE)), kind)
+            return np.frombuffer(_registered(mmap(file.fileno(), 0, access=ACCESS_WRITE)), kind)
 
-    def rows_at_once(self, bytes_a_row: int) -> int:
-        """Rows that may be worked on together when each takes so many bytes; 1,000 at least."""
-        return max(1000, self.memory_bytes // bytes_a_row)
+    def rows_at_once(self, bytes_per_row: int) -> int:
+        """Rows that may be processed together when each takes so many bytes; 1,000 at least."""
+        return max(1000, self.memory_bytes // bytes_per_row)
 
 
 _MAPPINGS: WeakSet[mmap] = WeakSet()
 
 
-def _mapped(mapping: mmap) -> mmap:
+def _registered(mapping: mmap) -> mmap:
     _MAPPINGS.add(mapping)
     return mapping
 
 
 def mapped_file(path: Path) -> mmap:
-    """The bytes of a file that is not empty, mapped for reading."""
+    """The bytes of a non-empty file, memory-mapped for reading."""
     with path.open("rb") as file:
-        return _mapped(mmap(file.fileno(), 0, access=ACCESS_READ))
+        return _registered(mmap(file.fileno(), 0, access=ACCESS_READ))
 
 
 def mapped_numbers(path: Path, kind: npt.DTypeLike) -> npt.NDArray[Any]:
-    """The numbers of a binary file, mapped for reading."""
+    """The numbers of a binary file, memory-mapped for reading."""
     return np.frombuffer(mapped_file(path), kind) if path.stat().st_size else np.empty(0, kind)
 
 
-def forget_pages() -> None:
-    """Give the memory of all mapped files back. What they hold stays in the files, and is read again."""
+def release_pages() -> None:
+    """Release the memory of all mapped files. Their content is read from the files again on access."""
     for mapping in list(_MAPPINGS):
         mapping.madvise(MADV_DONTNEED)
 
@@ -75,24 +75,24 @@ def chunks(rows: int) -> Iterator[slice]:
     for start in range(0, rows, CHUNK_ROWS):
         yield slice(start, min(rows, start + CHUNK_ROWS))
         if rows > CHUNK_ROWS:
-            forget_pages()
+            release_pages()
 
 
 def chosen_rows(rows: int, chosen: Callable[[slice], Mask]) -> Indices:
-    """The numbers of the rows for which `chosen` holds, asked chunk by chunk."""
+    """The numbers of the rows for which `chosen` is true, evaluated chunk by chunk."""
     parts = [np.flatnonzero(chosen(chunk)) + chunk.start for chunk in chunks(rows)]
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def parts_by_word(words: Words, among: Callable[[slice], Mask], most_rows: int) -> Iterator[Indices]:
-    """The rows `among` all in parts of about `most_rows`; rows with equal words share a part.
+    """The selected rows in parts of about `most_rows`; rows with equal words are in the same part.
 
-    Words are hashes, spread evenly; words rise from part to part.
+    Words are uniformly distributed hashes; each part covers the next range of words.
 
     Args:
         words: `[N]`.
         among: which rows of a slice of `[N]` to take.
-        most_rows: size of a part; a word that more rows have makes its part larger.
+        most_rows: size of a part; larger where more rows share one word.
     """
     total = sum(int(np.count_nonzero(among(chunk))) for chunk in chunks(len(words)))
     number = max(1, -(-total // most_rows))
@@ -104,23 +104,23 @@ def parts_by_word(words: Words, among: Callable[[slice], Mask], most_rows: int) 
     first = np.uint64(0)
     for last in lasts:
 
-        def inside(chunk: slice, first: np.uint64 = first, last: np.uint64 = last) -> Mask:
+        def in_range(chunk: slice, first: np.uint64 = first, last: np.uint64 = last) -> Mask:
             here = words[chunk]
-            held: Mask = among(chunk) & (here >= first) & (here <= last)
-            return held
+            selected: Mask = among(chunk) & (here >= first) & (here <= last)
+            return selected
 
-        yield chosen_rows(len(words), inside)
+        yield chosen_rows(len(words), in_range)
         first = last + np.uint64(1) if last < np.uint64(2**64 - 1) else last
 
 
 def parts_by_size(rows: Indices, sizes: npt.NDArray[Any], most_rows: int, most: int) -> Iterator[Indices]:
-    """The rows in their order in parts of at most `most_rows`, and `most` of size unless one alone is larger.
+    """The rows in order, in parts of at most `most_rows` rows and `most` size; a larger row is a part alone.
 
     Args:
         rows: `[n]` row numbers.
         sizes: `[n]` of each of these rows.
         most_rows: rows of a part.
-        most: size of a part.
+        most: total size of a part.
     """
     ends = np.cumsum(sizes, dtype=np.int64)
     start = 0
@@ -133,5 +133,5 @@ def parts_by_size(rows: Indices, sizes: npt.NDArray[Any], most_rows: int, most: 
 
 
 def all_of(mask: Mask) -> Callable[[slice], Mask]:
-    """Which rows of a slice a mask `[N]` holds."""
+    """Which rows of a slice a mask `[N]` selects."""
     return lambda chunk: mask[chunk]

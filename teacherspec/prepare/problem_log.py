@@ -1,4 +1,4 @@
-"""Every problem of the data counted, the first ones shown."""
+"""Counts all problems of the data and keeps the first ones for the error message."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -9,20 +9,20 @@ SHOWN_PROBLEMS = 20
 
 
 class Problems:
-    """Collects problem lines; refuses once, with the first `SHOWN_PROBLEMS` and the total.
+    """Collects problems, to raise one error with the first `SHOWN_PROBLEMS` and the total.
 
     Attributes:
         total: number of problems.
     """
 
     def __init__(self) -> None:
-        """Begin without problems."""
+        """Start without problems."""
         self.total = 0
         self._first: dict[str, str] = {}
         self._times: dict[str, int] = {}
 
     def add(self, place: str, what: str) -> None:
-        """Count one problem: where (`file:line`), and what is wrong and to be done.
+        """Count one problem: its place (`file:line`), and what is wrong with what to do.
 
         The same problem in other places is shown once, with the number of places.
         """
@@ -34,7 +34,7 @@ class Problems:
             self._times[what] = 1
 
     def add_all(self, lines: Iterator[str], total: int) -> None:
-        """Count `total` problems; of their lines (place and problem in one) only those shown are taken."""
+        """Count `total` problems; of their lines (place and problem in one) only those shown are read."""
         taken = list(islice(lines, max(0, SHOWN_PROBLEMS - len(self._first))))
         for line in taken:
             self.add("", line)
@@ -53,11 +53,11 @@ class Problems:
         return f"{place}: {what}{more}" if place else f"{what}{more}"
 
     def refuse_any(self) -> None:
-        """Raise when there was a problem.
+        """Raise if there was a problem.
 
         Raises:
             DataError: the first problems, one a line, and how many more there are.
         """
-        untold = self.total - sum(self._times.values())
+        not_shown = self.total - sum(self._times.values())
         if self.total:
-            raise DataError([*self.shown(), *([f"… and {untold} more problems"] if untold else [])])
+            raise DataError([*self.shown(), *([f"… and {not_shown} more problems"] if not_shown else [])])

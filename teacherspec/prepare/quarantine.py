@@ -1,4 +1,4 @@
-"""Broken rows, told and set aside in a file of their own."""
+"""Invalid rows, reported and written to a file of their own."""
 
 import json
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ FILE_NAME = "quarantine.jsonl"
 
 
 class Quarantine:
-    """Broken rows as JSON lines: `where`, `wrong` (all of it), `given`.
+    """Invalid rows as JSON lines: `where`, `wrong` (all problems), `given`.
 
     Attributes:
         path: the file.
-        told: what is wrong with them, in words.
-        rows: how many there are.
+        problems: what is wrong with them.
+        rows: number of rows.
     """
 
-    def __init__(self, path: Path, told: Problems) -> None:
-        """Write to `path`, tell in `told`."""
+    def __init__(self, path: Path, problems: Problems) -> None:
+        """Write rows to `path` and collect problems in `problems`."""
         self.path = path
-        self.told = told
+        self.problems = problems
         self.rows = 0
         self._file = path.open("w", encoding="ascii", newline="\n")
 
@@ -36,12 +36,12 @@ class Quarantine:
         self.close()
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         self._file.close()
 
     def reject(self, place: str, wrong: Sequence[str], given: Any) -> None:
-        """Set the row at `place` aside, with all that is wrong with it and what was given."""
+        """Write the row at `place`, all that is wrong with it, and what was given."""
         self.rows += 1
         for problem in wrong:
-            self.told.add(place, problem)
+            self.problems.add(place, problem)
         self._file.write(json.dumps({"where": place, "wrong": wrong, "given": given}, default=repr) + "\n")

@@ -1,4 +1,4 @@
-"""The few numbers by which rows are judged, each a function of its row alone."""
+"""The hashes by which rows are compared and split, each a function of its row alone."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -29,7 +29,7 @@ class Hashes(NamedTuple):
 
 
 class RowIndexer:
-    """Hashes checked rows and measures them."""
+    """Computes hashes and sizes of validated rows."""
 
     def __init__(self, fields: RowSchema) -> None:
         """For rows of these fields."""
@@ -42,9 +42,9 @@ class RowIndexer:
         return b"".join(
             (
                 _hash(_keys(self._content, row.content), 16),
-                _hash(_keys(self._answers, row.answers), 8) if self._answers else _NONE,
-                _hash([row.identity.encode()], 8) if row.identity is not None else _NONE,
-                _hash([row.group.encode()], 8) if row.group is not None else _NONE,
+                _hash(_keys(self._answers, row.answers), 8) if self._answers else _NO_HASH,
+                _hash([row.identity.encode()], 8) if row.identity is not None else _NO_HASH,
+                _hash([row.group.encode()], 8) if row.group is not None else _NO_HASH,
                 *[column.perceptual_hash(row.content[place]) for place, column in self._images],
             )
         )
@@ -55,7 +55,7 @@ class RowIndexer:
 
 
 def signature_words(rules: Sequence[VisualColumn]) -> tuple[str, ...]:
-    """The names of the 64-bit words into which the signatures of these columns are cut."""
+    """The names of the 64-bit words that the signatures of these columns consist of."""
     return tuple(f"{rule.name}.{at}" for rule in rules for at in range(rule.hash_bytes // 8))
 
 
@@ -64,7 +64,7 @@ def hash_text(text: str) -> int:
     return int.from_bytes(_hash([text.encode("utf-8", "surrogatepass")], 8), "big")
 
 
-_NONE = bytes(8)
+_NO_HASH = bytes(8)
 
 
 def _keys(rules: Sequence[ComparedValue], values: Sequence[object]) -> list[bytes]:
@@ -72,7 +72,7 @@ def _keys(rules: Sequence[ComparedValue], values: Sequence[object]) -> list[byte
 
 
 def _hash(parts: Sequence[bytes], size: int) -> bytes:
-    """BLAKE2b of the parts; with several, their lengths too, so that no two lists of parts run together."""
+    """BLAKE2b of the parts; of several with their lengths, so that lists of parts are distinct."""
     if len(parts) == 1:
         return blake2b(parts[0], digest_size=size).digest()
     digest = blake2b(digest_size=size)

@@ -1,10 +1,10 @@
-"""Which rows of a source are used: its share, and its most rows of a class."""
+"""Which rows of a source are used: its share, and its maximum number of rows per class."""
 
 import numpy as np
 import numpy.typing as npt
 
 from teacherspec.prepare.ingest import Ingested
-from teacherspec.prepare.mmap_columns import Mask, Scratch, chunks
+from teacherspec.prepare.mmap_columns import Mask, Workspace, chunks
 from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import SAMPLE_STREAM, rank_within, uniform
 from teacherspec.spec.prepare import Prepare
@@ -15,27 +15,27 @@ def sampled_rows(
     hashes: Hashes,
     label: npt.NDArray[np.int32],
     section: Prepare,
-    scratch: Scratch,
+    workspace: Workspace,
 ) -> tuple[Mask, int]:
-    """Rows `[N]` that the shares and the most rows per class of their sources admit, and how many are not.
+    """Rows `[N]` to use by the shares and the maximum rows per class of their sources, and how many are not.
 
-    Rows of external sources that are not admitted are not counted: they are nobody's loss.
+    Unused rows of external sources are not counted.
     """
-    table = ingested.spool.numbers("table")
+    table = ingested.row_store.numbers("table")
     source_of = np.array(ingested.sources, np.int32)
     shares = _shares(section, _rows_of_sources(table, source_of, len(section.sources)))
-    sampled: Mask = scratch.column(len(table), bool)
+    sampled: Mask = workspace.column(len(table), bool)
     for chunk in chunks(len(table)):
-        place = uniform(hashes.content[chunk], section.seed, SAMPLE_STREAM)
-        sampled[chunk] = place < shares[source_of[table[chunk]]]
+        draw = uniform(hashes.content[chunk], section.seed, SAMPLE_STREAM)
+        sampled[chunk] = draw < shares[source_of[table[chunk]]]
     for number, one in enumerate(section.sources):
         if one.rows_per_class is not None:
             _keep_per_class(
                 sampled, source_of == number, table, hashes, label, one.rows_per_class, section.seed
             )
     counts = np.array([one.role != "external" for one in section.sources])[source_of]
-    lost = sum(int((counts[table[chunk]] & ~sampled[chunk]).sum()) for chunk in chunks(len(table)))
-    return sampled, lost
+    unused = sum(int((counts[table[chunk]] & ~sampled[chunk]).sum()) for chunk in chunks(len(table)))
+    return sampled, unused
 
 
 def _keep_per_class(
@@ -47,7 +47,7 @@ def _keep_per_class(
     most: int,
     seed: int,
 ) -> None:
-    """Of the sampled rows of a source keep at most so many of each class: those of the lowest places.
+    """Keep of the sampled rows of a source at most so many of each class: those with the smallest draws.
 
     Args:
         sampled: `[N]`, changed in place.
@@ -56,15 +56,15 @@ def _keep_per_class(
         hashes: of the rows.
         label: `[N]` class of each row.
         most: rows of a class.
-        seed: of the places.
+        seed: of the draws.
     """
     rows = np.empty(0, np.int64)
     for chunk in chunks(len(table)):
         here = np.flatnonzero(of_source[table[chunk]] & sampled[chunk]) + chunk.start
         sampled[here] = False
-        rows = np.concatenate([rows, here])  # the best of what came before, and the new ones
-        places = uniform(hashes.content[rows], seed, SAMPLE_STREAM)
-        rows = rows[rank_within(label[rows], places) < most]
+        rows = np.concatenate([rows, here])  # the smallest draws so far, and the new rows
+        draws = uniform(hashes.content[rows], seed, SAMPLE_STREAM)
+        rows = rows[rank_within(label[rows], draws) < most]
     sampled[rows] = True
 
 
@@ -78,9 +78,9 @@ def _rows_of_sources(
 
 
 def _shares(section: Prepare, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The share of its rows that each source gives: as declared, or as its weight in the mix asks.
+    """The share of its rows that each source contributes: as declared, or by its weight in the mix.
 
-    The source that is scarcest for its weight gives all; nothing is ever used twice.
+    The source with the fewest rows for its weight contributes all; no row is used twice.
     """
     weights = np.array([one.weight or 0.0 for one in section.sources])
     shares = np.array([one.share for one in section.sources])

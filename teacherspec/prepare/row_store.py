@@ -1,4 +1,4 @@
-"""Valid rows on disk while they are judged: only a few numbers of some rows ever come into memory."""
+"""Valid rows on disk until the splits are written: only a few numbers of some rows are ever in memory."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.prepare.mmap_columns import forget_pages, mapped_file, mapped_numbers
+from teacherspec.prepare.mmap_columns import mapped_file, mapped_numbers, release_pages
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 16_384
 BATCH_BYTES = 16 << 20
-"""What of rows not yet written is kept in memory at most, whichever comes first."""
+"""Most rows and bytes that are buffered before they are written."""
 
-TOUCHED_BYTES = 64 << 20
-"""Bytes of batches that are looked at before their memory is given back."""
+READ_BYTES = 64 << 20
+"""Bytes of batches that are read before their memory is released."""
 
 WORD = ">u8"
 
 
-class Spool:
-    """An append-only table that removes itself: values in one Arrow file, each number in a file of its own.
+class RowStore:
+    """An append-only temporary table: values in one Arrow file, each number in a file of its own.
 
     Used in two phases: `append` rows, then `seal`; after that `numbers` and `gather` read.
     """
@@ -37,7 +37,7 @@ class Spool:
         Args:
             folder: for the files.
             schema: of the values.
-            words: names of the 64-bit words that each row brings packed.
+            words: names of the 64-bit words of a row, given packed.
             numbers: further numbers of a row → their type.
         """
         import pyarrow as pa
@@ -55,7 +55,7 @@ class Spool:
         self._numbers: dict[str, npt.NDArray[Any]] = {}
         self._batches: list[pa.RecordBatch] = []
         self._sealed = False
-        self._touched = 0
+        self._read_bytes = 0
         self._starts: npt.NDArray[np.int64] = np.zeros(1, np.int64)
 
     def __enter__(self) -> Self:
@@ -105,7 +105,7 @@ class Spool:
         self._rows, self._size = [], 0
 
     def seal(self) -> None:
-        """End the first phase: map the files into memory and take their names away: no kill leaves them."""
+        """End the first phase: memory-map the files and unlink them, so that nothing is left after a kill."""
         import pyarrow as pa
 
         if self._rows:
@@ -123,7 +123,7 @@ class Spool:
         return int(self._starts[-1])
 
     def numbers(self, column: str) -> npt.NDArray[Any]:
-        """One number of every row, mapped: `[N]`, in the order of appending."""
+        """One number of every row, memory-mapped: `[N]`, in the order of appending."""
         return self._numbers[column]
 
     def gather(self, rows: npt.NDArray[np.int64], columns: Sequence[str]) -> "pa.Table":
@@ -132,16 +132,16 @@ class Spool:
 
         order = np.argsort(rows, kind="stable")
         rising = rows[order]
-        borders = np.searchsorted(rising, self._starts)  # the rows of a batch lie side by side
+        borders = np.searchsorted(rising, self._starts)  # the rows of a batch are contiguous
         parts = []
         for number in np.flatnonzero(np.diff(borders)):
             local = rising[borders[number] : borders[number + 1]] - self._starts[number]
             batch = self._batches[number].select(columns)
             parts.append(batch.take(pa.array(local)))
-            self._touched += batch.nbytes
-            if self._touched > TOUCHED_BYTES:
-                forget_pages()
-                self._touched = 0
+            self._read_bytes += batch.nbytes
+            if self._read_bytes > READ_BYTES:
+                release_pages()
+                self._read_bytes = 0
         schema = pa.schema([self.schema.field(column) for column in columns])
         back = np.empty_like(order)
         back[order] = np.arange(len(order))

@@ -1,4 +1,4 @@
-"""What every reader hands on: rows with their place, broken and blank ones included."""
+"""What every reader yields: rows with their place, including invalid and blank ones."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +23,7 @@ class BadRow(NamedTuple):
 
 
 class BlankRow(NamedTuple):
-    """A line with nothing on it: no row, but counted."""
+    """An empty line: no row, but counted."""
 
     number: int
 
@@ -47,7 +47,7 @@ class Table:
         counts_lines: whether row numbers are line numbers of a text file.
         open: reads, given the columns that will be used (others need not be read); raises DataError,
             also while iterating, when the file as a whole cannot be read.
-        names: of the files that are the rows, as far as they were read, where each row is one.
+        names: where each row is a file: the names of the files read so far.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Table:
     names: Sequence[str] = ()
 
     def place(self, number: int, position: int | None = None) -> str:
-        """Where a row lies, in the form editors and people can follow."""
+        """The place of a row, in the form that editors can open."""
         if number <= len(self.names):
             return f"{self.name}/{self.names[number - 1]}"
         if not self.counts_lines:

@@ -1,4 +1,4 @@
-"""One row of a file against what the task demands of it."""
+"""Validates one row of a file against the columns of the task."""
 
 import json
 from collections import Counter
@@ -15,16 +15,16 @@ from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import TextColumn
 
 NAME = TextColumn("name", max_characters=200)
-"""The rule of ids and groups."""
+"""How ids and groups are validated."""
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Columns that a row has beside those of the task.
+class ExtraColumns:
+    """Columns of a row in addition to those of the task.
 
     Attributes:
         keep: columns stored with the row.
-        group: column whose value keeps rows together in one split, or None.
+        group: column whose rows with equal values stay in one split, or None.
     """
 
     keep: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Beside:
 
 
 class CheckedRow(NamedTuple):
-    """A row that keeps every rule, values in the order of the rules.
+    """A valid row, with values in the order of the columns.
 
     `identity` and `group` are None where the row has none; kept values are JSON, None where null.
     """
@@ -46,15 +46,15 @@ class CheckedRow(NamedTuple):
 
 
 class RowChecker:
-    """The rules of one source, looked up once and applied to each of its rows.
+    """Validates the rows of one source.
 
     Attributes:
         known: columns of the file that are used.
-        changed: what reading changed of values → how often.
+        changed: kind of change to values while reading → how often.
     """
 
-    def __init__(self, source: SourceBase, fields: RowSchema, beside: Beside) -> None:
-        """Rules for the columns of `source`, as far as its role needs them."""
+    def __init__(self, source: SourceBase, fields: RowSchema, extra_columns: ExtraColumns) -> None:
+        """For the columns of `source` that its role needs."""
 
         def column(name: str) -> str:
             return source.columns.get(name, name)
@@ -65,19 +65,22 @@ class RowChecker:
         needed = fields.without_label() if source.role == "ood" else fields
         external = source.role == "external"
         if external:
-            needed, beside = RowSchema(fields.content), Beside()
+            needed, extra_columns = RowSchema(fields.content), ExtraColumns()
         self._content = [(rule, read_from(rule)) for rule in needed.content]
         self._answers = [(rule, read_from(rule)) for rule in needed.answers]
         self._label = (needed.label, column(needed.label.name)) if needed.label else None
-        self._keep = [(name, column(name)) for name in beside.keep]
-        self._group = column(beside.group) if beside.group else None
+        self._keep = [(name, column(name)) for name in extra_columns.keep]
+        self._group = column(extra_columns.group) if extra_columns.group else None
         self._id = column("id")
         self._id_declared = "id" in source.columns and not external
         self._id_counts = not external
         self._others = source.other_columns
         self._required = [
             *map(read_from, needed.columns()),
-            *(column(name) for name in (*beside.keep, *([beside.group] if beside.group else []))),
+            *(
+                column(name)
+                for name in (*extra_columns.keep, *([extra_columns.group] if extra_columns.group else []))
+            ),
             *([self._id] if self._id_declared else []),
         ]
         self._transforms = [compile_transform(transform) for transform in source.transforms]
@@ -90,27 +93,27 @@ class RowChecker:
         }
         allowed = [
             *(rule.name for rule in fields.columns()),
-            *beside.keep,
+            *extra_columns.keep,
             "id",
-            *filter(None, [beside.group]),
+            *filter(None, [extra_columns.group]),
         ]
         self.changed: Counter[str] = Counter()
-        self._strange = [(name, nearest(name, allowed)) for name in source.columns if name not in allowed]
+        self._unknown = [(name, nearest(name, allowed)) for name in source.columns if name not in allowed]
 
     def check_table(self, table: Table, columns: tuple[str, ...] | None) -> None:
-        """Refuse a table whose declared or own columns cannot serve.
+        """Refuse a table whose columns do not fit the declaration.
 
         Raises:
             DataError: `columns` of the source names no column of the task, or a column is not there or
                 not used.
         """
         problems = [
-            f"prepare.sources.columns: the task has no column {shown(n)}; {hint}" for n, hint in self._strange
+            f"prepare.sources.columns: the task has no column {shown(n)}; {hint}" for n, hint in self._unknown
         ]
         if columns is not None and not problems:
             found = ", ".join(columns[:20])
-            headless = not self.known.intersection(columns)
-            hint = "is the header missing?" if headless else "name it in `columns` of the source"
+            no_known_column = not self.known.intersection(columns)
+            hint = "is the header missing?" if no_known_column else "name it in `columns` of the source"
             problems = [
                 f"{table.place(1)}: column {shown(name)} not found (columns: {found}); {hint}"
                 for name in self._required
@@ -120,7 +123,7 @@ class RowChecker:
             raise DataError(problems)
 
     def check(self, values: dict[str, Any]) -> CheckedRow | list[str] | None:
-        """The row as the rules read it, everything that is wrong with it, or None to leave it out.
+        """The validated row, everything that is wrong with it, or None to leave it out.
 
         The transforms of the source change `values` in place.
         """
@@ -187,5 +190,5 @@ class RowChecker:
         if self._others == "ignore" or not extra:
             return []
         names = ", ".join(shown(column) for column in extra[:10])
-        mend = "name it in `prepare.keep_columns` or declare `other_columns: ignore`"
-        return [f"{names}: the task has no use for it; {mend}"]
+        remedy = "name it in `prepare.keep_columns` or declare `other_columns: ignore`"
+        return [f"{names}: the task does not use it; {remedy}"]

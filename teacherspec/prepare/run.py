@@ -1,24 +1,24 @@
-"""The stage from declared sources to splits on disk and their report."""
+"""The stage `prepare`: from declared sources to splits on disk and their report."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from teacherspec.plots.data import DataPicture
-from teacherspec.prepare.dedup_and_split import judge
-from teacherspec.prepare.ingest import ingest, new_spool
+from teacherspec.prepare.dedup_and_split import assign_splits
+from teacherspec.prepare.ingest import ingest, new_row_store
 from teacherspec.prepare.min_rows import check_minimums
-from teacherspec.prepare.mmap_columns import Scratch
-from teacherspec.prepare.pii import search_private
+from teacherspec.prepare.mmap_columns import Workspace
+from teacherspec.prepare.pii import search_pii
 from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.quarantine import FILE_NAME as QUARANTINE
 from teacherspec.prepare.quarantine import Quarantine
 from teacherspec.prepare.report.content_preview import pictures
 from teacherspec.prepare.report.data_card import data_card
 from teacherspec.prepare.report.dataset_statistics import metrics, size_quantiles
-from teacherspec.prepare.report.finding_messages import Finding, Narrator
+from teacherspec.prepare.report.finding_messages import Finding, FindingMessages
 from teacherspec.prepare.report.report import write_reports
-from teacherspec.prepare.row_validation import Beside
+from teacherspec.prepare.row_validation import ExtraColumns
 from teacherspec.prepare.write_splits import Layout, write_splits
 from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
 from teacherspec.spec.prepare import Policy, Prepare
@@ -38,51 +38,53 @@ def prepare(
     """Read, validate, clean and split the declared rows; write the splits and the report.
 
     Args:
-        root: the repository, which the paths of the sources are relative to.
+        root: the repository; paths of sources are relative to it.
         kind: of the task.
-        fields: what the task demands of a row.
-        section: the declaration.
-        out: folder of the splits, replaced whole.
+        fields: the row schema of the task.
+        section: `params.yaml: prepare`.
+        out: folder of the splits, replaced atomically.
         reports: folder of the report.
-        memory_bytes: for the arrays of one step, beside the libraries and the batch of rows at hand; it
-            changes no byte of what is written.
+        memory_bytes: limit for the arrays of one step, in addition to libraries and the current batch of
+            rows; it changes no byte of the output.
 
     Raises:
         DataError: the first problems of all files and how many there are; nothing was written.
     """
     problems = Problems()
-    beside = Beside(section.keep_columns, section.group)
+    extra_columns = ExtraColumns(section.keep_columns, section.group)
     quarantining = section.on_error == "quarantine"
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(dir=out.parent, prefix=".prepare-") as folder,
-        new_spool(Path(folder), fields, beside) as spool,
+        new_row_store(Path(folder), fields, extra_columns) as row_store,
         Quarantine(Path(folder) / QUARANTINE, Problems() if quarantining else problems) as quarantine,
     ):
-        ingested = ingest(root, section.sources, fields, beside, spool, quarantine, problems)
+        ingested = ingest(root, section.sources, fields, extra_columns, row_store, quarantine, problems)
         quarantine.close()
         if quarantining:
             _refuse_too_many(quarantine, section.max_quarantined * ingested.rows_read, problems)
         problems.refuse_any()
-        spool.seal()
-        judged = judge(ingested, fields, section, problems, Scratch(Path(folder), memory_bytes))
-        narrator = Narrator(ingested, fields, judged)
-        findings = narrator.findings()
-        _refuse(narrator.repeated_ids(), "", problems)
+        row_store.seal()
+        assignment = assign_splits(ingested, fields, section, problems, Workspace(Path(folder), memory_bytes))
+        messages = FindingMessages(ingested, fields, assignment)
+        findings = messages.findings()
+        _refuse(messages.repeated_ids(), "", problems)
         _refuse_by_policy(findings, section.policies(), problems)
-        check_minimums(judged, section.min_rows_per_class, ingested.place, problems)
+        check_minimums(assignment, section.min_rows_per_class, ingested.place, problems)
         problems.refuse_any()
         layout = Layout(kind, fields, section.keep_columns, section.folds, section.seed)
-        prepared = write_splits(out, ingested, judged, layout, [quarantine.path] if quarantining else [])
-        aside = Finding("Quarantined", quarantine.told.total, lambda: iter(quarantine.told.shown()))
-        private = search_private(ingested, fields, judged)
-        numbers = metrics(ingested, fields, judged, private, quarantine.rows)
-        told = [aside, *findings.values(), private.finding(ingested)]
+        prepared = write_splits(out, ingested, assignment, layout, [quarantine.path] if quarantining else [])
+        quarantined = Finding(
+            "Quarantined", quarantine.problems.total, lambda: iter(quarantine.problems.shown())
+        )
+        pii = search_pii(ingested, fields, assignment)
+        numbers = metrics(ingested, fields, assignment, pii, quarantine.rows)
+        reported = [quarantined, *findings.values(), pii.finding(ingested)]
         in_train = {label: splits["train"] for label, splits in numbers["classes"].items()}
-        sizes = size_quantiles(ingested, judged)
-        picture = DataPicture(in_train, sizes, fields.unit(), pictures(ingested, fields, judged))
+        sizes = size_quantiles(ingested, assignment)
+        picture = DataPicture(in_train, sizes, fields.unit(), pictures(ingested, fields, assignment))
         card = data_card(prepared, fields, section, numbers)
-        write_reports(reports, numbers, told, section.policies(), picture, card)
+        write_reports(reports, numbers, reported, section.policies(), picture, card)
     return prepared
 
 
@@ -94,11 +96,11 @@ def _refuse_by_policy(
             _refuse(findings[name], f"; or declare `prepare.{policy.declared}: drop`", problems)
 
 
-def _refuse(finding: Finding, cure: str, problems: Problems) -> None:
-    problems.add_all((line + cure for line in finding.lines()), finding.total)
+def _refuse(finding: Finding, remedy: str, problems: Problems) -> None:
+    problems.add_all((line + remedy for line in finding.lines()), finding.total)
 
 
 def _refuse_too_many(quarantine: Quarantine, most: float, problems: Problems) -> None:
     if quarantine.rows > most:
-        problems.add("prepare.max_quarantined", f"{quarantine.rows} rows are broken (allowed: {int(most)})")
-        problems.add_all(iter(quarantine.told.shown()), quarantine.told.total)
+        problems.add("prepare.max_quarantined", f"{quarantine.rows} rows are invalid (allowed: {int(most)})")
+        problems.add_all(iter(quarantine.problems.shown()), quarantine.problems.total)

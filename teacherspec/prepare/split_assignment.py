@@ -1,7 +1,7 @@
-"""The split of a row: a function of its content and the seed, of nothing else.
+"""The split of a row: a function of its content or group and the seed only.
 
-Adding, removing or reordering rows therefore moves no other row, and equal contents always meet in
-one split.
+Adding, removing or reordering rows therefore moves no other row, and equal contents are always in the same
+split.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ def uniform(keys: npt.NDArray[np.uint64], seed: int, stream: int) -> npt.NDArray
     """One number in [0, 1) for each key, fixed by key, seed and stream.
 
     The finaliser of SplitMix64 (Steele, Lea, Flood 2014, https://doi.org/10.1145/2660193.2660195) over
-    key xor mixed seed; keys are 64 bits of a cryptographic hash, so seeds only have to re-deal them.
+    key xor mixed seed; keys are 64 bits of a cryptographic hash, so the seed only has to permute them.
 
     Args:
         keys: `[N]`.
         seed: any non-negative integer below 2^63.
-        stream: what the number is for.
+        stream: the purpose of the number.
 
     Returns:
         `[N]`, multiples of 2^-53.
@@ -37,7 +37,7 @@ def uniform(keys: npt.NDArray[np.uint64], seed: int, stream: int) -> npt.NDArray
 
 
 def split_keys(content: npt.NDArray[np.uint64], group: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """What decides the split and the fold of each row: its group where it has one, else its content.
+    """The hash that decides split and fold of each row: of its group where it has one, else of its content.
 
     Args:
         content: `[N]` hash of the content.
@@ -50,7 +50,7 @@ def fold_of(keys: npt.NDArray[np.uint64], folds: int, seed: int) -> npt.NDArray[
     """The fold of each row, from 0 to `folds` - 1: `[N]`.
 
     It depends on a row's own key, `folds` and `seed` alone, so rows added or removed move no other; groups
-    stay whole; and it is independent of the split.
+    are never divided; and it is independent of the split.
 
     Args:
         keys: `[N]`, of `split_keys`.
@@ -70,20 +70,20 @@ def mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 def assign(keys: npt.NDArray[np.uint64], fractions: Sequence[float], seed: int) -> npt.NDArray[np.int8]:
     """The index of the fraction into which each key falls: `[N]`.
 
-    A key moves only when the border that it lies at moves; fractions of 0 receive nothing.
+    A key moves only when the boundary next to it moves; fractions of 0 receive nothing.
     """
-    borders = np.cumsum(fractions)
-    # Rounding may leave the last border just below 1: everything above the last but one belongs there.
+    bounds = np.cumsum(fractions)
+    # Rounding may leave the last bound just below 1; larger draws belong to the last fraction too.
     last = max(index for index, fraction in enumerate(fractions) if fraction > 0)
-    return np.minimum(np.searchsorted(borders, uniform(keys, seed, SPLIT_STREAM), side="right"), last).astype(
+    return np.minimum(np.searchsorted(bounds, uniform(keys, seed, SPLIT_STREAM), side="right"), last).astype(
         np.int8
     )
 
 
-def rank_within(kinds: npt.NDArray[np.int32], places: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """For each entry, how many of its kind have a smaller place: `[N]`, `[N]` → `[N]`."""
-    order = np.lexsort((places, kinds))
-    begins = np.searchsorted(kinds[order], kinds[order])
+def rank_within(classes: npt.NDArray[np.int32], draws: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """For each entry, how many of its class have a smaller draw: `[N]`, `[N]` → `[N]`."""
+    order = np.lexsort((draws, classes))
+    begins = np.searchsorted(classes[order], classes[order])
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order)) - begins
     return rank

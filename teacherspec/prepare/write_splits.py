@@ -1,4 +1,4 @@
-"""Judged rows as the splits on disk."""
+"""Writes the kept rows as the splits on disk."""
 
 import json
 import shutil
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from teacherspec.prepare.dedup_and_split import Judged
-from teacherspec.prepare.ingest import Ingested, Kinds, kept_column
+from teacherspec.prepare.dedup_and_split import Assignment
+from teacherspec.prepare.ingest import Ingested, TypesSeen, kept_column
 from teacherspec.prepare.mmap_columns import Indices, chunks
 from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import fold_of, split_keys
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 PART_ROWS = 65_536
 PART_BYTES = 64 << 20
-"""Size of a row group at most, on average: long texts and images make shorter ones."""
+"""Largest row group, in rows and in average bytes: long texts and images give groups of fewer rows."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the files hold.
+    """What the files contain.
 
     Attributes:
         task: kind of the task.
         fields: its columns.
-        keep: names of the kept columns.
+        keep: names of the columns of `prepare.keep_columns`.
         folds: number of folds of `train`, or None for no such column.
         seed: of the folds.
     """
@@ -46,30 +46,30 @@ class Layout:
 
 
 def write_splits(
-    out: Path, ingested: Ingested, judged: Judged, layout: Layout, extras: Sequence[Path]
+    out: Path, ingested: Ingested, assignment: Assignment, layout: Layout, extras: Sequence[Path]
 ) -> Prepared:
-    """Write every split, the index and copies of the extra files as one new folder, whole or not at all.
+    """Write every split, the index and copies of the extra files as one new folder, atomically.
 
-    Rows lie in the order of their content hash: the same rows give the same bytes in whatever order
-    they were read, and any first part of a split is a random sample of it.
+    Rows are in the order of their content hash: the same rows give the same bytes in whatever order they
+    were read, and any prefix of a split is a random sample of it.
     """
     splits = {}
-    sizes = judged.split_rows()
+    sizes = assignment.split_rows()
     with new_folder(out) as folder:
-        for number, name in judged.stored():
+        for number, name in assignment.stored():
             path = folder / f"{name}.parquet"
-            schema = _schema(layout, ingested.kept_kinds, with_fold=name == "train")
-            write_parquet_parts(path, schema, _parts(schema, ingested, judged, layout, number))
-            role = cast(Role, judged.roles[number])
+            schema = _schema(layout, ingested.kept_types, with_fold=name == "train")
+            write_parquet_parts(path, schema, _parts(schema, ingested, assignment, layout, number))
+            role = cast(Role, assignment.roles[number])
             splits[name] = Split(name, role, int(sizes[number]), sha256_file(path), out / path.name)
-        prepared = Prepared(layout.task, judged.label_names, splits)
+        prepared = Prepared(layout.task, assignment.label_names, splits)
         save_index(folder, prepared)
         for extra in extras:
             shutil.copyfile(extra, folder / extra.name)
     return prepared
 
 
-def _schema(layout: Layout, kinds: dict[str, Kinds], with_fold: bool) -> "pa.Schema":
+def _schema(layout: Layout, kinds: dict[str, TypesSeen], with_fold: bool) -> "pa.Schema":
     import pyarrow as pa
 
     columns = [("id", pa.string()), *((rule.name, rule.arrow_type()) for rule in layout.fields.columns())]
@@ -82,20 +82,20 @@ def _schema(layout: Layout, kinds: dict[str, Kinds], with_fold: bool) -> "pa.Sch
 
 
 def _parts(
-    schema: "pa.Schema", ingested: Ingested, judged: Judged, layout: Layout, split: int
+    schema: "pa.Schema", ingested: Ingested, assignment: Assignment, layout: Layout, split: int
 ) -> "Iterator[pa.Table]":
     import pyarrow as pa
 
     stored = [rule.name for rule in (*layout.fields.content, *layout.fields.answers)]
     columns = [*stored, "id", *map(kept_column, layout.keep)]
-    rows = min(PART_ROWS, max(1, PART_BYTES // max(1, mean_size(ingested, judged, split))))
-    for part in _even_parts(judged.rows_of(split), rows):
-        table = ingested.spool.gather(part, columns)
-        hashes = Hashes(*(words[part] for words in judged.hashes))
+    rows = min(PART_ROWS, max(1, PART_BYTES // max(1, mean_size(ingested, assignment, split))))
+    for part in _even_parts(assignment.rows_of(split), rows):
+        table = ingested.row_store.gather(part, columns)
+        hashes = Hashes(*(words[part] for words in assignment.hashes))
         values: dict[str, Any] = {name: table.column(name) for name in stored}
         values["id"] = pa.array(_ids(table.column("id").to_pylist(), hashes), pa.string())
         if layout.fields.label:
-            values[layout.fields.label.name] = pa.array(judged.label[part], pa.int32())
+            values[layout.fields.label.name] = pa.array(assignment.label[part], pa.int32())
         for name in layout.keep:
             texts = table.column(kept_column(name)).to_pylist()
             typed = [None if text is None else json.loads(text) for text in texts]
@@ -114,23 +114,23 @@ def _ids(given: Sequence[str | None], hashes: Hashes) -> list[str]:
     ]
 
 
-def mean_size(ingested: Ingested, judged: Judged, split: int) -> int:
+def mean_size(ingested: Ingested, assignment: Assignment, split: int) -> int:
     """Mean size of the content of a split's rows, in characters or bytes."""
-    sizes = ingested.spool.numbers("size")
+    sizes = ingested.row_store.numbers("size")
     total = rows = 0
     for chunk in chunks(len(sizes)):
-        chosen = sizes[chunk][judged.kept[chunk] & (judged.split[chunk] == split)]
+        chosen = sizes[chunk][assignment.kept[chunk] & (assignment.split[chunk] == split)]
         total, rows = total + int(chosen.sum(dtype=np.int64)), rows + len(chosen)
     return total // max(1, rows)
 
 
 def _even_parts(parts: Iterator[Indices], rows: int) -> Iterator[Indices]:
-    """The same numbers in parts of so many: where a file is cut must not depend on memory."""
-    waiting = np.empty(0, np.int64)
+    """The same rows in parts of equal size: row groups must not depend on memory."""
+    pending = np.empty(0, np.int64)
     for part in parts:
-        waiting = np.concatenate([waiting, part])
-        while len(waiting) >= rows:
-            yield waiting[:rows]
-            waiting = waiting[rows:]
-    if len(waiting):
-        yield waiting
+        pending = np.concatenate([pending, part])
+        while len(pending) >= rows:
+            yield pending[:rows]
+            pending = pending[rows:]
+    if len(pending):
+        yield pending

@@ -1,7 +1,7 @@
-"""Which rows say the same: duplicates in a split, leaks between splits, conflicting labels.
+"""Rows with equal content: duplicates in a split, leaks between splits, conflicting labels.
 
-Pure index work on hashes; nothing here knows texts or files. Every result depends on the rows as a
-set, never on their order.
+All is computed from hashes, without texts or files. Every result depends on the set of rows, never on their
+order.
 """
 
 from collections.abc import Sequence
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.prepare.mmap_columns import Indices, Mask, Scratch, Words, all_of, parts_by_word
+from teacherspec.prepare.mmap_columns import Indices, Mask, Words, Workspace, all_of, parts_by_word
 
 _ROW_BYTES = 160
-"""Memory that sorting and comparing takes, for each row worked on."""
+"""Memory that sorting and comparing takes per row."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What overlap is judged by, one entry a row.
+class RowKeys:
+    """The hashes and indices by which rows are compared, one entry a row.
 
     Attributes:
         content, content_low: `[N]` hash of the content.
         answer: `[N]` hash of the answers, 0 for tasks without.
         label: `[N]` index of the label, -1 without.
         split: `[N]` index of the split; a higher one is nearer to the report.
-        digest: `[N]` hash of the whole row, to choose among rows of equal content.
+        digest: `[N]` hash of all values of the row, to choose among rows of equal content.
     """
 
     content: Words
@@ -37,114 +37,114 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Rows that one finding is about, each with the row that makes it one.
+class Matches:
+    """Rows of one finding, each with the row that it matches.
 
     Attributes:
         rows: `[M]` the rows.
-        because: `[M]` for each, the row it equals, leaks into or contradicts.
+        partners: `[M]` for each, the row that it equals, leaks into or contradicts.
     """
 
     rows: Indices
-    because: Indices
+    partners: Indices
 
-    def only(self, chosen: Mask) -> "Found":
-        """The findings `[M]` that are chosen."""
-        return Found(self.rows[chosen], self.because[chosen])
+    def only(self, chosen: Mask) -> "Matches":
+        """The matches that a mask `[M]` selects."""
+        return Matches(self.rows[chosen], self.partners[chosen])
 
     @classmethod
-    def joined(cls, parts: "Sequence[Found]") -> "Found":
-        """The findings of several parts."""
+    def concatenated(cls, parts: "Sequence[Matches]") -> "Matches":
+        """The matches of several parts."""
         empty = np.empty(0, np.int64)
-        rows, because = ([empty, *(getattr(part, name) for part in parts)] for name in ("rows", "because"))
-        return cls(np.concatenate(rows), np.concatenate(because))
+        rows, partners = ([empty, *(getattr(part, name) for part in parts)] for name in ("rows", "partners"))
+        return cls(np.concatenate(rows), np.concatenate(partners))
 
 
 @dataclass(frozen=True)
 class Overlap:
     """The three findings; no row is in two of them."""
 
-    duplicates: Found
-    leaks: Found
-    conflicts: Found
+    duplicates: Matches
+    leaks: Matches
+    conflicts: Matches
 
 
 FINDINGS = ("duplicates", "leaks", "conflicts")
 
 
-def repeated(content: Words, among: Mask, scratch: Scratch) -> Indices:
-    """Rows among those given, a mask `[N]`, whose content hash another of them has too."""
-    found = [np.empty(0, np.int64)]
-    for rows in parts_by_word(content, all_of(among), scratch.rows_at_once(_ROW_BYTES)):
+def repeated(content: Words, among: Mask, workspace: Workspace) -> Indices:
+    """Rows of a mask `[N]` whose content hash also occurs in another row of it."""
+    repeats = [np.empty(0, np.int64)]
+    for rows in parts_by_word(content, all_of(among), workspace.rows_at_once(_ROW_BYTES)):
         order = rows[np.argsort(content[rows], kind="stable")]
         same = _equals_previous(order, content)
-        found.append(order[same | np.append(same[1:], False)[: len(same)]])
-    return np.concatenate(found)
+        repeats.append(order[same | np.append(same[1:], False)[: len(same)]])
+    return np.concatenate(repeats)
 
 
-def find_repeats(words: Words, scratch: Scratch) -> Found:
-    """Rows with the word of an earlier row; because: the one before. Words `[N]` of 0 do not count."""
-    found = []
-    for rows in parts_by_word(words, lambda chunk: words[chunk] != 0, scratch.rows_at_once(_ROW_BYTES)):
+def find_repeats(words: Words, workspace: Workspace) -> Matches:
+    """Rows with the word of an earlier row, their partner. Words `[N]` of 0 are ignored."""
+    parts = []
+    for rows in parts_by_word(words, lambda chunk: words[chunk] != 0, workspace.rows_at_once(_ROW_BYTES)):
         order = rows[np.argsort(words[rows], kind="stable")]
         again = np.flatnonzero(_equals_previous(order, words))
-        found.append(Found(order[again], order[again - 1]))
-    return Found.joined(found)
+        parts.append(Matches(order[again], order[again - 1]))
+    return Matches.concatenated(parts)
 
 
-def find_overlap(rows: Rows, among: Mask, scratch: Scratch) -> Overlap:
-    """Judge the rows `among` all: duplicates first, leaks among what is left, conflicts among the rest.
+def find_overlap(keys: RowKeys, among: Mask, workspace: Workspace) -> Overlap:
+    """Find duplicates among the rows of a mask `[N]`, leaks among the remaining rows, then conflicts.
 
-    A duplicate has the content, answers and label of another row of its split; of equals the one with
-    the smallest digest stays. A leak has content that also lies in a split nearer to the report. A
-    conflict has the content of another row of its split but another label; all of them are named.
+    A duplicate has the content, answers and label of another row of its split; of equal rows the one with
+    the smallest digest stays. A leak has content that is also in a split nearer to the report. A conflict
+    has the content of another row of its split but another label; all rows of a conflict are listed.
     """
-    parts = parts_by_word(rows.content, all_of(among), scratch.rows_at_once(_ROW_BYTES))
-    found = [_overlap_of(rows, part) for part in parts]
-    return Overlap(*(Found.joined([getattr(one, name) for one in found]) for name in FINDINGS))
+    parts = parts_by_word(keys.content, all_of(among), workspace.rows_at_once(_ROW_BYTES))
+    overlaps = [_overlap_of(keys, part) for part in parts]
+    return Overlap(*(Matches.concatenated([getattr(one, name) for one in overlaps]) for name in FINDINGS))
 
 
-def _overlap_of(rows: Rows, chosen: Indices) -> Overlap:
-    columns = (rows.digest, rows.answer, rows.label, rows.content_low, rows.content)
+def _overlap_of(keys: RowKeys, chosen: Indices) -> Overlap:
+    columns = (keys.digest, keys.answer, keys.label, keys.content_low, keys.content)
     digest, answer, label, low, content = (column[chosen] for column in columns)
-    order = chosen[np.lexsort((digest, answer, label, -rows.split[chosen], low, content))]
-    same_content = _equals_previous(order, rows.content, rows.content_low)
-    same_row = same_content & _equals_previous(order, rows.split, rows.label, rows.answer)
+    order = chosen[np.lexsort((digest, answer, label, -keys.split[chosen], low, content))]
+    same_content = _equals_previous(order, keys.content, keys.content_low)
+    same_row = same_content & _equals_previous(order, keys.split, keys.label, keys.answer)
     first, _ = _run_ends(same_row)
-    duplicates = Found(order[same_row], order[first[same_row]])
+    duplicates = Matches(order[same_row], order[first[same_row]])
 
     order, same_content = order[~same_row], same_content[~same_row]
-    # Sorted by falling split: the first row of a content lies in the split nearest to the report.
+    # Sorted by falling split: the first row of a content is in the split nearest to the report.
     first, _ = _run_ends(same_content)
-    leaked = rows.split[order] != rows.split[order[first]]
-    leaks = Found(order[leaked], order[first[leaked]])
+    leaked = keys.split[order] != keys.split[order[first]]
+    leaks = Matches(order[leaked], order[first[leaked]])
 
     order, same_content = order[~leaked], same_content[~leaked]
     first, last = _run_ends(same_content)
-    torn = rows.label[order[first]] != rows.label[order[last]]
-    other = np.where(rows.label[order] == rows.label[order[first]], last, first)
-    conflicts = Found(order[torn], order[other[torn]])
+    disagrees = keys.label[order[first]] != keys.label[order[last]]
+    other = np.where(keys.label[order] == keys.label[order[first]], last, first)
+    conflicts = Matches(order[disagrees], order[other[disagrees]])
     return Overlap(duplicates, leaks, conflicts)
 
 
-def find_straddling(group: Words, split: npt.NDArray[np.int8], among: Mask, scratch: Scratch) -> Found:
+def find_group_leaks(group: Words, split: npt.NDArray[np.int8], among: Mask, workspace: Workspace) -> Matches:
     """Rows whose group also has rows in a split nearer to the report.
 
     Args:
         group: `[N]` hash of the group, 0 without.
         split: `[N]` index of the split.
-        among: `[N]` rows to look at.
-        scratch: how many at once.
+        among: `[N]` mask of the rows to compare.
+        workspace: limits how many rows are compared at once.
     """
-    found = []
+    parts = []
     for rows in parts_by_word(
-        group, lambda chunk: among[chunk] & (group[chunk] != 0), scratch.rows_at_once(_ROW_BYTES)
+        group, lambda chunk: among[chunk] & (group[chunk] != 0), workspace.rows_at_once(_ROW_BYTES)
     ):
         order = rows[np.lexsort((-split[rows], group[rows]))]
         first, _ = _run_ends(_equals_previous(order, group))
-        straddling = split[order] != split[order[first]]
-        found.append(Found(order[straddling], order[first[straddling]]))
-    return Found.joined(found)
+        leaked = split[order] != split[order[first]]
+        parts.append(Matches(order[leaked], order[first[leaked]]))
+    return Matches.concatenated(parts)
 
 
 def _equals_previous(order: Indices, *columns: npt.NDArray[np.generic]) -> Mask:

@@ -1,4 +1,4 @@
-"""What the amount and the balance of the data ask of the stages behind."""
+"""Advice for the following stages from the amount and the balance of the data."""
 
 from typing import Any
 
@@ -7,17 +7,16 @@ from teacherspec.prepare.report.label_typos import misspelt
 FEW_ROWS = 1_000
 MANY_ROWS = 100_000
 UNEVEN = 3.0
-"""Largest over smallest class from which weights begin to matter."""
+"""Ratio of the largest to the smallest class from which class weights matter."""
 WORTHWHILE = 0.01
-"""Gain in accuracy from twice the rows that is worth collecting them."""
+"""Gain in accuracy from doubling the rows that justifies collecting them."""
 FEW_REPORTED = 30
-"""Test rows of a class below which its recall is a rough guess (95 % interval wider than ±0.17)."""
+"""Test rows of a class below which its recall is imprecise (95 % interval wider than ±0.17)."""
 
 
 def advice(metrics: dict[str, Any]) -> list[str]:
-    """Sentences for the person who declares the teacher, each tied to its number."""
-    tell = (_amount, _balance, _spelling, _curve, _reported, _private)
-    sentences = (one(metrics) for one in tell)
+    """Sentences for the author of the declaration, each with its number."""
+    sentences = (advise(metrics) for advise in (_amount, _balance, _spelling, _curve, _reported, _personal))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -31,7 +30,7 @@ def _amount(metrics: dict[str, Any]) -> str:
         )
     if rows > MANY_ROWS:
         return (
-            f"{rows} rows train; beyond 100,000 more rarely pay. A sample (`prepare.sources.share`) trains "
+            f"{rows} rows train; more than 100,000 rarely help. A sample (`prepare.sources.share`) trains "
             "faster, usually as well."
         )
     return f"{rows} rows train: a usual amount."
@@ -43,20 +42,20 @@ def _balance(metrics: dict[str, Any]) -> str:
         return ""
     smallest, largest = train["smallest_class"], train["largest_class"]
     if largest < UNEVEN * smallest:
-        return f"Classes are even enough ({smallest} to {largest} rows each in train): no weights needed."
+        return f"Classes are balanced ({smallest} to {largest} rows each in train): no class weights needed."
     return (
-        f"Classes are uneven ({smallest} to {largest} rows each in train). Declare "
-        "`finetune.class_weights: balanced` or sample (`prepare.sources.rows_per_class`), and judge by "
-        "macro-F1 beside accuracy."
+        f"Classes are imbalanced ({smallest} to {largest} rows each in train). Declare "
+        "`finetune.class_weights: balanced` or sample (`prepare.sources.rows_per_class`), and evaluate "
+        "macro-F1 in addition to accuracy."
     )
 
 
 def _spelling(metrics: dict[str, Any]) -> str:
     rows = {label: sum(counts.values()) for label, counts in metrics["classes"].items()}
-    meant = {rare: misspelt(rows, rare) for rare in rows}
+    intended = {rare: misspelt(rows, rare) for rare in rows}
     pairs = [
         f"`{rare}` ({rows[rare]} rows) for `{common}` ({rows[common]})"
-        for rare, common in meant.items()
+        for rare, common in intended.items()
         if common is not None
     ]
     if not pairs:
@@ -73,7 +72,7 @@ def _reported(metrics: dict[str, Any]) -> str:
     if not few:
         return ""
     names = ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
-    return f"Fewer than {FEW_REPORTED} test rows report on {names}: read the intervals of their recall."
+    return f"Fewer than {FEW_REPORTED} test rows of {names}: the intervals of their recall are wide."
 
 
 def _curve(metrics: dict[str, Any]) -> str:
@@ -82,16 +81,17 @@ def _curve(metrics: dict[str, Any]) -> str:
     curve = metrics["learning_curve"]
     path = ", ".join(f"{curve[share]:.3f}" for share in ("eighth", "quarter", "half", "all"))
     gain = curve["doubled"] - curve["all"]
-    verdict = "more rows still pay" if gain >= WORTHWHILE else "more rows of this kind gain little"
-    which = "the least to beat" if metrics["classes"] else "which guesses the next word of answers"
+    verdict = "more rows still help" if gain >= WORTHWHILE else "more rows of this kind help little"
+    model = "A simple classifier" if metrics["classes"] else "An n-gram model of the next word"
     return (
-        f"A plain model without a base, {which}, reaches {path} with an eighth, a quarter, half "
-        f"and all of train; twice the rows would bring it to about {curve['doubled']:.3f}: {verdict}."
+        f"{model} without a base reaches accuracy {path} with an eighth, a quarter, half and all of train; "
+        f"with twice the rows it would reach about {curve['doubled']:.3f}: {verdict}. "
+        "The teacher must beat it."
     )
 
 
-def _private(metrics: dict[str, Any]) -> str:
+def _personal(metrics: dict[str, Any]) -> str:
     rows = metrics["looks_private"]["rows"]
     if not rows:
         return ""
-    return f"Rows that look private: {rows} (see above). A teacher can repeat what it has read: mask them."
+    return f"Rows that may contain personal data: {rows} (see above). A model can repeat it: mask it."

@@ -1,4 +1,4 @@
-"""The card of the data: what a stranger must know, in the form that the Hugging Face hub reads."""
+"""The data card, in the format of the Hugging Face hub."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,8 +18,8 @@ NONE = "-"
 def data_card(prepared: Prepared, fields: RowSchema, section: Prepare, metrics: Mapping[str, Any]) -> str:
     """The card as Markdown, with the metadata of the hub (`dataset_info`) in front.
 
-    It tells what the stage knows: sources, columns, splits, and what was taken out by which rule. Where the
-    rows come from before that, and whom they may harm, only their collector knows.
+    It states what the stage knows: sources, columns, splits, and what was removed by which rule. The origin
+    of the data before that, and its risks, are not known here.
     """
     from huggingface_hub import DatasetCard, DatasetCardData
 
@@ -37,10 +37,10 @@ def data_card(prepared: Prepared, fields: RowSchema, section: Prepare, metrics: 
             }
         ],
     )
-    private = metrics["looks_private"]
+    personal = metrics["looks_private"]
     closing = (
-        f"Looks private: {private['rows']} of {private['rows_searched']} rows searched. Classes, lengths, "
-        "drift, examples and advice: `report.md` beside this card."
+        f"Rows that may contain personal data: {personal['rows']} of {personal['rows_searched']} searched. "
+        "Classes, lengths, drift, examples and advice: `report.md` in the same folder."
     )
     parts = [
         f"# Data of the teacher: {prepared.task}",
@@ -49,7 +49,7 @@ def data_card(prepared: Prepared, fields: RowSchema, section: Prepare, metrics: 
         "## Splits\n\n" + _table(("split", "role", "rows"), _splits(prepared)),
         "## Columns\n\n" + _table(("column", "type"), _columns(fields, section)),
         "## Sources\n\n" + _table(("source", "kind", "goes to", "rows used"), _sources(section)),
-        "## Taken out\n\n" + _table(("what", "rule", "rows"), _rules(section.policies(), metrics["rows"])),
+        "## Removed\n\n" + _table(("what", "rule", "rows"), _rules(section.policies(), metrics["rows"])),
         closing,
     ]
     return str(DatasetCard(f"---\n{header.to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"))
@@ -61,7 +61,7 @@ def _splits(prepared: Prepared) -> list[tuple[object, ...]]:
 
 def _columns(fields: RowSchema, section: Prepare) -> list[tuple[str, str]]:
     own = [(rule.name, str(rule.arrow_type())) for rule in fields.columns()]
-    kept = [(name, "kept as given") for name in section.keep_columns]
+    kept = [(name, "as given") for name in section.keep_columns]
     return [("id", "string"), *own, *kept]
 
 
@@ -84,15 +84,15 @@ def _place(source: SourceBase) -> str:
 
 def _used(weight: float | None, share: float, rows_per_class: int | None) -> str:
     used = f"by weight {weight:g}" if weight is not None else "all" if share == 1 else f"{share:g} of them"
-    return used if rows_per_class is None else f"{used}, {rows_per_class} of a class at most"
+    return used if rows_per_class is None else f"{used}, at most {rows_per_class} per class"
 
 
 def _rules(policies: Mapping[str, Policy], rows: Mapping[str, int]) -> list[tuple[object, ...]]:
-    found = [
+    rules = [
         (name.replace("_", " "), f"`{policy.declared}: {policy.action}`", rows[name])
         for name, policy in policies.items()
     ]
-    return [*found, ("broken rows", "`on_error`", rows["quarantined"])]
+    return [*rules, ("invalid rows", "`on_error`", rows["quarantined"])]
 
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> str:

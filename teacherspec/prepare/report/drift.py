@@ -1,4 +1,4 @@
-"""How far each split lies from train, beside how far chance alone would put it."""
+"""Distance of each split from train, with the distance expected by chance."""
 
 import re
 from zlib import crc32
@@ -6,14 +6,14 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.prepare.dedup_and_split import Judged
+from teacherspec.prepare.dedup_and_split import Assignment
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.report.finding_messages import content_text
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import normalised
 
 MOST_ROWS = 20_000
-"""Rows of a split that are compared: rows lie in the order of a hash, so the first are a random sample."""
+"""Rows of a split that are compared: rows are in the order of a hash, so the first are a random sample."""
 
 _BINS = 1 << 16
 _WORD = re.compile(r"\w+")
@@ -21,37 +21,37 @@ _WORD = re.compile(r"\w+")
 Counts = npt.NDArray[np.int64]
 
 
-def word_drift(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[str, dict[str, float]]:
-    """For each split but train: the distance of its words from train's, and what chance alone gives.
+def word_drift(ingested: Ingested, fields: RowSchema, assignment: Assignment) -> dict[str, dict[str, float]]:
+    """For each split but train: the distance of its words from train's, and the distance expected by chance.
 
     `words` is the Jensen-Shannon distance (base 2, 0 to 1; Lin 1991) between the word counts of train and
-    of the split; `words_by_chance` the same for as many rows held out of train. Words are counted in 65,536
+    of the split; `words_by_chance` the same for as many other rows of train. Words are counted in 65,536
     bins of a hash.
     """
     if not fields.texts():
         return {}
-    train, *others = judged.stored()
-    held_rows = judged.first_rows(train[0], MOST_ROWS)
-    found = {}
+    train, *others = assignment.stored()
+    train_rows = assignment.first_rows(train[0], MOST_ROWS)
+    drift = {}
     for number, name in others:
-        rows = judged.first_rows(number, len(held_rows) // 2)
+        rows = assignment.first_rows(number, len(train_rows) // 2)
         if len(rows):
-            rest, held = held_rows[: -len(rows)], held_rows[-len(rows) :]
-            reference = _words(ingested, fields, rest)
-            found[name] = {
+            reference_rows, chance_rows = train_rows[: -len(rows)], train_rows[-len(rows) :]
+            reference = _words(ingested, fields, reference_rows)
+            drift[name] = {
                 "words": jensen_shannon(reference, _words(ingested, fields, rows)),
-                "words_by_chance": jensen_shannon(reference, _words(ingested, fields, held)),
+                "words_by_chance": jensen_shannon(reference, _words(ingested, fields, chance_rows)),
             }
-    return found
+    return drift
 
 
 def class_drift(counts: npt.NDArray[np.int64]) -> dict[str, float]:
-    """Distance of the class shares of a split from those of train, and what chance alone gives.
+    """Distance of the class shares of a split from those of train, and the distance expected by chance.
 
     `classes` is the total variation distance (0: the same shares, 1: no class in common);
     `classes_by_chance` its expectation for rows drawn at random, by the normal approximation
-    E|share - p| = sqrt(2 p (1 - p) / (pi n)). `classes_p_value` says how often rows drawn at random would
-    lie as far away, by Pearson's chi-squared test.
+    E|share - p| = sqrt(2 p (1 - p) / (pi n)). `classes_p_value` is the p-value of Pearson's chi-squared test
+    of homogeneity.
 
     Args:
         counts: `[2, C]` rows of each class in train and in the split.
@@ -91,7 +91,7 @@ def _kullback_leibler(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) ->
 def _words(ingested: Ingested, fields: RowSchema, rows: npt.NDArray[np.int64]) -> Counts:
     columns = [rule.name for rule in fields.texts()]
     counts = np.zeros(_BINS, np.int64)
-    for values in ingested.spool.gather(rows, columns).to_pylist():
+    for values in ingested.row_store.gather(rows, columns).to_pylist():
         words = _WORD.findall(normalised(content_text(fields.texts(), values)))
         np.add.at(counts, [crc32(word.encode()) % _BINS for word in words], 1)
     return counts

@@ -1,8 +1,8 @@
-"""Whether more rows would help: the learning curve of a plain model that needs no base.
+"""Whether more rows would help: the learning curve of a simple model without a base.
 
-The curve of a plain classifier is not that of a fine-tuned base, which starts higher and needs less; but
-where even this one is flat, more of the same rows will not help, and its accuracy on all rows is the least
-that a teacher must beat. Where there are no classes, the plain model guesses the next word of answers.
+A fine-tuned base starts higher and needs fewer rows; but where even the simple model's curve is flat, more of
+the same rows will not help, and its accuracy on all rows is a lower bound that a teacher must beat. Where
+there are no classes, the simple model predicts the next word of answers.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.prepare.dedup_and_split import Judged
+from teacherspec.prepare.dedup_and_split import Assignment
 from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
 from teacherspec.prepare.report.finding_messages import content_text
@@ -22,7 +22,7 @@ from teacherspec.tasks.columns.row_schema import RowSchema
 
 SHARES = {"eighth": 8, "quarter": 4, "half": 2, "all": 1}
 LEAST_ROWS = 20
-"""Rows that the smallest share must have."""
+"""Fewest rows of the smallest share."""
 
 _FEATURES = 1 << 16
 _ANSWERS = 2_000
@@ -31,13 +31,13 @@ _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
 
 
-class Plain(NamedTuple):
-    """A model that needs no base.
+class BaselineModel(NamedTuple):
+    """A simple model without a base.
 
     Attributes:
-        most_rows: that train it, and as many that it is measured on.
-        features: the rows of a spool as its inputs.
-        new: makes an untrained one.
+        most_rows: most rows to train on, and to measure on.
+        features: rows of the row store → its inputs.
+        new: creates an untrained model.
     """
 
     most_rows: int
@@ -45,44 +45,44 @@ class Plain(NamedTuple):
     new: Callable[[], Any]
 
 
-def learning_curve(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[str, float]:
-    """Accuracy of a plain model trained on growing shares of train.
+def learning_curve(ingested: Ingested, fields: RowSchema, assignment: Assignment) -> dict[str, float]:
+    """Accuracy of a simple model trained on growing shares of train.
 
-    Of the class where rows have one, else of the next word of the answer. Each share holds the one before
-    it. Accuracy is measured on validation and calibration, never on test. `doubled` continues the curve to
-    twice the rows by the power law error = a * rows^-b (Hestness et al. 2017, arXiv:1712.00409) through the
-    four points.
+    Of the class where rows have one, else of the next word of the answer. Each share contains the previous
+    one. Accuracy is measured on validation and calibration, never on test. `doubled` extrapolates the curve
+    to twice the rows by the power law error = a * rows^-b (Hestness et al. 2017, arXiv:1712.00409) through
+    the four points.
 
-    Empty with too few rows, or where nothing plain can learn.
+    Empty with too few rows, or where there is no simple model.
     """
     measure = _of_classes if fields.label else _of_answers
-    curve = measure(ingested, fields, judged)
+    curve = measure(ingested, fields, assignment)
     shares = [1 / part for part in SHARES.values()]
-    return curve | {"doubled": continued(shares, list(curve.values()))} if curve else {}
+    return curve | {"doubled": extrapolated(shares, list(curve.values()))} if curve else {}
 
 
-def _of_classes(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[str, float]:
-    plain = plain_model(fields)
-    if plain is None:
+def _of_classes(ingested: Ingested, fields: RowSchema, assignment: Assignment) -> dict[str, float]:
+    baseline = baseline_model(fields)
+    if baseline is None:
         return {}
-    train = _labelled(judged, ("train",), plain.most_rows)
-    held = _labelled(judged, ("validation", "calibration"), plain.most_rows)
+    train = _labelled(assignment, ("train",), baseline.most_rows)
+    held = _labelled(assignment, ("validation", "calibration"), baseline.most_rows)
     if len(train) < LEAST_ROWS * max(SHARES.values()) or not len(held):
         return {}
     rows = {name: train[: len(train) // part] for name, part in SHARES.items()}
-    if any(len(np.unique(judged.label[part])) < 2 for part in rows.values()):
+    if any(len(np.unique(assignment.label[part])) < 2 for part in rows.values()):
         return {}
-    inputs, held_inputs = (plain.features(ingested, part) for part in (train, held))
+    inputs, held_inputs = (baseline.features(ingested, part) for part in (train, held))
     curve = {}
     for name, part in rows.items():
-        model = plain.new().fit(inputs[: len(part)], judged.label[part])
-        curve[name] = float((model.predict(held_inputs) == judged.label[held]).mean())
+        model = baseline.new().fit(inputs[: len(part)], assignment.label[part])
+        curve[name] = float((model.predict(held_inputs) == assignment.label[held]).mean())
     return curve
 
 
-def _of_answers(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[str, float]:
-    train = _rows(judged, ("train",), _ANSWERS)
-    held = _rows(judged, ("validation", "calibration"), _ANSWERS)
+def _of_answers(ingested: Ingested, fields: RowSchema, assignment: Assignment) -> dict[str, float]:
+    train = _rows(assignment, ("train",), _ANSWERS)
+    held = _rows(assignment, ("validation", "calibration"), _ANSWERS)
     if not fields.answers or len(train) < LEAST_ROWS * max(SHARES.values()) or not len(held):
         return {}
     texts = [_answers(ingested, fields.answers, rows) for rows in (train, held)]
@@ -98,28 +98,28 @@ def _of_answers(ingested: Ingested, fields: RowSchema, judged: Judged) -> dict[s
 
 
 def _answers(ingested: Ingested, rules: Sequence[Column], rows: Indices) -> list[str]:
-    """The answers of rows, long ones cut."""
+    """The answers of rows, long ones truncated."""
     names = [rule.name for rule in rules]
     return [
         content_text(rules, row)[:_ANSWER_CHARACTERS]
         for start in range(0, len(rows), _BATCH_ROWS)
-        for row in ingested.spool.gather(rows[start : start + _BATCH_ROWS], names).to_pylist()
+        for row in ingested.row_store.gather(rows[start : start + _BATCH_ROWS], names).to_pylist()
     ]
 
 
-def plain_model(fields: RowSchema) -> Plain | None:
-    """What learns from rows of these fields without a base; None where there is nothing to learn from.
+def baseline_model(fields: RowSchema) -> BaselineModel | None:
+    """The simple model for rows of these columns; None where there is none.
 
     Texts: complement naive Bayes on words and word pairs (Rennie et al. 2003), well under a second whatever
     the classes. Images: the nearest row by small grey copies; fewer rows, as each is decoded for it.
     """
     if texts := fields.texts():
-        return Plain(10_000, partial(_words, texts), _naive_bayes)
-    return Plain(2_000, partial(_greys, fields.images()), _nearest_row) if fields.images() else None
+        return BaselineModel(10_000, partial(_words, texts), _naive_bayes)
+    return BaselineModel(2_000, partial(_greys, fields.images()), _nearest_row) if fields.images() else None
 
 
-def continued(rows: Sequence[float], accuracies: Sequence[float]) -> float:
-    """The accuracy that the power law through the points expects of twice the last number of rows.
+def extrapolated(rows: Sequence[float], accuracies: Sequence[float]) -> float:
+    """The accuracy that the power law through the points predicts for twice the last number of rows.
 
     Numbers of rows, or shares of them: only their ratios count.
     """
@@ -129,14 +129,16 @@ def continued(rows: Sequence[float], accuracies: Sequence[float]) -> float:
     return max(expected, accuracies[-1])
 
 
-def _labelled(judged: Judged, splits: tuple[str, ...], most_rows: int) -> Indices:
-    rows = _rows(judged, splits, most_rows)
-    labelled: Indices = rows[judged.label[rows] != NO_LABEL][:most_rows]
+def _labelled(assignment: Assignment, splits: tuple[str, ...], most_rows: int) -> Indices:
+    rows = _rows(assignment, splits, most_rows)
+    labelled: Indices = rows[assignment.label[rows] != NO_LABEL][:most_rows]
     return labelled
 
 
-def _rows(judged: Judged, splits: tuple[str, ...], most_rows: int) -> Indices:
-    return np.concatenate([judged.first_rows(judged.split_names.index(name), most_rows) for name in splits])
+def _rows(assignment: Assignment, splits: tuple[str, ...], most_rows: int) -> Indices:
+    return np.concatenate(
+        [assignment.first_rows(assignment.split_names.index(name), most_rows) for name in splits]
+    )
 
 
 def _naive_bayes() -> Any:
@@ -148,7 +150,7 @@ def _naive_bayes() -> Any:
 def _words(rules: Sequence[Column], ingested: Ingested, rows: Indices) -> Any:
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    values = ingested.spool.gather(rows, [rule.name for rule in rules]).to_pylist()
+    values = ingested.row_store.gather(rows, [rule.name for rule in rules]).to_pylist()
     texts = [content_text(rules, row) for row in values]
     return HashingVectorizer(ngram_range=(1, 2), n_features=_FEATURES, alternate_sign=False).transform(texts)
 
@@ -160,11 +162,11 @@ def _nearest_row() -> Any:
 
 
 def _greys(rules: Sequence[VisualColumn], ingested: Ingested, rows: Indices) -> npt.NDArray[np.float32]:
-    """Sketches `[n, D]` of the rows, each of mean 0 and length 1: brightness and contrast say nothing."""
-    names, sizes = [rule.name for rule in rules], ingested.spool.numbers("size")
+    """Grey thumbnails `[n, D]` of the rows, each of mean 0 and length 1, without brightness and contrast."""
+    names, sizes = [rule.name for rule in rules], ingested.row_store.numbers("size")
     found = []
     for part in parts_by_size(rows, sizes[rows], _BATCH_ROWS, _BATCH_BYTES):
-        for values in ingested.spool.gather(part, names).to_pylist():
+        for values in ingested.row_store.gather(part, names).to_pylist():
             grey = np.concatenate([rule.grey_thumbnail(values[rule.name]).ravel() for rule in rules])
             grey -= grey.mean()
             found.append(grey / max(float(np.linalg.norm(grey)), 1.0))

@@ -1,4 +1,4 @@
-"""The plainest model of answers: the next word by what most often followed the last two, one or none."""
+"""A back-off n-gram model of answers: the most frequent next word after the last two, one or no words."""
 
 import re
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.int64]
 
 _WORD = re.compile(r"\w+|[^\w\s]")
-_BEFORE = 2
-"""Words that the longest context has."""
+_CONTEXT_WORDS = 2
+"""Words of the longest context."""
 
 
 class Corpus(NamedTuple):
-    """Texts as numbers of words.
+    """Texts as word numbers.
 
     Attributes:
-        following: `[W]` every word of every text, and an end after each text.
-        contexts: `[_BEFORE, W]` number of the 1, 2, … words before it, as one.
-        text: `[W]` which text it is of.
+        following: `[W]` every word of every text, and an end marker after each text.
+        contexts: `[_CONTEXT_WORDS, W]` number of the context of the 1, 2, … words before it.
+        text: `[W]` index of its text.
     """
 
     following: Ids
@@ -29,7 +29,7 @@ class Corpus(NamedTuple):
 
 
 def corpus(texts: Sequence[str]) -> Corpus:
-    """Number the words of texts; the same word has the same number in all of them, an end is number 0."""
+    """Number the words of texts; equal words have equal numbers in all texts, the end marker is number 0."""
     number: dict[str, int] = {}
     words = [
         [*(number.setdefault(word, len(number) + 1) for word in _WORD.findall(text.lower())), 0]
@@ -38,41 +38,41 @@ def corpus(texts: Sequence[str]) -> Corpus:
     lengths = np.array([len(one) for one in words], np.int64)
     following = np.array([word for one in words for word in one], np.int64)
     place = np.arange(len(following)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    contexts = np.zeros((_BEFORE, len(following)), np.int64)
-    for back in range(1, _BEFORE + 1):
+    contexts = np.zeros((_CONTEXT_WORDS, len(following)), np.int64)
+    for back in range(1, _CONTEXT_WORDS + 1):
         before = np.where(place >= back, np.roll(following, back), 0)
         contexts[back - 1] = contexts[back - 2] * (len(number) + 1) + before if back > 1 else before
     return Corpus(following, contexts, np.repeat(np.arange(len(texts)), lengths))
 
 
 class NextWord:
-    """Back-off by presence alone, as in stupid backoff (Brants et al. 2007, D07-1090), its best word only."""
+    """Most frequent next word with stupid backoff (Brants et al. 2007, D07-1090)."""
 
     def __init__(self) -> None:
         """Untrained."""
-        self._seen: list[tuple[Ids, Ids]] = []
+        self._tables: list[tuple[Ids, Ids]] = []
 
     def fit(self, contexts: Ids, following: Ids) -> Self:
-        """Learn from contexts `[_BEFORE, W]` what follows them, `[W]`."""
-        nothing = np.zeros((1, len(following)), np.int64)
-        self._seen = [_commonest(context, following) for context in (*contexts[::-1], *nothing)]
+        """Learn the words `[W]` that follow the contexts `[_CONTEXT_WORDS, W]`."""
+        empty = np.zeros((1, len(following)), np.int64)
+        self._tables = [_commonest(context, following) for context in (*contexts[::-1], *empty)]
         return self
 
     def predict(self, contexts: Ids) -> Ids:
-        """The word `[W]` expected after each context `[_BEFORE, W]`."""
+        """The word `[W]` expected after each context `[_CONTEXT_WORDS, W]`."""
         expected = np.zeros(contexts.shape[1], np.int64)
-        open_ = np.ones(contexts.shape[1], bool)
-        nothing = np.zeros((1, contexts.shape[1]), np.int64)
-        for context, (known, commonest) in zip((*contexts[::-1], *nothing), self._seen, strict=True):
+        unmatched = np.ones(contexts.shape[1], bool)
+        empty = np.zeros((1, contexts.shape[1]), np.int64)
+        for context, (known, commonest) in zip((*contexts[::-1], *empty), self._tables, strict=True):
             at = np.searchsorted(known, context).clip(max=len(known) - 1)
-            found = open_ & (known[at] == context)
+            found = unmatched & (known[at] == context)
             expected[found] = commonest[at[found]]
-            open_ &= ~found
+            unmatched &= ~found
         return expected
 
 
 def _commonest(context: Ids, following: Ids) -> tuple[Ids, Ids]:
-    """Each context once, in order, and its most frequent follower, of equals the smallest number."""
+    """Each context once, in order, and its most frequent next word; of equally frequent ones the smallest."""
     kinds = int(following.max()) + 1
     pairs, counts = np.unique(
         np.unique(context, return_inverse=True)[1] * kinds + following, return_counts=True

@@ -1,4 +1,4 @@
-"""The report a person reads: what came in, what was taken out and why, what is left."""
+"""The report of `prepare`: what was read, what was removed and why, what is kept."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def report(
     """The report as Markdown."""
     parts = [_rows(metrics["rows"], policies), _changed(metrics), _splits(metrics["splits"], unit)]
     parts += [_measures(metrics["splits"]), _drift(metrics)]
-    parts += [_classes(metrics), _taken_out(findings)]
+    parts += [_classes(metrics), _found(findings)]
     lines = "\n".join(f"- {sentence}" for sentence in advice(metrics))
     return "\n\n".join(["# Prepared data", *filter(None, parts), f"## Advice\n\n{lines}"]) + "\n"
 
@@ -53,22 +53,22 @@ ROWS = {
     "blank_lines": "blank lines skipped",
     "left_out": "left out by transforms",
     "unsampled": "not sampled (`share`, `rows_per_class`)",
-    "quarantined": "broken rows set aside (`quarantine.jsonl`): taken out",
+    "quarantined": "invalid rows in `quarantine.jsonl`: removed",
     "duplicates": "the same content and label in the same split",
     "leaks": "content also in a split nearer to the report",
     "leaks_with_another_label": "of these, labelled differently there",
     "group_leaks": "group also in a split nearer to the report",
-    "near_leaks": "nearly the same in a split nearer to the report",
-    "conflicts": "the same content under another label in the same split",
+    "near_leaks": "near duplicate in a split nearer to the report",
+    "conflicts": "the same content with another label in the same split",
     "several_answers": "kept rows that share their content with another (several answers)",
-    "near_duplicates": "nearly the same in the same split",
-    "near_disagreeing": "nearly the same under another label: kept, one of the labels may be wrong",
+    "near_duplicates": "near duplicate in the same split",
+    "near_disagreeing": "near duplicate with another label: kept, one of the labels may be wrong",
     "kept": "**rows kept**",
 }
-"""Counts of rows, in words."""
+"""Name of a count of rows → its description."""
 
 
-def rows_in_words(rows: Mapping[str, int], policies: Mapping[str, Policy]) -> list[str]:
+def describe_rows(rows: Mapping[str, int], policies: Mapping[str, Policy]) -> list[str]:
     """The counts that are not 0, one a line, for the terminal."""
     return [f"{rows[name]:>9,} {_what(name, policies).strip('*')}" for name in ROWS if rows[name]]
 
@@ -78,10 +78,10 @@ def _rows(rows: dict[str, int], policies: Mapping[str, Policy]) -> str:
 
 
 def _what(name: str, policies: Mapping[str, Policy]) -> str:
-    """A count in words, and whether its rows are still there."""
+    """The description of a count, and whether its rows were kept."""
     if name not in policies:
         return ROWS[name]
-    return f"{ROWS[name]}: {'kept' if policies[name].action == 'keep' else 'taken out'}"
+    return f"{ROWS[name]}: {'kept' if policies[name].action == 'keep' else 'removed'}"
 
 
 def _splits(splits: dict[str, Any], unit: str) -> str:
@@ -106,22 +106,22 @@ def _changed(metrics: dict[str, Any]) -> str:
 
 
 def _measures(splits: dict[str, Any]) -> str:
-    """One line a measure, one column a split; only rows that hold more than text have any."""
+    """One line a measure, one column a split; only columns of images have measures."""
     lines: dict[str, list[str]] = {}
     for split in splits.values():
-        of_columns = {name: told for name, told in split.items() if isinstance(told, dict)}
+        of_columns = {name: values for name, values in split.items() if isinstance(values, dict)}
         for column, measures in of_columns.items():
-            for measure, told in measures.items():
-                if isinstance(told, dict):
-                    lines.setdefault(f"{column} {measure}", []).append(_measured(told))
-    what = "Of a sample of each split: p05, p50 and p95, or shares."
-    table = _table(("", *splits), [(name, *told) for name, told in lines.items()])
-    return f"## Measures\n\n{what}\n\n{table}" if lines else ""
+            for measure, summary in measures.items():
+                if isinstance(summary, dict):
+                    lines.setdefault(f"{column} {measure}", []).append(_measured(summary))
+    caption = "Of a sample of each split: p05, p50 and p95, or shares."
+    table = _table(("", *splits), [(name, *cells) for name, cells in lines.items()])
+    return f"## Measures\n\n{caption}\n\n{table}" if lines else ""
 
 
-def _measured(told: dict[str, float]) -> str:
+def _measured(summary: dict[str, float]) -> str:
     return ", ".join(
-        str(value) if isinstance(value, int) else f"{name} {value:.3f}" for name, value in told.items()
+        str(value) if isinstance(value, int) else f"{name} {value:.3f}" for name, value in summary.items()
     )
 
 
@@ -136,17 +136,17 @@ def _drift(metrics: dict[str, Any]) -> str:
         for name, split in metrics["splits"].items()
         if "drift" in split
     ]
-    what = (
-        "Distance from train, and in brackets what chance gives (0: the same, 1: nothing in common). p: "
-        "how often rows drawn at random have classes as far from train's (chi-squared); beside it the class "
-        "that is furthest, with its share here and in train."
+    caption = (
+        "Distance from train, in brackets the distance expected by chance (0: the same, 1: nothing in "
+        "common). p: p-value of a chi-squared test for equal class shares; furthest class: the class whose "
+        "share differs most, with its share here and in train."
     )
     columns = ("split", "words", "classes", "p", "furthest class")
-    return f"## Drift and stratification\n\n{what}\n\n" + _table(columns, lines) if lines else ""
+    return f"## Drift and stratification\n\n{caption}\n\n" + _table(columns, lines) if lines else ""
 
 
 def _furthest(classes: Mapping[str, Mapping[str, int]], split: str) -> str:
-    """The class whose share in a split lies furthest from that in train, measured in standard errors."""
+    """The class whose share in a split differs most from that in train, in standard errors."""
     here, train = (sum(counts.get(name, 0) for counts in classes.values()) for name in (split, "train"))
     if not here or not train:
         return NONE
@@ -172,7 +172,7 @@ def _classes(metrics: dict[str, Any]) -> str:
     return "## Classes\n\n" + _table(("label", *splits), lines)
 
 
-def _taken_out(findings: Sequence[Finding]) -> str:
+def _found(findings: Sequence[Finding]) -> str:
     sections = []
     for finding in findings:
         if finding.total:

@@ -62,7 +62,7 @@ def _tar_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]
                     if not entry.isdir():
                         yield _tar_member(archive, entry, max_file_bytes)
         except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
-            raise DataError(f"{name}: is no tar or zip archive, or cut short: {error}") from error
+            raise DataError(f"{name}: is not a tar or zip archive, or is truncated: {error}") from error
 
 
 def _tar_member(archive: tarfile.TarFile, entry: tarfile.TarInfo, max_file_bytes: int) -> Member:
@@ -76,11 +76,13 @@ def _tar_member(archive: tarfile.TarFile, entry: tarfile.TarInfo, max_file_bytes
 
 
 def _check_tar_end(name: str, path: Path) -> None:
-    """A plain tar that was cut between two files reads well; only a complete one ends with zeros."""
+    """A plain tar truncated between two files can be read; only a complete one ends with zeros."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _BLOCK))
         if file.read(_BLOCK).strip(b"\0"):
-            raise DataError(f"{name}: is no tar or zip archive, or cut short: it does not end as a tar does")
+            raise DataError(
+                f"{name}: is not a tar or zip archive, or is truncated: it has no end-of-archive block"
+            )
 
 
 def _zip_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]:
@@ -93,7 +95,7 @@ def _zip_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]
             for entry in entries:
                 yield _zip_member(archive, entry, max_file_bytes)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise DataError(f"{name}: is a broken or cut zip archive: {error}") from error
+        raise DataError(f"{name}: is a damaged or truncated zip archive: {error}") from error
 
 
 def _zip_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_file_bytes: int) -> Member:

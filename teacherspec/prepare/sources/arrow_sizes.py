@@ -1,8 +1,8 @@
-"""How many bytes the rows of Arrow data hold once each stands for itself.
+"""How many bytes the rows of Arrow data take when each is expanded.
 
-Arrow and Parquet keep a value that many rows share once: a file of a kilobyte may hold gigabytes. So the
-size of rows is known before they are made, rows are made in parts that fit, and a file that swells out of
-proportion is refused.
+Arrow and Parquet store a value that many rows share once: a file of a kilobyte may expand to gigabytes. So
+the size of rows is computed before they are created, rows are created in parts of bounded size, and a file
+that expands to too much is refused.
 """
 
 from collections.abc import Collection, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PART_ROWS = 4096
 PART_BYTES = 32 << 20
-"""Rows that are made at once, and their bytes unless one row alone has more."""
+"""Most rows created at once, and their bytes unless one row alone has more."""
 
 _NUMBER_BYTES = 8
 
@@ -37,20 +37,20 @@ def row_bytes(batch: "pa.RecordBatch") -> Sizes:
 
 
 def _sizes(array: "pa.Array") -> Sizes:
-    """Bytes of each entry of an array; one of a kind without length counts as a number."""
+    """Bytes of each entry of an array; a type without length counts as a number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = array.type
-    if pa.types.is_dictionary(kind):
+    data_type = array.type
+    if pa.types.is_dictionary(data_type):
         of_values: Sizes = np.append(_sizes(array.dictionary), 0)
         return of_values[_filled(array.indices, -1)]
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
         ends = np.append(0, np.cumsum(_sizes(array.flatten())))
         lengths = _filled(pc.list_value_length(array), 0)
         of_lists: Sizes = np.diff(ends[np.append(0, np.cumsum(lengths))])
         return of_lists
-    if pa.types.is_struct(kind):
+    if pa.types.is_struct(data_type):
         of_structs: Sizes = sum(map(_sizes, array.flatten()), np.zeros(len(array), np.int64))
         return of_structs
     try:
@@ -65,20 +65,20 @@ def _filled(numbers: "pa.Array", instead_of_null: int) -> Sizes:
 
 
 def check_types(name: str, schema: "pa.Schema", wanted: Collection[str]) -> None:
-    """Refuse kinds of columns whose values overlap in the file: their size is not known beforehand.
+    """Refuse column types whose values overlap in the file: their size is not known beforehand.
 
     Raises:
-        DataError: a wanted column is of such a kind.
+        DataError: a wanted column has such a type.
     """
     import pyarrow as pa
 
     problems = [
-        f"{name}: column {shown(field.name)} is of the kind {field.type}; write it as plain values"
+        f"{name}: column {shown(field.name)} has the type {field.type}; write it as plain values"
         for field in schema
         if field.name in wanted
         and any(
-            is_kind(field.type)
-            for is_kind in (
+            is_type(field.type)
+            for is_type in (
                 pa.types.is_string_view,
                 pa.types.is_binary_view,
                 pa.types.is_list_view,
@@ -92,15 +92,15 @@ def check_types(name: str, schema: "pa.Schema", wanted: Collection[str]) -> None
 
 
 class SizeLimit:
-    """Cuts the batches of one file into parts of bounded size, as long as they stay in proportion to it."""
+    """Divides the batches of one file into parts of bounded size, up to a multiple of its size on disk."""
 
-    def __init__(self, name: str, packed_bytes: int) -> None:
+    def __init__(self, name: str, file_bytes: int) -> None:
         """For a file of so many bytes, called `name` in messages."""
         self._name = name
-        self._left = max(FREE_BYTES, MAX_RATIO * packed_bytes)
+        self._left = max(FREE_BYTES, MAX_RATIO * file_bytes)
 
     def parts(self, batch: "pa.RecordBatch") -> "Iterator[pa.RecordBatch]":
-        """The rows of a batch in parts. Raises `DataError` when the file swells too much."""
+        """The rows of a batch in parts. Raises `DataError` when the file expands to too much."""
         sizes = row_bytes(batch)
         self._left -= int(sizes.sum())
         if self._left < 0:

@@ -1,4 +1,8 @@
-"""A file as a stream of UTF-8 bytes: unpacked and transcoded on the way, never whole in memory."""
+"""A file as a stream of UTF-8 bytes: decompressed and transcoded in bounded memory.
+
+gzip and zstandard are decoded by the standard library and Arrow; ours are the limit on the decompressed size,
+the refusal of truncated data and of files that change while they are read.
+"""
 
 import codecs
 import gzip
@@ -12,7 +16,7 @@ from typing import BinaryIO, cast
 from teacherspec.errors import DataError
 
 SUFFIXES = (".gz", ".zst")
-"""File name endings that mean packed data."""
+"""File name endings of compressed data."""
 
 FREE_BYTES = 64 << 20
 MAX_RATIO = 1000
@@ -21,23 +25,25 @@ _CHUNK_BYTES = 1 << 18
 
 @contextmanager
 def open_bytes(name: str, path: Path, encoding: str, max_ratio: int = MAX_RATIO) -> Iterator[BinaryIO]:
-    """The text of `path` as UTF-8 bytes, unpacked where its name ends in `.gz` or `.zst`.
+    """The text of `path` as UTF-8 bytes, decompressed where its name ends in `.gz` or `.zst`.
 
     Args:
         name: for messages.
         path: the file.
         encoding: of its text; UTF-8 passes bytes as they are.
-        max_ratio: how many times their packed size bytes may unpack to.
+        max_ratio: how many times its size the file may unpack to.
 
     Raises:
-        DataError: while reading: packed data that is broken, cut or swells too much,
-            bytes that the encoding does not know, a file that changes meanwhile.
+        DataError: while reading: compressed data that is damaged, truncated or unpacks to too much, bytes
+            that are invalid in the encoding, a file that changes meanwhile.
     """
     before = path.stat()
     with path.open("rb", buffering=_CHUNK_BYTES) as file:
         stream: BinaryIO = file
         if path.suffix in SUFFIXES:
-            stream = _buffered(_Bounded(name, _unpacked(file, path.suffix), before.st_size, max_ratio))
+            stream = _buffered(
+                _SizeLimited(name, _decompressed(file, path.suffix), before.st_size, max_ratio)
+            )
         if codecs.lookup(encoding).name != "utf-8":
             stream = _buffered(_Transcoded(name, stream, encoding))
         yield stream
@@ -54,7 +60,7 @@ def _buffered(stream: io.RawIOBase) -> BinaryIO:
     return io.BufferedReader(stream, _CHUNK_BYTES)
 
 
-def _unpacked(file: BinaryIO, suffix: str) -> BinaryIO:
+def _decompressed(file: BinaryIO, suffix: str) -> BinaryIO:
     if suffix == ".gz":
         return cast(BinaryIO, gzip.GzipFile(fileobj=file))
     import pyarrow as pa
@@ -62,14 +68,14 @@ def _unpacked(file: BinaryIO, suffix: str) -> BinaryIO:
     return _buffered(pa.CompressedInputStream(pa.PythonFile(file), "zstd"))
 
 
-class _Bounded(io.RawIOBase):
-    """Unpacked bytes, as long as they stay in proportion to the packed ones."""
+class _SizeLimited(io.RawIOBase):
+    """Decompressed bytes, up to a multiple of the compressed size."""
 
-    def __init__(self, name: str, stream: BinaryIO, packed_bytes: int, max_ratio: int) -> None:
+    def __init__(self, name: str, stream: BinaryIO, compressed_bytes: int, max_ratio: int) -> None:
         self._name = name
         self._stream = stream
         self._max_ratio = max_ratio
-        self._left = max(FREE_BYTES, max_ratio * packed_bytes)
+        self._left = max(FREE_BYTES, max_ratio * compressed_bytes)
 
     def readable(self) -> bool:
         return True
@@ -78,7 +84,7 @@ class _Bounded(io.RawIOBase):
         try:
             content = self._stream.read(len(buffer))
         except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{self._name}: the packed data is broken or cut: {error}") from error
+            raise DataError(f"{self._name}: the compressed data is damaged or truncated: {error}") from error
         self._left -= len(content)
         if self._left < 0:
             raise DataError(f"{self._name}: unpacks to over {self._max_ratio} times its size; check it")
@@ -109,7 +115,7 @@ class _Transcoded(io.RawIOBase):
                 )
             except UnicodeError as error:
                 raise DataError(
-                    f"{self._name}: is not {self._encoding} behind byte {self._read_bytes}: {error}"
+                    f"{self._name}: is not {self._encoding} after byte {self._read_bytes}: {error}"
                 ) from error
             self._read_bytes += len(content)
             if not content:

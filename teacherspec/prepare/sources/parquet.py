@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _SHARED_BYTES = 256 << 20
-"""What a batch may come to when every row holds the largest value that rows share."""
+"""Largest batch in bytes if every row had the largest shared value."""
 
 _NEXT_I32 = b"\x15"
 _DICTIONARY_PAGE = 2 << 1  # numbers are zigzag-coded
@@ -84,7 +84,7 @@ def _chunks_of(file: "pq.ParquetFile") -> "Iterator[tuple[pq.ColumnChunkMetaData
 
 
 def _shared_lists(file: "pq.ParquetFile") -> list[str]:
-    """Columns of lists whose values are stored once for many entries, to be read just so."""
+    """Columns of lists whose values are stored in a dictionary, to be read as one."""
     paths = {
         chunk.path_in_schema
         for chunk, _ in _chunks_of(file)
@@ -108,10 +108,10 @@ def _batch_rows(file: "pq.ParquetFile", path: Path, wanted: Collection[str]) -> 
 
 
 def dictionary_bytes(file: BinaryIO, chunk: "pq.ColumnChunkMetaData") -> int:
-    """Bytes of the values that a chunk stores once, and so of the largest of them.
+    """Bytes of the dictionary of a chunk, an upper bound for its largest value.
 
     The page header is a Thrift struct in the compact protocol, whose second field is the unpacked size
-    (`uncompressed_page_size` of the Parquet format); a header that reads otherwise counts as the chunk.
+    (`uncompressed_page_size` of the Parquet format); for any other header the size of the chunk is returned.
     """
     file.seek(chunk.dictionary_page_offset)
     header = file.read(16)
@@ -143,7 +143,7 @@ def batch_rows(
     """The rows of Arrow batches, class numbers as names.
 
     Raises:
-        DataError: while iterating, when the data is broken or grows too large.
+        DataError: while iterating, when the data is damaged or expands to too much.
     """
     import pyarrow as pa
 
@@ -167,9 +167,9 @@ def _decoded(batch: "pa.RecordBatch", decoders: dict[str, Decoder]) -> Iterator[
 
 
 def class_label_decoders(metadata: dict[bytes, bytes], wanted: Collection[str]) -> dict[str, Decoder]:
-    """For each wanted column stored by `datasets` as class numbers: the way back to the class name.
+    """For each wanted column stored by `datasets` as class numbers: a function to the class name.
 
-    The names travel in the schema metadata (`huggingface` → `info.features`, `_type: ClassLabel`).
+    The names are in the schema metadata (`huggingface` → `info.features`, `_type: ClassLabel`).
     """
     info = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {})
     features = info.get("features", {})

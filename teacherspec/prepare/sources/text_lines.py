@@ -21,17 +21,17 @@ _NOT_TEXT = {
 
 
 class TextLines(Iterator[str]):
-    """Iterates over decoded lines, line ends kept; counts them and remembers what was wrong.
+    """Iterates over decoded lines, with line ends; counts them and records faults.
 
-    A faulty line is still handed on (undecodable bytes replaced), so that the caller's own line
-    structure holds; the caller asks `take_fault` after each record.
+    A faulty line is still returned (undecodable bytes replaced), so that the caller's own line
+    structure stays intact; the caller calls `take_fault` after each record.
 
     Attributes:
-        number: of the line handed out last, from 1.
+        number: of the line returned last, from 1.
     """
 
     def __init__(self, name: str, stream: BinaryIO, max_line_bytes: int) -> None:
-        """Begin at the start of `stream`; `name` is for messages."""
+        """Start at the beginning of `stream`; `name` is for messages."""
         self.number = 0
         self._name = name
         self._stream = stream
@@ -59,7 +59,7 @@ class TextLines(Iterator[str]):
             )
             text = raw.decode("utf-8", "replace")
         if "\0" in text:
-            self._remember("holds a NUL byte", raw.index(b"\0") + 1)
+            self._remember("contains a NUL byte", raw.index(b"\0") + 1)
         return text
 
     def take_fault(self) -> tuple[str, int, int] | None:

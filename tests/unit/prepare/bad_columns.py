@@ -152,7 +152,7 @@ whole(
 )
 whole(
     "Arrow whose values overlap",
-    "data/rows.arrow: column 'text' is of the kind string_view; write it as plain values",
+    "data/rows.arrow: column 'text' has the type string_view; write it as plain values",
     arrow_bytes(pa.table({"text": TEXTS.cast(pa.string_view()), "label": LABELS})),
     "rows.arrow",
     kind="arrow",

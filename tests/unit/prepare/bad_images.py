@@ -129,15 +129,17 @@ def _(workshop: Workshop) -> Sources:
 
 
 # --- Archives -------------------------------------------------------------------------------------
-archive("a tar that was cut", "data/photos.tar: is no tar or zip archive, or cut short", tar(GOOD)[:20_000])
-archive("a tar cut between two files", "it does not end as a tar does", tar(GOOD)[: 1536 * 4 - 512])
+archive(
+    "a tar that was cut", "data/photos.tar: is not a tar or zip archive, or is truncated", tar(GOOD)[:20_000]
+)
+archive("a tar cut between two files", "it has no end-of-archive block", tar(GOOD)[: 1536 * 4 - 512])
 archive(
     "a packed tar that was cut",
-    "data/photos.tar.gz: the packed data is broken or cut",
+    "data/photos.tar.gz: the compressed data is damaged or truncated",
     tar(GOOD, mode="w:gz")[:5_000],
     "photos.tar.gz",
 )
-archive("a text called .tar", "data/photos.tar: is no tar or zip archive", b"hello" * 200)
+archive("a text called .tar", "data/photos.tar: is not a tar or zip archive", b"hello" * 200)
 archive(
     "a path out of a tar",
     "contains '../x/y.png', which leads out of the archive",
@@ -211,7 +213,10 @@ archive(
     max_file_bytes=1 << 30,
 )
 archive(
-    "a zip that was cut", "data/photos.zip: is a broken or cut zip archive", zipped(GOOD)[:-50], "photos.zip"
+    "a zip that was cut",
+    "data/photos.zip: is a damaged or truncated zip archive",
+    zipped(GOOD)[:-50],
+    "photos.zip",
 )
 
 

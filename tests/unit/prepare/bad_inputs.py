@@ -99,7 +99,7 @@ lines("a field missing", "rows.jsonl:61: text: missing", {"label": "ant"})
 lines("a label missing", "rows.jsonl:61: label: missing", {"text": "x y"})
 lines(
     "an undeclared field",
-    "rows.jsonl:61: 'mood': the task has no use",
+    "rows.jsonl:61: 'mood': the task does not use",
     {"text": "x", "label": "ant", "mood": 1},
 )
 lines("a number among text labels", "rows.jsonl:1: label: a text here, a number", {"text": "x", "label": 1})
@@ -135,7 +135,7 @@ lines(
     "rows.jsonl:61:11: byte 0xe9 is not UTF-8",
     b'{"text": "\xe9t\xe9", "label": "ant"}',
 )
-lines("a NUL byte", "rows.jsonl:61:12: holds a NUL byte", b'{"text": "x\x00y", "label": "ant"}')
+lines("a NUL byte", "rows.jsonl:61:12: contains a NUL byte", b'{"text": "x\x00y", "label": "ant"}')
 lines(
     "half of a surrogate pair",
     "text: holds half of a surrogate pair (U+D83D)",
@@ -211,20 +211,25 @@ whole(
 )
 whole(
     "gzip that was cut",
-    "data/rows.jsonl.gz: the packed data is broken or cut",
+    "data/rows.jsonl.gz: the compressed data is damaged or truncated",
     gzip.compress(GOOD)[:-30],
     "rows.jsonl.gz",
 )
 whole(
     "gzip with a flipped bit",
-    "data/rows.jsonl.gz: the packed data is broken or cut",
+    "data/rows.jsonl.gz: the compressed data is damaged or truncated",
     gzip.compress(GOOD)[:-6] + bytes(6),
     "rows.jsonl.gz",
 )
-whole("plain text called .gz", "data/rows.jsonl.gz: the packed data is broken or cut", GOOD, "rows.jsonl.gz")
+whole(
+    "plain text called .gz",
+    "data/rows.jsonl.gz: the compressed data is damaged or truncated",
+    GOOD,
+    "rows.jsonl.gz",
+)
 whole(
     "zstandard that was cut",
-    "data/rows.jsonl.zst: the packed data is broken or cut",
+    "data/rows.jsonl.zst: the compressed data is damaged or truncated",
     pa.compress(GOOD, "zstd", asbytes=True)[:-30],
     "rows.jsonl.zst",
 )
@@ -236,7 +241,7 @@ whole(
 )
 whole(
     "a declared encoding that does not fit",
-    "is not ascii behind byte 0",
+    "is not ascii after byte 0",
     '{"text": "é"}'.encode(),
     encoding="ascii",
 )
@@ -292,7 +297,7 @@ def _(workshop: Workshop) -> Sources:
 
 @case(
     "fewer rows than classes and splits",
-    "30 rows cannot fill 10 classes in 4 splits (40 rows at the very least)",
+    "30 rows cannot fill 10 classes in 4 splits (at least 40 rows)",
 )
 def _(workshop: Workshop) -> Sources:
     rows = [{"text": f"text {at}", "label": f"class {at % 10}"} for at in range(30)]
@@ -308,7 +313,7 @@ def _(workshop: Workshop) -> Sources:
     return JSONL, {"fractions": shares}
 
 
-@case("too few rows of a class", "has 0 rows in train (2 in all, the first at data/rows.jsonl:")
+@case("too few rows of a class", "has 0 rows in train (2 in total, the first at data/rows.jsonl:")
 def _(workshop: Workshop) -> Sources:
     rare = [{"text": f"rare text {at}", "label": "rare"} for at in range(2)]
     workshop.write("data/rows.jsonl", jsonl([*messages(120), *rare]))
@@ -455,7 +460,7 @@ table(
 )
 table(
     "a column not declared",
-    "rows.csv:1: 'mood': the task has no use for it",
+    "rows.csv:1: 'mood': the task does not use it",
     "text,label,mood\n" + CSV_ROWS.replace("\n", ",good\n"),
 )
 table(
@@ -468,7 +473,7 @@ table(
     "rows.csv:63:4: byte 0xe9 is not UTF-8",
     f'text,label\n{CSV_ROWS}"over\ntwo\xe9 lines",ant\n'.encode("latin-1"),
 )
-table("a NUL byte in CSV", "rows.csv:62:2: holds a NUL byte", f"text,label\n{CSV_ROWS}x\x00y,ant\n")
+table("a NUL byte in CSV", "rows.csv:62:2: contains a NUL byte", f"text,label\n{CSV_ROWS}x\x00y,ant\n")
 table(
     "a field longer than a line may be",
     "rows.csv:62:1: is longer than 1024 bytes",
@@ -590,7 +595,7 @@ def _(workshop: Workshop) -> Sources:
 # --- Declared otherwise than it is ---------------------------------------------------------------
 whole(
     "a document in another encoding than declared",
-    "data/rows.json: is not ascii behind byte 0",
+    "data/rows.json: is not ascii after byte 0",
     '[{"text": "caf\u00e9", "label": "ant"}]'.encode(),
     "rows.json",
     kind="json_document",

@@ -5,17 +5,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.prepare.dedup.duplicates import Overlap, Rows, find_overlap
-from teacherspec.prepare.mmap_columns import Scratch
+from teacherspec.prepare.dedup.duplicates import Overlap, RowKeys, find_overlap
+from teacherspec.prepare.mmap_columns import Workspace
 
 # (content, answer, label, split): few values, so that everything overlaps with everything.
 ROW = st.tuples(st.integers(0, 4), st.integers(0, 1), st.integers(-1, 2), st.integers(0, 2))
 ROWS = st.lists(ROW, max_size=30)
 
 
-def rows_of(values: list[tuple[int, int, int, int]], digests: list[int] | None = None) -> Rows:
+def rows_of(values: list[tuple[int, int, int, int]], digests: list[int] | None = None) -> RowKeys:
     columns = np.array(values, np.int64).reshape(-1, 4)
-    return Rows(
+    return RowKeys(
         content=np.zeros(len(columns), np.uint64),
         content_low=columns[:, 0].astype(np.uint64),
         answer=columns[:, 1].astype(np.uint64),
@@ -26,8 +26,8 @@ def rows_of(values: list[tuple[int, int, int, int]], digests: list[int] | None =
 
 
 def overlap_of(values: list[tuple[int, int, int, int]], digests: list[int] | None = None) -> Overlap:
-    scratch = Scratch(Path("unused"), memory_bytes=1 << 20)
-    return find_overlap(rows_of(values, digests), np.ones(len(values), bool), scratch)
+    workspace = Workspace(Path("unused"), memory_bytes=1 << 20)
+    return find_overlap(rows_of(values, digests), np.ones(len(values), bool), workspace)
 
 
 def kept(values: list[tuple[int, int, int, int]], overlap: Overlap) -> set[int]:
@@ -65,15 +65,15 @@ def test_findings_agree_with_plain_loops(values: list[tuple[int, int, int, int]]
 @given(ROWS)
 def test_every_finding_names_a_row_that_explains_it(values: list[tuple[int, int, int, int]]) -> None:
     found = overlap_of(values)
-    for row, because in zip(found.duplicates.rows, found.duplicates.because, strict=True):
-        assert values[row] == values[because]
-        assert row != because
-    for row, because in zip(found.leaks.rows, found.leaks.because, strict=True):
-        assert values[row][0] == values[because][0]
-        assert values[row][3] < values[because][3]
-    for row, because in zip(found.conflicts.rows, found.conflicts.because, strict=True):
-        assert values[row][0] == values[because][0]
-        assert values[row][2] != values[because][2]
+    for row, partners in zip(found.duplicates.rows, found.duplicates.partners, strict=True):
+        assert values[row] == values[partners]
+        assert row != partners
+    for row, partners in zip(found.leaks.rows, found.leaks.partners, strict=True):
+        assert values[row][0] == values[partners][0]
+        assert values[row][3] < values[partners][3]
+    for row, partners in zip(found.conflicts.rows, found.conflicts.partners, strict=True):
+        assert values[row][0] == values[partners][0]
+        assert values[row][2] != values[partners][2]
 
 
 @given(ROWS, st.randoms())

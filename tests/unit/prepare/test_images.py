@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 
 from teacherspec.prepare.dedup.candidate_pairs import banding, similar_pairs
 from teacherspec.prepare.dedup.signatures import SignatureComparison
-from teacherspec.prepare.mmap_columns import Scratch
+from teacherspec.prepare.mmap_columns import Workspace
 from teacherspec.tasks.columns.image import ImageColumn
 from teacherspec.tasks.columns.label import LabelColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
@@ -187,16 +187,16 @@ def test_nearly_all_pairs_of_signatures_are_found_and_no_other(tmp_path: Path) -
     words = np.packbits(bits, axis=1).view(np.uint64)
     comparison = SignatureComparison(0.9, [words[:, at] for at in range(4)])
     everyone = np.ones(400, bool)
-    pairs = similar_pairs(everyone, comparison, lambda rows: (rows,), Scratch(tmp_path, 1 << 30))
+    pairs = similar_pairs(everyone, comparison, lambda rows: (rows,), Workspace(tmp_path, 1 << 30))
     found = set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
     true = {(row, 200 + row) for row in range(200) if row % 41 <= 25}
     assert found <= true
     assert len(found) >= 0.99 * len(true)
-    bands, numbers = banding(0.9, comparison.most_numbers)
+    bands, numbers = banding(0.9, comparison.most_values)
     assert (1 - 0.9**numbers) ** bands <= 0.005
     words[7] = 0
     comparison = SignatureComparison(0.9, [words[:, at] for at in range(4)])
-    assert np.flatnonzero(~comparison.signed(everyone, Scratch(tmp_path, 1 << 30))).tolist() == [7]
+    assert np.flatnonzero(~comparison.with_signature(everyone, Workspace(tmp_path, 1 << 30))).tolist() == [7]
 
 
 def peak(folder: Path, images: int) -> int:
@@ -214,7 +214,7 @@ def peak(folder: Path, images: int) -> int:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("spool.BATCH_BYTES", "write.PART_BYTES", "pictured._BATCH_BYTES"):
+    for name in ("row_store.BATCH_BYTES", "write_splits.PART_BYTES", "pictured._BATCH_BYTES"):
         monkeypatch.setattr(f"teacherspec.prepare.{name}", 1 << 20)
     few, many = peak(tmp_path / "few", 60), peak(tmp_path / "many", 240)
     assert many < few + (4 << 20)  # the images of `many` take 14 MB more

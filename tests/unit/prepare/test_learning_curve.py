@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.prepare.report.learning_curve import continued
+from teacherspec.prepare.report.learning_curve import extrapolated
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.columns.text import TextColumn
@@ -18,12 +18,12 @@ SOURCE = {"kind": "jsonl", "path": "data/rows.jsonl"}
 def test_a_power_law_is_continued() -> None:
     rows = [100, 200, 400, 800]
     accuracies = [1 - 2 * number**-0.4 for number in rows]
-    assert continued(rows, accuracies) == pytest.approx(1 - 2 * 1600**-0.4)
+    assert extrapolated(rows, accuracies) == pytest.approx(1 - 2 * 1600**-0.4)
 
 
 def test_a_curve_that_falls_promises_nothing() -> None:
-    assert continued([1, 2, 4, 8], [0.8, 0.8, 0.7, 0.7]) == 0.7
-    assert continued([1, 2, 4, 8], [1.0, 1.0, 1.0, 1.0]) == 1.0
+    assert extrapolated([1, 2, 4, 8], [0.8, 0.8, 0.7, 0.7]) == 0.7
+    assert extrapolated([1, 2, 4, 8], [1.0, 1.0, 1.0, 1.0]) == 1.0
 
 
 def test_the_report_says_what_more_rows_would_bring(workshop: Workshop) -> None:
@@ -40,7 +40,7 @@ def test_the_report_says_what_more_rows_would_bring(workshop: Workshop) -> None:
     curve = workshop.metrics()["learning_curve"]
     assert list(curve) == sorted(["eighth", "quarter", "half", "all", "doubled"])
     assert curve["all"] > 0.95
-    assert "A plain model without a base" in workshop.report()
+    assert "A simple classifier without a base" in workshop.report()
 
 
 def test_too_few_rows_give_no_curve(workshop: Workshop) -> None:
@@ -55,7 +55,7 @@ def test_images_have_a_curve_of_their_own(tmp_path: Path) -> None:
     curve = workshop.metrics()["learning_curve"]
     assert 0.8 < curve["eighth"] < curve["all"] <= curve["doubled"]
     assert curve["all"] > 0.95
-    assert "A plain model without a base" in workshop.report()
+    assert "A simple classifier without a base" in workshop.report()
 
 
 @given(
@@ -106,4 +106,4 @@ def test_answers_have_a_curve_of_their_own(tmp_path: Path) -> None:
     curve = workshop.metrics()["learning_curve"]
     assert curve["eighth"] < curve["half"] < curve["all"] <= curve["doubled"]
     assert curve["all"] > 0.4, "every second word follows from the one before"
-    assert "guesses the next word of answers" in workshop.report()
+    assert "An n-gram model of the next word" in workshop.report()

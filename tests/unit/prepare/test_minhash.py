@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from teacherspec.prepare.dedup.candidate_pairs import Pairs, banding, similar_pairs
 from teacherspec.prepare.dedup.minhash import (
-    PIECE,
+    SHINGLE,
     TextComparison,
     band_keys,
     jaccard,
-    piece_hashes,
-    pieces_of,
+    shingle_hashes,
+    shingles_of,
 )
-from teacherspec.prepare.mmap_columns import Scratch
+from teacherspec.prepare.mmap_columns import Workspace
 
 LETTERS = list(string.ascii_lowercase + " ")
 
@@ -43,7 +43,7 @@ def found_in(texts: list[str], folder: Path, similarity: float = 0.8, memory_byt
             np.array([len(text) for text in texts], np.int32),
         ),
         lambda rows: (rows,),
-        Scratch(folder, memory_bytes),
+        Workspace(folder, memory_bytes),
     )
 
 
@@ -56,9 +56,11 @@ def test_nearly_all_similar_pairs_are_found_and_no_other(tmp_path: Path, similar
     draw = np.random.default_rng(1)
     texts = [random_text(draw, int(length)) for length in draw.integers(20, 200, 150)]
     texts += [edited(draw, text, int(draw.integers(1, 5))) for text in texts]
-    pieces = [pieces_of(text) for text in texts]
+    shingles = [shingles_of(text) for text in texts]
     true = {
-        (a, b) for a, b in combinations(range(len(texts)), 2) if jaccard(pieces[a], pieces[b]) >= similarity
+        (a, b)
+        for a, b in combinations(range(len(texts)), 2)
+        if jaccard(shingles[a], shingles[b]) >= similarity
     }
     found = as_set(found_in(texts, tmp_path, similarity))
     assert found <= true
@@ -69,7 +71,7 @@ def test_nearly_all_similar_pairs_are_found_and_no_other(tmp_path: Path, similar
 def test_similarities_are_exact(tmp_path: Path) -> None:
     texts = ["where is my new card please", "where is my new cart please"]
     pairs = found_in(texts, tmp_path, 0.5)
-    assert pairs.similarity.tolist() == [jaccard(pieces_of(texts[0]), pieces_of(texts[1]))]
+    assert pairs.similarity.tolist() == [jaccard(shingles_of(texts[0]), shingles_of(texts[1]))]
 
 
 def test_a_crowd_stays_connected_in_linear_time(tmp_path: Path) -> None:
@@ -93,26 +95,26 @@ def test_few_and_short_texts(tmp_path: Path, texts: list[str]) -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=8))
 def test_hashes_of_a_text_do_not_depend_on_its_neighbours(texts: list[str]) -> None:
-    hashes, borders = piece_hashes(texts)
+    hashes, borders = shingle_hashes(texts)
     starts, ends = borders[:-1], borders[1:]
     assert ends[-1] == len(hashes)
     for number, text in enumerate(texts):
-        alone, _ = piece_hashes([text])
+        alone, _ = shingle_hashes([text])
         assert (hashes[starts[number] : ends[number]] == alone).all()
-        assert len(alone) == max(1, len(text) - PIECE + 1)
-        assert len(set(alone.tolist())) == len(pieces_of(text))
+        assert len(alone) == max(1, len(text) - SHINGLE + 1)
+        assert len(set(alone.tolist())) == len(shingles_of(text))
     alone = band_keys(texts[-1:], 3, 2)
     assert (band_keys(texts, 3, 2)[:, -1:] == alone).all()
 
 
 def test_repeated_pieces_change_no_key() -> None:
-    once, twice = "abcdefgh" + "abcdefgh"[: PIECE - 1], "abcdefgh" * 3
-    assert pieces_of(once) == pieces_of(twice)
+    once, twice = "abcdefgh" + "abcdefgh"[: SHINGLE - 1], "abcdefgh" * 3
+    assert shingles_of(once) == shingles_of(twice)
     assert (band_keys([once], 9, 7) == band_keys([twice], 9, 7)).all()
 
 
 @pytest.mark.parametrize("similarity", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
 def test_banding_keeps_its_promise(similarity: float) -> None:
-    bands, minima = banding(similarity, TextComparison.most_numbers)
+    bands, minima = banding(similarity, TextComparison.most_values)
     assert bands * minima <= 72
     assert (1 - similarity**minima) ** bands <= 0.005 + 1e-12

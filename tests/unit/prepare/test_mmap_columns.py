@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 
 from teacherspec.errors import UserError
 from teacherspec.prepare.dedup.candidate_pairs import similar_pairs
-from teacherspec.prepare.dedup.duplicates import Rows, find_overlap, find_repeats, find_straddling, repeated
+from teacherspec.prepare.dedup.duplicates import (
+    RowKeys,
+    find_group_leaks,
+    find_overlap,
+    find_repeats,
+    repeated,
+)
 from teacherspec.prepare.dedup.minhash import TextComparison
-from teacherspec.prepare.mmap_columns import Scratch, all_of, parts_by_size, parts_by_word
+from teacherspec.prepare.mmap_columns import Workspace, all_of, parts_by_size, parts_by_word
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import sha256_file
 from teacherspec.runtime.machine import WORKING_MEMORY, working_memory
@@ -51,11 +57,11 @@ def test_parts_by_size_keep_order_and_limits(sizes: list[int], most_rows: int, m
 
 
 def test_a_column_starts_with_zeros_and_leaves_no_file(tmp_path: Path) -> None:
-    column = Scratch(tmp_path, 1).column(5, np.int32)
+    column = Workspace(tmp_path, 1).column(5, np.int32)
     column[2] = 7
     assert column.tolist() == [0, 0, 7, 0, 0]
     assert list(tmp_path.iterdir()) == []
-    assert len(Scratch(tmp_path, 1).column(0, np.int32)) == 0
+    assert len(Workspace(tmp_path, 1).column(0, np.int32)) == 0
 
 
 def text_of(row: int) -> str:
@@ -87,22 +93,22 @@ def test_memory_decides_no_byte(workshop: Workshop) -> None:
 
 def judged_peak(rows: int, folder: Path) -> int:
     """Bytes at the peak of judging so many rows with 2 MiB."""
-    scratch = Scratch(folder, 2 << 20)
+    workspace = Workspace(folder, 2 << 20)
     draw = np.random.default_rng(0)
-    words = [scratch.column(rows, np.uint64) for _ in range(3)]
+    words = [workspace.column(rows, np.uint64) for _ in range(3)]
     for column in words:
         column[:] = draw.integers(0, 2**64, rows, np.uint64)
-    split, label = scratch.column(rows, np.int8), scratch.column(rows, np.int32)
-    among = scratch.column(rows, bool)
+    split, label = workspace.column(rows, np.int8), workspace.column(rows, np.int32)
+    among = workspace.column(rows, bool)
     among[:] = True
-    lengths = scratch.column(rows, np.int32)
+    lengths = workspace.column(rows, np.int32)
     lengths[:] = 40
     tracemalloc.start()
-    placed = Rows(words[0], words[1], words[2], label, split, words[2])
-    overlap = find_overlap(placed, among, scratch)
-    others = [find_straddling(words[0], split, among, scratch), find_repeats(words[1], scratch)]
+    placed = RowKeys(words[0], words[1], words[2], label, split, words[2])
+    overlap = find_overlap(placed, among, workspace)
+    others = [find_group_leaks(words[0], split, among, workspace), find_repeats(words[1], workspace)]
     assert not any(len(one.rows) for one in (overlap.duplicates, overlap.leaks, overlap.conflicts, *others))
-    assert not len(repeated(words[2], among, scratch))
+    assert not len(repeated(words[2], among, workspace))
     pairs = similar_pairs(
         among,
         TextComparison(
@@ -111,7 +117,7 @@ def judged_peak(rows: int, folder: Path) -> int:
             lengths,
         ),
         lambda chosen: (chosen,),
-        scratch,
+        workspace,
     )
     assert not len(pairs.first)
     peak = tracemalloc.get_traced_memory()[1]

@@ -77,7 +77,7 @@ def test_the_imbalanced_clinc150_is_told(workshop: Workshop) -> None:
     )
     splits = workshop.metrics()["splits"]
     assert splits["test"]["balance"] > 0.999 > splits["train"]["balance"]
-    assert "Classes are uneven" in workshop.report()
+    assert "Classes are imbalanced" in workshop.report()
     assert splits["test"]["drift"]["classes_p_value"] < 1e-9
 
 

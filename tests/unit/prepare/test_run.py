@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from teacherspec.prepare.report.report import ROWS, rows_in_words
+from teacherspec.prepare.report.report import ROWS, describe_rows
 from teacherspec.runtime.atomic_io import sha256_file
 from teacherspec.splits import load_prepared
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages, text_fields
@@ -266,7 +266,7 @@ def test_the_report_tells_amount_and_balance(workshop: Workshop) -> None:
     workshop.write("data/rows.jsonl", jsonl(messages(300)))
     workshop.prepare(ONE_FILE)
     assert "Regularise more: raise `finetune.dropout`" in workshop.report()
-    assert "Classes are even enough" in workshop.report()
+    assert "Classes are balanced" in workshop.report()
     metrics = workshop.metrics()
     assert metrics["splits"]["train"]["balance"] > 0.99
     tsv = (workshop.reports / "classes.tsv").read_text().splitlines()
@@ -306,10 +306,10 @@ def test_conflicts_and_rare_labels_are_told_at_once(workshop: Workshop) -> None:
 def test_the_terminal_tells_every_row_that_is_missing(workshop: Workshop) -> None:
     policies = workshop.section(ONE_FILE).policies()
     counted = {"read": 1_250, "leaks": 50, "near_duplicates": 2, "kept": 1_200}
-    assert rows_in_words({**dict.fromkeys(ROWS, 0), **counted}, policies) == [
+    assert describe_rows({**dict.fromkeys(ROWS, 0), **counted}, policies) == [
         "    1,250 rows read",
-        "       50 content also in a split nearer to the report: taken out",
-        "        2 nearly the same in the same split: kept",
+        "       50 content also in a split nearer to the report: removed",
+        "        2 near duplicate in the same split: kept",
         "    1,200 rows kept",
     ]
 
@@ -331,7 +331,7 @@ def test_broken_rows_are_set_aside_counted_and_shown(workshop: Workshop) -> None
 def test_too_many_broken_rows_are_refused_all_the_same(workshop: Workshop) -> None:
     workshop.write("data/rows.jsonl", jsonl(messages(99)) + "5\n5\n")
     problems = workshop.refusal(ONE_FILE, on_error="quarantine")
-    assert problems[0] == "prepare.max_quarantined: 2 rows are broken (allowed: 1)"
+    assert problems[0] == "prepare.max_quarantined: 2 rows are invalid (allowed: 1)"
     assert problems[1].startswith("data/rows.jsonl:100: must be a JSON object")
 
 
@@ -360,7 +360,7 @@ def test_nearly_the_same_text_in_two_splits_stays_in_test_only(workshop: Worksho
     assert workshop.metrics()["rows"]["near_leaks"] == 5
     assert not {row["text"] for row in rows[:5]} & split_of_text(workshop).keys()
     assert {row["text"] for row in near} <= {row["text"] for row in workshop.rows("test")}
-    assert "### Nearly the same in another split" in workshop.report()
+    assert "### Near duplicates in another split" in workshop.report()
     kept = workshop.metrics()["rows"]["kept"]
     refused = workshop.refusal(sources, fractions=shares, near_duplicates={"across_splits": "refuse"})
     assert len(refused) == 5
