@@ -34,7 +34,7 @@ def command(file: Path, pull_request: int, repository: str, token: str, api: str
     Exit code 0: posted, or the token may not comment (a pull request from a fork), which is printed; 1: the
     service did not answer.
     """
-    from teacherspec.compare.pr_comment import Place, put_comment
+    from teacherspec.compare.pr_comment import PullRequest, put_comment
 
-    place = Place(api.rstrip("/"), repository, pull_request, token)
+    place = PullRequest(api.rstrip("/"), repository, pull_request, token)
     click.echo(f"comment {put_comment(place, file.read_text(encoding='utf-8'))}")

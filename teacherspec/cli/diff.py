@@ -49,11 +49,11 @@ def command(
 
     if output is not None and folder is not None:
         raise click.UsageError("give --output or --folder, not both")
-    review = compare(find_revision(base), find_revision(head))
+    diff = compare(find_revision(base), find_revision(head))
     writers = {
-        "markdown": lambda: as_markdown(review, texts=texts),
-        "json": lambda: encode_json(round_floats(as_json(review, texts=texts))),
-        "html": lambda: as_html(review, texts=texts),
+        "markdown": lambda: as_markdown(diff, texts=texts),
+        "json": lambda: encode_json(round_floats(as_json(diff, texts=texts))),
+        "html": lambda: as_html(diff, texts=texts),
     }
     if folder is not None:
         for name, suffix in (("markdown", "md"), ("json", "json"), ("html", "html")):

@@ -7,10 +7,10 @@ from teacherspec.metrics.cluster_bootstrap import ClusteredScores, ClusteredStat
 from teacherspec.metrics.validation import FloatArray, IntArray
 
 N_BINS = 15
-"""Of the calibration error, as `evaluate` and `calibrate` bin by default."""
+"""Bins of the calibration error: the default of `evaluate` and `calibrate`."""
 
 RAW, CALIBRATED = ("nll", "accuracy", "ece"), ("nll", "ece")
-"""Numbers of units that are compared before and after calibration."""
+"""Metrics that are compared before and after calibration."""
 
 
 def clustered_tests(
@@ -20,24 +20,24 @@ def clustered_tests(
 
     Args:
         split: its name.
-        raw: units of the base revision and of the other at temperature 1.
-        calibrated: the same at each side's own.
+        raw: scores of the base and of the head revision at temperature 1.
+        calibrated: the same at each side's fitted temperature.
         rows: number of rows.
     """
-    for names, ending, scored in (
+    for names, template, scored in (
         (RAW, "evaluate.{}.{}", raw),
         (CALIBRATED, "calibrate.{}.{}.after", calibrated),
     ):
         before, after = (_statistics(side, names, rows) for side in scored)
-        yield from resampled([ending.format(split, name) for name in names], before, after, rows)
+        yield from resampled([template.format(split, name) for name in names], before, after, rows)
 
 
 def _statistics(scored: ClusteredScores, names: Sequence[str], rows: int) -> Statistics:
     statistic = ClusteredStatistic(scored, rows, N_BINS)
-    places = [ClusteredStatistic.NAMES.index(name) for name in names]
+    columns = [ClusteredStatistic.NAMES.index(name) for name in names]
 
     def numbers(chosen: IntArray) -> FloatArray:
-        found: FloatArray = statistic(chosen)[places]
+        found: FloatArray = statistic(chosen)[columns]
         return found
 
     return numbers

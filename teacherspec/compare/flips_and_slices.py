@@ -1,4 +1,4 @@
-"""What flipped, and the classes and slices that moved by more than chance explains."""
+"""Rows whose prediction became right or wrong, and classes and slices whose accuracy changed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from teacherspec.evaluate.slices import single_slices
 from teacherspec.metrics.significance import benjamini_hochberg, mcnemar_exact
 
 FEWEST_ROWS = 10
-"""Rows of a slice below which it is not tested: McNemar's test could hardly ever find it moved."""
+"""Rows of a slice below which it is not tested: McNemar's test would hardly ever find a difference."""
 
 Direction = Literal["right to wrong", "wrong to right"]
 
@@ -23,10 +23,10 @@ class Flip:
 
     Attributes:
         id: of the row.
-        text: its content as a person reads it; empty where the rows are not at hand.
-        label: the given label, or a right answer.
-        before: answer (a predicted label, or a text) and calibrated confidence of the base revision.
-        after: of the other.
+        text: its content; empty where the rows are not available.
+        label: the given label, or a correct answer.
+        before: prediction (a label or a text) of the base revision, and its calibrated confidence.
+        after: the same of the head revision.
     """
 
     id: str
@@ -38,21 +38,21 @@ class Flip:
 
 @dataclass(frozen=True)
 class Flips:
-    """All flips of one split, surest wrong answers first.
+    """All flips of one split, most confident wrong predictions first.
 
     Attributes:
         split: its name.
-        rows: number of what could flip.
-        right_to_wrong: what only the base revision has right.
-        wrong_to_right: what only the other has right.
-        worded: whether labels and answers are texts as well, and no names of classes.
+        rows: number of rows that are either right or wrong.
+        right_to_wrong: rows that only the base revision has right.
+        wrong_to_right: rows that only the head revision has right.
+        free_text: whether labels and predictions are texts of the data set rather than names of classes.
     """
 
     split: str
     rows: int
     right_to_wrong: tuple[Flip, ...]
     wrong_to_right: tuple[Flip, ...]
-    worded: bool = False
+    free_text: bool = False
 
     @property
     def any(self) -> bool:
@@ -61,16 +61,16 @@ class Flips:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A class or slice of the test split under both teachers.
+class GroupChange:
+    """The accuracy on a class or slice of the test split under both teachers.
 
     Attributes:
         name: `label = cold`, `length (characters) < 40`.
         rows: in it.
         before: accuracy (for a class, its recall) of the base revision.
-        after: of the other.
+        after: of the head revision.
         right_to_wrong: rows that only the base revision has right.
-        wrong_to_right: rows that only the other has right.
+        wrong_to_right: rows that only the head revision has right.
         p_value: of McNemar's exact test.
         q_value: adjusted over the classes, or over the slices.
     """
@@ -86,20 +86,20 @@ class Part:
 
     @property
     def differs(self) -> bool:
-        """Whether its share right is another one."""
+        """Whether the accuracy changed at all."""
         return self.before != self.after
 
     @property
-    def moved(self) -> bool:
-        """Whether chance does not explain the difference."""
+    def significant(self) -> bool:
+        """Whether the accuracy changed significantly."""
         return self.q_value <= FALSE_DISCOVERY_RATE
 
 
 def without_content(flips: Flips) -> Flips:
-    """The same with nothing that comes from the content of rows."""
+    """The same without anything from the content of rows."""
 
     def bare(flip: Flip) -> Flip:
-        if not flips.worded:
+        if not flips.free_text:
             return replace(flip, text="")
         return replace(flip, text="", label="", before=("", flip.before[1]), after=("", flip.after[1]))
 
@@ -108,16 +108,16 @@ def without_content(flips: Flips) -> Flips:
 
 
 def flipped(
-    split: str, before: Hits, after: Hits, flip: Callable[[int], Flip], *, worded: bool = False
+    split: str, before: Hits, after: Hits, flip: Callable[[int], Flip], *, free_text: bool = False
 ) -> Flips:
-    """What became right or wrong.
+    """The rows that became right or wrong.
 
     Args:
         split: its name.
-        before: `[N]`, what the base revision has right.
-        after: `[N]`, what the other has right.
-        flip: tells of one of the N.
-        worded: see `Flips`.
+        before: `[N]`, which rows the base revision has right.
+        after: `[N]`, which rows the head revision has right.
+        flip: describes row `0 <= i < N`.
+        free_text: see `Flips`.
     """
     lost = [flip(int(row)) for row in np.flatnonzero(before & ~after)]
     won = [flip(int(row)) for row in np.flatnonzero(after & ~before)]
@@ -126,18 +126,18 @@ def flipped(
         rows=len(before),
         right_to_wrong=tuple(sorted(lost, key=lambda flip: (-flip.after[1], flip.id))),
         wrong_to_right=tuple(sorted(won, key=lambda flip: (-flip.before[1], flip.id))),
-        worded=worded,
+        free_text=free_text,
     )
 
 
-def parts_moved(
+def compare_groups(
     before: Hits, after: Hits, features: Sequence[SlicingFeature], *, fewest: int = FEWEST_ROWS
-) -> tuple[Part, ...]:
-    """Every slice of the features with enough rows, those that moved first, tested as one family.
+) -> tuple[GroupChange, ...]:
+    """Every slice of the features with enough rows, most significant first, tested as one family.
 
     Args:
-        before: `[N]`, what the base revision has right.
-        after: `[N]`, what the other has right.
+        before: `[N]`, which rows the base revision has right.
+        after: `[N]`, which rows the head revision has right.
         features: of the same rows in the same order; those that depend on the model are left out.
         fewest: rows of a slice.
     """
@@ -145,16 +145,16 @@ def parts_moved(
     return _tested([part for feature in of_rows for part in _untested(before, after, feature, fewest=fewest)])
 
 
-def _untested(before: Hits, after: Hits, feature: SlicingFeature, *, fewest: int) -> Iterator[Part]:
+def _untested(before: Hits, after: Hits, feature: SlicingFeature, *, fewest: int) -> Iterator[GroupChange]:
     for part in single_slices([feature]):
         inside = part.rows()
         if (rows := int(inside.sum())) >= fewest:
             lost, won = int((inside & before & ~after).sum()), int((inside & after & ~before).sum())
             shares = float(before[inside].mean()), float(after[inside].mean())
-            yield Part(part.name, rows, *shares, lost, won, mcnemar_exact(lost, won), 1.0)
+            yield GroupChange(part.name, rows, *shares, lost, won, mcnemar_exact(lost, won), 1.0)
 
 
-def _tested(parts: Sequence[Part]) -> tuple[Part, ...]:
+def _tested(parts: Sequence[GroupChange]) -> tuple[GroupChange, ...]:
     if not parts:
         return ()
     adjusted = benjamini_hochberg([part.p_value for part in parts]).tolist()

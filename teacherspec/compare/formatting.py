@@ -1,10 +1,10 @@
-"""Numbers and foreign text as a pull request shows them: nothing that comes from data is markup there."""
+"""Numbers and text of the data as a pull request shows them: no text of the data acts as markup."""
 
 from teacherspec.metrics.intervals import Interval
 from teacherspec.package.quality_gates import Measurement
 
-LONGEST = 160
-"""Signs of a value or text from outside, beyond which it is cut."""
+MAX_LENGTH = 160
+"""Characters of a value or text from outside; longer ones are cut."""
 
 
 def number(value: float) -> str:
@@ -35,16 +35,16 @@ def p_value(value: float) -> str:
 
 
 def cut(text: str) -> str:
-    """Text from outside in one line of bounded length, without signs that cannot be seen."""
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    """Text from outside in one line of bounded length, without invisible characters."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= MAX_LENGTH else f"{line[: MAX_LENGTH - 1]}…"
 
 
 def code(text: str) -> str:
     """Text from outside as a Markdown code span, safe in a table cell.
 
-    In a code span neither HTML nor links nor mentions (`@name` would call a person) mean anything; a back
-    quote would end it and a bar would end the cell.
+    In a code span HTML, links and mentions (`@name` would notify a person) have no effect; a back quote
+    would end the span and a bar would end the cell.
     """
     line = cut(text).replace("`", "ˋ").replace("|", "\\|")
     return f"`{line}`" if line else ""

@@ -1,4 +1,4 @@
-"""The comparison as one HTML file that needs nothing else: no script, no network, pictures inside."""
+"""The comparison as one self-contained HTML file: no script, no network, images embedded."""
 
 import base64
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from teacherspec.compare import formatting
-from teacherspec.compare.compare import Review, without_texts
-from teacherspec.compare.markdown import headlines
+from teacherspec.compare.compare import TeacherDiff, without_texts
+from teacherspec.compare.headlines import headlines
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.stage_changes import STATES
 from teacherspec.plots.paired_differences import Drawn, draw_differences
@@ -16,25 +16,25 @@ from teacherspec.prepare.dataset_diff import changes_as_markdown
 TEMPLATE = "diff.html.j2"
 
 SMALLER_IS_BETTER = ("nll", "nll_per_answer", "brier", "ece")
-"""TrainableParts of the names of metrics that are errors."""
+"""Parts of the names of metrics for which a smaller value is better."""
 
-UNITS = {"nll_per_answer": "nats an answer", "bleu": "points of 100", "chrf": "points of 100"}
-"""Of metrics that are neither shares nor nats a row or token, by the last part of their names."""
+UNITS = {"nll_per_answer": "nats per answer", "bleu": "points of 100", "chrf": "points of 100"}
+"""Last part of a metric's name → its unit, where that is neither a share nor nats per row or token."""
 
 FLIPS_SHOWN = 50
-"""Flipped rows on the page for each direction and split; `--format json` holds all."""
+"""Flipped rows on the page for each direction and split; `--format json` has all."""
 
 
-def as_html(review: Review, *, texts: bool = True) -> str:
+def as_html(diff: TeacherDiff, *, texts: bool = True) -> str:
     """The whole comparison; everything that comes from data is escaped.
 
     Args:
-        review: what to tell.
+        diff: the comparison.
         texts: whether to show the content of flipped rows.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    review = review if texts else without_texts(review)
+    diff = diff if texts else without_texts(diff)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -52,36 +52,35 @@ def as_html(review: Review, *, texts: bool = True) -> str:
         "cut": formatting.cut,
     }
     return environment.get_template(TEMPLATE).render(
-        review=review,
+        diff=diff,
         states=STATES,
-        headlines=[line.removeprefix("- ").replace("**", "").replace("`", "") for line in headlines(review)],
-        differences=_differences(review.answered.tests),
-        pictures=[
-            (picture.path, _inline(picture.before), _inline(picture.after)) for picture in review.pictures
-        ],
-        data="" if review.data is None else changes_as_markdown(review.data),
+        headlines=[line.removeprefix("- ").replace("**", "").replace("`", "") for line in headlines(diff)],
+        differences=_differences(diff.predictions.tests),
+        images=[(image.path, _data_url(image.before), _data_url(image.after)) for image in diff.images],
+        data="" if diff.data is None else changes_as_markdown(diff.data),
         flips_shown=FLIPS_SHOWN,
     )
 
 
-def _inline(picture: bytes | None) -> str | None:
-    """The picture as the value of a `src` attribute."""
-    encoded = None if picture is None else base64.b64encode(picture).decode("ascii")
+def _data_url(image: bytes | None) -> str | None:
+    """An image as the value of a `src` attribute."""
+    encoded = None if image is None else base64.b64encode(image).decode("ascii")
     return None if encoded is None else f"data:image/png;base64,{encoded}"
 
 
 def _differences(tests: Sequence[PairedTest]) -> str | None:
-    """The picture of all paired differences, better to the right."""
+    """A plot of all paired differences, better to the right."""
     if not tests:
         return None
     lines = []
     for test in tests:
-        ends = test.difference
+        change = test.difference
         is_error = any(part in SMALLER_IS_BETTER for part in test.metric.split("."))
-        turned = (-ends.value, -ends.high, -ends.low) if is_error else (ends.value, ends.low, ends.high)
+        values = change.value, change.low, change.high
+        oriented = (-values[0], -values[2], -values[1]) if is_error else values
         unit = UNITS.get(test.metric.rpartition(".")[2], Drawn.unit)
-        lines.append(Drawn(test.metric, *turned, test.differs, unit))
+        lines.append(Drawn(test.metric, *oriented, test.differs, unit))
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "differences.png"
         draw_differences(lines, path)
-        return _inline(path.read_bytes())
+        return _data_url(path.read_bytes())

@@ -1,11 +1,12 @@
 """The comparison as Markdown: for a pull request, the summary of a workflow, or a terminal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from teacherspec.compare.compare import Review, without_texts
-from teacherspec.compare.flips_and_slices import Flip, Flips, Part
+from teacherspec.compare.compare import TeacherDiff, without_texts
+from teacherspec.compare.flips_and_slices import Flip, Flips, GroupChange
 from teacherspec.compare.formatting import code, difference, measured, number, p_value, several, signed
-from teacherspec.compare.paired_tests import PairedTest
+from teacherspec.compare.headlines import headlines
+from teacherspec.compare.markdown_tables import folded, table
 from teacherspec.compare.params_diff import Change
 from teacherspec.compare.stage_changes import STATES
 from teacherspec.prepare.dataset_diff import changes_as_markdown
@@ -13,42 +14,30 @@ from teacherspec.prepare.dataset_diff import changes_as_markdown
 EXAMPLES = 5
 """Flipped rows shown for each direction."""
 
-HEADLINES = (
-    "evaluate.test.nll_per_answer",
-    "evaluate.test.accuracy",
-    "evaluate.shifted.accuracy",
-    "evaluate.test.generated.exact_match",
-    "evaluate.test.image_to_text.recall_at_1",
-    "evaluate.test.text_to_image.recall_at_1",
-    "calibrate.test.nll.after",
-    "calibrate.test.ece.after",
-)
-"""Metrics told above the first table."""
 
-
-def as_markdown(review: Review, *, texts: bool = True) -> str:
+def as_markdown(diff: TeacherDiff, *, texts: bool = True) -> str:
     """The whole comparison.
 
     Args:
-        review: what to tell.
+        diff: the comparison.
         texts: whether to show the content of flipped rows.
     """
-    review = review if texts else without_texts(review)
+    diff = diff if texts else without_texts(diff)
     sections = {
-        "Params": _changes(review.params),
-        "Gates": _gates(review),
-        "Metrics on the same rows": _tests(review),
-        "Flipped rows": (line for flips in review.answered.flips for line in _flips(flips)),
-        "Classes and slices": _parts(review),
-        "Calibration": _calibration(review),
-        "Data": _data(review),
-        "Environment": _changes(review.environment),
-        "Stages": _stages(review),
-        "All numbers": _numbers(review),
-        "Pictures that changed": (f"- {code(picture.path)}" for picture in review.pictures),
-        "Could not be compared": (f"- {line}" for line in review.not_compared),
+        "Params": _changes(diff.params),
+        "Gates": _gates(diff),
+        "Metrics on the same rows": _tests(diff),
+        "Flipped rows": (line for flips in diff.predictions.flips for line in _flips(flips)),
+        "Classes and slices": _groups(diff),
+        "Calibration": _calibration(diff),
+        "Data": _data(diff),
+        "Environment": _changes(diff.environment),
+        "Stages": _stages(diff),
+        "All numbers": _numbers(diff),
+        "Images that changed": (f"- {code(image.path)}" for image in diff.images),
+        "Could not be compared": (f"- {line}" for line in diff.not_compared),
     }
-    lines = [f"# Teacher: {code(review.base)} → {code(review.head)}", "", *headlines(review)]
+    lines = [f"# Teacher: {code(diff.base)} → {code(diff.head)}", "", *headlines(diff)]
     for title, content in sections.items():
         found = list(content)
         if found:
@@ -56,66 +45,12 @@ def as_markdown(review: Review, *, texts: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
-def headlines(review: Review) -> Iterator[str]:
-    """What a reader in a hurry must know, one line each."""
-    missed = [gate for gate in review.gates if gate.crossing in {"missed", "now missed"}]
-    loosened = [gate for gate in review.gates if gate.loosened]
-    if review.gates:
-        yield f"- **{'not ready' if missed else 'ready'}**: {_missed([gate.metric for gate in missed])}"
-    if loosened:
-        yield f"- **loosened gates**: {', '.join(code(gate.metric) for gate in loosened)}"
-    if review.same_answers:
-        yield "- the predictions and the calibration are the same bytes: every answer is as it was"
-    for test in review.answered.tests:
-        if test.metric in HEADLINES:
-            yield f"- {_sentence(test)}"
-    for flips in review.answered.flips:
-        yield (
-            f"- {flips.split}: {several(len(flips.right_to_wrong), 'row')} right → wrong, "
-            f"{len(flips.wrong_to_right)} wrong → right, of {flips.rows}"
-        )
-    rebuilt = [build.stage for build in review.stages if build.state not in {"reused", "not rebuilt"}]
-    yield f"- rebuilt: {', '.join(rebuilt) or 'nothing'}"
-    if stale := [build.stage for build in review.stages if build.since]:
-        yield f"- **not built from what is here**: {', '.join(stale)}; inputs changed since the last run"
-    if review.not_compared:
-        yield f"- {several(len(review.not_compared), 'thing')} could not be compared: see the end"
-
-
-def _missed(metrics: Sequence[str]) -> str:
-    return f"misses {', '.join(map(code, metrics))}" if metrics else "keeps every gate"
-
-
-def _sentence(test: PairedTest) -> str:
-    chance = "more than chance" if test.differs else "may be chance"
-    return (
-        f"{test.metric} {number(test.before)} → {number(test.after)}: {difference(test.difference)}, "
-        f"p = {p_value(test.p_value)}, {chance}"
-    )
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table; columns whose title ends with a colon hold numbers. Empty where there are no rows."""
-    body = [f"| {' | '.join(row)} |" for row in rows]
-    if body:
-        yield f"| {' | '.join(column.rstrip(':') for column in columns)} |"
-        yield f"|{'|'.join('--:' if column.endswith(':') else '---' for column in columns)}|"
-        yield from body
-
-
-def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
-    """Lines that a reader opens when wanted."""
-    content = list(lines)
-    if content:
-        yield from ("", f"<details><summary>{title}</summary>", "", *content, "", "</details>", "")
-
-
 def _changes(changes: Sequence[Change]) -> Iterator[str]:
     return table(("", "before", "after"), ([code(c.name), code(c.before), code(c.after)] for c in changes))
 
 
-def _gates(review: Review) -> Iterator[str]:
-    marks = {"missed": "**missed**", "now missed": "**now missed**", "now kept": "**now kept**"}
+def _gates(diff: TeacherDiff) -> Iterator[str]:
+    marks = {"fails": "**fails**", "now fails": "**now fails**", "now passes": "**now passes**"}
     return table(
         ("gate", "limit", "measured", "", "reason"),
         (
@@ -123,10 +58,10 @@ def _gates(review: Review) -> Iterator[str]:
                 code(gate.metric),
                 f"{_pair(*gate.limits)}{' **loosened**' if gate.loosened else ''}",
                 _pair(*gate.measured),
-                marks.get(gate.crossing, gate.crossing),
+                marks.get(gate.state, gate.state),
                 gate.reason,
             ]
-            for gate in review.gates
+            for gate in diff.gates
         ),
     )
 
@@ -135,15 +70,15 @@ def _pair(before: str, after: str) -> str:
     return after if before == after else f"{before} → {after}"
 
 
-def _tests(review: Review) -> Iterator[str]:
-    tests = review.answered.tests
+def _tests(diff: TeacherDiff) -> Iterator[str]:
+    tests = diff.predictions.tests
     yield from table(
         ("metric", "rows:", "before:", "after:", "change (95 %):", "p:", "q:", ""),
         (
             [
                 test.metric, str(test.rows), number(test.before), number(test.after),
                 difference(test.difference), p_value(test.p_value), p_value(test.q_value),
-                "**differs**" if test.differs else "",
+                "**significant**" if test.differs else "",
             ]
             for test in tests
         ),
@@ -152,11 +87,11 @@ def _tests(review: Review) -> Iterator[str]:
         yield ""
         yield (
             "Shares of rows: McNemar's exact test; the others: paired bootstrap over rows, or over images "
-            "where these have several texts. q: p adjusted over this table (Benjamini–Hochberg); *differs* "
+            "where these have several texts. q: p adjusted over this table (Benjamini–Hochberg); *significant* "
             "where q ≤ 0.05."
         )
-    for split, rows in review.answered.left_out.items():
-        yield f"Rows of {code(split)} not paired (new, gone, edited or relabelled): {rows}."
+    for split, rows in diff.predictions.left_out.items():
+        yield f"Rows of {code(split)} not paired (new, removed, edited or relabelled): {rows}."
 
 
 def _flips(flips: Flips) -> Iterator[str]:
@@ -168,47 +103,47 @@ def _flips(flips: Flips) -> Iterator[str]:
         head = f"{flips.split}: {len(rows)} {title}"
         columns = ("id", "label", "before", "after", *(("text",) if texts else ()))
         yield from folded(
-            head if len(rows) <= EXAMPLES else f"{head}, the {EXAMPLES} surest",
+            head if len(rows) <= EXAMPLES else f"{head}, the {EXAMPLES} most confident",
             table(columns, (_flip(flip, texts) for flip in shown)),
         )
 
 
 def _flip(flip: Flip, texts: bool) -> list[str]:
-    answers = [f"{code(label)} {confidence:.2f}" for label, confidence in (flip.before, flip.after)]
-    return [code(flip.id), code(flip.label), *answers, *([code(flip.text)] if texts else [])]
+    predicted = [f"{code(label)} {confidence:.2f}" for label, confidence in (flip.before, flip.after)]
+    return [code(flip.id), code(flip.label), *predicted, *([code(flip.text)] if texts else [])]
 
 
-def _parts(review: Review) -> Iterator[str]:
-    for name, parts in (("Classes", review.answered.classes), ("Slices", review.answered.slices)):
-        if not parts:
+def _groups(diff: TeacherDiff) -> Iterator[str]:
+    for name, groups in (("Classes", diff.predictions.classes), ("Slices", diff.predictions.slices)):
+        if not groups:
             continue
-        moved = [part for part in parts if part.moved]
+        significant = [group for group in groups if group.significant]
         yield (
-            f"{name}: {len(moved)} of {len(parts)} moved by more than chance explains (McNemar's exact test, "
+            f"{name}: {len(significant)} of {len(groups)} changed significantly (McNemar's exact test, "
             "Benjamini–Hochberg, q ≤ 0.05)."
         )
         yield ""
-        yield from _part_table(moved)
-        others = [part for part in parts if not part.moved and part.differs]
-        yield from folded(f"{name} that may have moved by chance", _part_table(others))
+        yield from _group_table(significant)
+        others = [group for group in groups if not group.significant and group.differs]
+        yield from folded(f"{name} whose change is not significant", _group_table(others))
 
 
-def _part_table(parts: Sequence[Part]) -> Iterator[str]:
+def _group_table(groups: Sequence[GroupChange]) -> Iterator[str]:
     return table(
         ("", "rows:", "accuracy before:", "after:", "right → wrong:", "wrong → right:", "q:"),
         (
             [
-                code(part.name), str(part.rows), number(part.before), number(part.after),
-                str(part.right_to_wrong), str(part.wrong_to_right), p_value(part.q_value),
+                code(group.name), str(group.rows), number(group.before), number(group.after),
+                str(group.right_to_wrong), str(group.wrong_to_right), p_value(group.q_value),
             ]
-            for part in parts
+            for group in groups
         ),
     )  # fmt: skip
 
 
-def _calibration(review: Review) -> Iterator[str]:
-    """How much calibration mends on each side: before and after it, at the base and at the head."""
-    found = {number.metric: number for number in review.numbers if number.metric.startswith("calibrate.")}
+def _calibration(diff: TeacherDiff) -> Iterator[str]:
+    """Each calibration metric before and after calibration, on the base and on the head revision."""
+    found = {number.metric: number for number in diff.numbers if number.metric.startswith("calibrate.")}
     rows = []
     for metric, plain in found.items():
         after = found.get(f"{metric.removesuffix('.before')}.after")
@@ -223,36 +158,35 @@ def _calibration(review: Review) -> Iterator[str]:
     return table(("raw → calibrated", "base", "head"), rows)
 
 
-def _data(review: Review) -> Iterator[str]:
-    if review.same_data:
+def _data(diff: TeacherDiff) -> Iterator[str]:
+    if diff.same_data:
         yield "The prepared rows are the same bytes."
-    elif review.data is not None:
-        moved = len(review.data.moved)
-        yield (
-            "Every row that stayed kept its split."
-            if not moved
-            else f"**{several(moved, 'row')} changed split.**"
-        )
+    elif diff.data is not None:
+        moved = len(diff.data.moved)
+        yield ("No row changed its split." if not moved else f"**{several(moved, 'row')} changed split.**")
         yield ""
-        yield from changes_as_markdown(review.data).splitlines()
+        yield from changes_as_markdown(diff.data).splitlines()
 
 
-def _stages(review: Review) -> Iterator[str]:
+def _stages(diff: TeacherDiff) -> Iterator[str]:
     return table(
-        ("stage", "", "because of"),
-        ([build.stage, STATES[build.state], "; ".join(map(code, build.because))] for build in review.stages),
+        ("stage", "", "changed inputs"),
+        (
+            [build.stage, STATES[build.state], "; ".join(map(code, build.changed_inputs))]
+            for build in diff.stages
+        ),
     )
 
 
-def _numbers(review: Review) -> Iterator[str]:
+def _numbers(diff: TeacherDiff) -> Iterator[str]:
     rows = [
         [
             code(found.metric), measured(found.before), measured(found.after),
             "" if found.change is None else signed(round(found.change, 9)),
         ]
-        for found in review.numbers
+        for found in diff.numbers
         if found.before != found.after
     ]  # fmt: skip
-    same = len(review.numbers) - len(rows)
-    title = f"{several(len(rows), 'number')} changed, {same} did not; intervals are of each side by itself"
+    same = len(diff.numbers) - len(rows)
+    title = f"{several(len(rows), 'number')} changed, {same} did not; intervals are those of each side alone"
     return folded(title, table(("", "before:", "after:", "change:"), rows))

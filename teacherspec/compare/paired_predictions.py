@@ -1,4 +1,4 @@
-"""Two teachers whose answers to the same rows are compared, and these rows."""
+"""The artifacts of two teachers whose predictions for the same rows are compared, and these rows."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,21 +28,21 @@ ROLES = ("test", "shifted", "ood")
 """Roles of the splits that are compared."""
 
 
-def places_of(ids: Sequence[str], chosen: Sequence[str]) -> IntArray:
-    """Where the chosen of some ids stand."""
-    place = {name: number for number, name in enumerate(ids)}
-    return np.array([place[name] for name in chosen], dtype=np.int64)
+def positions_of(ids: Sequence[str], chosen: Sequence[str]) -> IntArray:
+    """Positions of the chosen ids in `ids`."""
+    position = {name: number for number, name in enumerate(ids)}
+    return np.array([position[name] for name in chosen], dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """Where the artifacts of `evaluate` and `calibrate` of one side lie.
+class SideArtifacts:
+    """The artifacts of `evaluate` and `calibrate` of one side.
 
     Attributes:
         name: of the revision.
-        predictions: folder that `evaluate` left.
-        calibration: `calibration.json`.
-        declared: its section `evaluate` of the declaration, not checked.
+        predictions: folder that `evaluate` wrote.
+        calibration: path of `calibration.json`.
+        declared: section `evaluate` of its declaration, not validated.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Evaluated:
 
     @cached_property
     def index(self) -> PredictionIndex:
-        """What the predictions hold. Raises `DataError`."""
+        """Index of the predictions. Raises `DataError`."""
         return load_index(self.predictions)
 
     @cached_property
@@ -63,64 +63,72 @@ class Evaluated:
 
     @cached_property
     def calibrator(self) -> Calibrator:
-        """The fitted one. Raises `ValidationError`."""
-        saved = json.dumps(self.calibration_file["calibrator"])  # from Python values lists are no tuples
+        """The fitted calibrator. Raises `ValidationError`."""
+        saved = json.dumps(
+            self.calibration_file["calibrator"]
+        )  # validated as JSON, where lists become tuples
         return TypeAdapter[Calibrator](Calibrator).validate_json(saved)
 
     @property
     def temperature(self) -> float:
-        """The fitted one; 1 where nothing was fitted. Only where no other calibrator is allowed."""
+        """The fitted temperature; 1 where none was fitted. For output types that allow no other calibrator."""
         return self.calibrator.temperature if isinstance(self.calibrator, Temperature) else 1.0
 
 
 @dataclass(frozen=True)
-class Contents:
-    """The prepared rows of the other revision, as far as they are at hand."""
+class PreparedRows:
+    """The prepared rows of the head revision.
+
+    Attributes:
+        task: that it declares.
+        prepared: its splits.
+        stack: closes what reading rows opens.
+    """
 
     task: Kind
     prepared: Prepared
     stack: ExitStack
 
     def rows(self, split: str, ids: Sequence[str]) -> "Dataset":
-        """The rows of a split with these ids, in this order."""
+        """The rows of a split with the given ids, in the order of the ids."""
         scratch = Path(self.stack.enter_context(TemporaryDirectory()))
         rows = open_split(self.prepared.splits[split], scratch)
-        return rows.select(places_of(rows["id"], ids))
+        return rows.select(positions_of(rows["id"], ids))
 
-    def of(self, split: str, ids: Sequence[str]) -> RowContent:
-        """What these rows hold."""
+    def content(self, split: str, ids: Sequence[str]) -> RowContent:
+        """The content of the rows of a split with the given ids."""
         return read_content(self.task.row_schema(), self.rows(split, ids))
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Two teachers whose answers are compared.
+    """Two teachers whose predictions are compared.
 
     Attributes:
-        base: of the base revision.
-        head: of the other.
-        edited: ids of rows whose content or answer differs between them.
-        contents: rows of the other; None where they are not at hand.
+        base: artifacts of the base revision.
+        head: artifacts of the head revision.
+        edited: ids of rows whose content or label differs between them.
+        prepared: rows of the head revision; None where they are not available.
     """
 
-    base: Evaluated
-    head: Evaluated
+    base: SideArtifacts
+    head: SideArtifacts
     edited: frozenset[str]
-    contents: Contents | None
+    prepared: PreparedRows | None
 
     @property
-    def both(self) -> tuple[Evaluated, Evaluated]:
+    def both(self) -> tuple[SideArtifacts, SideArtifacts]:
         """Base and head."""
         return self.base, self.head
 
     def splits(self) -> Iterator[tuple[str, str]]:
-        """Role and name of every split that both have and that is compared."""
+        """Role and name of every compared split that both sides have."""
         for role in ROLES:
             before, after = (set(side.index.splits(role)) for side in self.both)
             yield from ((role, name) for name in sorted(before & after))
 
     def missing_splits(self) -> list[str]:
-        """A sentence for every split that only one has."""
+        """A sentence for every split that only one side has."""
         splits = [{name for role in ROLES for name in side.index.splits(role)} for side in self.both]
         return [
             f"split {name}: only {self.base.name if name in splits[0] else self.head.name} has it"
@@ -128,6 +136,6 @@ class Sides:
         ]
 
     def common(self, before: Sequence[str], after: Sequence[str]) -> list[str]:
-        """Ids that both sides have with the same content, in the order of the other revision."""
+        """Ids that both sides have with the same content, in the order of the head revision."""
         both = set(before).difference(self.edited)
         return [name for name in after if name in both]

@@ -1,7 +1,7 @@
-"""Is a metric different on the same rows? Paired tests.
+"""Paired tests of whether a metric differs on the same rows.
 
-Two intervals that overlap say little about a difference: both teachers err on the same hard rows. So the
-difference itself is measured, row by row, and resampled by row (Efron & Tibshirani 1993, ch. 16).
+Overlapping intervals of two teachers do not show whether they differ, because both err on the same hard
+rows. So the difference itself is measured, row by row, and resampled by row (Efron & Tibshirani 1993, ch. 16).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,21 +23,21 @@ FALSE_DISCOVERY_RATE = 0.05
 RESAMPLES = 1000
 
 Hits = npt.NDArray[np.bool_]
-"""What of something is right."""
+"""Which predictions are right, `[N]`."""
 
 Statistics = Callable[[IntArray], FloatArray]
-"""Several numbers of some rows, by their places."""
+"""From positions of rows to K numbers of these rows."""
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """How a metric differs on the same rows.
+    """The difference of a metric on the same rows.
 
     Attributes:
         metric: dotted name, as in the reports.
         rows: number of them.
         before: the metric of the base revision on these rows.
-        after: of the other.
+        after: of the head revision.
         difference: after - before, with its 95 % interval.
         p_value: two-sided.
         q_value: adjusted over all metrics of the comparison (Benjamini & Hochberg 1995).
@@ -55,7 +55,7 @@ class PairedTest:
 
     @property
     def differs(self) -> bool:
-        """Whether chance does not explain the difference."""
+        """Whether the difference is significant."""
         return self.q_value <= FALSE_DISCOVERY_RATE
 
 
@@ -68,7 +68,13 @@ def adjusted(tests: Sequence[PairedTest]) -> tuple[PairedTest, ...]:
 
 
 def mcnemar(metric: str, before: Hits, after: Hits) -> PairedTest:
-    """Two shares of hits `[N]`, `[N]` on the same rows: the difference by resamples, p by McNemar's test."""
+    """Two shares of right rows: the interval by the paired bootstrap, p by McNemar's exact test.
+
+    Args:
+        metric: its name.
+        before: `[N]`, which rows the base revision has right.
+        after: `[N]`, which of the same rows the head revision has right.
+    """
     found = paired_mean(metric, before.astype(np.float64), after.astype(np.float64))
     return replace(found, p_value=compare_accuracy(before, after), method="McNemar, exact")
 
@@ -76,12 +82,12 @@ def mcnemar(metric: str, before: Hits, after: Hits) -> PairedTest:
 def resampled(
     metrics: Sequence[str], before: Statistics, after: Statistics, rows: int
 ) -> Iterator[PairedTest]:
-    """Several numbers of each side, computed anew on the same resamples of the rows.
+    """Several numbers of each side, computed on the same resamples of the rows.
 
     Args:
         metrics: K names.
-        before: from places of rows to K numbers of the base revision.
-        after: the same of the other.
+        before: from positions of rows to K numbers of the base revision.
+        after: the same for the head revision.
         rows: number of rows, at least 2.
     """
     draws = bootstrap(
@@ -94,7 +100,7 @@ def resampled(
 
 
 def paired_mean(metric: str, before: FloatArray, after: FloatArray) -> PairedTest:
-    """Two means of values `[N]`, `[N]` of the same rows."""
+    """Two means of row-wise values `[N]`, `[N]` of the same rows."""
     found = paired_bootstrap(before, after, n_resamples=RESAMPLES)
     means = float(before.mean()), float(after.mean())
     return PairedTest(
@@ -105,7 +111,7 @@ def paired_mean(metric: str, before: FloatArray, after: FloatArray) -> PairedTes
 def from_resamples(
     metric: str, rows: int, before: float, after: float, differences: FloatArray
 ) -> PairedTest:
-    """Two numbers of the same rows, and their difference on resamples of these."""
+    """Two numbers of the same rows, and their differences on resamples of these."""
     p_value = bootstrap_p_value(differences)
     interval = interval_of(after - before, differences)
     return PairedTest(metric, rows, before, after, interval, p_value, p_value, "paired bootstrap")

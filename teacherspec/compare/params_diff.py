@@ -1,4 +1,4 @@
-"""What a person changed: values of the declaration and versions of the environment."""
+"""Changed values of the declaration and changed versions of the environment."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ PINS = "requirements.txt"
 _PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 
 ABSENT = "–"
-"""Stands for a value that one side does not have."""
+"""Shown for a value that one side does not have."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def leaves_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
     names = [*after, *(name for name in before if name not in after)]
     return tuple(
-        Change(name, _written(before, name), _written(after, name))
+        Change(name, _as_text(before, name), _as_text(after, name))
         for name in names
         if name not in before or name not in after or before[name] != after[name]
     )
 
 
-def _written(values: Mapping[str, Any], name: str) -> str:
+def _as_text(values: Mapping[str, Any], name: str) -> str:
     if name not in values:
         return ABSENT
     value = values[name]
@@ -64,7 +64,7 @@ def _written(values: Mapping[str, Any], name: str) -> str:
 
 
 def _leaves(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of everything that is no mapping and no list of them."""
+    """Dotted names and values of everything that is neither a mapping nor a list of mappings or lists."""
     if isinstance(values, Mapping) and values:
         for name, value in values.items():
             yield from _leaves(value, f"{prefix}.{name}" if prefix else str(name))

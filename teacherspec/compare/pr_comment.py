@@ -1,4 +1,4 @@
-"""One comment on a pull request that updates itself: found by a mark in its text, replaced or made."""
+"""One comment on a pull request, created or updated: it is found by a mark in its text."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,24 +11,24 @@ from urllib.request import Request, urlopen
 from teacherspec.errors import UserError
 
 MARK = "<!-- teacherspec diff -->"
-LONGEST = 65_000
-"""Signs of a comment: the service refuses 65,536."""
+MAX_LENGTH = 65_000
+"""Characters of a comment: the service refuses 65,536."""
 
 PER_PAGE = 100
 SECONDS = 30
 
-Done = Literal["created", "updated", "unchanged", "not allowed"]
+Outcome = Literal["created", "updated", "unchanged", "not allowed"]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the comment belongs.
+class PullRequest:
+    """The pull request that gets the comment.
 
     Attributes:
         api: of the service, without a slash at the end.
         repository: `owner/name`.
         number: of the pull request.
-        token: that may write there.
+        token: with permission to write comments.
     """
 
     api: str
@@ -37,48 +37,48 @@ class Place:
     token: str
 
 
-def put_comment(place: Place, text: str) -> Done:
-    """Make the comment, or replace the text of the one that is there.
+def put_comment(pull_request: PullRequest, text: str) -> Outcome:
+    """Create the comment, or replace the text of an existing one.
 
-    A token that may not write (that of a pull request from a fork) is no failure: the summary of the
-    workflow shows the same text.
+    A token without permission to write (that of a pull request from a fork) is not an error: the summary of
+    the workflow shows the same text.
 
     Raises:
-        UserError: the service does not answer, or not as agreed.
+        UserError: the service does not answer, or its answer is not the documented one.
     """
     body = fitting(f"{MARK}\n{text}")
-    issues = f"/repos/{place.repository}/issues"
+    issues = f"/repos/{pull_request.repository}/issues"
     try:
-        for comment in _comments(place, f"{issues}/{place.number}/comments"):
+        for comment in _comments(pull_request, f"{issues}/{pull_request.number}/comments"):
             if str(comment.get("body") or "").startswith(MARK):
                 if comment["body"] == body:
                     return "unchanged"
-                _ask(place, "PATCH", f"{issues}/comments/{int(comment['id'])}", {"body": body})
+                _request(pull_request, "PATCH", f"{issues}/comments/{int(comment['id'])}", {"body": body})
                 return "updated"
-        _ask(place, "POST", f"{issues}/{place.number}/comments", {"body": body})
+        _request(pull_request, "POST", f"{issues}/{pull_request.number}/comments", {"body": body})
     except HTTPError as error:
         if error.code in {401, 403}:
             return "not allowed"
-        raise UserError(f"{place.api}: answered {error.code} {error.reason}") from error
+        raise UserError(f"{pull_request.api}: answered {error.code} {error.reason}") from error
     except (URLError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{place.api}: does not answer as agreed: {error}") from error
+        raise UserError(f"{pull_request.api}: no usable answer: {error}") from error
     return "created"
 
 
 def fitting(text: str) -> str:
-    """Text that the service takes: whole sections from the start, and word of what was left out."""
-    if len(text) <= LONGEST:
+    """Text that is short enough for the service: sections from the start, and a note where some are left out."""
+    if len(text) <= MAX_LENGTH:
         return text
     note = "\n\n*Cut here: too long for a comment. The summary of the workflow shows all of it.*\n"
-    head = text[: LONGEST - len(note)]
-    section = head.rfind("\n## ", LONGEST // 2)
+    head = text[: MAX_LENGTH - len(note)]
+    section = head.rfind("\n## ", MAX_LENGTH // 2)
     return head[: section if section >= 0 else head.rfind("\n")] + note
 
 
-def _comments(place: Place, path: str) -> Iterator[Mapping[str, Any]]:
+def _comments(pull_request: PullRequest, path: str) -> Iterator[Mapping[str, Any]]:
     page = 1
     while True:
-        found = _ask(place, "GET", f"{path}?per_page={PER_PAGE}&page={page}", None)
+        found = _request(pull_request, "GET", f"{path}?per_page={PER_PAGE}&page={page}", None)
         if not isinstance(found, list):
             raise TypeError("a list of comments was expected")
         yield from found
@@ -87,19 +87,19 @@ def _comments(place: Place, path: str) -> Iterator[Mapping[str, Any]]:
         page += 1
 
 
-def _ask(place: Place, method: str, path: str, content: Mapping[str, str] | None) -> Any:
-    if urlsplit(place.api).scheme not in {"http", "https"}:
-        raise ValueError(f"{place.api}: expected http or https")
+def _request(pull_request: PullRequest, method: str, path: str, content: Mapping[str, str] | None) -> Any:
+    if urlsplit(pull_request.api).scheme not in {"http", "https"}:
+        raise ValueError(f"{pull_request.api}: expected http or https")
     request = Request(  # noqa: S310 - the scheme is checked above
-        f"{place.api}{path}",
+        f"{pull_request.api}{path}",
         method=method,
         data=None if content is None else json.dumps(content).encode(),
         headers={
             "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {place.token}",
+            "Authorization": f"Bearer {pull_request.token}",
             "Content-Type": "application/json",
             "User-Agent": "teacherspec",
         },
     )
-    with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-        return json.loads(answer.read() or b"null")
+    with urlopen(request, timeout=SECONDS) as response:  # noqa: S310
+        return json.loads(response.read() or b"null")

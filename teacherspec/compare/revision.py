@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_yaml import DeclaredStage, stages_in
+from teacherspec.run_records.folder_contents import folder_contents
 
 if TYPE_CHECKING:
     from scmrepo.git import Git
@@ -100,6 +101,14 @@ class Revision:
         return {
             out["path"]: out.get("md5", "") for stage in self.stages.values() for out in stage.get("outs", ())
         }
+
+    @cached_property
+    def reports(self) -> frozenset[str]:
+        """Every output in git: files, and the files of folders."""
+        declared = [path for stage in self.declared_stages.values() for path in stage.in_git]
+        folders = [path for path in declared if self.outs.get(path, "").endswith(".dir")]
+        files = [file for folder in folders for file in folder_contents(folder, self.commit).files]
+        return frozenset([*files, *(path for path in declared if path not in folders)])
 
     @contextmanager
     def artifact(self, path: str) -> Iterator[Path]:

@@ -9,34 +9,34 @@ from teacherspec.compare.stage_inputs import differing, inputs_now, inputs_of_ru
 from teacherspec.run_records.dvc_yaml import DeclaredStage
 from teacherspec.run_records.receipt import hashes
 
-State = Literal["reused", "rebuilt", "same bytes", "other bytes", "not rebuilt", "new", "gone"]
+State = Literal["reused", "rebuilt", "same bytes", "other bytes", "stale", "new", "removed"]
 STATES: Mapping[State, str] = {
     "reused": "reused",
     "rebuilt": "rebuilt",
-    "same bytes": "rebuilt, gave the same bytes",
-    "other bytes": "gave other bytes from the same inputs",
-    "not rebuilt": "not rebuilt",
+    "same bytes": "rebuilt, same bytes",
+    "other bytes": "other bytes from the same inputs",
+    "stale": "stale",
     "new": "new",
-    "gone": "no longer there",
+    "removed": "removed",
 }
 RECEIPTS = "artifacts/receipts/"
-"""Records of a run, which follow its inputs and are no result."""
+"""Records of a run, which change with its inputs and are not results."""
 
 SINCE = "since the last run: "
-"""Before what a stage was not built from."""
+"""Precedes inputs that changed after the stage was built."""
 
 
 @dataclass(frozen=True)
 class StageBuild:
-    """What became of one stage.
+    """Whether and why one stage was rebuilt.
 
     Attributes:
         stage: its name.
-        state: `same bytes`: some input changed, no output did; `other bytes`: the reverse, which only a
-            stage that is not deterministic, or another kind of machine, explains; `not rebuilt`: an input
-            changed, and what the stage left is still that of the inputs before.
-        reasons: what of its inputs changed between the two runs, one line a kind.
-        since: what of its inputs changed after the later run, as the files of the later revision tell.
+        state: `same bytes`: some input changed, no output did; `other bytes`: the reverse, as with a stage
+            that is not deterministic or another type of machine; `stale`: an input changed and the stage was
+            not run again.
+        reasons: inputs that changed between the two runs, one line for each kind of input.
+        since: inputs that changed after the run of the head revision, by the files of that revision.
         outs: outputs whose hash changed.
     """
 
@@ -47,8 +47,8 @@ class StageBuild:
     outs: tuple[str, ...] = ()
 
     @property
-    def because(self) -> tuple[str, ...]:
-        """All reasons as a reader sees them."""
+    def changed_inputs(self) -> tuple[str, ...]:
+        """`reasons` and `since` as text."""
         return self.reasons + tuple(SINCE + reason for reason in self.since)
 
 
@@ -61,7 +61,7 @@ def stages_built(base: Revision, head: Revision) -> tuple[StageBuild, ...]:
 def _stage(name: str, base: Revision, head: Revision) -> StageBuild:
     before, after = base.stages.get(name), head.stages.get(name)
     if before is None or after is None:
-        return StageBuild(name, "new" if before is None else "gone")
+        return StageBuild(name, "new" if before is None else "removed")
     run = inputs_of_run(after, head)
     reasons = tuple(differing(inputs_of_run(before, base), run))
     declared: DeclaredStage | None = head.declared_stages.get(name)
@@ -71,7 +71,7 @@ def _stage(name: str, base: Revision, head: Revision) -> StageBuild:
         path for path in {**old, **new} if old.get(path) != new.get(path) and not path.startswith(RECEIPTS)
     )
     states: dict[tuple[bool, bool], State] = {
-        (False, False): "not rebuilt" if since else "reused",
+        (False, False): "stale" if since else "reused",
         (True, True): "rebuilt",
         (True, False): "same bytes",
         (False, True): "other bytes",

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
-from teacherspec.compare.pr_comment import LONGEST, MARK, fitting
+from teacherspec.compare.pr_comment import MARK, MAX_LENGTH, fitting
 
 TOKEN = "the-token"  # noqa: S105
 
@@ -122,7 +122,7 @@ def test_a_service_that_does_not_answer_is_said(service: Service, tmp_path: Path
 def test_a_long_text_is_cut_between_sections_and_says_so() -> None:
     text = "# Title\n" + "".join(f"\n## Section {i}\n\n{'word ' * 400}\n" for i in range(60))
     short = fitting(text)
-    assert len(short) <= LONGEST
+    assert len(short) <= MAX_LENGTH
     assert "Cut here" in short
     kept = short[: short.index("\n\n*Cut here")]
     assert text.startswith(kept)

@@ -1,10 +1,10 @@
-"""Is a metric of classes different on the same rows? A test for each number of the reports that has rows."""
+"""Paired tests of the metrics of a classifier."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from teacherspec.compare.classification.rows import Answers, PairedRows
+from teacherspec.compare.classification.pairing import ClassPredictions, PairedRows
 from teacherspec.compare.paired_tests import (
     RESAMPLES,
     PairedTest,
@@ -20,19 +20,19 @@ from teacherspec.metrics.proper_scores import brier_per_row, nll_per_row
 from teacherspec.metrics.ranking import area_under_roc, separate
 from teacherspec.metrics.validation import FloatArray, IntArray
 
-Statistic = Callable[[Answers, IntArray], float]
-"""A number of some rows of one teacher."""
+Statistic = Callable[[ClassPredictions, IntArray], float]
+"""From the predictions of one teacher and positions of rows to a number of these rows."""
 
 
-def paired_tests(splits: Sequence[PairedRows]) -> tuple[PairedTest, ...]:
-    """Every metric that rows with classes can tell, of every split."""
+def metric_tests(splits: Sequence[PairedRows]) -> tuple[PairedTest, ...]:
+    """A test of every metric of every split that can be computed from the predictions of its rows."""
     tests: list[PairedTest] = []
     test = next((rows for rows in splits if rows.role == "test"), None)
     for rows in splits:
         if rows.role != "ood":
             tests += [*_row_wise(rows), *_resampled(rows)]
         elif test is not None:
-            tests.append(_out_of_scope(test, rows))
+            tests.append(_ood_detection(test, rows))
     return adjusted(tests)
 
 
@@ -40,7 +40,7 @@ def _row_wise(rows: PairedRows) -> Iterator[PairedTest]:
     """Means over rows: accuracy by McNemar's exact test, losses by the paired bootstrap."""
     name = rows.split
     yield mcnemar(f"evaluate.{name}.accuracy", rows.before.correct, rows.after.correct)
-    losses: Mapping[str, Callable[[Answers], FloatArray]] = {
+    losses: Mapping[str, Callable[[ClassPredictions], FloatArray]] = {
         f"evaluate.{name}.nll": lambda side: nll_per_row(side.log_probs, side.labels),
         f"evaluate.{name}.brier": lambda side: brier_per_row(np.exp(side.log_probs), side.labels),
         f"calibrate.{name}.nll.after": lambda side: nll_per_row(side.calibrated, side.labels),
@@ -50,19 +50,19 @@ def _row_wise(rows: PairedRows) -> Iterator[PairedTest]:
         yield paired_mean(metric, loss(rows.before), loss(rows.after))
 
 
-def _f1(side: Answers, rows: IntArray) -> float:
+def _f1(side: ClassPredictions, rows: IntArray) -> float:
     return macro_f1(side.labels[rows], side.predicted[rows], n_classes=len(side.label_names))
 
 
-def _balanced(side: Answers, rows: IntArray) -> float:
+def _balanced(side: ClassPredictions, rows: IntArray) -> float:
     return balanced_accuracy(side.labels[rows], side.predicted[rows], n_classes=len(side.label_names))
 
 
-def _ece_before(side: Answers, rows: IntArray) -> float:
+def _ece_before(side: ClassPredictions, rows: IntArray) -> float:
     return _ece(side.log_probs, side.labels, rows)
 
 
-def _ece_after(side: Answers, rows: IntArray) -> float:
+def _ece_after(side: ClassPredictions, rows: IntArray) -> float:
     return _ece(side.calibrated, side.labels, rows)
 
 
@@ -72,10 +72,10 @@ def _ece(log_probs: FloatArray, labels: IntArray, rows: IntArray) -> float:
     return expected_calibration_error(confidence, top == labels[rows])
 
 
-def _matthews(side: Answers, rows: IntArray) -> float:
+def _matthews(side: ClassPredictions, rows: IntArray) -> float:
     labels, predicted = side.labels[rows], side.predicted[rows]
     if np.ptp(labels) == 0 or np.ptp(predicted) == 0:
-        return 0.0  # its usual value where it is undefined: no better than chance
+        return 0.0  # undefined here; 0 is its conventional value, that of guessing
     return matthews(labels, predicted, n_classes=len(side.label_names))
 
 
@@ -86,19 +86,19 @@ STATISTICS: Mapping[str, Statistic] = {
     "evaluate.{}.ece": _ece_before,
     "calibrate.{}.ece.after": _ece_after,
 }
-"""Metrics of a whole split, which are computed anew on every resample of the rows."""
+"""Metrics of a whole split, which are computed on every resample of the rows."""
 
 
 def _resampled(rows: PairedRows) -> Iterator[PairedTest]:
-    def numbers(side: Answers) -> Callable[[IntArray], FloatArray]:
+    def numbers(side: ClassPredictions) -> Callable[[IntArray], FloatArray]:
         return lambda chosen: np.array([statistic(side, chosen) for statistic in STATISTICS.values()])
 
     names = [name.format(rows.split) for name in STATISTICS]
     yield from resampled(names, numbers(rows.before), numbers(rows.after), len(rows))
 
 
-def _out_of_scope(test: PairedRows, other: PairedRows) -> PairedTest:
-    """AUROC of the calibrated maximum probability: test rows against those of no class."""
+def _ood_detection(test: PairedRows, other: PairedRows) -> PairedTest:
+    """AUROC of the calibrated maximum probability: test rows against out-of-distribution rows."""
     before = test.before.calibrated.max(axis=1), other.before.calibrated.max(axis=1)
     after = test.after.calibrated.max(axis=1), other.after.calibrated.max(axis=1)
     draw = np.random.default_rng(0)

@@ -1,0 +1,55 @@
+"""The most important changes of a comparison, one Markdown line each."""
+
+from collections.abc import Iterator
+
+from teacherspec.compare.compare import TeacherDiff
+from teacherspec.compare.formatting import code, difference, number, p_value, several
+from teacherspec.compare.paired_tests import PairedTest
+
+HEADLINES = (
+    "evaluate.test.nll_per_answer",
+    "evaluate.test.accuracy",
+    "evaluate.shifted.accuracy",
+    "evaluate.test.generated.exact_match",
+    "evaluate.test.image_to_text.recall_at_1",
+    "evaluate.test.text_to_image.recall_at_1",
+    "calibrate.test.nll.after",
+    "calibrate.test.ece.after",
+)
+"""Metrics whose change is a headline."""
+
+
+def headlines(diff: TeacherDiff) -> Iterator[str]:
+    """The most important changes, one line each."""
+    failed = [code(gate.metric) for gate in diff.gates if gate.state in {"fails", "now fails"}]
+    loosened = [code(gate.metric) for gate in diff.gates if gate.loosened]
+    if failed:
+        yield f"- **not ready**: fails {', '.join(failed)}"
+    elif diff.gates:
+        yield "- **ready**: passes every gate"
+    if loosened:
+        yield f"- **loosened gates**: {', '.join(loosened)}"
+    if diff.same_predictions:
+        yield "- predictions and calibration are the same bytes"
+    for test in diff.predictions.tests:
+        if test.metric in HEADLINES:
+            yield f"- {_test(test)}"
+    for flips in diff.predictions.flips:
+        yield (
+            f"- {flips.split}: {several(len(flips.right_to_wrong), 'row')} right → wrong, "
+            f"{len(flips.wrong_to_right)} wrong → right, of {flips.rows}"
+        )
+    rebuilt = [build.stage for build in diff.stages if build.state not in {"reused", "stale"}]
+    yield f"- rebuilt: {', '.join(rebuilt) or 'nothing'}"
+    if stale := [build.stage for build in diff.stages if build.since]:
+        yield f"- **stale**: {', '.join(stale)}; inputs changed since the last run"
+    if diff.not_compared:
+        yield f"- {several(len(diff.not_compared), 'thing')} could not be compared: see the end"
+
+
+def _test(test: PairedTest) -> str:
+    verdict = "significant" if test.differs else "not significant"
+    return (
+        f"{test.metric} {number(test.before)} → {number(test.after)}: {difference(test.difference)}, "
+        f"p = {p_value(test.p_value)}, {verdict}"
+    )
