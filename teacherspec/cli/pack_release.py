@@ -19,9 +19,9 @@ def command(tag: str, folder: Path) -> None:
 
     Exit code 0: written, every gate passed; 1: written but a gate failed, or there is no package.
     """
-    from teacherspec.release.archive import attach
+    from teacherspec.release.archive import pack_release
 
-    found = attach(tag, folder)
+    found = pack_release(tag, folder)
     click.echo("\n".join(map(str, (found.archive, found.sums, found.notes))))
     if not found.ready:
         raise SystemExit(FAILED)

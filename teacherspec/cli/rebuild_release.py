@@ -25,14 +25,14 @@ def command(tag: str, environment: str, keep: bool, as_json: bool) -> None:
     Exit code 0: identical; 1: something differs (reported with the numbers that changed and likely causes),
     or it could not be built.
     """
-    from teacherspec.release.rebuild import reproduce
-    from teacherspec.release.rebuild_report import told
+    from teacherspec.release.rebuild import rebuild
+    from teacherspec.release.rebuild_report import rebuild_report
 
-    found = reproduce(tag, own_environment=environment == "own", keep=keep)
+    found = rebuild(tag, own_environment=environment == "own", keep=keep)
     if as_json:
         content = asdict(found) | {"level": found.level, "identical": found.identical}
         click.echo(encode_json(content), nl=False)
     else:
-        click.echo("\n".join(told(found)))
+        click.echo("\n".join(rebuild_report(found)))
     if not found.identical:
         raise SystemExit(FAILED)

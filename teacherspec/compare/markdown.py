@@ -87,8 +87,8 @@ def _tests(diff: TeacherDiff) -> Iterator[str]:
         yield ""
         yield (
             "Shares of rows: McNemar's exact test; the others: paired bootstrap over rows, or over images "
-            "where these have several texts. q: p adjusted over this table (Benjamini–Hochberg); *significant* "
-            "where q ≤ 0.05."
+            "where these have several texts. q: p adjusted over this table (Benjamini–Hochberg); "
+            "*significant* where q ≤ 0.05."
         )
     for split, rows in diff.predictions.left_out.items():
         yield f"Rows of {code(split)} not paired (new, removed, edited or relabelled): {rows}."

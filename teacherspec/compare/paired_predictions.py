@@ -71,7 +71,7 @@ class SideArtifacts:
 
     @property
     def temperature(self) -> float:
-        """The fitted temperature; 1 where none was fitted. For output types that allow no other calibrator."""
+        """The fitted temperature; 1 where none was fitted. For output types without other calibrators."""
         return self.calibrator.temperature if isinstance(self.calibrator, Temperature) else 1.0
 
 

@@ -1,7 +1,8 @@
 """Paired tests of whether a metric differs on the same rows.
 
 Overlapping intervals of two teachers do not show whether they differ, because both err on the same hard
-rows. So the difference itself is measured, row by row, and resampled by row (Efron & Tibshirani 1993, ch. 16).
+rows. So the difference itself is measured, row by row, and resampled by row (Efron & Tibshirani 1993,
+ch. 16).
 """
 
 from collections.abc import Callable, Iterator, Sequence

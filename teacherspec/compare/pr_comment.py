@@ -61,12 +61,12 @@ def put_comment(pull_request: PullRequest, text: str) -> Outcome:
             return "not allowed"
         raise UserError(f"{pull_request.api}: answered {error.code} {error.reason}") from error
     except (URLError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{pull_request.api}: no usable answer: {error}") from error
+        raise UserError(f"{pull_request.api}: does not answer, or not as documented: {error}") from error
     return "created"
 
 
 def fitting(text: str) -> str:
-    """Text that is short enough for the service: sections from the start, and a note where some are left out."""
+    """Text that is short enough for the service: its first sections, and a note where some are left out."""
     if len(text) <= MAX_LENGTH:
         return text
     note = "\n\n*Cut here: too long for a comment. The summary of the workflow shows all of it.*\n"

@@ -29,7 +29,7 @@ class PredictionDiff:
 
 
 Compare = Callable[[Sides, list[str]], PredictionDiff]
-"""Compares predictions of one output type; adds a sentence to the list for everything it could not compare."""
+"""Compares predictions of one output type; adds to the list a sentence for everything not compared."""
 
 
 class SplitPredictions(Protocol):

@@ -1,4 +1,4 @@
-"""What is attached to a release: the package in one file, its checksum, and notes."""
+"""The files of a release: the package as one archive, its checksum, and notes."""
 
 import tarfile
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teacherspec.compare.compare import compare
+from teacherspec.compare.gate_changes import checked_gates
 from teacherspec.compare.markdown import as_markdown
-from teacherspec.compare.reported_numbers import judged
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
 from teacherspec.package.file_allowlist import check_checksums
@@ -20,14 +20,14 @@ NOTES = "notes.md"
 
 
 @dataclass(frozen=True)
-class Attached:
-    """What was written.
+class ReleaseFiles:
+    """Paths of the files of a release.
 
     Attributes:
         archive: `teacher-v1.2.0.tar`; the same package gives the same bytes.
         sums: `SHA256SUMS` of it.
-        notes: Markdown: the gates, and what changed since the tag before.
-        ready: whether every gate is kept.
+        notes: Markdown: the gates, and what changed since the previous tag.
+        ready: whether every gate passes.
     """
 
     archive: Path
@@ -36,11 +36,11 @@ class Attached:
     ready: bool
 
 
-def attach(tag: str, folder: Path) -> Attached:
-    """Write what is attached to the release of `tag`, whose package lies in the working tree, into `folder`.
+def pack_release(tag: str, folder: Path) -> ReleaseFiles:
+    """Write the files of the release of `tag`, whose package is in the working tree, into `folder`.
 
     Raises:
-        UserError: the tag is not what is checked out, or the package is absent or altered.
+        UserError: the tag is not checked out, or the package is absent or altered.
     """
     revision = find_revision(tag)
     problems = [] if revision.commit == find_revision("HEAD").commit else [f"{tag}: is not checked out"]
@@ -52,30 +52,32 @@ def attach(tag: str, folder: Path) -> Attached:
     archive = folder / f"{tag.replace('@', '-')}.tar"
     write_archive(TEACHER, archive)
     write_text(folder / "SHA256SUMS", f"{sha256_file(archive)}  {archive.name}\n")
-    judgements = list(judged(revision).values())
-    lines = [f"# {tag}", "", *(f"- {gate_line(judgement)}" for judgement in judgements), ""]
+    gates = list(checked_gates(revision).values())
+    lines = [f"# {tag}", "", *(f"- {gate_line(gate)}" for gate in gates), ""]
     write_text(folder / NOTES, "\n".join([*lines, *_since(tag)]) + "\n")
-    ready = all(judgement.passed for judgement in judgements)
-    return Attached(archive, folder / "SHA256SUMS", folder / NOTES, ready)
+    ready = all(gate.passed for gate in gates)
+    return ReleaseFiles(archive, folder / "SHA256SUMS", folder / NOTES, ready)
 
 
 def write_archive(folder: Path, archive: Path) -> None:
-    """Pack a folder: sorted names, no owners, times or modes of this machine; equal folders pack equally."""
+    """Pack a folder with sorted names and without owners, times and modes: equal folders give equal bytes."""
 
-    def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    def without_metadata(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = entry.mtime = 0
         entry.uname = entry.gname = ""
         entry.mode = 0o755 if entry.isdir() else 0o644
         return entry
 
     with replacing(archive) as partial, tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as packed:
-        packed.add(folder, folder.name, recursive=False, filter=plain)
+        packed.add(folder, folder.name, recursive=False, filter=without_metadata)
         for path in sorted(folder.rglob("*")):
-            packed.add(path, f"{folder.name}/{path.relative_to(folder)}", recursive=False, filter=plain)
+            packed.add(
+                path, f"{folder.name}/{path.relative_to(folder)}", recursive=False, filter=without_metadata
+            )
 
 
 def _since(tag: str) -> Iterator[str]:
-    """The comparison with the tag before, where there is one."""
+    """The comparison with the previous tag, where there is one."""
     name = tag.partition("@")[0]
     earlier = git(
         "tag", "--list", f"{name}@v*", "--sort=-v:refname", "--no-contains", tag, "--merged", tag

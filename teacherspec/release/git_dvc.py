@@ -1,4 +1,4 @@
-"""git and DVC as a person would call them, in any working tree."""
+"""Calls of the commands `git` and `dvc`, in any working tree."""
 
 import subprocess
 import sys
@@ -9,10 +9,10 @@ from teacherspec.errors import UserError
 
 
 def git(*arguments: str, root: Path | None = None) -> str:
-    """What `git` prints.
+    """Output of `git`.
 
     Raises:
-        UserError: it failed, with what it said.
+        UserError: it failed, with its message.
     """
     return _output(["git", *arguments], root, None)
 
@@ -23,10 +23,10 @@ def dvc(
     python: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """What `dvc` prints; `python` is whose installation, by default this one's.
+    """Output of `dvc`, of the environment of `python`; by default of this one.
 
     Raises:
-        UserError: it failed, with what it said.
+        UserError: it failed, with its message.
     """
     return _output([str(python or sys.executable), "-m", "dvc", *arguments], root, environment)
 
@@ -42,7 +42,7 @@ def _output(command: Sequence[str], root: Path | None, environment: Mapping[str,
         stdin=subprocess.DEVNULL,
     )
     if found.returncode:
-        said = " ".join((found.stderr or found.stdout).split())
+        message = " ".join((found.stderr or found.stdout).split())
         name = Path(command[0]).name if command[0] == "git" else "dvc"
-        raise UserError(f"{name} {command[1] if name == 'git' else command[3]}: {said}")
+        raise UserError(f"{name} {command[1] if name == 'git' else command[3]}: {message}")
     return found.stdout

@@ -1,4 +1,4 @@
-"""What must hold before a commit may be called a teacher; all that does not is told at once."""
+"""The checks that a commit must pass before it is released; all failures are reported at once."""
 
 import json
 import re
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from teacherspec.compare.reported_numbers import judged
+from teacherspec.compare.gate_changes import checked_gates
 from teacherspec.compare.revision import find_revision
 from teacherspec.package.checksums import SUMS
 from teacherspec.package.file_allowlist import check_checksums
 from teacherspec.release.git_dvc import dvc, git
-from teacherspec.release.recorded_outputs import local_cache, states
+from teacherspec.release.recorded_outputs import local_cache, output_states
 from teacherspec.run_records.lock_check import check_lock
 
 ARTIFACT = "teacher"
@@ -27,43 +27,43 @@ def tag_of(version: str) -> str:
     return f"{ARTIFACT}@{version}"
 
 
-def refusals(version: str) -> list[str]:
-    """Everything that speaks against releasing the current commit as `version`; empty when nothing does."""
-    looks: tuple[Callable[[], Iterator[str]], ...] = (
-        lambda: wrong_version(version),
-        unclean_tree,
-        stale_stages,
-        lost_bytes,
-        missed_gates,
-        broken_package,
+def release_problems(version: str) -> list[str]:
+    """Every problem with releasing the current commit as `version`; empty where there is none."""
+    checks: tuple[Callable[[], Iterator[str]], ...] = (
+        lambda: check_version(version),
+        check_working_tree,
+        check_stages,
+        check_outputs,
+        check_gates,
+        check_package,
     )
-    return [problem for look in looks for problem in look()]
+    return [problem for check in checks for problem in check()]
 
 
-def wrong_version(version: str) -> Iterator[str]:
-    """It must be a new semantic version: a released one is never moved."""
+def check_version(version: str) -> Iterator[str]:
+    """The version is a new semantic version: a released one is never moved."""
     if not VERSION.fullmatch(version):
         yield f"version: given {version!r}; allowed: v1.2.3, three numbers without leading zeros"
     elif git("tag", "--list", tag_of(version)).strip():
-        yield f"{tag_of(version)}: exists already; a released version never moves, take the next one"
+        yield f"{tag_of(version)}: exists already; a released version is never moved, use the next one"
 
 
-def unclean_tree() -> Iterator[str]:
-    """What is not committed is not in the tag."""
+def check_working_tree() -> Iterator[str]:
+    """Everything is committed: only committed files are in the tag."""
     for line in git("status", "--porcelain").splitlines():
-        yield f"{line[3:]}: not committed; commit it or take it back"
+        yield f"{line[3:]}: not committed; commit it or undo the change"
 
 
-def stale_stages() -> Iterator[str]:
-    """Every stage is what the committed code, params and data make of it, as receipts and DVC see it."""
-    false = check_lock()
-    yield from map(str, false)
-    if false:
-        return  # `dvc status` would say the same in other words
-    for stage, findings in json.loads(dvc("status", "--json") or "{}").items():
+def check_stages() -> Iterator[str]:
+    """Every stage is up to date with the committed code, params and data, by its receipt and by DVC."""
+    findings = check_lock()
+    yield from map(str, findings)
+    if findings:
+        return  # `dvc status` would report the same again
+    for stage, changed in json.loads(dvc("status", "--json") or "{}").items():
         changes = ", ".join(
             f"{path} {state}"
-            for finding in findings
+            for finding in changed
             if isinstance(finding, dict)
             for kind in finding.values()
             if isinstance(kind, dict)
@@ -73,27 +73,27 @@ def stale_stages() -> Iterator[str]:
         yield f"stage {stage}: not up to date ({changes or 'changed'}); run `dvc repro`, or `dvc checkout`"
 
 
-def lost_bytes() -> Iterator[str]:
-    """Everything that `dvc.lock` records is there to be pushed, byte by byte."""
-    for path, state in states(find_revision("HEAD"), local_cache()).items():
+def check_outputs() -> Iterator[str]:
+    """Every output that `dvc.lock` records exists unaltered, so that it can be pushed."""
+    for path, state in output_states(find_revision("HEAD"), local_cache()).items():
         if state != "intact":
             yield f"{path}: {state}; `dvc pull` it, or build it again with `dvc repro --force`"
 
 
-def missed_gates() -> Iterator[str]:
-    """The declared promises are kept by the committed numbers."""
+def check_gates() -> Iterator[str]:
+    """The committed numbers pass every declared gate."""
     try:
-        judgements = judged(find_revision("HEAD"))
+        gates = checked_gates(find_revision("HEAD"))
     except ValidationError as error:
         yield f"package.gates: {error.error_count()} problems; see `python -m teacherspec check`"
         return
-    for judgement in judgements.values():
-        if not judgement.passed:
-            yield f"gate {judgement.gate.metric}: missed: {judgement.reason}"
+    for result in gates.values():
+        if not result.passed:
+            yield f"gate {result.gate.metric}: failed: {result.reason}"
 
 
-def broken_package() -> Iterator[str]:
-    """The package is there and as it was sealed."""
+def check_package() -> Iterator[str]:
+    """The package exists and has its checksums."""
     if not (TEACHER / SUMS).is_file():
         yield f"{TEACHER}: there is no package; run `dvc checkout` or `dvc repro`"
     else:

@@ -1,8 +1,8 @@
-"""Build a tagged teacher again, from nothing but the tag, and compare every byte.
+"""Build a tagged teacher again from the tag alone, and compare every output.
 
-A run of its own: a clean working tree of the tag, every stage by force and without the run cache (which
-would only hand back the old bytes), the pins of the tag. What is compared are the hashes that `dvc.lock`
-recorded then and records now.
+It is built in a clean working tree of the tag, with the pins of the tag, and with every stage forced to run
+without the run cache (which would return the recorded bytes). Compared are the hashes that `dvc.lock`
+recorded at the tag and records after the rebuild.
 """
 
 import subprocess
@@ -20,8 +20,8 @@ from teacherspec.compare.reported_numbers import REPORTS, Number, numbers, repor
 from teacherspec.compare.revision import LOCK, Revision, find_revision
 from teacherspec.errors import UserError
 from teacherspec.release.git_dvc import dvc, git
-from teacherspec.release.rebuild_env import own_python, pins_unlike_installed, variables
-from teacherspec.release.recorded_outputs import Cache, State, different_files, local_cache, states
+from teacherspec.release.rebuild_env import environment_variables, python_with_pins, unmet_pins
+from teacherspec.release.recorded_outputs import Cache, State, different_files, local_cache, output_states
 from teacherspec.run_records.receipt import record_path
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.process_lifetime import alone
@@ -29,18 +29,18 @@ from teacherspec.runtime.process_lifetime import alone
 SCRATCH = Path(".scratch/reproduce")
 
 RECORDED = ("python", "libraries", "hardware", "fingerprint")
-"""What the record of a run says of its circumstances that can change a bit."""
+"""Parts of the record of a run that can change the last bits of a result."""
 
 Level = Literal["R1", "R0", "none"]
 LEVELS: Mapping[Level, str] = {
     "R1": "identical: rebuilt on this machine, the same bytes of every output",
-    "R0": "not identical; the bytes that the tag recorded are at hand, unaltered",
-    "none": "not identical, and the bytes that the tag recorded are not at hand",
+    "R0": "not identical; the recorded bytes are available, unaltered",
+    "none": "not identical, and the recorded bytes are not available",
 }
 
 
 @dataclass(frozen=True)
-class Rebuilt:
+class RebuiltOutput:
     """One output, as recorded and as built again.
 
     Attributes:
@@ -48,7 +48,7 @@ class Rebuilt:
         path: from the root of the repository.
         recorded: its hash in the `dvc.lock` of the tag.
         built: its hash now.
-        at_hand: whether the recorded bytes could be found.
+        recorded_state: whether the recorded bytes were found unaltered.
         files: of a folder, the files that differ.
     """
 
@@ -56,7 +56,7 @@ class Rebuilt:
     path: str
     recorded: str
     built: str
-    at_hand: State
+    recorded_state: State
     files: tuple[str, ...]
 
     @property
@@ -66,20 +66,20 @@ class Rebuilt:
 
 
 @dataclass(frozen=True)
-class Reproduction:
-    """What came of it.
+class Rebuild:
+    """The result of building a tag again.
 
     Attributes:
         tag: as given.
-        commit: that it names.
+        commit: of the tag.
         outputs: of every stage, in the order of `dvc.lock`.
-        numbers: of the reports that differ.
-        causes: likely ones, when something differs.
+        numbers: those of the reports that differ.
+        causes: likely ones, where something differs.
     """
 
     tag: str
     commit: str
-    outputs: tuple[Rebuilt, ...]
+    outputs: tuple[RebuiltOutput, ...]
     numbers: tuple[Number, ...]
     causes: tuple[str, ...]
 
@@ -90,51 +90,51 @@ class Reproduction:
 
     @property
     def level(self) -> Level:
-        """The highest promise that was proven."""
+        """The highest level of reproduction that was shown."""
         if self.identical:
             return "R1"
-        return "R0" if all(output.at_hand == "intact" for output in self.outputs) else "none"
+        return "R0" if all(output.recorded_state == "intact" for output in self.outputs) else "none"
 
 
-def reproduce(tag: str, *, own_environment: bool = True, keep: bool = False) -> Reproduction:
-    """Rebuild the teacher that `tag` names and compare.
+def rebuild(tag: str, *, own_environment: bool = True, keep: bool = False) -> Rebuild:
+    """Build the teacher of `tag` again and compare every output.
 
     Args:
         tag: or any other revision with a `dvc.lock`.
-        own_environment: make an environment with the pins of the tag where this one differs from them;
-            otherwise build with this one, and name the difference as a cause.
+        own_environment: create an environment with the pins of the tag where the installed one differs from
+            them; otherwise build with the installed one, and report the difference as a cause.
         keep: leave the working tree under `.scratch/reproduce/`.
 
     Raises:
-        UserError: no such tag or nothing built there, no environment, or a stage fails.
+        UserError: there is no such tag or nothing was built there, the environment cannot be created, or a
+            stage fails.
     """
     revision = find_revision(tag)
     if revision.commit is None or not revision.stages:
         raise UserError(f"{tag}: records no built teacher (its dvc.lock is absent or empty)")
     cache = local_cache()
     with alone(SCRATCH / "lock", "reproduce"), working_tree(revision.commit, keep=keep) as root:
-        _bring_data(root)
-        at_hand = states(revision, cache)
-        unlike = pins_unlike_installed(revision.text(PINS) or "")
+        _fetch_data(root)
+        recorded = output_states(revision, cache)
+        unmet = unmet_pins(revision.text(PINS) or "")
         python = Path(sys.executable)
-        if unlike and own_environment:
-            python, unlike = own_python(revision.text(PINS) or ""), ()
-        _rebuild(root, python)
+        if unmet and own_environment:
+            python, unmet = python_with_pins(revision.text(PINS) or ""), ()
+        _run_stages(root, python)
         stages = _stages(root)
-        outputs = tuple(_outputs(revision, stages, at_hand, cache))
+        outputs = tuple(_outputs(revision, stages, recorded, cache))
         rebuilt = {stage: _report(root / f"reports/{stage}/metrics.json") for stage in REPORTS}
         differ = [n for n in numbers(reports_of(revision), rebuilt) if n.before != n.after]
-        causes = (
-            [] if all(output.identical for output in outputs) else _causes(revision, root, outputs, unlike)
-        )
-    return Reproduction(tag, revision.commit, outputs, tuple(differ), tuple(causes))
+        identical = all(output.identical for output in outputs)
+        causes = [] if identical else _causes(revision, root, outputs, unmet)
+    return Rebuild(tag, revision.commit, outputs, tuple(differ), tuple(causes))
 
 
 @contextmanager
 def working_tree(commit: str, *, keep: bool) -> Iterator[Path]:
     """A clean working tree of `commit` that shares the cache of this repository and its remotes.
 
-    A tree left by an earlier run that was killed is cleared away first.
+    A tree left by an earlier run that was killed is removed first.
     """
     root = (SCRATCH / commit[:12]).absolute()
     with suppress(UserError):
@@ -142,9 +142,9 @@ def working_tree(commit: str, *, keep: bool) -> Iterator[Path]:
     git("worktree", "prune")
     git("worktree", "add", "--quiet", "--detach", str(root), commit)
     try:
-        own = Path(".dvc/config.local")
-        if own.is_file():  # where remotes keep what is not in git
-            (root / own).write_bytes(own.read_bytes())
+        local = Path(".dvc/config.local")
+        if local.is_file():  # settings of remotes that are not in git, such as credentials
+            (root / local).write_bytes(local.read_bytes())
         dvc("cache", "dir", "--local", dvc("cache", "dir").strip(), root=root)
         yield root
     finally:
@@ -152,22 +152,22 @@ def working_tree(commit: str, *, keep: bool) -> Iterator[Path]:
             git("worktree", "remove", "--force", "--force", str(root))
 
 
-def _bring_data(root: Path) -> None:
-    """Data that `.dvc` files track, and what the tag recorded, from cache or remote."""
+def _fetch_data(root: Path) -> None:
+    """Get data that `.dvc` files track, and the recorded outputs, from cache or remote."""
     tracked = git("ls-files", "*.dvc", root=root).split()
     if tracked:
         dvc("pull", *tracked, root=root)
     if dvc("remote", "list", root=root).strip():
-        with suppress(UserError):  # what is lost there is told as missing; rebuilding does not need it
+        with suppress(UserError):  # rebuilding does not need them; missing ones are reported
             dvc("fetch", root=root)
 
 
-def _rebuild(root: Path, python: Path) -> None:
-    """Run every stage, on the terminal; the run cache would only hand back what was recorded."""
+def _run_stages(root: Path, python: Path) -> None:
+    """Run every stage, with its output on the terminal."""
     found = subprocess.run(
         [str(python), "-m", "dvc", "repro", "--force", "--no-run-cache"],
         cwd=root,
-        env=variables(python),
+        env=environment_variables(python),
         stdout=sys.stderr,
         stdin=subprocess.DEVNULL,
         check=False,
@@ -184,14 +184,14 @@ def _stages(root: Path) -> Mapping[str, Any]:
 
 
 def _outputs(
-    revision: Revision, stages: Mapping[str, Any], at_hand: Mapping[str, State], cache: Cache
-) -> Iterator[Rebuilt]:
+    revision: Revision, stages: Mapping[str, Any], recorded_states: Mapping[str, State], cache: Cache
+) -> Iterator[RebuiltOutput]:
     for stage, entry in revision.stages.items():
         now = {out["path"]: out["md5"] for out in stages.get(stage, {}).get("outs", ())}
         for out in entry.get("outs", ()):
             path, recorded, built = out["path"], out["md5"], now.get(out["path"], "")
             files = tuple(different_files(recorded, built, cache)) if built and built != recorded else ()
-            yield Rebuilt(stage, path, recorded, built, at_hand[path], files)
+            yield RebuiltOutput(stage, path, recorded, built, recorded_states[path], files)
 
 
 def _report(path: Path) -> Any:
@@ -199,15 +199,15 @@ def _report(path: Path) -> Any:
 
 
 def _causes(
-    revision: Revision, root: Path, outputs: Sequence[Rebuilt], unlike: Sequence[Change]
+    revision: Revision, root: Path, outputs: Sequence[RebuiltOutput], unmet: Sequence[Change]
 ) -> Iterator[str]:
-    """Likely reasons, the first stage that differs before all: later ones only follow it."""
+    """Likely causes: first the first stage that differs, from which differences of later ones follow."""
     first = next(output.stage for output in outputs if not output.identical)
     yield f"`{first}` is the first stage that gives other bytes; the stages after it follow from that"
-    for change in unlike:
+    for change in unmet:
         yield f"library: {change.name} was {change.before}, is {change.after} here"
     record = record_path(first)
     before, after = dict(revision.mapping(record.as_posix())), dict(_report(root / record))
-    for what in RECORDED if before and after else ():
-        for change in leaves_changed({what: before.get(what)}, {what: after.get(what)}):
+    for part in RECORDED if before and after else ():
+        for change in leaves_changed({part: before.get(part)}, {part: after.get(part)}):
             yield f"{change.name} was {change.before}, is {change.after} here"

@@ -1,4 +1,4 @@
-"""The environment that a tag asks for: whether this one will do, and how to make one of its own."""
+"""The Python environment of a tag: whether the installed one meets its pins, and creating one that does."""
 
 import subprocess
 import sys
@@ -17,10 +17,10 @@ ENVIRONMENTS = Path(".scratch/environments")
 COMPLETE = "complete"
 
 OF_A_STAGE = frozenset({"DVC_STAGE", "DVC_ROOT"})
-"""What DVC tells the processes of a stage, and another repository's DVC must not hear."""
+"""Variables that DVC sets for the processes of a stage; the DVC of another repository must not get them."""
 
 
-def pins_unlike_installed(requirements: str) -> tuple[Change, ...]:
+def unmet_pins(requirements: str) -> tuple[Change, ...]:
     """Pins of a `requirements.txt` that this environment does not meet: pinned and installed version."""
     found = []
     for requirement in _pinned(requirements):
@@ -29,7 +29,7 @@ def pins_unlike_installed(requirements: str) -> tuple[Change, ...]:
             installed = version(requirement.name)
         except PackageNotFoundError:
             installed = ABSENT
-        # Local builds (`2.13.0+cpu`) answer to the pin of their public version.
+        # Local builds (`2.13.0+cpu`) meet the pin of their public version.
         if installed.partition("+")[0] != wanted.partition("+")[0]:
             found.append(Change(requirement.name, wanted, installed))
     return tuple(found)
@@ -48,8 +48,8 @@ def _pinned(requirements: str) -> Iterator[Requirement]:
             yield requirement
 
 
-def own_python(requirements: str) -> Path:
-    """The interpreter of an environment with exactly these pins, made once for each content of them.
+def python_with_pins(requirements: str) -> Path:
+    """The interpreter of an environment with exactly these pins, created once for each set of pins.
 
     Raises:
         UserError: the package index does not have them, or does not answer.
@@ -70,11 +70,11 @@ def own_python(requirements: str) -> Path:
 def _run(command: list[str]) -> None:
     found = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if found.returncode:
-        said = " ".join(found.stderr.split()[-60:])
-        raise UserError(f"the environment of the tag cannot be made: {said}")
+        message = " ".join(found.stderr.split()[-60:])
+        raise UserError(f"the environment of the tag cannot be created: {message}")
 
 
-def variables(python: Path) -> Mapping[str, str]:
-    """The variables of this process, with the commands of the environment of `python` first."""
-    kept = {name: value for name, value in surroundings(python).items() if name not in OF_A_STAGE}
-    return {**kept, "DVC_NO_ANALYTICS": "1"}
+def environment_variables(python: Path) -> Mapping[str, str]:
+    """The variables of this process, with the commands of the environment of `python` first in PATH."""
+    variables = {name: value for name, value in surroundings(python).items() if name not in OF_A_STAGE}
+    return {**variables, "DVC_NO_ANALYTICS": "1"}

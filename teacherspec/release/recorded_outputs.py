@@ -1,9 +1,8 @@
-"""The bytes that `dvc.lock` records: whether they are at hand, unaltered, and how others differ from them.
+"""The outputs that `dvc.lock` records: whether their bytes exist unaltered, and which files of others differ.
 
-DVC trusts its cache: an object that was altered in place passes for up to date. Here every byte is hashed.
+DVC trusts its cache: it takes an object that was altered in place as up to date. Here every byte is hashed.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from teacherspec.compare.revision import Revision
-from teacherspec.runtime.atomic_io import CHUNK_BYTES
+from teacherspec.run_records.dvc_hashing import md5_of_bytes, md5_of_file
+from teacherspec.run_records.folder_contents import folder_contents
 
 FOLDER = ".dir"
 State = Literal["intact", "altered", "missing"]
@@ -28,7 +28,7 @@ class Cache:
     folder: Path
 
     def path(self, md5: str) -> Path:
-        """Where the object with this hash lies."""
+        """Path of the object with this hash."""
         return self.folder / md5[:2] / md5[2:]
 
     def files(self, md5: str) -> dict[str, str] | None:
@@ -44,24 +44,15 @@ class Cache:
         return {entry["relpath"]: entry["md5"] for entry in json.loads(listing.read_text(encoding="utf-8"))}
 
     def state(self, md5: str) -> State:
-        """Whether an output is there, every byte of it."""
+        """Whether every byte of an output exists unaltered."""
         files = self.files(md5)
         if files is None:
             return "missing"
         expected = {*files.values(), md5}
         if any(not self.path(name).is_file() for name in expected):
             return "missing"
-        altered = [name for name in expected if md5_file(self.path(name)) != name.removesuffix(FOLDER)]
+        altered = [name for name in expected if md5_of_file(self.path(name)) != name.removesuffix(FOLDER)]
         return "altered" if altered else "intact"
-
-
-def md5_file(path: Path) -> str:
-    """Hex MD5 of a file, as DVC names its objects, read in bounded memory."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def local_cache() -> Cache:
@@ -72,19 +63,22 @@ def local_cache() -> Cache:
         return Cache(Path(repo.cache.local.path))
 
 
-def states(revision: Revision, cache: Cache) -> dict[str, State]:
-    """Every output that the `dvc.lock` of `revision` records, and whether its bytes are at hand.
+def output_states(revision: Revision, cache: Cache) -> dict[str, State]:
+    """Every output that the `dvc.lock` of `revision` records → the state of its bytes.
 
-    Small reports lie in git, everything else in the cache.
+    Reports are read from git, everything else from the cache.
     """
     return {path: _state(revision, path, md5, cache) for path, md5 in revision.outs.items()}
 
 
 def _state(revision: Revision, path: str, md5: str, cache: Cache) -> State:
     content = revision.content(path)
-    if content is None:
-        return cache.state(md5)
-    return "intact" if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5 else "altered"
+    if content is not None:
+        return "intact" if md5_of_bytes(content) == md5 else "altered"
+    in_git = folder_contents(path, revision.commit) if md5.endswith(FOLDER) else None
+    if in_git and in_git.files:
+        return "intact" if in_git.md5 == md5 else "altered"
+    return cache.state(md5)
 
 
 def different_files(before: str, after: str, cache: Cache) -> Iterator[str]:

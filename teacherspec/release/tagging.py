@@ -1,13 +1,13 @@
-"""Give the current commit its name: a GTO-compatible annotated tag, once everything speaks for it."""
+"""Release the current commit: a GTO-compatible annotated tag, once all checks pass."""
 
 from collections.abc import Iterator
 
-from teacherspec.compare.reported_numbers import judged
+from teacherspec.compare.gate_changes import checked_gates
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
 from teacherspec.package.quality_gates import GateResult
 from teacherspec.release.git_dvc import dvc
-from teacherspec.release.preflight import ARTIFACT, refusals, tag_of
+from teacherspec.release.preflight import ARTIFACT, release_problems, tag_of
 
 
 def release(version: str, *, push: bool) -> str:
@@ -15,16 +15,16 @@ def release(version: str, *, push: bool) -> str:
 
     Args:
         version: `v1.2.0`.
-        push: send artifacts and run cache to the default DVC remote first, so that whoever finds the tag
-            finds the teacher.
+        push: send artifacts and run cache to the default DVC remote first, so that the teacher is available
+            wherever the tag is.
 
     Returns:
         The name of the tag.
 
     Raises:
-        UserError: something speaks against it, everything named; or the remote refused. Nothing is tagged.
+        UserError: a check failed, with all problems; or the remote refused. Nothing is tagged.
     """
-    problems = refusals(version)
+    problems = release_problems(version)
     if problems:
         raise UserError(problems)
     if push:
@@ -42,12 +42,12 @@ def release(version: str, *, push: bool) -> str:
 
 
 def _message(version: str) -> Iterator[str]:
-    """What `git show` tells of the tag: the version and every gate with its number."""
+    """The message of the tag: the version and every gate with its number."""
     yield f"Teacher {version}"
     yield ""
-    yield from map(gate_line, judged(find_revision("HEAD")).values())
+    yield from map(gate_line, checked_gates(find_revision("HEAD")).values())
 
 
-def gate_line(judgement: GateResult) -> str:
+def gate_line(result: GateResult) -> str:
     """One gate in one line."""
-    return f"{'pass' if judgement.passed else 'miss'} {judgement.gate.metric}: {judgement.reason}"
+    return f"{'pass' if result.passed else 'fail'} {result.gate.metric}: {result.reason}"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from teacherspec.run_records.dvc_yaml import DeclaredStage, declared_stages
-from tests.pipeline.gitops.sandbox import ROOT, Sandbox, new_repository
+from tests.pipeline.gitops.repository import ROOT, Repository
+from tests.pipeline.gitops.toy_repositories import new_repository
 from tests.policy.import_closure import Project
 
 AUDIT = """\
@@ -63,7 +64,7 @@ def undeclared(root: Path, stage: DeclaredStage, read: set[str], exempt: frozens
     }
 
 
-def traced(sandbox: Sandbox, place: Path, *targets: str) -> dict[str, set[str]]:
+def traced(repository: Repository, place: Path, *targets: str) -> dict[str, set[str]]:
     """Stage → files of the repository that it read in a build of `targets`."""
     (place / "audit").mkdir(exist_ok=True)
     (place / "audit/sitecustomize.py").write_text(AUDIT)
@@ -71,7 +72,7 @@ def traced(sandbox: Sandbox, place: Path, *targets: str) -> dict[str, set[str]]:
     traces.mkdir(exist_ok=True)
     for old in traces.iterdir():
         old.unlink()
-    sandbox.run("dvc", "repro", *targets, PYTHONPATH=str(place / "audit"), TRACE=str(traces))
+    repository.run("dvc", "repro", *targets, PYTHONPATH=str(place / "audit"), TRACE=str(traces))
     found: dict[str, set[str]] = {}
     for path in sorted(traces.glob("*.json")):
         read = {name for name, writes in json.loads(path.read_text()) if not writes}
@@ -86,19 +87,19 @@ def imported_by_the_check() -> frozenset[str]:
 
 @pytest.mark.slow
 def test_every_file_that_a_stage_reads_is_declared(tmp_path: Path) -> None:
-    sandbox = new_repository(tmp_path)
-    found = traced(sandbox, tmp_path)
-    stages, check = declared_stages(sandbox.root), imported_by_the_check()
+    repository = new_repository(tmp_path)
+    found = traced(repository, tmp_path)
+    stages, check = declared_stages(repository.root), imported_by_the_check()
     assert found.keys() == stages.keys()
     for name, stage in stages.items():
         assert f"stages/{name}.py" in found[name], "the audit saw nothing"
-        assert undeclared(sandbox.root, stage, found[name], check) == set(), name
+        assert undeclared(repository.root, stage, found[name], check) == set(), name
     # The negative control: a file that is read and not declared is found.
-    (sandbox.root / "data/secret.txt").write_text("0.5")
-    sandbox.edit(
+    (repository.root / "data/secret.txt").write_text("0.5")
+    repository.edit(
         "stages/prepare.py",
         "    spec = load_sections",
         "    Path('data/secret.txt').read_text()\n    spec = load_sections",
     )
-    found = traced(sandbox, tmp_path, "prepare")
-    assert undeclared(sandbox.root, stages["prepare"], found["prepare"], check) == {"data/secret.txt"}
+    found = traced(repository, tmp_path, "prepare")
+    assert undeclared(repository.root, stages["prepare"], found["prepare"], check) == {"data/secret.txt"}

@@ -1,4 +1,4 @@
-"""One built road a session, with a pull request against it; a test that writes works in a copy of its own."""
+"""A built pipeline with a pull request against it; a test that writes works in its own copy."""
 
 import json
 import shutil
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.gitops.sandbox import Sandbox, new_stub_repository
+from tests.pipeline.gitops.repository import Repository
+from tests.pipeline.gitops.toy_repositories import new_stub_repository
 
 
 @pytest.fixture(scope="session")
@@ -16,27 +17,27 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     `main` and the branch `pr` are built, committed and pushed with their caches; `main` is checked out.
     """
     folder = tmp_path_factory.mktemp("gitops")
-    sandbox = new_stub_repository(folder)
-    sandbox.dvc("repro", "--quiet")
-    sandbox.commit("Build the teacher")
-    sandbox.git("switch", "--quiet", "--create", "pr")
-    edit_teacher(sandbox)
-    sandbox.dvc("repro", "--quiet")
-    sandbox.commit("A better teacher, | `looser` <b>promises</b>")
-    sandbox.git("switch", "--quiet", "main")
-    sandbox.dvc("checkout", "--quiet")
-    sandbox.dvc("push", "--quiet", "--run-cache", "--all-branches")
-    sandbox.git("push", "--quiet", "origin", "main", "pr")
+    repository = new_stub_repository(folder)
+    repository.dvc("repro", "--quiet")
+    repository.commit("Build the teacher")
+    repository.git("switch", "--quiet", "--create", "pr")
+    edit_teacher(repository)
+    repository.dvc("repro", "--quiet")
+    repository.commit("A better teacher, | `looser` <b>gates</b>")
+    repository.git("switch", "--quiet", "main")
+    repository.dvc("checkout", "--quiet")
+    repository.dvc("push", "--quiet", "--run-cache", "--all-branches")
+    repository.git("push", "--quiet", "origin", "main", "pr")
     return folder
 
 
-def edit_teacher(sandbox: Sandbox) -> None:
-    """What the pull request edits: params, a gate, a pin, code; a row added, removed, edited, relabelled."""
-    sandbox.edit("stages/calibrate/method.py", "'temperature'", "'temperature'  # the plain one")
-    sandbox.edit("params.yaml", "skill: 0.6", "skill: 0.9")
-    sandbox.edit("params.yaml", "at_least: 0.5", "at_least: 0.4")
-    sandbox.edit("requirements.txt", "numpy==", "numpy==99.")
-    path = sandbox.root / "data/toy/rows.jsonl"
+def edit_teacher(repository: Repository) -> None:
+    """The pull request: params, a gate, a pin, code; a row added, removed, edited, relabelled."""
+    repository.edit("stages/calibrate/method.py", "'temperature'", "'temperature'  # the plain one")
+    repository.edit("params.yaml", "skill: 0.6", "skill: 0.9")
+    repository.edit("params.yaml", "at_least: 0.5", "at_least: 0.4")
+    repository.edit("requirements.txt", "numpy==", "numpy==99.")
+    path = repository.root / "data/toy/rows.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     removed = rows.pop(0)
     rows[0]["text"] += " again here"
@@ -46,18 +47,18 @@ def edit_teacher(sandbox: Sandbox) -> None:
 
 
 @pytest.fixture
-def repository(built: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def shared_repository(built: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """The built repository itself, as the current folder; for tests that only read."""
     monkeypatch.chdir(built / "repository")
-    return Sandbox(built / "repository")
+    return Repository(built / "repository")
 
 
 @pytest.fixture
-def sandbox(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A working copy of the built road with its own origin and remote, as the current folder."""
+def repository(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A copy of the built repository with its own origin and remote, as the current folder."""
     folder = tmp_path / "gitops"
     shutil.copytree(built, folder, symlinks=True)
-    copy = Sandbox(folder / "repository")
+    copy = Repository(folder / "repository")
     copy.git("remote", "set-url", "origin", str(folder / "origin.git"))
     copy.dvc("remote", "modify", "--local", "local", "url", str(folder / "remote"))
     monkeypatch.chdir(copy.root)

@@ -1,7 +1,7 @@
-"""Six stages in a second each: real rows, predictions, calibration, reports and checksums, no model.
+"""Stub stages of a second each: real rows, predictions, calibration, reports and checksums, but no model.
 
-A stand-in for training answers by words, wrong where a hash says so; `finetune.skill` is how often it is
-right. Run as `python road.py STAGE` from the root of a repository that declares it in dvc.yaml.
+Predictions are drawn from hashes of the texts; `finetune.skill` is the share of right ones. Run as
+`python stages/stub.py STAGE` from the root of a repository that declares it in dvc.yaml.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 from ruamel.yaml import YAML
 
 from teacherspec.evaluate.classification.metrics import quality
@@ -35,6 +36,11 @@ SPLITS = ("train", "validation", "calibration", "test")
 def draw(*parts: object) -> float:
     """A number from 0 to 1 that depends on nothing but its arguments."""
     return int(hashlib.sha256(repr(parts).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+
+
+def check(params: dict) -> None:
+    with new_folder(Path("artifacts/check")) as folder:
+        (folder / "valid.txt").write_text("valid\n")
 
 
 def prepare(params: dict) -> None:
@@ -78,6 +84,10 @@ def evaluate(params: dict) -> None:
         counts = {name: split.rows for name, split in prepared.splits.items()}
         save_prediction_index(folder, PredictionIndex(LABELS, roles, counts))
     write_json(Path("reports/evaluate/metrics.json"), round_floats(metrics))
+    with new_folder(Path("reports/evaluate/plots")) as folder:
+        grey = round(255 * metrics["test"]["accuracy"]["value"])
+        Image.new("L", (2, 2), grey).save(folder / "accuracy.png")
+        (folder / "splits.tsv").write_text("split\trows\n")
 
 
 def calibrate(params: dict) -> None:
@@ -108,6 +118,6 @@ def package(params: dict) -> None:
 
 if __name__ == "__main__":
     declared = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())
-    {stage.__name__: stage for stage in (prepare, finetune, evaluate, calibrate, package)}[sys.argv[1]](
-        declared
-    )
+    {stage.__name__: stage for stage in (check, prepare, finetune, evaluate, calibrate, package)}[
+        sys.argv[1]
+    ](declared)

@@ -14,14 +14,15 @@ import torch
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
-from teacherspec.compare.compare import Review, as_json
+from teacherspec.compare.compare import TeacherDiff, as_json
 from teacherspec.compare.flips_and_slices import without_content
-from teacherspec.compare.generation.predictions import compare_language
+from teacherspec.compare.generation.predictions import compare_predictions
 from teacherspec.compare.html import as_html
 from teacherspec.compare.markdown import as_markdown
-from teacherspec.compare.paired_predictions import Evaluated, Sides
+from teacherspec.compare.paired_predictions import SideArtifacts, Sides
 from teacherspec.compare.paired_tests import PairedTest
-from teacherspec.compare.prediction_diff import Answered
+from teacherspec.compare.prediction_diff import PredictionDiff
+from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.generation import Answer, TokenPredictions, save_answers, save_token_predictions
@@ -34,7 +35,7 @@ TEMPERATURES = (1.6, 0.8)
 
 @dataclass(frozen=True)
 class Model:
-    """What one model says of the rows: logits `[T, V]`, labels and row `[T]`, and answers."""
+    """The outputs of one model: logits `[T, V]`, labels and row `[T]`, and answers."""
 
     logits: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
@@ -68,24 +69,24 @@ def model(skill: float, seed: int, lengths: npt.NDArray[np.int64]) -> Model:
 
 
 def written(
-    folder: Path, said: Model, temperature: float, declared: Mapping[str, Any] | None = None
-) -> Evaluated:
+    folder: Path, own: Model, temperature: float, declared: Mapping[str, Any] | None = None
+) -> SideArtifacts:
     """The artifacts of a side."""
     sums = token_sums(
-        torch.from_numpy(said.logits), torch.from_numpy(said.labels), torch.from_numpy(np.asarray(GRID))
+        torch.from_numpy(own.logits), torch.from_numpy(own.labels), torch.from_numpy(np.asarray(GRID))
     )
-    ids = [one.id for one in said.answers]
+    ids = [one.id for one in own.answers]
     kept = TokenPredictions(
-        ids, np.bincount(said.row), *(part.numpy() for part in sums[:4]), betas=GRID, sums=sums.sums.numpy()
+        ids, np.bincount(own.row), *(part.numpy() for part in sums[:4]), betas=GRID, sums=sums.sums.numpy()
     )
     (folder / "predictions").mkdir(parents=True)
     (folder / "answers").mkdir()
     save_token_predictions(folder, "test", kept)
-    save_answers(folder, "test", said.answers)
+    save_answers(folder, "test", own.answers)
     save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(ids)}, "generation"))
     calibrator = {"kind": "temperature", "temperature": temperature}
     write_json(folder / "calibration.json", {"calibrator": calibrator, "answers": None})
-    return Evaluated(folder.name, folder, folder / "calibration.json", declared or {})
+    return SideArtifacts(folder.name, folder, folder / "calibration.json", declared or {})
 
 
 LENGTHS = np.random.default_rng(1).integers(1, 9, size=ROWS)
@@ -94,35 +95,35 @@ BEFORE, AFTER = model(1.0, 2, LENGTHS), model(3.0, 3, LENGTHS)
 
 def compared(
     folder: Path, before: Model, after: Model, edited: frozenset[str] = frozenset()
-) -> tuple[Answered, list[str]]:
+) -> tuple[PredictionDiff, list[str]]:
     sides = [
-        written(folder / name, said, temperature)
-        for name, said, temperature in zip(("a", "b"), (before, after), TEMPERATURES, strict=True)
+        written(folder / name, own, temperature)
+        for name, own, temperature in zip(("a", "b"), (before, after), TEMPERATURES, strict=True)
     ]
-    missing: list[str] = []
-    return compare_language(Sides(sides[0], sides[1], edited, None), missing), missing
+    not_compared: list[str] = []
+    return compare_predictions(Sides(sides[0], sides[1], edited, None), not_compared), not_compared
 
 
-def by_metric(found: Answered) -> Mapping[str, PairedTest]:
+def by_metric(found: PredictionDiff) -> Mapping[str, PairedTest]:
     return {test.metric: test for test in found.tests}
 
 
 def test_losses_are_those_of_the_logits_of_the_common_rows(tmp_path: Path) -> None:
     edited = frozenset({"r3", "r40"})
-    found, missing = compared(tmp_path, BEFORE, AFTER, edited)
-    assert not missing
+    found, not_compared = compared(tmp_path, BEFORE, AFTER, edited)
+    assert not not_compared
     assert found.left_out == {"test": 2}
     tests, kept = by_metric(found), ~np.isin(BEFORE.row, [3, 40])
     nll = tests["evaluate.test.nll"]
     calibrated = tests["calibrate.test.nll.after"]
     whole = tests["evaluate.test.nll_per_answer"]
-    for at, said in enumerate((BEFORE, AFTER)):
-        assert (nll.before, nll.after)[at] == pytest.approx(said.nll()[kept].mean(), rel=1e-5)
-        of_row = np.bincount(said.row[kept], weights=said.nll()[kept])
+    for at, own in enumerate((BEFORE, AFTER)):
+        assert (nll.before, nll.after)[at] == pytest.approx(own.nll()[kept].mean(), rel=1e-5)
+        of_row = np.bincount(own.row[kept], weights=own.nll()[kept])
         assert (whole.before, whole.after)[at] == pytest.approx(of_row[of_row > 0].mean(), rel=1e-5)
-        expected = said.nll(TEMPERATURES[at])[kept].mean()
+        expected = own.nll(TEMPERATURES[at])[kept].mean()
         assert (calibrated.before, calibrated.after)[at] == pytest.approx(expected, rel=1e-4)
-        hit = (said.logits.argmax(axis=1) == said.labels)[kept].mean()
+        hit = (own.logits.argmax(axis=1) == own.labels)[kept].mean()
         accuracy = tests["evaluate.test.accuracy"]
         assert (accuracy.before, accuracy.after)[at] == pytest.approx(hit)
     assert nll.rows == ROWS - 2
@@ -130,7 +131,7 @@ def test_losses_are_those_of_the_logits_of_the_common_rows(tmp_path: Path) -> No
     assert nll.difference.low <= nll.after - nll.before <= nll.difference.high < 0
 
 
-def test_answers_are_judged_by_an_exact_test_and_flip_with_their_words(tmp_path: Path) -> None:
+def test_answers_are_compared_by_an_exact_test_and_flips_hold_their_texts(tmp_path: Path) -> None:
     found, _ = compared(tmp_path, BEFORE, AFTER)
     lost = [a.id for a, b in zip(BEFORE.answers, AFTER.answers, strict=True) if a.correct and not b.correct]
     won = [b.id for a, b in zip(BEFORE.answers, AFTER.answers, strict=True) if b.correct and not a.correct]
@@ -157,40 +158,45 @@ def test_corpus_scores_are_those_of_sacrebleu(tmp_path: Path) -> None:
     tests = by_metric(compared(tmp_path, BEFORE, AFTER)[0])
     for metric, scorer in (("bleu", sacrebleu.corpus_bleu), ("chrf", sacrebleu.corpus_chrf)):
         test = tests[f"evaluate.test.generated.{metric}"]
-        for at, said in enumerate((BEFORE, AFTER)):
+        for at, own in enumerate((BEFORE, AFTER)):
             texts, references = (
-                [one.text for one in said.answers],
-                [one.references[0] for one in said.answers],
+                [one.text for one in own.answers],
+                [one.references[0] for one in own.answers],
             )
             assert (test.before, test.after)[at] == pytest.approx(scorer(texts, [references]).score)
         assert test.differs
 
 
-def test_scores_of_different_tokenizers_are_not_compared_and_it_is_said(tmp_path: Path) -> None:
+def test_scores_of_different_tokenizers_are_not_compared_and_this_is_reported(tmp_path: Path) -> None:
     declared = {"generation": {"bleu_tokenizer": "intl"}}
     sides = written(tmp_path / "a", BEFORE, 1.0), written(tmp_path / "b", AFTER, 1.0, declared)
-    missing: list[str] = []
-    tests = by_metric(compare_language(Sides(sides[0], sides[1], frozenset(), None), missing))
+    not_compared: list[str] = []
+    tests = by_metric(compare_predictions(Sides(sides[0], sides[1], frozenset(), None), not_compared))
     assert "evaluate.test.generated.chrf" in tests
     assert "evaluate.test.generated.bleu" not in tests
-    assert "13a" in missing[0]
-    assert "intl" in missing[0]
+    assert "13a" in not_compared[0]
+    assert "intl" in not_compared[0]
+
+
+def test_every_tested_metric_is_one_that_is_reported(tmp_path: Path) -> None:
+    found, _ = compared(tmp_path, BEFORE, AFTER)
+    assert by_metric(found).keys() <= reported_names("generation", {"test": "test"}).all
 
 
 def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:
     sides = [written(tmp_path / name, AFTER, 1.6) for name in ("a", "b")]
-    found = compare_language(Sides(sides[0], sides[1], frozenset(), None), [])
+    found = compare_predictions(Sides(sides[0], sides[1], frozenset(), None), [])
     assert found.tests
     assert {test.p_value for test in found.tests} == {1.0}
     assert not any(test.differs for test in found.tests)
     assert not found.flips[0].wrong_to_right
 
 
-def test_other_tokens_compare_whole_answers_alone_and_it_is_said(tmp_path: Path) -> None:
-    found, missing = compared(tmp_path, BEFORE, model(3.0, 3, LENGTHS[::-1].copy()))
+def test_with_other_tokens_only_whole_answers_are_compared_and_this_is_reported(tmp_path: Path) -> None:
+    found, not_compared = compared(tmp_path, BEFORE, model(3.0, 3, LENGTHS[::-1].copy()))
     losses = {metric for metric in by_metric(found) if ".generated." not in metric}
     assert losses == {"evaluate.test.nll_per_answer"}
-    assert "different tokens" in " ".join(missing)
+    assert "different tokens" in " ".join(not_compared)
 
 
 def test_answers_to_other_prompts_are_not_compared(tmp_path: Path) -> None:
@@ -199,13 +205,13 @@ def test_answers_to_other_prompts_are_not_compared(tmp_path: Path) -> None:
     assert by_metric(found)["evaluate.test.generated.exact_match"].rows == ROWS - 1
 
 
-def as_text(review: Review, *, texts: bool) -> str:
-    return json.dumps(as_json(review, texts=texts))
+def as_text(diff: TeacherDiff, *, texts: bool) -> str:
+    return json.dumps(as_json(diff, texts=texts))
 
 
 @pytest.mark.parametrize("render", [as_markdown, as_html, as_text])
 def test_answers_are_shown_and_hidden_with_the_texts(tmp_path: Path, render: Callable[..., str]) -> None:
-    review = Review(
+    diff = TeacherDiff(
         base="a",
         head="b",
         params=(),
@@ -213,15 +219,15 @@ def test_answers_are_shown_and_hidden_with_the_texts(tmp_path: Path, render: Cal
         stages=(),
         numbers=(),
         gates=(),
-        same_answers=False,
-        answered=compared(tmp_path, BEFORE, AFTER)[0],
+        same_predictions=False,
+        predictions=compared(tmp_path, BEFORE, AFTER)[0],
         data=None,
         same_data=True,
-        pictures=(),
+        images=(),
         not_compared=(),
     )
-    flip = review.answered.flips[0].wrong_to_right[0]
-    shown, hidden = (render(review, texts=texts) for texts in (True, False))
+    flip = diff.predictions.flips[0].wrong_to_right[0]
+    shown, hidden = (render(diff, texts=texts) for texts in (True, False))
     for words in (flip.text, flip.label, flip.before[0]):
         assert words in shown
         assert words not in hidden

@@ -9,11 +9,12 @@ import pytest
 from scipy.special import log_softmax
 from scipy.stats import binomtest
 
-from teacherspec.compare.paired_predictions import Evaluated, Sides
+from teacherspec.compare.paired_predictions import SideArtifacts, Sides
 from teacherspec.compare.paired_tests import PairedTest
-from teacherspec.compare.prediction_diff import Answered
-from teacherspec.compare.retrieval.predictions import compare_retrieval
+from teacherspec.compare.prediction_diff import PredictionDiff
+from teacherspec.compare.retrieval.predictions import compare_predictions
 from teacherspec.evaluate.retrieval.metrics import retrieval_quality
+from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
     OUTPUT_TYPE,
@@ -37,7 +38,7 @@ def unit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
 
 
 def pairs(noise: float, seed: int, image_of: Numbers, text_of: Numbers) -> EmbeddingPredictions:
-    """Texts lie near their images, the nearer the less noise; equal numbers have equal embeddings."""
+    """Texts near their images, at a distance set by `noise`; equal numbers have equal embeddings."""
     drawn = np.random.default_rng(seed)
     images = drawn.normal(size=(ROWS, WIDTH))[image_of]
     moved = noise * drawn.normal(size=(ROWS, WIDTH))[text_of]
@@ -47,14 +48,14 @@ def pairs(noise: float, seed: int, image_of: Numbers, text_of: Numbers) -> Embed
     return EmbeddingPredictions(NAMES, unit(images), unit(texts), image_of, text_of)
 
 
-def written(folder: Path, found: EmbeddingPredictions, side: int, candidate_set_size: int) -> Evaluated:
+def written(folder: Path, found: EmbeddingPredictions, side: int, candidate_set_size: int) -> SideArtifacts:
     (folder / "predictions").mkdir(parents=True)
     save_embedding_predictions(folder, "test", found)
     save_comparison(folder, Comparison(SCALES[side], 0.0, candidate_set_size, seed=3))
     save_index(folder, PredictionIndex((), {"test": "test"}, {"test": len(found.ids)}, OUTPUT_TYPE))
     calibrator = {"kind": "temperature", "temperature": TEMPERATURES[side]}
     write_json(folder / "calibration.json", {"calibrator": calibrator})
-    return Evaluated(folder.name, folder, folder / "calibration.json", {})
+    return SideArtifacts(folder.name, folder, folder / "calibration.json", {})
 
 
 def compared(
@@ -63,31 +64,33 @@ def compared(
     after: EmbeddingPredictions,
     edited: frozenset[str] = frozenset(),
     candidate_set_size: int = 5,
-) -> tuple[Answered, list[str]]:
+) -> tuple[PredictionDiff, list[str]]:
     sides = [
         written(folder / name, one, at, candidate_set_size)
         for at, (name, one) in enumerate((("a", before), ("b", after)))
     ]
-    missing: list[str] = []
-    return compare_retrieval(Sides(sides[0], sides[1], edited, None), missing), missing
+    not_compared: list[str] = []
+    return compare_predictions(Sides(sides[0], sides[1], edited, None), not_compared), not_compared
 
 
-def by_metric(found: Answered) -> Mapping[str, PairedTest]:
+def by_metric(found: PredictionDiff) -> Mapping[str, PairedTest]:
     return {test.metric: test for test in found.tests}
 
 
-def hits(found: EmbeddingPredictions, rows: list[int], k: int, *, texts_ask: bool) -> dict[int, bool]:
+def hits(found: EmbeddingPredictions, rows: list[int], k: int, *, texts_query: bool) -> dict[int, bool]:
     """Query number → whether a right candidate is among the `k` nearest; ties are lost."""
-    asked, given = (found.texts, found.images) if texts_ask else (found.images, found.texts)
-    query_of, candidate_of = (found.text_of, found.image_of) if texts_ask else (found.image_of, found.text_of)
-    told = {}
+    queries, candidates = (found.texts, found.images) if texts_query else (found.images, found.texts)
+    query_of, candidate_of = (
+        (found.text_of, found.image_of) if texts_query else (found.image_of, found.text_of)
+    )
+    hit = {}
     for query in {int(query_of[row]) for row in rows}:
         own = [row for row in rows if query_of[row] == query]
         right = {int(candidate_of[row]) for row in own}
-        near = {int(candidate_of[row]): float(given[row] @ asked[own[0]]) for row in rows}
+        near = {int(candidate_of[row]): float(candidates[row] @ queries[own[0]]) for row in rows}
         best = max(near[number] for number in right)
-        told[query] = sum(near[number] >= best for number in near.keys() - right) < k
-    return told
+        hit[query] = sum(near[number] >= best for number in near.keys() - right) < k
+    return hit
 
 
 ONE_EACH = np.arange(ROWS)
@@ -102,23 +105,23 @@ def test_recall_is_counted_among_the_rows_that_both_have(
 ) -> None:
     before, after = pairs(1.2, 1, image_of, text_of), pairs(0.4, 2, image_of[::-1].max() - image_of, text_of)
     edited = frozenset({NAMES[5], NAMES[30]})
-    found, missing = compared(tmp_path, before, after, edited)
-    assert not missing
+    found, not_compared = compared(tmp_path, before, after, edited)
+    assert not not_compared
     assert found.left_out == {"test": 2}
     rows = [row for row in range(ROWS) if row not in (5, 30)]
-    for direction, texts_ask in (("image_to_text", False), ("text_to_image", True)):
+    for direction, texts_query in (("image_to_text", False), ("text_to_image", True)):
         test = by_metric(found)[f"evaluate.test.{direction}.recall_at_{k}"]
         for at, side in enumerate((before, after)):
-            counted = np.mean(list(hits(side, rows, k, texts_ask=texts_ask).values()))
+            counted = np.mean(list(hits(side, rows, k, texts_query=texts_query).values()))
             assert (test.before, test.after)[at] == pytest.approx(counted)
-        assert ("McNemar" in test.method) is (text_of is ONE_EACH or not texts_ask)
+        assert ("McNemar" in test.method) is (text_of is ONE_EACH or not texts_query)
 
 
-def test_one_text_an_image_is_judged_by_an_exact_test_and_flips(tmp_path: Path) -> None:
+def test_images_with_one_text_each_are_compared_by_an_exact_test(tmp_path: Path) -> None:
     before, after = pairs(1.2, 1, ONE_EACH, ONE_EACH), pairs(0.4, 2, ONE_EACH, ONE_EACH)
     found, _ = compared(tmp_path, before, after)
     rows = list(range(ROWS))
-    was, now = (hits(side, rows, 1, texts_ask=False) for side in (before, after))
+    was, now = (hits(side, rows, 1, texts_query=False) for side in (before, after))
     won = [row for row in rows if now[row] and not was[row]]
     lost = [row for row in rows if was[row] and not now[row]]
     test = by_metric(found)["evaluate.test.image_to_text.recall_at_1"]
@@ -130,7 +133,7 @@ def test_one_text_an_image_is_judged_by_an_exact_test_and_flips(tmp_path: Path) 
     row = NAMES.index(flip.id)
     logits = SCALES[1] * (after.texts @ after.images[row]).astype(np.float64) / TEMPERATURES[1]
     assert flip.after == (flip.id, pytest.approx(np.exp(log_softmax(logits)).max(), rel=1e-5))
-    assert flips.worded
+    assert flips.free_text
 
 
 def test_losses_are_those_of_all_candidates_where_a_line_up_holds_all(tmp_path: Path) -> None:
@@ -148,36 +151,41 @@ def test_losses_are_those_of_all_candidates_where_a_line_up_holds_all(tmp_path: 
     assert tests["evaluate.test.nll"].differs
 
 
+def test_every_tested_metric_is_one_that_is_reported(tmp_path: Path) -> None:
+    found, _ = compared(tmp_path, pairs(1.2, 1, ONE_EACH, ONE_EACH), pairs(0.4, 2, ONE_EACH, ONE_EACH))
+    assert by_metric(found).keys() <= reported_names("retrieval", {"test": "test"}).all
+
+
 def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:
     one = pairs(0.8, 1, SEVERAL, SHARED)
     sides = [written(tmp_path / name, one, 0, 5) for name in ("a", "b")]
-    found = compare_retrieval(Sides(sides[0], sides[1], frozenset(), None), [])
+    found = compare_predictions(Sides(sides[0], sides[1], frozenset(), None), [])
     assert found.tests
     assert {test.p_value for test in found.tests} == {1.0}
     assert not any(test.differs for test in found.tests)
 
 
-def test_of_all_rows_diff_says_what_the_report_says(tmp_path: Path) -> None:
+def test_on_all_rows_the_metrics_are_those_of_the_report(tmp_path: Path) -> None:
     """Candidate sets too: they are drawn by the order of the rows, which pairing must not change."""
     sides = pairs(1.2, 1, SEVERAL, SHARED), pairs(0.4, 2, SEVERAL, SHARED)
     tests = by_metric(compared(tmp_path, *sides)[0])
     for at, side in enumerate(sides):
         how = Comparison(SCALES[at], 0.0, 5, seed=3)
         report = retrieval_quality(side, how, confidence=0.95, resamples=10, seed=0)
-        told = {
+        reported = {
             "accuracy": report["accuracy"]["value"],
             "nll": report["nll"]["value"],
             "ece": report["ece"],
             "text_to_image.recall_at_5": report["text_to_image"]["recall_at_5"]["value"],
             "image_to_text.recall_at_5": report["image_to_text"]["recall_at_5"]["value"],
         }
-        for name, value in told.items():
+        for name, value in reported.items():
             test = tests[f"evaluate.test.{name}"]
             assert (test.before, test.after)[at] == pytest.approx(value), name
 
 
-def test_rows_among_which_nothing_can_be_looked_for_are_said(tmp_path: Path) -> None:
+def test_too_few_rows_for_a_search_are_reported(tmp_path: Path) -> None:
     one = pairs(0.8, 1, ONE_EACH, ONE_EACH)
-    found, missing = compared(tmp_path, one, one, edited=frozenset(one.ids[1:]))
+    found, not_compared = compared(tmp_path, one, one, edited=frozenset(one.ids[1:]))
     assert not found.tests
-    assert "too few rows" in " ".join(missing)
+    assert "too few rows" in " ".join(not_compared)

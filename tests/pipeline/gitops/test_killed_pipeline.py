@@ -1,9 +1,9 @@
-"""The real road, killed in every stage, ends in the bytes of a build that nobody disturbed.
+"""The real pipeline, killed in every stage, ends in the bytes of an undisturbed build.
 
     python -m pytest -m slow -s tests/pipeline/gitops/test_killed_pipeline.py
 
-One build is killed `KILLS` times in each of its stages, at drawn moments and by drawn signals to a drawn
-process, and goes on each time. Prints one line a kill, then the figures of docs/gitops.md.
+One build is killed `KILLS` times in each of its stages, at random moments, by random signals to a random
+process, and resumed each time. Prints one line for each kill, then the figures of docs/gitops.md.
 """
 
 import random
@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from teacherspec.run_records.dvc_yaml import declared_stages
-from tests.pipeline.gitops.sandbox import ENVIRONMENT, Sandbox, new_repository
+from tests.pipeline.gitops.repository import ENVIRONMENT, Repository
+from tests.pipeline.gitops.toy_repositories import new_repository
 from tests.unit.run_records.faults import SIGNALS, TARGETS, Wait, kill, processes_of
 from tests.unit.run_records.toy_project import hashes
 
@@ -33,7 +34,7 @@ def runs(process: psutil.Process, stage: str) -> bool:
 
 
 def within(stage: str, root: Path, seconds: float) -> Wait:
-    """The moment `seconds` after `stage` began; the end of a run that never gets there."""
+    """Returns `seconds` after `stage` began, or when the run ended before."""
 
     def wait(run: "subprocess.Popen[bytes]") -> None:
         while run.poll() is None:
@@ -46,22 +47,22 @@ def within(stage: str, root: Path, seconds: float) -> Wait:
 
 
 TIMES = ("reports/evaluate/latency.json", "artifacts/attestation/statement.intoto.json")
-"""What a run measured and when it ended: no hash covers them."""
+"""Measured times: no hash covers them."""
 
 
 def compared(root: Path) -> dict[str, str]:
-    """Digest of every file that must come out the same."""
+    """Digest of every file that must be the same."""
     return {name: digest for name, digest in hashes(root).items() if name not in TIMES}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal exists on Linux only")
-def test_the_real_road_killed_in_every_stage_ends_in_the_same_bytes(tmp_path: Path) -> None:
-    unharmed = new_repository(tmp_path)
-    unharmed.edit("params.yaml", "epochs: 1", "epochs: 3")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends a process with its parent")
+def test_the_real_pipeline_killed_in_every_stage_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    undisturbed = new_repository(tmp_path)
+    undisturbed.edit("params.yaml", "epochs: 1", "epochs: 3")
     root = tmp_path / "elsewhere/repository"
-    shutil.copytree(unharmed.root, root, symlinks=True)
-    unharmed.run(*REPRO)
+    shutil.copytree(undisturbed.root, root, symlinks=True)
+    undisturbed.run(*REPRO)
     draw, orphans, tried = random.Random(0), 0, 0  # noqa: S311
     for stage in declared_stages(root):
         for _ in range(KILLS):
@@ -69,8 +70,8 @@ def test_the_real_road_killed_in_every_stage_ends_in_the_same_bytes(tmp_path: Pa
             left = kill(root, REPRO, within(stage, root, seconds), target, number, ENVIRONMENT)
             print(f"{number.name} to {target}, {seconds:.2f} s into {stage}: {left} orphans", flush=True)
             orphans, tried = orphans + left, tried + 1
-    Sandbox(root).run(*REPRO)
-    expected, found = compared(unharmed.root), compared(root)
+    Repository(root).run(*REPRO)
+    expected, found = compared(undisturbed.root), compared(root)
     differing = sorted({name for name, _ in expected.items() ^ found.items()})
     print(f"kills tried {tried}, orphans {orphans}")
     print(f"hashes compared {len(expected)}, equal {len(expected) - len(differing)}")

@@ -1,4 +1,4 @@
-"""From an edit to a teacher that somebody else builds again: real stages, git, DVC, remotes and workflows."""
+"""From an edit to a release that is rebuilt elsewhere: real stages, git, DVC, remotes and workflows."""
 
 import re
 import threading
@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.gitops.sandbox import Sandbox, clone, lend_environment, new_repository
+from tests.pipeline.gitops.repository import Repository, clone, lend_environment
+from tests.pipeline.gitops.toy_repositories import new_repository
 from tests.policy.test_workflows import FOLDER, load
 from tests.unit.compare.test_pr_comment import TOKEN, Service
 
 pytestmark = pytest.mark.slow
 
 
-def run_job(sandbox: Sandbox, workflow: str, job: str, context: dict[str, str], **runner: str) -> None:
+def run_job(repository: Repository, workflow: str, job: str, context: dict[str, str], **runner: str) -> None:
     """Run every `run` step of a job as the service would, expressions of `env` filled from `context`."""
     declared = load(FOLDER / workflow)["jobs"][job]
     for step in declared["steps"]:
@@ -23,23 +24,23 @@ def run_job(sandbox: Sandbox, workflow: str, job: str, context: dict[str, str], 
                 name: re.sub(r"\$\{\{ (.*?) \}\}", lambda found: context[found[1]], value)
                 for name, value in written.items()
             }
-            sandbox.run("bash", "-e", "-o", "pipefail", "-c", step["run"], **{**variables, **runner})
+            repository.run("bash", "-e", "-o", "pipefail", "-c", step["run"], **{**variables, **runner})
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`main` with the toy teacher and the branch `pr` with a longer trained one, both built and pushed."""
     folder = tmp_path_factory.mktemp("team")
-    sandbox = new_repository(folder)
-    sandbox.teacherspec("repro")
-    sandbox.commit("Build the toy teacher")
-    sandbox.git("switch", "--quiet", "--create", "pr")
-    sandbox.edit("params.yaml", "epochs: 1", "epochs: 3")
-    ran = sandbox.teacherspec("repro").stdout
+    repository = new_repository(folder)
+    repository.teacherspec("repro")
+    repository.commit("Build the toy teacher")
+    repository.git("switch", "--quiet", "--create", "pr")
+    repository.edit("params.yaml", "epochs: 1", "epochs: 3")
+    ran = repository.teacherspec("repro").stdout
     assert {"prepare", "base"}.isdisjoint(re.findall(r"Running stage '(\w+)'", ran))
-    sandbox.commit("Train longer")
-    sandbox.dvc("push", "--quiet", "--run-cache", "--all-branches")
-    sandbox.git("push", "--quiet", "origin", "main", "pr")
+    repository.commit("Train longer")
+    repository.dvc("push", "--quiet", "--run-cache", "--all-branches")
+    repository.git("push", "--quiet", "origin", "main", "pr")
     return folder
 
 
@@ -80,7 +81,7 @@ def review(team: Path) -> None:
 
 def merge_and_tag(team: Path) -> None:
     """By a person; nothing is built again."""
-    person = Sandbox(team / "repository")
+    person = Repository(team / "repository")
     person.git("switch", "--quiet", "main")
     person.git("merge", "--quiet", "--ff-only", "pr")
     person.teacherspec("release", "v1.0.0", "--push")
@@ -121,14 +122,14 @@ def reproduce(team: Path) -> None:
 
 
 def test_a_fresh_clone_takes_the_training_of_others_from_the_remote(team: Path) -> None:
-    sandbox = clone(team / "origin.git", team / "fresh", "--branch", "main")
+    repository = clone(team / "origin.git", team / "fresh", "--branch", "main")
     # The same edit as in the pull request, by somebody who starts where that branch did.
-    sandbox.git("reset", "--quiet", "--hard", "origin/pr~1")
-    sandbox.edit("params.yaml", "epochs: 1", "epochs: 3")
-    said = sandbox.dvc("repro", "--pull", "--allow-missing", "finetune")
+    repository.git("reset", "--quiet", "--hard", "origin/pr~1")
+    repository.edit("params.yaml", "epochs: 1", "epochs: 3")
+    said = repository.dvc("repro", "--pull", "--allow-missing", "finetune")
     assert "Running stage 'finetune'" not in said
     assert "Stage 'finetune' is cached" in said
-    trained = Sandbox(team / "repository").git("show", "pr:dvc.lock")
-    assert sandbox.run("git", "diff", "--stat", "dvc.lock").stdout
+    trained = Repository(team / "repository").git("show", "pr:dvc.lock")
+    assert repository.run("git", "diff", "--stat", "dvc.lock").stdout
     recorded = re.findall(r"path: artifacts/finetune\n\s+hash: md5\n\s+md5: (\w+\.dir)", trained)
-    assert recorded[0] in (sandbox.root / "dvc.lock").read_text()
+    assert recorded[0] in (repository.root / "dvc.lock").read_text()

@@ -108,7 +108,7 @@ def test_a_token_that_may_not_write_is_no_failure(service: Service, tmp_path: Pa
     assert not service.comments
 
 
-def test_a_service_that_does_not_answer_is_said(service: Service, tmp_path: Path) -> None:
+def test_a_service_that_does_not_answer_is_reported(service: Service, tmp_path: Path) -> None:
     file = tmp_path / "diff.md"
     file.write_text("text")
     service.shutdown()
