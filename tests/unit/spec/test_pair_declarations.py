@@ -27,10 +27,10 @@ def refused(folder: Path, text: str, given: str, changed: str) -> str:
         (
             "  augmentation:\n",
             "  augmentation:\n    mix: {kind: mixup}\n",
-            "needs images that are of one text",
+            "needs unmixed images",
         ),
         ("  augmentation:\n", "  augmentation:\n    recorded_views: 2\n", "a clip task records no views yet"),
-        ("  epochs: 10", "  class_weights: balanced\n  epochs: 10", "a contrastive loss weighs no classes"),
+        ("  epochs: 10", "  class_weights: balanced\n  epochs: 10", "a contrastive loss has no classes to weigh"),
         (
             "license: mit",
             "license: mit\n  init: config",
@@ -89,12 +89,12 @@ package:
 @pytest.mark.parametrize(
     ("given", "changed", "says"),
     [
-        ("loss: {kind: contrastive}", "loss: {kind: cross_entropy}", "has nothing but pairs to learn from"),
+        ("loss: {kind: contrastive}", "loss: {kind: cross_entropy}", "has only pairs to learn from"),
         ("{kind: contrastive}}", "{kind: contrastive}, selection_metric: macro_f1}", "recall_at_1"),
         ("calibrate: {}", "calibrate: {method: {kind: isotonic}}", "isotonic is for classes"),
         ("evaluate: {}", "evaluate: {slices: [{kind: label}]}", "has no slices yet"),
         ("evaluate: {}", "evaluate: {perturbations: [jpeg_3]}", "not measured under perturbations yet"),
-        ("{kind: contrastive}}", "{kind: contrastive}, class_weights: balanced}", "weighs no classes"),
+        ("{kind: contrastive}}", "{kind: contrastive}, class_weights: balanced}", "has no classes to weigh"),
         (
             "cc0-1.0}",
             "cc0-1.0, gates: [{metric: evaluate.test.macro_f1, at_least: 0.5}]}",

@@ -1,0 +1,48 @@
+"""Rules on where rows come from."""
+
+from collections.abc import Iterator
+
+from teacherspec.check.rule import Finding, Rule
+from teacherspec.check.spec import Spec
+from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
+
+
+def columns_belong_to_the_task(spec: Spec) -> Iterator[Finding]:
+    """`columns` of a source renames columns of the task, so its keys are among them."""
+    allowed = [
+        "id",
+        *(column.name for column in spec.task.row_schema().columns()),
+        *spec.prepare.keep_columns,
+    ]
+    for index, source in enumerate(spec.prepare.sources):
+        for name in source.columns:
+            if name not in allowed:
+                what = f"a {spec.task.kind} row has no such column (allowed {listed(allowed)}"
+                where = ("prepare", "sources", index, "columns", name)
+                yield Finding(where, f"{what}{did_you_mean(name, allowed)})")
+
+
+def keep_columns_are_extra(spec: Spec) -> Iterator[Finding]:
+    """`keep_columns` names extra columns: those of the task are stored anyway."""
+    columns = [column.name for column in spec.task.row_schema().columns()]
+    for index, name in enumerate(spec.prepare.keep_columns):
+        if name in columns:
+            yield Finding(
+                ("prepare", "keep_columns", index), f"{name} is a column of the task, always kept: drop it"
+            )
+
+
+def out_of_scope_rows_need_labels(spec: Spec) -> Iterator[Finding]:
+    """Out-of-scope rows belong to no class, so the task must have classes."""
+    if spec.task.row_schema().label is None:
+        for index, source in enumerate(spec.prepare.sources):
+            if source.role == "ood":
+                what = f"a {spec.task.kind} task has no labels to be out of: use shifted"
+                yield Finding(("prepare", "sources", index, "role"), what)
+
+
+RULES = (
+    Rule(("task", "prepare"), columns_belong_to_the_task),
+    Rule(("task", "prepare"), keep_columns_are_extra),
+    Rule(("task", "prepare"), out_of_scope_rows_need_labels),
+)

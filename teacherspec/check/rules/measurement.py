@@ -1,0 +1,58 @@
+"""Rules on evaluation and calibration."""
+
+from collections.abc import Iterator
+
+from teacherspec.check.output_types import SUPPORTED
+from teacherspec.check.rule import Finding, Rule
+from teacherspec.check.spec import Spec
+from teacherspec.metric_names.perturbations import perturbation_names
+from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
+
+
+def slices_have_their_columns(spec: Spec) -> Iterator[Finding]:
+    """A slice by column needs the column among the prepared rows."""
+    keep_columns = spec.prepare.keep_columns
+    for index, declared in enumerate(spec.evaluate.slices):
+        if declared.kind == "column" and declared.column not in keep_columns:
+            what = f"prepare keeps no such column (given {declared.column}; "
+            what += f"allowed {listed(keep_columns)}" if keep_columns else "name it in prepare.keep_columns"
+            where = ("evaluate", "slices", index, "column")
+            yield Finding(where, f"{what}{did_you_mean(declared.column, keep_columns)})")
+
+
+def perturbations_fit_the_rows(spec: Spec) -> Iterator[Finding]:
+    """A perturbation changes a kind of content that the task's rows have."""
+    known = perturbation_names(spec.task.row_schema())
+    for index, name in enumerate(spec.evaluate.perturbations or ()):
+        if name not in known:
+            what = f"a {spec.task.kind} row cannot be perturbed so (given {name}; allowed {listed(known)}"
+            yield Finding(("evaluate", "perturbations", index), f"{what}{did_you_mean(name, known)})")
+
+
+def output_type_supports_the_measurement(spec: Spec) -> Iterator[Finding]:
+    """Not every output type has answers to write, slices and perturbations."""
+    supported, kind = SUPPORTED[spec.task.output_type], spec.task.kind
+    if spec.evaluate.generation is not None and not supported.answers:
+        yield Finding(("evaluate", "generation"), f"a {kind} task writes no answers: drop it")
+    declares_slices = "slices" in spec.evaluate.model_fields_set and spec.evaluate.slices
+    if declares_slices and not supported.slices:
+        yield Finding(("evaluate", "slices"), f"a {kind} task has no slices yet: drop it")
+    if spec.evaluate.perturbations and not supported.perturbations:
+        where = ("evaluate", "perturbations")
+        yield Finding(where, f"a {kind} task is not measured under perturbations yet: drop it")
+
+
+def output_type_supports_the_calibration(spec: Spec) -> Iterator[Finding]:
+    """Tokens and candidate sets are calibrated by one temperature; the other methods need classes."""
+    given, allowed = spec.calibrate.method.kind, SUPPORTED[spec.task.output_type].calibration
+    if allowed is not None and given not in allowed:
+        what = f"{given} is for classes (allowed for a {spec.task.kind} task: {', '.join(allowed)})"
+        yield Finding(("calibrate", "method", "kind"), what)
+
+
+RULES = (
+    Rule(("prepare", "evaluate"), slices_have_their_columns),
+    Rule(("task", "evaluate"), perturbations_fit_the_rows),
+    Rule(("task", "evaluate"), output_type_supports_the_measurement),
+    Rule(("task", "calibrate"), output_type_supports_the_calibration),
+)

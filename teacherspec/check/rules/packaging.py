@@ -1,0 +1,48 @@
+"""Rules on the package and its gates."""
+
+from collections.abc import Iterator
+
+from teacherspec.check.output_types import SUPPORTED
+from teacherspec.check.rule import Finding, Rule, split_roles
+from teacherspec.check.spec import Spec
+from teacherspec.metric_names.by_output_type import reported_names
+from teacherspec.metric_names.perturbations import perturbation_names
+from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
+
+
+def gates_are_measured(spec: Spec) -> Iterator[Finding]:
+    """A gate names a number that a stage will report for these splits and perturbations."""
+    perturbations = spec.evaluate.perturbations
+    if perturbations is None:
+        perturbations = tuple(perturbation_names(spec.task.row_schema()))
+    known = reported_names(spec.task.output_type, split_roles(spec.prepare), perturbations).all
+    for index, gate in enumerate(spec.package.gates):
+        if gate.metric not in known:
+            what = f"no stage measures {gate.metric} (measured are {listed(sorted(known))}"
+            yield Finding(("package", "gates", index, "metric"), f"{what}{did_you_mean(gate.metric, known)})")
+
+
+def soft_targets_are_splits(spec: Spec) -> Iterator[Finding]:
+    """Soft targets are taken from splits that `prepare` makes."""
+    splits = [name for name in split_roles(spec.prepare) if name != "test"]
+    for index, name in enumerate(spec.package.soft_targets):
+        if name not in splits:
+            what = f"prepare makes no such split (given {name}; allowed {listed(splits)}"
+            yield Finding(("package", "soft_targets", index), f"{what}{did_you_mean(name, splits)})")
+
+
+def token_options_need_tokens(spec: Spec) -> Iterator[Finding]:
+    """Options of tokens and vocabulary need a teacher that generates text."""
+    if SUPPORTED[spec.task.output_type].tokens:
+        return
+    for name in ("top_k", "sampled_tokens", "trim_vocabulary"):
+        if getattr(spec.package, name) is not None:
+            what = f"a {spec.task.kind} teacher predicts no tokens (language models do): drop it"
+            yield Finding(("package", name), what)
+
+
+RULES = (
+    Rule(("task", "prepare", "evaluate", "package"), gates_are_measured),
+    Rule(("prepare", "package"), soft_targets_are_splits),
+    Rule(("task", "package"), token_options_need_tokens),
+)

@@ -1,0 +1,122 @@
+"""Rules on the base and on fine-tuning."""
+
+from collections.abc import Iterator
+
+from teacherspec.check.rule import Finding, Rule
+from teacherspec.check.spec import Spec
+from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
+from teacherspec.tasks.interfaces.capabilities import PairEmbeddings, RecordedViews, SupervisedLoss
+
+
+def losses_need_labels(spec: Spec) -> Iterator[Finding]:
+    """Class weights, focal loss and label smoothing need classes; not every task has them."""
+    if spec.task.row_schema().label is not None:
+        return
+    without = f"a {spec.task.kind} task has no labels"
+    if spec.finetune.class_weights != "none":
+        yield Finding(("finetune", "class_weights"), f"{without} to weigh: drop it")
+    if spec.finetune.loss.kind == "focal":
+        yield Finding(("finetune", "loss", "kind"), f"{without}, which focal loss needs: use cross_entropy")
+    elif spec.finetune.loss.kind == "cross_entropy" and spec.finetune.loss.label_smoothing > 0:
+        yield Finding(("finetune", "loss", "label_smoothing"), f"{without} to smooth: drop it")
+
+
+def contrastive_loss_has_pairs(spec: Spec) -> Iterator[Finding]:
+    """A contrastive loss needs pairs, unmixed and unweighted; a task that has only pairs needs it."""
+    if spec.task.capability(SupervisedLoss) is None and spec.finetune.loss.kind != "contrastive":
+        what = f"a {spec.task.kind} task has only pairs to learn from: use contrastive"
+        yield Finding(("finetune", "loss", "kind"), what)
+    if spec.finetune.loss.kind == "contrastive":
+        if spec.task.capability(PairEmbeddings) is None:
+            what = f"a {spec.task.kind} task has no pairs to contrast: use cross_entropy"
+            yield Finding(("finetune", "loss", "kind"), what)
+        if spec.finetune.class_weights != "none":
+            yield Finding(
+                ("finetune", "class_weights"), "a contrastive loss has no classes to weigh: drop it"
+            )
+        if spec.finetune.augmentation is not None and spec.finetune.augmentation.mix is not None:
+            what = "a contrastive loss needs unmixed images, of one text each: drop it"
+            yield Finding(("finetune", "augmentation", "mix"), what)
+
+
+def recorded_views_are_supported(spec: Spec) -> Iterator[Finding]:
+    """Recorded views hold the logits of augmented images alone."""
+    if (
+        spec.task.augments_images
+        and spec.task.capability(RecordedViews) is None
+        and spec.finetune.augmentation is not None
+        and spec.finetune.augmentation.recorded_views
+    ):
+        where = ("finetune", "augmentation", "recorded_views")
+        yield Finding(where, f"a {spec.task.kind} task records no views yet: drop it")
+
+
+def weight_interpolation_has_two_ends(spec: Spec) -> Iterator[Finding]:
+    """Fine-tuned weights are interpolated only with those that they started from."""
+    if spec.finetune.weight_interpolation is None:
+        return
+    where = ("finetune", "weight_interpolation")
+    if spec.task.has_new_head:
+        yield Finding(where, f"a {spec.task.kind} task gets a new head, which the base lacks: drop it")
+    if spec.base.init == "config":
+        yield Finding(where, "a base without weights has none to interpolate with: drop it")
+
+
+def linear_probe_has_a_head(spec: Spec) -> Iterator[Finding]:
+    """A linear probe comes first where the head is new and the backbone pre-trained and trained too."""
+    if spec.finetune.linear_probe_first is None:
+        return
+    where, method = ("finetune", "linear_probe_first"), spec.finetune.method
+    if not spec.task.has_new_head:
+        yield Finding(where, f"a {spec.task.kind} task gets no new head to train first: drop it")
+    elif spec.base.init == "config":
+        yield Finding(where, "a base without weights has no features to protect from a new head: drop it")
+    elif method.kind == "full" and method.freeze == "backbone":
+        yield Finding(where, "only the head is trained anyway (method.freeze: backbone): drop it")
+
+
+def augmentation_and_pooling_fit_the_input(spec: Spec) -> Iterator[Finding]:
+    """Augmentation is for images, pooling of tokens for texts."""
+    if spec.task.augments_images:
+        if spec.base.pooling != "first":
+            yield Finding(("base", "pooling"), "is for encoders of text: drop it")
+    elif spec.finetune.augmentation is not None:
+        what = f"a {spec.task.kind} row holds no image to change: drop it"
+        yield Finding(("finetune", "augmentation"), what)
+
+
+def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
+    """Cross-fitting needs folds, and classes whose logits can be stored whole."""
+    if spec.finetune.cross_fit:
+        where = ("finetune", "cross_fit")
+        if spec.task.row_schema().label is None:
+            yield Finding(where, f"a {spec.task.kind} task has no class logits to store: drop it")
+        if spec.prepare.folds is None:
+            yield Finding(where, "there are no folds to fit on: declare prepare.folds, such as 5")
+
+
+def selection_metric_is_measured(spec: Spec) -> Iterator[Finding]:
+    """The metric that chooses the checkpoint is one that the task measures."""
+    given, known = spec.finetune.selection_metric, sorted(spec.task.selection_metrics)
+    if given not in known:
+        what = f"a {spec.task.kind} task does not measure it (given {given}; allowed {listed(known)}"
+        yield Finding(("finetune", "selection_metric"), f"{what}{did_you_mean(given, known)})")
+
+
+def pooling_needs_a_new_head(spec: Spec) -> Iterator[Finding]:
+    """Pooling sums up an input for a new head."""
+    if spec.base.pooling != "first" and not spec.task.has_new_head:
+        yield Finding(("base", "pooling"), f"a {spec.task.kind} task reads every token: drop it")
+
+
+RULES = (
+    Rule(("task", "finetune"), losses_need_labels),
+    Rule(("task", "finetune"), contrastive_loss_has_pairs),
+    Rule(("task", "finetune"), recorded_views_are_supported),
+    Rule(("task", "base", "finetune"), weight_interpolation_has_two_ends),
+    Rule(("task", "base", "finetune"), linear_probe_has_a_head),
+    Rule(("task", "base", "finetune"), augmentation_and_pooling_fit_the_input),
+    Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),
+    Rule(("task", "finetune"), selection_metric_is_measured),
+    Rule(("task", "base"), pooling_needs_a_new_head),
+)
