@@ -30,7 +30,11 @@ def refused(folder: Path, text: str, given: str, changed: str) -> str:
             "needs unmixed images",
         ),
         ("  augmentation:\n", "  augmentation:\n    recorded_views: 2\n", "a clip task records no views yet"),
-        ("  epochs: 10", "  class_weights: balanced\n  epochs: 10", "a contrastive loss has no classes to weigh"),
+        (
+            "  epochs: 10",
+            "  class_weights: balanced\n  epochs: 10",
+            "a contrastive loss has no classes to weigh",
+        ),
         (
             "license: mit",
             "license: mit\n  init: config",
