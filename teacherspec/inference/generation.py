@@ -131,9 +131,9 @@ def answer(
     batches = longest_first(len(prompts), [len(prompt) for prompt in prompts], batch_size)
 
     def generated(chosen: Sequence[int]) -> list[Generated]:
-        def seen(places: Sequence[int]) -> "Mapping[str, torch.Tensor]":
-            shown = [image for place in places for image in conversations[chosen[place]].images]
-            return task.vision_inputs(processor, shown)
+        def vision_inputs(places: Sequence[int]) -> "Mapping[str, torch.Tensor]":
+            images = [image for place in places for image in conversations[chosen[place]].images]
+            return task.vision_inputs(processor, images)
 
         return generate(
             model,
@@ -143,7 +143,7 @@ def answer(
             stop_ids=sorted({encoder.stop_id, *_ends(model)}),
             pad_id=tokenizer.pad_token_id,
             batch_size=batch_size,
-            seen=seen,
+            vision_inputs=vision_inputs,
         )
 
     answered = [generated(chosen) for chosen in distributed.shard(batches)]

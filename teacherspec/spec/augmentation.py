@@ -1,4 +1,4 @@
-"""`params.yaml: finetune.augmentation`: how training images are changed, anew for each row and epoch."""
+"""`params.yaml: finetune.augmentation`: random changes to training images, for each row and epoch."""
 
 from typing import Annotated, Literal, Self
 
@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from teacherspec.spec.section import Section
 
 VIEWS = "views.parquet"
-"""File of the recorded views, beside the model and in the package."""
+"""File of the recorded views, next to the model folder and in the package."""
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Ratio = Annotated[float, Field(gt=0.0, le=10.0)]
@@ -48,17 +48,17 @@ class RandAugment(Section):
     """Operations drawn from fourteen, all at one magnitude (Cubuk et al. 2020, arXiv 1909.13719)."""
 
     operations: int = Field(default=2, ge=1, le=14)
-    """How many are applied to an image, one after the other."""
+    """Number of operations applied to an image, one after the other."""
 
     magnitude: int = Field(default=9, ge=0, le=30)
-    """How strong, of 30."""
+    """Strength, out of 30."""
 
 
 class Mixup(Section):
     """Two images blended, and their labels with them (Zhang et al. 2018, arXiv 1710.09412)."""
 
     kind: Literal["mixup"]
-    """The way to mix."""
+    """The mixing method."""
 
     alpha: float = Field(default=0.2, gt=0.0, le=10.0)
     """Both parameters of the Beta distribution that the share of the first image is drawn from."""
@@ -71,7 +71,7 @@ class CutMix(Section):
     """A box of one image set into another, labels mixed by area (Yun et al. 2019, arXiv 1905.04899)."""
 
     kind: Literal["cutmix"]
-    """The way to mix."""
+    """The mixing method."""
 
     alpha: float = Field(default=1.0, gt=0.0, le=10.0)
     """Both parameters of the Beta distribution that the area of the first image is drawn from."""
@@ -81,11 +81,11 @@ class CutMix(Section):
 
 
 class Augmentation(Section):
-    """Changes to training images. What is drawn depends on seed, row and epoch alone: neither the order of
-    the rows, nor the machine, nor a resumed training changes it."""
+    """Changes to training images. Random draws depend on seed, row and epoch alone, not on the order of the
+    rows, the machine, or whether training was resumed."""
 
     crop: RandomCrop | None = None
-    """Show random parts; omit to show what evaluation shows."""
+    """Use random parts; omit for the view of evaluation."""
 
     flip: float = Field(default=0.0, ge=0.0, le=1.0)
     """Probability of mirroring left and right. Wrong for digits, text and many signs."""
@@ -94,7 +94,7 @@ class Augmentation(Section):
     """Probability of mirroring top and bottom."""
 
     colour: Colour | None = None
-    """Change colours; omit to leave them."""
+    """Change colours; omit for none."""
 
     rand_augment: RandAugment | None = None
     """Apply random operations; omit for none."""
@@ -104,5 +104,5 @@ class Augmentation(Section):
 
     recorded_views: int = Field(default=0, ge=0, le=100)
     """Views of each training image for which the geometry (crop and flips) and the teacher's logits are
-    recorded beside the model, so that a student can be shown the very same (a patient and consistent
-    teacher, Beyer et al. 2022, arXiv 2106.05237)."""
+    recorded, so that a student can be trained on the same views (a patient and consistent teacher, Beyer
+    et al. 2022, arXiv 2106.05237)."""

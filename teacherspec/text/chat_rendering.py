@@ -1,7 +1,7 @@
-"""Conversations as text, with the spans that are learned marked while the text is made.
+"""Conversations as text, with the supervised spans recorded while the text is built.
 
-A span is known by construction: nothing is searched for in tokens, and no length of separately tokenised
-text is taken for a boundary.
+Spans are known by construction: they are neither searched for in tokens nor derived from the length of
+separately tokenised text.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ class Rendered(NamedTuple):
 
     Attributes:
         text: everything, from the first character to the end of the last answer.
-        spans: `(start, end)` in characters of each learned piece: an answer and the stop token after it.
-        images: the same of the text that stands for each image, see `image_text`.
+        spans: `(start, end)` in characters of each supervised piece: an answer and the stop token after it.
+        images: `(start, end)` of the text that replaces each image, see `image_placeholders`.
     """
 
     text: str
@@ -31,12 +31,12 @@ class Rendered(NamedTuple):
 
 @dataclass(frozen=True)
 class PlainRenderer:
-    """One question and its answer in a declared frame.
+    """One prompt and its answer in a declared frame.
 
     Attributes:
-        frame: text around the question, which stands for `{prompt}`; `{system}` for the system prompt.
+        frame: text around the prompt, which replaces `{prompt}`; the system prompt replaces `{system}`.
         stop: text of the token that ends an answer.
-        image: text that is put where an image is shown.
+        image: text inserted for an image.
         adds_special_tokens: whether the tokenizer puts its own tokens, such as BOS, before the text.
     """
 
@@ -46,17 +46,17 @@ class PlainRenderer:
     adds_special_tokens: bool = True
 
     def prompt(self, conversation: Conversation) -> str:
-        """The frame with the question in it.
+        """The frame with the prompt in it.
 
         Raises:
-            DataError: there are several turns, or a system prompt without a place for it.
+            DataError: there are several turns, or a system prompt but no `{system}`.
         """
         turns = {turn.role: self._text(turn) for turn in conversation.prompt}
         if len(turns) < len(conversation.prompt) or "assistant" in turns:
-            raise DataError("has several turns, which a plain rendering cannot tell apart; use chat")
+            raise DataError("has several turns, which a plain rendering does not separate; use chat")
         if "system" in turns and "{system}" not in self.frame:
             raise DataError("has a system prompt and task.rendering no {system}; add it, or use chat")
-        # Each piece is put in once: braces in the data stay what they are.
+        # Each piece is inserted once: braces in the data are not replaced.
         before, _, after = self.frame.partition("{prompt}")
         filled = [part.replace("{system}", turns.get("system", "")) for part in (before, after)]
         return turns["user"].join(filled)
@@ -65,7 +65,7 @@ class PlainRenderer:
         return "".join(self.image if part is None else part for part in turn.parts())
 
     def render(self, conversation: Conversation) -> Rendered:
-        """Question, answer and stop token. Raises `DataError`."""
+        """Prompt, answer and stop token. Raises `DataError`."""
         prompt = self.prompt(conversation)
         text = prompt + conversation.answers[0] + self.stop
         return Rendered(text, ((len(prompt), len(text)),))
@@ -76,9 +76,9 @@ class ChatRenderer:
     """Turns in a chat template.
 
     Attributes:
-        apply: from turns, and whether the prefix of an answer is wanted, to text.
+        apply: from turns, and whether to append the prefix of an answer, to text.
         stop: text of the token with which the template ends an answer.
-        adds_special_tokens: never; the template writes BOS itself, where there is one.
+        adds_special_tokens: always False: the template writes BOS itself, where there is one.
     """
 
     apply: Callable[[Sequence[Turn], bool], str]
@@ -86,15 +86,15 @@ class ChatRenderer:
     adds_special_tokens: bool = False
 
     def prompt(self, conversation: Conversation) -> str:
-        """All turns before the answer, and what the template puts before an answer."""
+        """All turns before the answer, and what the template writes before an answer."""
         return self.apply(conversation.prompt, True)
 
     def render(self, conversation: Conversation) -> Rendered:
         """All turns, up to the stop token of the last.
 
         Raises:
-            DataError: the template rewrites earlier turns, so that what is read when answering is not what
-                was learned.
+            DataError: the template rewrites earlier turns, so that the prompt in inference would differ from
+                the one in training.
         """
         turns = conversation.turns()
         text = self.apply(turns, False)
@@ -133,11 +133,12 @@ def chat_renderer(
     Args:
         tokenizer: of the base.
         template: Jinja text; None takes the base's own.
-        image: text by which the template shows an image, for bases that see; their templates are given each
+        image: text that the template writes for an image, for vision-language bases; their templates take
+        each
             content as a list of parts, `{"type": "image"}` and `{"type": "text", "text": …}`.
 
     Raises:
-        BaseModelError: there is none, it does not work, or it ends an answer without a special token.
+        BaseModelError: there is none, it fails, or it ends an answer without a special token.
     """
     if template is None and tokenizer.chat_template is None:
         raise BaseModelError(

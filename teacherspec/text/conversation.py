@@ -1,4 +1,4 @@
-"""What a language model is taught: turns of a conversation, the assistant's among them to be learned."""
+"""The training data of a language model: turns of a conversation, those of the assistant supervised."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ class Turn:
     """One message.
 
     Attributes:
-        role: who speaks.
-        content: what is said.
-        images: places in the content, in characters and ascending, where an image is shown.
+        role: of the speaker.
+        content: the text.
+        images: positions of images in the content, in characters, ascending.
     """
 
     role: Role
@@ -34,13 +34,13 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """An exchange that ends with the answer to be learned.
+    """A conversation that ends with the supervised answer.
 
     Attributes:
         prompt: the turns before the answer, at least one, the last one the user's. Earlier turns of the
-            assistant are learned too.
-        answers: what may be answered; the first is learned, all are references of an evaluation.
-        images: encoded, one for each place in the turns, in their order.
+            assistant are supervised too.
+        answers: accepted answers; the first is supervised, all are references of an evaluation.
+        images: encoded, one for each position in the turns, in their order.
     """
 
     prompt: tuple[Turn, ...]

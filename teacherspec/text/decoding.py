@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How answers are chosen.
+    """How answers are decoded.
 
     Attributes:
         max_new_tokens: longest answer, stop token included.
         temperature: divides the logits; 0 takes the most likely token each time.
-        top_p: smallest set of tokens of this probability is sampled from (Holtzman et al. 2020).
+        top_p: tokens are sampled from the smallest set with this probability (Holtzman et al. 2020).
         seed: of the draws.
     """
 
@@ -40,10 +40,10 @@ class Generated:
 
 
 class RowNoise:
-    """Turns the most likely token into a sample: adds Gumbel noise that depends on row and step alone.
+    """Makes greedy decoding sample: adds Gumbel noise that depends on row and step alone.
 
-    The largest of logits plus Gumbel noise is distributed as softmax of the logits (Gumbel 1954). Noise from
-    one generator a row makes a sample independent of what shares its batch.
+    The largest of logits plus Gumbel noise is distributed as softmax of the logits (Gumbel 1954). With
+    one generator a row, a sample does not depend on the other rows of its batch.
     """
 
     def __init__(self, names: Sequence[str], seed: int, first_length: int) -> None:
@@ -75,7 +75,7 @@ def generate(
     stop_ids: Sequence[int],
     pad_id: int,
     batch_size: int,
-    seen: "Callable[[Sequence[int]], Mapping[str, torch.Tensor]]" = lambda places: {},
+    vision_inputs: "Callable[[Sequence[int]], Mapping[str, torch.Tensor]]" = lambda places: {},
     progress: Callable[[int], None] | None = None,
 ) -> list[Generated]:
     """Answers to `prompts`, in their order.
@@ -86,12 +86,12 @@ def generate(
         model: a causal language model in eval mode.
         prompts: ids of each prompt, none empty.
         names: of each prompt, such as row ids; a sample depends on name and seed.
-        decoding: how answers are chosen.
+        decoding: how answers are decoded.
         stop_ids: tokens that end an answer.
         pad_id: any token; it is masked.
         batch_size: prompts at once.
-        seen: from the places of some prompts to the inputs of the model besides tokens.
-        progress: told how many are done.
+        vision_inputs: from the indices of some prompts to the inputs of the model besides tokens.
+        progress: called with the number of finished prompts.
     """
     import torch
 
@@ -107,7 +107,7 @@ def generate(
                 decoding,
                 stop_ids,
                 pad_id,
-                seen(chosen),
+                vision_inputs(chosen),
             )
             found.update(zip(chosen, answers, strict=True))
             if progress is not None:
@@ -122,7 +122,7 @@ def _batch(
     decoding: Decoding,
     stop_ids: Sequence[int],
     pad_id: int,
-    seen: "Mapping[str, torch.Tensor]",
+    vision_inputs: "Mapping[str, torch.Tensor]",
 ) -> list[Generated]:
     import torch
     from transformers import GenerationConfig, LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
@@ -139,7 +139,7 @@ def _batch(
         steps.append(RowNoise(names, decoding.seed, width))
     config = GenerationConfig(
         max_new_tokens=decoding.max_new_tokens,
-        do_sample=False,  # sampling is in the noise
+        do_sample=False,  # the noise samples
         eos_token_id=list(stop_ids),
         pad_token_id=pad_id,
         use_cache=True,
@@ -149,7 +149,7 @@ def _batch(
         attention_mask=mask.to(model.device),
         generation_config=config,
         logits_processor=steps,
-        **{name: values.to(model.device) for name, values in seen.items()},
+        **{name: values.to(model.device) for name, values in vision_inputs.items()},
     )
     return [_until_stop(row, stop_ids) for row in out[:, width:].tolist()]
 

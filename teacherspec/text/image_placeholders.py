@@ -1,7 +1,7 @@
-"""The text that stands for images: one placeholder each where a conversation is rendered, many tokens after.
+"""Image placeholders: one in the rendered text for each image, expanded to many before tokenisation.
 
-A model that sees reads an image as a run of tokens, whose number may depend on the size of the image. The
-run is put in before the text becomes tokens, so that learned pieces are still known by their characters.
+A vision-language model reads an image as a run of tokens, whose number may depend on the size of the image.
+Placeholders are expanded in the text, so that supervised spans stay known by their characters.
 """
 
 import re
@@ -17,15 +17,15 @@ class ImageText:
     """How images become text.
 
     Attributes:
-        placeholder: text that a rendering writes once for each image.
-        expansion: from an encoded image to the text that the model reads in its place.
+        placeholder: text that the renderer writes once for each image.
+        expansion: from an encoded image to the text that replaces its placeholder.
     """
 
     placeholder: str
     expansion: Callable[[bytes], str]
 
     def expand(self, rendered: Rendered, images: Sequence[bytes]) -> Rendered:
-        """Every placeholder replaced by the text of its image, spans moved along.
+        """Replace every placeholder by the text of its image, and shift the spans.
 
         Raises:
             DataError: there are not as many placeholders as images.

@@ -1,8 +1,8 @@
-"""The output head applied where the model is asked, and nowhere else.
+"""The output head applied at supervised positions only.
 
-Logits are the largest thing a language model makes: 152,064 numbers a token for Qwen 2.5, of which those of
-prompts and padding would be thrown away. The head's input is narrowed to the asked positions instead, inside
-the model's own forward pass, so that an architecture's scaling or capping of logits stays its own.
+Logits are the largest output of a language model: 152,064 numbers a token for Qwen 2.5, of which those of
+prompts and padding would be discarded. The head's input is narrowed to the supervised positions instead,
+inside the model's own forward pass, so that an architecture's scaling or capping of logits still applies.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -28,18 +28,18 @@ def narrow_head(model: Any) -> Any:
         raise BaseModelError(
             f"base: {type(model).__name__} has no output head, so it is no causal language model"
         )
-    asked: list[torch.Tensor | None] = [None]
+    supervised: list[torch.Tensor | None] = [None]
 
     def take_positions(_module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        asked[0] = kwargs.pop(SUPERVISED, None)
-        # A cache of earlier keys would make transformers read packed sequences as one.
-        return args, kwargs if asked[0] is None else {**kwargs, "use_cache": False}
+        supervised[0] = kwargs.pop(SUPERVISED, None)
+        # With a key-value cache transformers would treat packed sequences as one.
+        return args, kwargs if supervised[0] is None else {**kwargs, "use_cache": False}
 
     def narrow(_module: Any, args: "tuple[torch.Tensor, ...]") -> Any:
-        if asked[0] is None:
+        if supervised[0] is None:
             return None
         hidden = args[0]
-        positions = asked[0].to(hidden.device)  # of a model over several devices, the head's is another
+        positions = supervised[0].to(hidden.device)  # several devices: the head may be on another one
         return (hidden.reshape(-1, hidden.shape[-1])[positions], *args[1:])
 
     model.register_forward_pre_hook(take_positions, with_kwargs=True)

@@ -1,8 +1,9 @@
-"""What must be kept of a token's logits so that a temperature can be fitted and judged without them.
+"""Statistics of a token's logits from which a temperature is fitted and evaluated without the logits.
 
 With β = 1/T, a token's loss is LSE(βz) - βz_y. At each β of a grid two numbers a token (LSE and E_β z) are
-kept, and the sums over tokens of the loss and its derivatives; between grid points a cubic Hermite
-interpolant is as good as the logits (Brent 1973 for the root; `teacherspec/calibrate/grid_temperature.py`).
+stored, and the sums over tokens of the loss and its derivatives; between grid points a cubic Hermite
+interpolant is as accurate as the logits (Brent 1973 for the root;
+`teacherspec/calibrate/grid_temperature.py`).
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,11 +12,11 @@ if TYPE_CHECKING:
     import torch
 
 CHUNK_NUMBERS = 1 << 22
-"""Logits worked on at once: 16 MiB in float32, whatever the vocabulary."""
+"""Logits processed at once: 16 MiB in float32, whatever the vocabulary."""
 
 
 class TokenSums(NamedTuple):
-    """U supervised tokens, G inverse temperatures; logits are less their token's largest.
+    """U supervised tokens, G inverse temperatures; the largest logit of a token is subtracted from all.
 
     Attributes:
         label_logit: `[U]` float32, z_y, at most 0.
@@ -35,7 +36,7 @@ class TokenSums(NamedTuple):
 def token_sums(logits: "torch.Tensor", labels: "torch.Tensor", betas: "torch.Tensor") -> TokenSums:
     """Reduce logits `[U, V]` with labels `[U]` to sums at `betas` `[G]`.
 
-    Exponentials are float32, sums over tokens float64: shards add up to the whole whatever their sizes.
+    Exponentials are float32, sums over tokens float64, so that shards of any sizes add up to the same.
 
     Raises:
         ValueError: a logit is NaN or +∞, or that of a label is -∞; names the token.

@@ -1,4 +1,4 @@
-"""Conversations as token ids, with the learned tokens marked."""
+"""Conversations as token ids, with the supervised tokens marked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 OverLong = Literal["refuse", "truncate_prompt"]
 
 SENTINELS = ("\n", ".", ":", "a", "0")
-"""Texts put before a piece to have it tokenised as a continuation; one that does not merge with it serves."""
+"""Texts put before a piece so that it is tokenised as a continuation; the first that does not merge with it
+is used."""
 
 
 class Encoded(NamedTuple):
@@ -25,10 +26,10 @@ class Encoded(NamedTuple):
 
     Attributes:
         input_ids: `[L]`.
-        supervised: `[L]`, 1 for each token that is learned; the stop tokens are.
-        answer_start: where the last answer begins; the ids before it are what generation starts from.
-        cut: tokens taken off the prompt to make it fit.
-        split: whether the text was tokenised in pieces, because a token would have reached over a boundary.
+        supervised: `[L]`, 1 for each supervised token, stop tokens included.
+        answer_start: where the last answer begins; generation starts from the ids before it.
+        cut: tokens removed from the prompt to make it fit.
+        split: whether the text was tokenised in pieces, because a token would have crossed a boundary.
     """
 
     input_ids: list[int]
@@ -43,14 +44,14 @@ class Tokens(NamedTuple):
 
     Attributes:
         ids: the tokens.
-        supervised: 1 for each that is learned.
-        kept: 1 for each that is never cut: those of images, and those that the tokenizer puts first.
+        supervised: 1 for each supervised one.
+        uncut: 1 for each that is never cut: those of images, and those that the tokenizer prepends.
         split: whether the text was tokenised in pieces.
     """
 
     ids: list[int]
     supervised: list[int]
-    kept: list[int]
+    uncut: list[int]
     split: bool
 
 
@@ -62,7 +63,7 @@ class Encoder:
         tokenizer: of the base, a fast one.
         renderer: how conversations become text.
         max_length: longest sequence, tokens.
-        over_long: what becomes of a longer one.
+        over_long: what happens to a longer one.
         images: how images become text; None where there are none.
     """
 
@@ -89,7 +90,7 @@ class Encoder:
 
     @cached_property
     def prefix(self) -> list[int]:
-        """Ids that the tokenizer puts before every text, such as BOS; none where the renderer writes them."""
+        """Ids that the tokenizer prepends to every text, such as BOS; none where the renderer writes them."""
         if not self.renderer.adds_special_tokens:
             return []
         bare = self.tokenizer("a", add_special_tokens=False)["input_ids"]
@@ -113,16 +114,18 @@ class Encoder:
         excess = max(0, len(tokens.ids) - self.max_length)
         if excess:
             self._refuse_long(tokens, answer_start)
-        left = _without_front(tokens.kept[:answer_start], excess) + list(range(answer_start, len(tokens.ids)))
+        left = _without_front(tokens.uncut[:answer_start], excess) + list(
+            range(answer_start, len(tokens.ids))
+        )
         ids, supervised = ([column[at] for at in left] for column in (tokens.ids, tokens.supervised))
         return Encoded(ids, supervised, answer_start - excess, excess, tokens.split)
 
     def encode_prompt(self, conversation: Conversation, most: int | None = None) -> list[int]:
-        """What the model reads before it answers, as a server makes it from the prompt alone.
+        """The input of generation, as a server encodes the prompt alone.
 
         Args:
-            conversation: its answers are not read.
-            most: longest prompt; a longer one is cut from its front, but for images. None cuts nothing.
+            conversation: its answers are ignored.
+            most: longest prompt; a longer one is cut at its front, except for images. None cuts nothing.
 
         Raises:
             DataError: as `encode`.
@@ -131,12 +134,12 @@ class Encoder:
         rendered = self._expanded(Rendered(self.renderer.prompt(conversation), ()), conversation)
         tokens = self._prefixed(self._whole(rendered)[0])
         excess = max(0, len(tokens.ids) - (most or len(tokens.ids)))
-        if excess > tokens.kept.count(0):
+        if excess > tokens.uncut.count(0):
             raise DataError(
-                f"has images of {sum(tokens.kept)} tokens, more than task.max_length ({self.max_length}); "
+                f"has images of {sum(tokens.uncut)} tokens, more than task.max_length ({self.max_length}); "
                 "raise it"
             )
-        return [tokens.ids[at] for at in _without_front(tokens.kept, excess)]
+        return [tokens.ids[at] for at in _without_front(tokens.uncut, excess)]
 
     def _expanded(self, rendered: Rendered, conversation: Conversation) -> Rendered:
         return rendered if self.images is None else self.images.expand(rendered, conversation.images)
@@ -144,7 +147,10 @@ class Encoder:
     def _prefixed(self, tokens: Tokens) -> Tokens:
         count = len(self.prefix)
         return Tokens(
-            self.prefix + tokens.ids, [0] * count + tokens.supervised, [1] * count + tokens.kept, tokens.split
+            self.prefix + tokens.ids,
+            [0] * count + tokens.supervised,
+            [1] * count + tokens.uncut,
+            tokens.split,
         )
 
     def _refuse_special(self, conversation: Conversation) -> None:
@@ -157,14 +163,14 @@ class Encoder:
 
     def _refuse_long(self, tokens: Tokens, answer_start: int) -> None:
         length, answer = len(tokens.ids), len(tokens.ids) - answer_start
-        shown = sum(tokens.kept) - len(self.prefix)
+        shown = sum(tokens.uncut) - len(self.prefix)
         if self.over_long == "refuse":
             seen = f", {shown} of them of images" if shown else ""
             raise DataError(
                 f"has {length} tokens{seen} (task.max_length is {self.max_length}); raise it, or declare "
                 "task.over_long: truncate_prompt"
             )
-        if length - self.max_length >= tokens.kept[:answer_start].count(0):
+        if length - self.max_length >= tokens.uncut[:answer_start].count(0):
             seen = f" and images of {shown}, which are never cut" if shown else ""
             raise DataError(
                 f"has an answer of {answer} tokens{seen}, which leaves no room for a prompt "
@@ -172,10 +178,10 @@ class Encoder:
             )
 
     def _tokenise(self, rendered: Rendered) -> Tokens:
-        """One tokenisation of the whole text; in pieces only where a token reaches over a boundary."""
+        """One tokenisation of the whole text; in pieces only where a token crosses a boundary."""
         tokens, offsets = self._whole(rendered)
         cuts = [start for start, _ in rendered.spans if any(a < start < b for a, b in offsets)]
-        # A prompt tokenised by itself may end otherwise than within the whole, without a token across.
+        # A prompt tokenised by itself may end differently even where no token crosses the boundary.
         start = rendered.spans[-1][0]
         alone = self._plain(rendered.text[:start])
         if not cuts and tokens.ids[: len(alone)] == alone:
@@ -185,13 +191,13 @@ class Encoder:
     def _whole(self, rendered: Rendered) -> tuple[Tokens, list[tuple[int, int]]]:
         both = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
         offsets: list[tuple[int, int]] = both["offset_mapping"]
-        supervised, kept = (
+        supervised, uncut = (
             [int(_inside(a, b, spans)) for a, b in offsets] for spans in (rendered.spans, rendered.images)
         )
-        return Tokens(list(both["input_ids"]), supervised, kept, split=False), offsets
+        return Tokens(list(both["input_ids"]), supervised, uncut, split=False), offsets
 
     def _in_pieces(self, rendered: Rendered) -> Tokens:
-        """Every piece tokenised by itself, the later ones as continuations."""
+        """Each piece tokenised by itself, all but the first as continuations."""
         found = Tokens([], [], [], split=True)
         inner = {edge for span in (*rendered.spans, *rendered.images) for edge in span}
         for start, end in pairwise(sorted({0, len(rendered.text), *inner})):
@@ -199,14 +205,14 @@ class Encoder:
             ids = self._continuation(piece) if start else self._plain(piece)
             found.ids.extend(ids)
             found.supervised.extend([int(_inside(start, end, rendered.spans))] * len(ids))
-            found.kept.extend([int(_inside(start, end, rendered.images))] * len(ids))
+            found.uncut.extend([int(_inside(start, end, rendered.images))] * len(ids))
         return found
 
     def _plain(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _continuation(self, text: str) -> list[int]:
-        """Tokens of a text that follows another: without the space that some tokenizers put first."""
+        """Tokens of a text that follows another: without the space that some tokenizers prepend."""
         for sentinel in SENTINELS:
             before, both = self._plain(sentinel), self._plain(sentinel + text)
             if both[: len(before)] == before:
@@ -214,12 +220,12 @@ class Encoder:
         return self._plain(text)
 
 
-def _without_front(kept: Sequence[int], count: int) -> list[int]:
-    """Places of what is left where the first `count` places that are not kept are taken out."""
-    cut = set([at for at, stays in enumerate(kept) if not stays][:count])
-    return [at for at in range(len(kept)) if at not in cut]
+def _without_front(uncut: Sequence[int], count: int) -> list[int]:
+    """Indices that are left after removing the first `count` of those that may be cut."""
+    cut = set([at for at, stays in enumerate(uncut) if not stays][:count])
+    return [at for at in range(len(uncut)) if at not in cut]
 
 
 def _inside(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
-    """Whether a token of these characters lies in a span; one of no characters never does."""
+    """Whether a token of these characters lies in a span; a token without characters never does."""
     return any(a <= start and end <= b for a, b in spans) and end > start

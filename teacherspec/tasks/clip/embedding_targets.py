@@ -1,6 +1,6 @@
-"""Embeddings as soft targets: where a dual encoder puts images and class prompts, for students of its space.
+"""Embeddings of images and class prompts as soft targets of a dual encoder.
 
-A student that learns these directions inherits the whole space, and with it classes that nobody declared
+A student trained on them learns the whole embedding space, and with it classes that were not declared
 (as TinyCLIP, Wu et al. 2023, arXiv 2309.12314, does with affinities).
 """
 
@@ -36,7 +36,7 @@ SCALE, CLASSES = "scale.json", "classes.safetensors"
 ROWS_AT_ONCE = 32
 
 TOLERANCE = 1e-4
-"""Largest difference of a coordinate between machines and batch shapes in float32; seen: about 1e-7."""
+"""Largest difference of a coordinate between machines and batch shapes in float32; measured: about 1e-7."""
 
 
 def write_embeddings(
@@ -88,14 +88,14 @@ def _embedded(model: Any, processor: DualProcessor, batch: "Batch") -> dict[str,
 def check_embeddings(
     task: "Kind", model: Any, processor: DualProcessor, split: str, rows: "Sequence[Row]", folder: Path
 ) -> Iterator[str]:
-    """What of `folder` the model does not give, looked at on some rows of a split.
+    """Differences between `folder` and the embeddings of the model on some rows of a split.
 
     Args:
         task: a kind of pairs.
         model: as packaged.
         processor: of the model, with the classes.
         split: name of the split.
-        rows: some of its rows, as packed.
+        rows: some of its rows, as packaged.
         folder: what `write_embeddings` wrote.
     """
     import pyarrow.parquet as pq
@@ -115,11 +115,11 @@ def check_embeddings(
         if not off.max() <= TOLERANCE:
             worst = rows[int(off.argmax())]["id"]
             yield f"{EMBEDDINGS}/{path.name}: row {worst}: the model's {name} are off by {off.max():.3g}"
-    yield from _wrong_space(model, processor, folder)
+    yield from _check_space(model, processor, folder)
 
 
-def _wrong_space(model: Any, processor: DualProcessor, folder: Path) -> Iterator[str]:
-    """Names, factor, bias and classes."""
+def _check_space(model: Any, processor: DualProcessor, folder: Path) -> Iterator[str]:
+    """Differences of label names, scale, bias and embeddings of the classes."""
     from safetensors.numpy import load_file
 
     stated = read_json(folder / SCALE)

@@ -1,4 +1,4 @@
-"""Prompts of a zero-shot classifier: what is said of an image if it belongs to a class."""
+"""Prompts of a zero-shot classifier: a text for an image of each class."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ _SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 def _names_the_label(template: str) -> str:
     if LABEL not in _SLOT.findall(template):
-        raise ValueError(f"has no {{label}}: every class would be said alike (given {template!r})")
+        raise ValueError(f"has no {{label}}: all classes would have the same prompt (given {template!r})")
     if "image" in _SLOT.findall(template):
-        raise ValueError(f"an image cannot be said in words (given {template!r}); name a column of text")
+        raise ValueError(f"an image has no words (given {template!r}); name a column of text")
     return template
 
 
@@ -24,7 +24,7 @@ Template = Annotated[str, Field(min_length=7, max_length=1000), AfterValidator(_
 
 
 def text_columns(templates: Sequence[str]) -> tuple[str, ...]:
-    """Columns that the templates name beside the label, in the order of their first use."""
+    """Columns that the templates name besides the label, in the order of their first use."""
     slots = [slot for template in templates for slot in _SLOT.findall(template)]
     return tuple(dict.fromkeys(slot for slot in slots if slot != LABEL))
 

@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 Numbers = npt.NDArray[np.int64]
 
 
-def numbered(rows: "Dataset", fields: Sequence[Column]) -> Numbers:
-    """Numbers `[N, F]` of the values of each field, in the order in which they come; equal where these are.
+def numbered(rows: "Dataset", columns: Sequence[Column]) -> Numbers:
+    """Numbers `[N, F]` of the values of each column, in the order of first use; equal where the values are.
 
-    Equal is what `prepare` takes for equal: pixels of images, texts but for case and white space.
+    Equal as in `prepare`: by the pixels of images, and ignoring case and white space of texts.
     """
-    columns = []
-    for field in fields:
+    numbered_columns = []
+    for column in columns:
         seen: dict[bytes, int] = {}
         known: dict[bytes, int] = {}
         numbers = []
-        for (value,) in (row.values() for row in rows.select_columns([field.name])):
+        for (value,) in (row.values() for row in rows.select_columns([column.name])):
             exact = blake2b(value if isinstance(value, bytes) else value.encode()).digest()
-            if exact not in seen:  # a key costs more than a hash: of images it is that of their pixels
-                seen[exact] = known.setdefault(field.key(value), len(known))
+            if exact not in seen:  # a key is slower than a hash: an image must be decoded for it
+                seen[exact] = known.setdefault(column.key(value), len(known))
             numbers.append(seen[exact])
-        columns.append(numbers)
-    return np.asarray(columns, np.int64).T
+        numbered_columns.append(numbers)
+    return np.asarray(numbered_columns, np.int64).T
 
 
 class CaptionedImages(ImageExamples):
-    """Rows as evaluation sees them: image, text, and as labels the numbers of both."""
+    """Rows for evaluation: image, text, and as labels the numbers of both."""
 
     def __init__(self, processor: DualProcessor, rows: "Dataset", numbers: Numbers) -> None:
         super().__init__(processor.images, rows)
@@ -56,7 +56,7 @@ class CaptionedImages(ImageExamples):
 
 
 class TrainingCaptions(TrainingImages):
-    """The same augmented."""
+    """The same, augmented."""
 
     def __init__(
         self,

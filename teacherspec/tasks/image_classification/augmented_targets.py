@@ -1,7 +1,7 @@
-"""Views of training images with the teacher's logits on them, for a student that is shown the very same.
+"""Augmented views of training images with the teacher's logits, for a student trained on the same views.
 
-A patient and consistent teacher (Beyer et al. 2022, arXiv 2106.05237) answers each crop that its student
-sees. Recorded is the geometry; colours and mixing stay the student's own affair.
+A patient and consistent teacher (Beyer et al. 2022, arXiv 2106.05237) gives logits for each crop that its
+student is trained on. The geometry is recorded; changes of colour and mixing are left to the student.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import numpy as np
 from teacherspec.runtime.atomic_io import write_parquet_parts
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.shared.image_augment import draw_view, generator
-from teacherspec.tasks.shared.image_dataset import as_shown, input_sizes, pixel_values
+from teacherspec.tasks.shared.image_dataset import input_sizes, pixel_values, resize_options
 from teacherspec.tasks.shared.image_decoding import decode
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def write_views(
         model: fine-tuned, in eval mode.
         processor: of the model.
         rows: the train split.
-        augmentation: what is drawn.
+        augmentation: which geometry is drawn.
         seed: `params.yaml: finetune.seed`.
     """
     import pyarrow as pa
@@ -69,11 +69,11 @@ def _parts(
         for start in range(0, len(rows), ROWS_AT_ONCE):
             batch = rows.select(range(start, min(start + ROWS_AT_ONCE, len(rows))))
             yield pa.Table.from_pylist(
-                _answered(model, processor, batch, view, augmentation, seed, size), schema=schema
+                _with_logits(model, processor, batch, view, augmentation, seed, size), schema=schema
             )
 
 
-def _answered(
+def _with_logits(
     model: Any,
     processor: Any,
     rows: "Dataset",
@@ -85,13 +85,15 @@ def _answered(
     """One view of each of some rows, with the logits of the model on it."""
     import torch
 
-    told, values = [], []
+    rows_of_view, values = [], []
     for row in rows:
         image = decode(row["image"])
         view = draw_view(augmentation, image.width, image.height, generator(seed, "view", number, row["id"]))
         box = view.box or (None, None, None, None)
-        values.append(pixel_values(processor, [view.of(image, size)], **as_shown(view.box is not None))[0])
-        told.append(
+        values.append(
+            pixel_values(processor, [view.of(image, size)], **resize_options(view.box is not None))[0]
+        )
+        rows_of_view.append(
             {
                 "id": row["id"],
                 "view": number,
@@ -105,5 +107,6 @@ def _answered(
     with torch.inference_mode():
         logits = model(pixel_values=torch.stack(values).to(model.device)).logits.float().cpu().numpy()
     return [
-        {**one, "logits": answer} for one, answer in zip(told, np.asarray(logits, np.float32), strict=True)
+        {**view_row, "logits": row_logits}
+        for view_row, row_logits in zip(rows_of_view, np.asarray(logits, np.float32), strict=True)
     ]

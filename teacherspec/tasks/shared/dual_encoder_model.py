@@ -1,4 +1,4 @@
-"""Models of two towers, one for images and one for texts, that meet in one space (CLIP, SigLIP).
+"""Dual encoders: an image tower and a text tower that embed into one space (CLIP, SigLIP).
 
 Radford et al. 2021 (arXiv 2103.00020), Zhai et al. 2023 (arXiv 2303.15343).
 """
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from teacherspec.tasks.interfaces.model import ModelInit
 
 TEXT_INPUTS = ("input_ids", "attention_mask")
-"""What a text tower reads; SigLIP's tokenizers give no mask, since its towers were trained without one."""
+"""Inputs of a text tower; SigLIP's tokenizers give no mask, since its towers were trained without one."""
 
 PAIR = "pair_"
-"""Begins the names of the tokens of the one text that belongs to an image, in a training batch."""
+"""Prefix of the inputs of the one text that belongs to an image, in a training batch."""
 
 
 @dataclass(frozen=True)
 class DualProcessor:
-    """Images and texts as such a model reads them.
+    """A processor of images and texts, with the prompts of the classes.
 
     Attributes:
         processor: of transformers, saved as it is.
         max_length: tokens to which every text is padded and cut: SigLIP attends to its padding, and with
             CLIP's causal mask padding changes nothing.
         names: label names in the order of the logits; empty without classes.
-        shared: what all rows share of a batch: tokens `[P, L]` of the prompts of all classes, or in their
-            place the embeddings of the classes; None where rows have prompts of their own.
+        shared: inputs that all rows share: tokens `[P, L]` of the prompts of all classes, or instead the
+            embeddings of the classes; None where rows have prompts of their own.
     """
 
     processor: Any
@@ -55,21 +55,21 @@ class DualProcessor:
 
     def tokens(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
         """Tokens `[N, L]` of texts."""
-        found = self.tokenizer(
+        tokens = self.tokenizer(
             list(texts),
             padding="max_length",
             truncation=True,
             max_length=self.max_length,
             return_tensors="pt",
         )
-        return {name: found[name] for name in TEXT_INPUTS if name in found}
+        return {name: tokens[name] for name in TEXT_INPUTS if name in tokens}
 
     def with_classes(self, names: Sequence[str], shared: Sequence[str] | None) -> "DualProcessor":
-        """The same for these classes, whose prompts are `shared` by all rows, or None where rows decide."""
+        """The same for these classes; `shared` are the prompts of all rows, or None if each has its own."""
         return replace(self, names=tuple(names), shared=None if shared is None else self.tokens(shared))
 
     def save_pretrained(self, folder: Path) -> None:
-        """Write the processor, its image processor also by the name that older readers know."""
+        """Write the processor, its image processor also under the file name that older readers use."""
         self.processor.save_pretrained(folder)
         self.images.save_pretrained(folder)
 
@@ -123,7 +123,7 @@ def load_towers(
 
 
 def refuse_single_tower(folder: Path, backbone: "BaseSummary") -> None:
-    """Refuse an architecture that does not embed images and texts alike. Raises `BaseModelError`."""
+    """Refuse an architecture that does not embed both images and texts. Raises `BaseModelError`."""
     import transformers
 
     architecture = getattr(transformers, backbone.architecture, None)
@@ -135,9 +135,9 @@ def refuse_single_tower(folder: Path, backbone: "BaseSummary") -> None:
 
 
 def width(model: Any) -> int:
-    """D, of any dual encoder: SigLIP has no projection to tell it."""
-    found: int = getattr(model.config, "projection_dim", None) or model.config.vision_config.hidden_size
-    return found
+    """D, of any dual encoder: SigLIP's config has no `projection_dim`."""
+    size: int = getattr(model.config, "projection_dim", None) or model.config.vision_config.hidden_size
+    return size
 
 
 def embed_images(model: Any, pixel_values: "torch.Tensor") -> "torch.Tensor":

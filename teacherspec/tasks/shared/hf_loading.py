@@ -1,7 +1,7 @@
-"""Pre-trained folders into memory, with every safety said explicitly.
+"""Load pre-trained folders with every safety option set explicitly.
 
-A folder is loaded only after `base` has checked it; even so nothing here runs code from it, follows
-it to the network, or accepts a tensor that is not there.
+A folder is loaded only after `base` has checked it; even so nothing here runs code from it, uses the network,
+or accepts a missing tensor.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,10 @@ DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
 
 
 def quiet_libraries() -> None:
-    """Keep load reports and progress bars of libraries off the terminal; our own reports say it better.
+    """Turn off load reports and progress bars of libraries.
 
-    bitsandbytes, which peft imports wherever it is installed, warns of lacking a kernel not used here.
+    bitsandbytes, which peft imports where it is installed, warns about a missing kernel that is not used
+    here.
     """
     from logging import ERROR, getLogger
 
@@ -82,7 +83,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
         auto_class: an `AutoModelFor…` class.
         folder: a model folder.
         config: the config to build, see `load_config`.
-        new_head: whether parameters outside the backbone are drawn anew (seed torch before).
+        new_head: whether parameters outside the backbone are initialised anew (seed torch before).
 
     Raises:
         BaseModelError: weights are missing, of another shape, or unreadable.
@@ -104,12 +105,12 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
         raise BaseModelError(f"{folder}: the weights do not load: {first_line(error)}") from error
     missing = set(report["missing_keys"]) | {str(entry[0]) for entry in report["mismatched_keys"]}
     backbone, pooler = f"{model.base_model_prefix}.", f"{model.base_model_prefix}.pooler."
-    lost = sorted(
+    missing_tensors = sorted(
         key for key in missing if not new_head or (key.startswith(backbone) and not key.startswith(pooler))
     )
-    if lost:
+    if missing_tensors:
         raise BaseModelError(
-            [f"{folder}: tensor `{key}` is missing or has another shape" for key in lost[:20]]
+            [f"{folder}: tensor `{key}` is missing or has another shape" for key in missing_tensors[:20]]
         )
     if new_head:
         draw_head(model)
@@ -117,7 +118,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
 
 
 def start_model(auto_class: Any, folder: Path, config: Any, start: "ModelInit") -> "PreTrainedModel":
-    """The base's weights with a new head, or the whole architecture drawn anew, float32 and in eval mode.
+    """The base's weights with a new head, or the architecture with random weights; float32, in eval mode.
 
     New parameters are drawn from torch's global generator: seed it before. Raises `BaseModelError`.
     """
@@ -134,7 +135,7 @@ def start_model(auto_class: Any, folder: Path, config: Any, start: "ModelInit") 
 
 
 def load_image_processor(folder: Path) -> Any:
-    """Load the image processor with its Pillow backend: torchvision's gives slightly other pixels.
+    """Load the image processor with its Pillow backend: torchvision's gives slightly different pixels.
 
     Raises:
         BaseModelError: there is none, or it does not load.
@@ -149,10 +150,10 @@ def load_image_processor(folder: Path) -> Any:
 
 
 def draw_head(model: "PreTrainedModel") -> None:
-    """Draw every parameter outside the backbone anew, by the architecture's own initialisation.
+    """Initialise every parameter outside the backbone, by the architecture's own initialisation.
 
-    A base that was fine-tuned for other labels may have a head of the same shape; keeping it would
-    carry the old labels over silently.
+    A base that was fine-tuned for other labels may have a head of the same shape, which must not be reused
+    silently.
     """
     for name, module in model.named_children():
         if name == model.base_model_prefix:
@@ -164,7 +165,7 @@ def draw_head(model: "PreTrainedModel") -> None:
 
 
 def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
-    """Load the tokenizer and make `max_length` (tokens) its own limit, so that consumers truncate alike.
+    """Load the tokenizer and make `max_length` (tokens) its own limit, so that all users truncate alike.
 
     Raises:
         BaseModelError: there is no tokenizer, or it has no padding token.
@@ -176,12 +177,12 @@ def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
         tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaseModelError(f"{folder}: the tokenizer does not load: {first_line(error)}") from error
-    limit(tokenizer, folder, max_length)
+    set_max_length(tokenizer, folder, max_length)
     return tokenizer
 
 
-def limit(tokenizer: "PreTrainedTokenizerBase", folder: Path, max_length: int) -> None:
-    """Make `max_length` (tokens) the tokenizer's own limit, and see that it can pad.
+def set_max_length(tokenizer: "PreTrainedTokenizerBase", folder: Path, max_length: int) -> None:
+    """Make `max_length` (tokens) the tokenizer's own limit, and make sure that it can pad.
 
     Raises:
         BaseModelError: it has neither a padding nor an end token.

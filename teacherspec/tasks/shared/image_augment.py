@@ -1,6 +1,6 @@
-"""Changes to training images, with Pillow alone: each takes an image and a generator.
+"""Augmentation of training images with Pillow alone: each function takes an image and a generator.
 
-Geometry (`View`) is drawn apart from colour, because it can be recorded and shown to a student again.
+Geometry (`View`) is drawn separately from colour, because it can be recorded for a student.
 """
 
 import hashlib
@@ -19,26 +19,26 @@ LEVELS = 30
 """Magnitudes of RandAugment."""
 
 TRIES = 10
-"""Drawn parts that do not fit into the image before the largest that fits is taken."""
+"""Attempts to draw a part that fits into the image, before the largest that fits is taken."""
 
 GREY = (128, 128, 128)
-"""What is shown beyond the edge of a turned or shifted image."""
+"""Fills the area outside of a rotated or shifted image."""
 
 Draw = np.random.Generator
 
 
 def generator(*names: object) -> Draw:
-    """The generator of one thing, from everything that names it."""
+    """A generator seeded by these values."""
     digest = hashlib.sha256("\0".join(map(str, names)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 @dataclass(frozen=True)
 class View:
-    """Which part of an image is shown, and how it is turned over.
+    """The part of an image that is used, and how it is mirrored.
 
     Attributes:
-        box: left, top, right, bottom in pixels of the image, or None for what evaluation shows.
+        box: left, top, right, bottom in pixels of the image, or None for the view of evaluation.
         flip: mirrored left and right.
         vertical_flip: mirrored top and bottom.
     """

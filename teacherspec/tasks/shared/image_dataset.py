@@ -1,4 +1,4 @@
-"""Images as examples of a data set: decoded one by one, when a worker asks for them."""
+"""Images as examples of a data set, decoded one by one on access."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ def pixel_values(processor: Any, images: "list[Image]", **options: bool) -> "tor
 
 
 def input_sizes(processor: Any) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Height and width, in pixels, of what the processor makes of a wide and of a tall image."""
+    """Height and width, in pixels, of the processor's outputs for a wide and for a tall image."""
     from PIL import Image
 
     wide, tall = (pixel_values(processor, [Image.new("RGB", size)]) for size in ((90, 60), (60, 90)))
@@ -29,7 +29,7 @@ def input_sizes(processor: Any) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 class ImageExamples:
-    """Rows of images as model inputs, as evaluation sees them."""
+    """Rows of images as model inputs, for evaluation."""
 
     def __init__(self, processor: Any, rows: "Dataset") -> None:
         self.processor = processor
@@ -47,7 +47,7 @@ class ImageExamples:
 
 
 class TrainingImages(ImageExamples):
-    """The same, augmented: seed, row and epoch decide what is drawn.
+    """The same, augmented; random draws depend on seed, row and epoch.
 
     Images are mixed one by one and not within a batch, so that neither the micro-batch nor the number of
     processes changes an example.
@@ -75,23 +75,23 @@ class TrainingImages(ImageExamples):
         if mix is None:
             return {"pixel_values": values, "labels": row["label"]}
         labels = np.zeros(self.classes, np.float32)
-        kept = 1.0
+        share = 1.0
         if draw.random() < mix.share:
             other = self.rows[int(draw.integers(len(self.rows)))]
-            values, kept = _mixed(mix, values, self._values(other["image"], draw), draw)
-            labels[other["label"]] += 1 - kept
-        labels[row["label"]] += kept
+            values, share = _mixed(mix, values, self._values(other["image"], draw), draw)
+            labels[other["label"]] += 1 - share
+        labels[row["label"]] += share
         return {"pixel_values": values, "labels": labels}
 
     def _values(self, content: bytes, draw: Draw) -> "torch.Tensor":
         image = decode(content)
         view = draw_view(self.augmentation, image.width, image.height, draw)
         image = augmented(self.augmentation, image, view, self.size, draw)
-        return pixel_values(self.processor, [image], **as_shown(view.box is not None))[0]
+        return pixel_values(self.processor, [image], **resize_options(view.box is not None))[0]
 
 
-def as_shown(cropped: bool) -> dict[str, bool]:
-    """Options of a processor for an image that has the size of the model's input already."""
+def resize_options(cropped: bool) -> dict[str, bool]:
+    """Options of a processor for an image that already has the size of the model's input."""
     return {"do_resize": False, "do_center_crop": False} if cropped else {}
 
 
@@ -99,11 +99,11 @@ def _mixed(
     mix: Any, first: "torch.Tensor", second: "torch.Tensor", draw: Draw
 ) -> "tuple[torch.Tensor, float]":
     """Two images `[3, H, W]` as one, and the share of the first."""
-    kept = float(draw.beta(mix.alpha, mix.alpha))
+    share = float(draw.beta(mix.alpha, mix.alpha))
     if isinstance(mix, Mixup):
-        return kept * first + (1 - kept) * second, kept
+        return share * first + (1 - share) * second, share
     height, width = first.shape[1:]
-    high, wide = round(height * (1 - kept) ** 0.5), round(width * (1 - kept) ** 0.5)
+    high, wide = round(height * (1 - share) ** 0.5), round(width * (1 - share) ** 0.5)
     top, left = int(draw.integers(height - high + 1)), int(draw.integers(width - wide + 1))
     mixed = first.clone()
     mixed[:, top : top + high, left : left + wide] = second[:, top : top + high, left : left + wide]

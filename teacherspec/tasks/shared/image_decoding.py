@@ -1,8 +1,8 @@
-"""Images from outside, made safe and plain: what is stored of them, and the pixels everybody sees.
+"""Untrusted images: validation, the bytes that are stored, and their pixels.
 
-Stored are bytes that hold pixels and nothing else: JPEG and PNG as given but without metadata (place, time,
-previews, comments, whatever hides behind the end), everything else as PNG. Whoever opens stored bytes
-needs no rule for rotation, transparency or odd colour spaces: they were applied before storing.
+Stored bytes hold pixels and nothing else: JPEG and PNG as given but without metadata (place, time, previews,
+comments, data after the end), other formats as PNG. Rotation, transparency and unusual colour spaces are
+applied before storing, so that readers need no rules for them.
 """
 
 import io
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""Formats that are read; the content says which it is, the name of a file does not."""
+"""Formats that are read; recognised by content, not by file name."""
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _MAGIC = (_JPEG, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-_KEPT_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _ORIENTATION, _GPS = 0x0112, 0x8825
-_KEPT_MODES = {"1", "L", "P", "RGB"}
+_PLAIN_MODES = {"1", "L", "P", "RGB"}
 
 # JPEG markers (ITU-T T.81, table B.1). In a scan, `ff` before `00` or a restart (`d0`-`d7`) is data.
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
@@ -37,7 +37,7 @@ _METADATA = {0xFE, *range(0xE1, 0xF0)} - {
 
 
 class ImageError(ValueError):
-    """Bytes that cannot serve as an image; the text says why and what to do."""
+    """Bytes that are not a valid image; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class PlainImage:
     Attributes:
         content: JPEG, PNG or WebP that holds pixels only, upright, 8 bits a channel, without transparency.
         image: its pixels, RGB.
-        changes: what was changed on the way, in words, besides metadata that only describes.
+        changes: what was changed, in words, besides the removal of descriptive metadata.
     """
 
     content: bytes
@@ -71,14 +71,14 @@ def encode_png(image: "Image") -> bytes:
 
 
 def encode_small(image: "Image") -> bytes:
-    """Pixels as PNG or as JPEG, whichever is shorter: drawings are the one, photos the other."""
+    """Pixels as PNG or JPEG, whichever is shorter: PNG for drawings, JPEG for photos."""
     sink = io.BytesIO()
     image.save(sink, "JPEG", quality=85)
     return min(encode_png(image), sink.getvalue(), key=len)
 
 
 def plain_image(content: bytes, max_pixels: int) -> PlainImage:
-    """Check an image all the way through and bring it to the form in which it is stored.
+    """Validate an image completely and convert it to the bytes that are stored.
 
     Upright as EXIF says; transparency laid on white; palettes, CMYK and YCbCr as RGB; 16 bits scaled to 8.
 
@@ -103,14 +103,14 @@ def plain_image(content: bytes, max_pixels: int) -> PlainImage:
         tags = image.getexif()
     changes = ["place (GPS) removed"] if _GPS in tags else []
     pixels = _as_rgb(loaded, changes)
-    # Pillow turns TIFF while it loads, and then no longer says so; other formats are ours to turn.
+    # Pillow rotates TIFF while loading and then drops the tag; other formats are rotated here.
     turned = tags.get(_ORIENTATION, 1) != 1
     if turned:
         pixels = _upright(pixels, loaded if image.format == "TIFF" else image)
         changes.append("turned as EXIF says")
     if bare is None:
         changes.append(f"{loaded.format} written as PNG")
-    if bare is None or turned or loaded.mode not in _KEPT_MODES or loaded.has_transparency_data:
+    if bare is None or turned or loaded.mode not in _PLAIN_MODES or loaded.has_transparency_data:
         bare = encode_png(pixels)
     return PlainImage(bare, pixels, tuple(changes))
 
@@ -162,7 +162,7 @@ def _loaded(content: bytes, max_pixels: int) -> "Image":
 
 
 def _as_rgb(image: "Image", changes: list[str]) -> "Image":
-    """RGB pixels; notes what was more than another way to write the same."""
+    """RGB pixels; appends changes that lose information to `changes`."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
@@ -194,7 +194,7 @@ def _scaled(image: "Image") -> "Image":
 
 
 def _upright(pixels: "Image", given: "Image") -> "Image":
-    """The pixels turned by the orientation that the given file declares."""
+    """The pixels rotated by the orientation in the EXIF data of the given file."""
     from PIL import ImageOps
 
     pixels.getexif()[_ORIENTATION] = given.getexif().get(_ORIENTATION, 1)
@@ -204,7 +204,7 @@ def _upright(pixels: "Image", given: "Image") -> "Image":
 
 
 def _without_metadata(content: bytes) -> bytes | None:
-    """JPEG or PNG cut down to what decides the pixels, proven complete; None for other formats.
+    """JPEG or PNG reduced to what determines the pixels, checked to be complete; None for other formats.
 
     Raises:
         ImageError: the file ends before its image does, a checksum is wrong, or it is an animated PNG.
@@ -245,7 +245,7 @@ def _png_chunks(content: bytes) -> Iterator[bytes]:
             raise ImageError(f"is broken: the checksum of PNG chunk {kind!r} is wrong; get the file again")
         if kind == b"acTL":
             raise ImageError("is an animated PNG; give one image")
-        if kind in _KEPT_CHUNKS:
+        if kind in _PIXEL_CHUNKS:
             yield content[at:end]
         if kind == b"IEND":
             return

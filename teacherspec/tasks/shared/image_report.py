@@ -1,4 +1,4 @@
-"""How a base's image processor meets real images: sizes, what is enlarged, how values are normalised."""
+"""How a base's image processor suits the rows: sizes, share of enlarged images, normalisation."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 QUANTILES = (0.0, 0.5, 1.0)
 MANY_ENLARGED = 0.5
 MUCH_LARGER = 4
-"""Shorter side over input side above which detail is thrown away."""
+"""Ratio of shorter side to input side above which detail is lost."""
 
 
 def check_processor(folder: Path, processor: Any) -> None:
-    """Refuse a processor whose outputs cannot be stacked, or are not what the model's positions expect.
+    """Refuse a processor whose outputs cannot be stacked, or do not match the model's position embeddings.
 
     Raises:
         BaseModelError: inputs of different images differ in size, or from the size in `config.json`.
@@ -47,7 +47,7 @@ def check_processor(folder: Path, processor: Any) -> None:
 
 
 def normalisation(processor: Any) -> dict[str, Any]:
-    """What a student needs to see what the teacher sees, JSON-able."""
+    """What a student needs to preprocess images like the teacher, JSON-able."""
     height, width = input_sizes(processor)[0]
     settings = processor.to_dict()
     names = ("image_mean", "image_std", "rescale_factor", "resample", "do_center_crop")
@@ -74,21 +74,21 @@ def size_report(contents: Sequence[bytes], side: int) -> dict[str, Any]:
 
 def images_report(processor: Any, splits: "Mapping[str, Dataset]") -> dict[str, Any]:
     """The model's input and the sizes of each split."""
-    seen = normalisation(processor)
-    side = min(seen["height"], seen["width"])
+    size = normalisation(processor)
+    side = min(size["height"], size["width"])
     return {
-        "input": seen,
+        "input": size,
         "data": {name: size_report(list(rows["image"]), side) for name, rows in splits.items()},
     }
 
 
 def describe_images(fit: Mapping[str, Any]) -> Iterator[str]:
     """Lines of Markdown on `input` and `data` of `fit.json`."""
-    seen = fit["input"]
+    size = fit["input"]
     yield "## Data\n"
     yield (
-        f"The model sees {seen['width']}×{seen['height']} pixels, rescaled by {seen['rescale_factor']:.6g}, "
-        f"less {seen['image_mean']}, divided by {seen['image_std']}.\n"
+        f"The model reads {size['width']}×{size['height']} pixels, rescaled by {size['rescale_factor']:.6g}, "
+        f"less {size['image_mean']}, divided by {size['image_std']}.\n"
     )
     yield "| split | examples | shorter side: smallest | median | largest | enlarged |"
     yield "|---|--:|--:|--:|--:|--:|"
@@ -100,4 +100,4 @@ def describe_images(fit: Mapping[str, Any]) -> Iterator[str]:
         if data["enlarged_share"] > MANY_ENLARGED:
             yield f"- Most images of {name} are smaller than the input: a base for smaller ones is faster.\n"
         if data["much_larger_share"] > MANY_ENLARGED:
-            yield f"- Most images of {name} are far larger than the input: small things in them vanish.\n"
+            yield f"- Most images of {name} are far larger than the input: small details are lost.\n"

@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
-Say = Callable[[Mapping[str, Any]], list[str]]
-"""From a row to texts of it."""
+TextsOfRow = Callable[[Mapping[str, Any]], list[str]]
+"""From a row to texts."""
 
 UNCHANGED = Augmentation()
 
 
 class PairExamples(ImageExamples):
-    """Rows as evaluation sees them: image, label, and the prompts of the classes where a row has its own."""
+    """Rows for evaluation: image, label, and the prompts of the classes where each row has its own."""
 
-    def __init__(self, processor: DualProcessor, rows: "Dataset", say: Say | None) -> None:
-        """Args: the processor, the rows, and what gives the prompts of a row (None where all share them)."""
+    def __init__(self, processor: DualProcessor, rows: "Dataset", row_prompts: TextsOfRow | None) -> None:
+        """Args: processor, rows, and the function from a row to its prompts (None if all rows share them)."""
         super().__init__(processor.images, rows)
         self.dual = processor
-        self.say = say
+        self.row_prompts = row_prompts
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        own = {} if self.say is None else self.dual.tokens(self.say(self.rows[index]))
+        own = {} if self.row_prompts is None else self.dual.tokens(self.row_prompts(self.rows[index]))
         return {**super().__getitem__(index), **own}
 
 
 class TrainingPairs(TrainingImages):
-    """The same augmented, and with the one text that belongs to the image, drawn anew for each epoch."""
+    """The same, augmented, and with one prompt of the row's class, drawn anew for each epoch."""
 
     def __init__(
         self,
@@ -43,28 +43,28 @@ class TrainingPairs(TrainingImages):
         rows: "Dataset",
         augmentation: Augmentation | None,
         seed: int,
-        say: Say | None,
-        pairs: Say,
+        row_prompts: TextsOfRow | None,
+        class_prompts: TextsOfRow,
     ) -> None:
-        """Args: see `PairExamples`; `pairs` gives the texts of which one is drawn."""
+        """Args: see `PairExamples`; `class_prompts` gives the texts of which one is drawn."""
         super().__init__(processor.images, rows, augmentation or UNCHANGED, len(processor.names), seed)
         self.dual = processor
-        self.say = say
-        self.pairs = pairs
+        self.row_prompts = row_prompts
+        self.class_prompts = class_prompts
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
-        texts = self.pairs(row)
+        texts = self.class_prompts(row)
         drawn = texts[int(generator(self.seed, self.epoch, row["id"], "text").integers(len(texts)))]
         pair = {f"{PAIR}{name}": tokens[0] for name, tokens in self.dual.tokens([drawn]).items()}
-        own = {} if self.say is None else self.dual.tokens(self.say(row))
+        own = {} if self.row_prompts is None else self.dual.tokens(self.row_prompts(row))
         return {**super().__getitem__(index), **own, **pair}
 
 
 def collate_pairs(processor: DualProcessor) -> "Callable[[list[Any]], dict[str, torch.Tensor]]":
     """A function from examples to one batch.
 
-    It holds `pixel_values` `[B, 3, H, W]` first, by which the size of a batch is told; `labels` `[B]`; the
+    It holds `pixel_values` `[B, 3, H, W]` first, from which the size of a batch is read; `labels` `[B]`; the
     prompts of the classes, `[P, L]` shared or `[B, P, L]`; and in training the pairs' tokens `[B, L]`.
     """
 

@@ -1,14 +1,14 @@
 """Mean pooling for encoders whose classification head reads the first token only.
 
-Sentence encoders (Reimers & Gurevych 2019, arXiv 1908.10084) sum a text up as the mean of its tokens. The
-heads of transformers read the first token, which such a base never trained: fine-tuning on few rows then
-starts from worse features than the untrained base offers. One more encoder layer states the mean within
-the architecture, so that the model stays a plain folder which any `from_pretrained` loads.
+Sentence encoders (Reimers & Gurevych 2019, arXiv 1908.10084) represent a text by the mean of its tokens. The
+heads of transformers read the first token, which such a base was not trained on: fine-tuning on few rows then
+starts from worse features than the base has. One more encoder layer computes the mean within the
+architecture, so that the model stays a plain folder which any `from_pretrained` loads.
 
-The layer: queries are 0, so every token attends evenly to all real tokens (padding is masked); values are
-passed through and scaled up, so that the mean outweighs the residual; the feed-forward part adds 0. Layer
-normalisation takes the scale out again. What is left in every position, the first included, is the
-normalised mean. Keys and the feed-forward input are random, or nothing of it could learn.
+In this layer queries are 0, so that every token attends evenly to all real tokens (padding is masked); values
+are passed through and scaled up, so that the mean outweighs the residual; the feed-forward part adds 0. Layer
+normalisation removes the scale. Every position, the first included, then holds the normalised mean. Keys and
+the feed-forward input are random, so that they can be trained.
 """
 
 import copy
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MEAN_OVER_RESIDUAL = 20.0
-"""How much the mean outweighs a token's own state before normalisation."""
+"""Factor of the mean relative to a token's own state before normalisation."""
 
 POOLER_GAIN = 0.5
 """Slope of the pooler: states have unit variance, and tanh is nearly straight up to one half."""
@@ -72,7 +72,7 @@ def append_mean_pooling(model: "PreTrainedModel") -> None:
 
 def _layers(model: "PreTrainedModel") -> Any:
     """The list of the encoder's layers. Raises `BaseModelError` where they are not laid out like BERT's."""
-    refusal = BaseModelError(
+    unsupported = BaseModelError(
         f"base.pooling: mean is known for encoders laid out like BERT (given {type(model).__name__}; bert, "
         "roberta, xlm-roberta, camembert, electra); use pooling: first"
     )
@@ -81,5 +81,5 @@ def _layers(model: "PreTrainedModel") -> Any:
         for name in LAYOUT:
             layers[-1].get_submodule(name)
     except AttributeError:
-        raise refusal from None
+        raise unsupported from None
     return layers

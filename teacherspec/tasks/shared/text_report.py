@@ -1,4 +1,4 @@
-"""How a base's tokenizer meets real texts: lengths, what is cut off, what it does not know."""
+"""How a base's tokenizer suits the rows: lengths, truncation, unknown tokens."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ def length_report(
     """Token lengths before truncation, and what truncation at `max_length` costs.
 
     Args:
-        lengths: tokens of each example, special tokens included, nothing cut.
+        lengths: tokens of each example, special tokens included, before truncation.
         max_length: `task.max_length`, tokens.
         unknown: id of the unknown token, None where the tokenizer has none.
         ids: token ids of the same examples.

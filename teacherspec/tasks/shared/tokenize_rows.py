@@ -1,4 +1,4 @@
-"""Rows of a split as token ids; every row that cannot be learned is named."""
+"""Rows of a split as token ids; rows that cannot be encoded are counted, the first named."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,21 +18,21 @@ def encode_rows(
     encoder: Encoder,
     conversation: Callable[[dict[str, Any]], Conversation],
     rows: "Dataset",
-    beside: Sequence[str] = (),
+    extra_columns: Sequence[str] = (),
 ) -> "Dataset":
     """Rows → `input_ids`, `supervised`, `answer_start`, `cut`, `split` and `length`, in their order.
 
     Args:
         encoder: of the task.
-        conversation: from a row to what is said in it.
+        conversation: from a row to its conversation.
         rows: of a split.
-        beside: columns that stay; they are read from disk whenever a row is asked for.
+        extra_columns: columns that stay; they are read from disk on access.
 
     Raises:
         DataError: rows hold special tokens, cannot be rendered or do not fit; all are counted, the first
             named.
     """
-    encoder.stop_id  # noqa: B018 - a stop token that is none is the base's fault, not a row's
+    encoder.stop_id  # noqa: B018 - an invalid stop token is an error of the base, not of a row
     problems: list[str] = []
 
     def encode_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -46,11 +46,11 @@ def encode_rows(
         encode_row, remove_columns=rows.column_names, keep_in_memory=True, load_from_cache_file=False
     )
     if problems:
-        more = f"{len(problems)} of {len(rows)} rows cannot be learned"
+        more = f"{len(problems)} of {len(rows)} rows cannot be encoded"
         raise DataError([*problems[:SHOWN], *([more] if len(problems) > SHOWN else [])])
     encoded = encoded.add_column("length", [len(ids) for ids in encoded["input_ids"]])
-    if not beside:
+    if not extra_columns:
         return encoded
     from datasets import concatenate_datasets
 
-    return concatenate_datasets([encoded, rows.select_columns(list(beside))], axis=1)
+    return concatenate_datasets([encoded, rows.select_columns(list(extra_columns))], axis=1)

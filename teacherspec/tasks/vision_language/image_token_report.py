@@ -1,4 +1,4 @@
-"""How a base's processor meets the images of conversations: how many tokens each takes."""
+"""How many tokens the images of conversations take with a base's processor."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def seen_report(
+def image_token_report(
     splits: "Mapping[str, Dataset]", column: str, expansion: Callable[[bytes], str], tokenizer: Any
 ) -> dict[str, Any]:
     """Images and their tokens, by split; JSON-able. Only headers of the images are read.
@@ -17,7 +17,7 @@ def seen_report(
     Args:
         splits: split name → its rows.
         column: of the images.
-        expansion: from an encoded image to the text that the model reads in its place.
+        expansion: from an encoded image to the text that it expands to.
         tokenizer: of the base.
     """
     lengths: dict[str, int] = {}
@@ -44,11 +44,11 @@ def seen_report(
     return report
 
 
-def describe_seen(fit: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of Markdown on `seen` of `fit.json`."""
+def describe_image_tokens(fit: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of Markdown on `image_tokens` of `fit.json`."""
     yield "| split | images | most a row | tokens an image: smallest | median | largest |"
     yield "|---|--:|--:|--:|--:|--:|"
-    for name, data in fit["seen"].items():
+    for name, data in fit["image_tokens"].items():
         tokens = " | ".join(map(str, data["tokens_an_image"].values()))
         yield f"| {name} | {data['images']} | {data['most_a_row']} | {tokens} |"
-    yield "\nTokens of images are never cut; a row that they do not leave room in is refused.\n"
+    yield "\nTokens of images are never cut; a row without room for them is refused.\n"

@@ -1,4 +1,4 @@
-"""Images in a conversation: at the marks in its texts, or before everything that is asked."""
+"""Images in a conversation: at the marks in its texts, or before the first question."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,17 +8,19 @@ from teacherspec.tasks.columns.messages import IMAGE_MARK
 from teacherspec.text.conversation import Conversation, Turn
 
 
-def with_images(conversation: Conversation, images: Sequence[bytes]) -> Conversation:
-    """The conversation with each image where `IMAGE_MARK` stands; without marks, before the first question.
+def insert_images(conversation: Conversation, images: Sequence[bytes]) -> Conversation:
+    """The conversation with each image at its `IMAGE_MARK`; without marks, before the first question.
 
-    A line break beside a mark goes with it: templates write their own.
+    A line break next to a mark is removed with it: templates write their own.
 
     Raises:
-        DataError: there are not as many marks as images, or one stands where nobody asks.
+        DataError: there are not as many marks as images, or one is not in a turn of the user.
     """
     for turn in (*conversation.prompt, *(Turn("assistant", answer) for answer in conversation.answers)):
         if turn.role != "user" and IMAGE_MARK in turn.content:
-            raise DataError(f"has {IMAGE_MARK} in a turn of the {turn.role}; only questions show images")
+            raise DataError(
+                f"has {IMAGE_MARK} in a turn of the {turn.role}; only those of the user have images"
+            )
     turns = [_placed(turn) if turn.role == "user" else turn for turn in conversation.prompt]
     marks = sum(len(turn.images) for turn in turns)
     if not marks:

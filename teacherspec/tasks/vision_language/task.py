@@ -19,8 +19,8 @@ from teacherspec.tasks.interfaces.model import ModelInit, Row
 from teacherspec.tasks.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.conversation_task import ConversationTask
 from teacherspec.tasks.vision_language import vlm_processor
-from teacherspec.tasks.vision_language.image_token_report import describe_seen, seen_report
-from teacherspec.tasks.vision_language.insert_images import with_images
+from teacherspec.tasks.vision_language.image_token_report import describe_image_tokens, image_token_report
+from teacherspec.tasks.vision_language.insert_images import insert_images
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.tokenization import Encoder
 
@@ -86,7 +86,7 @@ class VisionLanguage(ConversationTask, SeparateParts):
 
     def conversation(self, row: Row) -> Conversation:
         """The conversation in a row with its images in place. Raises `DataError`."""
-        return with_images(super().conversation(row), row[IMAGES.name])
+        return insert_images(super().conversation(row), row[IMAGES.name])
 
     def row_schema(self) -> RowSchema:
         """The images and the prompt, which decide the split of a row, and the answers."""
@@ -142,8 +142,8 @@ class VisionLanguage(ConversationTask, SeparateParts):
         """The report of `causal_lm`, and the image tokens of each split. Raises `DataError`."""
         report = super().fit_report(processor, splits, backbone)
         expansion, tokenizer = vlm_processor.image_text(processor).expansion, processor.tokenizer
-        return {**report, "seen": seen_report(splits, IMAGES.name, expansion, tokenizer)}
+        return {**report, "image_tokens": image_token_report(splits, IMAGES.name, expansion, tokenizer)}
 
     def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
         """Lines of Markdown on lengths, supervised tokens and images."""
-        return (*super().describe_fit(fit), *describe_seen(fit))
+        return (*super().describe_fit(fit), *describe_image_tokens(fit))

@@ -1,4 +1,4 @@
-"""Processors of images and text: loaded without torchvision, and asked what stands for an image."""
+"""Processors of images and text: loaded without torchvision; the tokens that an image expands to."""
 
 import inspect
 import io
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TEXT_INPUTS = frozenset({"input_ids", "attention_mask"})
-"""What a processor makes of text, which the encoder makes itself."""
+"""Outputs of a processor for text; the encoder computes them instead."""
 
 UNKNOWN_INPUTS = frozenset({"token_type_ids", "mm_token_type_ids"})
-"""What some processors make of text besides; a model that reads one of them is not served yet."""
+"""Further outputs of some processors for text; models that read one of them are not supported yet."""
 
 _known: "WeakKeyDictionary[Any, dict[tuple[int, int], str]]" = WeakKeyDictionary()
-"""Processor → size of an image → the text that stands for it."""
+"""Processor → size of an image → the text that it expands to."""
 
 
 def load_processor(folder: Path, max_length: int) -> Any:
-    """The processor of a base, its images processed by Pillow, its tokenizer told `max_length` (tokens).
+    """The processor of a base, with Pillow for images and `max_length` (tokens) as the tokenizer's limit.
 
     Raises:
         BaseModelError: there is none for images and text, or it does not load.
@@ -47,9 +47,9 @@ def load_processor(folder: Path, max_length: int) -> Any:
             f"{folder}: its processor, a {type(processor).__name__}, has no {', '.join(lacking)}; a base "
             "that reads images in a text needs all three (`processor_config.json` names its class)"
         )
-    # torchvision, where it is installed, gives slightly other pixels.
+    # torchvision, where it is installed, gives slightly different pixels.
     processor.image_processor = hf_loading.load_image_processor(folder)
-    hf_loading.limit(processor.tokenizer, folder, max_length)
+    hf_loading.set_max_length(processor.tokenizer, folder, max_length)
     if processor.tokenizer.pad_token == processor.image_token:
         raise BaseModelError(
             f"{folder}: its tokenizer pads with {processor.image_token}, which means an image"
@@ -59,9 +59,9 @@ def load_processor(folder: Path, max_length: int) -> Any:
 
 
 def image_text(processor: Any) -> ImageText:
-    """How images become text with this processor: by their width and height alone.
+    """How images become text with this processor, which depends on their width and height alone.
 
-    The processor is asked once for each size, with a blank image.
+    The processor is run once for each size, on a blank image.
     """
     known = _known.setdefault(processor, {})
 
@@ -92,7 +92,7 @@ def _expansion(processor: Any, size: tuple[int, int]) -> str:
 
 
 def _processed(processor: Any, images: "Sequence[Image]") -> Any:
-    """What the processor makes of images alone. Raises `BaseModelError`."""
+    """The outputs of the processor for images alone. Raises `BaseModelError`."""
     try:
         return processor(
             images=list(images),
@@ -103,14 +103,14 @@ def _processed(processor: Any, images: "Sequence[Image]") -> Any:
         )
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise BaseModelError(
-            f"base: its processor makes nothing of images: {hf_loading.first_line(error)}; "
-            "processor_config.json must say how many tokens an image takes (for LLaVA: patch_size, "
+            f"base: its processor fails on images: {hf_loading.first_line(error)}; "
+            "processor_config.json must declare how many tokens an image takes (for LLaVA: patch_size, "
             "vision_feature_select_strategy and num_additional_image_tokens)"
         ) from error
 
 
 def vision_inputs(processor: Any, contents: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
-    """What a model sees of encoded images: `pixel_values` and whatever goes with them."""
+    """Model inputs of encoded images: `pixel_values` and the inputs that go with them."""
     if not contents:
         return {}
     given = _processed(processor, list(map(decode, contents)))
@@ -118,10 +118,10 @@ def vision_inputs(processor: Any, contents: Sequence[bytes]) -> "Mapping[str, to
 
 
 def check_supported(folder: Path, model: Any, processor: Any) -> None:
-    """Refuse a model that reads more of a text than tokens, or takes another token for an image.
+    """Refuse a model that reads more than tokens of a text, or uses another image token than its processor.
 
     Raises:
-        BaseModelError: it does.
+        BaseModelError: it does either.
     """
     from PIL import Image
 
@@ -129,8 +129,8 @@ def check_supported(folder: Path, model: Any, processor: Any) -> None:
     read = inspect.signature(type(model).forward).parameters
     if more := sorted(UNKNOWN_INPUTS & set(given) & set(read)):
         raise BaseModelError(
-            f"{folder}: {type(model).__name__} reads {', '.join(more)} beside tokens, which is not served "
-            "yet; choose a base of the LLaVA family"
+            f"{folder}: {type(model).__name__} reads {', '.join(more)} besides tokens, which is not "
+            "supported yet; choose a base of the LLaVA family"
         )
     written = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
     expected = getattr(model.config, "image_token_id", written)

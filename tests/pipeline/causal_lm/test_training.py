@@ -111,7 +111,7 @@ def test_rows_that_do_not_fit_are_all_counted(base):
         kind.encode(tokenizer, Dataset.from_dict(rows))
     assert len(caught.value.problems) == 11
     assert caught.value.problems[0].startswith("row r0: has ")
-    assert caught.value.problems[-1] == "12 of 12 rows cannot be learned"
+    assert caught.value.problems[-1] == "12 of 12 rows cannot be encoded"
 
 
 def test_prompts_are_padded_on_the_left_without_changing_the_next_token(base):

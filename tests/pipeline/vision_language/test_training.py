@@ -162,5 +162,5 @@ def test_a_processor_that_counts_no_tokens_is_refused(tmp_path):
     made.patch_size = None
     made.save_pretrained(tmp_path)
     model().save_pretrained(tmp_path)
-    with pytest.raises(BaseModelError, match=r"makes nothing of images: .*patch_size"):
+    with pytest.raises(BaseModelError, match=r"fails on images: .*patch_size"):
         task().load_base(tmp_path, (), ModelInit())

@@ -48,9 +48,9 @@ def refused(folder: Path, text: str, given: str, changed: str) -> str:
         (
             "a photo of a {label}, a type",
             "a photo of a type",
-            "has no {label}: every class would be said alike",
+            "has no {label}: all classes would have the same prompt",
         ),
-        ("a photo of a {label}, a type", "{image} {label} type", "an image cannot be said in words"),
+        ("a photo of a {label}, a type", "{image} {label} type", "an image has no words"),
         ("{longsleeve: ", "{pullover: ", "phrases: pullover is not among label_names"),
         ("selection_metric: accuracy", "selection_metric: recall", "selection_metric"),
     ],
