@@ -198,7 +198,7 @@ def test_a_pipeline_of_transformers_writes_the_same(road, teacher):
 
 def test_the_card_has_a_program_that_answers_as_the_teacher_does(road, teacher, monkeypatch, capsys):
     card = (road.teacher / "README.md").read_text()
-    program = card.partition("To have it answer:\n\n```python\n")[2].partition("```")[0]
+    program = card.partition("To generate an answer:\n\n```python\n")[2].partition("```")[0]
     asked = program.replace('question = "a prompt"', 'question = "3: What has the fox?"')
     assert asked != program
     monkeypatch.chdir(road.teacher)

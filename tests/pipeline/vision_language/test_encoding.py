@@ -6,7 +6,7 @@ from datasets import Dataset
 from teacherspec.errors import BaseModelError, DataError
 from teacherspec.tasks.columns.base import ColumnError
 from teacherspec.tasks.shared.image_decoding import decode
-from teacherspec.tasks.vision_language.insert_images import with_images
+from teacherspec.tasks.vision_language.insert_images import insert_images
 from teacherspec.text.conversation import Turn
 from tests.pipeline.vision_language.toys import LLAVA, SEEN, picture, processor, task
 from tests.toys.trained_language_model import marked
@@ -139,7 +139,7 @@ def test_messages_may_come_in_parts():
         {"role": "assistant", "content": [{"type": "text", "text": "yes"}]},
     ]
     images, question, answer = kind.row_schema().columns()
-    assert (images.column, question.column, answer.column) == ("images", "messages", "messages")
+    assert (images.source_column, question.source_column, answer.source_column) == ("images", "messages", "messages")
     given = {"images": [picture("red")], "prompt": question.read(turns), "answer": answer.read(turns)}
     assert learned_of(kind, processor(), given) == (
         f"SYSTEM: Be brief. USER: {IMAGE}\nWhich colour? ASSISTANT:« red</s>»USER: Sure? ASSISTANT:« yes</s>»"
@@ -155,5 +155,5 @@ def test_placing_keeps_texts_and_images_in_order():
     from teacherspec.text.conversation import Conversation
 
     asked = Conversation((Turn("user", "a\n<image>\nb <image>"),), ("c",))
-    (turn,) = with_images(asked, [b"1", b"2"]).prompt
+    (turn,) = insert_images(asked, [b"1", b"2"]).prompt
     assert list(turn.parts()) == ["a\n", None, "b ", None]
