@@ -139,7 +139,11 @@ def test_messages_may_come_in_parts():
         {"role": "assistant", "content": [{"type": "text", "text": "yes"}]},
     ]
     images, question, answer = kind.row_schema().columns()
-    assert (images.source_column, question.source_column, answer.source_column) == ("images", "messages", "messages")
+    assert (images.source_column, question.source_column, answer.source_column) == (
+        "images",
+        "messages",
+        "messages",
+    )
     given = {"images": [picture("red")], "prompt": question.read(turns), "answer": answer.read(turns)}
     assert learned_of(kind, processor(), given) == (
         f"SYSTEM: Be brief. USER: {IMAGE}\nWhich colour? ASSISTANT:« red</s>»USER: Sure? ASSISTANT:« yes</s>»"
