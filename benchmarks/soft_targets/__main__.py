@@ -21,7 +21,7 @@ from benchmarks.soft_targets.exports import export_lines
 from benchmarks.soft_targets.losses import DRAWS, draws_loss, losses, temperature_loss
 from benchmarks.soft_targets.sources import LENGTH, Source, made, real
 from benchmarks.soft_targets.timing import seconds, told
-from teacherspec.package.generation.soft_targets import Kept
+from teacherspec.package.generation.token_targets import StoredTokens
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 
 README = Path(__file__).with_name("README.md")
@@ -42,7 +42,7 @@ def token_lines(source: Source, timed: bool) -> list[str]:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     with tempfile.TemporaryDirectory() as place:
-        kinds = [*(Kept(k) for k in KS if k < source.vocabulary), Kept(8, DRAWS)]
+        kinds = [*(StoredTokens(k) for k in KS if k < source.vocabulary), StoredTokens(8, DRAWS)]
         for number, kept in enumerate(kinds):
             path = Path(place) / f"{number}.parquet"
             took = min(

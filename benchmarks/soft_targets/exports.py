@@ -11,7 +11,7 @@ import pyarrow as pa
 from benchmarks.soft_targets.sources import Source
 from benchmarks.soft_targets.timing import seconds, told
 from teacherspec.export.registry import export
-from teacherspec.package.generation.soft_targets import Kept, token_rows, token_schema, token_tables
+from teacherspec.package.generation.token_targets import StoredTokens, token_rows, token_schema, token_tables
 from teacherspec.package.resumable_shards import shard_name
 from teacherspec.runtime.atomic_io import write_json, write_parquet, write_parquet_parts
 from teacherspec.splits import Split
@@ -57,7 +57,7 @@ def write_class_targets(folder: Path, rows: int, classes: int) -> None:
 
 
 def write_language_targets(folder: Path, source: Source) -> None:
-    kept = Kept(32)
+    kept = StoredTokens(32)
     rows = source.rows
     schema = token_schema(rows, ["prompt"], kept)
     parts = token_rows(source.task, source.model, source.tokenizer, rows, kept)

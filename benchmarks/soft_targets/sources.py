@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from teacherspec.package.generation.soft_targets import Kept, token_rows, token_schema, token_tables
+from teacherspec.package.generation.token_targets import StoredTokens, token_rows, token_schema, token_tables
 from teacherspec.runtime.atomic_io import write_parquet_parts
 from teacherspec.splits import Split
 from teacherspec.tasks.causal_lm.task import CausalLM
@@ -81,7 +81,7 @@ class Source:
                 labels = batch.pop("labels")[0, 1:]
                 yield self.task.logits(self.model, batch), labels
 
-    def write(self, path: Path, kept: Kept) -> None:
+    def write(self, path: Path, kept: StoredTokens) -> None:
         """What the package writes of the rows."""
         schema = token_schema(self.rows, [], kept)
         parts = token_rows(self.task, self.model, self.tokenizer, self.rows, kept)

@@ -4,11 +4,13 @@ A calibrator takes raw logits (before any temperature) to log-probabilities. Eac
 change the predicted class.
 """
 
-from typing import Annotated, ClassVar, Literal
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from teacherspec.metrics.softmax import log_softmax, top_label
 from teacherspec.metrics.validation import FloatArray, IntArray
@@ -132,6 +134,12 @@ Calibrator = Annotated[
     Identity | Temperature | ClassTemperature | Vector | Dirichlet | Isotonic | Histogram,
     Field(discriminator="kind"),
 ]
+
+
+def parse_calibrator(saved: Mapping[str, Any]) -> Calibrator:
+    """The calibrator that was saved as JSON. Raises `ValidationError`."""
+    # From JSON text: from Python values lists would not be accepted as tuples.
+    return TypeAdapter[Calibrator](Calibrator).validate_json(json.dumps(saved))
 
 
 def apply(calibrator: Calibrator, logits: npt.ArrayLike) -> FloatArray:

@@ -1,6 +1,5 @@
 """The artifacts of two teachers whose predictions for the same rows are compared, and these rows."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
-from teacherspec.calibrators.fitted import Calibrator, Temperature
+from teacherspec.calibrators.fitted import Calibrator, Temperature, parse_calibrator
 from teacherspec.evaluate.content_features import RowContent, read_content
 from teacherspec.metrics.validation import IntArray
 from teacherspec.predictions.classification import PredictionIndex, load_index
@@ -64,10 +62,7 @@ class SideArtifacts:
     @cached_property
     def calibrator(self) -> Calibrator:
         """The fitted calibrator. Raises `ValidationError`."""
-        saved = json.dumps(
-            self.calibration_file["calibrator"]
-        )  # validated as JSON, where lists become tuples
-        return TypeAdapter[Calibrator](Calibrator).validate_json(saved)
+        return parse_calibrator(self.calibration_file["calibrator"])
 
     @property
     def temperature(self) -> float:

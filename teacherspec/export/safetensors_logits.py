@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.export.package_reader import Source
-from teacherspec.package.classification.soft_targets import CROSSED, FOLD
+from teacherspec.package.classification.soft_targets import FOLD, OUT_OF_FOLD_LOGITS
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 
 if TYPE_CHECKING:
@@ -27,15 +27,23 @@ def export_safetensors_logits(source: Source, splits: list[str], target: Path) -
     """Write `<split>.safetensors`, `<split>.json`, `label_names.json` and a note on how to read them."""
     from safetensors.numpy import save_file
 
-    names = ["id", "content_sha256", "label", "logits", *(sorted({FOLD, CROSSED} & source.columns))]
+    names = [
+        "id",
+        "content_sha256",
+        "label",
+        "logits",
+        *(sorted({FOLD, OUT_OF_FOLD_LOGITS} & source.columns)),
+    ]
     for split in splits:
         batches = list(source.batches(split, names))
         tensors = {
             "logits": np.concatenate([_matrix(batch["logits"]) for batch in batches]),
             "labels": np.concatenate([batch["label"].to_numpy().astype(np.int32) for batch in batches]),
         }
-        if CROSSED in names:
-            tensors[CROSSED] = np.concatenate([_matrix(batch[CROSSED]) for batch in batches])
+        if OUT_OF_FOLD_LOGITS in names:
+            tensors[OUT_OF_FOLD_LOGITS] = np.concatenate(
+                [_matrix(batch[OUT_OF_FOLD_LOGITS]) for batch in batches]
+            )
             tensors[FOLD] = np.concatenate([batch[FOLD].to_numpy() for batch in batches])
         with replacing(target / f"{split}.safetensors") as partial:
             save_file(tensors, partial, {"teacher": source.name, "temperature": "1"})

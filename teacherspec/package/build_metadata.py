@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from teacherspec.package.card_findings import advice
 from teacherspec.package.metadata import Metadata
+from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.provenance import Provenance
 from teacherspec.package.quality_gates import GateResult, find
 from teacherspec.package.readiness import verdict
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import sha256_bytes
-from teacherspec.spec.package import Package
 
 ESTIMATES = {
     "validation_accuracy": "evaluate.validation.accuracy",
@@ -23,30 +22,27 @@ ESTIMATES = {
 """Fields of the metadata and the metrics they repeat."""
 
 
-def describe(
-    section: Package,
-    outputs: StageOutputs,
+def build_metadata(
+    inputs: PackageInputs,
     gates: Sequence[GateResult],
     provenance: Provenance,
     soft_targets: Mapping[str, Any],
-    model: Path,
     parameters: int,
 ) -> Metadata:
-    """What `metadata.json` says.
+    """Content of `metadata.json`.
 
     Args:
-        section: `params.yaml: package`.
-        outputs: what the stages left.
+        inputs: of the package.
         gates: result of each gate.
         provenance: what the teacher was made from.
-        soft_targets: `rows`, split → number of soft targets; `entropy` and `out_of_fold` of them.
-        model: the packaged model folder.
+        soft_targets: `rows`, split → number of soft targets, and their statistics.
         parameters: of the packaged model.
     """
+    section, outputs = inputs.section, inputs.outputs
     prepared, training = outputs.prepared, outputs.training
     declared = training["declared"]
     smoothing = declared["loss"].get("label_smoothing", 0.0)
-    tokens = vocabulary(model)
+    tokens = vocabulary(inputs.folder / "model")
     return Metadata.model_validate(
         {
             "schema_version": 1,

@@ -1,4 +1,4 @@
-"""Whether the parts of a package say the same: labels, digests, verdict, numbers."""
+"""Whether the parts of a package agree: vocabulary, digests, verdict, numbers, calibration."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -6,34 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.build_metadata import ESTIMATES, label_names_sha256
+from teacherspec.package.build_metadata import ESTIMATES
 from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.provenance import digest
 from teacherspec.package.quality_gates import evaluate_gates, find
 from teacherspec.package.readiness import as_json
-from teacherspec.package.resumable_shards import CONFIG
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import encode_json, read_json
 from teacherspec.spec.package import Gate
 
-
-def check_labels(opened: OpenedPackage) -> Iterator[str]:
-    """The same label names in the same order, wherever they are written."""
-    import pyarrow.parquet as pq
-    from datasets import Features
-
-    names = opened.metadata.label_names
-    if opened.metadata.label_names_sha256 != label_names_sha256(names):
-        yield "metadata.json: label_names_sha256 is not that of label_names"
-    config = read_json(opened.folder / "model/config.json")
-    if config["id2label"] != {str(index): name for index, name in enumerate(names)}:
-        yield "model/config.json: id2label differs from the label names of metadata.json"
-    if config["label2id"] != {name: index for index, name in enumerate(names)}:
-        yield "model/config.json: label2id differs from the label names of metadata.json"
-    for path in sorted((opened.folder / "distill" / CONFIG).glob("*.parquet")):
-        features = Features.from_arrow_schema(pq.read_schema(path))
-        if tuple(features["label"].names) != names or features["logits"].length != len(names):
-            yield f"distill/{CONFIG}/{path.name}: its labels differ from the label names of metadata.json"
+NLL_TOLERANCE = 1e-5
+"""Reports are rounded to six decimals."""
 
 
 def check_vocabulary(opened: OpenedPackage) -> Iterator[str]:
@@ -59,13 +42,13 @@ def check_digests(opened: OpenedPackage) -> Iterator[str]:
 
 
 def check_verdict(opened: OpenedPackage) -> Iterator[str]:
-    """The declared gates, judged anew on the packaged reports, give the written verdict."""
+    """The declared gates, evaluated again on the packaged reports, give the written verdict."""
     gates = [Gate.model_validate_json(json.dumps(gate)) for gate in opened.spec["package"]["gates"]]
-    judged = as_json(evaluate_gates(gates, opened.reports))
-    if encode_json(judged) != (opened.folder / "READINESS.json").read_text(encoding="utf-8"):
-        yield f"READINESS.json: the reports in eval/ give other results (verdict {judged['verdict']!r})"
-    if judged["verdict"] != opened.metadata.verdict:
-        yield f"metadata.json: says {opened.metadata.verdict!r}, the gates say {judged['verdict']!r}"
+    found = as_json(evaluate_gates(gates, opened.reports))
+    if encode_json(found) != (opened.folder / "READINESS.json").read_text(encoding="utf-8"):
+        yield f"READINESS.json: the reports in eval/ give other results (verdict {found['verdict']!r})"
+    if found["verdict"] != opened.metadata.verdict:
+        yield f"metadata.json: verdict {opened.metadata.verdict!r}, the gates give {found['verdict']!r}"
 
 
 def check_numbers(
@@ -76,8 +59,28 @@ def check_numbers(
     for name, metric in ESTIMATES.items():
         found = find(opened.reports, metric)
         if found is None or asdict(found) != stated[name]:
-            yield f"metadata.json: {name} is not what the reports in eval/ say of {metric}"
+            yield f"metadata.json: {name} is not {metric} of the reports in eval/"
     targets = opened.metadata.soft_targets
     counted = statistics(opened.folder, list(targets.rows))
     if counted != targets.model_dump(include=set(counted)):
         yield "metadata.json: entropy and quality of the soft targets are not those of the rows in distill/"
+
+
+def check_calibrated_nll(
+    opened: OpenedPackage, mean_nll: Callable[[str], float], tolerance: float = NLL_TOLERANCE
+) -> Iterator[str]:
+    """The calibrator gives, on the rows it was fitted on, the loss it was saved with.
+
+    Nothing can be checked where those rows are not among the soft targets.
+
+    Args:
+        opened: the package.
+        mean_nll: from the name of a split to its mean NLL after calibration, nats, by its soft targets.
+        tolerance: largest difference, nats.
+    """
+    stated = opened.calibration()["before_after"]["nll"]["after"]
+    for name, split in opened.metadata.splits.items():
+        if split.role == "calibration" and name in opened.metadata.soft_targets.rows:
+            found = mean_nll(name)
+            if not abs(found - stated) <= tolerance:
+                yield f"calibration: NLL {found:.6f} after calibration, calibration.json says {stated:.6f}"

@@ -1,22 +1,21 @@
-"""A few test rows with the logits of the packaged model: proof, in a second, that this teacher is loaded."""
+"""A few test rows with the outputs of the packaged model: whoever loads the teacher can compare with them."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from teacherspec.errors import UserError
-from teacherspec.predictions.classification import Predictions
+from teacherspec.package.package_inputs import PackageInputs
+from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
+from teacherspec.splits import open_split
 from teacherspec.tasks.base import Kind
 from teacherspec.tasks.columns.row_schema import RowSchema
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 ROWS, INPUTS, LOGITS, ABOUT = "rows.jsonl", "inputs.safetensors", "logits.safetensors", "golden.json"
 
@@ -29,6 +28,10 @@ ROUNDINGS = 8
 EPSILON = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
 
 
+Outputs = Mapping[str, npt.NDArray[np.float32]]
+"""Outputs of a model by name: `logits` `[N, C]`, and others such as embeddings `[N, D]`."""
+
+
 @dataclass(frozen=True)
 class Golden:
     """What `golden/` holds.
@@ -36,85 +39,80 @@ class Golden:
     Attributes:
         rows: the raw rows, N of them.
         inputs: what the processor makes of them, as one batch: name → array.
-        logits: `[N, C]` float32.
-        tolerance: dtype → largest absolute difference of a logit.
-        beside: what else the model says of the rows, name → `[N, D]` float32, such as embeddings.
+        outputs: of the packaged model.
+        tolerance: dtype → largest absolute difference of an output.
     """
 
     rows: Sequence[dict[str, Any]]
     inputs: Mapping[str, npt.NDArray[Any]]
-    logits: npt.NDArray[np.float32]
+    outputs: Outputs
     tolerance: dict[str, float]
-    beside: Mapping[str, npt.NDArray[np.float32]]
 
 
-Said = Mapping[str, npt.NDArray[np.float32]]
-"""What a model says of rows, by name: `logits` `[N, C]`, and more where the task has more."""
+@dataclass(frozen=True)
+class GoldenOutputs:
+    """Outputs of the packaged model for some test rows, to compare with what `evaluate` predicted.
 
-Strange = Callable[[Any, npt.NDArray[np.int64], Sequence[dict[str, Any]], Said], str | None]
-"""From processor, places in the split, rows and what is said to what contradicts the predictions."""
+    Attributes:
+        processor: of the packaged model.
+        indices: `[N]` of the rows in the test split.
+        rows: the raw rows.
+        outputs: of the packaged model.
+    """
+
+    processor: Any
+    indices: npt.NDArray[np.int64]
+    rows: Sequence[dict[str, Any]]
+    outputs: Outputs
+
+    def mismatch(self, name: str, predictions: npt.NDArray[np.float32]) -> str | None:
+        """Which row's output differs most from predictions `[test rows, …]`; None within the tolerance."""
+        ids = [row["id"] for row in self.rows]
+        return largest_mismatch(predictions[self.indices], self.outputs[name], ids, FLOAT32_TOLERANCE, name)
 
 
-def unlike_predictions(expected: Predictions) -> Strange:
-    """Compares logits with predictions that are logits, in the order of the split."""
-
-    def strange(
-        processor: Any,  # noqa: ARG001
-        picked: npt.NDArray[np.int64],
-        rows: Sequence[dict[str, Any]],
-        said: Said,
-    ) -> str | None:
-        return furthest(
-            expected.logits[picked], said["logits"], [row["id"] for row in rows], FLOAT32_TOLERANCE
-        )
-
-    return strange
-
-
-def pack_golden(task: Kind, model: Path, rows: "Dataset", strange: Strange, count: int, target: Path) -> None:
-    """Run the packaged model on `count` rows spread evenly over a split and write `golden/`.
+def write_golden(
+    inputs: PackageInputs, mismatch: Callable[[PackageInputs, GoldenOutputs], str | None]
+) -> None:
+    """Run the packaged model on test rows, spread evenly over the split, and write `golden/`.
 
     Args:
-        task: the declared task.
-        model: model folder of the package.
-        rows: the split.
-        strange: compares the logits with what `evaluate` predicted for the split.
-        count: number of rows; all where the split has fewer.
-        target: folder to create.
+        inputs: of the package.
+        mismatch: compares the outputs with what `evaluate` predicted.
 
     Raises:
-        UserError: the packaged model does not give the logits that everything was measured on.
+        UserError: the packaged model does not give the outputs that everything was measured on.
     """
     from safetensors.numpy import save
 
-    picked = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
-    chosen = [dict(rows[int(index)]) for index in picked]
-    loaded, processor = task.load(model)
-    inputs, said = forward(task, loaded, processor, chosen)
-    fields = task.row_schema()
-    if found := strange(processor, picked, chosen, said):
-        raise UserError(f"{found}: the predictions are of another model; run `dvc repro` again")
-    write_text(
-        target / ROWS, "".join(json.dumps(_json(fields, row), ensure_ascii=False) + "\n" for row in chosen)
-    )
-    for name, tensors in ((INPUTS, inputs), (LOGITS, said)):
+    task, target = inputs.task, inputs.folder / "golden"
+    test = open_split(inputs.outputs.prepared.splits["test"])
+    indices = np.unique(np.linspace(0, len(test) - 1, inputs.section.golden_examples).round().astype(int))
+    rows = [dict(test[int(index)]) for index in indices]
+    model, processor = task.load(inputs.folder / "model")
+    batch, outputs = forward(task, model, processor, rows)
+    if problem := mismatch(inputs, GoldenOutputs(processor, indices, rows, outputs)):
+        raise UserError(f"{problem}: the predictions are of another model; run `dvc repro` again")
+    lines = [json.dumps(_to_json(task.row_schema(), row), ensure_ascii=False) + "\n" for row in rows]
+    write_text(target / ROWS, "".join(lines))
+    for name, tensors in ((INPUTS, batch), (LOGITS, outputs)):
         with replacing(target / name) as partial:
             partial.write_bytes(save(tensors))
-    write_json(target / ABOUT, {"rows": len(chosen), "tolerance": tolerances(said["logits"])})
+    write_json(target / ABOUT, {"rows": len(rows), "tolerance": tolerances(outputs["logits"])})
 
 
 def forward(
     task: Kind, model: Any, processor: Any, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[np.float32]]]:
-    """Model inputs, and what the model says (`logits` `[N, C]` and more) in float32, of rows as one batch."""
+    """Model inputs, and the golden outputs of the model in float32, of rows as one batch."""
     import torch
 
     batch = task.batch(processor, rows)
     with torch.inference_mode():
-        said = task.golden_outputs(model, batch)
+        outputs = task.golden_outputs(model, batch)
     return (
         {name: tensor.numpy() for name, tensor in batch.items()},
-        {name: tensor.float().contiguous().numpy() for name, tensor in said.items()},
+        {name: tensor.float().contiguous().numpy() for name, tensor in outputs.items()},
     )
 
 
@@ -125,41 +123,56 @@ def tolerances(logits: npt.NDArray[np.float32]) -> dict[str, float]:
     return {"float32": FLOAT32_TOLERANCE, **half}
 
 
-def furthest(
+def largest_mismatch(
     expected: npt.NDArray[np.float32],
     found: npt.NDArray[np.float32],
     ids: Sequence[str],
     tolerance: float,
-    what: str = "logits",
+    name: str,
 ) -> str | None:
-    """Which row's logits `[N, C]`, or embeddings, differ most; None where all are within `tolerance`."""
+    """Which row's output `[N, C]` differs most; None where all are within `tolerance`."""
     if expected.shape != found.shape:
-        return f"{what} have shape {list(found.shape)}, expected {list(expected.shape)}"
-    off = np.abs(expected.astype(np.float64) - found).max(axis=1)
-    worst = int(off.argmax())
-    if off[worst] <= tolerance:
+        return f"{name} have shape {list(found.shape)}, expected {list(expected.shape)}"
+    difference = np.abs(expected.astype(np.float64) - found).max(axis=1)
+    worst = int(difference.argmax())
+    if difference[worst] <= tolerance:
         return None
-    return f"row {ids[worst]}: the model's {what} are off by {off[worst]:.3g} (allowed {tolerance:g})"
+    return f"row {ids[worst]}: the model's {name} are off by {difference[worst]:.3g} (allowed {tolerance:g})"
 
 
-def _json(fields: RowSchema, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, **{field.name: field.to_json(row[field.name]) for field in fields.content}}
+def _to_json(schema: RowSchema, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, **{column.name: column.to_json(row[column.name]) for column in schema.content}}
 
 
-def _stored(fields: RowSchema, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, **{field.name: field.from_json(row[field.name]) for field in fields.content}}
+def _from_json(schema: RowSchema, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, **{column.name: column.from_json(row[column.name]) for column in schema.content}}
 
 
-def load_golden(folder: Path, fields: RowSchema) -> Golden:
-    """Read `golden/` of a package, whose rows hold these fields."""
+def load_golden(folder: Path, schema: RowSchema) -> Golden:
+    """Read `golden/` of a package, whose rows have these columns."""
     from safetensors.numpy import load_file
 
     lines = (folder / ROWS).read_text(encoding="utf-8").splitlines()
-    said = load_file(folder / LOGITS)
     return Golden(
-        rows=[_stored(fields, json.loads(line)) for line in lines],
+        rows=[_from_json(schema, json.loads(line)) for line in lines],
         inputs=load_file(folder / INPUTS),
-        logits=said.pop("logits"),
+        outputs=load_file(folder / LOGITS),
         tolerance=read_json(folder / ABOUT)["tolerance"],
-        beside=said,
     )
+
+
+def check_golden(opened: OpenedPackage) -> Iterator[str]:
+    """The processor makes the golden inputs of the golden rows, and the model the golden outputs."""
+    golden = load_golden(opened.folder / "golden", opened.task.row_schema())
+    inputs, outputs = forward(opened.task, *opened.task.load(opened.folder / "model"), golden.rows)
+    if inputs.keys() != golden.inputs.keys() or not all(
+        np.array_equal(inputs[name], golden.inputs[name]) for name in inputs
+    ):
+        yield "golden: the processor makes other inputs of the rows"
+    if golden.outputs.keys() != outputs.keys():
+        yield f"golden: holds {', '.join(sorted(golden.outputs))}, the model gives {', '.join(outputs)}"
+        return
+    ids = [row["id"] for row in golden.rows]
+    for name, expected in golden.outputs.items():
+        if problem := largest_mismatch(expected, outputs[name], ids, golden.tolerance["float32"], name):
+            yield f"golden: {problem}"

@@ -1,22 +1,19 @@
 """The model card: what the teacher is, how good it is and where not, and how to use and check it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from teacherspec.package import card_findings
-from teacherspec.package.classification import card as classification_card
-from teacherspec.package.generation import card as generation_card
 from teacherspec.package.human_eval_card import human_evaluation
 from teacherspec.package.markdown_table import markdown_table
 from teacherspec.package.metadata import Metadata
+from teacherspec.package.output_types import OUTPUT_TYPES
+from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.quality_gates import GateResult
 from teacherspec.package.readiness import as_table
-from teacherspec.package.retrieval import card as retrieval_card
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.usage_snippets import loading_code
 from teacherspec.spec.package import Package
 from teacherspec.tasks.base import Kind
-from teacherspec.tasks.interfaces.declaration import OutputType
 
 VERIFY = """\
 ```
@@ -29,26 +26,23 @@ the model can compare, within the tolerance that `golden/golden.json` states for
 `provenance/digests.json` names what the teacher was built from, to the byte."""
 
 
-def card(
-    task: Kind, section: Package, outputs: StageOutputs, gates: Sequence[GateResult], metadata: Metadata
-) -> str:
+def model_card(inputs: PackageInputs, gates: Sequence[GateResult], metadata: Metadata) -> str:
     """`README.md`: front matter for the Hugging Face hub, then the card.
 
     Args:
-        task: the declared task.
-        section: `params.yaml: package`.
-        outputs: what the stages left.
+        inputs: of the package.
         gates: result of each gate.
-        metadata: what `metadata.json` says.
+        metadata: content of `metadata.json`.
     """
+    task, section, outputs = inputs.task, inputs.section, inputs.outputs
     parts = [
         f"# {section.name}\n\n{section.description}",
-        f"**{metadata.verdict.capitalize()}** to teach, judged by its gates:\n\n{as_table(gates)}",
+        f"**{metadata.verdict.capitalize()}** to teach, by its quality gates:\n\n{as_table(gates)}",
         _use(section),
         _load(task, outputs, metadata),
         _data(section, metadata),
         _training(outputs, metadata),
-        *RESULTS[task.output_type].sections(outputs),
+        *OUTPUT_TYPES[task.output_type].card_sections(outputs),
         human_evaluation(outputs.reports["ratings"]),
         "## Strengths\n\n" + _bullets(card_findings.strengths(outputs)),
         "## Weaknesses and blind spots\n\n" + _bullets(card_findings.weaknesses(outputs)),
@@ -77,7 +71,7 @@ def front_matter(task: Kind, section: Package, outputs: StageOutputs, metadata: 
             metric_name=name,
             metric_value=outputs.number(metric).value,
         )
-        for split, kind, name, metric in RESULTS[task.output_type].indexed(outputs)
+        for split, kind, name, metric in OUTPUT_TYPES[task.output_type].model_index(outputs)
     ]
     base = outputs.manifest["source"].get("id")
     data = ModelCardData(
@@ -155,24 +149,3 @@ def _licences(section: Package, metadata: Metadata) -> str:
 
 def _bullets(sentences: Sequence[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
-
-
-@dataclass(frozen=True)
-class Results:
-    """What the card shows of one form of predictions.
-
-    Attributes:
-        sections: parts of the card, in their order.
-        indexed: (split, metric type, metric name, dotted name) of the results in the `model-index`.
-    """
-
-    sections: Callable[[StageOutputs], Sequence[str]]
-    indexed: Callable[[StageOutputs], Sequence[tuple[str, str, str, str]]]
-
-
-RESULTS: Mapping[OutputType, Results] = {
-    "classification": Results(classification_card.sections, classification_card.indexed),
-    "retrieval": Results(retrieval_card.sections, retrieval_card.indexed),
-    "generation": Results(generation_card.sections, generation_card.indexed),
-}
-"""By the form of predictions."""

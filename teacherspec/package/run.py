@@ -1,4 +1,4 @@
-"""The stage `package`: assemble the teacher, judge it, and write the folder that is handed over."""
+"""The stage `package`: assemble the teacher, evaluate its gates, and write the folder that is handed over."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,14 @@ from typing import Any
 from teacherspec.errors import DataError, UserError
 from teacherspec.package import readiness
 from teacherspec.package.attestation import attest
-from teacherspec.package.build_metadata import describe
+from teacherspec.package.build_metadata import build_metadata
 from teacherspec.package.checksums import files_below, write_sums
-from teacherspec.package.generation.soft_targets import WORK
-from teacherspec.package.golden_examples import pack_golden
-from teacherspec.package.model_card import card
+from teacherspec.package.generation.soft_targets import SCRATCH
+from teacherspec.package.golden_examples import write_golden
+from teacherspec.package.model_card import model_card
 from teacherspec.package.model_export import pack_model
-from teacherspec.package.output_types import FORMS
+from teacherspec.package.output_types import OUTPUT_TYPES
+from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.provenance import provenance
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
 from teacherspec.package.stage_outputs import CLASSES, PLOT, RATINGS, StageOutputs, Stages, load_stage_outputs
@@ -25,12 +26,12 @@ from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, 
 from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.package import Package
-from teacherspec.splits import Split, open_split
+from teacherspec.splits import Split
 from teacherspec.tasks.base import Kind
 from teacherspec.tasks.interfaces.capabilities import ExtraTargets
 
 ATTESTATION = "attestation"
-"""Folder beside the teacher, of no stage's outs: it tells time and commit, which differ between runs."""
+"""Folder next to the teacher, in no stage's outs: it holds time and commit, which differ between runs."""
 
 REPORTS = (
     "evaluate/findings.json",
@@ -46,10 +47,10 @@ SLICES = "calibrate/plots/slices.tsv"
 
 @dataclass(frozen=True)
 class PackageResult:
-    """What the stage ends with.
+    """Result of the stage.
 
     Attributes:
-        outputs: what the stages left.
+        outputs: what the earlier stages reported.
         gates: result of each gate.
         teacher: the folder that was written.
         size_bytes: of all its files.
@@ -69,7 +70,7 @@ def run_package(
     teacher: Path,
     report: Path,
 ) -> PackageResult:
-    """Write the teacher to `teacher`, its verdict to `report`, and who built it to `attestation/` beside it.
+    """Write the teacher to `teacher`, its verdict to `report`, and who built it to `attestation/` next to it.
 
     Args:
         section: `params.yaml: package`.
@@ -80,34 +81,34 @@ def run_package(
         report: folder for `metrics.json` and `readiness.md`.
 
     Raises:
-        UserError: the stages' work does not belong together, or a gate failed and `on_not_ready` is `fail`.
+        UserError: outputs of the stages do not belong together, or a gate failed where `on_not_ready` is
+            `fail`.
     """
     outputs = load_stage_outputs(stages)
     pin_as_trained(stages.finetuned)
-    targets = _declared_splits(section, outputs)
+    splits = _declared_splits(section, outputs)
     gates = evaluate_gates(section.gates, outputs.reports)
     if section.on_not_ready == "fail":
-        refuse_not_ready(gates)
+        require_ready(gates)
     made_from = provenance(spec, outputs.prepared, outputs.manifest, stages.evaluated / "predictions")
+    of_type = OUTPUT_TYPES[task.output_type]
     with new_folder(teacher) as folder:
-        trimmed = pack_finetuned(task, section, stages.finetuned / "model", folder / "model")
+        trimmed = write_model(task, section, stages.finetuned / "model", folder / "model")
         parameters = trimmed or outputs.training["parameters"]
-        form = FORMS[task.output_type]
-        test = open_split(outputs.prepared.splits["test"])
-        strange = form.strange(task, stages.evaluated)
-        pack_golden(task, folder / "model", test, strange, section.golden_examples, folder / "golden")
-        rows = form.pack_targets(task, section, outputs, stages, targets, folder)
+        inputs = PackageInputs(task, section, outputs, stages, splits, folder)
+        write_golden(inputs, of_type.golden_mismatch)
+        rows = of_type.write_targets(inputs)
         if extra := task.capability(ExtraTargets):
-            extra.write_extra_targets(folder / "model", targets, folder / "distill")
-        soft_targets = {"rows": rows, **form.statistics(folder, list(rows))}
-        pack_reports(stages, folder)
+            extra.write_extra_targets(folder / "model", splits, folder / "distill")
+        soft_targets = {"rows": rows, **of_type.target_statistics(folder, list(rows))}
+        copy_reports(stages, folder)
         made_from.write(folder / "provenance")
-        metadata = describe(section, outputs, gates, made_from, soft_targets, folder / "model", parameters)
+        metadata = build_metadata(inputs, gates, made_from, soft_targets, parameters)
         write_json(folder / "metadata.json", round_floats(metadata.model_dump(mode="json")))
         write_json(folder / "READINESS.json", readiness.as_json(gates))
-        write_text(folder / "README.md", card(task, section, outputs, gates, metadata))
+        write_text(folder / "README.md", model_card(inputs, gates, metadata))
         write_sums(folder)
-    shutil.rmtree(WORK, ignore_errors=True)  # what a kill could have interrupted is done
+    shutil.rmtree(SCRATCH, ignore_errors=True)  # the package is complete: nothing is left to resume
     attest(teacher, teacher.with_name(ATTESTATION))
     size_bytes = size_of(teacher)
     numbers = {"size_bytes": size_bytes, "parameters": parameters, "soft_targets": sum(rows.values())}
@@ -115,8 +116,8 @@ def run_package(
     return PackageResult(outputs, gates, teacher, size_bytes)
 
 
-def pack_finetuned(task: Kind, section: Package, finetuned: Path, target: Path) -> int | None:
-    """The fine-tuned model as a folder of the package; trimmed where declared, and its parameters then."""
+def write_model(task: Kind, section: Package, finetuned: Path, target: Path) -> int | None:
+    """Write the fine-tuned model; where its vocabulary is trimmed, returns the parameters that are left."""
     if section.trim_vocabulary is None:
         pack_model(finetuned, target)
         return None
@@ -131,28 +132,28 @@ def size_of(teacher: Path) -> int:
     return sum((teacher / name).stat().st_size for name in files_below(teacher))
 
 
-def refuse_not_ready(gates: Sequence[GateResult]) -> None:
-    """Refuse a teacher that fails a gate.
+def require_ready(gates: Sequence[GateResult]) -> None:
+    """Raise where a gate failed.
 
     Raises:
-        UserError: names every gate that failed and why.
+        UserError: names every gate that failed, with the reason.
     """
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         raise UserError([f"gate {gate.gate.metric}: {gate.reason}" for gate in failed])
 
 
-def _declared_splits(section: Package, outputs: StageOutputs) -> list[Split]:
+def _declared_splits(section: Package, outputs: StageOutputs) -> tuple[Split, ...]:
     splits = outputs.prepared.splits
     unknown = [name for name in section.soft_targets if name not in splits]
     if unknown:
         raise DataError(
             f"package.soft_targets: no split {', '.join(unknown)} was prepared (allowed: {', '.join(splits)})"
         )
-    return [splits[name] for name in section.soft_targets]
+    return tuple(splits[name] for name in section.soft_targets)
 
 
-def pack_reports(stages: Stages, folder: Path) -> None:
+def copy_reports(stages: Stages, folder: Path) -> None:
     """Copy calibration, reports and recorded views: files as the stages wrote them."""
     copies = {stages.calibrated / "calibration.json": folder / "calibration/calibration.json"}
     copies |= {stages.reports / name: folder / "eval" / name for name in REPORTS}

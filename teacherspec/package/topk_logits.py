@@ -1,9 +1,9 @@
 """A distribution over a vocabulary as its k most likely tokens and sums over all others.
 
-Top-k alone is biased (Anshumann et al. 2025, https://arxiv.org/abs/2503.16870): a student that is taught it
-as if it were everything grows over-confident. So the tail is kept as sums, exact at the temperatures that
-students usually distil with and to second order at any other, and on request as tokens drawn from the whole
-distribution, whose counts are unbiased.
+Top-k alone is biased (Anshumann et al. 2025, https://arxiv.org/abs/2503.16870): a student trained on it as if
+it were the whole distribution becomes over-confident. So the tail is stored as sums, exact at the
+temperatures that students usually distil with and to second order at any other, and on request as tokens
+drawn from the whole distribution, whose counts are unbiased.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import torch
 
-CHUNK_NUMBERS = 1 << 22
-"""Logits worked on at once: 16 MiB in float32, whatever the vocabulary."""
+CHUNK_LOGITS = 1 << 22
+"""Logits reduced at once: 16 MiB in float32, whatever the vocabulary."""
 
 TAILS = {1.0: "tail_log_mass", 2.0: "tail_log_sum_t2", 4.0: "tail_log_sum_t4"}
 """Distillation temperature → field of its exact tail sum."""
 
 
-class Positions(NamedTuple):
+class TopK(NamedTuple):
     """What is stored of U positions; log-probabilities in nats at temperature 1.
 
     Attributes:
@@ -47,11 +47,11 @@ class Positions(NamedTuple):
     entropy: "torch.Tensor"
 
 
-NUMBERS = Positions._fields[2:]
+SCALARS = TopK._fields[2:]
 """Fields with one float32 a position."""
 
 
-def reduce_logits(logits: "torch.Tensor", labels: "torch.Tensor", k: int) -> Positions:
+def reduce_logits(logits: "torch.Tensor", labels: "torch.Tensor", k: int) -> TopK:
     """What is stored of each position.
 
     Args:
@@ -62,7 +62,7 @@ def reduce_logits(logits: "torch.Tensor", labels: "torch.Tensor", k: int) -> Pos
     return _in_chunks(logits, labels, lambda log_probs, _: log_probs.topk(k, dim=1).indices)
 
 
-def reduce_at(logits: "torch.Tensor", labels: "torch.Tensor", token_ids: "torch.Tensor") -> Positions:
+def reduce_at(logits: "torch.Tensor", labels: "torch.Tensor", token_ids: "torch.Tensor") -> TopK:
     """The same for given tokens `[U, k]`, to compare with what is stored of them."""
     return _in_chunks(logits, labels, lambda log_probs, start: token_ids[start : start + len(log_probs)])
 
@@ -71,22 +71,22 @@ def _in_chunks(
     logits: "torch.Tensor",
     labels: "torch.Tensor",
     choose: "Callable[[torch.Tensor, int], torch.Tensor]",
-) -> Positions:
+) -> TopK:
     import torch
 
-    step = max(1, CHUNK_NUMBERS // logits.shape[1])
+    step = max(1, CHUNK_LOGITS // logits.shape[1])
     parts = []
     for start in range(0, len(logits), step):
         part = logits[start : start + step].float()
         total = part.logsumexp(dim=1, keepdim=True)
         log_probs = part - total
         parts.append(_reduced(log_probs, total, labels[start : start + step], choose(log_probs, start)))
-    return Positions(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+    return TopK(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
 def _reduced(
     log_probs: "torch.Tensor", total: "torch.Tensor", labels: "torch.Tensor", ids: "torch.Tensor"
-) -> Positions:
+) -> TopK:
     import torch
 
     tail = log_probs.scatter(1, ids, -torch.inf)
@@ -95,7 +95,7 @@ def _reduced(
     weights = (tail - mass.unsqueeze(1)).exp().nan_to_num(nan=0.0)
     finite = tail.masked_fill(tail.isneginf(), 0.0)
     mean = (weights * finite).sum(dim=1)
-    return Positions(
+    return TopK(
         ids.int(),
         log_probs.gather(1, ids).half(),
         total.squeeze(1),
@@ -109,7 +109,7 @@ def _reduced(
     )
 
 
-def tail_at(stored: Positions, temperature: float) -> "torch.Tensor":
+def tail_at(stored: TopK, temperature: float) -> "torch.Tensor":
     """log Σ exp(log p / t) `[U]` over all tokens outside the top k.
 
     Exact at 1, 2 and 4; elsewhere from the tail's mean and variance, to second order in 1/t - 1.
@@ -121,7 +121,7 @@ def tail_at(stored: Positions, temperature: float) -> "torch.Tensor":
     return stored.tail_log_mass + step * stored.tail_mean + 0.5 * step**2 * stored.tail_variance
 
 
-def log_probs_at(stored: Positions, temperature: float) -> "tuple[torch.Tensor, torch.Tensor]":
+def log_probs_at(stored: TopK, temperature: float) -> "tuple[torch.Tensor, torch.Tensor]":
     """The distribution at a distillation temperature.
 
     Returns:
@@ -149,7 +149,7 @@ def draw_tokens(
     """
     import torch
 
-    step = max(1, CHUNK_NUMBERS // logits.shape[1])
+    step = max(1, CHUNK_LOGITS // logits.shape[1])
     found = []
     for start in range(0, len(logits), step):
         probs = logits[start : start + step].float().softmax(dim=1)

@@ -1,7 +1,7 @@
-"""Whether a package is what it says, from the package alone.
+"""Whether the parts of a package agree with each other, checked from the package alone.
 
-Files and checksums come first: what they refuse is never loaded. The later checks find what somebody who
-also rewrote `SHA256SUMS` changed, as far as the package contradicts itself; only a signature says who
+Files and checksums come first: files that they refuse are never loaded. The later checks find changes by
+somebody who also rewrote `SHA256SUMS`, as far as the package contradicts itself; only a signature proves who
 wrote it.
 """
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from teacherspec.package.classification.verify import wrong_golden
 from teacherspec.package.consistency_checks import (
     check_digests,
     check_numbers,
@@ -19,19 +18,20 @@ from teacherspec.package.consistency_checks import (
     check_vocabulary,
 )
 from teacherspec.package.file_allowlist import check_checksums, check_files
-from teacherspec.package.output_types import FORMS
+from teacherspec.package.golden_examples import check_golden
+from teacherspec.package.output_types import OUTPUT_TYPES, PackagedOutputs
 from teacherspec.package.package_reader import OpenedPackage, open_package
 from teacherspec.package.signing import Signature
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
-        name: what.
-        problems: everything wrong with it; empty when it passed.
-        skipped: not looked at, because an earlier check failed.
+        name: of the check.
+        problems: everything that is wrong; empty when the check passed.
+        skipped: not checked, because an earlier check failed.
     """
 
     name: str
@@ -53,28 +53,32 @@ def verify(folder: Path, signature: Signature | None = None) -> tuple[Check, ...
     safety: dict[str, Callable[[Path], list[str]]] = {"files": check_files, "checksums": check_checksums}
     if signature is not None:
         safety["signature"] = signature.problems
-    safety["metadata"] = broken_metadata
+    safety["metadata"] = check_metadata
     contents: dict[str, Callable[[OpenedPackage], Iterator[str]]] = {
-        "labels": lambda opened: FORMS[opened.task.output_type].labels(opened),
+        "labels": lambda opened: _of_type(opened).check_labels(opened),
         "vocabulary": check_vocabulary,
         "provenance": check_digests,
         "gates": check_verdict,
-        "numbers": lambda opened: check_numbers(opened, FORMS[opened.task.output_type].statistics),
-        "golden": wrong_golden,
-        "soft targets": lambda opened: FORMS[opened.task.output_type].targets(opened),
-        "calibration": lambda opened: FORMS[opened.task.output_type].calibration(opened),
+        "numbers": lambda opened: check_numbers(opened, _of_type(opened).target_statistics),
+        "golden": check_golden,
+        "soft targets": lambda opened: _of_type(opened).check_targets(opened),
+        "calibration": lambda opened: _of_type(opened).check_calibration(opened),
     }
     checks: list[Check] = []
-    for name, look in safety.items():
-        checks.append(Check(name, tuple(look(folder))))
+    for name, check in safety.items():
+        checks.append(Check(name, tuple(check(folder))))
         if checks[-1].problems:
             rest = [*safety, *contents][len(checks) :]
             return (*checks, *(Check(name, skipped=True) for name in rest))
     opened = open_package(folder)
-    return (*checks, *(Check(name, tuple(find(opened))) for name, find in contents.items()))
+    return (*checks, *(Check(name, tuple(check_content(opened))) for name, check_content in contents.items()))
 
 
-def broken_metadata(folder: Path) -> list[str]:
+def _of_type(opened: OpenedPackage) -> PackagedOutputs:
+    return OUTPUT_TYPES[opened.task.output_type]
+
+
+def check_metadata(folder: Path) -> list[str]:
     """Whether `metadata.json`, the declaration and the reports can be read at all."""
     try:
         open_package(folder)

@@ -11,12 +11,12 @@ from teacherspec.package.stage_outputs import PLOT, StageOutputs
 CLASSES_SHOWN = 20
 
 
-def sections(outputs: StageOutputs) -> list[str]:
+def card_sections(outputs: StageOutputs) -> list[str]:
     """Results, and the classes."""
     return [_results(outputs), _classes(outputs)]
 
 
-def indexed(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
+def model_index(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
     """(split, metric type, metric name, dotted name) of the results in the `model-index`."""
     reported = ["test", *(split.name for split in outputs.prepared.of_role("shifted"))]
     found = [(split, "accuracy", "Accuracy", f"evaluate.{split}.accuracy") for split in reported]

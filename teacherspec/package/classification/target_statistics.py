@@ -1,4 +1,4 @@
-"""How much the soft targets say beyond the labels: their entropy, and what cross-fitted models got right."""
+"""Numbers on the soft targets of a classifier: entropy, and quality of the cross-fitted ones."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.classification.soft_targets import CROSSED, FOLD
+from teacherspec.package.classification.soft_targets import FOLD, OUT_OF_FOLD_LOGITS
 from teacherspec.package.resumable_shards import read_shards
 
 if TYPE_CHECKING:
@@ -42,35 +42,37 @@ class _Sums:
         return round(float(self.counts[name] / max(1, self.counts[over])), DIGITS)
 
 
-def target_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
-    """Mean entropy of the targets of each split, and quality of the out-of-fold targets, in bounded memory.
+def target_statistics(package: Path, splits: Sequence[str]) -> dict[str, Any]:
+    """Numbers on what lies in `distill/`, in bounded memory.
 
     Args:
-        folder: `distill/` of a package.
+        package: folder of the package.
         splits: names of the splits in it.
 
     Returns:
         `entropy`: split → mean entropy of the packaged model's distribution at temperature 1, nats;
-        `out_of_fold`: None, or `folds`, `entropy` and `nll` (nats) and `accuracy` of the cross-fitted rows.
+        `out_of_fold`: None, or `folds`, `entropy` and `nll` (nats) and `accuracy` of the cross-fitted rows;
+        `tokens`: None.
     """
     entropy = {}
     crossed = _Sums()
     for split in splits:
         own = _Sums()
-        for batch in read_shards(folder, split):
+        for batch in read_shards(package / "distill", split):
             labels = batch["label"].to_numpy()
             own.add(_logits(batch["logits"]), labels)
-            if CROSSED in batch.schema.names:
-                there = batch.filter(batch[CROSSED].is_valid())
+            if OUT_OF_FOLD_LOGITS in batch.schema.names:
+                there = batch.filter(batch[OUT_OF_FOLD_LOGITS].is_valid())
                 if len(there):
                     crossed.folds |= set(there[FOLD].to_pylist())
-                    crossed.add(_logits(there[CROSSED]), there["label"].to_numpy())
+                    crossed.add(_logits(there[OUT_OF_FOLD_LOGITS]), there["label"].to_numpy())
         entropy[split] = own.mean("entropy", "rows")
     if not crossed.counts["rows"]:
-        return {"entropy": entropy, "out_of_fold": None}
+        return {"entropy": entropy, "out_of_fold": None, "tokens": None}
     names = {"entropy": ("entropy", "rows"), "nll": ("nll", "labelled"), "accuracy": ("hits", "labelled")}
     means = {name: crossed.mean(*parts) for name, parts in names.items()}
-    return {"entropy": entropy, "out_of_fold": {"folds": len(crossed.folds), **means}}
+    out_of_fold = {"folds": len(crossed.folds), **means}
+    return {"entropy": entropy, "out_of_fold": out_of_fold, "tokens": None}
 
 
 def _logits(column: "pa.Array") -> npt.NDArray[np.float32]:

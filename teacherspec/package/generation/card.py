@@ -12,12 +12,12 @@ from teacherspec.package.stage_outputs import StageOutputs
 TEXTS = ("bleu", "chrf", "rougeL", "exact_match", "stopped", "tokens", "repetition")
 
 
-def sections(outputs: StageOutputs) -> list[str]:
+def card_sections(outputs: StageOutputs) -> list[str]:
     """Results and answers."""
     return [_results(outputs), _answers(outputs)]
 
 
-def indexed(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
+def model_index(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
     """(split, metric type, metric name, dotted name) of the results in the `model-index`."""
     reported = ["test", *(split.name for split in outputs.prepared.of_role("shifted"))]
     found = [

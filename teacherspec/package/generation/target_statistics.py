@@ -1,4 +1,4 @@
-"""What the soft targets of a language model hold: how much is kept, and how sure the teacher is."""
+"""Numbers on the soft targets of a language model: entropy, and the probability that top-k leaves out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ MASS_BINS = 10_000
 """Bins of tail mass, so that its quantiles take no memory; they are right to a bin, 0.0001."""
 
 
-def token_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
-    """What lies in `distill/` of a package, in bounded memory.
+def target_statistics(package: Path, splits: Sequence[str]) -> dict[str, Any]:
+    """Numbers on what lies in `distill/`, in bounded memory.
 
     Args:
-        folder: the package.
+        package: folder of the package.
         splits: names of the splits in `distill/`.
 
     Returns:
@@ -27,7 +27,7 @@ def token_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
     entropy, bins, total_mass, k, draws = {}, np.zeros(MASS_BINS, np.int64), 0.0, 0, 0
     for split in splits:
         total, count = 0.0, 0
-        for batch in read_shards(folder / "distill", split, ["entropy", "tail_log_mass", "token_ids"]):
+        for batch in read_shards(package / "distill", split, ["entropy", "tail_log_mass", "token_ids"]):
             found = batch["entropy"].flatten().to_numpy().astype(np.float64)
             total, count = total + float(found.sum()), count + len(found)
             mass = np.exp(batch["tail_log_mass"].flatten().to_numpy().astype(np.float64))
@@ -35,7 +35,7 @@ def token_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
             bins += np.histogram(mass, MASS_BINS, (0.0, 1.0))[0]
             k = max(k, len(batch["token_ids"][0][0].as_py()))
         entropy[split] = round(total / max(1, count), 6)
-        draws = max(draws, _draws(folder, split))
+        draws = max(draws, _draws(package, split))
     positions = int(bins.sum())
     tokens = {
         "k": k,
@@ -54,12 +54,12 @@ def _quantile(bins: npt.NDArray[np.int64], share: float) -> float:
     return round(float(min(reached + 1, len(bins)) / len(bins)), 6)
 
 
-def _draws(folder: Path, split: str) -> int:
+def _draws(package: Path, split: str) -> int:
     """Tokens drawn of each position, 0 for none, from the first row of a split."""
     import pyarrow.parquet as pq
 
-    path = shard_paths(folder / "distill", split)[0]
+    path = shard_paths(package / "distill", split)[0]
     if "sampled_counts" not in pq.read_schema(path).names:
         return 0
-    row = next(read_shards(folder / "distill", split, ["sampled_counts"]))["sampled_counts"][0].as_py()
+    row = next(read_shards(package / "distill", split, ["sampled_counts"]))["sampled_counts"][0].as_py()
     return int(sum(row[0]))

@@ -9,12 +9,12 @@ from teacherspec.package.stage_outputs import StageOutputs
 DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
 
-def sections(outputs: StageOutputs) -> list[str]:
+def card_sections(outputs: StageOutputs) -> list[str]:
     """Recall, and candidate sets."""
     return [_recalls(outputs), _candidate_sets(outputs)]
 
 
-def indexed(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
+def model_index(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
     """(split, metric type, metric name, dotted name) of the results in the `model-index`."""
     reported = ["test", *(split.name for split in outputs.prepared.of_role("shifted"))]
     return [

@@ -1,30 +1,23 @@
-"""Soft targets of retrieval: the rows of declared splits with where the teacher puts their image and text.
+"""Soft targets of retrieval: the rows of declared splits with the teacher's embeddings of image and text.
 
-The embeddings are those that `evaluate` predicted; no second pass of the model could make them disagree.
+The embeddings are those that `evaluate` predicted, so that no second forward pass can make them disagree.
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.errors import DataError
-from teacherspec.metrics.retrieval import Paired, candidate_sets, largest_candidate_set
-from teacherspec.metrics.softmax import log_softmax
-from teacherspec.package.classification.soft_targets import (
-    ROWS_PER_SHARD,
-    content_sha256,
-    data_card,
-    side_by_side,
-    strangers,
-    up_to,
-)
-from teacherspec.package.resumable_shards import CONFIG, read_shards, shard_name
+from teacherspec.metrics.retrieval import Paired
+from teacherspec.package.aligned_rows import aligned_batches, write_split
+from teacherspec.package.content_hash import content_sha256
+from teacherspec.package.dataset_card import dataset_card
+from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.predictions.retrieval import COMPARISON, Comparison
-from teacherspec.runtime.atomic_io import read_json, write_parquet_parts, write_text
+from teacherspec.runtime.atomic_io import read_json, write_text
 from teacherspec.splits import Split
 from teacherspec.tasks.columns.row_schema import RowSchema
 
@@ -32,15 +25,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCALE = "embeddings/scale.json"
-"""File of `distill/` that says how cosines become logits."""
+"""File of `distill/` with the factor from cosines to logits."""
 
 PREDICTED = ("image_of", "text_of", "image_embeds", "text_embeds")
-DIGITS = 6
 
 
-def pack_embedding_targets(
-    splits: Sequence[Split], evaluated: Path, fields: RowSchema, target: Path
-) -> dict[str, int]:
+def write_targets(inputs: PackageInputs) -> dict[str, int]:
     """Write `distill/`: a data set of one configuration, `soft`, that `datasets.load_dataset` opens.
 
     Columns: `id`; the image and the text; `content_sha256` of the image; `image_of` and `text_of`, numbers
@@ -48,38 +38,33 @@ def pack_embedding_targets(
     length 1; `in_teacher_train`, whether the teacher was fitted on the row. `embeddings/scale.json` holds the
     factor of the cosines: `logits = logit_scale * image_embeds @ text_embeds.T + logit_bias`.
 
-    Args:
-        splits: the declared splits.
-        evaluated: folder that `evaluate` left.
-        fields: what a row of the task holds.
-        target: folder to create.
-
     Returns:
         Split name → number of soft targets.
 
     Raises:
         DataError: rows and predictions of a split do not belong together.
     """
-    for split in splits:
+    row_schema, evaluated, target = (
+        inputs.task.row_schema(),
+        inputs.stages.evaluated,
+        inputs.folder / "distill",
+    )
+    for split in inputs.splits:
         predictions = evaluated / "predictions" / f"{split.name}.parquet"
-        schema = _schema(fields, split, predictions)
-        shards = max(1, -(-split.rows // ROWS_PER_SHARD))
-        parts = _parts(split, predictions, fields, schema)
-        for shard in range(shards):
-            path = target / CONFIG / shard_name(split.name, shard, shards)
-            write_parquet_parts(path, schema, up_to(parts, ROWS_PER_SHARD))
+        schema = _schema(row_schema, split, predictions)
+        write_split(target, split, schema, _parts(split, predictions, row_schema, schema))
     (target / SCALE).parent.mkdir(parents=True)
     shutil.copyfile(evaluated / COMPARISON, target / SCALE)
-    write_text(target / "README.md", data_card([split.name for split in splits], TEXT))
-    return {split.name: split.rows for split in splits}
+    write_text(target / "README.md", dataset_card((split.name for split in inputs.splits), TEXT))
+    return {split.name: split.rows for split in inputs.splits}
 
 
-def _schema(fields: RowSchema, split: Split, predictions: Path) -> "pa.Schema":
+def _schema(row_schema: RowSchema, split: Split, predictions: Path) -> "pa.Schema":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     stored, predicted = (pq.read_schema(path) for path in (split.path, predictions))
-    names = [field.name for field in fields.columns()]
+    names = [column.name for column in row_schema.columns()]
     return pa.schema(
         [
             ("id", pa.string()),
@@ -91,47 +76,27 @@ def _schema(fields: RowSchema, split: Split, predictions: Path) -> "pa.Schema":
     )
 
 
-def _parts(split: Split, predictions: Path, fields: RowSchema, schema: "pa.Schema") -> "Iterator[pa.Table]":
+def _parts(
+    split: Split, predictions: Path, row_schema: RowSchema, schema: "pa.Schema"
+) -> "Iterator[pa.Table]":
+    """Tables of bounded size with the columns of `schema`."""
     import pyarrow as pa
 
-    content = [field.name for field in fields.content]
-    for row, prediction, _ in side_by_side(split.path, predictions, None):
-        if row["id"] != prediction["id"]:
-            raise DataError(strangers(split, predictions))
+    content = [column.name for column in row_schema.content]
+    for row, prediction, _ in aligned_batches(split.path, predictions):
         contents = zip(*(row[name].to_pylist() for name in content), strict=True)
         columns = {
-            **{name: row[name] for name in ("id", *(field.name for field in fields.columns()))},
-            "content_sha256": pa.array([content_sha256(one) for one in contents]),
+            **{name: row[name] for name in ("id", *(column.name for column in row_schema.columns()))},
+            "content_sha256": pa.array([content_sha256(values) for values in contents]),
             **{name: prediction[name] for name in PREDICTED},
             "in_teacher_train": pa.repeat(split.role == "train", len(row)),
         }
         yield pa.table([columns[name] for name in schema.names], names=schema.names).cast(schema)
 
 
-def embedding_statistics(folder: Path, splits: Sequence[str]) -> dict[str, Any]:
-    """What lies in `distill/` of a package, in bounded memory.
-
-    Args:
-        folder: the package.
-        splits: names of the splits in `distill/`.
-
-    Returns:
-        `entropy`: split → mean entropy, nats, of the softmax over candidate sets of texts, drawn among rows
-        that are read together; `out_of_fold` and `tokens`: None.
-    """
-    comparison = Comparison(**read_json(folder / "distill" / SCALE))
-    entropy = {}
-    for split in splits:
-        total, count = 0.0, 0
-        for batch in read_shards(folder / "distill", split, PREDICTED):
-            pairs = pairs_of(batch)
-            size = min(comparison.candidate_set_size, largest_candidate_set(pairs))
-            logits = comparison.logit_scale * candidate_sets(pairs, size, comparison.seed)
-            log_probs = log_softmax(logits)
-            total -= float((np.exp(log_probs) * log_probs).sum())
-            count += len(batch)
-        entropy[split] = round(total / max(1, count), DIGITS)
-    return {"entropy": entropy, "out_of_fold": None, "tokens": None}
+def load_scale(package: Path) -> Comparison:
+    """How the cosines of a package's embeddings become logits."""
+    return Comparison(**read_json(package / "distill" / SCALE))
 
 
 def pairs_of(batch: "pa.RecordBatch") -> Paired:
@@ -151,9 +116,10 @@ TEXT = """\
 `load_dataset(".", "soft")` gives one row a pair: `id`, `image`, `text`, `content_sha256` (of the image),
 `image_of`, `text_of`, `image_embeds`, `text_embeds` and `in_teacher_train`.
 
-- `image_embeds` and `text_embeds` are where the teacher puts both, of length 1. By `embeddings/scale.json`
-  the logits of any image for any texts are `logit_scale * image_embeds @ text_embeds.T + logit_bias`, raw, at
-  temperature 1. Train a student to the vectors themselves, or to the softmax over the texts of a batch.
+- `image_embeds` and `text_embeds` are the teacher's embeddings of both, of length 1. By
+  `embeddings/scale.json` the logits of any image for any texts are
+  `logit_scale * image_embeds @ text_embeds.T + logit_bias`, raw, at temperature 1. Train a student to the
+  vectors themselves, or to the softmax over the texts of a batch.
 - Rows with equal `image_of` (`text_of`) have the same image (text) within their split: none of them is a
   negative of the other.
 - Join with your own rows by `id` or `content_sha256`, never by position.

@@ -123,7 +123,7 @@ def drawn(road, tmp_path_factory):
         (without_the_likeliest, "other tokens than those stored are likelier"),
         (other_answer, "is off by"),
         (other_question, "content_sha256 is not that of its content"),
-        (other_positions, "positions are not those before its learned tokens"),
+        (other_positions, "positions are not those before its supervised tokens"),
         (other_draws, "sampled_ids are no draws from the model"),
     ],
 )

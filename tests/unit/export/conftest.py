@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.package.generation.soft_targets import pack_token_targets
+from teacherspec.package.generation.soft_targets import write_token_targets
 from teacherspec.package.model_export import pack_model
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.interfaces.model import ModelInit
@@ -27,8 +27,12 @@ def language_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     splits = lm_prepared(place / "prepared", train=ROWS, other=3).splits
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)  # where the scratch folder goes
-        rows = pack_token_targets(
-            task(), teacher / "model", [splits["train"], splits["validation"]], K, None, teacher / "distill"
+        rows = write_token_targets(
+            task(),
+            teacher / "model",
+            [splits["train"], splits["validation"]],
+            teacher / "distill",
+            top_k=K,
         )
     write_json(teacher / "provenance/spec.json", {"task": task().model_dump(mode="json")})
     write_json(teacher / "metadata.json", {"name": "zoo", "soft_targets": {"rows": rows}})

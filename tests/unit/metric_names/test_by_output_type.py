@@ -7,7 +7,7 @@ from teacherspec.compare.headlines import HEADLINES
 from teacherspec.metric_names.by_output_type import NAMES, reported_names
 from teacherspec.metric_names.calibration import noise_metric
 from teacherspec.package.build_metadata import ESTIMATES
-from teacherspec.package.model_card import RESULTS
+from teacherspec.package.output_types import OUTPUT_TYPES
 from teacherspec.spec.package import DEFAULT_GATES
 from teacherspec.splits import Role
 from teacherspec.tasks.interfaces.declaration import OutputType
@@ -30,7 +30,7 @@ def test_what_the_card_and_the_default_gates_need_is_always_reported(output_type
     always = reported_names(output_type, ROLES).always
     shifted: list[Any] = [SimpleNamespace(name="shifted")]
     outputs: Any = SimpleNamespace(prepared=SimpleNamespace(of_role=lambda *roles: shifted))
-    on_the_card = {metric for *_, metric in RESULTS[output_type].indexed(outputs)}
+    on_the_card = {metric for *_, metric in OUTPUT_TYPES[output_type].model_index(outputs)}
     assert on_the_card
     assert on_the_card <= always
     assert {gate.metric for gate in DEFAULT_GATES} <= always

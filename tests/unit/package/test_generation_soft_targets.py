@@ -1,4 +1,4 @@
-"""Stored tokens are the model's distribution: at every temperature, unbiased, also after a kill."""
+"""Stored tokens give the model's distribution: at every temperature, unbiased, also after a kill."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,9 @@ import pytest
 import torch
 from datasets import load_dataset
 
-from teacherspec.package.generation import soft_targets as room
-from teacherspec.package.generation.soft_targets import choose_k, pack_token_targets
+from teacherspec.package.generation import soft_targets, token_targets
+from teacherspec.package.generation.soft_targets import write_token_targets
+from teacherspec.package.generation.token_targets import StoredTokens, choose_k, token_rows
 from teacherspec.package.resumable_shards import read_shards, write_shards
 from teacherspec.package.topk_logits import TAILS, draw_tokens, log_probs_at, reduce_at, reduce_logits
 from teacherspec.splits import Split, open_split
@@ -52,7 +53,7 @@ def test_no_number_depends_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
     from teacherspec.package import topk_logits
 
     whole = reduce_logits(LOGITS, LABELS, 8)
-    monkeypatch.setattr(topk_logits, "CHUNK_NUMBERS", 7 * VOCABULARY)
+    monkeypatch.setattr(topk_logits, "CHUNK_LOGITS", 7 * VOCABULARY)
     for parts in (reduce_logits(LOGITS, LABELS, 8), reduce_at(LOGITS, LABELS, whole.token_ids.long())):
         for one, other in zip(whole, parts, strict=True):
             assert torch.equal(one, other)
@@ -102,7 +103,7 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pack(made: Made, target: Path, k: int | None = 8, draws: int | None = None) -> Path:
-    pack_token_targets(task(), made.model_folder, [made.split], k, draws, target)
+    write_token_targets(task(), made.model_folder, [made.split], target, top_k=k, sampled_tokens=draws)
     return target
 
 
@@ -131,12 +132,12 @@ def test_stored_rows_are_the_models_at_every_answered_position(made: Made, tmp_p
 def test_a_kill_costs_one_shard_and_no_byte(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "ROWS_PER_SHARD", 8)
+    monkeypatch.setattr(soft_targets, "ROWS_PER_SHARD", 8)
     whole = sorted((pack(made, tmp_path / "whole", draws=3) / "soft").iterdir())
     assert [path.name[-14:-8] for path in whole] == ["-00003"] * 3
-    monkeypatch.setattr(room, "WORK", tmp_path / "work")
+    monkeypatch.setattr(soft_targets, "SCRATCH", tmp_path / "work")
     asked: list[int] = []
-    original = room.reduce_logits
+    original = token_targets.reduce_logits
 
     def killing(logits: Any, labels: Any, k: int) -> Any:
         asked.append(len(labels))
@@ -144,7 +145,7 @@ def test_a_kill_costs_one_shard_and_no_byte(
             raise KeyboardInterrupt
         return original(logits, labels, k)
 
-    monkeypatch.setattr(room, "reduce_logits", killing)
+    monkeypatch.setattr(token_targets, "reduce_logits", killing)
     with pytest.raises(KeyboardInterrupt):
         pack(made, tmp_path / "killed", draws=3)
     assert [path.name for path in (tmp_path / "work").rglob("*.parquet")] == [whole[0].name]
@@ -167,13 +168,13 @@ def test_k_is_the_smallest_choice_that_leaves_a_small_tail(
     rows = open_split(made.split)
 
     def mean_tail(k: int) -> float:
-        parts = room.token_rows(task(), model, tokenizer, rows, room.Kept(k))
+        parts = token_rows(task(), model, tokenizer, rows, StoredTokens(k))
         return float(np.exp(np.concatenate([one["tail_log_mass"] for part in parts for one in part])).mean())
 
-    tails = {k: mean_tail(k) for k in room.CHOICES}
+    tails = {k: mean_tail(k) for k in token_targets.CHOICES}
     for limit in (tails[8] + 0.01, tails[32] + 0.01, 0.0):
-        monkeypatch.setattr(room, "LARGEST_TAIL", limit)
-        enough = [k for k in room.CHOICES if tails[k] <= limit]
+        monkeypatch.setattr(token_targets, "LARGEST_TAIL", limit)
+        enough = [k for k in token_targets.CHOICES if tails[k] <= limit]
         assert choose_k(task(), model, tokenizer, rows, 400) == (enough[0] if enough else 64)
     assert choose_k(task(), model, tokenizer, rows, 20) in (8, 16)
 

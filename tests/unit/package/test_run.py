@@ -100,10 +100,10 @@ def test_golden_inputs_give_golden_logits_without_this_library(packaged_teacher:
     with torch.inference_mode():
         logits = model(**inputs).logits.numpy()
     assert logits.shape == (16, 3)
-    np.testing.assert_allclose(logits, golden.logits, atol=golden.tolerance["float32"], rtol=0)
+    np.testing.assert_allclose(logits, golden.outputs["logits"], atol=golden.tolerance["float32"], rtol=0)
     half = model.to(torch.bfloat16)
     with torch.inference_mode():
-        off = np.abs(half(**inputs).logits.float().numpy() - golden.logits).max()
+        off = np.abs(half(**inputs).logits.float().numpy() - golden.outputs["logits"]).max()
     assert golden.tolerance["float32"] < off < golden.tolerance["bfloat16"]
 
 

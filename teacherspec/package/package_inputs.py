@@ -1,0 +1,30 @@
+"""What the parts of a package are written from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from teacherspec.package.stage_outputs import StageOutputs, Stages
+from teacherspec.spec.package import Package
+from teacherspec.splits import Split
+from teacherspec.tasks.base import Kind
+
+
+@dataclass(frozen=True)
+class PackageInputs:
+    """The declaration and what the earlier stages left.
+
+    Attributes:
+        task: the declared task.
+        section: `params.yaml: package`.
+        outputs: what the earlier stages reported.
+        stages: where they left their work.
+        splits: whose rows become soft targets.
+        folder: the package that is being written; it holds `model/` already.
+    """
+
+    task: Kind
+    section: Package
+    outputs: StageOutputs
+    stages: Stages
+    splits: tuple[Split, ...]
+    folder: Path
