@@ -8,7 +8,7 @@ from teacherspec.calibrate.generation.calibrate import calibrate_generation
 from teacherspec.calibrate.report import write_report
 from teacherspec.calibrate.result import Calibrated
 from teacherspec.calibrate.retrieval.calibrate import calibrate_retrieval
-from teacherspec.predictions.classification import PredictionIndex, load_index
+from teacherspec.predictions.index import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import new_folder, write_json
 from teacherspec.spec.calibrate import Calibrate
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from teacherspec.predictions.classification import PredictionIndex
+from teacherspec.predictions.index import PredictionIndex
 from teacherspec.spec.calibrate import Calibrate
 
 MINIMUM_ROWS = 20

@@ -9,7 +9,7 @@ from typing import Any
 from teacherspec.errors import DataError, UserError
 from teacherspec.package.model_export import label_names
 from teacherspec.package.quality_gates import Measurement, find
-from teacherspec.predictions.classification import load_index
+from teacherspec.predictions.index import load_index
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, load_prepared
 

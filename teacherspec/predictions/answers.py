@@ -1,17 +1,17 @@
-"""What the model answered to prompts, as human evaluation reads it: the border to whoever generates text.
+"""Answers of teacher and base to the test prompts, as human evaluation reads them.
 
-`evaluate` of a task that generates text leaves `artifacts/evaluate/answers/test.parquet`, one row a prompt:
+For generation, `evaluate` writes `artifacts/evaluate/answers/test.parquet`, one row a prompt:
 
 | column | type | holds |
 |---|---|---|
 | `id` | string | id of the row, no two the same |
-| `prompt` | string | what was asked, as a person reads it (turns of a conversation written out) |
+| `prompt` | string | the prompt as a person reads it (turns of a conversation with their roles) |
 | `references` | list of strings | right answers, the first one the best; may be empty |
-| `text` | string | what the fine-tuned model answers, decoded, without stop tokens |
-| `base_text` | string or null | what the untrained base answers; null where it was not asked |
-| `pictures` | list of bytes | optional: small copies of the images asked about, PNG or JPEG |
+| `text` | string | answer of the fine-tuned model, decoded, without stop tokens |
+| `base_text` | string or null | answer of the untrained base; null where there is none |
+| `pictures` | list of bytes | optional: small copies of the images of the prompt, PNG or JPEG |
 
-Further columns are for others. Human evaluation (`teacherspec/ratings/`) needs nothing else of a task.
+Other columns are ignored. Human evaluation (`teacherspec/ratings/`) needs nothing else of a task.
 """
 
 from collections import Counter
@@ -21,26 +21,26 @@ from pathlib import Path
 from teacherspec.errors import DataError
 
 FILE = Path("answers/test.parquet")
-"""Where they are in the folder that `evaluate` writes."""
+"""Their place in the folder that `evaluate` writes."""
 
 COLUMNS = ("id", "prompt", "references", "text", "base_text")
-"""What is read, in the order of the fields of `Answered`."""
+"""The columns that are read, in the order of the fields of `AnswerPair`."""
 
 PICTURES = "pictures"
 """The column that only rows with images have."""
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A prompt and what was answered.
+class AnswerPair:
+    """A prompt and the answers of teacher and base to it.
 
     Attributes:
         id: of the row.
-        prompt: what was asked.
+        prompt: its text.
         references: right answers, the first one the best.
         answer: of the teacher.
-        base_answer: of the untrained base; None where it was not asked.
-        pictures: small copies of the images asked about, PNG or JPEG.
+        base_answer: of the untrained base; None where there is none.
+        pictures: small copies of the images of the prompt, PNG or JPEG.
     """
 
     id: str
@@ -51,29 +51,31 @@ class Answered:
     pictures: tuple[bytes, ...] = ()
 
 
-def load_answers(evaluated: Path) -> list[Answered]:
+def load_answers(evaluated: Path) -> list[AnswerPair]:
     """Read the answers to the test prompts.
 
     Args:
         evaluated: folder that `evaluate` left.
 
     Raises:
-        DataError: there are none, a column is missing, or two rows bear one id.
+        DataError: there are none, a column is missing, or two rows have the same id.
     """
     import pyarrow.parquet as pq
 
     path = evaluated / FILE
     if not path.is_file():
         raise DataError(f"{path}: not found; `dvc repro evaluate` writes it for tasks that generate text")
-    there = pq.read_schema(path).names
-    absent = [name for name in COLUMNS if name not in there]
-    if absent:
-        raise DataError(f"{path}: has no column {', '.join(absent)}; run `dvc repro evaluate` again")
-    shown = [PICTURES] if PICTURES in there else []
-    columns = pq.read_table(path, columns=[*COLUMNS, *shown]).to_pydict()
-    if twice := sorted(name for name, times in Counter(columns["id"]).items() if times > 1):
+    columns = pq.read_schema(path).names
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        raise DataError(f"{path}: has no column {', '.join(missing)}; run `dvc repro evaluate` again")
+    shown = [PICTURES] if PICTURES in columns else []
+    values = pq.read_table(path, columns=[*COLUMNS, *shown]).to_pydict()
+    if twice := sorted(name for name, times in Counter(values["id"]).items() if times > 1):
         raise DataError(f"{path}: the ids {twice} are given more than once; run `dvc repro evaluate` again")
     return [
-        Answered(name, prompt, tuple(references or ()), answer, base, *(tuple(one or ()) for one in pictures))
-        for name, prompt, references, answer, base, *pictures in zip(*columns.values(), strict=True)
+        AnswerPair(
+            name, prompt, tuple(references or ()), answer, base, *(tuple(one or ()) for one in pictures)
+        )
+        for name, prompt, references, answer, base, *pictures in zip(*values.values(), strict=True)
     ]

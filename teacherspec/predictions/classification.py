@@ -1,22 +1,18 @@
-"""The narrow waist: what `evaluate` hands to everything after it.
+"""Predictions of classification: the interface between `evaluate` and the later stages.
 
-Nothing behind this border knows the task or runs the model. Logits are raw (before any temperature);
-no function guesses from values whether an array holds logits or probabilities.
+The later stages know no task and run no model. Logits are raw (before any temperature); no function guesses
+from values whether an array holds logits or probabilities.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.errors import DataError
-from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from teacherspec.predictions.index import read_split
+from teacherspec.runtime.atomic_io import write_parquet
 
 NO_LABEL = -1
 """Label of a row that belongs to none of the classes (role `ood`)."""
@@ -43,27 +39,6 @@ class Predictions:
                 f"predictions disagree: {rows} ids, labels {self.labels.shape}, logits {self.logits.shape}; "
                 "expected [N], [N], [N, C]"
             )
-
-
-@dataclass(frozen=True)
-class PredictionIndex:
-    """What a folder of predictions holds.
-
-    Attributes:
-        label_names: class names, in the order of the logits' columns.
-        roles: split name → role (`train`, `validation`, `calibration`, `test`, `shifted`, `ood`).
-        rows: split name → number of rows.
-        output_type: what the predictions hold, see `teacherspec.tasks.base.OutputType`.
-    """
-
-    label_names: tuple[str, ...]
-    roles: Mapping[str, str]
-    rows: Mapping[str, int]
-    output_type: str = "classification"
-
-    def splits(self, role: str) -> tuple[str, ...]:
-        """Names of the splits with this role, sorted."""
-        return tuple(sorted(name for name, given in self.roles.items() if given == role))
 
 
 @dataclass(frozen=True)
@@ -95,20 +70,6 @@ def save_predictions(path: Path, predictions: Predictions) -> None:
         }
     )
     write_parquet(path, table)
-
-
-def read_split(folder: Path, split: str) -> "pa.Table":
-    """The table of the predictions of `split` in `folder` (`artifacts/evaluate`), each column in one piece.
-
-    Raises:
-        DataError: there is no such split.
-    """
-    import pyarrow.parquet as pq
-
-    path = folder / "predictions" / f"{split}.parquet"
-    if not path.exists():
-        raise DataError(f"{path}: no predictions of split `{split}`; run the stage `evaluate` first")
-    return pq.read_table(path).combine_chunks()
 
 
 def load_predictions(folder: Path, split: str) -> Predictions:
@@ -148,29 +109,3 @@ def load_slices(folder: Path) -> list[SliceRows]:
     path = folder / "slices.parquet"
     rows = pq.read_table(path).to_pylist() if path.exists() else []
     return [SliceRows(row["slice"], row["family"], np.asarray(row["rows"], np.intp)) for row in rows]
-
-
-def save_index(folder: Path, index: PredictionIndex) -> None:
-    """Write `predictions.json`, the last file of the folder: its presence means the rest is complete."""
-    splits = {name: {"role": index.roles[name], "rows": index.rows[name]} for name in sorted(index.roles)}
-    content = {"output_type": index.output_type, "label_names": list(index.label_names), "splits": splits}
-    write_json(folder / "predictions.json", content)
-
-
-def load_index(folder: Path) -> PredictionIndex:
-    """Read which splits `folder` holds.
-
-    Raises:
-        DataError: the folder holds no predictions.
-    """
-    path = folder / "predictions.json"
-    if not path.exists():
-        raise DataError(f"{path}: not found; run the stage `evaluate` first")
-    content = read_json(path)
-    splits = content["splits"]
-    return PredictionIndex(
-        label_names=tuple(content["label_names"]),
-        roles={name: split["role"] for name, split in splits.items()},
-        rows={name: split["rows"] for name, split in splits.items()},
-        output_type=content["output_type"],
-    )

@@ -1,7 +1,7 @@
-"""The narrow waist for language models: what is kept of each token that answers a row.
+"""Predictions of generation: statistics of each supervised token, and generated answers.
 
-Never logits of a whole vocabulary: at each inverse temperature β of a grid two numbers a token, and sums over
-all tokens, from which temperature and calibration errors follow.
+Logits of the whole vocabulary are not stored: at each inverse temperature β of a grid two numbers a token,
+and sums over all tokens, are enough to fit a temperature and to compute calibration errors.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.predictions.classification import read_split
+from teacherspec.predictions.index import read_split
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 
 OUTPUT_TYPE = "generation"
@@ -67,19 +67,19 @@ class TokenPredictions:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model wrote for one prompt, and how sure it was.
+    """A generated answer to one prompt, with its log-probability.
 
     Attributes:
         id: of the row.
-        prompt: the text it answered.
-        references: what may be answered.
-        text: what it wrote.
-        base_text: what the untrained base wrote.
+        prompt: its text.
+        references: right answers.
+        text: the answer of the teacher.
+        base_text: the answer of the untrained base.
         tokens: of the answer, the stop token included where it stopped.
         stopped: whether it ended by itself.
         correct: whether the answer is one of the references, or what is extracted from both is equal.
         log_prob: `[G]` mean log-probability of its tokens at each β of the grid, nats.
-        pictures: small copies of the images it was asked about, PNG or JPEG.
+        pictures: small copies of the images of the prompt, PNG or JPEG.
     """
 
     id: str
@@ -95,7 +95,7 @@ class Answer:
 
 
 def save_token_predictions(folder: Path, split: str, predictions: TokenPredictions) -> None:
-    """Write `predictions/<split>.parquet`, one row a row, and `<split>.sums.json` beside it."""
+    """Write `predictions/<split>.parquet`, a row for each row of the split, and `<split>.sums.json`."""
     import pyarrow as pa
 
     offsets = np.concatenate(([0], np.cumsum(predictions.tokens))).astype(np.int32)

@@ -1,6 +1,6 @@
-"""The narrow waist for pairs of images and texts: where a dual encoder puts both, and how it compares them.
+"""Predictions of retrieval: embeddings of images and texts, and how they are compared.
 
-Nothing behind this border knows the task or runs the model.
+The later stages know no task and run no model.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.retrieval import Paired
-from teacherspec.predictions.classification import read_split
+from teacherspec.predictions.index import read_split
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 
 OUTPUT_TYPE = "retrieval"

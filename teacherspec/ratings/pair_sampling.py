@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from teacherspec.errors import DataError
-from teacherspec.predictions.answers import Answered
+from teacherspec.predictions.answers import AnswerPair
 from teacherspec.runtime.atomic_io import sha256_bytes
 
 Opponent = Literal["base", "reference"]
@@ -65,7 +65,9 @@ class Drawn:
     repeated: int
 
 
-def pairs_against(answers: Sequence[Answered], opponent: Opponent, show_expected: bool = False) -> list[Pair]:
+def pairs_against(
+    answers: Sequence[AnswerPair], opponent: Opponent, show_expected: bool = False
+) -> list[Pair]:
     """The teacher's answers beside those of its opponent, for every row that has both.
 
     Args:

@@ -12,12 +12,8 @@ from teacherspec.calibrate.result import WHEN, Calibrated, Table, artifact, fit_
 from teacherspec.calibrate.splits import split_problems
 from teacherspec.calibrators.fit import fit
 from teacherspec.errors import DataError
-from teacherspec.predictions.classification import (
-    PredictionIndex,
-    Predictions,
-    load_predictions,
-    load_slices,
-)
+from teacherspec.predictions.classification import Predictions, load_predictions, load_slices
+from teacherspec.predictions.index import PredictionIndex
 from teacherspec.spec.calibrate import Calibrate
 
 ROLES = ("calibration", "test", "shifted", "ood")

@@ -8,7 +8,8 @@ from teacherspec.calibrate.before_after import Scored, both, compare
 from teacherspec.calibrators.fitted import Calibrator, Temperature, apply
 from teacherspec.metrics.calibration import calibration_error_by_class, ece_noise_floor
 from teacherspec.metrics.ood import auroc_interval, confidence_log_odds, energy, ood_detection
-from teacherspec.predictions.classification import PredictionIndex, Predictions
+from teacherspec.predictions.classification import Predictions
+from teacherspec.predictions.index import PredictionIndex
 from teacherspec.spec.calibrate import Calibrate
 
 CLASS_COLUMNS = ("label", "predicted", "ece_before", "floor_before", "ece_after", "floor_after")

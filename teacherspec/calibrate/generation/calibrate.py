@@ -12,8 +12,8 @@ from teacherspec.calibrators.fit import DECLARED, Fitted
 from teacherspec.calibrators.fitted import Identity, Temperature
 from teacherspec.calibrators.token_temperature import fit_token_temperature, score_tokens
 from teacherspec.errors import DataError
-from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.generation import TokenPredictions, load_answers, load_token_predictions
+from teacherspec.predictions.index import PredictionIndex
 from teacherspec.spec.calibrate import Calibrate
 
 ROLES = ("calibration", "test", "shifted")

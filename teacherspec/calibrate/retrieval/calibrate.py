@@ -16,7 +16,7 @@ from teacherspec.calibrate.splits import method_problems, split_problems
 from teacherspec.calibrators.candidate_sets import candidate_logits
 from teacherspec.calibrators.fit import fit
 from teacherspec.errors import DataError
-from teacherspec.predictions.classification import PredictionIndex
+from teacherspec.predictions.index import PredictionIndex
 from teacherspec.predictions.retrieval import (
     EmbeddingPredictions,
     load_comparison,

@@ -18,14 +18,8 @@ from teacherspec.evaluate.robustness import chosen_perturbations, predict_pertur
 from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.inference.classification import predict
-from teacherspec.predictions.classification import (
-    PredictionIndex,
-    Predictions,
-    SliceRows,
-    save_index,
-    save_predictions,
-    save_slices,
-)
+from teacherspec.predictions.classification import Predictions, SliceRows, save_predictions, save_slices
+from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder, write_bytes
 from teacherspec.splits import Prepared

@@ -15,7 +15,6 @@ from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_corre
 from teacherspec.evaluate.thumbnails import rating_images
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
 from teacherspec.metrics.loss_ratio import loss_ratio
-from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.generation import (
     OUTPUT_TYPE,
     Answer,
@@ -23,6 +22,7 @@ from teacherspec.predictions.generation import (
     save_answers,
     save_token_predictions,
 )
+from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder
 from teacherspec.spec.generation import Generation

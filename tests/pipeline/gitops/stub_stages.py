@@ -19,13 +19,9 @@ from teacherspec.metrics.calibration import expected_calibration_error, top_labe
 from teacherspec.metrics.proper_scores import nll
 from teacherspec.metrics.softmax import softmax
 from teacherspec.package.checksums import write_sums
-from teacherspec.predictions.classification import (
-    PredictionIndex,
-    Predictions,
-    load_predictions,
-    save_predictions,
-)
-from teacherspec.predictions.classification import save_index as save_prediction_index
+from teacherspec.predictions.classification import Predictions, load_predictions, save_predictions
+from teacherspec.predictions.index import PredictionIndex
+from teacherspec.predictions.index import save_index as save_prediction_index
 from teacherspec.runtime.atomic_io import new_folder, round_floats, sha256_file, write_json, write_parquet
 from teacherspec.splits import Prepared, Split, load_prepared, save_index
 

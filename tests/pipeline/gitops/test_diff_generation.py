@@ -24,8 +24,8 @@ from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.prediction_diff import PredictionDiff
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metrics.beta_grid import GRID
-from teacherspec.predictions.classification import PredictionIndex, save_index
 from teacherspec.predictions.generation import Answer, TokenPredictions, save_answers, save_token_predictions
+from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.text.logit_moments import token_sums
 

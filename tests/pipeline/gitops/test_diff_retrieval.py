@@ -15,7 +15,7 @@ from teacherspec.compare.prediction_diff import PredictionDiff
 from teacherspec.compare.retrieval.predictions import compare_predictions
 from teacherspec.evaluate.retrieval.metrics import retrieval_quality
 from teacherspec.metric_names.by_output_type import reported_names
-from teacherspec.predictions.classification import PredictionIndex, save_index
+from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
     OUTPUT_TYPE,
     Comparison,

@@ -16,7 +16,6 @@ from teacherspec.errors import DataError
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.softmax import log_softmax
-from teacherspec.predictions.classification import PredictionIndex
 from teacherspec.predictions.generation import (
     Answer,
     TokenPredictions,
@@ -25,6 +24,7 @@ from teacherspec.predictions.generation import (
     save_answers,
     save_token_predictions,
 )
+from teacherspec.predictions.index import PredictionIndex
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.text.logit_moments import token_sums
 

@@ -5,13 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from teacherspec.metrics.softmax import softmax
-from teacherspec.predictions.classification import (
-    NO_LABEL,
-    PredictionIndex,
-    Predictions,
-    save_index,
-    save_predictions,
-)
+from teacherspec.predictions.classification import NO_LABEL, Predictions, save_predictions
+from teacherspec.predictions.index import PredictionIndex, save_index
 
 
 def planted(

@@ -13,7 +13,8 @@ from transformers import set_seed
 from teacherspec.errors import DataError, DeclarationError, UserError
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import check_splits, run_evaluate
-from teacherspec.predictions.classification import load_index, load_predictions
+from teacherspec.predictions.classification import load_predictions
+from teacherspec.predictions.index import load_index
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import load_prepared
 from teacherspec.tasks.interfaces.model import ModelInit

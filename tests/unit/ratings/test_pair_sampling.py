@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teacherspec.errors import DataError
-from teacherspec.predictions.answers import Answered
+from teacherspec.predictions.answers import AnswerPair
 from teacherspec.ratings.pair_sampling import draw, pairs_against, token
 from tests.unit.ratings.toy_ratings import answered
 
@@ -46,7 +46,7 @@ def test_sides_fall_evenly_on_each_pair_over_seeds() -> None:
 
 def test_a_repeated_row_is_drawn_once() -> None:
     rows = answered(4)
-    twin = Answered("twin", rows[0].prompt, rows[0].references, rows[0].answer, rows[0].base_answer)
+    twin = AnswerPair("twin", rows[0].prompt, rows[0].references, rows[0].answer, rows[0].base_answer)
     drawn = draw(pairs_against([*rows, twin], "base"), 10, "seed")
     assert (len(drawn.shown), drawn.repeated) == (4, 1)
 
@@ -60,7 +60,7 @@ def test_the_opponent_is_who_was_asked_for() -> None:
 
 
 def test_rows_without_the_opponent_are_left_out_and_none_at_all_is_refused() -> None:
-    alone = Answered("a", "prompt", (), "answer", None)
+    alone = AnswerPair("a", "prompt", (), "answer", None)
     assert [pair.id for pair in pairs_against([alone, *answered(2)], "base")] == ["row-0", "row-1"]
     with pytest.raises(DataError, match=r"none of 1 rows has an answer of the base.*--against reference"):
         pairs_against([alone], "base")

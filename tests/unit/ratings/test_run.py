@@ -16,7 +16,7 @@ from teacherspec.cli.main import main
 from teacherspec.errors import DataError
 from teacherspec.metric_names.generation import OPPONENTS, RATINGS
 from teacherspec.package.quality_gates import find
-from teacherspec.predictions.answers import COLUMNS, FILE, Answered, load_answers
+from teacherspec.predictions.answers import COLUMNS, FILE, AnswerPair, load_answers
 from teacherspec.ratings.run import run_ratings
 from teacherspec.ratings.sheet_key import load_keys
 from teacherspec.ratings.win_rates import Level
@@ -108,7 +108,7 @@ def test_no_reviews_are_no_numbers_and_ask_for_no_answers(tmp_path: Path) -> Non
 
 def test_outdated_ratings_are_counted_aloud(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sheet = make_sheet(answered(6))
-    save_answers(tmp_path / "evaluated", [*answered(3), Answered("new", "p", (), "a", "b")])
+    save_answers(tmp_path / "evaluated", [*answered(3), AnswerPair("new", "p", (), "a", "b")])
     reviews = tmp_path / "reviews"
     reviews.mkdir()
     write_reviews(reviews, sheet, ana=filled(sheet, "ana", "teacher"))
@@ -128,7 +128,7 @@ def test_wrong_ratings_stop_the_stage_and_leave_no_report(tmp_path: Path) -> Non
 
 
 def test_answers_come_back_as_they_were(tmp_path: Path) -> None:
-    rows = [*answered(2), Answered("x", "", (), "", None), Answered("y", "שלום\0", ("a", "b"), "\n", "")]
+    rows = [*answered(2), AnswerPair("x", "", (), "", None), AnswerPair("y", "שלום\0", ("a", "b"), "\n", "")]
     save_answers(tmp_path, rows, correct=pa.array([True] * len(rows)))
     assert load_answers(tmp_path) == rows
 

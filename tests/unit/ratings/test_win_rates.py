@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacherspec.predictions.answers import Answered
+from teacherspec.predictions.answers import AnswerPair
 from teacherspec.ratings.load_ratings import load_ratings
 from teacherspec.ratings.pair_sampling import pairs_against
 from teacherspec.ratings.sheet_key import load_keys
@@ -20,7 +20,7 @@ LEVEL = Level(confidence=0.95, resamples=50, seed=0)
 
 
 def measured(
-    folder: Path, sheet: Sheet, answers: Sequence[Answered], **files: Sequence[dict[str, Any]]
+    folder: Path, sheet: Sheet, answers: Sequence[AnswerPair], **files: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     write_reviews(folder, sheet, **files)
     keys = load_keys(folder)
@@ -73,7 +73,7 @@ def test_ratings_of_answers_no_longer_given_do_not_count(tmp_path: Path) -> None
     sheet = make_sheet(answers)
     first = sheet.key.items[0].id
     now = [
-        Answered(
+        AnswerPair(
             row.id, row.prompt, row.references, "anew" if row.id == first else row.answer, row.base_answer
         )
         for row in answers

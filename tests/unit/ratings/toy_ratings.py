@@ -7,26 +7,27 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from teacherspec.predictions.answers import COLUMNS, FILE, Answered
+from teacherspec.predictions.answers import COLUMNS, FILE, AnswerPair
 from teacherspec.ratings.pair_sampling import Drawn, Opponent, draw, pairs_against
 from teacherspec.ratings.sheet_key import Key, encode_key, key_of, save_key, sheet_id
 from teacherspec.runtime.atomic_io import write_parquet
 
 
-def answered(count: int, same: int = 0) -> list[Answered]:
+def answered(count: int, same: int = 0) -> list[AnswerPair]:
     """`count` rows, on the last `same` of which both answers are equal."""
     rows = [
-        Answered(f"row-{i}", f"prompt {i}", (f"expected {i}",), f"good {i}", f"bad {i}") for i in range(count)
+        AnswerPair(f"row-{i}", f"prompt {i}", (f"expected {i}",), f"good {i}", f"bad {i}")
+        for i in range(count)
     ]
     return [
-        Answered(row.id, row.prompt, row.references, row.answer, f" {row.answer}\n")
+        AnswerPair(row.id, row.prompt, row.references, row.answer, f" {row.answer}\n")
         if i >= count - same
         else row
         for i, row in enumerate(rows)
     ]
 
 
-def save_answers(evaluated: Path, answers: Sequence[Answered], **more: pa.Array) -> None:
+def save_answers(evaluated: Path, answers: Sequence[AnswerPair], **more: pa.Array) -> None:
     """What `evaluate` writes of them."""
     values = zip(
         *((one.id, one.prompt, list(one.references), one.answer, one.base_answer) for one in answers),
@@ -54,7 +55,7 @@ class Sheet(NamedTuple):
         return {"sheet": self.name, "item": item.item, "rater": "ana", "preference": preference, **values}
 
 
-def make_sheet(answers: Sequence[Answered], *, opponent: Opponent = "base", seed: str = "seed") -> Sheet:
+def make_sheet(answers: Sequence[AnswerPair], *, opponent: Opponent = "base", seed: str = "seed") -> Sheet:
     drawn = draw(pairs_against(answers, opponent), 10_000, seed)
     key = key_of(drawn, opponent, seed)
     return Sheet(drawn, key, sheet_id(encode_key(key)))
