@@ -1,7 +1,7 @@
 """Vector scaling and Dirichlet calibration, shrunk towards temperature scaling.
 
 Both contain temperature scaling as a special case. A Gaussian prior on the deviation from it lets few
-rows fall back on one temperature, keeps separable rows from running away, and makes the objective
+rows fall back on one temperature, bounds the parameters of separable rows, and makes the objective
 strictly convex, so that its minimum does not depend on the start.
 """
 
@@ -110,12 +110,12 @@ def _minimum(
 
     from scipy.optimize import minimize
 
-    found = minimize(
+    result = minimize(
         objective,
         np.zeros(size),
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": 1000, "maxfun": 2000, "gtol": GRADIENT_TOLERANCE, "ftol": 0.0},
     )
-    best: FloatArray = found.x
+    best: FloatArray = result.x
     return best

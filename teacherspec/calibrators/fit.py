@@ -73,8 +73,8 @@ def _identity(_method: NoCalibration, _logits: npt.ArrayLike, _labels: npt.Array
 
 
 def _temperature(_method: TemperatureScaling, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
-    found = fit_temperature(logits, labels)
-    return Fitted(Temperature(temperature=found.temperature), found, DECLARED)
+    result = fit_temperature(logits, labels)
+    return Fitted(Temperature(temperature=result.temperature), result, DECLARED)
 
 
 def _class_temperature(

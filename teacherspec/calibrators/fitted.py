@@ -1,7 +1,7 @@
 """Fitted calibrators as plain data, and the one function that applies them.
 
-A calibrator takes raw logits (before any temperature) to log-probabilities. Each knows whether it can
-change the predicted class.
+A calibrator takes raw logits (before any temperature) to log-probabilities. `keeps_argmax` states
+whether it leaves every predicted class as it is.
 """
 
 import json
@@ -20,7 +20,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 RUNNER_UP_MARGIN = 1e-9
-"""How far above the second class the first is kept, relatively: more than rounding, less than anyone sees."""
+"""Least relative margin of the first class over the second: more than rounding, less than reports show."""
 
 
 class Identity(Section):
@@ -125,7 +125,7 @@ class Histogram(Section):
     def log_probs(self, logits: npt.ArrayLike) -> FloatArray:
         """Log-probabilities `[N, C]` of logits `[N, C]`."""
         log_p = log_softmax(logits)
-        # Confidences above all seen in fitting belong to the last bin.
+        # Confidences above all of the calibration split belong to the last bin.
         index = np.searchsorted(self.upper_edges[:-1], np.exp(log_p.max(axis=1)), side="left")
         return _with_confidence(log_p, np.asarray(self.values)[index])
 
@@ -167,11 +167,11 @@ def _with_confidence(log_probs: FloatArray, confidence: FloatArray) -> FloatArra
     others = log_probs.copy()
     others[rows, top] = -np.inf
     second = others.max(axis=1, keepdims=True)
-    # Relative to the second class, so that the rest keeps its digits where the first is nearly certain.
+    # Relative to the second class, so that no digits are lost where the first is nearly certain.
     others -= second
     others -= np.log(np.exp(others).sum(axis=1, keepdims=True))
     share = np.exp(others.max(axis=1))
-    kept = np.maximum(confidence, share / (1.0 + share) * (1.0 + RUNNER_UP_MARGIN))
-    result: FloatArray = others + np.log1p(-kept)[:, None]
-    result[rows, top] = np.log(kept)
+    top_share = np.maximum(confidence, share / (1.0 + share) * (1.0 + RUNNER_UP_MARGIN))
+    result: FloatArray = others + np.log1p(-top_share)[:, None]
+    result[rows, top] = np.log(top_share)
     return result

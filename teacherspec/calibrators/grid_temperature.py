@@ -1,6 +1,6 @@
 """Temperature without stored logits: from sums over a grid of inverse temperatures.
 
-For vocabularies too large to keep. Each shard adds up `temperature_moments(..., betas=GRID)` while its
+For vocabularies too large to store. Each shard adds up `temperature_moments(..., betas=GRID)` while its
 logits are in memory; the sums of all shards fix T nearly as well as the logits would.
 """
 

@@ -19,7 +19,7 @@ from teacherspec.metrics.temperature_moments import (
     row_weights,
     temperature_moments,
 )
-from teacherspec.metrics.validation import FloatArray, IntArray, finite_values, label_values, logit_rows
+from teacherspec.metrics.validation import FloatArray, IntArray, label_values, logit_rows
 
 Status = Literal["ok", "at_lower_bound", "at_upper_bound", "flat"]
 
@@ -29,20 +29,21 @@ RELATIVE_STEP = 1e-4
 """The error is about the fourth power of the last step: a step of 1e-4 leaves about 1e-16."""
 
 LARGE_STEP = 1e-2
-"""The same for many rows, whose sums hold about eight digits anyway: leaves about 1e-8."""
+"""The same for many rows, whose sums are exact to about eight digits: leaves about 1e-8."""
 
 POLISHED = 0.05
 """Relative step up to which the fourth derivative is trusted to improve it."""
 
 HALVE_EVERY = 8
-"""3 to 6 steps suffice. Every eighth looks at a bound or halves the bracket instead, so that a curve
-without a minimum (separable rows) is found out soon and any other ends for certain."""
+"""3 to 6 steps suffice. Every eighth evaluates a bound or halves the bracket instead, so that a curve without
+a minimum (separable rows) is detected soon and the search always ends."""
 
 LARGE = 1 << 14
-"""Rows from which exponentials are taken in float32, corrected on a sample."""
+"""Rows from which exponentials are taken in float32, corrected on a sample. At 100,000 rows of 100 classes
+float64 on all rows takes 2.5 times as long."""
 
 SAMPLE_SHARE = 32
-"""One of so many rows is in that sample, in which the search also begins."""
+"""One of so many rows is in that sample, on which the search also starts."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class TemperatureFit:
     Attributes:
         temperature: T; 1 unless the status is `ok`.
         standard_error: of T, from the sandwich estimate; None unless the status is `ok`.
-        status: `ok`; `at_lower_bound`, no row is wrong in a way that a higher temperature would mend, so T
-            would fall without end; `at_upper_bound`, no better than chance (are the labels misaligned?);
+        status: `ok`; `at_lower_bound`, no error that a higher temperature would reduce, so the best T
+            is 0; `at_upper_bound`, no better than chance (are the labels misaligned?);
             `flat`, every row's logits are equal and T changes nothing.
         iterations: passes over all rows.
         nll_before: mean NLL at T = 1, nats.
@@ -75,8 +76,8 @@ def fit_temperature(
 ) -> TemperatureFit:
     """Fit T on logits `[N, C]` and labels `[N]`, in float64 from any float dtype.
 
-    From 16,384 rows on, all rows are summed with exponentials in float32, corrected by what float32 gets
-    wrong on a sample of the rows: about eight digits of T hold, where its standard error touches the third.
+    From 16,384 rows on, all rows are summed with exponentials in float32, corrected by the error of float32
+    on a sample of the rows: about eight digits of T are exact, while its standard error is in the third.
 
     Adding a constant to a row, the order of rows or classes, and sharding change nothing; T(kz) = k T(z).
     Fit on the NLL only: a calibration error is no proper score, and piecewise constant in T.
@@ -108,16 +109,6 @@ def fit_temperature(
         nll_after=nll_after / here.weight,
         rows=len(array),
     )
-
-
-def fit_binary_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> TemperatureFit:
-    """Fit T of sigmoid(x / T) on scores x `[N]`, the log-odds of class 1, and labels `[N]`, 0 or 1.
-
-    Raises:
-        ValueError: as `fit_temperature`.
-    """
-    positive = finite_values(scores, name="scores")
-    return fit_temperature(np.stack([np.zeros_like(positive), positive], axis=1), labels)
 
 
 class _Curve:
@@ -170,7 +161,7 @@ class _Curve:
 
 def _minimum(curve: _Curve, here: TemperatureMoments) -> tuple[Status, TemperatureMoments, float]:
     """Status, the moments nearest to the minimum, and the β that minimises L."""
-    low, high = 0.0, np.inf  # as long as nothing is known of a side
+    low, high = 0.0, np.inf  # until the sign of the gradient is known on both sides
     for step in count(1):
         beta, gradient = float(here.betas[0]), float(here.gradient[0])
         target = _target(here)
@@ -215,7 +206,7 @@ def _nll_and_curvature(moments: TemperatureMoments, beta: float) -> tuple[float,
 
 
 def _next_beta(target: float, low: float, high: float) -> float:
-    """The target if it lies in the bracket, else the bound of a side not yet looked at, or the middle.
+    """The target if it lies in the bracket, else the bound of a side not yet evaluated, or the middle.
 
     NaN stands for no target.
     """

@@ -26,10 +26,10 @@ def fit_token_temperature(predictions: TokenPredictions) -> TemperatureFit:
     sums = np.full((6, len(predictions.betas)), np.nan)
     sums[[0, 1, 2, 5]] = predictions.sums
     moments = TemperatureMoments(predictions.betas, float(predictions.tokens.sum()), sums)
-    found = streamed_temperature(moments)
-    if found.status != "ok":
-        return found
-    return replace(found, standard_error=_clustered_error(predictions, found))
+    fit = streamed_temperature(moments)
+    if fit.status != "ok":
+        return fit
+    return replace(fit, standard_error=_clustered_error(predictions, fit))
 
 
 def _clustered_error(predictions: TokenPredictions, fit: TemperatureFit) -> float:

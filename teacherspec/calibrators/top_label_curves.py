@@ -1,8 +1,8 @@
 """Calibrators of the predicted class's confidence alone: isotonic regression and histogram binning.
 
-Both estimate shares from few rows, and a share of exactly 0 or 1 would make the likelihood of a surprise
-infinitely small. Every value therefore stays inside [1/(n + 2), (n + 1)/(n + 2)], Laplace's estimates for
-n rows of one kind.
+Both estimate shares from few rows, and a share of exactly 0 or 1 would make the likelihood of the other
+outcome zero. Every value therefore stays inside [1/(n + 2), (n + 1)/(n + 2)], Laplace's estimates for n
+rows of one kind.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The inverse temperatures at which sums over tokens are kept."""
+"""The inverse temperatures at which sums over tokens are stored."""
 
 import numpy as np
 

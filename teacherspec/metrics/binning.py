@@ -17,7 +17,7 @@ Binning = Literal["equal_width", "equal_mass"]
 
 @dataclass(frozen=True)
 class BinSums:
-    """Sums over the rows of each bin; shards of a set with the same bins add up to the whole.
+    """Sums over the rows of each bin; sums of shards with the same bins add up.
 
     Attributes:
         count: `[M]` rows.
@@ -47,8 +47,8 @@ class BinSums:
 
     def non_empty(self) -> "BinSums":
         """The bins that hold rows."""
-        kept = self.count > 0
-        return BinSums(self.count[kept], self.confidence[kept], self.correct[kept])
+        filled = self.count > 0
+        return BinSums(self.count[filled], self.confidence[filled], self.correct[filled])
 
 
 def upper_edges(confidences: FloatArray, n_bins: int, binning: Binning) -> FloatArray:
@@ -63,15 +63,14 @@ def upper_edges(confidences: FloatArray, n_bins: int, binning: Binning) -> Float
         return np.arange(1, n_bins + 1) / n_bins
     if binning != "equal_mass":
         raise ValueError(f"binning: given {binning!r}; expected 'equal_width' or 'equal_mass'")
-    ascending = np.sort(confidences)
-    # The value at a cut is the bin's upper edge: right-closed, it takes the whole group of equal values.
-    return np.unique(np.append(ascending[mass_ranks(len(ascending), n_bins) - 1], ascending[-1]))
+    return equal_mass_edges(np.sort(confidences), n_bins)
 
 
-def mass_ranks(rows: int, n_bins: int) -> IntArray:
-    """Ranks, from 1, of the sorted rows whose values close the equal-mass bins; the last bin is left out."""
-    ranks = np.rint(np.arange(1, n_bins) * rows / n_bins).astype(np.int64)
-    return ranks[ranks > 0]
+def equal_mass_edges(ascending: FloatArray, n_bins: int) -> FloatArray:
+    """Upper edges `[M]` of equal-mass bins of confidences `[N]` in ascending order; see `upper_edges`."""
+    ranks = np.rint(np.arange(1, n_bins) * len(ascending) / n_bins).astype(np.int64)
+    # The value at a cut is the bin's upper edge: right-closed, it includes all equal values.
+    return np.unique(np.append(ascending[ranks[ranks > 0] - 1], ascending[-1]))
 
 
 def bin_index(confidences: npt.ArrayLike, *, n_bins: int = 15, binning: Binning = "equal_width") -> IntArray:
@@ -80,7 +79,7 @@ def bin_index(confidences: npt.ArrayLike, *, n_bins: int = 15, binning: Binning 
     Args:
         confidences: `[N]`, in [0, 1]; compared in float64 whatever their dtype.
         n_bins: M.
-        binning: `equal_width`, or `equal_mass` with ties kept together.
+        binning: `equal_width`, or `equal_mass` which never splits ties.
 
     Raises:
         ValueError: no rows, wrong shape, or a value outside [0, 1], naming the row.

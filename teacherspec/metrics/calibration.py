@@ -1,4 +1,4 @@
-"""Calibration errors of top-label confidences, and the noise floor below which they say nothing.
+"""Calibration errors of top-label confidences, and the noise floor below which they are no evidence.
 
 Formulas and estimator names: Naeini et al. 2015 and Guo et al. 2017 (ECE, MCE), Nixon et al. 2019 and
 Kull et al. 2019 (classwise), Kumar, Liang & Ma 2019 (debiased). "ACE" is avoided: it names three
@@ -28,14 +28,14 @@ def ece_of(sums: BinSums) -> float:
 
 def rmsce_of(sums: BinSums) -> float:
     """Root of the row-weighted mean squared gap of bins."""
-    kept = sums.non_empty()
-    return float(np.sqrt((kept.excess**2 / kept.count).sum() / kept.rows))
+    filled = sums.non_empty()
+    return float(np.sqrt((filled.excess**2 / filled.count).sum() / filled.rows))
 
 
 def mce_of(sums: BinSums) -> float:
     """Largest gap of a non-empty bin."""
-    kept = sums.non_empty()
-    return float(np.abs(kept.excess / kept.count).max())
+    filled = sums.non_empty()
+    return float(np.abs(filled.excess / filled.count).max())
 
 
 def debiased_squared_of(sums: BinSums) -> float:
@@ -57,7 +57,7 @@ def expected_calibration_error(
         confidences: `[N]`, probability of the predicted label, in [0, 1].
         correct: `[N]`, whether the predicted label is right, 0 or 1.
         n_bins: M.
-        binning: `equal_width` (Guo et al. 2017), or `equal_mass` with ties kept together.
+        binning: `equal_width` (Guo et al. 2017), or `equal_mass`, which never splits ties.
 
     Raises:
         ValueError: no rows, wrong shapes, or values out of range, naming the row.
@@ -77,14 +77,6 @@ def maximum_calibration_error(
 ) -> float:
     """Largest gap of a non-empty bin (MCE). Arguments and errors as `expected_calibration_error`."""
     return mce_of(bin_sums(confidences, correct, n_bins=n_bins, binning=binning))
-
-
-def mean_bin_calibration_error(
-    confidences: npt.ArrayLike, correct: npt.ArrayLike, *, n_bins: int = 15, binning: Binning = "equal_width"
-) -> float:
-    """Unweighted mean gap over the non-empty bins. Arguments and errors as `expected_calibration_error`."""
-    sums = bin_sums(confidences, correct, n_bins=n_bins, binning=binning).non_empty()
-    return float(np.abs(sums.excess / sums.count).mean())
 
 
 def signed_calibration_error(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
@@ -133,27 +125,6 @@ def classwise_calibration_error(
         for k in range(p.shape[1])
     ]
     return float(np.mean(errors))
-
-
-def positive_class_calibration_error(
-    positive_probs: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    *,
-    n_bins: int = 15,
-    binning: Binning = "equal_width",
-) -> float:
-    """ECE of the probability of class 1 in a two-class task; report it beside top-label ECE, never instead.
-
-    Args:
-        positive_probs: `[N]`, probability of class 1.
-        labels: `[N]`, 0 or 1.
-        n_bins: M.
-        binning: see `expected_calibration_error`.
-
-    Raises:
-        ValueError: as `expected_calibration_error`.
-    """
-    return expected_calibration_error(positive_probs, labels, n_bins=n_bins, binning=binning)
 
 
 def calibration_error_by_class(

@@ -1,4 +1,4 @@
-"""How sure a number is: Wilson intervals for shares, seeded bootstrap intervals for everything else."""
+"""Confidence intervals: Wilson's for shares, seeded bootstrap intervals for everything else."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def _check_level(confidence: float) -> None:
 
 
 def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:
-    """Wilson score interval of a share (Wilson 1927), right also at 0, at 1 and for few trials.
+    """Wilson score interval of a share (Wilson 1927), valid also at 0, at 1 and for few trials.
 
     Raises:
         ValueError: no trials, or successes outside 0..trials.
@@ -75,7 +75,7 @@ def bootstrap(statistic: Statistic, rows: int, *, n_resamples: int = 1000, seed:
         ValueError: fewer than two rows, no resamples, or a statistic that is not finite.
     """
     if rows < 2:
-        raise ValueError(f"rows: given {rows}; expected at least 2, one row says nothing about spread")
+        raise ValueError(f"rows: given {rows}; expected at least 2, one row has no spread")
     if n_resamples < 1:
         raise ValueError(f"n_resamples: given {n_resamples}; expected at least 1")
     generator = np.random.default_rng(seed)

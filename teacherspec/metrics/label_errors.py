@@ -1,6 +1,6 @@
 """Which labels are probably wrong: label quality scores and confident learning.
 
-All of it needs out-of-sample probabilities: a model doubts no label it was trained on.
+All functions need out-of-sample probabilities: a model agrees with the labels it was trained on.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class LabelIssues:
 
     Attributes:
         rows: `[I]` row indices.
-        suggested: `[I]` the class the model holds instead.
+        suggested: `[I]` the class that the model predicts instead.
         quality: `[I]` normalised margin of the given label, ascending.
     """
 
@@ -43,7 +43,7 @@ def self_confidence(probs: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
 def normalized_margin(probs: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
     """Label quality `[N]` in [0, 1]: (p_y - max_{k≠y} p_k + 1) / 2. Arguments, errors as `self_confidence`.
 
-    With a single class there is no other to fear, and the margin is p_y itself.
+    With a single class the margin is p_y itself.
     """
     p = probability_rows(probs)
     own = self_confidence(p, labels)

@@ -6,7 +6,7 @@ from teacherspec.metrics.significance import benjamini_hochberg
 
 
 def fisher_exact(hits: int, rows: int, other_hits: int, other_rows: int) -> float:
-    """Two-sided exact p-value that two shares, `hits` of `rows` each, have one source (Fisher 1935)."""
+    """Two-sided exact p-value that two shares, `hits` of `rows` each, are equal (Fisher 1935)."""
     from scipy.stats import fisher_exact
 
     table = [[hits, rows - hits], [other_hits, other_rows - other_hits]]

@@ -1,4 +1,4 @@
-"""Telling rows of the task from rows out of its scope by a score that is higher inside the scope."""
+"""Detection of rows out of the scope of the task by a score that is higher inside the scope."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ class OodDetection:
 
     Attributes:
         auroc: probability that an in-scope row scores above an out-of-scope one, ties counting half.
-        aupr_in: average precision with in-scope rows positive.
-        aupr_out: average precision with out-of-scope rows positive (by low score).
-        fpr_at_95_in_recall: share of out-of-scope rows kept by the highest threshold that keeps at least
+        aupr_in: average precision with in-scope rows positive. aupr_out: average precision with
+        out-of-scope rows positive (by low score). fpr_at_95_in_recall: share of out-of-scope rows accepted
+        by the highest threshold that accepts at least
             95 % of the in-scope rows (in-scope positive).
         fpr_at_95_out_recall: share of in-scope rows rejected by the lowest threshold that rejects at least
             95 % of the out-of-scope rows (out-of-scope positive). Benchmarks disagree on which of the two
@@ -48,8 +48,8 @@ def ood_detection(in_scores: npt.ArrayLike, out_scores: npt.ArrayLike) -> OodDet
         auroc=area_under_roc(groups),
         aupr_in=average_precision(groups),
         aupr_out=average_precision(separate(-outside, -inside)),
-        fpr_at_95_in_recall=_kept_at_recall(inside, outside),
-        fpr_at_95_out_recall=_kept_at_recall(-outside, -inside),
+        fpr_at_95_in_recall=_accepted_at_recall(inside, outside),
+        fpr_at_95_out_recall=_accepted_at_recall(-outside, -inside),
     )
 
 
@@ -90,18 +90,18 @@ def _share_below(scores: FloatArray, others: FloatArray) -> FloatArray:
     return share
 
 
-def _kept_at_recall(positive: FloatArray, negative: FloatArray) -> float:
-    """Share of negatives at or above the highest threshold that keeps at least 95 % of the positives."""
-    # Integers: 0.95 * 20 must not round up to 20 kept rows.
-    kept = -(-95 * len(positive) // 100)
-    threshold = np.sort(positive)[len(positive) - kept]
+def _accepted_at_recall(positive: FloatArray, negative: FloatArray) -> float:
+    """Share of negatives at or above the highest threshold that accepts at least 95 % of the positives."""
+    # Integers: 0.95 * 20 must not round up to 20 rows.
+    accepted = -(-95 * len(positive) // 100)
+    threshold = np.sort(positive)[len(positive) - accepted]
     return float((negative >= threshold).mean())
 
 
 def confidence_log_odds(logits: npt.ArrayLike) -> FloatArray:
     """Log-odds `[N]` of the largest probability of logits `[N, C]`: the order of max-probability.
 
-    Probabilities saturate at 1 and lose the order among sure rows; their log-odds do not.
+    Probabilities saturate at 1 and lose the order among confident rows; their log-odds do not.
 
     Raises:
         ValueError: wrong shape, fewer than two classes, or not finite, naming the row.

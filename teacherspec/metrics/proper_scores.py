@@ -24,7 +24,7 @@ class BrierParts:
 
     Attributes:
         reliability: cost of miscalibration (0 is perfect).
-        resolution: gain from telling examples apart (larger is better).
+        resolution: gain from separating examples (larger is better).
         uncertainty: score of always forecasting the class frequencies.
     """
 

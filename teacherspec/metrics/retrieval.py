@@ -1,7 +1,7 @@
-"""How well images find their texts and texts their images, where one may have several of the other.
+"""Recall of texts by images and of images by texts, where one may have several of the other.
 
-Equal images are one image and equal texts one text: a query is asked once, any of its right candidates
-counts, and none of them counts as wrong.
+Equal images are one image and equal texts one text: each query counts once, any of its right candidates
+counts as a hit, and none of them counts as wrong.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from teacherspec.metrics.validation import FloatArray, IntArray
 QUERIES_AT_ONCE = 1_024
 
 RECALLED = (1, 5, 10)
-"""Nearest candidates among which a right one is looked for."""
+"""The k of recall at k that reports state."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Paired:
             )
 
     def swapped(self) -> "Paired":
-        """The same pairs, asked from the texts."""
+        """The same pairs with texts as queries."""
         return Paired(self.texts, self.images, self.text_of, self.image_of)
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """What Q different queries found among M different candidates.
+    """Ranks of the right candidates of Q different queries among M different candidates.
 
     Attributes:
         rank: `[Q]` place of the first right candidate, from 1. Wrong candidates that are as near count as
-            nearer, so that a model that tells nothing apart finds nothing.
+            nearer, so that a model with constant embeddings has recall 0.
         right: `[Q]` number of right candidates.
         candidates: M.
     """
@@ -125,19 +125,19 @@ def candidate_sets(pairs: Paired, size: int, seed: int) -> FloatArray:
 
 
 def largest_candidate_set(pairs: Paired) -> int:
-    """Candidates that every pair of the split can be asked about, in both directions."""
+    """Largest number of candidates that every pair of the split allows, in both directions."""
 
-    def wrong(asked: Paired) -> int:
-        different, _, candidate = _different(asked.text_of)
-        return len(different) - max(len(right) for right in _right(asked.image_of, candidate))
+    def wrong(direction: Paired) -> int:
+        different, _, candidate = _different(direction.text_of)
+        return len(different) - max(len(right) for right in _right(direction.image_of, candidate))
 
     return 1 + min(wrong(pairs), wrong(pairs.swapped()))
 
 
 def _different(numbers: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """The different numbers, where each comes first, and the place of every row's own among them."""
-    found, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
-    return found, first, inverse.reshape(-1)
+    different, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    return different, first, inverse.reshape(-1)
 
 
 def _right(queries: IntArray, candidate: IntArray) -> Iterator[IntArray]:

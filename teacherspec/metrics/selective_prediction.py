@@ -56,17 +56,6 @@ def aurc(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     return float(risk_coverage(confidences, correct).risk.mean())
 
 
-def excess_aurc(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
-    """AURC minus that of a perfect ranking at the same error rate r, r + (1 - r) ln(1 - r).
-
-    Geifman, Uziel & El-Yaniv 2019. Arguments and errors as `risk_coverage`.
-    """
-    risk = risk_coverage(confidences, correct).risk
-    error = float(risk[-1])
-    best = error + (1.0 - error) * np.log1p(-error) if error < 1.0 else 1.0
-    return float(risk.mean() - best)
-
-
 def augrc(confidences: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     """Area under the generalised risk-coverage curve: mean over k of errors among the top k / N.
 

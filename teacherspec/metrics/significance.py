@@ -1,4 +1,4 @@
-"""Is one better than the other: paired tests of two models on the same rows, and many tests at once."""
+"""Paired tests of two models on the same rows, and adjustment for many tests at once."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Smooth calibration error: no bins, consistent, and right at the borders."""
+"""Smooth calibration error: no bins, consistent, and unbiased at the borders."""
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,7 @@ def smooth_ece_of(residuals: FloatArray, moments: FloatArray, rows: int) -> floa
         moments: `[CELLS + 1]` Σ (a - c) c.
         rows: N.
     """
-    # Each residual is shared linearly between the two centres beside it. Outside the outermost centres
+    # Each residual is shared linearly between the two nearest centres. Outside the outermost centres
     # lies half a cell, and what would go beyond the border is reflected back into that cell.
     upper = moments * CELLS - residuals * (np.arange(CELLS + 1) - 0.5)
     mass = np.zeros(CELLS)

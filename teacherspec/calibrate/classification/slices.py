@@ -1,4 +1,4 @@
-"""Calibration of each slice of the test split: right on the whole may be wrong on every part."""
+"""Calibration of each slice of the test split: a split can be calibrated while each of its slices is not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ COLUMNS = (
 )  # fmt: skip
 
 EXACT_ROWS = 1000
-"""Rows up to which the law of the number of hits is computed, above which it is as good as normal."""
+"""Rows up to which the law of the number of hits is computed, above which it is approximated by a normal."""
 
 
 @dataclass(frozen=True)
 class SliceCalibration:
-    """How honest the probabilities are on one slice.
+    """Calibration of the probabilities on one slice.
 
     Attributes:
         slice: its name, family and rows.
         accuracy: share of right predictions after calibration.
-        signed_before: mean confidence - accuracy; above 0 the model claims too much.
+        signed_before: mean confidence - accuracy; above 0 the model is overconfident.
         signed_after: the same after calibration, with its interval.
-        p_value: of `signed_after`, were the calibrated confidences true.
+        p_value: of `signed_after`, if the calibrated confidences were true.
         q_value: adjusted over all slices (Benjamini & Hochberg 1995).
-        ece: before and after, each beside its noise floor.
+        ece: before and after, each followed by its noise floor.
     """
 
     slice: SliceRows
@@ -56,10 +56,10 @@ class SliceCalibration:
 def calibration_by_slice(
     slices: Sequence[SliceRows], before: Scored, after: Scored, section: Calibrate
 ) -> list[SliceCalibration]:
-    """Each slice of two rows or more, those that surprise most first.
+    """Each slice of two rows or more, in ascending order of p-value.
 
-    A `discovered` slice was found because the model errs there, on these same rows: its p-value is too
-    small, and it is listed for its size, not as a test.
+    A `discovered` slice was selected for the model's errors on these same rows: its p-value is too small, and
+    it is listed for the size of its error, not as a test.
 
     Args:
         slices: of the N rows.
@@ -67,20 +67,21 @@ def calibration_by_slice(
         after: the same rows under calibrated ones.
         section: bins, resamples, seed, level.
     """
-    kept = [one for one in slices if len(one.rows) > 1]
+    measurable = [one for one in slices if len(one.rows) > 1]
     p_values = [
-        calibration_p_value(after.confidences[one.rows], int(after.correct[one.rows].sum())) for one in kept
+        calibration_p_value(after.confidences[one.rows], int(after.correct[one.rows].sum()))
+        for one in measurable
     ]
     q_values: Sequence[float] = benjamini_hochberg(p_values).tolist() if p_values else []
-    found = [
+    measured = [
         _measure(one, before, after, (p_value, q_value), section)
-        for one, p_value, q_value in zip(kept, p_values, q_values, strict=True)
+        for one, p_value, q_value in zip(measurable, p_values, q_values, strict=True)
     ]
-    return sorted(found, key=lambda one: (one.p_value, one.slice.name))
+    return sorted(measured, key=lambda one: (one.p_value, one.slice.name))
 
 
 def calibration_p_value(confidences: npt.NDArray[np.float64], hits: int) -> float:
-    """Two-sided p-value of a number of hits, were every confidence `[N]` the chance of a hit.
+    """Two-sided p-value of a number of hits, if every confidence `[N]` were the probability of a hit.
 
     The number of hits then follows the Poisson binomial law (Hong 2013); both tails count double.
     """

@@ -77,15 +77,10 @@ def jensen_shannon(one: Counts, other: Counts) -> float:
     """Jensen-Shannon distance, base 2, of two lists of counts; 0 where one of them is empty."""
     if not one.sum() or not other.sum():
         return 0.0
-    p, q = one / one.sum(), other / other.sum()
-    middle = (p + q) / 2
-    divergence = sum(_kullback_leibler(share, middle) for share in (p, q)) / 2
-    return float(np.sqrt(max(0.0, divergence)))
+    from scipy.spatial.distance import jensenshannon
 
-
-def _kullback_leibler(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
-    some = p > 0
-    return float((p[some] * np.log2(p[some] / q[some])).sum())
+    # NaN where rounding makes the divergence of nearly equal shares negative.
+    return float(np.nan_to_num(jensenshannon(one, other, base=2.0)))
 
 
 def _words(ingested: Ingested, fields: RowSchema, rows: npt.NDArray[np.int64]) -> Counts:

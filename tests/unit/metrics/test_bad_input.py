@@ -19,7 +19,6 @@ from teacherspec.metrics import (
     softmax,
     summary,
     temperature_moments,
-    token_metrics,
 )
 
 TOP_LABEL = [
@@ -27,14 +26,11 @@ TOP_LABEL = [
     partial(calibration.expected_calibration_error, binning="equal_mass"),
     calibration.root_mean_squared_calibration_error,
     calibration.maximum_calibration_error,
-    calibration.mean_bin_calibration_error,
     calibration.signed_calibration_error,
     calibration.debiased_squared_calibration_error,
-    calibration.positive_class_calibration_error,
     smooth_ece.smooth_ece,
     selective_prediction.risk_coverage,
     selective_prediction.aurc,
-    selective_prediction.excess_aurc,
     selective_prediction.augrc,
     selective_prediction.correctness_auroc,
     summary.top_label_summary,
@@ -62,7 +58,6 @@ FROM_LABELS = [
         classification.accuracy,
         classification.balanced_accuracy,
         classification.macro_f1,
-        classification.micro_f1,
         classification.matthews,
         classification.per_class,
         classification.confusion_matrix,
@@ -183,9 +178,6 @@ UNDEFINED = [
     (lambda: calibration.expected_calibration_error([0.5], [1], n_bins=0), "n_bins"),
     (lambda: calibration.expected_calibration_error([0.5], [1], binning="quantile"), "equal_mass"),
     (lambda: calibration.ece_noise_quantile([0.5], quantile=95), "quantile"),
-    (lambda: token_metrics.token_nll([]), "at least one"),
-    (lambda: token_metrics.token_nll([[1.0], [np.nan]]), "sequence 1: row 0"),
-    (lambda: token_metrics.tail_record([1.0, 2.0], k=2), "k: given 2"),
     (lambda: softmax.softmax([[0.0, np.nan]]), "row 0 holds nan"),
     (lambda: softmax.top_label([[0.0, np.nan]]), "row 0 holds nan"),
     (
@@ -209,17 +201,10 @@ def test_what_is_undefined_is_refused(call, message):
         call()
 
 
-def test_perplexity_too_large_for_a_float_is_infinite_and_its_nll_kept():
-    found = token_metrics.token_nll([[1000.0]])
-    assert found.perplexity == np.inf
-    assert found.micro == 1000.0
-
-
 def test_one_row_one_class_and_half_precision_are_legal():
     assert calibration.expected_calibration_error([1.0], [True]) == 0.0
     assert calibration.classwise_calibration_error([[1.0]], [0]) == 0.0
     assert proper_scores.nll([[3.0]], [0]) == 0.0
     assert proper_scores.brier(softmax.softmax(np.array([[1, 2]], np.float16)), [1]) > 0
     assert selective_prediction.aurc([0.5], [0]) == 1.0
-    assert selective_prediction.excess_aurc([0.5], [0]) == 0.0
     assert label_errors.normalized_margin([[1.0]], [0]) == pytest.approx([1.0])
