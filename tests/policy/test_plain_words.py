@@ -51,7 +51,6 @@ DOCUMENTS_NOT_YET = frozenset({"docs/gitops.md"})
 NOT_YET: Mapping[str, frozenset[str]] = {
     "teacherspec/base": spelled("Say rehearse"),
     "teacherspec/check": spelled("kept_columns_are_further_ones words_and_pixels_keep_apart"),
-    "teacherspec/compare": spelled("OfSplit.judged judged"),
     "teacherspec/finetune": spelled("TellEpoch"),
     "teacherspec/memory_plan": spelled("LivingBytes"),
     "teacherspec/package": spelled("""
@@ -61,7 +60,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
         Beside CheckedRow.kept Ingested.kept_kinds Judged Judged.kept judge kept_column
     """),
     "teacherspec/ratings": spelled("Rating.said tell_outdated"),
-    "teacherspec/release": spelled("pins_unlike_installed told"),
     "teacherspec/runtime": spelled("ROOM_FOR_BATCHES say surroundings"),
     "teacherspec/spec": spelled("Gate.judge"),
 }

@@ -4,7 +4,6 @@ import json
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,25 +12,13 @@ from click.testing import CliRunner
 from dvc.api import DVCFileSystem
 from scipy.stats import binomtest
 
-from teacherspec.calibrators.fit import fit
-from teacherspec.calibrators.fitted import apply
 from teacherspec.cli.main import main
-from teacherspec.compare.by_output_type import COMPARE
-from teacherspec.compare.classification.predictions import compare_predictions
 from teacherspec.compare.compare import TeacherDiff, as_json, compare
 from teacherspec.compare.html import as_html
 from teacherspec.compare.markdown import as_markdown
-from teacherspec.compare.paired_predictions import SideArtifacts, Sides
 from teacherspec.compare.revision import find_revision
 from teacherspec.metric_names.by_output_type import reported_names
-from teacherspec.metrics.proper_scores import nll
-from teacherspec.runtime.atomic_io import write_json
-from teacherspec.spec.calibrate import NoCalibration
-from teacherspec.tasks.interfaces.declaration import OutputType
 from tests.pipeline.gitops.repository import Repository
-from tests.unit.calibrate.toy_predictions import toy_split, write_folder
-from tests.unit.calibrators.test_calibrators import LABELS as CLASSES
-from tests.unit.calibrators.test_calibrators import LOGITS, each_method
 
 LABELS = ("cold", "hot", "wet")
 
@@ -236,29 +223,6 @@ def test_every_tested_metric_is_one_that_is_reported(diff: TeacherDiff) -> None:
 def test_a_fresh_clone_compares_from_the_remote(repository: Repository, diff: TeacherDiff) -> None:
     shutil.rmtree(repository.root / ".dvc/cache")
     assert as_json(diff_of("main", "pr")) == as_json(diff)
-
-
-def test_predictions_of_every_output_type_can_be_compared() -> None:
-    assert set(COMPARE) == set(get_args(OutputType))
-
-
-@each_method
-def test_every_calibrator_is_compared_with_another(tmp_path: Path, method: Any) -> None:
-    """A pull request may change the method of calibration."""
-    calibrators = (fit(NoCalibration(kind="none"), LOGITS, CLASSES), fit(method, LOGITS, CLASSES))
-    sides = []
-    for name, fitted in zip(("a", "b"), calibrators, strict=True):
-        folder = write_folder(tmp_path / name, {"test": ("test", toy_split("test", 300))})
-        write_json(folder / "calibration.json", {"calibrator": fitted.calibrator.model_dump(mode="json")})
-        sides.append(SideArtifacts(name, folder, folder / "calibration.json", {}))
-    not_compared: list[str] = []
-    found = compare_predictions(Sides(sides[0], sides[1], frozenset(), None), not_compared)
-    assert not not_compared
-    test = {test.metric: test for test in found.tests}["calibrate.test.nll.after"]
-    split = toy_split("test", 300)
-    expected = nll(apply(calibrators[1].calibrator, split.logits.astype(np.float64)), split.labels)
-    assert test.after == pytest.approx(expected)
-    assert test.differs == (method.kind != "none")
 
 
 def test_text_of_the_data_is_not_markup(diff: TeacherDiff) -> None:

@@ -2,11 +2,8 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -14,8 +11,6 @@ from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
 from teacherspec.compare.revision import find_revision
-from teacherspec.release.archive import write_archive
-from teacherspec.release.rebuild_env import environment_variables, python_with_pins, unmet_pins
 from teacherspec.release.recorded_outputs import Cache, local_cache, output_states
 from tests.pipeline.gitops.repository import ENVIRONMENT, Repository
 from tests.pipeline.gitops.toy_repositories import new_stub_repository
@@ -137,52 +132,6 @@ def test_what_was_never_built_cannot_be_rebuilt(shared_repository: Repository) -
         found = run("rebuild-release", name)
         assert found.exit_code == 1
         assert words in found.stderr
-
-
-def test_pins_are_compared_with_what_is_installed() -> None:
-    from importlib.metadata import version
-
-    met = f"numpy=={version('numpy')}\n# a comment\nDVC=={version('dvc')}  # upper case is the same\n"
-    assert unmet_pins(met) == ()
-    assert unmet_pins('nothing-like-this==1.0; sys_platform == "plan9"\n') == ()
-    (change,) = unmet_pins(met + "nothing-like-this==1.0\n")
-    assert (change.name, change.before, change.after) == ("nothing-like-this", "1.0", "–")
-
-
-@pytest.mark.slow
-def test_an_environment_with_given_pins_is_created_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    python = python_with_pins("# nothing needed\n")
-    code = "import sys; print(sys.prefix)"
-    output = subprocess.run(
-        [python, "-c", code], capture_output=True, text=True, check=True, env=environment_variables(python)
-    )
-    assert Path(output.stdout.strip()) == python.parent.parent
-    made = (python.parent.parent / "complete").stat().st_mtime_ns
-    assert python_with_pins("# nothing needed\n") == python
-    assert (python.parent.parent / "complete").stat().st_mtime_ns == made
-    assert python_with_pins("# something else\n") != python
-
-
-def test_the_same_package_gives_the_same_archive(tmp_path: Path) -> None:
-    digests = set()
-    for turn, mode in enumerate((0o600, 0o644)):
-        folder = tmp_path / str(turn) / "teacher"
-        (folder / "model").mkdir(parents=True)
-        for name in ("model/weights", "README.md")[:: 1 if turn else -1]:
-            (folder / name).write_text(name)
-            (folder / name).chmod(mode)
-            os.utime(folder / name, (turn, turn))
-        archive = tmp_path / f"{turn}.tar"
-        write_archive(folder, archive)
-        digests.add(hashlib.sha256(archive.read_bytes()).hexdigest())
-        with tarfile.open(archive) as packed:
-            assert [entry.name for entry in packed] == [
-                "teacher", "teacher/README.md", "teacher/model", "teacher/model/weights"
-            ]  # fmt: skip
-    assert len(digests) == 1
 
 
 def test_release_notes_list_gates_and_changes_since_the_previous_tag(repository: Repository) -> None:

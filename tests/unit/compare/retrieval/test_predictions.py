@@ -1,4 +1,4 @@
-"""`diff` of two dual encoders against ranks counted one by one."""
+"""Comparison of two dual encoders, against ranks counted one by one."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`diff` of two language models against numpy, scipy and sacrebleu on the same logits and answers."""
+"""Comparison of two language models, against numpy, scipy and sacrebleu on the same logits and answers."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
