@@ -23,9 +23,9 @@ from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import parse_task
-from teacherspec.tasks.base import Kind
 from teacherspec.tasks.interfaces.capabilities import RetrievalInputs
 from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.shared.dual_encoder_model import embed_images, embed_texts, width
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from teacherspec.base.classification.baseline import UNTRAINED
-from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.kind import Kind
 
 
 def write_report(task: Kind, manifest: Mapping[str, Any], fit: Mapping[str, Any], stated: list[str]) -> str:

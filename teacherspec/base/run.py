@@ -14,7 +14,7 @@ from teacherspec.model_files.sources.registry import fetch
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
 from teacherspec.splits import load_prepared, open_split
-from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.interfaces.model import model_init
 
 REHEARSED_ROWS = 100

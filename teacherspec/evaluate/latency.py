@@ -10,7 +10,7 @@ from teacherspec.runtime import machine
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.base import Kind
+    from teacherspec.tasks.interfaces.kind import Kind
 
 WARM_UP = 5
 """Rows run untimed first: the first calls allocate memory and choose kernels."""

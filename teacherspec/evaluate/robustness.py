@@ -19,7 +19,7 @@ from teacherspec.predictions.classification import Predictions
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.base import Kind
+    from teacherspec.tasks.interfaces.kind import Kind
 
 COLUMNS = (
     "perturbation", "rows", "changed",

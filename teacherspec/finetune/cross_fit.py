@@ -20,7 +20,7 @@ from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split
-from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.interfaces.model import ModelInit
 
 OUT_OF_FOLD = "out_of_fold.parquet"

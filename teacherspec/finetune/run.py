@@ -17,7 +17,7 @@ from teacherspec.runtime.resume_key import loaded_code, run_key
 from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import INDEX_NAME, load_prepared
-from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.interfaces.model import model_init
 
 SCRATCH = Path(".scratch/finetune")

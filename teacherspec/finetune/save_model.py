@@ -14,8 +14,8 @@ from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.base import Kind
 from teacherspec.tasks.interfaces.capabilities import RecordedViews
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 

@@ -23,8 +23,8 @@ from teacherspec.finetune.trainer import DeterministicTrainer, whole_model
 from teacherspec.runtime import distributed, machine
 from teacherspec.spec.finetune import Contrastive, CrossEntropy, Finetune, Focal
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.base import Kind
 from teacherspec.tasks.interfaces.capabilities import SeparateParts, SupervisedLoss, TrainableParts
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.interfaces.model import ModelInit
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}

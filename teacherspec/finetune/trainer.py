@@ -17,8 +17,8 @@ from teacherspec.finetune.micro_batches import MicroBatches, WithSilent, silenci
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.base import Kind
 from teacherspec.tasks.interfaces.capabilities import PairEmbeddings
+from teacherspec.tasks.interfaces.kind import Kind
 
 Values = np.ndarray[Any, Any]
 

@@ -9,7 +9,7 @@ from teacherspec.runtime import distributed, machine
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
-    from teacherspec.tasks.base import Kind
+    from teacherspec.tasks.interfaces.kind import Kind
 
 
 def batch_loader(

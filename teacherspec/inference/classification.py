@@ -14,7 +14,7 @@ from teacherspec.runtime.length_batches import longest_first
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.base import Kind
+    from teacherspec.tasks.interfaces.kind import Kind
 
 
 def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:

@@ -8,7 +8,7 @@ from teacherspec.runtime.device_placement import place
 from teacherspec.tasks.interfaces.model import ModelInit
 
 if TYPE_CHECKING:
-    from teacherspec.tasks.base import Kind
+    from teacherspec.tasks.interfaces.kind import Kind
 
 
 def load_model(task: "Kind", folder: Path) -> tuple[Any, Any]:

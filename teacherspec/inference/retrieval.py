@@ -9,7 +9,7 @@ from teacherspec.inference.batch_loader import batch_loader, check_not_empty
 from teacherspec.predictions.retrieval import EmbeddingPredictions
 from teacherspec.runtime import distributed
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

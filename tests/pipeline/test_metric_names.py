@@ -20,10 +20,10 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, save_index
 from teacherspec.tasks import KINDS
-from teacherspec.tasks.base import Kind
 from teacherspec.tasks.clip.task import Clip
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.pipeline.causal_lm import toys as causal_lm
 from tests.pipeline.test_clip_retrieval import ROLES, SAID, captioned

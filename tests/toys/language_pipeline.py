@@ -18,7 +18,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import Prepared
-from teacherspec.tasks.base import Kind
+from teacherspec.tasks.interfaces.kind import Kind
 
 PACKAGE = {
     "name": "colours", "description": "Names colours.", "intended_use": "Tests.", "data_license": "cc0-1.0",

@@ -10,9 +10,9 @@ from teacherspec.base.generation.baseline import answers_headline, describe_answ
 from teacherspec.base.linear_probe import Features, probe, right_share
 from teacherspec.base.probe_sampling import sample
 from teacherspec.base.retrieval.baseline import describe_pairs, measure_pairs, pairs_headline
-from teacherspec.tasks.base import Kind
 from teacherspec.tasks.interfaces.capabilities import FrozenFeatures
 from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from teacherspec.check.output_types import SUPPORTED
+from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule
 from teacherspec.check.spec import Spec
 from teacherspec.metric_names.perturbations import perturbation_names
-from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 
 
 def slices_have_their_columns(spec: Spec) -> Iterator[Finding]:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from teacherspec.check.output_types import SUPPORTED
+from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule, split_roles
 from teacherspec.check.spec import Spec
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metric_names.perturbations import perturbation_names
-from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed
 
 
 def gates_are_measured(spec: Spec) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-    from teacherspec.tasks.base import Kind
+    from teacherspec.tasks.interfaces.kind import Kind
     from teacherspec.tasks.interfaces.model import Batch, Row
 
 EMBEDDINGS = "embeddings"

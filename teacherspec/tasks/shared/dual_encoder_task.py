@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field as Param
 
-from teacherspec.tasks.base import Kind
 from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
 from teacherspec.tasks.interfaces.capabilities import PairEmbeddings
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.dual_encoder_model import (
     DualProcessor,

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from teacherspec.cli.main import COMMANDS, RENAMED, SECTIONS, main
 from teacherspec.errors import DataError
 from teacherspec.runtime.entrypoint import report_user_errors
-from tests.unit.spec.example import RIGHT
+from tests.unit.check.example import RIGHT
 
 ROOT = Path(__file__).parents[3]
 CLI = ROOT / "teacherspec" / "cli"

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from teacherspec.check.run import check, json_schema
 from teacherspec.cli.main import main
 from teacherspec.runtime.atomic_io import read_json
-from tests.unit.spec.example import RIGHT, changed
+from tests.unit.check.example import RIGHT, changed
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "params.schema.json"

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from teacherspec.cli.main import main
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared
-from tests.unit.spec.example import RIGHT
+from tests.unit.check.example import RIGHT
 
 DECLARED = """\
 task: {kind: causal_lm, rendering: {kind: chat}, max_length: 64}

@@ -14,8 +14,8 @@ from teacherspec.package.push import push_to_hub, require_releasable
 from teacherspec.spec.package import PushToHub
 from tests.toys.hub_server import Hub
 from tests.toys.packaged_teacher import PackagedTeacher, package
+from tests.unit.check.example import RIGHT
 from tests.unit.package.test_run import copied, digest
-from tests.unit.spec.example import RIGHT
 
 WHERE = PushToHub(kind="hub", repo="owner/teacher")
 

@@ -21,8 +21,8 @@ from teacherspec.ratings.run import run_ratings
 from teacherspec.ratings.sheet_key import load_keys
 from teacherspec.ratings.win_rates import Level
 from teacherspec.runtime.atomic_io import read_json, write_parquet
+from tests.unit.check.example import RIGHT
 from tests.unit.ratings.toy_ratings import Sheet, answered, make_sheet, save_answers, write_reviews
-from tests.unit.spec.example import RIGHT
 
 ROOT = Path(__file__).resolve().parents[3]
 LEVEL = Level(confidence=0.95, resamples=50, seed=0)

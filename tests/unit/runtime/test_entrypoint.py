@@ -9,7 +9,7 @@ from teacherspec.runtime.entrypoint import load_sections
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
-from tests.unit.spec.example import RIGHT, changed
+from tests.unit.check.example import RIGHT, changed
 
 
 class Sections(Section):

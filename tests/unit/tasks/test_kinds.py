@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 import teacherspec.tasks
 from teacherspec.tasks import KINDS, parse_task
-from teacherspec.tasks.base import Kind
 from teacherspec.tasks.interfaces import capabilities
 from teacherspec.tasks.interfaces.capabilities import PairEmbeddings, SupervisedLoss
+from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.shared.generation_task import GenerationTask
 
 TASKS = Path(teacherspec.tasks.__file__).parent

@@ -7,8 +7,8 @@ from dvc.utils.serialize import parse_yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from teacherspec.check.parsing.parse import read_document
 from teacherspec.errors import DeclarationError
-from teacherspec.spec.parsing.parse import read_document
 
 # Spellings on which YAML versions and people disagree, and plain ones.
 SPELLINGS = """

@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from teacherspec.spec.parsing.diagnostics import Problem, Where
-from teacherspec.spec.parsing.parse import Document
-from teacherspec.spec.parsing.renamed_keys import RENAMED
-from teacherspec.spec.parsing.schema_walk import Place, Schema, SchemaTree
-from teacherspec.spec.parsing.yaml_scalars import did_you_mean, listed, nearest, show
+from teacherspec.check.parsing.diagnostics import Problem, Where
+from teacherspec.check.parsing.parse import Document
+from teacherspec.check.parsing.renamed_keys import RENAMED
+from teacherspec.check.parsing.schema_walk import Place, Schema, SchemaTree
+from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed, nearest, show
 
 WRONG = {
     "literal_error": "unknown value",

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from teacherspec.check.parsing.diagnostics import Position, Problem, refusal
 from teacherspec.errors import DeclarationError
-from teacherspec.spec.parsing.diagnostics import Position, Problem, refusal
 
 MOST_BYTES = 1 << 20
 UTF8_MARK = b"\xef\xbb\xbf"

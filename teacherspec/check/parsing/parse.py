@@ -16,11 +16,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import DocumentStartEvent
 from ruamel.yaml.reader import ReaderError
 
+from teacherspec.check.parsing.diagnostics import Position, Problem, Where, refusal
+from teacherspec.check.parsing.read_bytes import decode, position_of
+from teacherspec.check.parsing.yaml_builder import Builder, HaltError, at
+from teacherspec.check.parsing.yaml_scalars import SECRETS
 from teacherspec.errors import DeclarationError
-from teacherspec.spec.parsing.diagnostics import Position, Problem, Where, refusal
-from teacherspec.spec.parsing.read_bytes import decode, position_of
-from teacherspec.spec.parsing.yaml_builder import Builder, HaltError, at
-from teacherspec.spec.parsing.yaml_scalars import SECRETS
 
 ADVICE = {
     "mapping values are not allowed here": "a value that holds `: ` needs quotes; is the indentation right?",

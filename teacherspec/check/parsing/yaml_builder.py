@@ -18,8 +18,8 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.nodes import ScalarNode
 
-from teacherspec.spec.parsing.diagnostics import Position, Problem, Where
-from teacherspec.spec.parsing.yaml_scalars import ScalarError, quoted, scalar_value
+from teacherspec.check.parsing.diagnostics import Position, Problem, Where
+from teacherspec.check.parsing.yaml_scalars import ScalarError, quoted, scalar_value
 
 DEEPEST = 20
 MOST_VALUES = 10_000

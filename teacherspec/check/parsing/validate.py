@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from teacherspec.spec.parsing.diagnostics import Problem
-from teacherspec.spec.parsing.error_messages import Explainer
-from teacherspec.spec.parsing.parse import Document
-from teacherspec.spec.parsing.schema_walk import SchemaTree
+from teacherspec.check.parsing.diagnostics import Problem
+from teacherspec.check.parsing.error_messages import Explainer
+from teacherspec.check.parsing.parse import Document
+from teacherspec.check.parsing.schema_walk import SchemaTree
 from teacherspec.spec.section import Section
 
 Model = TypeVar("Model", bound=Section)

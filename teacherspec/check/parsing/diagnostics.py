@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from teacherspec.check.parsing.yaml_scalars import blotted
 from teacherspec.errors import DeclarationError
-from teacherspec.spec.parsing.yaml_scalars import blotted
 
 Where = tuple[str | int, ...]
 """A place in the declaration as keys and list indexes: `("task", "label_names", 2)`."""

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from teacherspec.check.parsing.renamed_keys import RENAMED
 from teacherspec.check.spec import Spec
 from teacherspec.spec.finetune import Finetune, Lora
-from teacherspec.spec.parsing.renamed_keys import RENAMED
 from teacherspec.spec.section import Section
-from tests.unit.spec.example import changed, problems
+from tests.unit.check.example import changed, problems
 
 OLD = {
     ("finetune", "head_first"): "  head_first: {epochs: 2}\n",

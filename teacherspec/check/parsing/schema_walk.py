@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from teacherspec.spec.parsing.diagnostics import Where
-from teacherspec.spec.parsing.yaml_scalars import listed, show
+from teacherspec.check.parsing.diagnostics import Where
+from teacherspec.check.parsing.yaml_scalars import listed, show
 
 Schema = dict[str, Any]
 

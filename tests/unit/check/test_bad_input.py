@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from teacherspec.cli.main import main
-from tests.unit.spec.example import RIGHT, changed, check, problems
+from tests.unit.check.example import RIGHT, changed, check, problems
 
 # Put together here, so that scanners for secrets find none in this file.
 HUGGING_FACE = "hf" + "_" + "aB3" * 10

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from teacherspec.check.run import check
 from teacherspec.errors import DeclarationError
-from tests.unit.spec.example import RIGHT
+from tests.unit.check.example import RIGHT
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(-1e6, 1e6) | st.text("a1 -.", max_size=5)
 values = st.recursive(
