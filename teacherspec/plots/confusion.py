@@ -1,4 +1,4 @@
-"""Which classes are taken for which: a matrix while one can read it, the most frequent confusions beyond."""
+"""Confusions of classes: as a matrix, or as a list of the most frequent ones where there are many classes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 READABLE = 40
-"""Classes up to which every cell of the matrix can be told apart."""
+"""Classes up to which every cell of the matrix is readable."""
 
 MOST_CONFUSIONS = 30
 """Confusions listed where there are more classes than that."""

@@ -1,4 +1,4 @@
-"""How many rows each class has, how large the rows of each split are, and what they look like."""
+"""Rows of each class, sizes of the rows of each split, and examples of images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class DataPicture:
         classes: label → rows in train; empty for tasks without classes.
         sizes: split → sizes of rows at equally spaced quantiles, from the least to the greatest.
         unit: what sizes count.
-        pictures: label → small pictures of some of its rows in train; empty where rows are not for the eye.
+        pictures: label → thumbnails of some of its rows in train; empty where rows have no images.
     """
 
     classes: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""Answers of a language model: where in them it is surprised, and how long they are."""
+"""Plots of generation: loss by position in the answer, and lengths of answers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
 
 
 def position_figure(losses: Sequence[npt.NDArray[np.float64]], title: str) -> "Figure":
-    """Mean loss (nats) by place in the answer, with its quartiles; call it inside `style.drawing()`.
+    """Mean loss (nats) by position in the answer, with its quartiles; call it inside `style.drawing()`.
 
     Args:
-        losses: one array of losses a place, none empty.
-        title: of the picture.
+        losses: one array of losses a position, none empty.
+        title: of the plot.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.4, 3.6), dpi=DPI, layout="constrained")
     axes = figure.subplots()
-    place = np.arange(1, len(losses) + 1)
+    position = np.arange(1, len(losses) + 1)
     low, high = (np.array([np.quantile(part, share) for part in losses]) for share in (0.25, 0.75))
-    axes.fill_between(place, low, high, color=BAND, alpha=0.55, linewidth=0, label="middle half")
-    axes.plot(place, [part.mean() for part in losses], color=RIGHT, linewidth=1.6, label="mean")
-    axes.set(title=title, xlabel="token of the answer", ylabel="nats")
+    axes.fill_between(position, low, high, color=BAND, alpha=0.55, linewidth=0, label="quartiles")
+    axes.plot(position, [part.mean() for part in losses], color=RIGHT, linewidth=1.6, label="mean")
+    axes.set(title=title, xlabel="position of the token in the answer", ylabel="nats")
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper right")
     return figure
 
 
 def length_figure(lengths: Sequence[tuple[int, int]], title: str) -> "Figure":
-    """Length of each answer beside its nearest reference; call it inside `style.drawing()`.
+    """Length of each answer against that of its nearest reference; call it inside `style.drawing()`.
 
     Args:
         lengths: (characters of the reference, characters of the answer).
-        title: of the picture.
+        title: of the plot.
     """
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""How training went: the loss on train batches, and loss and accuracy on the validation split."""
+"""Learning curves: the loss on train batches, and loss and accuracy on the validation split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Learning:
         epoch: `[E]` epoch at each evaluation.
         nll: `[E]` validation loss, nats a row.
         accuracy: `[E]` validation accuracy.
-        best_epoch: at which the kept checkpoint was written.
+        best_epoch: at which the selected checkpoint was written.
     """
 
     step_epoch: Sequence[float]
@@ -39,7 +39,7 @@ class Learning:
 
 
 def learning_figure(log: Learning) -> "Figure":
-    """Loss beside accuracy; call it inside `drawing()`."""
+    """Loss and accuracy side by side; call it inside `drawing()`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.8, 3.4), dpi=DPI, layout="constrained")
@@ -61,7 +61,7 @@ def learning_figure(log: Learning) -> "Figure":
             color=MUTED,
             linewidth=1.0,
             linestyle=(0, (4, 3)),
-            label="checkpoint kept",
+            label="selected checkpoint",
             zorder=1,
         )
         axes.legend(loc=place, labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.9)

@@ -1,4 +1,4 @@
-"""Picture of paired differences: what got better, what worse, and what may be chance."""
+"""Plot of paired differences: which metrics improved, which got worse, and which differences may be chance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ AXIS, LINE = 0.9, 0.28
 """Inches that an axis and each of its lines take."""
 
 LONGEST_NAME = 60
-"""Signs of a metric's name."""
+"""Characters of a metric's name."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One line of the picture.
+    """One line of the plot.
 
     Attributes:
         name: of the metric.
         value: after - before, turned so that positive is better.
         low: end of its interval.
         high: the other end.
-        differs: whether chance does not explain it.
+        differs: whether it is significant.
         unit: of the value; lines of one unit share an axis.
     """
 

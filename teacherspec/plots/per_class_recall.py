@@ -22,7 +22,7 @@ class ClassRecall:
         name: of the class.
         support: rows with this label.
         recall: share of them that is found.
-        weak: whether it is worse than the other classes by more than chance.
+        weak: whether it is significantly worse than the other classes.
     """
 
     name: str

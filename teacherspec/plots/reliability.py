@@ -84,7 +84,7 @@ def _draw_diagram(axes: "Axes", panel: ReliabilityPanel) -> None:
         alpha=0.75,
         zorder=3,
     )
-    # Larger where more rows stand behind it, so that the eye does not follow the noise of thin bins.
+    # Larger for bins with more rows, so that bins with few, noisy rows do not dominate.
     axes.scatter(
         x,
         y,

@@ -1,4 +1,4 @@
-"""Retrieval: how near the right ones come, and how far the wrong ones stay."""
+"""Plots of retrieval: recall at k, and cosines of right and wrong pairs."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -16,21 +16,21 @@ LARGEST_K = 50
 BINS = 60
 
 
-def rank_figure(found: Mapping[str, Ranks], title: str) -> "Figure":
-    """Recall against k beside chance; call it inside `style.drawing()`.
+def rank_figure(by_direction: Mapping[str, Ranks], title: str) -> "Figure":
+    """Recall against k, with that of a random order; call it inside `style.drawing()`.
 
     Args:
-        found: direction → ranks.
-        title: of the picture.
+        by_direction: direction → ranks.
+        title: of the plot.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.4, 3.6), dpi=DPI, layout="constrained")
     axes = figure.subplots()
-    for colour, (name, ranks) in zip((RIGHT, BEFORE), found.items(), strict=True):
+    for colour, (name, ranks) in zip((RIGHT, BEFORE), by_direction.items(), strict=True):
         k = np.arange(1, min(LARGEST_K, ranks.candidates) + 1)
-        told = f"{name.replace('_', ' ')}, {ranks.candidates} candidates"
-        axes.plot(k, [ranks.recall(int(one)) for one in k], color=colour, linewidth=1.6, label=told)
+        label = f"{name.replace('_', ' ')}, {ranks.candidates} candidates"
+        axes.plot(k, [ranks.recall(int(one)) for one in k], color=colour, linewidth=1.6, label=label)
         chance = [ranks.chance(int(one)) for one in k]
         axes.plot(k, chance, color=colour, linewidth=1.0, linestyle=(0, (4, 3)))
     axes.plot([], [], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), label="by chance")

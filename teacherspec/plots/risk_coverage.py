@@ -1,4 +1,4 @@
-"""Risk-coverage curves: the error rate if only the most confident answers were given."""
+"""Risk-coverage curves: the error rate if only the most confident predictions were used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,9 +34,7 @@ def risk_coverage_figure(lines: Sequence[RiskLine], title: str) -> "Figure":
     axes = figure.subplots()
     for line in lines:
         axes.plot(line.curve.coverage, line.curve.risk, color=line.colour, linewidth=1.6, label=line.label)
-    axes.set(
-        title=title, xlabel="coverage (share of rows answered, most confident first)", ylabel="error rate"
-    )
+    axes.set(title=title, xlabel="coverage (share of rows, most confident first)", ylabel="error rate")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left")

@@ -1,4 +1,4 @@
-"""One look for every picture, and one way to write it: the same numbers give the same bytes."""
+"""One style for every plot, and one way to write it: the same numbers give the same bytes."""
 
 import io
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ INK, MUTED, GRID, BAND = "#22272e", "#6b7280", "#e5e7eb", "#c9ced6"
 DPI = 150
 
 COLOURS = 128
-"""Colours of a picture, shades of smoothed edges included."""
+"""Colours of a plot, shades of smoothed edges included."""
 
 FONT = "DejaVu Sans"
 
 LONGEST_NAME = 36
-"""Signs of a name beyond which a picture cuts it."""
+"""Characters of a name beyond which a plot cuts it."""
 
 SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -69,17 +69,17 @@ SETTINGS: dict[Any, Any] = {
 
 
 def writable(name: str, longest: int = LONGEST_NAME) -> str:
-    """A name from data as a picture can show it: one short line, `▯` for what the font has no sign for.
+    """A name from data as a plot can show it: one short line, `▯` for what the font has no glyph for.
 
-    The font comes with matplotlib, so that the picture does not depend on the fonts of the machine.
+    The font comes with matplotlib, so that the plot does not depend on the fonts of the machine.
     """
     line = " ".join(name.split())
     short = line if len(line) <= longest else line[: longest - 1] + "…"
-    return "".join(sign if ord(sign) in _signs() else "▯" for sign in short)
+    return "".join(character if ord(character) in _code_points() else "▯" for character in short)
 
 
 @cache
-def _signs() -> frozenset[int]:
+def _code_points() -> frozenset[int]:
     """Code points that the font can draw."""
     from matplotlib.font_manager import findfont, get_font
 
@@ -88,7 +88,7 @@ def _signs() -> frozenset[int]:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Within it, matplotlib starts from its defaults and `SETTINGS`, whatever the machine is set to."""
+    """Within it, matplotlib uses its defaults and `SETTINGS`, independent of the settings of the machine."""
     import matplotlib as mpl
 
     with mpl.rc_context():
@@ -105,8 +105,8 @@ def save_png(figure: "Figure", path: Path) -> None:
 def png(figure: "Figure") -> bytes:
     """The figure as PNG, without the version of the library or a date inside.
 
-    Pictures live in git with every teacher: reduced to `COLOURS` colours they look the same in a third of
-    the bytes.
+    Plots are committed to git with every teacher: reduced to `COLOURS` colours they look the same in a third
+    of the bytes.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image

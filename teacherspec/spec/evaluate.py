@@ -20,13 +20,13 @@ class ColumnSlices(Section):
     """One slice for each value of a kept column, or between edges of a column of numbers."""
 
     kind: Literal["column"]
-    """The way to cut."""
+    """The kind of slices."""
 
     column: str
     """A column named in `prepare.keep_columns`."""
 
     edges: tuple[float, ...] | None = Field(default=None, min_length=1, max_length=50)
-    """Where to cut a column of numbers, ascending, in its unit; omit to take each value by itself."""
+    """Edges between slices of a column of numbers, ascending, in its unit; omit for a slice for each value."""
 
     _edges_ascend = field_validator("edges")(_ascending)
 
@@ -35,10 +35,10 @@ class LengthSlices(Section):
     """Slices by the length of the text; rows without text lie in none."""
 
     kind: Literal["length"] = "length"
-    """The way to cut."""
+    """The kind of slices."""
 
     edges: tuple[int, ...] | None = Field(default=None, min_length=1, max_length=50)
-    """Where to cut, ascending, in characters; omit for the quartiles of the test split."""
+    """Edges between slices, ascending, in characters; omit for the quartiles of the test split."""
 
     _edges_ascend = field_validator("edges")(_ascending)
 
@@ -47,18 +47,18 @@ class LabelSlices(Section):
     """One slice for each label."""
 
     kind: Literal["label"] = "label"
-    """The way to cut."""
+    """The kind of slices."""
 
 
 class ConfidenceSlices(Section):
-    """Slices by the model's confidence before calibration. Low confidence should mean low accuracy, so a
-    weak slice of this kind is no blind spot; wrong answers at high confidence are what to look for."""
+    """Slices by the model's confidence before calibration. Low confidence should mean low accuracy, so a weak
+    slice of this kind is no blind spot; wrong predictions of high confidence are the ones to study."""
 
     kind: Literal["confidence"] = "confidence"
-    """The way to cut."""
+    """The kind of slices."""
 
     edges: tuple[float, ...] = Field(default=(0.5, 0.9), min_length=1, max_length=50)
-    """Where to cut, ascending, as probabilities."""
+    """Edges between slices, ascending, as probabilities."""
 
     _edges_ascend = field_validator("edges")(_ascending)
 
@@ -67,7 +67,7 @@ Slices = Annotated[ColumnSlices | LengthSlices | LabelSlices | ConfidenceSlices,
 
 
 class Evaluate(Section):
-    """One pass of the model over every split, and what is reported of it."""
+    """One pass of the model over every split, and the reports of it."""
 
     batch_size: int = Field(default=64, ge=1, le=65_536)
     """Examples per forward pass; part of the declaration because padding moves logits by about 1e-7."""
@@ -76,7 +76,7 @@ class Evaluate(Section):
     """Level of every interval."""
 
     resamples: int = Field(default=1000, ge=100, le=100_000)
-    """Bootstrap resamples behind the intervals of metrics without a closed form."""
+    """Bootstrap resamples for the intervals of metrics without a closed form."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of resampling and perturbation."""
@@ -100,7 +100,7 @@ class Evaluate(Section):
     of images; omit for all that fit the rows, empty for none."""
 
     generation: Generation | None = None
-    """How answers are written and compared, for tasks that answer in words; omit for the defaults."""
+    """How answers are generated and compared, for tasks that generate text; omit for the defaults."""
 
     latency_examples: int = Field(default=100, ge=10, le=100_000)
     """Test examples timed one by one for the latency percentiles."""

@@ -1,4 +1,4 @@
-"""`params.yaml: evaluate.generation`, how answers are written and compared with their references."""
+"""`params.yaml: evaluate.generation`, how answers are generated and compared with their references."""
 
 import re
 from typing import Annotated, Literal
@@ -17,17 +17,17 @@ def _compiles(pattern: str) -> str:
 
 
 class Sampling(Section):
-    """Answers drawn from the model, beside the greedy ones."""
+    """Sampled answers, in addition to the greedy ones."""
 
     temperature: float = Field(default=0.7, gt=0.0, le=10.0)
     """Divides the logits."""
 
     top_p: float = Field(default=0.9, gt=0.0, le=1.0)
-    """Smallest set of tokens of this probability is drawn from."""
+    """Tokens are sampled from the smallest set with this probability."""
 
 
 class Generation(Section):
-    """Answers to prompts of the test split, greedy and drawn, of the teacher and of its untrained base."""
+    """Generated answers to prompts of the test split, greedy and sampled, of the teacher and its untrained base."""
 
     rows: int = Field(default=200, ge=2, le=1_000_000)
     """Prompts of the test split that are answered at most, spread evenly over it, and as many of the
@@ -37,7 +37,7 @@ class Generation(Section):
     """Longest answer, in tokens."""
 
     sampling: Sampling | None = Sampling()
-    """How answers are drawn; null for none."""
+    """How answers are sampled; null for none."""
 
     extract: Annotated[str, Field(max_length=1000), AfterValidator(_compiles)] | None = None
     """Regular expression of what counts in an answer, such as a final number `#### (-?[\\d.,]+)`: the first

@@ -31,43 +31,43 @@ def retrieval_quality(
 
     Returns:
         `rows`, `images` and `texts` (different ones); for each direction the number of its `queries` and
-        `candidates`, `recall_at_k` with interval beside `chance_at_k` of a random order, and `median_rank`;
+        `candidates`, `recall_at_k` with interval, `chance_at_k` of a random order, and `median_rank`;
         and of candidate sets, both directions together, `accuracy`, `nll` and `ece`.
     """
     options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    asked = dict(zip(DIRECTIONS, (found.pairs, found.pairs.swapped()), strict=True))
+    queries = dict(zip(DIRECTIONS, (found.pairs, found.pairs.swapped()), strict=True))
     lines = [
-        candidate_sets(pairs, comparison.candidate_set_size, comparison.seed) for pairs in asked.values()
+        candidate_sets(pairs, comparison.candidate_set_size, comparison.seed) for pairs in queries.values()
     ]
     log_probs = log_softmax(comparison.logit_scale * np.concatenate(lines) + comparison.logit_bias)
     labels = np.full(len(log_probs), comparison.candidate_set_size - 1)
-    sure, right = top_label_confidence(np.exp(log_probs), labels)
+    confidences, right = top_label_confidence(np.exp(log_probs), labels)
     images = np.concatenate([found.image_of, found.image_of])
     return {
         "rows": len(found.ids),
         "images": len(np.unique(found.image_of)),
         "texts": len(np.unique(found.text_of)),
-        **{name: direction(pairs, found.pairs, **options) for name, pairs in asked.items()},
+        **{name: direction(pairs, found.pairs, **options) for name, pairs in queries.items()},
         "accuracy": asdict(share_interval(right, images, **options)),
         "nll": asdict(_mean(nll_per_row(log_probs, labels), images, **options)),
-        "ece": expected_calibration_error(sure, right),
+        "ece": expected_calibration_error(confidences, right),
     }
 
 
 def direction(
-    asked: Paired, pairs: Paired, *, confidence: float, resamples: int, seed: int
+    queries: Paired, pairs: Paired, *, confidence: float, resamples: int, seed: int
 ) -> dict[str, Any]:
     """Recall and ranks of the queries of one direction.
 
     Args:
-        asked: the pairs, queries first.
+        queries: the pairs, queries first.
         pairs: the same with images first.
         confidence: level of the intervals.
         resamples: of images.
         seed: of the resamples.
     """
-    ranks = image_to_text(asked)
-    _, first = np.unique(asked.image_of, return_index=True)
+    ranks = image_to_text(queries)
+    _, first = np.unique(queries.image_of, return_index=True)
     measured: dict[str, Any] = {"queries": len(ranks.rank), "candidates": ranks.candidates}
     for k in RECALLED:
         hits = ranks.rank <= k

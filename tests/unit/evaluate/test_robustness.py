@@ -124,7 +124,10 @@ def test_names_are_chosen_or_refused() -> None:
     with pytest.raises(DeclarationError) as refusal:
         chosen_perturbations(known, ["typos", "rain", "hail"])
     assert len(refusal.value.problems) == 2
-    assert "rain (allowed: case, punctuation, typos)" in refusal.value.problems[0]
+    assert (
+        "rain does not apply to the rows of this task (allowed: case, punctuation, typos)"
+        in refusal.value.problems[0]
+    )
 
 
 def test_generators_are_of_the_row() -> None:
