@@ -1,4 +1,4 @@
-"""Plot of paired differences: which metrics improved, which got worse, and which differences may be chance."""
+"""Plot of paired differences: which metrics improved, which got worse, and which changes may be chance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

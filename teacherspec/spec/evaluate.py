@@ -26,7 +26,7 @@ class ColumnSlices(Section):
     """A column named in `prepare.keep_columns`."""
 
     edges: tuple[float, ...] | None = Field(default=None, min_length=1, max_length=50)
-    """Edges between slices of a column of numbers, ascending, in its unit; omit for a slice for each value."""
+    """Edges between slices of a column of numbers, ascending, in its unit; omit for one slice a value."""
 
     _edges_ascend = field_validator("edges")(_ascending)
 

@@ -27,7 +27,7 @@ class Sampling(Section):
 
 
 class Generation(Section):
-    """Generated answers to prompts of the test split, greedy and sampled, of the teacher and its untrained base."""
+    """Generated answers to prompts of the test split, greedy and sampled, of teacher and untrained base."""
 
     rows: int = Field(default=200, ge=2, le=1_000_000)
     """Prompts of the test split that are answered at most, spread evenly over it, and as many of the
