@@ -17,12 +17,12 @@ MOST_IN_BOX = 7
 
 Item = Mapping[str, Any]
 Boxes = Sequence[Box]
-OutputType = Callable[[Draw], Phrase[Boxes]]
+Template = Callable[[Draw], Phrase[Boxes]]
 
 
 def about_items(draw: Draw) -> Phrase[Boxes]:
     """A statement, and of which boxes it is true."""
-    form: OutputType = draw.choices(FORMS, WEIGHTS)[0]
+    form: Template = draw.choices(FORMS, WEIGHTS)[0]
     return form(draw)
 
 

@@ -12,12 +12,12 @@ BLOCKS = 9
 """The most blocks of a colour that are asked for."""
 
 Towers = Sequence[Tower]
-OutputType = Callable[[Draw], Phrase[Towers]]
+Template = Callable[[Draw], Phrase[Towers]]
 
 
 def about_towers(draw: Draw) -> Phrase[Towers]:
     """A statement, and of which towers it is true."""
-    form: OutputType = draw.choices(FORMS, WEIGHTS)[0]
+    form: Template = draw.choices(FORMS, WEIGHTS)[0]
     return form(draw)
 
 

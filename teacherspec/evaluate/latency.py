@@ -10,14 +10,14 @@ from teacherspec.runtime import machine
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.interfaces.kind import Kind
+    from teacherspec.tasks.interfaces.model import Inference
 
 WARM_UP = 5
 """Rows run untimed first: the first calls allocate memory and choose kernels."""
 
 
 def measure_latency(
-    task: "Kind", model: Any, processor: Any, rows: "Dataset", examples: int, batch_size: int
+    task: "Inference", model: Any, processor: Any, rows: "Dataset", examples: int, batch_size: int
 ) -> dict[str, Any]:
     """Percentiles of the time from raw row to logits, one row at a time, and throughput in batches.
 
@@ -40,7 +40,7 @@ def measure_latency(
     }
 
 
-def _timed(task: "Kind", model: Any, processor: Any, rows: "Dataset") -> float:
+def _timed(task: "Inference", model: Any, processor: Any, rows: "Dataset") -> float:
     """Seconds from rows to logits, processing included."""
     import torch
 

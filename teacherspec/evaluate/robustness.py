@@ -19,7 +19,7 @@ from teacherspec.predictions.classification import Predictions
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.interfaces.kind import Kind
+    from teacherspec.tasks.interfaces.model import Inference
 
 COLUMNS = (
     "perturbation", "rows", "changed",
@@ -94,7 +94,7 @@ def generator(seed: int, name: str, row_id: str) -> np.random.Generator:
 
 
 def predict_perturbed(
-    task: "Kind",
+    task: "Inference",
     model: Any,
     processor: Any,
     rows: "Dataset",

@@ -9,11 +9,11 @@ from teacherspec.runtime import distributed, machine
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
-    from teacherspec.tasks.interfaces.kind import Kind
+    from teacherspec.tasks.interfaces.model import Inference
 
 
 def batch_loader(
-    task: "Kind", processor: Any, examples: Any, batches: Sequence[list[int]]
+    task: "Inference", processor: Any, examples: Any, batches: Sequence[list[int]]
 ) -> "DataLoader[Any]":
     """The collated batches that this process computes, in their order.
 

@@ -14,10 +14,10 @@ from teacherspec.runtime.length_batches import longest_first
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.interfaces.kind import Kind
+    from teacherspec.tasks.interfaces.model import Inference
 
 
-def predict(task: "Kind", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:
+def predict(task: "Inference", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:
     """Logits of every row by row id; each of several processes computes its share and returns all.
 
     Rows are batched by length where they have one, longest first (so the first batch needs the most memory),

@@ -8,16 +8,16 @@ from teacherspec.runtime.device_placement import place
 from teacherspec.tasks.interfaces.model import ModelInit
 
 if TYPE_CHECKING:
-    from teacherspec.tasks.interfaces.kind import Kind
+    from teacherspec.tasks.interfaces.model import ModelLoading
 
 
-def load_model(task: "Kind", folder: Path) -> tuple[Any, Any]:
+def load_model(task: "ModelLoading", folder: Path) -> tuple[Any, Any]:
     """The fine-tuned model on this machine's devices, in eval mode, and its processor."""
     model, processor = task.load(folder)
     return place(model), processor
 
 
-def load_untrained(task: "Kind", folder: Path, label_names: Sequence[str]) -> tuple[Any, Any]:
+def load_untrained(task: "ModelLoading", folder: Path, label_names: Sequence[str]) -> tuple[Any, Any]:
     """The base as fine-tuning starts from it, on this machine's devices, and its processor."""
     model, processor = task.load_base(folder, label_names, ModelInit())
     return place(model), processor

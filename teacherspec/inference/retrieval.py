@@ -9,14 +9,14 @@ from teacherspec.inference.batch_loader import batch_loader, check_not_empty
 from teacherspec.predictions.retrieval import EmbeddingPredictions
 from teacherspec.runtime import distributed
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.interfaces.packaging import Packaging
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
 def predict_pairs(
-    task: Kind, model: Any, processor: Any, rows: "Dataset", batch_size: int
+    task: Packaging, model: Any, processor: Any, rows: "Dataset", batch_size: int
 ) -> EmbeddingPredictions:
     """The embeddings of every row; each of several processes computes its share and returns all.
 

@@ -1,4 +1,4 @@
-"""Dual encoders go the whole road as zero-shot classifiers, by both losses, from weights and from scratch."""
+"""Dual encoders as zero-shot classifiers through the pipeline, by both losses, from weights and scratch."""
 
 import json
 import runpy
@@ -57,7 +57,7 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(machine.WORKERS, "0")
 
 
-def road(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
+def run_pipeline(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
     """From the base to the package, in the current folder."""
     stages = Stages(Path("artifacts"), Path("reports"))
     toy_image_prepared(stages.prepared)
@@ -84,7 +84,7 @@ def accuracy(stages: Stages) -> float:
 
 def test_clip_becomes_a_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     toy_dual_base(Path("base"), SAID)
-    stages = road(BASE, {**FINETUNE, "loss": CONTRASTIVE})
+    stages = run_pipeline(BASE, {**FINETUNE, "loss": CONTRASTIVE})
     assert accuracy(stages) > 0.7
     assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
     untrained = read_json(stages.reports / "base/fit.json")["untrained"]["accuracy"]
@@ -121,7 +121,7 @@ def served() -> None:
 
 
 def embeddings_give_the_logits(folder: Path) -> None:
-    """What lies in `embeddings/` multiplies to the soft targets beside it, row by row."""
+    """The embeddings in `embeddings/` multiply to the soft targets, row by row."""
     scale = read_json(folder / "embeddings/scale.json")
     classes = load_file(folder / "embeddings/classes.safetensors")["class_embeds"]
     soft = pq.read_table(next((folder / "soft").glob("train-*.parquet"))).to_pylist()
@@ -136,7 +136,7 @@ def embeddings_give_the_logits(folder: Path) -> None:
 
 
 def others_are_found_out(teacher: Path) -> None:
-    """Embeddings of the next row, of other classes, by another factor: each is told, and nothing else is."""
+    """Embeddings of the next row, of other classes, by another factor: each alone is reported."""
     folder = teacher / "distill/embeddings"
     for name, change in CHANGES.items():
         path = folder / name
@@ -218,12 +218,12 @@ def test_the_classes_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_both_families_go_the_whole_road(family: str, finetune: dict[str, Any]) -> None:
     toy_dual_base(Path("base"), SAID, family)
-    road(BASE, {**FINETUNE, "epochs": 1, **finetune})
+    run_pipeline(BASE, {**FINETUNE, "epochs": 1, **finetune})
     assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
 
 
 @pytest.mark.slow
 def test_from_scratch(tmp_path: Path) -> None:
     toy_dual_base(Path("base"), SAID, weights=False)
-    stages = road({**BASE, "init": "config"}, {**FINETUNE, "loss": {"kind": "cross_entropy"}})
+    stages = run_pipeline({**BASE, "init": "config"}, {**FINETUNE, "loss": {"kind": "cross_entropy"}})
     assert accuracy(stages) > 0.6

@@ -85,14 +85,14 @@ def captioned(folder: Path, name: str, role: Role, images: int, seed: int) -> Sp
 
 @pytest.fixture(scope="module")
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The road walked once, in a folder of its own."""
+    """The pipeline run once, in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("road"))
+        patch.chdir(tmp_path_factory.mktemp("pipeline"))
         patch.setenv(machine.WORKERS, "0")
-        yield walk("clip", {})
+        yield run_pipeline("clip", {})
 
 
-def walk(family: str, finetune: dict[str, Any]) -> Stages:
+def run_pipeline(family: str, finetune: dict[str, Any]) -> Stages:
     """From rows to the package, in the current folder."""
     stages = Stages(Path("artifacts").absolute(), Path("reports").absolute())
     stages.prepared.mkdir(parents=True)
@@ -213,5 +213,5 @@ def test_other_ways_to_train_go_the_whole_road(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(machine.WORKERS, "0")
-    walk(family, {"epochs": 1, **finetune})
+    run_pipeline(family, {"epochs": 1, **finetune})
     assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]

@@ -1,4 +1,4 @@
-"""Teachers of images go the whole road: every family, from weights or from scratch."""
+"""Image classifiers through the whole pipeline: every family, from weights and from scratch."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(machine.WORKERS, "0")
 
 
-def road(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
+def run_pipeline(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
     """From the base to the package, in the current folder."""
     stages = Stages(Path("artifacts"), Path("reports"))
     toy_image_prepared(stages.prepared)
@@ -77,7 +77,7 @@ def accuracy(stages: Stages) -> float:
 
 def test_a_vision_transformer_becomes_a_teacher() -> None:
     toy_image_base(Path("base"), "vit")
-    stages = road(BASE, FINETUNE)
+    stages = run_pipeline(BASE, FINETUNE)
     assert accuracy(stages) > 0.7
     fit = read_json(stages.reports / "base/fit.json")
     assert (fit["input"]["height"], fit["input"]["image_mean"]) == (32, [0.5, 0.5, 0.5])
@@ -97,9 +97,9 @@ def served(folder: Path) -> None:
     by_bytes = teacher.probs([{"image": content}])
     np.testing.assert_array_equal(by_bytes, teacher.probs([{"image": "red.png"}]))
     assert LABELS[int(by_bytes.argmax())] == "red"
-    told = CliRunner().invoke(main, ["predict", "teacher"], input='{"image": "red.png"}\n')
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout)["label"] == "red"
+    done = CliRunner().invoke(main, ["predict", "teacher"], input='{"image": "red.png"}\n')
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["label"] == "red"
     lost = CliRunner().invoke(main, ["predict", "teacher"], input='{"image": "nowhere.png"}\n')
     assert lost.exit_code == 1
     assert ":1: image: no file can be read at 'nowhere.png'" in lost.stderr
@@ -108,9 +108,9 @@ def served(folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"vit"}))
 @pytest.mark.parametrize("init", ["pretrained", "config"])
-def test_every_family_goes_the_whole_road(family: str, init: str) -> None:
+def test_every_family_becomes_a_teacher(family: str, init: str) -> None:
     toy_image_base(Path("base"), family, weights=init == "pretrained")
-    stages = road({**BASE, "init": init}, {**FINETUNE, "epochs": 2})
+    stages = run_pipeline({**BASE, "init": init}, {**FINETUNE, "epochs": 2})
     assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
     model, _ = TASK.load(stages.finetuned / "model")
     assert tuple(model.config.id2label.values()) == LABELS

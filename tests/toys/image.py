@@ -1,4 +1,4 @@
-"""Tiny real vision models and images, for whole roads in seconds."""
+"""Tiny real vision models and images, for whole pipelines in seconds."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The whole road for a tiny model that answers in words: every stage's own code, down to a package."""
+"""The whole pipeline for a tiny generative model: every stage's own code, up to a package."""
 
 import json
 import os
@@ -33,12 +33,16 @@ PACKAGE = {
 SOURCE = {"kind": "path", "folder": "base", "outside_repository": False}
 
 
-class Road(NamedTuple):
+class PipelineRun(NamedTuple):
+    """Folders of the stages, and the package."""
+
     stages: Stages
     teacher: Path
 
 
-def walk(place: Path, task: Kind, prepare: Callable[[Path], Prepared], base: Path, **training: Any) -> Road:
+def run_pipeline(
+    place: Path, task: Kind, prepare: Callable[[Path], Prepared], base: Path, **training: Any
+) -> PipelineRun:
     """Fine-tune `base` on what `prepare` writes, evaluate, calibrate and package it below `place`."""
     stages = Stages(place / "artifacts", place / "reports")
     stages.prepared.mkdir(parents=True)
@@ -60,7 +64,7 @@ def walk(place: Path, task: Kind, prepare: Callable[[Path], Prepared], base: Pat
         run_evaluate(task, Evaluate.model_validate_json(declared), paths, lambda: base)
         calibrated = stages.reports / "calibrate"
         run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, calibrated)
-        return Road(stages, packaged(stages, task, place))
+        return PipelineRun(stages, packaged(stages, task, place))
     finally:
         os.chdir(here)
 

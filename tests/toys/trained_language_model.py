@@ -1,4 +1,4 @@
-"""A tiny model that answers in words, trained alone or laid bare: what tests of both kinds look at."""
+"""Training of a tiny generative model, and views of its inputs and weights, for tests of both kinds."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ ROLES: dict[str, Role] = {
 def trained(
     task: Kind, base: Path, prepared: Prepared, place: Path, start: ModelInit | None = None, **values: Any
 ) -> Path:
-    """An epoch with these changes of the declaration; the folder it left."""
+    """Train an epoch with these changes of the declaration; the folder that it wrote."""
     declared = {"epochs": 1, "batch_size": 8, "learning_rate": 5e-3, **values}
     section = Finetune.model_validate_json(json.dumps(declared))
     finetune(task, section, base, prepared, place / "run", place / "out", start)
@@ -39,16 +39,16 @@ def flat(model: Path) -> torch.Tensor:
 
 
 def marked(tokenizer: Any, encoded: Encoded) -> str:
-    """The text with what is learned in «»; decoding token by token shows exactly what is read."""
+    """The text with supervised tokens in «», decoded token by token."""
     out, inside = "", False
-    for token, learned in zip(encoded.input_ids, encoded.supervised, strict=True):
-        if bool(learned) != inside:
-            out, inside = out + ("«" if learned else "»"), bool(learned)
+    for token, flag in zip(encoded.input_ids, encoded.supervised, strict=True):
+        if bool(flag) != inside:
+            out, inside = out + ("«" if flag else "»"), bool(flag)
         out += tokenizer.decode([token])
     return out + ("»" if inside else "")
 
 
-def written(folder: Path, kind: str, tables: Mapping[str, pa.Table]) -> Prepared:
+def write_prepared(folder: Path, kind: str, tables: Mapping[str, pa.Table]) -> Prepared:
     """A table for each of `ROLES`, as `prepare` writes them."""
     splits = {}
     for name, table in tables.items():

@@ -1,4 +1,4 @@
-"""One toy road of a language model, walked once for all tests."""
+"""A toy language model taken through the pipeline once for all tests."""
 
 from pathlib import Path
 from typing import Any
@@ -6,25 +6,25 @@ from typing import Any
 import pytest
 
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
-from tests.toys import language_pipeline as roads
+from tests.toys import language_pipeline
 from tests.toys.language_models import CHATML, LLAMA3, MISTRAL
-from tests.toys.language_pipeline import Road
+from tests.toys.language_pipeline import PipelineRun
 
 TEMPLATES = {"llama": LLAMA3, "mistral": MISTRAL, "qwen2": CHATML, "qwen3": CHATML, "gpt2": CHATML}
 
 
-def walk(place: Path, family: str) -> Road:
+def run_pipeline(place: Path, family: str) -> PipelineRun:
     base = lm_base(place / "base", family, TEMPLATES[family])
-    return roads.walk(place, task(), lm_prepared, base, epochs=5)
+    return language_pipeline.run_pipeline(place, task(), lm_prepared, base, epochs=5)
 
 
 @pytest.fixture(scope="session")
-def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
-    return walk(tmp_path_factory.mktemp("llama"), "llama")
+def pipeline_run(tmp_path_factory: pytest.TempPathFactory) -> PipelineRun:
+    return run_pipeline(tmp_path_factory.mktemp("llama"), "llama")
 
 
-def again(road: Road, place: Path, **values: Any) -> Path:
+def package_again(pipeline_run: PipelineRun, place: Path, **values: Any) -> Path:
     """The teacher packaged anew with other keys of `package`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        return roads.packaged(road.stages, task(), place, **values)
+        return language_pipeline.packaged(pipeline_run.stages, task(), place, **values)

@@ -1,4 +1,4 @@
-"""The declarations for large bases, on the real rows: prepared, read by a tiny base, and walked by it."""
+"""The declarations for large bases, on the real rows: prepared, read by a tiny base, and run by it."""
 
 import csv
 import json
@@ -110,8 +110,8 @@ def test_every_real_row_is_prepared_and_can_be_learned(name, tmp_path, monkeypat
         conversation = spec.task.conversation(row)
         encoded = encoder.encode(conversation)
         pieces += encoded.split
-        learned = [t for t, flag in zip(encoded.input_ids, encoded.supervised, strict=True) if flag]
-        assert tokenizer.decode(learned) == conversation.answers[0].strip() + "<|eot_id|>"
+        supervised = [t for t, flag in zip(encoded.input_ids, encoded.supervised, strict=True) if flag]
+        assert tokenizer.decode(supervised) == conversation.answers[0].strip() + "<|eot_id|>"
         assert encoded.input_ids[: encoded.answer_start] == encoder.encode_prompt(conversation)
     assert pieces == 0  # the template ends before an answer with a line break of its own
 

@@ -21,34 +21,34 @@ from teacherspec.predictions.generation import load_answers, load_token_predicti
 from teacherspec.runtime.atomic_io import read_json, write_parquet
 from teacherspec.serving import load_language_teacher, load_teacher
 from teacherspec.splits import load_prepared, open_split
-from tests.pipeline.causal_lm.conftest import again
+from tests.pipeline.causal_lm.conftest import package_again
 from tests.pipeline.causal_lm.toys import task
 from tests.toys.language_models import CHATML, tiny_tokenizer
 
 
-def test_padding_of_the_vocabulary_can_be_trimmed_and_tokens_drawn(road, tmp_path):
-    stated = read_json(road.teacher / "metadata.json")["vocabulary"]
+def test_padding_of_the_vocabulary_can_be_trimmed_and_tokens_drawn(pipeline_run, tmp_path):
+    stated = read_json(pipeline_run.teacher / "metadata.json")["vocabulary"]
     assert stated["padded"] > 0
     rows = stated["highest_id"] + 1
-    teacher = again(road, tmp_path, trim_vocabulary=rows, sampled_tokens=20)
+    teacher = package_again(pipeline_run, tmp_path, trim_vocabulary=rows, sampled_tokens=20)
     assert [check for check in verify(teacher) if check.problems] == []
     trimmed = read_json(teacher / "metadata.json")
     padding = [
         any(
-            f"package.trim_vocabulary: {rows}" in said
-            for said in read_json(folder / "metadata.json")["advice"]
+            f"package.trim_vocabulary: {rows}" in advice
+            for advice in read_json(folder / "metadata.json")["advice"]
         )
-        for folder in (road.teacher, teacher)
+        for folder in (pipeline_run.teacher, teacher)
     ]
     assert padding == [True, False]
     assert trimmed["vocabulary"] == {**stated, "rows": rows, "padded": 0}
     assert trimmed["soft_targets"]["tokens"]["sampled"] == 20
     before, after = (
-        AutoModelForCausalLM.from_pretrained(folder / "model") for folder in (road.teacher, teacher)
+        AutoModelForCausalLM.from_pretrained(folder / "model") for folder in (pipeline_run.teacher, teacher)
     )
-    assert [read_json(folder / "metadata.json")["parameters"] for folder in (road.teacher, teacher)] == [
-        model.num_parameters() for model in (before, after)
-    ]
+    assert [
+        read_json(folder / "metadata.json")["parameters"] for folder in (pipeline_run.teacher, teacher)
+    ] == [model.num_parameters() for model in (before, after)]
     head = [model.get_output_embeddings().weight for model in (before, after)]
     assert torch.equal(head[0][:rows], head[1]), "the rows that stay are copied bit by bit"
     ids = torch.tensor([[1, 5, 9]])
@@ -57,19 +57,19 @@ def test_padding_of_the_vocabulary_can_be_trimmed_and_tokens_drawn(road, tmp_pat
 
 
 @pytest.mark.parametrize("rows", [10, 401])
-def test_a_vocabulary_that_lacks_a_token_or_has_none_is_refused(road, tmp_path, rows):
-    allowed = read_json(road.teacher / "metadata.json")["vocabulary"]["highest_id"] + 1
+def test_a_vocabulary_that_lacks_a_token_or_has_none_is_refused(pipeline_run, tmp_path, rows):
+    allowed = read_json(pipeline_run.teacher / "metadata.json")["vocabulary"]["highest_id"] + 1
     with pytest.raises(UserError, match=rf"given {rows}; allowed: {allowed} .* to 400 "):
-        again(road, tmp_path, trim_vocabulary=rows)
+        package_again(pipeline_run, tmp_path, trim_vocabulary=rows)
     assert list(tmp_path.glob("*teacher*")) == []
 
 
-def test_whoever_generates_with_it_samples_neutrally(road):
-    settings = read_json(road.teacher / "model/generation_config.json")
-    told = {"bos_token_id", "eos_token_id", "pad_token_id", "transformers_version", "_from_model_config"}
-    assert settings.keys() <= told
+def test_generation_with_the_package_samples_without_changes(pipeline_run):
+    settings = read_json(pipeline_run.teacher / "model/generation_config.json")
+    expected = {"bos_token_id", "eos_token_id", "pad_token_id", "transformers_version", "_from_model_config"}
+    assert settings.keys() <= expected
     assert (
-        task().encoder(AutoTokenizer.from_pretrained(road.teacher / "model")).stop_id
+        task().encoder(AutoTokenizer.from_pretrained(pipeline_run.teacher / "model")).stop_id
         in settings["eos_token_id"]
     )
 
@@ -110,8 +110,8 @@ def other_draws(row):
 
 
 @pytest.fixture(scope="module")
-def drawn(road, tmp_path_factory):
-    return again(road, tmp_path_factory.mktemp("drawn"), sampled_tokens=20)
+def drawn(pipeline_run, tmp_path_factory):
+    return package_again(pipeline_run, tmp_path_factory.mktemp("drawn"), sampled_tokens=20)
 
 
 @pytest.mark.parametrize(
@@ -142,66 +142,68 @@ def test_tampered_targets_are_caught_even_with_new_checksums(drawn, tmp_path, ta
 
 
 @pytest.fixture(scope="module")
-def teacher(road):
-    return load_language_teacher(road.teacher)
+def teacher(pipeline_run):
+    return load_language_teacher(pipeline_run.teacher)
 
 
-def test_it_answers_as_it_was_evaluated(road, teacher):
-    evaluated = load_answers(road.stages.evaluated, "test")
+def test_it_answers_as_it_was_evaluated(pipeline_run, teacher):
+    evaluated = load_answers(pipeline_run.stages.evaluated, "test")
     found = teacher.answers([{"prompt": one.prompt} for one in evaluated], batch_size=7)
     assert [one.text for one in found] == [one.text for one in evaluated]
     assert [one.tokens for one in found] == [one.tokens for one in evaluated]
     at_one = [one.log_prob[len(one.log_prob) // 2] for one in evaluated]
     assert teacher.temperature != pytest.approx(1.0, abs=1e-3)
     assert [one.log_prob for one in found] != pytest.approx(at_one, abs=1e-4), "calibrated"
-    fitted = read_json(road.teacher / "calibration/calibration.json")["answers"]
+    fitted = read_json(pipeline_run.teacher / "calibration/calibration.json")["answers"]
     assert all((one.confidence is None) == (fitted["status"] != "ok") for one in found)
     assert teacher.answers([]) == []
 
 
-def test_it_scores_given_answers_at_its_temperature(road, teacher, tmp_path):
-    split = load_prepared(road.stages.prepared).splits["calibration"]
+def test_it_scores_given_answers_at_its_temperature(pipeline_run, teacher, tmp_path):
+    split = load_prepared(pipeline_run.stages.prepared).splits["calibration"]
     rows = open_split(split, tmp_path).to_list()
     found = teacher.log_probs(rows)
     assert [len(one) for one in found] == load_token_predictions(
-        road.stages.evaluated, "calibration"
+        pipeline_run.stages.evaluated, "calibration"
     ).tokens.tolist()
-    stated = read_json(road.teacher / "calibration/calibration.json")["before_after"]["nll"]["after"]
+    stated = read_json(pipeline_run.teacher / "calibration/calibration.json")["before_after"]["nll"]["after"]
     assert -np.concatenate(found).mean() == pytest.approx(stated, abs=2e-5)
     assert teacher.log_probs([]) == []
 
 
-def test_teachers_of_another_form_are_refused(road):
+def test_teachers_of_another_output_type_are_refused(pipeline_run):
     with pytest.raises(UserError, match="has no classes; load it with `load_language_teacher`"):
-        load_teacher(road.teacher)
+        load_teacher(pipeline_run.teacher)
 
 
-def test_predict_gives_a_line_an_answer(road, teacher):
+def test_predict_gives_a_line_an_answer(pipeline_run, teacher):
     rows = [{"id": "a", "prompt": "1: What has the fox?"}, {"prompt": "2: What has the spider?"}]
     lines = "\n".join(json.dumps(row) for row in rows)
-    done = CliRunner().invoke(main, ["predict", str(road.teacher), "--max-new-tokens", "5"], input=lines)
+    done = CliRunner().invoke(
+        main, ["predict", str(pipeline_run.teacher), "--max-new-tokens", "5"], input=lines
+    )
     assert (done.exit_code, done.stderr) == (0, "")
-    said = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [json.loads(line) for line in done.stdout.splitlines()]
     expected = teacher.answers(rows, max_new_tokens=5)
-    assert [one["answer"] for one in said] == [one.text for one in expected]
-    assert [one["log_prob"] for one in said] == pytest.approx([one.log_prob for one in expected], abs=1e-4)
-    assert [one.get("id") for one in said] == ["a", None]
-    assert all(one["tokens"] <= 5 for one in said)
+    assert [one["answer"] for one in found] == [one.text for one in expected]
+    assert [one["log_prob"] for one in found] == pytest.approx([one.log_prob for one in expected], abs=1e-4)
+    assert [one.get("id") for one in found] == ["a", None]
+    assert all(one["tokens"] <= 5 for one in found)
 
 
-def test_a_pipeline_of_transformers_writes_the_same(road, teacher):
-    write = pipeline("text-generation", model=str(road.teacher / "model"), device="cpu")
+def test_a_pipeline_of_transformers_writes_the_same(pipeline_run, teacher):
+    write = pipeline("text-generation", model=str(pipeline_run.teacher / "model"), device="cpu")
     turns = [{"role": "user", "content": "7: What has the dog?"}]
     found = write(turns, max_new_tokens=24, do_sample=False)[0]["generated_text"][-1]["content"]
     assert found.strip() == teacher.answers([{"prompt": turns[0]["content"]}])[0].text.strip()
 
 
-def test_the_card_has_a_program_that_answers_as_the_teacher_does(road, teacher, monkeypatch, capsys):
-    card = (road.teacher / "README.md").read_text()
+def test_the_card_has_a_program_that_answers_as_the_teacher_does(pipeline_run, teacher, monkeypatch, capsys):
+    card = (pipeline_run.teacher / "README.md").read_text()
     program = card.partition("To generate an answer:\n\n```python\n")[2].partition("```")[0]
     asked = program.replace('question = "a prompt"', 'question = "3: What has the fox?"')
     assert asked != program
-    monkeypatch.chdir(road.teacher)
+    monkeypatch.chdir(pipeline_run.teacher)
     exec(asked, {})  # noqa: S102 the code under test
     (expected,) = teacher.answers([{"prompt": "3: What has the fox?"}])
     assert capsys.readouterr().out.strip() == expected.text.strip()
@@ -226,17 +228,17 @@ def test_the_program_of_every_rendering_asks_what_was_learned(declared):
     assert names["batch"]["input_ids"][0].tolist() == expected
 
 
-def test_the_card_says_where_calibration_made_it_worse(road):
-    def said(before, after):
+def test_the_card_states_where_calibration_made_it_worse(pipeline_run):
+    def findings(before, after):
         error = {"shifted": {"ece": {"before": before, "after": after}}, "test": {"ece": {}}}
         return list(worse_calibrated(SimpleNamespace(prepared=prepared, reports={"calibrate": error})))
 
-    prepared = load_prepared(road.stages.prepared)
+    prepared = load_prepared(pipeline_run.stages.prepared)
     low, middle, high = (
         {"value": value, "low": value - 0.01, "high": value + 0.01} for value in (0.02, 0.035, 0.08)
     )
-    assert said(middle, low) == []
-    (sure,) = said(low, high)
+    assert findings(middle, low) == []
+    (sure,) = findings(low, high)
     assert "`shifted` worse: 0.020 (0.010–0.030) → 0.080 (0.070–0.090). Do not trust" in sure
-    (unsure,) = said(low, middle)
+    (unsure,) = findings(low, middle)
     assert unsure.endswith("The intervals overlap, so that this may be chance.")

@@ -1,4 +1,4 @@
-"""The whole road for a tiny model of each family: every stage's own code, down to a verified package."""
+"""The whole pipeline for a tiny model of each family: every stage's own code, up to a verified package."""
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -7,47 +7,47 @@ import pytest
 from teacherspec.package.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import read_json
-from tests.pipeline.causal_lm.conftest import walk
+from tests.pipeline.causal_lm.conftest import run_pipeline
 from tests.pipeline.causal_lm.toys import task
 
 
-def test_it_learns_and_ends_its_answers(road):
-    metrics = read_json(road.stages.reports / "evaluate/metrics.json")
+def test_it_learns_and_ends_its_answers(pipeline_run):
+    metrics = read_json(pipeline_run.stages.reports / "evaluate/metrics.json")
     assert metrics["base"]["nll_change"]["high"] < 0
     assert metrics["test"]["perplexity"]["value"] < 2 < metrics["base"]["test"]["perplexity"]["value"]
     assert metrics["test"]["generated"]["stopped"]["value"] > 0.9
     assert metrics["test"]["generated"]["exact_match"]["value"] > 0.5
-    assert read_json(road.teacher / "READINESS.json")["verdict"] == "ready"
+    assert read_json(pipeline_run.teacher / "READINESS.json")["verdict"] == "ready"
 
 
-def test_the_package_is_what_it_says(road):
-    found = {check.name: check.problems for check in verify(road.teacher)}
+def test_the_package_passes_its_own_checks(pipeline_run):
+    found = {check.name: check.problems for check in verify(pipeline_run.teacher)}
     assert found == dict.fromkeys(found, ())
 
 
-def test_predictions_do_not_depend_on_the_batch(road, tmp_path):
+def test_predictions_do_not_depend_on_the_batch(pipeline_run, tmp_path):
     from teacherspec.inference.generation import predict_tokens
     from teacherspec.splits import load_prepared, open_split
 
-    model, tokenizer = task().load(road.stages.finetuned / "model")
-    rows = open_split(load_prepared(road.stages.prepared).splits["test"], tmp_path)
+    model, tokenizer = task().load(pipeline_run.stages.finetuned / "model")
+    rows = open_split(load_prepared(pipeline_run.stages.prepared).splits["test"], tmp_path)
     one, many = (predict_tokens(task(), model, tokenizer, rows, size) for size in (1, 16))
-    stored = load_token_predictions(road.stages.evaluated, "test")
+    stored = load_token_predictions(pipeline_run.stages.evaluated, "test")
     assert one.ids == many.ids == stored.ids
     np.testing.assert_allclose(one.nll(), many.nll(), atol=2e-5)
     np.testing.assert_allclose(stored.nll(), many.nll(), atol=2e-5)
     np.testing.assert_allclose(one.sums, many.sums, rtol=1e-4, atol=1e-3)
 
 
-def test_answers_are_kept_beside_those_of_the_base(road):
-    answers = load_answers(road.stages.evaluated, "test")
+def test_answers_are_stored_with_those_of_the_base(pipeline_run):
+    answers = load_answers(pipeline_run.stages.evaluated, "test")
     assert len(answers) == 20
     assert all(one.references and one.text != one.base_text for one in answers)
     assert any(one.correct for one in answers)
 
 
-def test_soft_targets_are_the_models_own_distribution(road):
-    path = next((road.teacher / "distill/soft").glob("validation-*.parquet"))
+def test_soft_targets_are_the_models_own_distribution(pipeline_run):
+    path = next((pipeline_run.teacher / "distill/soft").glob("validation-*.parquet"))
     for row in pq.read_table(path).to_pylist()[:3]:
         assert len(row["positions"]) == sum(row["completion_mask"]) == len(row["token_ids"])
         kept = np.exp(np.asarray(row["top_values"], np.float64)).sum(axis=1)
@@ -57,8 +57,8 @@ def test_soft_targets_are_the_models_own_distribution(road):
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["mistral", "qwen2", "qwen3", "gpt2"])
 def test_every_family_goes_down_the_road(family, tmp_path):
-    walked = walk(tmp_path, family)
-    found = {check.name: check.problems for check in verify(walked.teacher)}
+    run = run_pipeline(tmp_path, family)
+    found = {check.name: check.problems for check in verify(run.teacher)}
     assert found == dict.fromkeys(found, ())
-    metrics = read_json(walked.stages.reports / "evaluate/metrics.json")
+    metrics = read_json(run.stages.reports / "evaluate/metrics.json")
     assert metrics["base"]["nll_change"]["high"] < 0

@@ -1,4 +1,4 @@
-"""The three forms of rows: what `prepare` accepts, and what is said in them."""
+"""The three formats of rows: what `prepare` accepts, and the conversation in each."""
 
 import json
 
@@ -46,7 +46,7 @@ def test_messages_lie_in_one_column_and_are_asked_and_answered_apart():
 
 
 @pytest.mark.parametrize(
-    ("turns", "said"),
+    ("turns", "message"),
     [
         ("Hi", "must be a list of 2"),
         (TURNS[:2], "must end with a turn of the assistant"),
@@ -58,13 +58,13 @@ def test_messages_lie_in_one_column_and_are_asked_and_answered_apart():
         ([{"role": "tool", "content": "x"}, TURNS[2]], "has the role tool"),
     ],
 )
-def test_wrong_turns_are_refused_by_number(turns, said):
-    with pytest.raises(ColumnError, match=said):
+def test_wrong_turns_are_refused_by_number(turns, message):
+    with pytest.raises(ColumnError, match=message):
         read("messages", {"messages": turns})
 
 
 def asked(row):
-    """A row as `predict` reads it, and what is said in it."""
+    """A row as `predict` reads it, and its conversation."""
     kind = task(rows="messages")
     (found,) = read_rows([json.dumps(row)], "rows.jsonl", kind.row_schema())
     return kind.conversation(found)
@@ -80,15 +80,15 @@ def test_every_turn_of_what_is_asked_is_read(column):
 
 
 @pytest.mark.parametrize(
-    ("turns", "said"),
+    ("turns", "message"),
     [
         (TURNS, "must end with a turn of the user, which is answered; take the last answer out"),
         (TURNS[:1], "must end with a turn of the assistant, after one of the user"),
         ([], "must be a list of 1 to"),
     ],
 )
-def test_what_is_asked_must_end_with_a_question(turns, said):
-    with pytest.raises(DataError, match=f"rows.jsonl:1: messages: {said}"):
+def test_a_request_must_end_with_a_question(turns, message):
+    with pytest.raises(DataError, match=f"rows.jsonl:1: messages: {message}"):
         asked({"messages": turns})
 
 

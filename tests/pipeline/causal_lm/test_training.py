@@ -87,8 +87,8 @@ def test_validation_measures_tokens(base, prepared):
                 model(input_ids=torch.tensor([row["input_ids"][:-1]])).logits[0],
                 torch.tensor(
                     [
-                        token if learned else -100
-                        for token, learned in zip(row["input_ids"][1:], row["supervised"][1:], strict=True)
+                        token if flag else -100
+                        for token, flag in zip(row["input_ids"][1:], row["supervised"][1:], strict=True)
                     ]
                 ),
                 reduction="sum",

@@ -10,7 +10,7 @@ import pyarrow as pa
 from teacherspec.splits import Prepared
 from teacherspec.tasks.causal_lm.task import CausalLM
 from tests.toys.language_models import CHATML, tiny_model, tiny_tokenizer
-from tests.toys.trained_language_model import ROLES, written
+from tests.toys.trained_language_model import ROLES, write_prepared
 
 THINGS = {"sky": "blue", "fox": "brown", "dog": "lazy", "spider": "eight legs"}
 
@@ -47,4 +47,4 @@ def lm_prepared(folder: Path, train: int = 192, other: int = 40) -> Prepared:
         prompts, answers = lm_rows(train if name == "train" else other, seed)
         ids = [f"{name}-{number:04d}" for number in range(len(prompts))]
         tables[name] = pa.table({"id": ids, "prompt": prompts, "completion": answers})
-    return written(folder, "causal_lm", tables)
+    return write_prepared(folder, "causal_lm", tables)

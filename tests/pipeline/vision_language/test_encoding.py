@@ -1,4 +1,4 @@
-"""Which tokens are learned beside images, worked out by hand; what is cut, and what never is."""
+"""Which tokens next to images are supervised, worked out by hand; what is cut, and what never is."""
 
 import pytest
 from datasets import Dataset
@@ -24,7 +24,7 @@ def row(prompt="Which colour?", answer="red", images=1, **others):
     }
 
 
-def learned_of(kind, made, given):
+def supervised_text(kind, made, given):
     return marked(made.tokenizer, kind.encoder(made).encode(kind.conversation(given)))
 
 
@@ -38,7 +38,7 @@ def learned_of(kind, made, given):
     ],
 )
 def test_images_are_expanded_and_only_the_answer_is_learned(prompt, images, expected):
-    assert learned_of(task(), processor(), row(prompt, images=images)) == expected
+    assert supervised_text(task(), processor(), row(prompt, images=images)) == expected
 
 
 def test_a_size_of_its_own_takes_tokens_of_its_own():
@@ -63,7 +63,7 @@ def test_a_size_of_its_own_takes_tokens_of_its_own():
 
 def test_plain_text_shows_images_where_they_stand():
     kind = task(rendering={"kind": "plain", "frame": "Q: {prompt} A:"})
-    assert learned_of(kind, processor(), row()) == f"<s>Q: {IMAGE}Which colour? A:«red</s>»"
+    assert supervised_text(kind, processor(), row()) == f"<s>Q: {IMAGE}Which colour? A:«red</s>»"
 
 
 def test_what_is_served_is_what_was_learned_up_to_the_answer():
@@ -83,7 +83,7 @@ def test_a_long_prompt_is_cut_around_its_images():
     assert encoded.input_ids.count(made.image_token_id) == SEEN
     assert (
         made.tokenizer.decode(
-            [t for t, learned in zip(encoded.input_ids, encoded.supervised, strict=True) if learned]
+            [t for t, flag in zip(encoded.input_ids, encoded.supervised, strict=True) if flag]
         )
         == " red</s>"
     )
@@ -94,7 +94,7 @@ def test_a_long_prompt_is_cut_around_its_images():
 
 
 @pytest.mark.parametrize(
-    ("changes", "given", "said"),
+    ("changes", "given", "message"),
     [
         ({"max_length": 16}, row(), f"{SEEN} of them of images (task.max_length is 16)"),
         (
@@ -107,25 +107,25 @@ def test_a_long_prompt_is_cut_around_its_images():
         ({}, row("Which </s>?"), "holds </s>"),
     ],
 )
-def test_rows_that_cannot_be_learned_are_all_named(changes, given, said):
+def test_rows_that_cannot_be_encoded_are_all_counted(changes, given, message):
     kind = task(**changes)
     rows = Dataset.from_list([{**given, "id": f"r{n}"} for n in range(2)])
     with pytest.raises(DataError) as caught:
         kind.encode(processor(), rows)
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["row r0", "row r1"]
-    assert said in caught.value.problems[0]
+    assert message in caught.value.problems[0]
 
 
 @pytest.mark.parametrize(
-    ("template", "said"),
+    ("template", "message"),
     [
         (LLAVA.replace("{{ eos_token }}", "{{ ' ' }}"), "ends an answer with no special token"),
         (LLAVA.replace("<image>", "[picture]"), "writes <image> 0 times for one image"),
         (None, "the base has no chat template"),
     ],
 )
-def test_templates_that_cannot_teach_are_refused(template, said):
-    with pytest.raises(BaseModelError, match=said):
+def test_templates_without_an_answer_or_image_are_refused(template, message):
+    with pytest.raises(BaseModelError, match=message):
         task().encoder(processor(template=template))
 
 
@@ -145,7 +145,7 @@ def test_messages_may_come_in_parts():
         "messages",
     )
     given = {"images": [picture("red")], "prompt": question.read(turns), "answer": answer.read(turns)}
-    assert learned_of(kind, processor(), given) == (
+    assert supervised_text(kind, processor(), given) == (
         f"SYSTEM: Be brief. USER: {IMAGE}\nWhich colour? ASSISTANT:« red</s>»USER: Sure? ASSISTANT:« yes</s>»"
     )
     shown = kind.conversation(given)

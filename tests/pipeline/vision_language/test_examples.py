@@ -1,4 +1,4 @@
-"""The declaration for LLaVA, on rows of its form: prepared, and walked by a tiny LLaVA."""
+"""The declaration for LLaVA, on rows of its form: prepared, and run by a tiny LLaVA."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The whole road for a tiny LLaVA: what it learns is in the image, and the package is what it says."""
+"""The whole pipeline for a tiny LLaVA: answers depend on the image, and the package passes its checks."""
 
 import json
 
@@ -11,7 +11,7 @@ from teacherspec.package.verify import verify
 from teacherspec.predictions.generation import load_answers
 from teacherspec.runtime.atomic_io import read_json
 from tests.pipeline.vision_language.toys import COLOURS, picture, task, vision_base, vision_prepared
-from tests.toys.language_pipeline import Road, walk
+from tests.toys.language_pipeline import PipelineRun, run_pipeline
 
 
 def small(folder):
@@ -19,37 +19,37 @@ def small(folder):
 
 
 @pytest.fixture(scope="module")
-def road(tmp_path_factory: pytest.TempPathFactory) -> Road:
+def pipeline_run(tmp_path_factory: pytest.TempPathFactory) -> PipelineRun:
     place = tmp_path_factory.mktemp("llava")
     base = vision_base(place / "base")
-    return walk(place, task(), small, base, epochs=8, method={"kind": "full", "freeze": []})
+    return run_pipeline(place, task(), small, base, epochs=8, method={"kind": "full", "freeze": []})
 
 
-def test_it_learns_to_see_and_ends_its_answers(road):
-    metrics = read_json(road.stages.reports / "evaluate/metrics.json")
+def test_answers_depend_on_the_image_and_end(pipeline_run):
+    metrics = read_json(pipeline_run.stages.reports / "evaluate/metrics.json")
     assert metrics["base"]["nll_change"]["high"] < 0
     assert metrics["test"]["generated"]["exact_match"]["value"] > 0.6  # the questions alone give a quarter
-    assert read_json(road.teacher / "READINESS.json")["verdict"] == "ready"
+    assert read_json(pipeline_run.teacher / "READINESS.json")["verdict"] == "ready"
 
 
-def test_the_package_is_what_it_says(road):
-    found = {check.name: check.problems for check in verify(road.teacher)}
+def test_the_package_passes_its_own_checks(pipeline_run):
+    found = {check.name: check.problems for check in verify(pipeline_run.teacher)}
     assert found == dict.fromkeys(found, ())
 
 
-def test_equal_questions_about_other_images_are_other_prompts(road):
-    answers = load_answers(road.stages.evaluated, "test")
+def test_equal_questions_about_other_images_are_other_prompts(pipeline_run):
+    answers = load_answers(pipeline_run.stages.evaluated, "test")
     assert len(answers) == 20  # of 24 rows
     assert len({one.prompt for one in answers}) <= 3
     assert all(len(one.references) == 1 for one in answers)
 
 
-def test_the_package_loads_with_plain_transformers(road):
+def test_the_package_loads_with_plain_transformers(pipeline_run):
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     from teacherspec.tasks.shared.image_decoding import decode
 
-    folder = road.teacher / "model"
+    folder = pipeline_run.teacher / "model"
     processor = AutoProcessor.from_pretrained(folder)
     model = AutoModelForImageTextToText.from_pretrained(folder).eval()
     content = [{"type": "image"}, {"type": "text", "text": "Which colour?"}]
@@ -71,14 +71,14 @@ def test_the_package_loads_with_plain_transformers(road):
         np.testing.assert_allclose(kind.logits(ours, kind.batch(own, rows)), theirs, atol=1e-4)
 
 
-def test_soft_targets_keep_their_images(road):
-    path = next((road.teacher / "distill/soft").glob("validation-*.parquet"))
+def test_soft_targets_keep_their_images(pipeline_run):
+    path = next((pipeline_run.teacher / "distill/soft").glob("validation-*.parquet"))
     for row in pq.read_table(path).to_pylist()[:3]:
         assert row["images"][0].startswith(b"\x89PNG")
         assert len(row["positions"]) == sum(row["completion_mask"]) == len(row["token_ids"])
 
 
-def test_another_image_under_the_soft_targets_is_caught(road, tmp_path):
+def test_another_image_under_the_soft_targets_is_caught(pipeline_run, tmp_path):
     import shutil
 
     import pyarrow as pa
@@ -87,7 +87,7 @@ def test_another_image_under_the_soft_targets_is_caught(road, tmp_path):
     from teacherspec.runtime.atomic_io import write_parquet
 
     teacher = tmp_path / "teacher"
-    shutil.copytree(road.teacher, teacher)
+    shutil.copytree(pipeline_run.teacher, teacher)
     path = next((teacher / "distill/soft").glob("validation-*.parquet"))
     table = pq.read_table(path)
     rows = table.to_pylist()
@@ -101,12 +101,12 @@ def test_another_image_under_the_soft_targets_is_caught(road, tmp_path):
 @pytest.mark.slow
 def test_llava_next_goes_down_the_road(tmp_path):
     base = vision_base(tmp_path / "base", "llava_next")
-    walked = walk(tmp_path, task(), small, base, epochs=2, method={"kind": "full", "freeze": []})
-    found = {check.name: check.problems for check in verify(walked.teacher)}
+    run = run_pipeline(tmp_path, task(), small, base, epochs=2, method={"kind": "full", "freeze": []})
+    found = {check.name: check.problems for check in verify(run.teacher)}
     assert found == dict.fromkeys(found, ())
 
 
-def test_the_teacher_answers_about_files(road, tmp_path):
+def test_the_teacher_answers_about_files(pipeline_run, tmp_path):
     from click.testing import CliRunner
 
     from teacherspec.cli.predict import command
@@ -114,12 +114,14 @@ def test_the_teacher_answers_about_files(road, tmp_path):
 
     (tmp_path / "photo.png").write_bytes(picture("blue", 77))
     row = {"id": "x", "images": str(tmp_path / "photo.png"), "prompt": "Which colour?"}
-    (found,) = load_language_teacher(road.teacher).answers([row])
+    (found,) = load_language_teacher(pipeline_run.teacher).answers([row])
     assert found.text.strip() in COLOURS
-    done = CliRunner().invoke(command, [str(road.teacher), "-"], input=json.dumps(row))
+    done = CliRunner().invoke(command, [str(pipeline_run.teacher), "-"], input=json.dumps(row))
     assert done.exit_code == 0, done.output
-    said = json.loads(done.output)
-    assert (said["id"], said["answer"], said["tokens"]) == ("x", found.text, found.tokens)
-    done = CliRunner().invoke(command, [str(road.teacher), "-"], input='{"images": "no.png", "prompt": "a"}')
+    answer = json.loads(done.output)
+    assert (answer["id"], answer["answer"], answer["tokens"]) == ("x", found.text, found.tokens)
+    done = CliRunner().invoke(
+        command, [str(pipeline_run.teacher), "-"], input='{"images": "no.png", "prompt": "a"}'
+    )
     assert done.exit_code == 1
     assert "images: no file can be read" in done.output

@@ -81,15 +81,15 @@ def test_declared_parts_learn_and_no_others(base, prepared, tmp_path, method, pa
 
 
 @pytest.mark.parametrize(
-    ("method", "said"),
+    ("method", "message"),
     [
         ({"kind": "full", "freeze": ["vision_tower", "projector", "language_model"]}, "is all there is"),
         ({"kind": "full", "freeze": ["tower"]}, "no module tower; at its top are .*projector"),
         ({"kind": "lora", "modules_to_save": ["head"]}, "allowed: language_model, projector, vision_tower"),
     ],
 )
-def test_wrong_parts_are_refused_with_those_that_there_are(base, prepared, tmp_path, method, said):
-    with pytest.raises(UserError, match=said):
+def test_wrong_parts_are_refused_with_the_allowed_ones(base, prepared, tmp_path, method, message):
+    with pytest.raises(UserError, match=message):
         trained(task(), base, prepared, tmp_path, method=method)
 
 

@@ -26,7 +26,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 from teacherspec.splits import Prepared
 from teacherspec.tasks.vision_language.task import VisionLanguage
 from tests.toys.language_models import SHAPE, tiny_tokenizer
-from tests.toys.trained_language_model import ROLES, written
+from tests.toys.trained_language_model import ROLES, write_prepared
 
 SIDE, PATCH = 16, 8
 SEEN = (SIDE // PATCH) ** 2
@@ -137,4 +137,4 @@ def vision_prepared(folder: Path, train: int = 192, other: int = 40) -> Prepared
         name: pa.Table.from_pylist(vision_rows(train if name == "train" else other, seed), schema=schema)
         for seed, name in enumerate(sorted(ROLES))
     }
-    return written(folder, "vision_language", tables)
+    return write_prepared(folder, "vision_language", tables)

@@ -18,7 +18,7 @@ def test_a_text_is_stored_as_given(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (None, "must be a text (given None)"),
         (5, "must be a text (given 5)"),
@@ -32,14 +32,14 @@ def test_a_text_is_stored_as_given(text: str) -> None:
         ("x" * 21, "has 21 characters (allowed: 20)"),
     ],
 )
-def test_a_text_that_cannot_serve_is_refused(value: object, said: str) -> None:
+def test_a_text_that_is_invalid_is_refused(value: object, message: str) -> None:
     with pytest.raises(ColumnError) as refusal:
         TEXT.read(value)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (None, "must be a text or a whole number"),
         (True, "must be a text or a whole number"),
@@ -53,10 +53,10 @@ def test_a_text_that_cannot_serve_is_refused(value: object, said: str) -> None:
         ("Refund", "did you mean 'refund'?"),
     ],
 )
-def test_a_label_that_cannot_serve_is_refused(value: object, said: str) -> None:
+def test_a_label_that_is_invalid_is_refused(value: object, message: str) -> None:
     with pytest.raises(ColumnError) as refusal:
         LABEL.read(value)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 def test_any_plain_label_serves_where_none_are_declared() -> None:

@@ -236,14 +236,14 @@ def test_recorded_views_can_be_shown_to_a_student_again(base: Path, prepared: Pr
     """The table alone gives the image that the recorded logits are of."""
     drawn = {**EVERYTHING, "recorded_views": 2}
     run(base, prepared, "viewed", epochs=1, augmentation=drawn)
-    told = pq.read_table("viewed/views.parquet").to_pylist()
+    views = pq.read_table("viewed/views.parquet").to_pylist()
     rows = open_split(prepared.splits["train"])
-    assert [(one["id"], one["view"]) for one in told] == [
+    assert [(one["id"], one["view"]) for one in views] == [
         (name, view) for view in range(2) for name in rows["id"]
     ]
     model, processor = TASK.load(Path("viewed/model"))
     by_id = {row["id"]: row for row in rows}
-    for one in (told[0], told[7], told[-1]):
+    for one in (views[0], views[7], views[-1]):
         box = (one["left"], one["top"], one["right"], one["bottom"])
         view = View(box, one["flip"], one["vertical_flip"])
         shown = view.of(decode(by_id[one["id"]]["image"]), (one["height"], one["width"]))
@@ -251,4 +251,4 @@ def test_recorded_views_can_be_shown_to_a_student_again(base: Path, prepared: Pr
         with torch.inference_mode():
             logits = model(pixel_values=values).logits[0].numpy()
         np.testing.assert_allclose(logits, one["logits"], atol=1e-5)
-    assert told[0]["left"] != told[len(rows)]["left"], "two views of an image differ"
+    assert views[0]["left"] != views[len(rows)]["left"], "two views of an image differ"

@@ -140,7 +140,7 @@ BIG = "A" * 10_000
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (None, "must be the bytes of an image (given None)"),
         ("cat.png", "declare `files` of the source"),
@@ -164,10 +164,10 @@ BIG = "A" * 10_000
         (encoded(scene(0), "ICO"), "is no image"),
     ],
 )
-def test_an_image_that_cannot_serve_is_refused(value: object, said: str) -> None:
+def test_an_image_that_is_invalid_is_refused(value: object, message: str) -> None:
     with pytest.raises(ColumnError) as refusal:
         COLUMN.read(value)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

@@ -1,4 +1,4 @@
-"""Processors that suit neither model nor batches are refused; sizes are told as they are."""
+"""Processors that fit neither model nor batches are refused; sizes are reported correctly."""
 
 from importlib.util import find_spec
 from pathlib import Path

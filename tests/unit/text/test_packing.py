@@ -74,9 +74,9 @@ def test_packed_logits_are_those_of_each_sequence_alone(name):
     model, examples = base(name), drawn()
     with torch.no_grad():
         alone = []
-        for ids, learned in examples:
+        for ids, supervised in examples:
             logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
-            alone.append(logits[[t - 1 for t, flag in enumerate(learned) if flag]])
+            alone.append(logits[[t - 1 for t, flag in enumerate(supervised) if flag]])
     use_block_attention(narrow_head(model))
     with torch.no_grad():
         whole = model(input_ids=torch.tensor([examples[0].input_ids]), use_cache=False).logits
@@ -152,10 +152,10 @@ def test_a_step_is_the_same_however_its_batch_is_cut_and_laid_out(name):
 def test_labels_are_the_supervised_tokens_and_padding_is_never_supervised(layout):
     examples = drawn()
     batch = layout(examples)
-    learned = [t for ids, flags in examples for t, flag in zip(ids, flags, strict=True) if flag]
-    assert batch["labels"].tolist() == [[-100, *learned]]
+    expected = [t for ids, flags in examples for t, flag in zip(ids, flags, strict=True) if flag]
+    assert batch["labels"].tolist() == [[-100, *expected]]
     ids = batch["input_ids"].flatten()
-    assert [int(ids[place + 1]) for place in batch["supervised"]] == learned
+    assert [int(ids[place + 1]) for place in batch["supervised"]] == expected
     assert all(int(batch["position_ids"].flatten()[place + 1]) > 0 for place in batch["supervised"])
 
 

@@ -1,4 +1,4 @@
-"""Which tokens are learned, worked out by hand for three chat templates and for plain text."""
+"""Which tokens are supervised, worked out by hand for three chat templates and for plain text."""
 
 import pytest
 from hypothesis import given
@@ -145,7 +145,7 @@ def test_templates_that_cannot_be_learned_from_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("roles", "said"),
+    ("roles", "message"),
     [
         (["user", "assistant"], None),
         (["system", "user", "assistant", "user", "assistant"], None),
@@ -155,6 +155,6 @@ def test_templates_that_cannot_be_learned_from_are_refused():
         (["user", "tool", "assistant"], "has the role tool"),
     ],
 )
-def test_roles(roles, said):
+def test_roles(roles, message):
     problem = problem_with_turns([(role, "x") for role in roles])
-    assert (problem is None) if said is None else said in problem
+    assert (problem is None) if message is None else message in problem
