@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.spec.base import Base, Init, Pooling
-
 if TYPE_CHECKING:
     import torch
     from datasets import Dataset
     from transformers import PreTrainedModel
+
+    from teacherspec.spec.base import Base, Init, Pooling
 
 Batch = Mapping[str, "torch.Tensor"]
 """One padded batch by name of the model's input, as a collate function makes it."""
@@ -31,11 +31,11 @@ class ModelInit:
     """
 
     dropout: float | None = None
-    pooling: Pooling = "first"
-    init: Init = "pretrained"
+    pooling: "Pooling" = "first"
+    init: "Init" = "pretrained"
 
 
-def model_init(base: Base, dropout: float | None = None) -> ModelInit:
+def model_init(base: "Base", dropout: float | None = None) -> ModelInit:
     """How the declared base becomes the model to train; `dropout` None keeps the base's own probability."""
     return ModelInit(dropout, base.pooling, base.init)
 
