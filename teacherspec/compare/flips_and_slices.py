@@ -142,21 +142,23 @@ def compare_groups(
         fewest: rows of a slice.
     """
     of_rows = [feature for feature in features if not feature.of_model]
-    return _tested([part for feature in of_rows for part in _untested(before, after, feature, fewest=fewest)])
+    return _adjusted([group for one in of_rows for group in _tested(before, after, one, fewest=fewest)])
 
 
-def _untested(before: Hits, after: Hits, feature: SlicingFeature, *, fewest: int) -> Iterator[GroupChange]:
-    for part in single_slices([feature]):
-        inside = part.rows()
+def _tested(before: Hits, after: Hits, feature: SlicingFeature, *, fewest: int) -> Iterator[GroupChange]:
+    """The slices of a feature, each tested by itself."""
+    for single in single_slices([feature]):
+        inside = single.rows()
         if (rows := int(inside.sum())) >= fewest:
             lost, won = int((inside & before & ~after).sum()), int((inside & after & ~before).sum())
             shares = float(before[inside].mean()), float(after[inside].mean())
-            yield GroupChange(part.name, rows, *shares, lost, won, mcnemar_exact(lost, won), 1.0)
+            yield GroupChange(single.name, rows, *shares, lost, won, mcnemar_exact(lost, won), 1.0)
 
 
-def _tested(parts: Sequence[GroupChange]) -> tuple[GroupChange, ...]:
-    if not parts:
+def _adjusted(groups: Sequence[GroupChange]) -> tuple[GroupChange, ...]:
+    """The groups of one family of tests with their `q_value`, sorted."""
+    if not groups:
         return ()
-    adjusted = benjamini_hochberg([part.p_value for part in parts]).tolist()
-    found = [replace(part, q_value=q) for part, q in zip(parts, adjusted, strict=True)]
-    return tuple(sorted(found, key=lambda part: (part.p_value, part.after - part.before, part.name)))
+    q_values = benjamini_hochberg([group.p_value for group in groups]).tolist()
+    found = [replace(group, q_value=q) for group, q in zip(groups, q_values, strict=True)]
+    return tuple(sorted(found, key=lambda group: (group.p_value, group.after - group.before, group.name)))

@@ -85,7 +85,7 @@ def check_gates() -> Iterator[str]:
     try:
         gates = checked_gates(find_revision("HEAD"))
     except ValidationError as error:
-        yield f"package.gates: {error.error_count()} problems; see `python -m teacherspec check`"
+        yield f"package.gates: {error.error_count()} problems; see `teacherspec check`"
         return
     for result in gates.values():
         if not result.passed:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.run_records.dvc_hashing import files_of, md5_of_file
+from teacherspec.run_records.dvc_lock import read_lock
 from teacherspec.run_records.dvc_yaml import LOCK, DeclaredStage, declared_stages
-from teacherspec.run_records.lock_check import Finding, read_lock
+from teacherspec.run_records.lock_check import Finding
 from teacherspec.run_records.receipt import hashes, sums_path
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_hashing import md5_of
+from teacherspec.run_records.dvc_lock import RERUN, read_lock
 from teacherspec.run_records.dvc_yaml import (
     DVC_YAML,
     LOCK,
@@ -50,9 +50,6 @@ class Finding:
         return f"{self.stage}: {self.what}: {self.problem}"
 
 
-RERUN = "run `python -m teacherspec repro`"
-
-
 def check_lock(root: Path = Path()) -> list[Finding]:
     """Every disagreement, in the order of the pipeline.
 
@@ -81,30 +78,6 @@ def check_lock(root: Path = Path()) -> list[Finding]:
         found += _wrong_receipt(stage, entry)
         found += _unreadable_record(stage, root)
     return found
-
-
-def read_lock(root: Path = Path()) -> dict[str, Any]:
-    """Stage → its entry of `dvc.lock`.
-
-    Raises:
-        UserError: there is none, or it is not YAML: truncated by a kill, or with an unresolved conflict.
-    """
-    path = root / LOCK
-    if not path.is_file():
-        raise UserError(f"{LOCK}: no such file; {RERUN}")
-    text = path.read_text(encoding="utf-8")
-    if "\n<<<<<<< " in f"\n{text}":
-        raise UserError(
-            f"{LOCK}: holds an unresolved conflict; `git checkout --ours {LOCK}`, then {RERUN} "
-            "(docs/gitops.md says why)"
-        )
-    try:
-        stages: dict[str, Any] = read_yaml(path)["stages"]
-    except Exception:  # every way in which a truncated file is not a lock
-        raise UserError(
-            f"{LOCK}: cannot be read: a kill may have truncated it; `git checkout {LOCK}`, then {RERUN}"
-        ) from None
-    return stages
 
 
 def _changed_declaration(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iterator[Finding]:

@@ -19,8 +19,8 @@ from types import FrameType
 from typing import Any
 
 from teacherspec.errors import UserError
+from teacherspec.run_records.dvc_lock import read_lock
 from teacherspec.run_records.dvc_yaml import LOCK
-from teacherspec.run_records.lock_check import read_lock
 from teacherspec.runtime.atomic_io import write_bytes
 from teacherspec.runtime.process_lifetime import alone, end_with, surroundings
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from teacherspec.run_records.dvc_lock import read_lock
 from teacherspec.run_records.dvc_yaml import LOCK, declared_stages, params_now
 from teacherspec.run_records.environment import pins
-from teacherspec.run_records.lock_check import check_lock, read_lock
+from teacherspec.run_records.lock_check import check_lock
 from teacherspec.run_records.receipt import hashes, read_record, receipt_path, record_path
 
 

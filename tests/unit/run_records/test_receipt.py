@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_hashing import md5_of
-from teacherspec.run_records.lock_check import check_lock, read_lock
+from teacherspec.run_records.dvc_lock import read_lock
+from teacherspec.run_records.lock_check import check_lock
 from teacherspec.run_records.receipt import hashes, receipt_of_lock
 from teacherspec.run_records.record_run import MOST_NAMED, inputs, refuse_changed
 from tests.unit.run_records.toy_project import ENVIRONMENT, STAGES, commit, edit, run

@@ -1,0 +1,33 @@
+"""Reading `dvc.lock`."""
+
+from pathlib import Path
+from typing import Any
+
+from teacherspec.errors import UserError
+from teacherspec.run_records.dvc_yaml import LOCK, read_yaml
+
+RERUN = "run `teacherspec repro`"
+
+
+def read_lock(root: Path = Path()) -> dict[str, Any]:
+    """Stage → its entry of `dvc.lock`.
+
+    Raises:
+        UserError: there is none, or it is not YAML: truncated by a kill, or with an unresolved conflict.
+    """
+    path = root / LOCK
+    if not path.is_file():
+        raise UserError(f"{LOCK}: no such file; {RERUN}")
+    text = path.read_text(encoding="utf-8")
+    if "\n<<<<<<< " in f"\n{text}":
+        raise UserError(
+            f"{LOCK}: holds an unresolved conflict; `git checkout --ours {LOCK}`, then {RERUN} "
+            "(docs/gitops.md says why)"
+        )
+    try:
+        stages: dict[str, Any] = read_yaml(path)["stages"]
+    except Exception:  # every way in which a truncated file is not a lock
+        raise UserError(
+            f"{LOCK}: cannot be read: a kill may have truncated it; `git checkout {LOCK}`, then {RERUN}"
+        ) from None
+    return stages
