@@ -30,7 +30,7 @@ def main(reviews: Path, evaluated: Path, report: Path) -> None:
     for opponent, numbers in run_ratings(reviews, evaluated, report, level).items():
         won = numbers.get("win_rate")
         rate = f"win rate {won['value']:.3f} ({won['low']:.3f} to {won['high']:.3f})" if won else "too few"
-        click.echo(f"teacher against {opponent}: {rate}, {numbers['pairs']['judged']} pairs judged")
+        click.echo(f"teacher against {opponent}: {rate}, {numbers['pairs']['rated']} pairs rated")
 
 
 if __name__ == "__main__":

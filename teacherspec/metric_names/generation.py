@@ -36,9 +36,9 @@ OPPONENTS = ("base", "reference")
 """What people compare the teacher's answers with."""
 
 RATINGS = (
-    frozenset({"ratings", "not_judged", "outdated", "raters", "wins", "ties", "losses", "p_value"})
+    frozenset({"ratings", "skipped", "outdated", "raters", "wins", "ties", "losses", "p_value"})
     | {"win_rate", "win_rate_where_different", "left_preferred", "alpha.preference", "alpha.rating"}
-    | prefixed("pairs", ("shown", "judged", "identical"))
+    | prefixed("pairs", ("shown", "rated", "identical"))
     | prefixed("rating", ("pairs", "teacher", "opponent", "difference"))
 )
 """What `ratings` reports of each opponent, where people rated answers."""

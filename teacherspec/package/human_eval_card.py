@@ -35,7 +35,7 @@ def _lines(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     pairs, raters = found["pairs"], found["raters"]
     yield (
         f"Against {name}: win rate {_interval(found['win_rate'])}; {found['wins']} won, {found['ties']} tied "
-        f"and {found['losses']} lost of {pairs['judged']} pairs judged, {pairs['identical']} more with the "
+        f"and {found['losses']} lost of {pairs['rated']} pairs rated, {pairs['identical']} more with the "
         f"same answer; {found['ratings']} ratings by {raters} {'person' if raters == 1 else 'people'}."
     )
     if "rating" in found:

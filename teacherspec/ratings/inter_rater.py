@@ -1,4 +1,4 @@
-"""Do raters agree more than chance would: Krippendorff's alpha."""
+"""Agreement of raters beyond chance: Krippendorff's alpha."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from teacherspec.metrics.validation import IntArray
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far raters agree.
+    """Agreement of raters.
 
     Attributes:
         alpha: 1 for perfect agreement, 0 for chance, below 0 for worse; with its interval.
-        units: things that at least two people rated.
+        units: items that at least two raters rated.
     """
 
     alpha: Interval
@@ -37,7 +37,7 @@ def ordinal_agreement(
         confidence: level of the interval.
 
     Returns:
-        None where alpha is not defined: fewer than two units were rated by at least two people, or all
+        None where alpha is not defined: fewer than two units were rated by at least two raters, or all
         those ratings are the same.
     """
     several = [unit for unit in ratings if len(unit) > 1]

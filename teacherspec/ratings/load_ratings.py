@@ -1,4 +1,4 @@
-"""What people answered: files of ratings, read strictly, matched to the keys of their sheets."""
+"""Load files of ratings, validated strictly and matched to the keys of their sheets."""
 
 import csv
 import io
@@ -19,16 +19,16 @@ Preference = Literal["left", "right", "tie", "skip"]
 Stars = Annotated[int, Field(ge=1, le=5)]
 
 FILE_BYTES = 64 << 20
-"""No person rates more than this."""
+"""Largest file of ratings that is read."""
 
-NEEDED = ("sheet", "item", "preference")
-"""Columns without which a CSV file holds no ratings."""
+REQUIRED = ("sheet", "item", "preference")
+"""Columns that a CSV file must have."""
 
-READ = (*NEEDED, "rater", "left_rating", "right_rating", "comment", "at")
+READ = (*REQUIRED, "rater", "left_rating", "right_rating", "comment", "at")
 """Columns that are read; a CSV may have others, such as the texts of the sheet."""
 
-ASIDE = ("README.md", ".gitignore", ".gitkeep")
-"""Files of the folder that are no ratings."""
+IGNORED_FILES = ("README.md", ".gitignore", ".gitkeep")
+"""Files of the folder that hold no ratings."""
 
 
 class RatingLine(Section):
@@ -41,7 +41,7 @@ class RatingLine(Section):
     rater: str = Field(default="", max_length=64)
     """Who rated: a name or a pseudonym; empty for the name of the file."""
     preference: Preference | None = None
-    """Which answer is better; `tie` for equally good, `skip` for who cannot judge; None for not yet."""
+    """Which answer is better; `tie` for equally good, `skip` for no verdict; None for not yet rated."""
     left_rating: Stars | None = None
     """How good the left answer is, 1 to 5."""
     right_rating: Stars | None = None
@@ -49,37 +49,37 @@ class RatingLine(Section):
     comment: str = ""
     """Anything else."""
     at: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
-    """When, in UTC: the later of two ratings of the same pair by the same person counts."""
+    """When, in UTC: the later of two ratings of the same pair by the same rater counts."""
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was said."""
+        """Whether nothing was rated."""
         return self.preference is None and self.left_rating is None and self.right_rating is None
 
 
 @dataclass(frozen=True)
 class Rating:
-    """A line, and where it stands (`file:line`)."""
+    """A line, and its place (`file:line`)."""
 
     line: RatingLine
     rater: str
     where: str
 
     @property
-    def about(self) -> tuple[str, str, str]:
-        """Sheet, pair and person: rated once."""
+    def key(self) -> tuple[str, str, str]:
+        """Sheet, pair and rater, which one rating counts for."""
         return self.line.sheet, self.line.item, self.rater
 
     @property
-    def said(self) -> tuple[object, ...]:
-        """What was said, but for the comment."""
+    def values(self) -> tuple[object, ...]:
+        """Preference and ratings, without the comment."""
         return self.line.preference, self.line.left_rating, self.line.right_rating
 
 
 def load_ratings(folder: Path, keys: Mapping[str, Key]) -> list[Rating]:
-    """All finished ratings in the `.jsonl` and `.csv` files below `folder`, one a person and pair.
+    """All finished ratings in the `.jsonl` and `.csv` files below `folder`, one for each rater and pair.
 
-    A file saved twice counts once; of two different ratings of a pair by one person the later counts. Lines
+    A file saved twice counts once; of two different ratings of a pair by one rater the later counts. Lines
     without a preference are unfinished and left out.
 
     Args:
@@ -92,11 +92,11 @@ def load_ratings(folder: Path, keys: Mapping[str, Key]) -> list[Rating]:
     ratings: list[Rating] = []
     problems: list[str] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        if path.name in ASIDE or path.name.endswith(SUFFIX):
+        if path.name in IGNORED_FILES or path.name.endswith(SUFFIX):
             continue
         if path.suffix not in READERS:
             problems.append(
-                f"{path}: is neither .jsonl nor .csv; export the ratings as one of them, or move it away"
+                f"{path}: is neither .jsonl nor .csv; export the ratings as one of them, or remove the file"
             )
             continue
         for where, line in _lines(path):
@@ -104,7 +104,7 @@ def load_ratings(folder: Path, keys: Mapping[str, Key]) -> list[Rating]:
                 problems.append(f"{where}: {line}")
             elif not line.empty:
                 ratings.append(Rating(line, _rater(line, path), where))
-    problems += [f"{rating.where}: {what}" for rating in ratings for what in _strangers(rating, keys)]
+    problems += [f"{rating.where}: {what}" for rating in ratings for what in _unknown_pairs(rating, keys)]
     once, disagreements = _once(ratings)
     if problems or disagreements:
         raise DataError([*problems, *disagreements])
@@ -115,42 +115,42 @@ def _rater(line: RatingLine, path: Path) -> str:
     return unicodedata.normalize("NFC", line.rater).strip() or path.stem
 
 
-def _strangers(rating: Rating, keys: Mapping[str, Key]) -> Iterator[str]:
-    """Whether the sheet is known and has the pair."""
+def _unknown_pairs(rating: Rating, keys: Mapping[str, Key]) -> Iterator[str]:
+    """Problems where the sheet is unknown or lacks the pair."""
     line = rating.line
     if line.sheet not in keys:
         have = ", ".join(sorted(keys)) or "none"
         yield (
-            f"sheet: {line.sheet!r} has no key here (keys of: {have}); put sheet-{line.sheet}{SUFFIX} beside "
-            "the ratings, or take them out: they belong to another sheet"
+            f"sheet: {line.sheet!r} has no key here (keys of: {have}); put sheet-{line.sheet}{SUFFIX} into "
+            "the folder of the ratings, or remove them: they belong to another sheet"
         )
     elif line.item not in {item.item for item in keys[line.sheet].items}:
         yield f"item: sheet {line.sheet} has no pair {line.item!r}; restore the line as the page saved it"
 
 
 def _once(ratings: Sequence[Rating]) -> tuple[list[Rating], list[str]]:
-    """One rating a person and pair, and where two contradict each other."""
-    kept: dict[tuple[str, str, str], Rating] = {}
+    """One rating for each rater and pair, and problems where two contradict each other."""
+    counted: dict[tuple[str, str, str], Rating] = {}
     problems = []
     for rating in ratings:
-        before = kept.setdefault(rating.about, rating)
-        if before.said == rating.said:
+        before = counted.setdefault(rating.key, rating)
+        if before.values == rating.values:
             continue
         earlier, later = before.line.at, rating.line.at
         if earlier is None or later is None or earlier == later:
             problems.append(
-                f"{rating.where}: {rating.rater!r} rates pair {rating.line.item} otherwise than at "
-                f"{before.where}, and it is not known which is later; keep one of the two lines"
+                f"{rating.where}: {rating.rater!r} rates pair {rating.line.item} differently than at "
+                f"{before.where}, and it is not known which is later; remove one of the two lines"
             )
         elif later > earlier:
-            kept[rating.about] = rating
-    return list(kept.values()), problems
+            counted[rating.key] = rating
+    return list(counted.values()), problems
 
 
 def _lines(path: Path) -> Iterator[tuple[str, RatingLine | str]]:
     """`file:line` and the line, or what is wrong there."""
     if path.stat().st_size > FILE_BYTES:
-        yield str(path), f"is larger than {FILE_BYTES >> 20} MiB; no person rates so much"
+        yield str(path), f"is larger than {FILE_BYTES >> 20} MiB, the largest file that is read; split it"
         return
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -177,7 +177,7 @@ def _read_csv(text: str) -> Iterator[tuple[int, RatingLine | str]]:
     number = 1
     try:
         columns = [name.strip() for name in next(reader, [])]
-        absent = [name for name in NEEDED if name not in columns]
+        absent = [name for name in REQUIRED if name not in columns]
         if absent:
             yield 1, f"has no column {', '.join(absent)} (given {', '.join(columns) or 'nothing'})"
             return
@@ -202,12 +202,12 @@ def _read_csv(text: str) -> Iterator[tuple[int, RatingLine | str]]:
 
 
 def _from_cells(cells: Mapping[str, str]) -> dict[str, Any]:
-    """The cells that are read; empty ones left out, whole numbers turned into such."""
+    """The cells that are read; empty ones left out, whole numbers turned into integers."""
     values: dict[str, Any] = {name: cells[name].strip() for name in READ if cells.get(name, "").strip()}
     if "preference" in values:
         values["preference"] = values["preference"].lower()
     for name in ("left_rating", "right_rating"):
-        # Spreadsheets like to write 4 as 4.0.
+        # Spreadsheets often write 4 as 4.0.
         if name in values and re.fullmatch(r"\d+([.,]0+)?", values[name]):
             values[name] = int(re.split(r"[.,]", values[name])[0])
     return values

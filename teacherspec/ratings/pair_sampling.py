@@ -1,4 +1,4 @@
-"""Which answers people compare: drawn at random, each pair once, sides balanced, names taken off."""
+"""Sampling of the pairs of answers to rate: random, each pair once, sides balanced, without names."""
 
 import hashlib
 import json
@@ -22,11 +22,11 @@ class Pair:
 
     Attributes:
         id: of the row.
-        prompt: what was asked.
-        teacher: what the teacher answers.
-        other: what its opponent answers.
-        expected: a right answer to show beside the two; None to show none.
-        pictures: what was asked about, PNG or JPEG.
+        prompt: the prompt.
+        teacher: answer of the teacher.
+        other: answer of its opponent.
+        expected: a right answer to show with the two; None to show none.
+        pictures: images of the prompt, PNG or JPEG.
     """
 
     id: str
@@ -38,13 +38,13 @@ class Pair:
 
     @property
     def content(self) -> str:
-        """Digest of the prompt and both answers: whether a rating still speaks of what the teacher says."""
-        asked = [self.prompt, *map(sha256_bytes, self.pictures)]
-        return sha256_bytes(json.dumps([*asked, self.teacher, self.other]).encode("utf-8"))
+        """Digest of the prompt and both answers: whether a rating is of the current answer."""
+        prompt = [self.prompt, *map(sha256_bytes, self.pictures)]
+        return sha256_bytes(json.dumps([*prompt, self.teacher, self.other]).encode("utf-8"))
 
     @property
     def identical(self) -> bool:
-        """Whether a person would see no difference."""
+        """Whether the answers are equal but for white space at the ends."""
         return self.teacher.strip() == self.other.strip()
 
 
@@ -54,8 +54,8 @@ class Drawn:
 
     Attributes:
         shown: pairs to rate, in the order of the sheet.
-        teacher_side: where the teacher's answer stands, for each pair shown; as often left as right.
-        identical: pairs that no one needs to rate: both answers are the same, a tie.
+        teacher_side: side of the teacher's answer for each pair shown; as often left as right.
+        identical: pairs that need no rating: both answers are equal, a tie.
         repeated: rows left out because a row drawn before has the same prompt and answers.
     """
 
@@ -68,12 +68,12 @@ class Drawn:
 def pairs_against(
     answers: Sequence[AnswerPair], opponent: Opponent, show_expected: bool = False
 ) -> list[Pair]:
-    """The teacher's answers beside those of its opponent, for every row that has both.
+    """Pairs of the teacher's and its opponent's answer, for every row that has both.
 
     Args:
         answers: what `evaluate` left.
         opponent: `base` or `reference`.
-        show_expected: whether the first reference is shown beside the two answers.
+        show_expected: whether the first reference is shown with the two answers.
 
     Raises:
         DataError: no row has an answer of the opponent.
@@ -136,5 +136,5 @@ def _rank(seed: str, purpose: str, what: str) -> bytes:
 
 
 def token(seed: str, pair: Pair) -> str:
-    """What the sheet calls a pair: says nothing of its row. A letter first, or spreadsheets see numbers."""
+    """Name of a pair on the sheet, which does not reveal its row; a letter first, to be no number."""
     return "p" + _rank(seed, "token", pair.id).hex()[:12]

@@ -1,7 +1,7 @@
-"""The stage `ratings`: what people said of the teacher's answers becomes numbers. Runs no model.
+"""The stage `ratings`: human evaluation of generated answers as numbers. Runs no model.
 
-A stage of its own and no part of `evaluate`: one more rating must not make a model answer everything anew,
-and answers that were given anew need not be those that people rated.
+A stage of its own and no part of `evaluate`: one more rating must not make a model generate all answers
+again, and new answers need not be those that were rated.
 """
 
 import sys
@@ -54,7 +54,7 @@ def run_ratings(reviews: Path, evaluated: Path, report: Path, level: Level) -> d
         if own:
             current = current_contents(evaluated, opponent)
             found = verdicts(own, ratings, current)
-            tell_outdated(opponent, own, ratings, found)
+            warn_outdated(opponent, own, ratings, found)
             numbers[opponent] = compare(own, found, current, level)
             numbers[opponent]["outdated"] = _rated(own, ratings) - len(found)
             table += list(_rows(opponent, found))
@@ -64,7 +64,7 @@ def run_ratings(reviews: Path, evaluated: Path, report: Path, level: Level) -> d
 
 
 def current_contents(evaluated: Path, opponent: Opponent) -> frozenset[str]:
-    """Digests of the pairs that today's answers make."""
+    """Digests of the pairs that current answers make."""
     return frozenset(pair.content for pair in pairs_against(load_answers(evaluated), opponent))
 
 
@@ -72,21 +72,21 @@ def _rated(keys: Mapping[str, Key], ratings: Sequence[Rating]) -> int:
     return sum(rating.line.sheet in keys for rating in ratings)
 
 
-def tell_outdated(
+def warn_outdated(
     opponent: Opponent, keys: Mapping[str, Key], ratings: Sequence[Rating], found: Sequence[Verdict]
 ) -> None:
-    """Say on stderr how many ratings speak of answers that are no longer given."""
+    """Print to stderr how many ratings are of answers that the teacher no longer gives."""
     outdated = _rated(keys, ratings) - len(found)
     if outdated:
         print(
-            f"ratings: {outdated} ratings against {opponent} are of answers that are no longer given, and do "
-            "not count; `python -m teacherspec rating-sheet` writes a new sheet",
+            f"ratings: {outdated} ratings against {opponent} are of answers that the teacher no longer "
+            "gives, and do not count; `python -m teacherspec rating-sheet` writes a new sheet",
             file=sys.stderr,
         )
 
 
 def _rows(opponent: Opponent, found: Sequence[Verdict]) -> Iterator[Sequence[object]]:
-    """One row a judged pair, those that the teacher loses first."""
+    """One row for each rated pair, those that the teacher loses first."""
     pairs = defaultdict(list)
     for verdict in found:
         pairs[verdict.id].append(verdict)

@@ -13,7 +13,7 @@
   let changed = false;         // since the last file was saved
   let going = 0;
 
-  // ---- Memory: every change is written at once; a browser that refuses is said aloud. ----
+  // ---- Memory: every change is written at once; a message is shown where the browser refuses. ----
   const remember = (name, value) => {
     try { localStorage.setItem(`${PLACE}:${name}`, JSON.stringify(value)); return true; } catch { return false; }
   };
@@ -25,7 +25,7 @@
     changed = true;
     const known = raters();
     const kept = remember(`ratings:${rater}`, ratings) && (known.includes(rater) || remember("raters", [...known, rater]));
-    if (!kept) trouble("This browser does not keep your ratings. Save the file before you close the page.");
+    if (!kept) trouble("This browser cannot store your ratings. Save the file before you close the page.");
   };
   const trouble = (text) => { $("trouble").textContent = text; $("trouble").hidden = !text; if ($("intro").hidden) toast(text); };
   let toasting = 0;
@@ -38,9 +38,9 @@
 
   // ---- What is shown. Untrusted text enters through textContent only. ----
   const rating = () => ratings[items[here].item] ?? {};
-  const judged = (item) => Boolean(ratings[item.item]?.preference);
-  const open = () => items.findIndex((item) => !judged(item));
-  const say = (id, text) => {
+  const rated = (item) => Boolean(ratings[item.item]?.preference);
+  const open = () => items.findIndex((item) => !rated(item));
+  const setText = (id, text) => {
     $(id).textContent = text.trim() === "" ? "(nothing)" : text;
     $(id).classList.toggle("empty", text.trim() === "");
   };
@@ -57,11 +57,11 @@
     const given = rating();
     $("pictures").replaceChildren(...item.pictures.map(picture));
     $("pictures").hidden = item.pictures.length === 0;
-    say("prompt", item.prompt);
-    say("left-text", item.left);
-    say("right-text", item.right);
+    setText("prompt", item.prompt);
+    setText("left-text", item.left);
+    setText("right-text", item.right);
     $("expected-box").hidden = item.expected === null;
-    say("expected", item.expected ?? "");
+    setText("expected", item.expected ?? "");
     for (const button of document.querySelectorAll("[data-rating]"))
       press(button, given[`${button.dataset.side}_rating`] === Number(button.dataset.rating));
     for (const button of document.querySelectorAll("[data-preference]"))
@@ -71,8 +71,8 @@
       $(side).classList.toggle("better", given.preference === side);
     }
     if (document.activeElement !== $("comment")) $("comment").value = given.comment ?? "";
-    const done = items.filter(judged).length;
-    $("count").textContent = `${here + 1} of ${items.length}, ${done} judged`;
+    const done = items.filter(rated).length;
+    $("count").textContent = `${here + 1} of ${items.length}, ${done} rated`;
     [...$("map").children].forEach((dot, number) => {
       const preference = ratings[items[number].item]?.preference;
       dot.className = preference === "skip" ? "skipped" : preference ? "given" : "";
@@ -104,14 +104,14 @@
   };
   const finish = () => {
     const skipped = items.filter((item) => ratings[item.item]?.preference === "skip").length;
-    $("done-text").textContent = `${items.length - skipped} of ${items.length} pairs judged` +
-      (skipped ? `, ${skipped} that you could not judge.` : ".") +
+    $("done-text").textContent = `${items.length - skipped} of ${items.length} pairs rated` +
+      (skipped ? `, ${skipped} that you could not decide.` : ".") +
       " Save the file and send it back to whoever gave you this page.";
     screen("done");
     $("save-big").focus();
   };
 
-  // ---- What people do. ----
+  // ---- Actions of the rater. ----
   const give = (values) => {
     const before = rating();
     ratings[items[here].item] = { ...before, ...values, at: new Date().toISOString().replace(/\.\d+Z$/, "Z") };
@@ -148,10 +148,10 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     changed = false;
-    const left = items.length - items.filter(judged).length;
-    const told = `Saved as ${fileName()}` + (left ? `; ${left} still without a verdict` : "");
-    $("saved").textContent = told;
-    return toast(told);
+    const left = items.length - items.filter(rated).length;
+    const message = `Saved as ${fileName()}` + (left ? `; ${left} without a verdict` : "");
+    $("saved").textContent = message;
+    return toast(message);
   };
 
   const begin = (name) => {
@@ -160,7 +160,7 @@
     $("who").textContent = rater;
     if (items.length && open() === -1) return finish();
     const place = recall(`place:${rater}`, 0);
-    return go(judged(items[Math.min(place, items.length - 1)]) ? open() : place);
+    return go(rated(items[Math.min(place, items.length - 1)]) ? open() : place);
   };
   const offer = () => {
     $("known").replaceChildren(...raters().map((name) => {
@@ -211,8 +211,8 @@
     // A key on a focused button means that button, as everywhere.
     if ((event.key === "Enter" || event.key === " ") && event.target.closest("button, summary, input")) return undefined;
     if (event.repeat && event.key !== "Enter" && event.key !== "Backspace") return undefined;
-    const deed = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (deed) { event.preventDefault(); return deed(); }
+    const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (action) { event.preventDefault(); return action(); }
     if (/^[1-5]$/.test(event.key)) {
       event.preventDefault();
       // Quick hands already mean the next pair; a second verdict in that moment corrects the first.
@@ -248,7 +248,7 @@
   }));
   for (const id of ["question", "asked"]) $(id).textContent = content.question;
   $("total").textContent = items.length === 1 ? "1 pair" : `${items.length} pairs`;
-  if (!remember("probe", 1)) trouble("This browser does not keep your ratings. Save the file before you close the page.");
+  if (!remember("probe", 1)) trouble("This browser cannot store your ratings. Save the file before you close the page.");
   offer();
   $("name").focus();
 })();

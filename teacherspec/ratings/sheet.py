@@ -1,4 +1,4 @@
-"""The review sheet: one HTML file that works offline, or a CSV for a spreadsheet. Neither names a system."""
+"""The rating sheet: one HTML file that works offline, or a CSV for a spreadsheet. Neither names a system."""
 
 import base64
 import csv
@@ -12,14 +12,14 @@ from teacherspec.runtime.atomic_io import write_bytes, write_text
 
 TEMPLATE, STYLE, SCRIPT = "sheet.html.j2", "sheet.css", "sheet.js"
 
-QUESTION = "Which answer serves the person who asked better?"
-"""What raters are asked where nothing else is declared."""
+QUESTION = "Which answer is more helpful to the person who wrote the prompt?"
+"""The question to raters where none is declared."""
 
 CSV_COLUMNS = (
     "sheet", "item", "rater", "prompt", "expected", "left", "right",
     "preference", "left_rating", "right_rating", "comment",
 )  # fmt: skip
-"""Columns of the CSV sheet; people fill `rater` and the last four."""
+"""Columns of the CSV sheet; raters fill `rater` and the last four."""
 
 PNG = b"\x89PNG"
 """How a PNG begins."""
@@ -31,14 +31,14 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
     """The page: sheet, script and style in one file, allowed by their digests and nothing else.
 
-    Answers are untrusted text. They stand in a data block, as JSON in which `<`, `>`, `&` and `'` are
-    escaped, and the script shows them as text, never as markup. Pictures stand there too, as `data:` URIs.
+    Answers are untrusted text. They are in a data block, as JSON in which `<`, `>`, `&` and `'` are
+    escaped, and the script shows them as text, never as markup. Pictures are there too, as `data:` URIs.
 
     Args:
         sheet: id of the sheet.
         drawn: its pairs.
         seed: of their tokens.
-        question: what raters are asked.
+        question: to the raters.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

@@ -1,4 +1,4 @@
-"""The key of a review sheet: which side is whose. Kept by who gave the sheet out, never in the page."""
+"""The key of a rating sheet, which names the system of each side; it is never in the page."""
 
 from pathlib import Path
 from typing import Literal
@@ -17,17 +17,17 @@ class KeyItem(Section):
     """One pair of the sheet."""
 
     item: str
-    """What the sheet calls it."""
+    """Its name on the sheet."""
     id: str
     """The row."""
     content: str
     """Digest of prompt and answers, `Pair.content`."""
     teacher: Side
-    """Where the teacher's answer stands."""
+    """Side of the teacher's answer."""
 
 
 class SameAnswer(Section):
-    """A pair that was drawn and needs no rating, because both answers are the same."""
+    """A pair that was drawn and needs no rating, because both answers are equal."""
 
     id: str
     """The row."""
@@ -36,12 +36,12 @@ class SameAnswer(Section):
 
 
 class Key(Section):
-    """Everything that the sheet does not say."""
+    """Everything that the sheet does not show."""
 
     format: Literal["teacherspec review key 1"] = "teacherspec review key 1"
     """What this file is."""
     against: Opponent
-    """Whom the teacher is compared with."""
+    """What the teacher is compared with."""
     seed: str
     """Of order and sides."""
     items: list[KeyItem]
@@ -66,7 +66,7 @@ def encode_key(key: Key) -> str:
 
 
 def sheet_id(text: str) -> str:
-    """What a sheet calls itself: a digest of its key, which holds a secret seed and so gives nothing away."""
+    """Id of a sheet: a digest of its key, whose secret seed keeps the digest from revealing anything."""
     return "s" + sha256_bytes(text.encode("utf-8"))[:16]
 
 
@@ -92,8 +92,8 @@ def load_keys(folder: Path) -> dict[str, Key]:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             problems.append(
-                f"{path}: is no key of a review sheet ({where}: {first['msg']}); restore it as "
-                "`python -m teacherspec rating-sheet` wrote it, or take it out"
+                f"{path}: is no key of a rating sheet ({where}: {first['msg']}); restore it as "
+                "`python -m teacherspec rating-sheet` wrote it, or remove it"
             )
             continue
         name = sheet_id(encode_key(key))

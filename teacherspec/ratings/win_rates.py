@@ -1,4 +1,4 @@
-"""What ratings say: how often the teacher wins, how good its answers are, how far raters agree."""
+"""Results of human evaluation: win rate, mean ratings, and agreement of raters."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -25,22 +25,22 @@ SCORES: Mapping[tuple[str, Side], float] = {
     ("tie", "left"): 0.5,
     ("tie", "right"): 0.5,
 }
-"""Preference, side of the teacher → what the teacher gets of the pair."""
+"""Preference, side of the teacher → what the teacher scores on the pair."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One rating, seen from the teacher.
+    """One rating from the side of the teacher.
 
     Attributes:
         content: digest of the pair.
         id: of its row.
         rater: who.
         preference: as given.
-        score: 1 where the teacher is better, ½ for a tie, 0; None for who cannot judge.
+        score: 1 where the teacher is better, ½ for a tie, 0; None where the rater skipped the pair.
         teacher: rating of the teacher's answer, or None.
         other: rating of its opponent's.
-        comment: what else was said.
+        comment: of the rater.
     """
 
     content: str
@@ -55,7 +55,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Level:
-    """How intervals are made: their level, and resamples and seed of those that need them."""
+    """Level of all intervals, and resamples and seed of the bootstrap ones."""
 
     confidence: float
     resamples: int
@@ -63,20 +63,20 @@ class Level:
 
 
 def verdicts(keys: Mapping[str, Key], ratings: Sequence[Rating], current: Collection[str]) -> list[Verdict]:
-    """The ratings of these sheets that speak of today's answers, seen from the teacher.
+    """The ratings of these sheets on current answers, from the side of the teacher.
 
     Args:
         keys: id of the sheet → key.
         ratings: of any sheets.
-        current: digests of the pairs that hold today.
+        current: digests of the pairs that current answers make.
     """
     places = {(sheet, item.item): item for sheet, key in keys.items() for item in key.items}
-    rated = [
+    known = [
         (places[rating.line.sheet, rating.line.item], rating)
         for rating in ratings
         if rating.line.sheet in keys
     ]
-    return [_verdict(item, rating) for item, rating in rated if item.content in current]
+    return [_verdict(item, rating) for item, rating in known if item.content in current]
 
 
 def compare(
@@ -87,26 +87,26 @@ def compare(
     Args:
         keys: id of the sheet → key; at least one.
         found: verdicts on their pairs.
-        current: digests of the pairs that hold today; others say nothing of today's teacher.
+        current: digests of the pairs that current answers make; ratings of others do not count.
         level: of the intervals.
 
     Returns:
-        Counts, and where at least two pairs are judged: `win_rate` and the rest.
+        Counts, and where at least two pairs are rated, `win_rate` and the other measures.
     """
     shown = {item.content for key in keys.values() for item in key.items} & set(current)
     same = {one.content for key in keys.values() for one in key.identical} & set(current)
-    judged = [verdict for verdict in found if verdict.score is not None]
-    pairs = len({one.content for one in judged})
+    rated = [verdict for verdict in found if verdict.score is not None]
+    pairs = len({one.content for one in rated})
     numbers: dict[str, Any] = {
-        "pairs": {"shown": len(shown), "judged": pairs, "identical": len(same)},
-        "ratings": len(judged),
-        "not_judged": len(found) - len(judged),
+        "pairs": {"shown": len(shown), "rated": pairs, "identical": len(same)},
+        "ratings": len(rated),
+        "skipped": len(found) - len(rated),
         "raters": len({verdict.rater for verdict in found}),
     }
     if pairs > 1:
-        numbers |= _wins(judged, len(same) / (len(same) + len(shown)), level)
-        numbers |= _means(judged, level)
-        numbers |= _agreement(judged, level)
+        numbers |= _wins(rated, len(same) / (len(same) + len(shown)), level)
+        numbers |= _means(rated, level)
+        numbers |= _agreement(rated, level)
     return numbers
 
 
@@ -125,27 +125,27 @@ def _verdict(item: KeyItem, rating: Rating) -> Verdict:
 
 
 def _by_pair(values: Sequence[tuple[str, float]]) -> dict[str, list[float]]:
-    """Values of each pair, pairs in the order of their digests: the order of files changes nothing."""
+    """Values of each pair, in the order of the digests, so that the order of files has no influence."""
     found = defaultdict(list)
     for content, value in values:
         found[content].append(value)
     return dict(sorted(found.items()))
 
 
-def _wins(judged: Sequence[Verdict], identical: float, level: Level) -> dict[str, Any]:
-    """Win rate, and who is preferred by where it stands.
+def _wins(rated: Sequence[Verdict], identical: float, level: Level) -> dict[str, Any]:
+    """Win rate, and how often the left side is preferred.
 
     Args:
-        judged: verdicts with a score.
-        identical: share of the drawn pairs whose answers are the same, which are ties.
+        rated: verdicts with a score.
+        identical: share of the drawn pairs whose answers are equal, which are ties.
         level: of the intervals.
     """
-    by_pair = _by_pair([(one.content, one.score or 0.0) for one in judged])
+    by_pair = _by_pair([(one.content, one.score or 0.0) for one in rated])
     scores = np.array([np.mean(given) for given in by_pair.values()])
     different = mean_score_interval(scores, confidence=level.confidence)
     wins, losses = int((scores > 0.5).sum()), int((scores < 0.5).sum())
-    lefts = sum(one.preference == "left" for one in judged)
-    sided = lefts + sum(one.preference == "right" for one in judged)
+    lefts = sum(one.preference == "left" for one in rated)
+    sided = lefts + sum(one.preference == "right" for one in rated)
     overall = {end: (1 - identical) * value + identical / 2 for end, value in asdict(different).items()}
     position = wilson_interval(lefts, sided, confidence=level.confidence) if sided else None
     return {
@@ -162,10 +162,10 @@ def _wins(judged: Sequence[Verdict], identical: float, level: Level) -> dict[str
 def mean_score_interval(scores: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
     """Adjusted Wald interval of a mean score in [0, 1].
 
-    For scores 1 (win), ½ (tie) and 0 (loss) the mean is ½ + (wins - losses) / 2n, and this is the interval of
-    Bonett & Price (2012) for a difference of paired proportions: one win and one loss are added, so that it
-    has a width also where all pairs end alike. Scores between (means of several raters) enter as they are;
-    the number of pairs counts, not the number of ratings.
+    For scores 1 (win), ½ (tie) and 0 (loss) the mean is ½ + (wins - losses) / 2n, and this is the interval
+    of Bonett & Price (2012) for a difference of paired proportions: one win and one loss are added, so that
+    it has a width also where all pairs have the same result. Scores between (means of several raters) enter
+    as they are; the number of pairs counts, not the number of ratings.
 
     Args:
         scores: `[N]`, one a pair.
@@ -183,9 +183,9 @@ def mean_score_interval(scores: npt.ArrayLike, *, confidence: float = 0.95) -> I
     return Interval(float(given.mean()), max(0.0, centre - half), min(1.0, centre + half))
 
 
-def _means(judged: Sequence[Verdict], level: Level) -> dict[str, Any]:
-    """Mean ratings of both, over pairs whose two answers someone rated."""
-    both = [one for one in judged if one.teacher is not None and one.other is not None]
+def _means(rated: Sequence[Verdict], level: Level) -> dict[str, Any]:
+    """Mean ratings of both, over pairs both of whose answers were rated."""
+    both = [one for one in rated if one.teacher is not None and one.other is not None]
     teacher = _by_pair([(one.content, float(one.teacher or 0)) for one in both])
     other = _by_pair([(one.content, float(one.other or 0)) for one in both])
     if len(teacher) < 2:
@@ -208,13 +208,13 @@ def _means(judged: Sequence[Verdict], level: Level) -> dict[str, Any]:
     }
 
 
-def _agreement(judged: Sequence[Verdict], level: Level) -> dict[str, Any]:
+def _agreement(rated: Sequence[Verdict], level: Level) -> dict[str, Any]:
     """Krippendorff's alpha of preferences and of ratings, where it is defined."""
-    preferences = _by_pair([(one.content, one.score or 0.0) for one in judged])
+    preferences = _by_pair([(one.content, one.score or 0.0) for one in rated])
     ratings = _by_pair(
         [
             (f"{one.content} {system}", float(given))
-            for one in judged
+            for one in rated
             for system, given in (("teacher", one.teacher), ("other", one.other))
             if given is not None
         ]

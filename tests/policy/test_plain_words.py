@@ -52,7 +52,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     "teacherspec/base": spelled("Say rehearse"),
     "teacherspec/finetune": spelled("TellEpoch"),
     "teacherspec/memory_plan": spelled("LivingBytes"),
-    "teacherspec/ratings": spelled("Rating.said tell_outdated"),
     "teacherspec/runtime": spelled("ROOM_FOR_BATCHES say surroundings"),
     "teacherspec/spec": spelled("Gate.judge"),
 }

@@ -10,7 +10,7 @@ def number(value: float) -> dict[str, float]:
 
 
 FOUND: dict[str, Any] = {
-    "pairs": {"shown": 50, "judged": 40, "identical": 10},
+    "pairs": {"shown": 50, "rated": 40, "identical": 10},
     "ratings": 70,
     "raters": 2,
     "wins": 25,
@@ -24,7 +24,7 @@ FOUND: dict[str, Any] = {
 
 def test_no_ratings_are_no_section() -> None:
     assert human_evaluation({}) == ""
-    assert human_evaluation({"base": {"pairs": {"judged": 1}}}) == ""
+    assert human_evaluation({"base": {"pairs": {"rated": 1}}}) == ""
 
 
 def test_the_section_has_every_number_with_its_interval() -> None:
@@ -32,7 +32,7 @@ def test_the_section_has_every_number_with_its_interval() -> None:
     assert text.startswith("## Human evaluation\n")
     assert (
         "- Against the untrained base: win rate 0.625 (0.525–0.725); 25 won, 5 tied and 10 lost of 40 pairs "
-        "judged, 10 more with the same answer; 70 ratings by 2 people.\n"
+        "rated, 10 more with the same answer; 70 ratings by 2 people.\n"
     ) in text
     assert "4.20 (4.10–4.30) for the teacher, 2.10 (2.00–2.20) for the untrained base, on 40 pairs" in text
     assert "preference: Krippendorff's alpha 0.71 (0.61–0.81), on 30 pairs" in text

@@ -109,8 +109,8 @@ def test_a_sheet_filled_in_a_spreadsheet_is_read(tmp_path: Path) -> None:
     text += f"{three};p;a;b; TIE ;;;\r\n"
     (tmp_path / "bo.csv").write_bytes(text.encode("utf-8-sig"))
     first, last = read(tmp_path)
-    assert (first.rater, first.said, first.line.comment) == ("bo", ("left", 4, 2), "good; really")
-    assert (last.rater, last.said, last.where) == ("bo", ("tie", None, None), f"{tmp_path}/bo.csv:6")
+    assert (first.rater, first.values, first.line.comment) == ("bo", ("left", 4, 2), "good; really")
+    assert (last.rater, last.values, last.where) == ("bo", ("tie", None, None), f"{tmp_path}/bo.csv:6")
 
 
 def test_a_file_saved_twice_counts_once_and_the_later_rating_wins(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_contradictions_without_a_time_are_refused(tmp_path: Path) -> None:
     write_reviews(tmp_path, SHEET, a=[SHEET.line(0, "left")], b=[SHEET.line(0, "right")])
     (problem,) = refused(tmp_path)
     assert problem.startswith("b.jsonl:1: 'ana' rates pair")
-    assert f"{tmp_path}/a.jsonl:1, and it is not known which is later; keep one" in problem
+    assert f"{tmp_path}/a.jsonl:1, and it is not known which is later; remove one" in problem
 
 
 def test_raters_without_a_name_are_called_by_their_file(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_keys_and_read_me_are_no_ratings(tmp_path: Path) -> None:
     ("spoil", "says"),
     [
         (lambda text: text.replace('"teacher": "left"', '"teacher": "right"', 1), "was changed or renamed"),
-        (lambda text: text[:-3], "is no key of a review sheet (the file: Invalid JSON"),
-        (lambda text: text.replace('"base"', '"student"'), "is no key of a review sheet (against: Input"),
+        (lambda text: text[:-3], "is no key of a rating sheet (the file: Invalid JSON"),
+        (lambda text: text.replace('"base"', '"student"'), "is no key of a rating sheet (against: Input"),
     ],
 )
 def test_a_spoilt_key_is_refused(tmp_path: Path, spoil: Any, says: str) -> None:

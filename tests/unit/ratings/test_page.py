@@ -106,7 +106,7 @@ def test_keys_alone_rate_a_sheet_and_the_file_is_read_back(page: Page, sheet: Sh
     save_key(tmp_path, sheet.key)
     shutil.rmtree(tmp_path / "sheets")
     ratings = load_ratings(tmp_path, load_keys(tmp_path))
-    assert [rating.said for rating in ratings] == [(side, 4, 2) for side in sheet.drawn.teacher_side]
+    assert [rating.values for rating in ratings] == [(side, 4, 2) for side in sheet.drawn.teacher_side]
     assert {rating.rater for rating in ratings} == {"ana"}
 
 

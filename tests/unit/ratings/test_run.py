@@ -113,9 +113,10 @@ def test_outdated_ratings_are_counted_aloud(tmp_path: Path, capsys: pytest.Captu
     reviews.mkdir()
     write_reviews(reviews, sheet, ana=filled(sheet, "ana", "teacher"))
     numbers = run_ratings(reviews, tmp_path / "evaluated", tmp_path / "report", LEVEL)["base"]
-    assert (numbers["outdated"], numbers["pairs"]["judged"]) == (3, 3)
+    assert (numbers["outdated"], numbers["pairs"]["rated"]) == (3, 3)
     assert (
-        "ratings: 3 ratings against base are of answers that are no longer given" in capsys.readouterr().err
+        "ratings: 3 ratings against base are of answers that the teacher no longer gives"
+        in capsys.readouterr().err
     )
 
 

@@ -39,8 +39,8 @@ def test_one_rater_by_hand(tmp_path: Path) -> None:
         own, away = sides[sheet.key.items[number].teacher]
         lines.append(sheet.line(number, better, **{own: teacher, away: other}))
     found = measured(tmp_path, sheet, answers, ana=lines)
-    assert found["pairs"] == {"shown": 5, "judged": 4, "identical": 0}
-    assert (found["wins"], found["ties"], found["losses"], found["not_judged"]) == (2, 1, 1, 1)
+    assert found["pairs"] == {"shown": 5, "rated": 4, "identical": 0}
+    assert (found["wins"], found["ties"], found["losses"], found["skipped"]) == (2, 1, 1, 1)
     assert found["win_rate"]["value"] == (1 + 1 + 0.5 + 0) / 4
     assert found["p_value"] == 1.0
     assert found["rating"]["teacher"]["value"] == (5 + 4 + 3 + 2) / 4
@@ -56,14 +56,14 @@ def test_several_raters_count_as_one_voice_a_pair(tmp_path: Path) -> None:
     others = [{**sheet.line(0, better), "rater": name} for name, better in (("bo", "other"), ("cy", "tie"))]
     found = measured(tmp_path, sheet, answers, ana=ana, others=others)
     assert found["win_rate"]["value"] == pytest.approx((0.5 + 1 + 1) / 3)
-    assert (found["raters"], found["ratings"], found["pairs"]["judged"]) == (3, 5, 3)
+    assert (found["raters"], found["ratings"], found["pairs"]["rated"]) == (3, 5, 3)
 
 
 def test_equal_answers_are_ties_that_no_one_rates(tmp_path: Path) -> None:
     answers = answered(10, same=6)
     sheet = make_sheet(answers)
     found = measured(tmp_path, sheet, answers, ana=[sheet.line(number, "teacher") for number in range(4)])
-    assert found["pairs"] == {"shown": 4, "judged": 4, "identical": 6}
+    assert found["pairs"] == {"shown": 4, "rated": 4, "identical": 6}
     assert found["win_rate_where_different"]["value"] == 1.0
     assert found["win_rate"]["value"] == pytest.approx(0.4 * 1 + 0.6 * 0.5)
 
@@ -79,7 +79,7 @@ def test_ratings_of_answers_no_longer_given_do_not_count(tmp_path: Path) -> None
         for row in answers
     ]
     found = measured(tmp_path, sheet, now, ana=[sheet.line(number, "other") for number in range(4)])
-    assert found["pairs"] == {"shown": 3, "judged": 3, "identical": 0}
+    assert found["pairs"] == {"shown": 3, "rated": 3, "identical": 0}
     assert found["win_rate"]["value"] == 0.0
 
 
