@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.base.classification.baseline import UNTRAINED
-from teacherspec.base.run import run_base
+from teacherspec.base.run import BASELINES, run_base
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.section import Section
@@ -28,7 +27,7 @@ def main(prepared: Path, reports: Path) -> None:
     """Check the declared base against the splits in PREPARED; write manifest and fit report to REPORTS."""
     spec = load_sections(Sections)
     fit = run_base(spec.task, spec.base, prepared, reports)
-    untrained = UNTRAINED[spec.task.output_type].headline(fit["untrained"])
+    untrained = BASELINES[spec.task.output_type].headline(fit["untrained"])
     click.echo(f"{fit['architecture']}: {fit['parameters']['total']:,} parameters, {untrained}")
 
 

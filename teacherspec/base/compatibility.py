@@ -1,4 +1,4 @@
-"""Whether a base fits the task, the data and the memory, and how good it is untrained."""
+"""Measures a base on the prepared data: parameters, memory, fit to the task, untrained quality."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.classification.baseline import SEED, UNTRAINED
+from teacherspec.base.baseline import Measure
 from teacherspec.base.memory_estimate import activation_bytes, memory_plan
-from teacherspec.base.probe_sampling import sample
+from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.safetensors_check import Tensor
 from teacherspec.splits import Prepared, open_split
@@ -30,16 +30,18 @@ def measure_fit(
     prepared: Prepared,
     built: BaseSummary,
     tensors: Mapping[str, Tensor],
+    measure_baseline: Measure,
 ) -> dict[str, Any]:
     """Load the base with a new head and measure it on the prepared data; the same numbers on every run.
 
     Args:
         task: the declared task.
-        folder: a base that passed gate and rehearsal.
+        folder: a base that passed the security scan and loaded in the sandbox.
         start: how the base becomes the model to train.
         prepared: splits and label names.
-        built: what the rehearsal found.
+        built: summary of the base from the sandbox.
         tensors: headers of the weights.
+        measure_baseline: measures the untrained base.
 
     Raises:
         BaseModelError: the base does not load for this task, or gives values that are not finite.
@@ -54,15 +56,15 @@ def measure_fit(
         sample(open_split(prepared.splits[name]), FIT_ROWS, SEED) for name in ("train", "validation")
     )
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    trial = task.memory_probe(processor, train)
-    activations = _forward(task, model, trial, folder)
+    probe = task.memory_probe(processor, train)
+    activations = _forward(task, model, probe, folder)
     return {
         "architecture": type(model).__name__,
         "parameters": {"total": parameters, "backbone": built.parameters, "by_dtype": _by_dtype(tensors)},
         "unread_tensors": {"count": len(built.unread), "first": list(built.unread[:UNREAD_SHOWN])},
         **task.fit_report(processor, {"train": train, "validation": validation}, built),
-        "memory_bytes": memory_plan(parameters, activations, trial),
-        "untrained": UNTRAINED[task.output_type].measure(task, model, processor, train, validation),
+        "memory_bytes": memory_plan(parameters, activations, probe),
+        "untrained": measure_baseline(task, model, processor, train, validation),
     }
 
 
@@ -74,12 +76,12 @@ def _by_dtype(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     return counts
 
 
-def _forward(task: Kind, model: "PreTrainedModel", trial: MemoryProbe, folder: Path) -> int:
+def _forward(task: Kind, model: "PreTrainedModel", probe: MemoryProbe, folder: Path) -> int:
     """One forward pass on real rows: bytes of activations."""
     import torch
 
     try:
-        activations, logits = activation_bytes(task.logits, model, trial.batch)
+        activations, logits = activation_bytes(task.logits, model, probe.batch)
     except (RuntimeError, IndexError, ValueError) as error:
         cause = str(error).strip().split("\n", 1)[0]
         raise BaseModelError(

@@ -1,4 +1,4 @@
-"""What fine-tuning this base will need in memory, from its parameters and one real forward pass."""
+"""Memory that fine-tuning a base needs, from its parameters and one forward pass on real rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -63,13 +63,13 @@ def require_memory(built: BaseSummary, folder: Path) -> None:
         )
 
 
-def memory_plan(parameters: int, activations: int, trial: MemoryProbe) -> dict[str, Any]:
+def memory_plan(parameters: int, activations: int, probe: MemoryProbe) -> dict[str, Any]:
     """Bytes by purpose.
 
     Args:
         parameters: of the model with its new head.
-        activations: bytes kept for the backward pass of the trial's batch.
-        trial: the batch they were measured on.
+        activations: bytes kept for the backward pass of the batch.
+        probe: the batch they were measured on.
     """
     weights = parameters * FLOAT32_BYTES
     optimizer = ADAMW_STATES * weights
@@ -78,6 +78,6 @@ def memory_plan(parameters: int, activations: int, trial: MemoryProbe) -> dict[s
         "gradients": weights,
         "optimizer": optimizer,
         "full_without_activations": weights + weights + optimizer,
-        "activations_per_example": round(activations / trial.size * trial.size_of_largest),
+        "activations_per_example": round(activations / probe.size * probe.size_of_largest),
         "assumptions": ASSUMPTIONS,
     }

@@ -1,4 +1,4 @@
-"""What exactly a base is: its source, its licence and the SHA-256 of every file."""
+"""The manifest of a base: its source, its licence and the SHA-256 of every file."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ FRONT_MATTER_BYTES = 65_536
 
 
 def pin(base: Base, folder: Path, files: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest of a folder that passed the gate.
+    """The manifest of a folder that passed the security scan.
 
     Args:
         base: the declared base.
@@ -22,7 +22,7 @@ def pin(base: Base, folder: Path, files: tuple[str, ...], config: Mapping[str, A
         config: the parsed `config.json`.
 
     Raises:
-        BaseModelError: a declared hash is not met, or the files state another licence.
+        BaseModelError: a declared hash differs, or the files state another licence.
     """
     paths = {name: folder / name for name in files}
     entries = {
@@ -59,8 +59,8 @@ def _license_problems(base: Base, folder: Path) -> list[str]:
     stated = stated_licenses(folder)
     if not stated or base.license.casefold() in {name.casefold() for name in stated}:
         return []
-    given = f"states licence {' or '.join(stated)}, base.license says {base.license}"
-    return [f"{folder / 'README.md'}: {given}; read the licence and declare the one that holds"]
+    given = f"states licence {' or '.join(stated)}, base.license declares {base.license}"
+    return [f"{folder / 'README.md'}: {given}; read the licence and declare the one that applies"]
 
 
 def stated_licenses(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which rows a base is measured on."""
+"""The sample of rows that a base is measured on."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+SEED = 0
+"""Seed of the sample and of the new head."""
 
 
 def sample(rows: "Dataset", limit: int, seed: int) -> "Dataset":

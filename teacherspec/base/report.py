@@ -1,18 +1,24 @@
-"""The fit report in words, as a pull request shows it."""
+"""The report of the stage `base` as Markdown."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from teacherspec.base.classification.baseline import UNTRAINED
+from teacherspec.base.baseline import Describe
 from teacherspec.tasks.interfaces.kind import Kind
 
 
-def write_report(task: Kind, manifest: Mapping[str, Any], fit: Mapping[str, Any], stated: list[str]) -> str:
+def write_report(
+    task: Kind,
+    manifest: Mapping[str, Any],
+    fit: Mapping[str, Any],
+    stated: list[str],
+    describe_baseline: Describe,
+) -> str:
     """Markdown from the manifest, the fit report and the licences that the base's files state."""
     source = ", ".join(f"{key} `{value}`" for key, value in sorted(manifest["source"].items()))
     origin = "as its README states" if stated else "as declared; the base's files state none"
     parameters = fit["parameters"]
-    stored = ", ".join(parameters["by_dtype"]) or "nothing: all are drawn anew"
+    stored = ", ".join(parameters["by_dtype"]) or "none: all weights are random"
     summary = f"""\
 # Base
 
@@ -21,7 +27,7 @@ def write_report(task: Kind, manifest: Mapping[str, Any], fit: Mapping[str, Any]
 - Licence: {manifest["license"]} ({origin})
 - Files: {len(manifest["files"])}, digest `{manifest["digest"]}`
 """
-    untrained = UNTRAINED[task.output_type].describe(fit["untrained"])
+    untrained = describe_baseline(fit["untrained"])
     sections = [summary, *task.describe_fit(fit), *_unread(fit), *untrained, *_memory(fit["memory_bytes"])]
     return "\n".join(sections)
 

@@ -1,23 +1,39 @@
-"""The stage `base`: pin the base, check it, fit it to task and data, measure it untrained."""
+"""The stage `base`: pin the base, check it against task, data and memory, measure it untrained."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from teacherspec.base.baseline import Baseline
+from teacherspec.base.classification import baseline as classification
 from teacherspec.base.compatibility import measure_fit
+from teacherspec.base.generation import baseline as generation
 from teacherspec.base.memory_estimate import require_memory
 from teacherspec.base.pin import pin, stated_licenses
 from teacherspec.base.report import write_report
-from teacherspec.base.sandboxed_load import rehearse
+from teacherspec.base.retrieval import baseline as retrieval
+from teacherspec.base.sandboxed_load import load_in_sandbox
 from teacherspec.model_files.manifest import CACHE
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.model_files.sources.registry import fetch
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
 from teacherspec.splits import load_prepared, open_split
+from teacherspec.tasks.interfaces.declaration import OutputType
 from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.interfaces.model import model_init
 
-REHEARSED_ROWS = 100
+TOKENIZED_ROWS = 100
+"""Rows of train that the tokenizer is tried on."""
+
+BASELINES: Mapping[OutputType, Baseline] = {
+    "classification": Baseline(
+        classification.measure_baseline, classification.describe_baseline, classification.headline
+    ),
+    "generation": Baseline(generation.measure_baseline, generation.describe_baseline, generation.headline),
+    "retrieval": Baseline(retrieval.measure_baseline, retrieval.describe_baseline, retrieval.headline),
+}
+"""How a base is measured untrained: one entry for each type of output."""
 
 
 def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path = CACHE) -> dict[str, Any]:
@@ -28,7 +44,7 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path =
     Args:
         task: the declared task.
         base: `params.yaml: base`.
-        prepared: folder that `prepare` left.
+        prepared: output folder of `prepare`.
         output: `reports/base`.
         cache: where downloaded bases are.
 
@@ -40,15 +56,18 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path =
     contents = check_folder(folder, weights_needed=base.init == "pretrained")
     manifest = pin(base, folder, contents.files, contents.config)
     train = open_split(data.splits["train"])
-    rows = train.select(range(min(len(train), REHEARSED_ROWS)))
-    built = rehearse(folder, task.tokenizer_probe_texts(rows), init=base.init)
+    rows = train.select(range(min(len(train), TOKENIZED_ROWS)))
+    built = load_in_sandbox(folder, task.tokenizer_probe_texts(rows), init=base.init)
     task.check_base(folder, built)
     require_memory(built, folder)
+    baseline = BASELINES[task.output_type]
     fit: dict[str, Any] = round_floats(
-        measure_fit(task, folder, model_init(base), data, built, contents.tensors)
+        measure_fit(task, folder, model_init(base), data, built, contents.tensors, baseline.measure)
     )
     write_json(output / "fit.json", fit)
-    write_text(output / "report.md", write_report(task, manifest, fit, stated_licenses(folder)))
-    # Last: its presence says that the base passed.
+    write_text(
+        output / "report.md", write_report(task, manifest, fit, stated_licenses(folder), baseline.describe)
+    )
+    # Written last: its presence shows that the base passed.
     write_json(output / "manifest.json", manifest)
     return fit

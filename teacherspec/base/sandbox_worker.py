@@ -1,4 +1,4 @@
-"""The child's side of `rehearsal`: everything here runs under limits, on files that may be hostile."""
+"""The child process of `sandboxed_load`: runs under limits, on files that may be hostile."""
 
 import os
 import re
@@ -17,12 +17,13 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "voca
 SAFE = {"trust_remote_code": False, "local_files_only": True}
 
 
-Say = Callable[[str, Any], None]
+Send = Callable[[str, Any], None]
+"""Sends a message, its kind and content, to the parent process."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to try, and within which limits."""
+    """What to load, and within which limits."""
 
     folder: Path
     texts: tuple[str, ...]
@@ -48,20 +49,20 @@ def _positions(model: "PreTrainedModel", declared: dict[str, Any]) -> int | None
     limits = [declared[key] for key in ("max_position_embeddings", "n_positions") if declared.get(key)]
     for name, module in model.named_modules():
         if POSITION_TABLE.search(name) and "vision" not in name and isinstance(module, nn.Embedding):
-            # RoBERTa and its kin count positions from behind the padding index.
+            # RoBERTa and similar models count positions from after the padding index.
             skipped = 0 if module.padding_idx is None else module.padding_idx + 1
             limits.append(module.num_embeddings - skipped)
     return min(limits, default=None)
 
 
-def _build(folder: Path, with_weights: bool, say: Say) -> dict[str, Any]:
-    """Shapes of the backbone, against the files where they hold its weights."""
+def _build(folder: Path, with_weights: bool, send: Send) -> dict[str, Any]:
+    """Shapes of the backbone, compared with the files where they contain its weights."""
     from torch import nn
     from transformers import AutoConfig
 
-    say("step", "config.json")
+    send("step", "config.json")
     config = AutoConfig.from_pretrained(folder, **SAFE)
-    say("step", "building the architecture")
+    send("step", "building the architecture")
     model, report = _meta_model(folder, config, with_weights)
     try:
         table = model.get_input_embeddings()
@@ -80,7 +81,7 @@ def _build(folder: Path, with_weights: bool, say: Say) -> dict[str, Any]:
 
 
 def _meta_model(folder: Path, config: Any, with_weights: bool) -> tuple[Any, dict[str, Any]]:
-    """The backbone on the meta device, and how the files' tensors met it."""
+    """The backbone on the meta device, and how the files' tensors match it."""
     import torch
     from transformers import AutoModel
 
@@ -100,24 +101,24 @@ def _meta_model(folder: Path, config: Any, with_weights: bool) -> tuple[Any, dic
     return model, report
 
 
-def _tokenize(folder: Path, texts: list[str], say: Say) -> int | None:
+def _tokenize(folder: Path, texts: list[str], send: Send) -> int | None:
     """Load the tokenizer, use it on real texts, render its chat templates; highest token id plus one."""
     from transformers import AutoTokenizer
 
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         return None
-    say("step", "tokenizer")
+    send("step", "tokenizer")
     tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
     if texts:
         tokenizer(texts)
     if tokenizer.chat_template:
-        say("step", "chat template")
+        send("step", "chat template")
         _render(tokenizer)
     return max(tokenizer.get_vocab().values(), default=-1) + 1
 
 
 def _render(tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Render every chat template once; a template may itself refuse a conversation without a system role."""
+    """Render every chat template once; a template may reject a conversation without a system role."""
     from jinja2.exceptions import SecurityError, TemplateError
 
     given = tokenizer.chat_template
@@ -131,30 +132,30 @@ def _render(tokenizer: "PreTrainedTokenizerBase") -> None:
             continue
 
 
-def answer(request: Request, sender: Connection) -> None:
-    """Try the base; send `("step", name)` before each step, then `("built", dict)` or `("error", line)`."""
+def run(request: Request, sender: Connection) -> None:
+    """Load the base; send `("step", name)` before each step, then `("built", dict)` or `("error", line)`."""
 
-    def say(kind: str, value: Any) -> None:
+    def send(kind: str, value: Any) -> None:
         sender.send((kind, value))
 
     import transformers
     from huggingface_hub import constants
 
-    # The child must not reach the network, whatever a config names, and has nothing to tell a terminal.
+    # The child must not reach the network, whatever a config names, and must not write to a terminal.
     constants.HF_HUB_OFFLINE = True
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
     _limit(request.cpu_seconds, request.memory_bytes)
     try:
-        built = _build(request.folder, request.with_weights, say)
-        built["tokens"] = _tokenize(request.folder, list(request.texts), say)
+        built = _build(request.folder, request.with_weights, send)
+        built["tokens"] = _tokenize(request.folder, list(request.texts), send)
     except MemoryError:
-        say("error", "asks for more memory than allowed; choose another base")
-    except BaseException as error:  # a hostile file may provoke anything, panics of Rust included
-        say("error", str(error).strip().split("\n", 1)[0][:300] or type(error).__name__)
+        send("error", "asks for more memory than allowed; choose another base")
+    except BaseException as error:  # a hostile file may raise anything, including panics of Rust
+        send("error", str(error).strip().split("\n", 1)[0][:300] or type(error).__name__)
     else:
-        say("built", built)
+        send("built", built)

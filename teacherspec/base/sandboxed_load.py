@@ -1,8 +1,8 @@
-"""A base is first built, without its weights, in a process of its own that may fail, hang or grow.
+"""Builds a base without its weights in a child process with limits on processor time and memory.
 
-A tokenizer file can hold a regular expression that never ends, a config can ask for a million layers, a
-chat template can loop. So configuration, architecture and tokenizer are tried in a child with a limit on
-processor time and memory; the model lives on torch's meta device, where tensors have shapes only.
+A tokenizer file can contain a regular expression that never ends, a config can declare a million layers, a
+chat template can loop. So configuration, architecture and tokenizer are loaded in a child process first; the
+model is on torch's meta device, where tensors have shapes only.
 """
 
 import multiprocessing
@@ -24,14 +24,14 @@ WALL_LIMIT_SECONDS = 900
 PRELOADED = ["torch", "transformers.modeling_layers", "transformers.tokenization_utils_tokenizers"]
 
 
-def rehearse(
+def load_in_sandbox(
     folder: Path,
     texts: Sequence[str],
     cpu_seconds: int = CPU_LIMIT_SECONDS,
     memory_bytes: int = MEMORY_LIMIT_BYTES,
     init: Init = "pretrained",
 ) -> BaseSummary:
-    """Build the base of a folder that passed the gate, in a child process and without its weights.
+    """Build the base of a folder that passed the security scan, in a child process and without its weights.
 
     Args:
         folder: the base.
@@ -42,7 +42,7 @@ def rehearse(
 
     Raises:
         BaseModelError: a step fails, runs too long or asks for too much memory; a tensor has another
-            shape than the config says; the tokenizer knows more tokens than the embedding has rows.
+            shape than the config declares; the tokenizer has more tokens than the embedding has rows.
     """
     request = sandbox_worker.Request(
         folder.resolve(),
@@ -55,10 +55,10 @@ def rehearse(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=sandbox_worker.answer, args=(request, sender), daemon=True)
+    child = context.Process(target=sandbox_worker.run, args=(request, sender), daemon=True)
     child.start()
     sender.close()
-    messages = _listen(receiver)
+    messages = _receive(receiver)
     if child.is_alive():
         child.join(timeout=1)
         child.kill()
@@ -66,12 +66,12 @@ def rehearse(
     step = next((text for kind, text in reversed(messages) if kind == "step"), "importing transformers")
     results = dict(messages)
     if "built" in results:
-        return _judge(folder, results["built"])
-    raise BaseModelError(f"{folder}: {step}: {results.get('error') or _end(child.exitcode, cpu_seconds)}")
+        return _checked(folder, results["built"])
+    raise BaseModelError(f"{folder}: {step}: {results.get('error') or _reason(child.exitcode, cpu_seconds)}")
 
 
-def _listen(receiver: Connection) -> list[tuple[str, Any]]:
-    """Everything the child says until it ends or its time is over."""
+def _receive(receiver: Connection) -> list[tuple[str, Any]]:
+    """All messages of the child until it ends or its time is over."""
     messages: list[tuple[str, Any]] = []
     deadline = time.monotonic() + WALL_LIMIT_SECONDS
     while receiver.poll(max(0.0, deadline - time.monotonic())):
@@ -83,20 +83,20 @@ def _listen(receiver: Connection) -> list[tuple[str, Any]]:
     return messages
 
 
-def _end(status: int | None, cpu_seconds: int) -> str:
-    """Why the child ended before it could say."""
+def _reason(status: int | None, cpu_seconds: int) -> str:
+    """Why the child ended without a result."""
     if status in (-signal.SIGXCPU, -signal.SIGKILL):
-        return f"takes longer than {cpu_seconds} s of processor time allow; choose another base"
+        return f"takes longer than {cpu_seconds} s of processor time; choose another base"
     return f"ends the process with status {status}, or asks for more memory than allowed; choose another base"
 
 
-def _judge(folder: Path, answer: dict[str, Any]) -> BaseSummary:
+def _checked(folder: Path, result: dict[str, Any]) -> BaseSummary:
     problems = [
-        f"{folder}: tensor `{name}` has shape {given}, config.json makes it {wanted}; mend config.json"
-        for name, given, wanted in answer.pop("reshaped")[:20]
+        f"{folder}: tensor `{name}` has shape {given}, config.json declares {wanted}; correct config.json"
+        for name, given, wanted in result.pop("reshaped")[:20]
     ]
-    answer["unread"] = tuple(answer["unread"])
-    built = BaseSummary(**answer)
+    result["unread"] = tuple(result["unread"])
+    built = BaseSummary(**result)
     if built.tokens is not None and built.embeddings is not None and built.tokens > built.embeddings:
         problems.append(
             f"{folder}: the tokenizer has token ids up to {built.tokens - 1}, the embedding only "

@@ -1,4 +1,4 @@
-"""The files a base may consist of. An allow-list: what is not named here is refused or left behind."""
+"""The files a base may consist of. An allow-list: other files are refused or not copied."""
 
 import fnmatch
 import re
@@ -36,9 +36,12 @@ REASONS = (
     (".*", "is hidden; remove it"),
     ("*.py", "is code, and nothing of a base is ever run; remove it"),
     ("adapter_*", "belongs to an adapter, which is not a base; merge it into its base first"),
-    ("*.safetensors", "holds tensors that would not be read; weights are `model.safetensors` or its shards"),
-    ("*.gguf", "holds weights in another format; convert them to safetensors"),
-    ("*.onnx", "holds weights in another format; convert them to safetensors"),
+    (
+        "*.safetensors",
+        "contains tensors that would not be read; weights are `model.safetensors` or its shards",
+    ),
+    ("*.gguf", "contains weights in another format; convert them to safetensors"),
+    ("*.onnx", "contains weights in another format; convert them to safetensors"),
 )
 PICKLES = (
     "*.bin",
@@ -68,7 +71,7 @@ def why_refused(name: str) -> str:
     """What is wrong with a file that is not allowed, and what to do about it."""
     last = name.rsplit("/", 1)[-1]
     if any(fnmatch.fnmatch(last, pattern) for pattern in PICKLES):
-        return "may hold a pickle, which runs code when read; convert weights to safetensors and remove it"
+        return "may contain a pickle, which runs code when read; convert weights to safetensors and remove it"
     for pattern, reason in REASONS:
         if fnmatch.fnmatch(last, pattern):
             return reason

@@ -1,4 +1,4 @@
-"""The JSON files of a base: bounded, and free of anything that names code, kernels or another place."""
+"""Checks the JSON files of a base: bounded size, and nothing that names code, kernels or another location."""
 
 import json
 import re
@@ -16,7 +16,7 @@ DEPTH_LIMIT = 20
 CODE = "it makes loading run code that came with the base; choose a base without it"
 KERNEL = "it chooses kernels or attention code from outside; remove the key"
 QUANTISED = "a quantised base cannot be fine-tuned; choose its full-precision version"
-ELSEWHERE = "it makes loading read another place; remove the key"
+OTHER_LOCATION = "it makes loading read another location; remove the key"
 REFUSED_KEYS = {
     "auto_map": CODE,
     "custom_pipelines": CODE,
@@ -30,13 +30,13 @@ REFUSED_KEYS = {
     "use_kernels": KERNEL,
     "quantization_config": QUANTISED,
     "compression_config": QUANTISED,
-    "backbone": ELSEWHERE,
-    "use_timm_backbone": ELSEWHERE,
-    "use_pretrained_backbone": ELSEWHERE,
-    "base_model_name_or_path": ELSEWHERE,
-    "fast_tokenizer_files": ELSEWHERE,
-    "init_inputs": ELSEWHERE,
-    "transformers_weights": ELSEWHERE,
+    "backbone": OTHER_LOCATION,
+    "use_timm_backbone": OTHER_LOCATION,
+    "use_pretrained_backbone": OTHER_LOCATION,
+    "base_model_name_or_path": OTHER_LOCATION,
+    "fast_tokenizer_files": OTHER_LOCATION,
+    "init_inputs": OTHER_LOCATION,
+    "transformers_weights": OTHER_LOCATION,
 }
 """Keys refused at any depth unless their value is empty or false."""
 
@@ -44,7 +44,7 @@ BUILT_IN_ATTENTION = ("eager", "sdpa")
 """Values of `attn_implementation` that name no code from outside."""
 
 PRIVATE_KEYS = frozenset({"__type", "__version__", "_commit_hash", "_name_or_path", "_valid_processor_keys"})
-"""Names with a leading underscore whose texts writers leave behind and loading ignores."""
+"""Names with a leading underscore whose texts are left by the writer and ignored when loading."""
 
 LABEL_KEYS = frozenset({"id2label", "label2id"})
 
@@ -66,7 +66,7 @@ WORD = re.compile(r"[\w|+ -]*(\.[\w|+ -]+)*")
 """What a text in `config.json` may be: a word such as `gelu` or a version, never a path or an address."""
 
 LEGACY_FILE_KEYS = frozenset({"name_or_path", "tokenizer_file", "special_tokens_map_file"})
-"""Old tokenizer configs name a file of their writer's machine here; transformers 5 replaces it."""
+"""Old tokenizer configs name a file of the writer's machine here; transformers 5 replaces it."""
 
 WIDTHS = frozenset({"vocab_size", "hidden_size", "hidden_sizes", "d_model", "n_embd", "embed_dim"})
 DEPTHS = frozenset({"num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers", "depths"})
@@ -88,7 +88,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(content.decode("utf-8"), object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"is not sound JSON ({error})") from error
+        raise ValueError(f"is not valid JSON ({error})") from error
     if not isinstance(value, dict):
         raise ValueError("is not a JSON object")
     return value
@@ -124,7 +124,7 @@ def flat(item: Any, depth: int = 0) -> Iterator[Any]:
 
 
 def refused_keys(config: Mapping[str, Any]) -> Iterator[str]:
-    """Problems with keys, for every JSON file of a base that holds settings."""
+    """Problems with keys, for every JSON file of a base that contains settings."""
     for path, key, value in walk(config):
         if key.endswith("attn_implementation") and value in BUILT_IN_ATTENTION:
             continue
@@ -136,14 +136,14 @@ def refused_keys(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path}: is private to the loading library; remove the key (given {_shown(value)})"
 
 
-def texts_out_of_place(config: Mapping[str, Any]) -> Iterator[str]:
+def unexpected_texts(config: Mapping[str, Any]) -> Iterator[str]:
     """Problems with texts in `config.json`: only words are allowed where a path could be opened."""
     for path, key, value in walk(config):
         if key in REFUSED_KEYS or FREE_TEXT_KEYS.intersection(path.split(".")):
             continue
         for text in flat(value):
             if isinstance(text, str) and not WORD.fullmatch(text):
-                yield f"{path}: names a place or something unknown (given {_shown(text)}); remove the key"
+                yield f"{path}: names a location or something unknown (given {_shown(text)}); remove the key"
 
 
 def tokenizer_files(config: Mapping[str, Any]) -> Iterator[str]:

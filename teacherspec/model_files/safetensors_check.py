@@ -1,4 +1,4 @@
-"""Safetensors, read with suspicion: headers before any tensor, then every tensor once, in small pieces.
+"""Checks safetensors files: headers before any tensor, then every tensor once, in small chunks.
 
 Format: https://huggingface.co/docs/safetensors/index#format — eight bytes little-endian header length,
 a JSON header, then the tensors' bytes without gaps.
@@ -37,8 +37,8 @@ DTYPE_BYTES = INTEGER_BYTES | {name: np.dtype(word).itemsize for name, (word, _)
 TENSOR_NAME = re.compile(r"[\w.:\-\[\]()<> ]{1,512}")
 
 
-class UnsoundWeightsError(ValueError):
-    """A file is not what its name or header says; the text completes the sentence `<file>: …`."""
+class InvalidWeightsError(ValueError):
+    """A file does not match its name or header; the text completes the sentence `<file>: …`."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +70,25 @@ def read_header(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, in the order of their bytes; reads no tensor.
 
     Raises:
-        UnsoundWeightsError: the file is empty, cut, has gaps or a header that does not fit its bytes.
+        InvalidWeightsError: the file is empty, truncated, has gaps or a header that does not match its bytes.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(len(LFS_POINTER))
-        _refuse_impostor(start, size)
+        _refuse_other_formats(start, size)
         (length,) = struct.unpack("<Q", start[:8])
         if length > min(HEADER_LIMIT_BYTES, size - 8):
-            raise UnsoundWeightsError(
-                f"its header claims {length} bytes, the file has {size}; it is cut or not safetensors"
+            raise InvalidWeightsError(
+                f"its header claims {length} bytes, the file has {size}; it is truncated or not safetensors"
             )
         file.seek(8)
         text = file.read(length)
     try:
         entries = json.loads(text, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
-        raise UnsoundWeightsError(f"its header is not sound JSON ({error})") from error
+        raise InvalidWeightsError(f"its header is not valid JSON ({error})") from error
     if not isinstance(entries, dict):
-        raise UnsoundWeightsError("its header is not a JSON object")
+        raise InvalidWeightsError("its header is not a JSON object")
     entries.pop("__metadata__", None)
     tensors = {name: _tensor(name, entry, 8 + length) for name, entry in entries.items()}
     ordered = dict(sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)))
@@ -96,33 +96,33 @@ def read_header(path: Path) -> dict[str, Tensor]:
     return ordered
 
 
-def _refuse_impostor(start: bytes, size: int) -> None:
+def _refuse_other_formats(start: bytes, size: int) -> None:
     if size < 8:
-        raise UnsoundWeightsError(f"has {size} bytes, too few for safetensors; fetch it again")
+        raise InvalidWeightsError(f"has {size} bytes, too few for safetensors; fetch it again")
     if start == LFS_POINTER:
-        raise UnsoundWeightsError("is a Git LFS pointer, not the weights; run `git lfs pull`")
+        raise InvalidWeightsError("is a Git LFS pointer, not the weights; run `git lfs pull`")
     if start.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")):
-        raise UnsoundWeightsError("holds a pickle, whatever its name; convert the weights to safetensors")
+        raise InvalidWeightsError("is a pickle, whatever its name; convert the weights to safetensors")
 
 
 def _tensor(name: str, entry: Any, offset: int) -> Tensor:
     """Check one header entry on its own."""
     if not TENSOR_NAME.fullmatch(name):
-        raise UnsoundWeightsError(f"tensor {name[:60]!r} has an unusual name")
+        raise InvalidWeightsError(f"tensor {name[:60]!r} has an unusual name")
     match entry:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]} if len(
             shape
         ) <= DIMENSIONS_LIMIT and all(type(n) is int and 0 <= n <= SIZE_LIMIT for n in shape):
             pass
         case _:
-            raise UnsoundWeightsError(f"tensor `{name}` has no sound dtype, shape and data_offsets")
+            raise InvalidWeightsError(f"tensor `{name}` has no valid dtype, shape and data_offsets")
     if dtype not in DTYPE_BYTES:
-        raise UnsoundWeightsError(
+        raise InvalidWeightsError(
             f"tensor `{name}` is {dtype[:20]}; allowed: {', '.join(DTYPE_BYTES)} (no quantised weights)"
         )
     expected = math.prod(shape) * DTYPE_BYTES[dtype]
     if not 0 <= begin <= end or end - begin != expected:
-        raise UnsoundWeightsError(
+        raise InvalidWeightsError(
             f"tensor `{name}` of shape {shape} needs {expected} bytes, its offsets give {end - begin}"
         )
     return Tensor(dtype, tuple(shape), offset + begin, offset + end)
@@ -133,11 +133,11 @@ def _require_gapless(ordered: Mapping[str, Tensor], start: int, size: int) -> No
     position = start
     for name, tensor in ordered.items():
         if tensor.begin != position:
-            raise UnsoundWeightsError(f"tensor `{name}` overlaps the one before it or leaves a gap")
+            raise InvalidWeightsError(f"tensor `{name}` overlaps the one before it or leaves a gap")
         position = tensor.end
     if position != size:
-        raise UnsoundWeightsError(
-            f"its tensors end at byte {position}, the file has {size}; it is cut or carries something else"
+        raise InvalidWeightsError(
+            f"its tensors end at byte {position}, the file has {size}; it is truncated or contains other data"
         )
 
 

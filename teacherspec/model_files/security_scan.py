@@ -1,7 +1,7 @@
-"""Whether a folder may be loaded at all: every file known, every byte accounted for, nothing executed.
+"""Checks whether a folder may be loaded: every file known, every byte accounted for, nothing executed.
 
-The gate reads untrusted files with numpy and the standard library only, in bounded memory, and reports
-every problem at once. What it cannot see without building the model is left to `rehearsal`.
+Untrusted files are read with numpy and the standard library only, in bounded memory, and all problems are
+reported at once. What cannot be checked without building the model is left to `base/sandboxed_load.py`.
 """
 
 import os
@@ -15,8 +15,8 @@ from teacherspec.errors import BaseModelError
 from teacherspec.model_files import allowed_files, config_checks
 from teacherspec.model_files.safetensors_check import (
     LFS_POINTER,
+    InvalidWeightsError,
     Tensor,
-    UnsoundWeightsError,
     not_finite,
     read_header,
 )
@@ -41,7 +41,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Contents:
-    """A folder that passed the gate.
+    """A folder that passed the scan.
 
     Attributes:
         files: names relative to the folder, sorted.
@@ -80,9 +80,9 @@ def check_folder(folder: Path, weights_needed: bool = True) -> Contents:
 
 
 def list_files(folder: Path, problems: list[str]) -> list[str]:
-    """Names of the allowed files, relative and sorted; whatever else lies there is added to `problems`."""
+    """Names of the allowed files, relative and sorted; all other entries are added to `problems`."""
     if not folder.is_dir():
-        problems.append(f"{folder}: no such folder; give the folder that holds `config.json`")
+        problems.append(f"{folder}: no such folder; give the folder that contains `config.json`")
         return []
     found: list[str] = []
     for count, path in enumerate(_entries(folder)):
@@ -108,7 +108,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _refusal(path: Path, name: str, folder: Path) -> str | None:
-    """Why an entry may not be there, judged by its kind, name and size alone."""
+    """Why an entry may not be there, by its type, name and size."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
         if not _inside_cache(path, folder):
@@ -136,9 +136,9 @@ def _inside_cache(path: Path, folder: Path) -> bool:
 def _check_settings(folder: Path, files: list[str], problems: list[str]) -> dict[str, Any]:
     """Check every JSON file of settings; return `config.json`, empty where it cannot be read."""
     if "config.json" not in files:
-        _note_missing(folder / "config.json", "the folder holds no model that can be loaded", problems)
+        _note_missing(folder / "config.json", "the folder contains no model that can be loaded", problems)
     checks: dict[str, tuple[Callable[[Mapping[str, Any]], Iterator[str]], ...]] = {
-        "config.json": (config_checks.refused_keys, config_checks.texts_out_of_place),
+        "config.json": (config_checks.refused_keys, config_checks.unexpected_texts),
         "tokenizer_config.json": (config_checks.refused_keys, config_checks.tokenizer_files),
     }
     config: dict[str, Any] = {}
@@ -176,11 +176,11 @@ def _check_weights(folder: Path, files: list[str], problems: list[str]) -> dict[
         path = folder / name
         try:
             shards[name] = read_header(path)
-        except UnsoundWeightsError as error:
+        except InvalidWeightsError as error:
             problems.append(f"{path}: {error}")
             continue
         problems += [
-            f"{path}: tensor `{tensor}` holds NaN or an infinity; the base is broken, fetch it again"
+            f"{path}: tensor `{tensor}` contains NaN or an infinity; the base is damaged, fetch it again"
             for tensor in not_finite(path, shards[name])
         ]
     if len(shards) == len(weights):
@@ -196,9 +196,9 @@ def _check_weights(folder: Path, files: list[str], problems: list[str]) -> dict[
 def _index_problems(
     folder: Path, files: list[str], shards: Mapping[str, Mapping[str, Tensor]]
 ) -> Iterator[str]:
-    """Whether the index and the shards say the same."""
+    """Disagreements between the index and the shards."""
     if INDEX not in files:
-        yield f"missing; it must say which of {len(shards)} shards holds which tensor"
+        yield f"missing; it must list which of {len(shards)} shards contains which tensor"
         return
     try:
         index = config_checks.read_json_object(folder / INDEX)
@@ -212,12 +212,12 @@ def _index_problems(
     for name in sorted(set(named.values()) - set(shards)):
         yield f"names {name!r}, which is not a weights file of this folder"
     for name in sorted(set(shards) - set(named.values())):
-        yield f"does not name `{name}`; remove that file or mend the index"
-    held = {tensor: name for name, shard in shards.items() for tensor in shard}
-    if sum(map(len, shards.values())) != len(held):
-        yield "two shards hold a tensor of the same name"
+        yield f"does not name `{name}`; remove that file or correct the index"
+    in_shards = {tensor: name for name, shard in shards.items() for tensor in shard}
+    if sum(map(len, shards.values())) != len(in_shards):
+        yield "two shards contain a tensor of the same name"
     for tensor, name in named.items():
         if name in shards and tensor not in shards[name]:
-            yield f"says that {name!r} holds tensor {tensor[:100]!r}; it does not"
-    for tensor in sorted(set(held) - set(named)):
-        yield f"does not name tensor `{tensor}` of `{held[tensor]}`"
+            yield f"lists tensor {tensor[:100]!r} in {name!r}, which does not contain it"
+    for tensor in sorted(set(in_shards) - set(named)):
+        yield f"does not name tensor `{tensor}` of `{in_shards[tensor]}`"

@@ -12,7 +12,7 @@ from teacherspec.prepare.dedup.near_duplicates import (
     NearDuplicateMatches,
     find_near_duplicates,
 )
-from teacherspec.prepare.ingest import NO_LABEL, Ingested
+from teacherspec.prepare.ingest import EXTRA_PREFIX, NO_LABEL, Ingested
 from teacherspec.prepare.mmap_columns import Indices, Mask, Workspace, chunks, parts_by_size, parts_by_word
 from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.row_hashes import Hashes, hash_text
@@ -40,7 +40,7 @@ class Assignment:
         split: `[N]` index into `split_names`.
         label: `[N]` index into `label_names`, -1 without.
         hashes: of every row; the first also orders rows on disk.
-        kept: `[N]` whether the row is kept.
+        keep: `[N]` whether the row is kept.
         matches: name of a finding → its rows.
         unsampled: number of rows that the sampling of their sources left out.
         workspace: limits how many rows are in memory at once.
@@ -52,7 +52,7 @@ class Assignment:
     split: npt.NDArray[np.int8]
     label: npt.NDArray[np.int32]
     hashes: Hashes
-    kept: Mask
+    keep: Mask
     matches: Mapping[str, Matches]
     unsampled: int
     workspace: Workspace
@@ -73,7 +73,7 @@ class Assignment:
         within = self.workspace.rows_at_once(ROW_BYTES)
         for rows in parts_by_word(
             self.hashes.content,
-            lambda chunk: self.kept[chunk] & (self.split[chunk] == split),
+            lambda chunk: self.keep[chunk] & (self.split[chunk] == split),
             min(within, most_rows or within),
         ):
             yield rows[np.lexsort((self.hashes.answer[rows], self.hashes.content[rows]))]
@@ -90,16 +90,16 @@ class Assignment:
     def class_counts(self) -> npt.NDArray[np.int64]:
         """Kept rows `[S, C]` of each class in each split; rows without label are not counted."""
         counts = np.zeros((len(self.split_names), len(self.label_names)), np.int64)
-        for chunk in chunks(len(self.kept)):
-            counted = self.kept[chunk] & (self.label[chunk] != NO_LABEL)
+        for chunk in chunks(len(self.keep)):
+            counted = self.keep[chunk] & (self.label[chunk] != NO_LABEL)
             np.add.at(counts, (self.split[chunk][counted], self.label[chunk][counted]), 1)
         return counts
 
     def split_rows(self) -> npt.NDArray[np.int64]:
         """Kept rows `[S]` of each split."""
         counts = np.zeros(len(self.split_names), np.int64)
-        for chunk in chunks(len(self.kept)):
-            counts += np.bincount(self.split[chunk][self.kept[chunk]], minlength=len(counts))
+        for chunk in chunks(len(self.keep)):
+            counts += np.bincount(self.split[chunk][self.keep[chunk]], minlength=len(counts))
         return counts
 
 
@@ -111,12 +111,12 @@ def assign_splits(
     hashes = ingested.hashes()
     split_names, roles, split = _splits(ingested, hashes, section, workspace)
     is_stored = np.array([role != "external" for role in roles])
-    kept, unsampled = sampled_rows(ingested, hashes, label, section, workspace)
-    digest = _digests(ingested, fields, repeated(hashes.content, kept, workspace), workspace)
+    keep, unsampled = sampled_rows(ingested, hashes, label, section, workspace)
+    digest = _digests(ingested, fields, repeated(hashes.content, keep, workspace), workspace)
     keys = RowKeys(hashes.content, hashes.content_low, hashes.answer, label, split, digest)
-    overlap = find_overlap(keys, kept, workspace)
-    distinct = workspace.column(len(kept), bool)
-    distinct[:] = kept
+    overlap = find_overlap(keys, keep, workspace)
+    distinct = workspace.column(len(keep), bool)
+    distinct[:] = keep
     for one in (overlap.duplicates, overlap.leaks, overlap.conflicts):
         distinct[one.rows] = False
     group_leaks = find_group_leaks(hashes.group, split, distinct, workspace)
@@ -132,12 +132,12 @@ def assign_splits(
         "near_disagreeing": near.disagreeing,
     }
     matches = {name: one.only(is_stored[split[one.rows]]) for name, one in matches.items()}
-    for chunk in chunks(len(kept)):
-        kept[chunk] &= is_stored[split[chunk]]
+    for chunk in chunks(len(keep)):
+        keep[chunk] &= is_stored[split[chunk]]
     for name, policy in section.policies().items():
         if policy.action != "keep":
-            kept[matches[name].rows] = False
-    return Assignment(names, split_names, roles, split, label, hashes, kept, matches, unsampled, workspace)
+            keep[matches[name].rows] = False
+    return Assignment(names, split_names, roles, split, label, hashes, keep, matches, unsampled, workspace)
 
 
 def _near(
@@ -154,7 +154,9 @@ def _digests(
     """A hash of all values of a row, for rows with equal content, to choose one of them; 0 elsewhere."""
     digest = workspace.column(len(ingested.row_store), np.uint64)
     names = {rule.name for rule in fields.columns()} | {"id"}
-    columns = [name for name in ingested.row_store.schema.names if name in names or name.startswith("kept:")]
+    columns = [
+        name for name in ingested.row_store.schema.names if name in names or name.startswith(EXTRA_PREFIX)
+    ]
     sizes = ingested.row_store.numbers("size")[needed]
     for part in parts_by_size(needed, sizes, DIGEST_ROWS, DIGEST_SIZE):
         values = ingested.row_store.gather(part, columns).to_pylist()

@@ -18,6 +18,7 @@ from teacherspec.spec.source_base import SourceBase
 from teacherspec.tasks.columns.row_schema import RowSchema
 
 NO_LABEL = -1
+EXTRA_PREFIX = "extra:"
 NUMBERS = {"size": "int32", "label": "int32", "table": "int32", "number": "int64"}
 """Numbers stored with the hashes of every row: its size, the code of its label (-1 without) and its place."""
 
@@ -45,7 +46,7 @@ class Ingested:
         sources: for each table, the index of its source.
         labels: label as given → code, in order of first appearance.
         label_types: types of the labels.
-        kept_types: types of the values in each kept column.
+        extra_types: types of the values in each extra column.
         no_answers: the stored answers of a row without answers.
         rows_read: rows read, including invalid ones.
         blank_lines: empty lines.
@@ -58,7 +59,7 @@ class Ingested:
     sources: list[int] = field(default_factory=list)
     labels: dict[str | int, int] = field(default_factory=dict)
     label_types: TypesSeen = field(default_factory=TypesSeen)
-    kept_types: dict[str, TypesSeen] = field(default_factory=dict)
+    extra_types: dict[str, TypesSeen] = field(default_factory=dict)
     no_answers: tuple[None, ...] = ()
     rows_read: int = 0
     blank_lines: int = 0
@@ -75,9 +76,9 @@ class Ingested:
         return Hashes(*(self.row_store.numbers(name) for name in Hashes._fields))
 
 
-def kept_column(name: str) -> str:
-    """The row store's name of a kept column: its values are stored as JSON until their type is known."""
-    return f"kept:{name}"
+def extra_column(name: str) -> str:
+    """The row store's name of an extra column: its values are stored as JSON until their type is known."""
+    return EXTRA_PREFIX + name
 
 
 def new_row_store(folder: Path, fields: RowSchema, extra_columns: ExtraColumns) -> RowStore:
@@ -85,9 +86,9 @@ def new_row_store(folder: Path, fields: RowSchema, extra_columns: ExtraColumns) 
     import pyarrow as pa
 
     payload = [(rule.name, rule.arrow_type()) for rule in (*fields.content, *fields.answers)]
-    kept = [(kept_column(name), pa.string()) for name in extra_columns.keep]
+    extras = [(extra_column(name), pa.string()) for name in extra_columns.keep]
     words = (*Hashes._fields, *signature_words(fields.images()))
-    return RowStore(folder, pa.schema([*payload, ("id", pa.string()), *kept]), words, NUMBERS)
+    return RowStore(folder, pa.schema([*payload, ("id", pa.string()), *extras]), words, NUMBERS)
 
 
 def ingest(
@@ -105,7 +106,7 @@ def ingest(
     """
     no_answers = (None,) * len(fields.answers)
     into = Ingested(
-        row_store, no_answers=no_answers, kept_types={name: TypesSeen() for name in extra_columns.keep}
+        row_store, no_answers=no_answers, extra_types={name: TypesSeen() for name in extra_columns.keep}
     )
     indexer = RowIndexer(fields)
     for number, source in enumerate(sources):
@@ -157,19 +158,23 @@ def _store(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into
     if row.label is not None:
         code = into.labels.setdefault(row.label, len(into.labels))
         into.label_types.note(row.label, lambda: table.place(number))
-    for name, value in zip(into.kept_types, row.kept, strict=False):  # a row of an external source has none
+    for name, value in zip(
+        into.extra_types, row.extras, strict=False
+    ):  # a row of an external source has none
         if value is not None:
-            into.kept_types[name].note(json.loads(value), lambda: table.place(number))
+            into.extra_types[name].note(json.loads(value), lambda: table.place(number))
     answers = row.answers or into.no_answers
-    kept = row.kept or (None,) * len(into.kept_types)
+    extras = row.extras or (None,) * len(into.extra_types)
     size = indexer.size(row)
     numbers = (size, code, len(into.tables) - 1, number)
-    into.row_store.append((*row.content, *answers, row.identity, *kept, indexer.hashes(row), *numbers), size)
+    into.row_store.append(
+        (*row.content, *answers, row.identity, *extras, indexer.hashes(row), *numbers), size
+    )
 
 
 def _refuse_mixed_types(into: Ingested, fields: RowSchema, problems: Problems) -> None:
     label = [(fields.label.name, into.label_types)] if fields.label else []
-    for name, types in [*label, *into.kept_types.items()]:
+    for name, types in [*label, *into.extra_types.items()]:
         if len(types.first) > 1:
             text, number = types.first["text"], types.first["number"]
             problems.add(text, f"{name}: a text here, a number at {number}; write all as one or the other")

@@ -34,7 +34,7 @@ class ExtraColumns:
 class CheckedRow(NamedTuple):
     """A valid row, with values in the order of the columns.
 
-    `identity` and `group` are None where the row has none; kept values are JSON, None where null.
+    `identity` and `group` are None where the row has none; extra values are JSON, None where null.
     """
 
     content: tuple[Any, ...]
@@ -42,7 +42,7 @@ class CheckedRow(NamedTuple):
     label: str | int | None
     identity: str | None
     group: str | None
-    kept: tuple[str | None, ...]
+    extras: tuple[str | None, ...]
 
 
 class RowChecker:
@@ -139,7 +139,7 @@ class RowChecker:
             self._value(*self._label, values, wrong) if self._label else None,
             self._identity(values, wrong),
             self._name("group", self._group, values, wrong) if self._group else None,
-            tuple([self._kept(name, column, values, wrong) for name, column in self._keep]),
+            tuple([self._extra(name, column, values, wrong) for name, column in self._keep]),
         )
         if not values.keys() <= self.known:
             wrong += self._unused(values)
@@ -173,7 +173,7 @@ class RowChecker:
             wrong.append(f"{column}: {error}")
             return None
 
-    def _kept(self, name: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
+    def _extra(self, name: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
         if column not in values:
             wrong.append(f"{name}: missing (no {shown(column)} in this row; see prepare.keep_columns)")
             return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from teacherspec.prepare.dedup_and_split import Assignment
-from teacherspec.prepare.ingest import Ingested, TypesSeen, kept_column
+from teacherspec.prepare.ingest import Ingested, TypesSeen, extra_column
 from teacherspec.prepare.mmap_columns import Indices, chunks
 from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import fold_of, split_keys
@@ -58,7 +58,7 @@ def write_splits(
     with new_folder(out) as folder:
         for number, name in assignment.stored():
             path = folder / f"{name}.parquet"
-            schema = _schema(layout, ingested.kept_types, with_fold=name == "train")
+            schema = _schema(layout, ingested.extra_types, with_fold=name == "train")
             write_parquet_parts(path, schema, _parts(schema, ingested, assignment, layout, number))
             role = cast(Role, assignment.roles[number])
             splits[name] = Split(name, role, int(sizes[number]), sha256_file(path), out / path.name)
@@ -87,7 +87,7 @@ def _parts(
     import pyarrow as pa
 
     stored = [rule.name for rule in (*layout.fields.content, *layout.fields.answers)]
-    columns = [*stored, "id", *map(kept_column, layout.keep)]
+    columns = [*stored, "id", *map(extra_column, layout.keep)]
     rows = min(PART_ROWS, max(1, PART_BYTES // max(1, mean_size(ingested, assignment, split))))
     for part in _even_parts(assignment.rows_of(split), rows):
         table = ingested.row_store.gather(part, columns)
@@ -97,7 +97,7 @@ def _parts(
         if layout.fields.label:
             values[layout.fields.label.name] = pa.array(assignment.label[part], pa.int32())
         for name in layout.keep:
-            texts = table.column(kept_column(name)).to_pylist()
+            texts = table.column(extra_column(name)).to_pylist()
             typed = [None if text is None else json.loads(text) for text in texts]
             values[name] = pa.array(typed, schema.field(name).type)
         if layout.folds is not None:
@@ -119,7 +119,7 @@ def mean_size(ingested: Ingested, assignment: Assignment, split: int) -> int:
     sizes = ingested.row_store.numbers("size")
     total = rows = 0
     for chunk in chunks(len(sizes)):
-        chosen = sizes[chunk][assignment.kept[chunk] & (assignment.split[chunk] == split)]
+        chosen = sizes[chunk][assignment.keep[chunk] & (assignment.split[chunk] == split)]
         total, rows = total + int(chosen.sum(dtype=np.int64)), rows + len(chosen)
     return total // max(1, rows)
 

@@ -1,64 +1,46 @@
-"""How good a base is before fine-tuning, by the form of the task's predictions."""
+"""How well a base classifies before fine-tuning."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.generation.baseline import answers_headline, describe_answers, measure_answers
-from teacherspec.base.linear_probe import Features, probe, right_share
-from teacherspec.base.probe_sampling import sample
-from teacherspec.base.retrieval.baseline import describe_pairs, measure_pairs, pairs_headline
+from teacherspec.base.classification.linear_probe import Features, probe, right_share
+from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.tasks.interfaces.capabilities import FrozenFeatures
-from teacherspec.tasks.interfaces.declaration import OutputType
 from teacherspec.tasks.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SEED = 0
 PROBE_ROWS = 2_000
 PROBE_BATCH = 32
 
 
-@dataclass(frozen=True)
-class Untrained:
-    """One way to measure a base as it is.
-
-    Attributes:
-        measure: from task, model, processor, train and validation rows to a JSON-able mapping.
-        describe: from that mapping to lines of Markdown.
-        headline: from that mapping to a few words for the terminal.
-    """
-
-    measure: "Callable[[Any, Any, Any, Dataset, Dataset], dict[str, Any]]"
-    describe: Callable[[Mapping[str, Any]], Iterator[str]]
-    headline: Callable[[Mapping[str, Any]], str]
-
-
-def probe_classes(
+def measure_baseline(
     task: Kind, model: Any, processor: Any, train: "Dataset", validation: "Dataset"
 ) -> dict[str, Any]:
-    """Simple classifiers on the backbone's frozen features, see `probe`, and the base's own answers.
+    """Simple classifiers on the backbone's frozen features, see `probe`, and the base's own predictions.
 
-    A base that gets no new head answers without any training: what it says is told as `zero_shot`.
+    A base without a new head predicts without training: this accuracy is `zero_shot`.
     """
-    drawn = [sample(rows, PROBE_ROWS, SEED) for rows in (train, validation)]
+    sampled = [sample(rows, PROBE_ROWS, SEED) for rows in (train, validation)]
     processor = task.cache_shared_inputs(model, processor)
-    features = [_asked(task.require(FrozenFeatures).features, task, model, processor, rows) for rows in drawn]
-    labels = [np.asarray(rows["label"], dtype=np.int64) for rows in drawn]
-    found = probe(features[0], labels[0], features[1], labels[1])
+    features = [
+        _outputs(task.require(FrozenFeatures).features, task, model, processor, rows) for rows in sampled
+    ]
+    labels = [np.asarray(rows["label"], dtype=np.int64) for rows in sampled]
+    measured = probe(features[0], labels[0], features[1], labels[1])
     if not task.has_new_head:
-        answered = _asked(task.logits, task, model, processor, drawn[1]).argmax(axis=1)
-        found["accuracy"]["zero_shot"] = right_share(answered, labels[1])
-    return found
+        predicted = _outputs(task.logits, task, model, processor, sampled[1]).argmax(axis=1)
+        measured["accuracy"]["zero_shot"] = right_share(predicted, labels[1])
+    return measured
 
 
-def _asked(verb: Callable[..., Any], task: Kind, model: Any, processor: Any, rows: "Dataset") -> Features:
-    """What a verb makes of model and batches, `[N, H]` in the order of the rows.
+def _outputs(method: Callable[..., Any], task: Kind, model: Any, processor: Any, rows: "Dataset") -> Features:
+    """The outputs of a method of the task for all rows, `[N, H]` in their order.
 
-    Batches of like length waste no padding.
+    Batches of similar length need little padding.
     """
     import torch
 
@@ -71,13 +53,13 @@ def _asked(verb: Callable[..., Any], task: Kind, model: Any, processor: Any, row
         for begin in range(0, len(order), PROBE_BATCH):
             batch = collate([encoded[int(row)] for row in order[begin : begin + PROBE_BATCH]])
             inputs = {name: part for name, part in batch.items() if name != "labels"}
-            parts.append(verb(model, inputs))
+            parts.append(method(model, inputs))
     features = torch.cat(parts).numpy()
     restored: Features = features[np.argsort(order)]
     return restored
 
 
-def describe_probes(untrained: Mapping[str, Any]) -> Iterator[str]:
+def describe_baseline(untrained: Mapping[str, Any]) -> Iterator[str]:
     """The probes as a table."""
     yield "## Untrained\n"
     yield (
@@ -92,14 +74,6 @@ def describe_probes(untrained: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def probe_headline(untrained: Mapping[str, Any]) -> str:
+def headline(untrained: Mapping[str, Any]) -> str:
     """The accuracy to beat."""
     return f"untrained accuracy {untrained['accuracy']['linear_probe']['value']:.3f} (linear probe)"
-
-
-UNTRAINED: Mapping[OutputType, Untrained] = {
-    "classification": Untrained(probe_classes, describe_probes, probe_headline),
-    "retrieval": Untrained(measure_pairs, describe_pairs, pairs_headline),
-    "generation": Untrained(measure_answers, describe_answers, answers_headline),
-}
-"""One entry a form of predictions."""

@@ -1,4 +1,4 @@
-"""What a language model answers before fine-tuning, and how much the given answers surprise it."""
+"""How well a language model predicts and answers before fine-tuning."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.probe_sampling import sample
+from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.inference.generation import answer, predict_tokens
 from teacherspec.metrics.intervals import bootstrap, interval_of
 from teacherspec.tasks.shared.generation_task import GenerationTask
@@ -15,7 +15,6 @@ from teacherspec.text.decoding import Decoding
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SEED = 0
 SCORED_ROWS = 500
 SCORED_AT_ONCE = 8
 ANSWERED_ROWS = 3
@@ -23,7 +22,7 @@ GREEDY = Decoding(max_new_tokens=64)
 DRAWN = Decoding(max_new_tokens=64, temperature=0.7, top_p=0.9, seed=SEED)
 
 
-def measure_answers(
+def measure_baseline(
     task: GenerationTask, model: Any, tokenizer: Any, train: "Dataset", validation: "Dataset"
 ) -> dict[str, Any]:
     """Perplexity on validation answers with its interval over rows, and some answers of its own.
@@ -33,7 +32,7 @@ def measure_answers(
         model: the base.
         tokenizer: of the base.
         train: only counted.
-        validation: what is scored and answered.
+        validation: the rows that are scored and answered.
     """
     rows = sample(validation, SCORED_ROWS, SEED)
     found = predict_tokens(task, model, tokenizer, rows, SCORED_AT_ONCE)
@@ -63,7 +62,7 @@ def measure_answers(
     }
 
 
-def describe_answers(untrained: Mapping[str, Any]) -> Iterator[str]:
+def describe_baseline(untrained: Mapping[str, Any]) -> Iterator[str]:
     """The numbers, and the answers side by side."""
     nll = untrained["nll"]
     yield "## Untrained\n"
@@ -78,6 +77,6 @@ def describe_answers(untrained: Mapping[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def answers_headline(untrained: Mapping[str, Any]) -> str:
+def headline(untrained: Mapping[str, Any]) -> str:
     """The perplexity to beat."""
     return f"untrained perplexity {untrained['perplexity']:.3f} a token of validation answers"

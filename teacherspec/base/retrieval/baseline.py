@@ -1,4 +1,4 @@
-"""What a dual encoder finds before fine-tuning."""
+"""How well a dual encoder retrieves before fine-tuning."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.base.probe_sampling import sample
+from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.retrieval import RECALLED, image_to_text
@@ -15,41 +15,40 @@ from teacherspec.tasks.interfaces.kind import Kind
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SEED = 0
 EMBEDDED_ROWS = 1_000
 EMBEDDED_AT_ONCE = 32
 
 
-def measure_pairs(
+def measure_baseline(
     task: Kind, model: Any, processor: Any, train: "Dataset", validation: "Dataset"
 ) -> dict[str, Any]:
-    """Recall in both directions among some validation rows, beside that of a random order.
+    """Recall in both directions on a sample of validation rows, with the recall of a random order.
 
     Args:
         task: the declared task.
         model: the base.
         processor: of the base.
         train: only counted.
-        validation: what is embedded.
+        validation: the rows that are embedded.
     """
     rows = sample(validation, EMBEDDED_ROWS, SEED)
     found = predict_pairs(task, model, processor, rows, EMBEDDED_AT_ONCE)
-    told: dict[str, Any] = {"train_rows": len(train), "measured_on": len(rows)}
+    measured: dict[str, Any] = {"train_rows": len(train), "measured_on": len(rows)}
     for name, pairs in (("image_to_text", found.pairs), ("text_to_image", found.pairs.swapped())):
         ranks = image_to_text(pairs)
-        told[name] = {"queries": len(ranks.rank), "candidates": ranks.candidates}
+        measured[name] = {"queries": len(ranks.rank), "candidates": ranks.candidates}
         for k in RECALLED:
             hits = int(np.count_nonzero(ranks.rank <= k))
-            told[name][f"recall_at_{k}"] = asdict(wilson_interval(hits, len(ranks.rank)))
-            told[name][f"chance_at_{k}"] = ranks.chance(k)
-    return told
+            measured[name][f"recall_at_{k}"] = asdict(wilson_interval(hits, len(ranks.rank)))
+            measured[name][f"chance_at_{k}"] = ranks.chance(k)
+    return measured
 
 
-def describe_pairs(untrained: Mapping[str, Any]) -> Iterator[str]:
+def describe_baseline(untrained: Mapping[str, Any]) -> Iterator[str]:
     """The recalls as a table."""
     yield "## Untrained\n"
     rows = untrained["measured_on"]
-    yield f"What the base finds among {rows} validation rows. Fine-tuning must beat this.\n"
+    yield f"Retrieval by the base among {rows} validation rows. Fine-tuning must beat this.\n"
     yield "| | candidates | recall at 1 | 5 | 10 | at 1 by chance |"
     yield "|---|--:|--:|--:|--:|--:|"
     for name in ("image_to_text", "text_to_image"):
@@ -61,7 +60,7 @@ def describe_pairs(untrained: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def pairs_headline(untrained: Mapping[str, Any]) -> str:
+def headline(untrained: Mapping[str, Any]) -> str:
     """The recall to beat."""
     found = untrained["image_to_text"]
     return (

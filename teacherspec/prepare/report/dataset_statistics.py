@@ -57,7 +57,7 @@ def _lengths(ingested: Ingested, assignment: Assignment, split: int, shares: npt
     sizes = ingested.row_store.numbers("size")
     counts: Counter[int] = Counter()
     for chunk in chunks(len(sizes)):
-        chosen = assignment.kept[chunk] & (assignment.split[chunk] == split)
+        chosen = assignment.keep[chunk] & (assignment.split[chunk] == split)
         here, times = np.unique(sizes[chunk][chosen], return_counts=True)
         counts.update(dict(zip(here.tolist(), times.tolist(), strict=True)))
     lengths = np.array(sorted(counts), np.int64)
@@ -73,12 +73,12 @@ def _rows(ingested: Ingested, assignment: Assignment) -> dict[str, int]:
     disagree = (here != NO_LABEL) & (there != NO_LABEL) & (here != there)
     return {
         "read": ingested.rows_read,
-        "kept": int(assignment.kept.sum()),
+        "kept": int(assignment.keep.sum()),
         "blank_lines": ingested.blank_lines,
         "left_out": ingested.left_out,
         "unsampled": assignment.unsampled,
         "leaks_with_another_label": int(disagree.sum()),
-        "several_answers": len(repeated(assignment.hashes.content, assignment.kept, assignment.workspace)),
+        "several_answers": len(repeated(assignment.hashes.content, assignment.keep, assignment.workspace)),
         **{name: len(matches.rows) for name, matches in assignment.matches.items()},
     }
 

@@ -7,7 +7,7 @@ import torch
 from datasets import Dataset
 from transformers import BertConfig, BertForSequenceClassification
 
-from teacherspec.base.linear_probe import probe
+from teacherspec.base.classification.linear_probe import probe
 from teacherspec.base.memory_estimate import activation_bytes, memory_plan, require_memory
 from teacherspec.base.probe_sampling import sample
 from teacherspec.errors import BaseModelError
@@ -95,7 +95,7 @@ def test_activations_grow_with_the_batch_and_leave_no_gradient() -> None:
 
 
 def test_memory_plan_by_hand() -> None:
-    plan = memory_plan(parameters=1000, activations=6400, trial=MemoryProbe({}, 2 * 16, 64))
+    plan = memory_plan(parameters=1000, activations=6400, probe=MemoryProbe({}, 2 * 16, 64))
     assert plan["full_without_activations"] == 16_000
     assert (plan["weights"], plan["gradients"], plan["optimizer"]) == (4000, 4000, 8000)
     assert plan["activations_per_example"] == 200 * 64

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from teacherspec.base.sandboxed_load import rehearse
+from teacherspec.base.sandboxed_load import load_in_sandbox
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.security_scan import check_folder
 from tests.toys.text import toy_base
@@ -20,7 +20,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_shapes_without_weights(good: Path) -> None:
-    built = rehearse(good, TEXTS)
+    built = load_in_sandbox(good, TEXTS)
     assert built.architecture == "BertModel"
     assert (built.context, built.embeddings, built.tokens) == (32, 26, 26)
     # Embeddings 26+32+2 rows and a norm, two layers, the pooler, all 32 wide with 64 inside.
@@ -30,14 +30,14 @@ def test_shapes_without_weights(good: Path) -> None:
 
 
 @pytest.mark.parametrize("name", IN_REHEARSAL)
-def test_refuses_in_rehearsal(name: str, good: Path, tmp_path: Path) -> None:
+def test_refuses_hostile_files(name: str, good: Path, tmp_path: Path) -> None:
     spoil, refusal = IN_REHEARSAL[name]
     folder = Path(shutil.copytree(good, tmp_path / "base"))
     spoil(folder)
     check_folder(folder)
     begin = time.monotonic()
     with pytest.raises(BaseModelError) as refused:
-        rehearse(folder, TEXTS, cpu_seconds=2, memory_bytes=1 << 30)
+        load_in_sandbox(folder, TEXTS, cpu_seconds=2, memory_bytes=1 << 30)
     assert refusal in str(refused.value)
     assert all(str(folder) in problem and "\n" not in problem for problem in refused.value.problems)
     assert time.monotonic() - begin < 60
@@ -47,14 +47,14 @@ def test_the_terminal_stays_silent(good: Path, tmp_path: Path, capfd: pytest.Cap
     folder = Path(shutil.copytree(good, tmp_path / "base"))
     IN_REHEARSAL["broken tokenizer"][0](folder)
     with pytest.raises(BaseModelError):
-        rehearse(folder, TEXTS)
+        load_in_sandbox(folder, TEXTS)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_template_may_refuse_a_conversation(good: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(good, tmp_path / "base"))
     (folder / "chat_template.jinja").write_text("{{ raise_exception('only system messages') }}")
-    assert rehearse(folder, TEXTS).tokens == 26
+    assert load_in_sandbox(folder, TEXTS).tokens == 26
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"real models are not at {REAL}")
@@ -69,5 +69,5 @@ def test_other_families_pass(
     model: str, architecture: str, context: int | None, unread: tuple[str, ...]
 ) -> None:
     check_folder(REAL / model)
-    built = rehearse(REAL / model, TEXTS)
+    built = load_in_sandbox(REAL / model, TEXTS)
     assert (built.architecture, built.context, built.unread) == (architecture, context, unread)

@@ -248,5 +248,5 @@ def test_a_missing_or_broken_config_is_named(tmp_path):
     with pytest.raises(BaseModelError, match="not found"):
         read_config(tmp_path)
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(BaseModelError, match="not sound JSON"):
+    with pytest.raises(BaseModelError, match="not valid JSON"):
         read_config(tmp_path)

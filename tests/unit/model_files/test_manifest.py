@@ -122,6 +122,8 @@ def test_reads_the_licence_of_a_readme(front: str, stated: list[str]) -> None:
 def test_another_licence_than_the_files_state_is_refused() -> None:
     Path("model/README.md").write_text("---\nlicense: CC-BY-NC-4.0\n---\n")
     contents = check_folder(Path("model"))
-    with pytest.raises(BaseModelError, match=r"states licence CC-BY-NC-4\.0, base\.license says cc0-1\.0"):
+    with pytest.raises(
+        BaseModelError, match=r"states licence CC-BY-NC-4\.0, base\.license declares cc0-1\.0"
+    ):
         pin(declared(), Path("model"), contents.files, contents.config)
     pin(declared(licence="cc-by-nc-4.0"), Path("model"), contents.files, contents.config)

@@ -29,7 +29,7 @@ def test_a_good_folder_passes_with_all_it_holds(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", AT_THE_GATE)
-def test_refuses_at_the_gate(name: str, folder: Path) -> None:
+def test_refuses_unsafe_files(name: str, folder: Path) -> None:
     spoil, refusal = AT_THE_GATE[name]
     spoil(folder)
     with pytest.raises(BaseModelError) as refused:

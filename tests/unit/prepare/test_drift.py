@@ -3,6 +3,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from teacherspec.prepare.report.drift import class_drift, jensen_shannon
+from teacherspec.splits import load_prepared
 from tests.unit.prepare.test_run import chatter
 from tests.unit.prepare.toy_data import Workshop, jsonl
 
@@ -35,17 +36,17 @@ def test_a_shifted_set_lies_further_away_than_chance(workshop: Workshop) -> None
     workshop.prepare(
         [
             {"kind": "jsonl", "path": "data/rows.jsonl"},
-            {"kind": "jsonl", "path": "data/strange.jsonl", "split": "strange", "role": "shifted"},
+            {"kind": "jsonl", "path": "data/strange.jsonl", "split": "ood", "role": "shifted"},
         ]
     )
     splits = workshop.metrics()["splits"]
-    assert splits["strange"]["drift"]["words"] > 1.8 * splits["strange"]["drift"]["words_by_chance"]
+    assert splits["ood"]["drift"]["words"] > 1.8 * splits["ood"]["drift"]["words_by_chance"]
     assert splits["test"]["drift"]["words"] < 1.2 * splits["test"]["drift"]["words_by_chance"]
-    assert splits["strange"]["drift"]["classes"] == pytest.approx(0.5, abs=0.1)
-    assert "| strange |" in workshop.report()
+    assert splits["ood"]["drift"]["classes"] == pytest.approx(0.5, abs=0.1)
+    assert "| ood |" in workshop.report()
 
 
-def test_random_splits_are_seldom_unlikely_and_torn_ones_are() -> None:
+def test_p_values_are_small_for_changed_shares_and_seldom_for_random_splits() -> None:
     draw = np.random.default_rng(5)
     shares = draw.dirichlet(np.full(12, 5.0))
     found = [
@@ -53,12 +54,13 @@ def test_random_splits_are_seldom_unlikely_and_torn_ones_are() -> None:
         for _ in range(400)
     ]
     assert np.mean([one["classes_p_value"] < 0.05 for one in found]) == pytest.approx(0.05, abs=0.035)
-    torn = class_drift(np.array([[900, 900, 0], [130, 70, 0]]))
-    assert torn["classes_p_value"] < 1e-4
+    changed = class_drift(np.array([[900, 900, 0], [130, 70, 0]]))
+    assert changed["classes_p_value"] < 1e-4
 
 
-def test_the_report_names_the_class_that_is_furthest(workshop: Workshop) -> None:
-    rows = chatter(400)
+def test_the_report_names_the_class_whose_share_differs_most(workshop: Workshop) -> None:
+    # With two classes the rarer one of train differs more in standard errors when the split has only it.
+    rows = [{**row, "label": "bee" if at % 4 else "ant"} for at, row in enumerate(chatter(400))]
     workshop.write("data/rows.jsonl", jsonl(rows))
     workshop.write("data/more.jsonl", jsonl({**row, "label": "ant"} for row in chatter(60, start=7)))
     sources = [
@@ -66,4 +68,7 @@ def test_the_report_names_the_class_that_is_furthest(workshop: Workshop) -> None
         {"kind": "jsonl", "path": "data/more.jsonl", "split": "more", "role": "shifted"},
     ]
     workshop.prepare(sources)
-    assert "ant: 100.0% (" in workshop.report() or "bee: 0.0% (" in workshop.report()
+    labels = [row["label"] for row in workshop.rows("train")]
+    share = labels.count(load_prepared(workshop.out).label_names.index("ant")) / len(labels)
+    (line,) = [line for line in workshop.report().splitlines() if line.startswith("| more |") and "%" in line]
+    assert line.endswith(f"| ant: 100.0% ({share:.1%}) |")

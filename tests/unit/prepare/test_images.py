@@ -214,7 +214,7 @@ def peak(folder: Path, images: int) -> int:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("row_store.BATCH_BYTES", "write_splits.PART_BYTES", "pictured._BATCH_BYTES"):
+    for name in ("row_store.BATCH_BYTES", "write_splits.PART_BYTES", "report.content_preview._BATCH_BYTES"):
         monkeypatch.setattr(f"teacherspec.prepare.{name}", 1 << 20)
     few, many = peak(tmp_path / "few", 60), peak(tmp_path / "many", 240)
     assert many < few + (4 << 20)  # the images of `many` take 14 MB more
