@@ -45,9 +45,6 @@ SAY_NOTHING = frozenset({"common", "helper", "helpers", "lib", "misc", "shared",
 TEXT_USES: Mapping[str, frozenset[str]] = {}
 """Lines in which such a word is meant: file → lines."""
 
-DOCUMENTS_NOT_YET = frozenset({"docs/gitops.md"})
-"""Documents that are still to be rewritten."""
-
 NOT_YET: Mapping[str, frozenset[str]] = {
     "teacherspec/finetune": spelled("TellEpoch"),
     "teacherspec/memory_plan": spelled("LivingBytes"),
@@ -55,9 +52,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     "teacherspec/spec": spelled("Gate.judge"),
 }
 """What is still to be renamed: package → public names. It may only shrink."""
-
-FILES_NOT_YET: frozenset[str] = frozenset({"benchmarks/road/README.md", "benchmarks/road/__main__.py"})
-"""The same for files."""
 
 
 def words(name: str) -> set[str]:
@@ -121,9 +115,7 @@ def test_no_public_name_holds_a_retired_word() -> None:
 
 
 def test_no_file_name_holds_a_retired_word() -> None:
-    found = {name for name in tracked() if words(name) & NAMES}
-    assert sorted(found - FILES_NOT_YET) == []
-    assert sorted(FILES_NOT_YET - found) == [], "take these out of FILES_NOT_YET"
+    assert [name for name in tracked() if words(name) & NAMES] == []
 
 
 def test_module_names_say_something() -> None:
@@ -134,12 +126,9 @@ def test_module_names_say_something() -> None:
 def test_documents_hold_no_retired_word(name: str) -> None:
     lines = [line.strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
     found = {line for line in lines if TEXT.search(line)}
-    if name in DOCUMENTS_NOT_YET:
-        assert found, "take it out of DOCUMENTS_NOT_YET"
-    else:
-        allowed = TEXT_USES.get(name, frozenset())
-        assert sorted(found - allowed) == []
-        assert sorted(allowed - found) == [], "take these out of TEXT_USES"
+    allowed = TEXT_USES.get(name, frozenset())
+    assert sorted(found - allowed) == []
+    assert sorted(allowed - found) == [], "take these out of TEXT_USES"
 
 
 @pytest.mark.parametrize(

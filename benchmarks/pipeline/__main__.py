@@ -1,10 +1,10 @@
-"""What the road costs beyond its work: `dvc repro` with nothing to do, and each stage from start to work.
+"""What the pipeline costs beyond its work: `dvc repro` with nothing to do, and each stage around its work.
 
-    python -m benchmarks.road [--repeats 10] [--write]
+    python -m benchmarks.pipeline [--repeats 10] [--write]
 
-Bare DVC has the same stages, data, params and outs, and not one file of ours to look at. The ways are
-taken in turn, so that a busy machine slows all alike.
-`--write` puts the table into benchmarks/road/README.md.
+Bare DVC has the same stages, data, params and outs, and depends on none of this project's code. The
+commands are timed in turn, so that a busy machine slows all equally.
+`--write` puts the tables into benchmarks/pipeline/README.md.
 """
 
 import os
@@ -28,7 +28,9 @@ ROOT = Path(__file__).parents[2]
 README = Path(__file__).with_name("README.md")
 MARK = "<!-- figures -->\n"
 """Everything after this line is written by this program."""
-KEPT = ("stages/", "teacherspec/", ".dvc", "pyproject", "params.yaml", "dvc.yaml", "data/")
+COPIED = ("stages/", "teacherspec/", ".dvc", "pyproject", "params.yaml", "dvc.yaml", "data/")
+
+OURS = [sys.executable, "-m", "teacherspec"]
 
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))},
@@ -37,10 +39,10 @@ ENVIRONMENT = {
 }
 
 
-def committed_road(folder: Path) -> Path:
-    """The road with stubs for outs, whose lock says that all is up to date; nothing of ours will run."""
+def committed_pipeline(folder: Path) -> Path:
+    """The pipeline with stubs for outs and a lock by which all stages are up to date; no stage will run."""
     for name in run("git", "ls-files", at=ROOT).splitlines():
-        if name.startswith(KEPT) and (ROOT / name).exists():
+        if name.startswith(COPIED) and (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
     for stage in declared_stages(folder).values():
@@ -54,8 +56,8 @@ def committed_road(folder: Path) -> Path:
     return folder
 
 
-def bare_road(source: Path, folder: Path) -> Path:
-    """The same stages, data, params and outs, without a dependency on any code of ours."""
+def bare_pipeline(source: Path, folder: Path) -> Path:
+    """The same stages, data, params and outs, without a dependency on this project's code."""
     shutil.copytree(source, folder, symlinks=True)
     for name in ("dvc.lock", "stages", "teacherspec"):
         path = folder / name
@@ -74,7 +76,7 @@ def run(*command: str, at: Path) -> str:
 
 
 class Seconds(NamedTuple):
-    """How long a command took, and how long processors worked for it: steadier where others work, too."""
+    """Wall time of a command, and its processor time, which depends less on other load."""
 
     wall: float
     processor: float
@@ -83,7 +85,7 @@ class Seconds(NamedTuple):
 def seconds(command: list[str], folder: Path) -> Seconds:
     """How long a command takes."""
     begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    # Stubs have no receipts of runs: `verify --lock` has something to say, and takes as long.
+    # Stubs have no receipts of runs: `verify-lock` reports that, and takes as long.
     subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, check="repro" in command)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -91,23 +93,18 @@ def seconds(command: list[str], folder: Path) -> Seconds:
 
 
 def no_op(repeats: int) -> dict[str, list[Seconds]]:
-    """Seconds of each way to find that nothing is to do, taken in turn."""
+    """Seconds of each command that finds nothing to do, timed in turn."""
     with tempfile.TemporaryDirectory() as name:
-        road = committed_road(Path(name) / "road")
+        pipeline = committed_pipeline(Path(name) / "pipeline")
         ways = {
             "bare DVC, the same graph without our code": ["dvc", "repro"],
             "`dvc repro`": ["dvc", "repro"],
-            "`python -m teacherspec repro`": [sys.executable, "-m", "teacherspec", "repro"],
-            "`python -m teacherspec status`": [sys.executable, "-m", "teacherspec", "status"],
-            "`python -m teacherspec verify-lock`": [
-                sys.executable,
-                "-m",
-                "teacherspec",
-                "verify-lock",
-            ],
+            "`teacherspec repro`": [*OURS, "repro"],
+            "`teacherspec status`": [*OURS, "status"],
+            "`teacherspec verify-lock`": [*OURS, "verify-lock"],
         }
-        bare = bare_road(road, Path(name) / "bare")
-        places = {way: bare if way.startswith("bare") else road for way in ways}
+        bare = bare_pipeline(pipeline, Path(name) / "bare")
+        places = {way: bare if way.startswith("bare") else pipeline for way in ways}
         found: dict[str, list[Seconds]] = {way: [] for way in ways}
         for way, command in ways.items():
             seconds(command, places[way])
@@ -145,7 +142,7 @@ def table(found: dict[str, list[Seconds]]) -> str:
 @click.option("--repeats", default=10, show_default=True)
 @click.option("--write", is_flag=True, help="Write the figures into the README.")
 def main(repeats: int, write: bool) -> None:
-    """Time the road with nothing to do; show what each stage spent around its work."""
+    """Time the pipeline with nothing to do; print what each stage spent around its work."""
     figures = table(no_op(repeats))
     print(figures)
     if write:
