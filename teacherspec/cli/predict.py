@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -14,6 +14,11 @@ from teacherspec.runtime.entrypoint import report_user_errors
 from teacherspec.tasks.columns.base import ColumnError
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.interfaces.declaration import OutputType
+
+if TYPE_CHECKING:
+    from teacherspec.serving.classification import ClassificationTeacher
+    from teacherspec.serving.generation import GenerationTeacher
+    from teacherspec.serving.retrieval import RetrievalTeacher
 
 DIGITS = 6
 
@@ -37,11 +42,11 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
     fitted. Retrieval: the embedding of the image and, if the row has a text, that of the text and their
     cosine.
     """
-    from teacherspec.serving import declared_task
+    from teacherspec.serving import load_teacher
 
-    _, task = declared_task(folder)
-    answer = SERVED[task.output_type](folder, max_new_tokens)
-    read = read_rows(rows, rows.name, task.row_schema())
+    teacher = load_teacher(folder)
+    answer = SERVED[teacher.task.output_type](teacher, max_new_tokens)
+    read = read_rows(rows, rows.name, teacher.task.row_schema())
     while batch := list(islice(read, batch_size)):
         for row, prediction in zip(batch, answer(batch), strict=True):
             known = {"id": row["id"]} if "id" in row else {}
@@ -80,13 +85,10 @@ def _row(line: str, where: str, fields: RowSchema) -> dict[str, Any]:
     return row
 
 
-def serve_classes(folder: Path, max_new_tokens: int | None) -> "Answer":
+def serve_classes(teacher: "ClassificationTeacher", max_new_tokens: int | None) -> "Answer":
     """From rows to `label`, `confidence` and `probs` by label of each."""
-    from teacherspec.serving import load_teacher
-
     if max_new_tokens is not None:
-        raise click.UsageError(f"--max-new-tokens: {folder} is a classifier, which writes no answers")
-    teacher = load_teacher(folder)
+        raise click.UsageError("--max-new-tokens: this teacher is a classifier, which writes no answers")
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for probs in teacher.probs(rows, batch_size=len(rows)).tolist():
@@ -101,11 +103,8 @@ def serve_classes(folder: Path, max_new_tokens: int | None) -> "Answer":
     return answer
 
 
-def serve_answers(folder: Path, max_new_tokens: int | None) -> "Answer":
+def serve_answers(teacher: "GenerationTeacher", max_new_tokens: int | None) -> "Answer":
     """From rows to the answer of each and its confidence."""
-    from teacherspec.serving import load_language_teacher
-
-    teacher = load_language_teacher(folder)
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for found in teacher.answers(rows, max_new_tokens=max_new_tokens, batch_size=len(rows)):
@@ -118,13 +117,10 @@ def serve_answers(folder: Path, max_new_tokens: int | None) -> "Answer":
     return answer
 
 
-def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
+def serve_embeddings(teacher: "RetrievalTeacher", max_new_tokens: int | None) -> "Answer":
     """From rows to `image_embeds`, and with a text to `text_embeds` and the `cosine` of both."""
-    from teacherspec.serving import load_retrieval_teacher
-
     if max_new_tokens is not None:
-        raise click.UsageError(f"--max-new-tokens: {folder} is a dual encoder, which writes no answers")
-    teacher = load_retrieval_teacher(folder)
+        raise click.UsageError("--max-new-tokens: this teacher is a dual encoder, which writes no answers")
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         images = teacher.images([row["image"] for row in rows], batch_size=len(rows))
@@ -146,9 +142,9 @@ def serve_embeddings(folder: Path, max_new_tokens: int | None) -> "Answer":
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
 """From the rows of a batch to the prediction for each."""
 
-SERVED: Mapping[OutputType, Callable[[Path, int | None], Answer]] = {
+SERVED: Mapping[OutputType, Callable[[Any, int | None], Answer]] = {
     "classification": serve_classes,
     "retrieval": serve_embeddings,
     "generation": serve_answers,
 }
-"""How a package is served, by its output type."""
+"""Output type → from a teacher and `--max-new-tokens` to its predictions."""

@@ -23,7 +23,7 @@ from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verify import verify
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file, write_parquet
-from teacherspec.serving import load_retrieval_teacher
+from teacherspec.serving import load_teacher
 from teacherspec.spec.base import Base
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.evaluate import Evaluate
@@ -178,7 +178,7 @@ def problems(teacher: Path) -> set[str]:
 
 
 def test_rows_are_served(stages: Stages) -> None:
-    teacher = load_retrieval_teacher(stages.artifacts.parent / "teacher")
+    teacher = load_teacher(stages.artifacts.parent / "teacher")
     row = pq.read_table(stages.prepared / "test.parquet").to_pylist()[0]
     path = stages.artifacts.parent / "one.png"
     path.write_bytes(row["image"])

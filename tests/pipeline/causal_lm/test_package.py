@@ -19,7 +19,7 @@ from teacherspec.package.checksums import write_sums
 from teacherspec.package.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import read_json, write_parquet
-from teacherspec.serving import load_language_teacher, load_teacher
+from teacherspec.serving import load_teacher
 from teacherspec.splits import load_prepared, open_split
 from tests.pipeline.causal_lm.conftest import package_again
 from tests.pipeline.causal_lm.toys import task
@@ -143,7 +143,7 @@ def test_tampered_targets_are_caught_even_with_new_checksums(drawn, tmp_path, ta
 
 @pytest.fixture(scope="module")
 def teacher(pipeline_run):
-    return load_language_teacher(pipeline_run.teacher)
+    return load_teacher(pipeline_run.teacher)
 
 
 def test_it_answers_as_it_was_evaluated(pipeline_run, teacher):
@@ -169,11 +169,6 @@ def test_it_scores_given_answers_at_its_temperature(pipeline_run, teacher, tmp_p
     stated = read_json(pipeline_run.teacher / "calibration/calibration.json")["before_after"]["nll"]["after"]
     assert -np.concatenate(found).mean() == pytest.approx(stated, abs=2e-5)
     assert teacher.log_probs([]) == []
-
-
-def test_teachers_of_another_output_type_are_refused(pipeline_run):
-    with pytest.raises(UserError, match="has no classes; load it with `load_language_teacher`"):
-        load_teacher(pipeline_run.teacher)
 
 
 def test_predict_gives_a_line_an_answer(pipeline_run, teacher):

@@ -110,11 +110,11 @@ def test_the_teacher_answers_about_files(pipeline_run, tmp_path):
     from click.testing import CliRunner
 
     from teacherspec.cli.predict import command
-    from teacherspec.serving import load_language_teacher
+    from teacherspec.serving import load_teacher
 
     (tmp_path / "photo.png").write_bytes(picture("blue", 77))
     row = {"id": "x", "images": str(tmp_path / "photo.png"), "prompt": "Which colour?"}
-    (found,) = load_language_teacher(pipeline_run.teacher).answers([row])
+    (found,) = load_teacher(pipeline_run.teacher).answers([row])
     assert found.text.strip() in COLOURS
     done = CliRunner().invoke(command, [str(pipeline_run.teacher), "-"], input=json.dumps(row))
     assert done.exit_code == 0, done.output

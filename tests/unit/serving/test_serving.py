@@ -13,12 +13,13 @@ from teacherspec.calibrators.fitted import Temperature
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.predictions.classification import load_predictions
-from teacherspec.serving import Teacher, load_teacher
+from teacherspec.serving import load_teacher
+from teacherspec.serving.classification import ClassificationTeacher
 from tests.toys.packaged_teacher import PackagedTeacher
 
 
 @pytest.fixture(scope="module")
-def teacher(packaged_teacher: PackagedTeacher) -> Teacher:
+def teacher(packaged_teacher: PackagedTeacher) -> ClassificationTeacher:
     return load_teacher(packaged_teacher.folder)
 
 
@@ -37,7 +38,7 @@ def rows_of(soft: dict[str, list]) -> list[dict[str, str]]:
     return [{"text": text} for text in soft["text"]]
 
 
-def test_batches_make_no_difference(teacher: Teacher, soft: dict[str, list]) -> None:
+def test_batches_make_no_difference(teacher: ClassificationTeacher, soft: dict[str, list]) -> None:
     rows = rows_of(soft)
     whole = teacher.logits(rows, batch_size=len(rows))
     assert whole.shape == (len(rows), 3)
@@ -46,7 +47,7 @@ def test_batches_make_no_difference(teacher: Teacher, soft: dict[str, list]) -> 
     np.testing.assert_allclose(whole, np.array(soft["logits"], np.float32), atol=1e-5)
 
 
-def test_probabilities_are_calibrated_once(teacher: Teacher, soft: dict[str, list]) -> None:
+def test_probabilities_are_calibrated_once(teacher: ClassificationTeacher, soft: dict[str, list]) -> None:
     assert isinstance(teacher.calibrator, Temperature)
     assert teacher.calibrator.temperature != pytest.approx(1.0, abs=1e-3)
     logits = torch.tensor(soft["logits"], dtype=torch.float64)
@@ -54,7 +55,7 @@ def test_probabilities_are_calibrated_once(teacher: Teacher, soft: dict[str, lis
     np.testing.assert_allclose(teacher.probs(rows_of(soft)), expected, atol=1e-5)
 
 
-def test_no_rows_give_no_rows(teacher: Teacher) -> None:
+def test_no_rows_give_no_rows(teacher: ClassificationTeacher) -> None:
     assert teacher.logits([]).shape == (0, 3)
     assert teacher.probs([]).shape == (0, 3)
 
@@ -72,7 +73,7 @@ def divergence(targets: torch.Tensor, logits: torch.Tensor, temperature: float) 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
 def test_a_student_learns_the_same_from_stored_targets_as_from_the_teacher(
-    teacher: Teacher, soft: dict[str, list], temperature: float
+    teacher: ClassificationTeacher, soft: dict[str, list], temperature: float
 ) -> None:
     stored = torch.tensor(soft["logits"], dtype=torch.float64)
     online = torch.tensor(teacher.logits(rows_of(soft)), dtype=torch.float64)
@@ -98,7 +99,9 @@ def predict(packaged_teacher: PackagedTeacher, rows: str, *options: str) -> tupl
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
-def test_predict_answers_each_row_in_order(packaged_teacher: PackagedTeacher, teacher: Teacher) -> None:
+def test_predict_answers_each_row_in_order(
+    packaged_teacher: PackagedTeacher, teacher: ClassificationTeacher
+) -> None:
     rows = [{"id": "a", "text": "snow and ice"}, {"text": "the river"}, {"text": "sun sun sun"}]
     lines = "\n\n".join(json.dumps(row) for row in rows)
     code, answers, errors = predict(packaged_teacher, lines, "--batch-size", "2")
