@@ -84,7 +84,7 @@ class ConversationTask(GenerationTask, SupervisedLoss):
 
     def row_schema(self) -> RowSchema:
         """The prompt, which decides the split of a row, and the answers."""
-        return self.row_format().schema
+        return self.row_format().schema(bool(self.image_columns))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The contents of all turns of the rows."""
@@ -104,8 +104,8 @@ class ConversationTask(GenerationTask, SupervisedLoss):
         """
         model, processor = self._load(folder, start)
         chat_report.set_generation_config(model, self.tokenizer(processor), self.encoder(processor).stop_id)
-        if isinstance(self.rendering, Chat) and self.rendering.template is not None:
-            self.declare_template(processor, self.rendering.template)
+        if (template := self.rendering.declared_template) is not None:
+            self.declare_template(processor, template)
         return model, processor
 
     def load(self, folder: Path) -> "tuple[PreTrainedModel, Any]":

@@ -25,6 +25,10 @@ class Plain(Section):
     stop: str | None = None
     """Text of the special token that ends an answer; omit for the tokenizer's end token."""
 
+    @property
+    def declared_template(self) -> None:
+        """A plain rendering declares no chat template."""
+
     def renderer(
         self, tokenizer: "PreTrainedTokenizerBase", default_frame: str, image: str | None = None
     ) -> Renderer:
@@ -49,6 +53,11 @@ class Chat(Section):
 
     template: str | None = Param(default=None, min_length=1, max_length=100_000)
     """A chat template in Jinja; omit for the base's own."""
+
+    @property
+    def declared_template(self) -> str | None:
+        """The chat template that the processor is saved with; None keeps the base's own."""
+        return self.template
 
     def renderer(
         self, tokenizer: "PreTrainedTokenizerBase", default_frame: str, image: str | None = None

@@ -23,13 +23,13 @@ class RowFormat:
     """One format of rows.
 
     Attributes:
-        schema: the columns of a row.
+        schema: from whether images go with the rows to the columns of a row.
         conversation: from a prepared row to its conversation, which has no answers where the row has none, as
             in serving.
         frame: text around the prompt where it is rendered without a chat template.
     """
 
-    schema: RowSchema
+    schema: Callable[[bool], RowSchema]
     conversation: Callable[[Mapping[str, Any]], Conversation]
     frame: str
 
@@ -50,17 +50,20 @@ def _alpaca(row: Mapping[str, Any]) -> Conversation:
 
 ROW_FORMATS: Mapping[RowFormatName, RowFormat] = {
     "prompt_completion": RowFormat(
-        RowSchema(content=(TextColumn("prompt"),), answers=(AnswerColumn("completion"),)),
+        lambda _: RowSchema(content=(TextColumn("prompt"),), answers=(AnswerColumn("completion"),)),
         _prompt_completion,
         "{prompt}",
     ),
     "messages": RowFormat(
-        RowSchema(content=(PromptMessagesColumn("prompt"),), answers=(LastMessageColumn("answer"),)),
+        lambda in_parts: RowSchema(
+            content=(PromptMessagesColumn("prompt", in_parts),),
+            answers=(LastMessageColumn("answer", in_parts),),
+        ),
         _messages,
         "{prompt}",
     ),
     "alpaca": RowFormat(
-        RowSchema(
+        lambda _: RowSchema(
             content=(TextColumn("instruction"), OptionalTextColumn("input")),
             answers=(AnswerColumn("output"),),
         ),

@@ -5,13 +5,11 @@ A row as `prepare` stores it: `{"id": …, "images": [b"\\x89PNG…"], "prompt":
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.columns.image_list import ImageListColumn
-from teacherspec.tasks.columns.messages import MessagesColumn
 from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.interfaces.base_fit import BaseSummary
 from teacherspec.tasks.interfaces.capabilities import SeparateParts, TrainableParts
@@ -90,14 +88,8 @@ class VisionLanguage(ConversationTask, SeparateParts):
 
     def row_schema(self) -> RowSchema:
         """The images and the prompt, which decide the split of a row, and the answers."""
-        fields = super().row_schema()
-        content, answers = (
-            tuple(
-                replace(rule, in_parts=True) if isinstance(rule, MessagesColumn) else rule for rule in rules
-            )
-            for rules in (fields.content, fields.answers)
-        )
-        return RowSchema(content=(IMAGES, *content), answers=answers)
+        schema = super().row_schema()
+        return RowSchema(content=(IMAGES, *schema.content), answers=schema.answers)
 
     def from_request(self, row: Row) -> Row:
         """A row sent for inference, an image as the bytes of a file or its path. Raises `ColumnError`."""

@@ -20,7 +20,7 @@ TURNS = [
 
 def read(form, row):
     """A row as `prepare` stores it."""
-    fields = ROW_FORMATS[form].schema
+    fields = ROW_FORMATS[form].schema(False)
     return {rule.name: rule.read(row[rule.source_column]) for rule in fields.columns()}
 
 
@@ -38,7 +38,7 @@ def test_messages_lie_in_one_column_and_are_asked_and_answered_apart():
     row = read("messages", {"messages": TURNS})
     conversation = task(rows="messages", system="other").conversation(row)
     assert conversation.turns() == tuple(Turn(turn["role"], turn["content"]) for turn in TURNS)
-    question, answer = ROW_FORMATS["messages"].schema.columns()
+    question, answer = ROW_FORMATS["messages"].schema(False).columns()
     assert question.key(row["prompt"]) == question.key(
         [{"role": "system", "content": "be  brief."}, {"role": "user", "content": "HI"}]
     )
