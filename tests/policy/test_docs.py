@@ -133,13 +133,15 @@ def outs() -> tuple[str, ...]:
 
 def module_exists(name: str) -> bool:
     """Whether a dotted name is a module of this repository or something that one defines."""
-    path = ROOT / name.replace(".", "/")
-    if path.is_dir() or path.with_suffix(".py").is_file():
+    if is_module(name):
         return True
     parent, _, attribute = name.rpartition(".")
-    if not (ROOT / parent.replace(".", "/")).with_suffix(".py").is_file():
-        return False
-    return hasattr(import_module(parent), attribute)
+    return is_module(parent) and hasattr(import_module(parent), attribute)
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def imports(source: str) -> Iterator[str]:
