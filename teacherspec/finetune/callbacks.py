@@ -1,4 +1,4 @@
-"""What a person and the log see of a running training."""
+"""Callbacks of the training loop: what is checked, shown and logged while it runs."""
 
 import math
 import sys
@@ -27,7 +27,7 @@ class RefuseNonFinite(TrainerCallback):  # type: ignore[misc]
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """Look at every number that is logged."""
+        """Check every number that is logged."""
         bad = [
             name
             for name, value in (logs or {}).items()
@@ -41,20 +41,20 @@ class RefuseNonFinite(TrainerCallback):  # type: ignore[misc]
             )
 
 
-class TellEpoch(TrainerCallback):  # type: ignore[misc]
-    """Tell who draws anew for each epoch which one begins."""
+class SetEpoch(TrainerCallback):  # type: ignore[misc]
+    """Call `set_epoch` of samplers and data sets whose random draws depend on the epoch."""
 
-    def __init__(self, *listeners: Any) -> None:
-        self.listeners = listeners
+    def __init__(self, *datasets: Any) -> None:
+        self.datasets = datasets
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Before any example of the epoch is made; a resumed epoch has begun already."""
-        for listener in self.listeners:
-            listener.set_epoch(math.floor(state.epoch + 1e-6))
+        """Before any example of the epoch is loaded; `state.epoch` of a resumed epoch is a fraction."""
+        for dataset in self.datasets:
+            dataset.set_epoch(math.floor(state.epoch + 1e-6))
 
 
 class ShowProgress(TrainerCallback):  # type: ignore[misc]
-    """A bar with loss, rate and time left on a terminal; elsewhere a line every few seconds."""
+    """A progress bar with loss, rate and time left on a terminal; otherwise a line every few seconds."""
 
     def __init__(self, batch_size: int, metric: str) -> None:
         self.batch_size = batch_size
@@ -71,12 +71,12 @@ class ShowProgress(TrainerCallback):  # type: ignore[misc]
         )
         self.loss = math.nan
         self.validation = ""
-        self.began = self.printed = 0.0
+        self.started = self.printed = 0.0
         self.first_step = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Start the clock; a resumed training counts its rate from where it took up."""
-        self.began = self.printed = time.monotonic()
+        """Start the clock; the rate of a resumed training counts from the step at which it resumed."""
+        self.started = self.printed = time.monotonic()
         self.first_step = state.global_step
         self.task = self.bar.add_task("", total=state.max_steps, completed=state.global_step, shown="")
         self.bar.start()
@@ -84,16 +84,16 @@ class ShowProgress(TrainerCallback):  # type: ignore[misc]
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """Take up the newest loss."""
+        """Remember the newest loss."""
         if logs and "loss" in logs:
             self.loss = logs["loss"]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Redraw the bar, or print a line where there is no terminal."""
         now = time.monotonic()
-        steps, elapsed = state.global_step - self.first_step, now - self.began
+        steps, elapsed = state.global_step - self.first_step, now - self.started
         rate = steps * self.batch_size / elapsed if elapsed > 0 else 0.0
-        loss = "" if math.isnan(self.loss) else f"loss {self.loss:.3f}  "  # none is logged yet
+        loss = "" if math.isnan(self.loss) else f"loss {self.loss:.3f}  "  # none has been logged yet
         shown = f"{loss}{rate:.0f} examples/s{self.validation}"
         self.bar.update(self.task, completed=state.global_step, shown=shown)
         if not self.console.is_terminal and now - self.printed >= PLAIN_INTERVAL_S:
@@ -113,14 +113,14 @@ class ShowProgress(TrainerCallback):  # type: ignore[misc]
             self.validation = f"  validation {self.metric} {metrics[f'eval_{self.metric}']:.4f}"
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self.bar.stop()
 
 
 def write_log(folder: Path, history: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> None:
     """Write Trainer's log as two tables for `dvc plots`: `steps.tsv` and `evaluations.tsv`.
 
-    Only values that the declaration determines are kept; durations and rates would change the bytes.
+    Only values that the declaration determines are written; durations and rates would change the bytes.
     """
     steps = [[entry[column] for column in STEP_COLUMNS] for entry in history if "loss" in entry]
     write_tsv(folder / "steps.tsv", STEP_COLUMNS, steps)

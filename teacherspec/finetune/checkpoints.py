@@ -1,9 +1,9 @@
-"""Checkpoints that are complete or absent, and never resumed by another training.
+"""Checkpoints that are either complete or ignored, and never resumed by a different training.
 
 Trainer writes a checkpoint file by file, and resumes without an error from one that lacks its optimizer
-or random state, into different weights. So a checkpoint counts only once `COMPLETE.json` lists the
-SHA-256 of each of its files. The folder is named by everything that determines the training; a changed
-learning rate, row or line of code never finds an older run.
+or random state, which leads to other weights. So a checkpoint is used only once `COMPLETE.json` lists the
+SHA-256 of each of its files. The folder is named by everything that determines the training: after a change
+of the learning rate, a row or a line of code, an older run is not found.
 """
 
 import shutil
@@ -19,37 +19,37 @@ MARKER = "COMPLETE.json"
 
 
 class MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """Seal each checkpoint after Trainer has written all of it."""
+    """Mark each checkpoint as complete after Trainer has written all of it."""
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Write the marker last: when every process has written its random state and its share."""
+        """Write the marker last: when every process has written its random state and its shard."""
         distributed.barrier()
         if distributed.is_main_process():
-            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
 
 class LogBeforeSaving(TrainerCallback):  # type: ignore[misc]
-    """Log the loss up to each checkpoint.
+    """Log the loss at each checkpoint.
 
-    Trainer keeps the losses since the last log in memory alone: a resumed training would log the mean of
+    Trainer keeps the losses since the last log in memory only: a resumed training would log the mean of
     fewer steps than one that was never killed.
     """
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Trainer has decided by now whether it saves."""
+        """By now Trainer has decided whether it saves."""
         if control.should_save:
             control.should_log = True
 
 
-def seal(checkpoint: Path) -> None:
-    """Record the SHA-256 of each file of `checkpoint`, declaring it complete."""
+def mark_complete(checkpoint: Path) -> None:
+    """Write the marker with the SHA-256 of each file of `checkpoint`."""
     files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file.name != MARKER)
     names = [file.relative_to(checkpoint).as_posix() for file in files]
     write_json(checkpoint / MARKER, {name: sha256_file(checkpoint / name) for name in names})
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Whether every file that the marker lists is there, unchanged."""
+    """Whether every file that the marker lists exists with that hash."""
     marker = checkpoint / MARKER
     if not marker.exists():
         return False
@@ -59,16 +59,16 @@ def is_complete(checkpoint: Path) -> bool:
     )
 
 
-def to_resume_from(folder: Path) -> Path | None:
-    """The checkpoint that all processes go on from: what the first finds, before it writes another."""
+def checkpoint_to_resume(folder: Path) -> Path | None:
+    """The checkpoint that all processes resume from: the one that the main process finds."""
     return distributed.broadcast(latest_complete(folder) if distributed.is_main_process() else None)
 
 
 def latest_complete(folder: Path) -> Path | None:
-    """The furthest checkpoint below `folder` to resume from; incomplete ones are removed.
+    """The checkpoint of the latest step in `folder` that can be resumed from; incomplete ones are removed.
 
-    A kill while the newest one was written leaves the one before it. A checkpoint also needs the best
-    one it names, which Trainer restores at the end and otherwise only warns about.
+    Where a kill interrupted the writing of the newest one, this is the one before it. A checkpoint also needs
+    the best checkpoint it names: Trainer restores that at the end, and only warns where it is missing.
     """
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     for checkpoint in found:

@@ -1,67 +1,61 @@
-"""Out-of-fold logits: each train row answered by a model that was not fitted on it.
+"""Out-of-fold logits: the logits of each train row from a model that was not trained on it.
 
-A teacher knows its own train rows by heart, and a target that repeats the label teaches a student nothing
-beyond it. Cross-fitting (Dao et al. 2021, https://arxiv.org/abs/2104.09732) fine-tunes one further model a
-fold on the other folds, and lets it answer the fold that it has not seen. The folds are those of `prepare`:
-from the hash of the content or the group, so that no copy of a row is on the other side.
+A teacher has memorised its own train rows, and a soft target that repeats the label adds nothing to it.
+Cross-fitting (Dao et al. 2021, https://arxiv.org/abs/2104.09732) fine-tunes one further model for each fold,
+on the other folds, and runs it on the fold that it was not trained on. The folds are those of `prepare`: they
+follow from the hash of the content or the group, so that no copy of a row is in another fold.
 """
 
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from teacherspec.errors import DataError
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.inference.classification import predict
 from teacherspec.inference.load import load_model
 from teacherspec.predictions.classification import save_predictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet
-from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import ModelInit
 
 OUT_OF_FOLD = "out_of_fold.parquet"
-"""File beside the model: `id`, `fold`, `logits`, in the order of the train split."""
+"""File in the output of the stage: `id`, `fold`, `logits`, in the order of the train split."""
 
 FOLD = "fold"
 """Column of the train split, written by `prepare`."""
 
 
-def cross_fit(
-    task: Kind, section: Finetune, base: Path, prepared: Prepared, run: Path, start: ModelInit
-) -> Path:
-    """Fine-tune one model a fold, exactly as the teacher is, and gather what each says of its own fold.
+def cross_fit(training: Training, scratch: Path) -> Path:
+    """Fine-tune one model for each fold, exactly like the teacher, and collect its logits on that fold.
 
-    After a kill, folds that were answered are not trained again, and the one that was being trained goes on
+    After a kill, folds whose logits are stored are not trained again, and an interrupted training resumes
     from its last checkpoint.
 
     Args:
-        task: the declared task.
-        section: `params.yaml: finetune`.
-        base: verified base folder.
-        prepared: the prepared splits; `train` has the column `fold`.
-        run: scratch folder of exactly this training.
-        start: how the base becomes the model to train.
+        training: that of the teacher; its `train` split has the column `fold`.
+        scratch: folder for what is unfinished.
 
     Returns:
-        The Parquet file with the logits of all train rows, inside `run`.
+        The Parquet file with the logits of all train rows, inside `scratch`.
 
     Raises:
         DataError: the train split has no folds.
     """
-    folds = _folds(prepared.splits["train"])
+    train = training.prepared.splits["train"]
+    folds = _folds(train)
     for place, fold in enumerate(folds, start=1):
-        answers = run / f"fold-{fold}.parquet"
-        if not distributed.broadcast(answers.is_file()):
+        predictions = scratch / f"fold-{fold}.parquet"
+        if not distributed.broadcast(predictions.is_file()):
             if distributed.is_main_process():
                 print(f"finetune: fold {place} of {len(folds)}", file=sys.stderr, flush=True)
-            _answer(task, section, base, prepared, run, start, fold, answers)
+            _predict_fold(training, fold, scratch, predictions)
     if distributed.is_main_process():
-        _gather(prepared.splits["train"], run, folds)
-    return run / OUT_OF_FOLD
+        _concatenate(train, scratch, folds)
+    return scratch / OUT_OF_FOLD
 
 
 def _folds(train: Split) -> list[int]:
@@ -75,64 +69,58 @@ def _folds(train: Split) -> list[int]:
     return sorted(set(pq.read_table(train.path, columns=[FOLD])[FOLD].to_pylist()))
 
 
-def _answer(
-    task: Kind,
-    section: Finetune,
-    base: Path,
-    prepared: Prepared,
-    run: Path,
-    start: ModelInit,
-    fold: int,
-    answers: Path,
-) -> None:
-    """Train on the other folds, answer this one, keep the answers only."""
+def _predict_fold(training: Training, fold: int, scratch: Path, output: Path) -> None:
+    """Train on the other folds, run the model on this one, and keep its predictions only."""
+    prepared, task = training.prepared, training.task
     if distributed.is_main_process():
-        _part(prepared.splits["train"], fold, run)
+        _split_by_fold(prepared.splits["train"], fold, scratch)
     distributed.barrier()
-    rest, own = (_split(run / f"{part}-{fold}.parquet") for part in ("rest", "own"))
-    trained = run / f"fold-{fold}"
+    rest, held_out = (_train_split(scratch / f"{part}-{fold}.parquet") for part in ("rest", "held-out"))
+    trained = scratch / f"fold-{fold}"
     if not distributed.broadcast(trained.is_dir()):
-        splits = {**prepared.splits, "train": rest}
-        part = Prepared(prepared.task, prepared.label_names, splits)
-        finetune(task, section, base, part, run / f"training-{fold}", trained, start)
+        part = Prepared(prepared.task, prepared.label_names, {**prepared.splits, "train": rest})
+        finetune(replace(training, prepared=part), scratch / f"training-{fold}", trained)
     model, processor = load_model(task, trained / "model")
-    batch_size = machine.batch_layout(section.batch_size).micro_batch
+    batch_size = machine.batch_layout(training.section.batch_size).micro_batch
     processor = task.cache_shared_inputs(model, processor)
-    predictions = predict(task, model, processor, open_split(own, run), batch_size)
+    predictions = predict(task, model, processor, open_split(held_out, scratch), batch_size)
     if distributed.is_main_process():
-        save_predictions(answers, predictions)
+        save_predictions(output, predictions)
         shutil.rmtree(trained)
 
 
-def _part(train: Split, fold: int, run: Path) -> None:
-    """Write the rows of all other folds and those of this one to files of their own, in bounded memory."""
+def _split_by_fold(train: Split, fold: int, folder: Path) -> None:
+    """Write the rows of all other folds and those of this one to separate files, in bounded memory."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    paths = (run / f"rest-{fold}.parquet", run / f"own-{fold}.parquet")
-    with pq.ParquetFile(train.path) as file, replacing(paths[0]) as rest, replacing(paths[1]) as own:
+    paths = (folder / f"rest-{fold}.parquet", folder / f"held-out-{fold}.parquet")
+    with pq.ParquetFile(train.path) as file, replacing(paths[0]) as rest, replacing(paths[1]) as held_out:
         schema = file.schema_arrow
-        with pq.ParquetWriter(rest, schema) as others, pq.ParquetWriter(own, schema) as held_out:
+        with (
+            pq.ParquetWriter(rest, schema) as rest_writer,
+            pq.ParquetWriter(held_out, schema) as held_out_writer,
+        ):
             for batch in file.iter_batches():
-                here = pc.equal(batch[FOLD], fold)
-                held_out.write_batch(batch.filter(here))
-                others.write_batch(batch.filter(pc.invert(here)))
+                in_fold = pc.equal(batch[FOLD], fold)
+                held_out_writer.write_batch(batch.filter(in_fold))
+                rest_writer.write_batch(batch.filter(pc.invert(in_fold)))
 
 
-def _split(path: Path) -> Split:
+def _train_split(path: Path) -> Split:
     import pyarrow.parquet as pq
 
     return Split("train", "train", pq.read_metadata(path).num_rows, sha256_file(path), path)
 
 
-def _gather(train: Split, run: Path, folds: Sequence[int]) -> None:
-    """Write all answers in the order of the train split."""
+def _concatenate(train: Split, folder: Path, folds: Sequence[int]) -> None:
+    """Write the logits of all folds in the order of the train split."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    answered = [pq.read_table(run / f"fold-{fold}.parquet", columns=["id", "logits"]) for fold in folds]
-    table = pa.concat_tables(answered)
+    parts = [pq.read_table(folder / f"fold-{fold}.parquet", columns=["id", "logits"]) for fold in folds]
+    table = pa.concat_tables(parts)
     places = {name: place for place, name in enumerate(table["id"].to_pylist())}
     order = pq.read_table(train.path, columns=["id", FOLD])
     logits = table["logits"].take([places[name] for name in order["id"].to_pylist()])
-    write_parquet(run / OUT_OF_FOLD, order.append_column("logits", logits))
+    write_parquet(folder / OUT_OF_FOLD, order.append_column("logits", logits))

@@ -1,4 +1,4 @@
-"""What keeps still while the rest is trained: frozen weights, and statistics of BatchNorm."""
+"""What is not trained: frozen weights, and statistics of BatchNorm."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,16 +8,19 @@ from teacherspec.tasks.interfaces.capabilities import TrainableParts
 
 
 def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: TrainableParts) -> None:
-    """Freeze parts of the model, and the backbone's modules whose names begin so; a new head always learns.
+    """Freeze parts of the model, and modules of the backbone by the beginning of their names.
+
+    A new head is always trained.
 
     Raises:
-        UserError: a name is no part and begins no module of the backbone, or nothing is left to train.
+        UserError: a name is neither a part nor the beginning of a module's name, or nothing is left to train.
     """
     backbone = model.base_model
     if names == "backbone" and backbone is model:
         raise UserError(
-            f"finetune.method.freeze: {type(model).__name__} is all backbone, nothing would be trained; name "
-            f"modules, at its top are {', '.join(sorted(name for name, _ in model.named_children()))}"
+            f"finetune.method.freeze: {type(model).__name__} has no head outside its backbone, so nothing "
+            "would be trained; name modules, at its top are "
+            f"{', '.join(sorted(name for name, _ in model.named_children()))}"
         )
     if names == "backbone":
         backbone.requires_grad_(False)
@@ -29,7 +32,7 @@ def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: Traina
         top = sorted({*parts.modules, *(name for name, _ in backbone.named_children())})
         raise UserError(
             f"finetune.method.freeze: the backbone has no module {', '.join(unknown)}; at its top are "
-            f"{', '.join(top)}; or say `backbone`"
+            f"{', '.join(top)}; or `backbone` for all of it"
         )
     for module, parameter in backbone.named_parameters():
         if any(_begins(name, module) for name in declared):
@@ -39,7 +42,7 @@ def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: Traina
             model.get_submodule(module).requires_grad_(False)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UserError(
-            f"finetune.method.freeze: {', '.join(names)} is all there is; leave something to be trained"
+            f"finetune.method.freeze: {', '.join(names)} is all there is; leave something to train"
         )
 
 
@@ -47,19 +50,19 @@ def _begins(name: str, module: str) -> bool:
     return module == name or module.startswith(f"{name}.")
 
 
-def freeze_statistics(model: Any) -> None:
-    """Let every BatchNorm layer use its running statistics in training too, and leave them as they are.
+def freeze_batch_norm(model: Any) -> None:
+    """Let every BatchNorm layer use its running statistics in training too, without updating them.
 
-    Small batches estimate statistics badly, accumulation never sees the whole batch, and the checkpoint
-    that early stopping keeps would hold those of whatever batches came last. Scale and shift still learn.
+    Small batches estimate statistics badly, gradient accumulation never sees the whole batch, and the
+    checkpoint that early stopping chooses would hold those of its last batches. Scale and shift are trained.
     """
     from torch.nn.modules.batchnorm import _BatchNorm
 
     for module in model.modules():
         if isinstance(module, _BatchNorm):
-            # Trainer puts the model into training mode before every step; a hook has the last word.
-            module.register_forward_pre_hook(_evaluate)
+            # A hook, because Trainer puts the model into training mode before every step.
+            module.register_forward_pre_hook(_to_eval_mode)
 
 
-def _evaluate(module: Any, inputs: Any) -> None:  # noqa: ARG001
+def _to_eval_mode(module: Any, inputs: Any) -> None:  # noqa: ARG001
     module.training = False

@@ -1,4 +1,4 @@
-"""The new head alone before anything else: what is drawn at random would pull good features apart.
+"""The new head is trained on the frozen backbone first, so that random weights do not distort its features.
 
 Linear probing, then fine-tuning (LP-FT, Kumar et al. 2022, arXiv 2202.10054).
 """
@@ -9,39 +9,42 @@ from typing import Any
 
 from teacherspec.finetune.lora import head_names
 from teacherspec.runtime.atomic_io import replacing
-from teacherspec.spec.finetune import Finetune, Full, LinearProbeFirst
+from teacherspec.spec.finetune import Finetune, Full
 
-SIDE = "head"
-"""Folder in the scratch of a training, for the checkpoints of its head."""
+CHECKPOINTS = "head"
+"""Folder for the checkpoints of the linear probe, in the scratch folder of its training."""
 
-FILE = "head.safetensors"
+HEAD_FILE = "head.safetensors"
+"""File with the trained head, in the scratch folder of its training."""
 
 
-def head_section(section: Finetune, declared: LinearProbeFirst) -> Finetune:
-    """The declaration of the training of the head: the same rows, loss and choice, all else still."""
+def probe_section(section: Finetune) -> Finetune:
+    """The declaration of the linear probe: the same rows and loss, with the backbone frozen."""
+    probe = section.linear_probe_first
+    assert probe is not None  # noqa: S101
     return section.model_copy(
         update={
             "method": Full(freeze="backbone"),
-            "epochs": declared.epochs,
-            "learning_rate": declared.learning_rate,
+            "epochs": probe.epochs,
+            "learning_rate": probe.learning_rate,
             "linear_probe_first": None,
             "early_stopping": None,
         }
     )
 
 
-def learned_head(run: Path, train: Callable[[Path], Any]) -> Path:
-    """The file with the weights of the learned head, once for a training that may be killed and resumed.
+def save_head(scratch: Path, train: Callable[[Path], Any]) -> Path:
+    """The file with the weights of the trained head; a training that was killed and resumed finds it there.
 
     Args:
-        run: scratch folder of the whole training.
-        train: trains a head in a folder and gives the model, or None on a process that only helped.
+        scratch: folder of the whole training.
+        train: trains with checkpoints in a folder and returns the model, or None on all but the main process.
     """
     from safetensors.torch import save_file
 
-    path = run / FILE
+    path = scratch / HEAD_FILE
     if not path.is_file():
-        model = train(run / SIDE)
+        model = train(scratch / CHECKPOINTS)
         if model is not None:
             weights = {
                 name: tensor.detach().cpu().contiguous()
@@ -53,8 +56,8 @@ def learned_head(run: Path, train: Callable[[Path], Any]) -> Path:
     return path
 
 
-def put_head(model: Any, path: Path) -> None:
-    """Give a model the head in a file; its backbone stays as it is."""
+def load_head(model: Any, path: Path) -> None:
+    """Load the weights of the head from a file; the backbone stays as it is."""
     from safetensors.torch import load_file
 
     model.load_state_dict(load_file(path), strict=False)

@@ -1,4 +1,4 @@
-"""Low-rank adaptation, merged into plain weights before anybody sees the model."""
+"""Low-rank adaptation (LoRA), merged into plain weights before the model is saved."""
 
 import warnings
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 NO_PARTS = TrainableParts()
 
 MERGE_TOLERANCE = 1e-3
-"""Largest relative difference of logits that float32 merging may cause."""
+"""Largest relative difference of logits that merging in float32 may cause."""
 
 
 def head_names(model: Any) -> list[str]:
-    """Names of the modules outside the backbone that learn; they start random, so they are trained whole."""
+    """Names of the modules with parameters outside the backbone, which are trained in full."""
     children = model.named_children()
     return [
         name
@@ -32,9 +32,9 @@ def head_names(model: Any) -> list[str]:
 
 
 def linear_layers(model: Any, parts: TrainableParts) -> list[str]:
-    """Full names of the linear layers of the part that is adapted, within the backbone.
+    """Full names of the linear layers in the part of the backbone that gets updates.
 
-    transformers' `Conv1D`, of which GPT-2 is made, is one whose weights are stored transposed.
+    They include transformers' `Conv1D`, a linear layer with transposed weights that GPT-2 uses.
     """
     from torch import nn
     from transformers.pytorch_utils import Conv1D
@@ -51,7 +51,7 @@ def linear_layers(model: Any, parts: TrainableParts) -> list[str]:
 
 
 def _targets(model: Any, layers: Sequence[str], method: Lora) -> list[str]:
-    """Those of a model's linear layers that get updates. Raises `UserError` where there are none."""
+    """The linear layers that get updates, as declared. Raises `UserError` where there are none."""
     if not layers:
         raise UserError(
             f"finetune.method: {type(model).__name__} has no linear layers to adapt; use method full, with "
@@ -75,17 +75,17 @@ def adapt(
     parts: TrainableParts = NO_PARTS,
     pretrained: bool = True,
 ) -> Any:
-    """The model to train: itself, or wrapped with low-rank updates drawn from torch's generator.
+    """The model to train: itself, or wrapped with low-rank updates drawn from torch's global generator.
 
-    `all-linear` is spelled out here because peft's own takes the fresh classifier of vision models for a
-    layer to adapt, and then saves no head.
+    `all-linear` becomes a list of names here, because peft's own also adapts the new classifier of vision
+    models, and then does not save it.
 
     Args:
         model: the plain model.
         method: the declared method.
-        new_head: whether the parameters outside the backbone start random, and are trained whole.
+        new_head: whether the parameters outside the backbone are new, and therefore trained in full.
         parts: of the model.
-        pretrained: whether its weights mean anything yet; random ones never keep still unless declared.
+        pretrained: whether its weights are pre-trained; random ones are frozen only where declared.
 
     Raises:
         UserError: a declared target, part or frozen module is not in the model, or a library is missing.
@@ -96,9 +96,9 @@ def adapt(
         return model
     from peft import LoraConfig, get_peft_model
 
-    if strange := [name for name in method.modules_to_save if name not in parts.modules]:
+    if unknown := [name for name in method.modules_to_save if name not in parts.modules]:
         allowed = ", ".join(sorted(parts.modules)) or "none, for this kind of task"
-        raise UserError(f"finetune.method.modules_to_save: no part {', '.join(strange)} (allowed: {allowed})")
+        raise UserError(f"finetune.method.modules_to_save: no part {', '.join(unknown)} (allowed: {allowed})")
     if parts.adapted in method.modules_to_save:
         raise UserError(
             f"finetune.method.modules_to_save: {parts.adapted} gets the updates; use method full, or drop it"
@@ -121,9 +121,9 @@ def adapt(
     if method.quantize is not None:
         quantize(model, layers)
     with warnings.catch_warnings():
-        # peft 0.21 still asks for a name that transformers 5.23 has renamed; nothing a user can mend.
+        # peft 0.21 still uses a name that transformers 5.23 has renamed; users cannot change that.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        # It finds out by itself which weights are stored transposed, and says so.
+        # It detects transposed weights by itself, and warns that it did.
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to")
         return get_peft_model(model, config)
 
@@ -137,10 +137,10 @@ def merge(
     """The plain model with the updates added to its float32 weights.
 
     Args:
-        logits: from a model and its inputs to what it says of them.
+        logits: computes logits from a model and its inputs.
         model: what `adapt` returned, trained.
         method: the declared method.
-        batch: model inputs on which adapter and merged logits are compared.
+        batch: model inputs on which logits before and after merging are compared.
 
     Raises:
         UserError: the merged model does not give the adapter's logits.

@@ -1,15 +1,16 @@
-"""Which examples a step learns from: the same in any number of processes and micro-batches.
+"""Which examples a step trains on: the same in any number of processes and micro-batches.
 
-Seed and epoch alone decide the order. Transformers' own sampler by length draws it from the generator that
-dropout draws from: processes would disagree on it, and a training resumed within an epoch would see other
-rows than the one that was killed. accelerate's sharding fills the last batch up with rows of the first.
+Only seed and epoch decide the order. Transformers' own sampler by length draws from the generator that
+dropout uses: processes would disagree on the order, and a training resumed within an epoch would see other
+rows than the one that was killed. accelerate's sharding repeats rows of the first batch to fill up the last
+one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teacherspec.finetune.losses import IGNORE_INDEX
-from teacherspec.runtime.machine import Placement
+from teacherspec.runtime.machine import BatchLayout
 
 if TYPE_CHECKING:
     import torch
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 Batch = Mapping[str, "torch.Tensor"]
 
 
-class Silent(NamedTuple):
-    """An example of a micro-batch that teaches nothing: it keeps a process in step with the others."""
+class Ignored(NamedTuple):
+    """An example whose labels are ignored: it gives a process as many micro-batches as the others have."""
 
     example: Mapping[str, Any]
 
 
-class WithSilent:
-    """Examples; index `~i`, which is negative, gives example `i` as a silent one."""
+class IgnorableExamples:
+    """A data set in which index `~i`, which is negative, gives example `i` with its labels ignored."""
 
     def __init__(self, examples: Any) -> None:
         self.examples = examples
@@ -33,14 +34,14 @@ class WithSilent:
         return len(self.examples)
 
     def __getitem__(self, index: int) -> Any:
-        return self.examples[index] if index >= 0 else Silent(self.examples[~index])
+        return self.examples[index] if index >= 0 else Ignored(self.examples[~index])
 
 
-def silencing(collate: Callable[[list[Any]], Batch]) -> Callable[[list[Any]], Batch]:
-    """`collate`, with every label of a silent micro-batch ignored."""
+def ignoring_collate(collate: Callable[[list[Any]], Batch]) -> Callable[[list[Any]], Batch]:
+    """`collate`, with `IGNORE_INDEX` for every label of a micro-batch of ignored examples."""
 
     def collate_batch(examples: list[Any]) -> Batch:
-        if not isinstance(examples[0], Silent):
+        if not isinstance(examples[0], Ignored):
             return collate(examples)
         import torch
 
@@ -54,8 +55,9 @@ def silencing(collate: Callable[[list[Any]], Batch]) -> Callable[[list[Any]], Ba
 class MicroBatches:
     """The micro-batches of one process in an epoch, as lists of indices; a PyTorch batch sampler.
 
-    A step takes the next `batch_size` rows of the order, cuts them into micro-batches and deals these out to
-    the processes in turn. Where rows run out, a process gets a silent copy of the step's first micro-batch.
+    A step takes the next `batch_size` rows of the order, splits them into micro-batches and assigns these to
+    the processes in turn. At the end of an epoch, a process for which none is left gets the step's first
+    micro-batch once more, with its labels ignored.
     """
 
     def __init__(
@@ -63,47 +65,48 @@ class MicroBatches:
         count: int,
         lengths: Sequence[int] | None,
         batch_size: int,
-        placement: Placement,
+        layout: BatchLayout,
         *,
         seed: int,
         rank: int,
         processes: int,
     ) -> None:
-        self.count, self.lengths, self.batch_size, self.placement = count, lengths, batch_size, placement
+        self.count, self.lengths, self.batch_size, self.layout = count, lengths, batch_size, layout
         self.seed, self.rank, self.processes = seed, rank, processes
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Give the order of this epoch from now on."""
+        """Use the order of this epoch from now on."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        whole, rest = divmod(self.count, self.batch_size)
-        return whole * self.placement.accumulation + self._rounds(rest)
+        full, rest = divmod(self.count, self.batch_size)
+        return full * self.layout.accumulation + self._rounds(rest)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = epoch_order(self.count, self.lengths, self.batch_size, self.seed + self.epoch)
-        micro = self.placement.micro_batch
+        micro = self.layout.micro_batch
         for start in range(0, self.count, self.batch_size):
             step = order[start : start + self.batch_size]
-            dealt = [step[at : at + micro] for at in range(0, len(step), micro)]
-            for turn in range(self._rounds(len(step))):
-                place = turn * self.processes + self.rank
-                yield dealt[place] if place < len(dealt) else [~index for index in dealt[0]]
+            micro_batches = [step[at : at + micro] for at in range(0, len(step), micro)]
+            for round_ in range(self._rounds(len(step))):
+                place = round_ * self.processes + self.rank
+                ignored = [~index for index in micro_batches[0]]
+                yield micro_batches[place] if place < len(micro_batches) else ignored
 
     def _rounds(self, rows: int) -> int:
-        """Micro-batches of each process that a step over so many rows takes."""
-        return -(-rows // (self.placement.micro_batch * self.processes))
+        """Micro-batches of each process in a step over `rows` rows."""
+        return -(-rows // (self.layout.micro_batch * self.processes))
 
 
 def epoch_order(count: int, lengths: Sequence[int] | None, batch_size: int, seed: int) -> list[int]:
-    """All examples in random order; where they have lengths, with those of a step of about the same.
+    """All examples in random order; where they have lengths, with similar ones in the same step.
 
     Args:
-        count: of the examples.
-        lengths: of each, or None where all are alike.
+        count: number of examples.
+        lengths: of each example, or None where all are equally long.
         batch_size: examples of a step.
-        seed: of this epoch's draw.
+        seed: of this epoch's order.
     """
     import torch
     from transformers.trainer_pt_utils import get_length_grouped_indices

@@ -1,8 +1,8 @@
-"""A frozen backbone in 4 bits under low-rank updates, and back in float32 before they are merged.
+"""QLoRA: a frozen backbone in 4 bits with low-rank updates, converted back to float32 before they are merged.
 
 peft merges an update into 4-bit weights by rounding the sum to 4 bits again, which loses most of what was
-learned (huggingface/peft#2502). Here the base, as rounded when training saw it, is written out in float32
-first: updates are added exactly, and whoever loads the teacher needs neither bitsandbytes nor peft.
+learned (huggingface/peft#2502). Here the quantised base is converted to float32 first: updates are added
+exactly, and loading the teacher needs neither bitsandbytes nor peft.
 """
 
 import warnings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def library_version() -> str | None:
-    """Of bitsandbytes, whose rounding decides what is trained; None where it is not installed."""
+    """Version of bitsandbytes, whose rounding affects the training; None where it is not installed."""
     try:
         return version("bitsandbytes")
     except PackageNotFoundError:
@@ -28,14 +28,14 @@ def library_version() -> str | None:
 def quantize(model: Any, names: Sequence[str]) -> None:
     """Round linear layers to NF4 with doubly quantised scales (Dettmers et al. 2023), in place.
 
-    Arithmetic stays in the precision of the training: weights are decoded when they are used.
+    Arithmetic stays in the precision of the training: weights are dequantised when they are used.
 
     Args:
         model: a plain model, float32.
         names: full names of its `nn.Linear` modules to round.
 
     Raises:
-        UserError: bitsandbytes is not installed, a layer is none that it can round, or processes share it.
+        UserError: bitsandbytes is not installed, a layer cannot be quantised, or the model is sharded.
     """
     import torch
     from torch import nn
@@ -49,13 +49,13 @@ def quantize(model: Any, names: Sequence[str]) -> None:
         ) from error
     if not machine.holds_whole_model():
         raise UserError(
-            "finetune.method.quantize: 4-bit weights are not shared out among processes; configure "
-            "accelerate without FSDP and DeepSpeed (a copy each, DDP), or leave quantize out"
+            "finetune.method.quantize: 4-bit weights cannot be sharded among processes; configure "
+            "accelerate without FSDP and DeepSpeed (a copy in each process, DDP), or leave quantize out"
         )
-    if strange := [name for name in names if not isinstance(model.get_submodule(name), nn.Linear)]:
+    if transposed := [name for name in names if not isinstance(model.get_submodule(name), nn.Linear)]:
         raise UserError(
-            f"finetune.method.quantize: {type(model).__name__} stores the weights of {strange[0]} and "
-            f"{len(strange) - 1} further layers transposed, which nf4 cannot round; leave quantize out"
+            f"finetune.method.quantize: {type(model).__name__} stores the weights of {transposed[0]} and "
+            f"{len(transposed) - 1} further layers transposed, which nf4 cannot round; leave quantize out"
         )
     for name in names:
         plain = model.get_submodule(name)
@@ -70,17 +70,17 @@ def quantize(model: Any, names: Sequence[str]) -> None:
             )
         rounded.weight = Params4bit(plain.weight.data, requires_grad=False, quant_type="nf4")
         rounded.bias = plain.bias
-        # Else some CPUs evaluate on another packing, whose scales lose digits, and refuse narrow layers.
+        # Otherwise some CPUs use another packing for inference: less precise scales, no narrow layers.
         rounded.support_avx512bf16_for_cpu = False
-        model.set_submodule(name, rounded.to(plain.weight.device))  # moving is what rounds
-    model.is_loaded_in_4bit = True  # by which peft knows what its updates stand beside
+        model.set_submodule(name, rounded.to(plain.weight.device))  # `to` quantises
+    model.is_loaded_in_4bit = True  # tells peft to add updates to 4-bit layers
 
 
 def dequantize(model: Any) -> Any:
-    """The same updates beside the rounded weights in float32: `[out, in]` each, exactly as decoded.
+    """The same updates over the quantised weights converted to float32, `[out, in]` each.
 
     Args:
-        model: a peft model over layers that `quantize` rounded; it is taken apart.
+        model: a peft model over layers that `quantize` rounded; it cannot be used afterwards.
     """
     from bitsandbytes.nn import Linear4bit
     from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
@@ -89,17 +89,17 @@ def dequantize(model: Any) -> Any:
     plain = model.unload()
     for name, module in list(plain.named_modules()):
         if isinstance(module, Linear4bit):
-            plain.set_submodule(name, _decoded(module))
+            plain.set_submodule(name, _dequantized(module))
     del plain.is_loaded_in_4bit
     with warnings.catch_warnings():
-        # peft 0.21 still asks for a name that transformers 5.23 has renamed; nothing a user can mend.
+        # peft 0.21 still uses a name that transformers 5.23 has renamed; users cannot change that.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         again = get_peft_model(plain, config)
     set_peft_model_state_dict(again, updates)
     return again.train(False)
 
 
-def _decoded(module: Any) -> "nn.Linear":
+def _dequantized(module: Any) -> "nn.Linear":
     import torch
     from bitsandbytes.functional import dequantize_4bit
 

@@ -1,4 +1,4 @@
-"""The stage `finetune`: find the run this training belongs to, and finish it."""
+"""The stage `finetune`: identify the training, resume it where it was killed, and finish it."""
 
 import shutil
 from contextlib import nullcontext
@@ -7,12 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from teacherspec.finetune.cross_fit import cross_fit
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.qlora import library_version
 from teacherspec.finetune.train import finetune
 from teacherspec.model_files.manifest import open_base
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file
-from teacherspec.runtime.process_lifetime import alone
+from teacherspec.runtime.file_lock import exclusive_lock
 from teacherspec.runtime.resume_key import loaded_code, run_key
 from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune, Lora
@@ -39,8 +40,8 @@ def run_finetune(
         task: the declared task.
         base: `params.yaml: base`.
         section: `params.yaml: finetune`.
-        prepared: folder that `prepare` left.
-        manifest: the base's manifest, whose hashes every file must have.
+        prepared: folder that `prepare` wrote.
+        manifest: the base's manifest, with whose hashes every file is compared.
         output: folder to create.
         scratch: parent of the runs' checkpoint folders.
 
@@ -48,35 +49,34 @@ def run_finetune(
         UserError: data, base, declaration and machine do not fit together.
     """
     distributed.init()
-    start = model_init(base, section.dropout)
-    determinants = {
-        "task": task.model_dump(mode="json"),
-        "finetune": section.model_dump(mode="json"),
-        "data": sha256_file(prepared / INDEX_NAME),
-        "base": read_json(manifest),
-        "start": asdict(start),
-        "code": loaded_code(),
-        "libraries": libraries(section),
-        "layout": machine.launch_variables(),
-    }
-    folder = distributed.broadcast(open_base(base, manifest) if distributed.is_main_process() else Path())
-    run = scratch / distributed.broadcast(run_key(determinants))
-    data = load_prepared(prepared)
-    with (
-        alone(run.with_suffix(".lock"), f"finetune in {run}")
-        if distributed.is_main_process()
-        else nullcontext()
-    ):
+    init = model_init(base, section.dropout)
+    key = run_key(
+        {
+            "task": task.model_dump(mode="json"),
+            "finetune": section.model_dump(mode="json"),
+            "data": sha256_file(prepared / INDEX_NAME),
+            "base": read_json(manifest),
+            "start": asdict(init),
+            "code": loaded_code(),
+            "libraries": library_versions(section),
+            "layout": machine.launch_variables(),
+        }
+    )
+    is_main = distributed.is_main_process()
+    folder = distributed.broadcast(open_base(base, manifest) if is_main else Path())
+    run = scratch / distributed.broadcast(key)
+    training = Training(task, section, folder, load_prepared(prepared), init)
+    with exclusive_lock(run.with_suffix(".lock"), f"finetune in {run}") if is_main else nullcontext():
         folds = run.with_name(f"{run.name}-folds")
-        beside = (cross_fit(task, section, folder, data, folds, start),) if section.cross_fit else ()
-        finetune(task, section, folder, data, run, output, start, beside)
-        if distributed.is_main_process():
+        extra_files = (cross_fit(training, folds),) if section.cross_fit else ()
+        finetune(training, run, output, extra_files)
+        if is_main:
             shutil.rmtree(folds, ignore_errors=True)
     distributed.shutdown()
 
 
-def libraries(section: Finetune) -> dict[str, str | None]:
-    """Versions of what computes the training; a run that another version began is not gone on with."""
+def library_versions(section: Finetune) -> dict[str, str | None]:
+    """Versions of the libraries that compute the training; another version does not resume an older run."""
     found: dict[str, str | None] = {name: version(name) for name in LIBRARIES}
     if isinstance(section.method, Lora) and section.method.quantize is not None:
         found["bitsandbytes"] = library_version()

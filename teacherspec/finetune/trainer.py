@@ -1,7 +1,15 @@
-"""Transformers' Trainer with batches, loss and measuring that do not depend on the number of processes."""
+"""Transformers' Trainer, with batches, loss and validation that do not depend on the number of processes.
+
+Its loop, optimizer, schedule, checkpoints and logging are used as they are. Overridden are:
+
+- `compute_loss`, because inputs go through the task, which knows how its model is called;
+- `get_train_dataloader`, because Trainer's own sampler repeats rows to fill up the last batch;
+- `get_eval_dataloader` and `evaluation_loop`, because Trainer gathers padded batches and averages means;
+- `_save_checkpoint`, because Trainer takes the best checkpoint of a sharded model for lost.
+"""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +21,35 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from teacherspec.errors import UserError
 from teacherspec.finetune.losses import IGNORE_INDEX
-from teacherspec.finetune.micro_batches import MicroBatches, WithSilent, silencing
+from teacherspec.finetune.micro_batches import IgnorableExamples, MicroBatches, ignoring_collate
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.interfaces.capabilities import PairEmbeddings
 from teacherspec.tasks.interfaces.kind import Kind
 
-Values = np.ndarray[Any, Any]
+Array = np.ndarray[Any, Any]
 
 
 class DeterministicTrainer(Trainer):  # type: ignore[misc]
-    """A Trainer whose processes share the batches that one process would see.
+    """A Trainer whose processes share the batches that a single process would compute.
 
     Attributes:
-        task: whose verbs measure validation.
+        task: whose methods compute outputs and validation metrics.
         processor: of the model.
-        micro_batches: of this process; told of every epoch before it begins.
+        micro_batches: batch sampler of this process; a callback tells it the epoch.
     """
 
-    def __init__(self, *, task: Kind, processor: Any, micro_batches: MicroBatches, **values: Any) -> None:
-        prepare_sharding(values["model"])
-        super().__init__(data_collator=task.collate(processor), **values)
+    def __init__(self, *, task: Kind, processor: Any, micro_batches: MicroBatches, **given: Any) -> None:
+        wrap_blocks_for_fsdp(given["model"])
+        super().__init__(data_collator=task.collate(processor), **given)
         self.task = task
         self.processor = processor
         self.micro_batches = micro_batches
         if task.capability(PairEmbeddings) and machine.processes() > 1:
             raise UserError(
-                f"finetune: a task of pairs trains in one process (given: {machine.processes()}): the pairs "
-                "of a step would lie apart; start one process, its micro-batch may be as small as it must"
+                f"finetune: a task of pairs trains in one process (given: {machine.processes()}): several "
+                "would not see all pairs of a step; start one process, with as small a micro-batch as needed"
             )
 
     def compute_loss(
@@ -51,38 +59,45 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Trainer's own, of what the task makes of the batch."""
+        """Trainer's own loss computation, with the task's outputs in place of those of `model(**inputs)`."""
 
         def outputs(**batch: Any) -> Any:
-            return self.learned_from(model, batch)
+            return self.training_outputs(model, batch)
 
         return super().compute_loss(outputs, inputs, return_outputs, num_items_in_batch)
 
-    def learned_from(self, model: Any, inputs: dict[str, Any]) -> Any:
-        """What the loss reads of a batch without labels."""
+    def training_outputs(self, model: Any, inputs: dict[str, Any]) -> Any:
+        """The outputs that the loss reads, for a batch without labels."""
         with self.accelerator.autocast():
             return self.task.outputs(model, inputs)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The micro-batches of this process."""
-        examples = self.train_dataset if machine.processes() == 1 else WithSilent(self.train_dataset)
+        examples = self.train_dataset if machine.processes() == 1 else IgnorableExamples(self.train_dataset)
         return self._loader(examples, self.micro_batches, self.data_collator)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """This process's share of the validation batches; as many as any other's, see `evaluation_loop`."""
         examples = self.eval_dataset if eval_dataset is None else eval_dataset
-        lengths = self.task.lengths(examples)
-        batches = longest_first(len(examples), lengths, self.args.per_device_eval_batch_size)
-        turns = math.ceil(len(batches) / machine.processes())
-        mine = list(distributed.shard(batches))
-        collate = self.task.collate(self.task.cache_shared_inputs(self.model.eval(), self.processor))
-        return self._loader(examples, [*mine, *batches[:1] * (turns - len(mine))], collate)
+        batches = self._validation_batches(examples)
+        rounds = math.ceil(len(batches) / machine.processes())
+        own = list(distributed.shard(batches))
+        return self._loader(
+            examples, [*own, *batches[:1] * (rounds - len(own))], self._validation_collate(self.model)
+        )
+
+    def _validation_batches(self, examples: Any) -> list[list[int]]:
+        size = self.args.per_device_eval_batch_size
+        return longest_first(len(examples), self.task.lengths(examples), size)
+
+    def _validation_collate(self, model: Any) -> Callable[[list[Any]], Any]:
+        return self.task.collate(self.task.cache_shared_inputs(model.eval(), self.processor))
 
     def _loader(self, examples: Any, batches: Any, collate: Any) -> DataLoader[Any]:
         return DataLoader(
             examples,
             batch_sampler=batches,
-            collate_fn=silencing(collate),
+            collate_fn=ignoring_collate(collate),
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
         )
@@ -95,49 +110,50 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         ignore_keys: Sequence[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """Measure every validation row once, on all processes together.
+        """Compute the metrics on every validation row once, on all processes together.
 
-        Where batches run out before every process had its turn, a process repeats one, since a model that is
-        shared among them must run on all, and what it says is left out. Trainer's own loop gathers batches
-        of one shape, fills the last up with rows of the first, and takes means of means.
+        A process that has fewer batches than others repeats one, because all must run a sharded model equally
+        often; the outputs of repeated batches are dropped.
         """
-        parts = self._kept(self.model.eval(), dataloader)
-        examples = len(dataloader.dataset)  # type: ignore[arg-type]
-        batches = math.ceil(examples / self.args.per_device_eval_batch_size)
-        every = distributed.all_gather(parts)[:batches]
-        kept, labels = (stacked([part[place] for part in every]) for place in (0, 1))
-        # Told by the first, so that no rounding of another machine parts who stops from who goes on.
-        measured: Mapping[str, float] = distributed.broadcast(self.task.measure(kept, labels))
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
-        return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=examples)
+        outputs = self._validation_outputs(self.model.eval(), dataloader)
+        rows = len(dataloader.dataset)  # type: ignore[arg-type]
+        batches = math.ceil(rows / self.args.per_device_eval_batch_size)
+        metrics = self._metrics(distributed.all_gather(outputs)[:batches])
+        # All use those of the main process: rounded otherwise, some could stop early while others go on.
+        named = {
+            f"{metric_key_prefix}_{name}": value for name, value in distributed.broadcast(metrics).items()
+        }
+        return EvalLoopOutput(predictions=None, label_ids=None, metrics=named, num_samples=rows)
 
-    def measured(self, model: Any) -> dict[str, float]:
-        """What `task.measure` says of another model than the one that was trained, by this process alone."""
-        lengths, size = self.task.lengths(self.eval_dataset), self.args.per_device_eval_batch_size
-        batches = longest_first(len(self.eval_dataset), lengths, size)
-        collate = self.task.collate(self.task.cache_shared_inputs(model.eval(), self.processor))
-        parts = self._kept(model, self._loader(self.eval_dataset, batches, collate))
-        kept, labels = (stacked([part[place] for part in parts]) for place in (0, 1))
-        found: dict[str, float] = round_floats(dict(self.task.measure(kept, labels)))
-        return found
+    def validation_metrics(self, model: Any) -> dict[str, float]:
+        """The validation metrics of another model than the trained one, computed by this process alone."""
+        collate = self._validation_collate(model)
+        loader = self._loader(self.eval_dataset, self._validation_batches(self.eval_dataset), collate)
+        metrics: dict[str, float] = round_floats(self._metrics(self._validation_outputs(model, loader)))
+        return metrics
 
-    def _kept(self, model: Any, batches: Iterable[Any]) -> list[tuple[Values, Values]]:
-        """What `task.kept` of each batch, and its labels."""
-        parts = []
+    def _validation_outputs(self, model: Any, batches: Iterable[Any]) -> list[tuple[Array, Array]]:
+        """What `task.validation_outputs` returns for each batch, and the labels of the batch."""
+        found = []
         with torch.no_grad():
             for batch in batches:
                 inputs = self._prepare_inputs(dict(batch))
                 labels = inputs.pop("labels")
                 with self.accelerator.autocast():
                     outputs = self.task.outputs(model, inputs)
-                kept = self.task.validation_outputs(outputs, labels)
-                parts.append((kept.float().cpu().numpy(), labels.cpu().numpy()))
-        return parts
+                values = self.task.validation_outputs(outputs, labels)
+                found.append((values.float().cpu().numpy(), labels.cpu().numpy()))
+        return found
+
+    def _metrics(self, outputs: Sequence[tuple[Array, Array]]) -> dict[str, float]:
+        values, labels = (concatenated([batch[place] for batch in outputs]) for place in (0, 1))
+        return dict(self.task.measure(values, labels))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Make the folder first: Trainer takes a best checkpoint without one, as of a shared model, for lost.
+        """Create the folder before Trainer looks for it.
 
-        It would restore an earlier one, without a word (5.23, `os.path.exists(best_checkpoint_dir)`).
+        For a sharded model transformers 5.23 checks `os.path.exists(best_checkpoint_dir)` before the folder
+        is written, and would then restore an earlier checkpoint without a warning.
         """
         if distributed.is_main_process():
             folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
@@ -145,12 +161,12 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         super()._save_checkpoint(model, trial)
 
 
-def stacked(arrays: Sequence["np.ndarray[Any, Any]"]) -> "np.ndarray[Any, Any]":
-    """Arrays one below the other; shorter rows are filled up with labels that count nowhere."""
+def concatenated(arrays: Sequence[Array]) -> Array:
+    """Batches `[B, ...]` one after the other; narrower ones are padded with `IGNORE_INDEX` on the right."""
     if arrays[0].ndim == 1:
         return np.concatenate(arrays)
     width = max(array.shape[1] for array in arrays)
-    filled = [
+    padded = [
         np.pad(
             array,
             [(0, 0), (0, width - array.shape[1]), *[(0, 0)] * (array.ndim - 2)],
@@ -158,44 +174,40 @@ def stacked(arrays: Sequence["np.ndarray[Any, Any]"]) -> "np.ndarray[Any, Any]":
         )
         for array in arrays
     ]
-    return np.concatenate(filled)
+    return np.concatenate(padded)
 
 
-def prepare_sharding(model: Any) -> None:
-    """Where accelerate is told to share the model itself among the processes, let it do so.
+def wrap_blocks_for_fsdp(model: Any) -> None:
+    """Where accelerate shards the model with FSDP, have it wrap the repeated blocks only.
 
-    accelerate 1.15 asks for accelerators, though its FSDP2 works over gloo as well: how a large machine's
-    training is rehearsed, and tested, on a small one. And it shares out token embeddings by themselves, which
-    fails where an architecture counts them among the blocks that stay together, as BERT does.
+    accelerate 1.15 also wraps token embeddings separately, which fails where an architecture lists their
+    module among the blocks that must not be split, as BERT does.
     """
     if not machine.shards_model():
         return
-    from accelerate.state import AcceleratorState, DistributedType, PartialState
-
-    state = PartialState._shared_state
-    if state.get("distributed_type") == DistributedType.MULTI_CPU and not AcceleratorState._shared_state:
-        state["distributed_type"] = DistributedType.MULTI_XPU
     embedding = model.get_input_embeddings()
     blocks = model.base_model._no_split_modules or []
-    named = {type(module).__name__ for module in model.modules() if embedding in set(module.modules())}
-    machine.set_fsdp_wrap([name for name in blocks if name not in named])
+    with_embedding = {
+        type(module).__name__ for module in model.modules() if embedding in set(module.modules())
+    }
+    machine.set_fsdp_wrap([name for name in blocks if name not in with_embedding])
 
 
-def whole_model(trainer: Trainer, start: Any) -> Any:
-    """The trained model in one piece on the first process, None on the others. All must ask.
+def consolidated_model(trainer: Trainer, initial: Callable[[], Any]) -> Any:
+    """The trained model with all its weights on the main process, None on others. All must call this.
 
     Args:
         trainer: after training.
-        start: a function that builds the model as training began with it, on main memory.
+        initial: builds the model as training began with it, in main memory.
     """
     from accelerate.utils import DistributedType
 
-    shared = trainer.accelerator.distributed_type in {DistributedType.FSDP, DistributedType.DEEPSPEED}
-    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if shared else None
+    sharded = trainer.accelerator.distributed_type in {DistributedType.FSDP, DistributedType.DEEPSPEED}
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if sharded else None
     if not distributed.is_main_process():
         return None
     if weights is None:
         return trainer.model
-    model = start()
+    model = initial()
     model.load_state_dict(weights)
     return model

@@ -1,22 +1,22 @@
-"""Fine-tuned weights mixed with those of the base."""
+"""Linear interpolation between the weights of the base and the fine-tuned ones (WiSE-FT)."""
 
 from typing import Any
 
 
-def interpolate(model: Any, base: Any, share: float) -> None:
-    """Set every parameter of `model` to `(1 - share)` of the base's and `share` of its own.
+def interpolate_weights(model: Any, base: Any, fine_tuned: float) -> None:
+    """Set every parameter of `model` to `(1 - fine_tuned)` times the base's plus `fine_tuned` times its own.
 
     WiSE-FT (Wortsman et al. 2022, arXiv 2109.01903). Buffers stay those of the fine-tuned model.
 
     Args:
-        model: fine-tuned, changed in place.
-        base: the same architecture as fine-tuning started from it.
-        share: of the fine-tuned weights, 0 to 1.
+        model: the fine-tuned model, changed in place.
+        base: the model that fine-tuning started from.
+        fine_tuned: weight of the fine-tuned parameters, 0 to 1.
     """
     import torch
 
-    of_base = dict(base.named_parameters())
+    base_parameters = dict(base.named_parameters())
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            start = of_base[name].to(parameter.device)
-            parameter.copy_(torch.lerp(start, parameter, share))
+            start = base_parameters[name].to(parameter.device)
+            parameter.copy_(torch.lerp(start, parameter, fine_tuned))

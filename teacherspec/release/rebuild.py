@@ -24,7 +24,7 @@ from teacherspec.release.rebuild_env import environment_variables, python_with_p
 from teacherspec.release.recorded_outputs import Cache, State, different_files, local_cache, output_states
 from teacherspec.run_records.receipt import record_path
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.runtime.process_lifetime import alone
+from teacherspec.runtime.file_lock import exclusive_lock
 
 SCRATCH = Path(".scratch/reproduce")
 
@@ -113,7 +113,7 @@ def rebuild(tag: str, *, own_environment: bool = True, keep: bool = False) -> Re
     if revision.commit is None or not revision.stages:
         raise UserError(f"{tag}: records no built teacher (its dvc.lock is absent or empty)")
     cache = local_cache()
-    with alone(SCRATCH / "lock", "reproduce"), working_tree(revision.commit, keep=keep) as root:
+    with exclusive_lock(SCRATCH / "lock", "reproduce"), working_tree(revision.commit, keep=keep) as root:
         _fetch_data(root)
         recorded = output_states(revision, cache)
         unmet = unmet_pins(revision.text(PINS) or "")

@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from teacherspec.compare.params_diff import ABSENT, Change
 from teacherspec.errors import UserError
 from teacherspec.runtime.atomic_io import sha256_bytes, write_text
-from teacherspec.runtime.process_lifetime import surroundings
+from teacherspec.runtime.process_lifetime import subprocess_env
 
 ENVIRONMENTS = Path(".scratch/environments")
 COMPLETE = "complete"
@@ -76,5 +76,5 @@ def _run(command: list[str]) -> None:
 
 def environment_variables(python: Path) -> Mapping[str, str]:
     """The variables of this process, with the commands of the environment of `python` first in PATH."""
-    variables = {name: value for name, value in surroundings(python).items() if name not in OF_A_STAGE}
+    variables = {name: value for name, value in subprocess_env(python).items() if name not in OF_A_STAGE}
     return {**variables, "DVC_NO_ANALYTICS": "1"}

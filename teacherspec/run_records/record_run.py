@@ -13,7 +13,7 @@ from teacherspec.run_records.dvc_yaml import DVC_YAML, DeclaredStage, declared_s
 from teacherspec.run_records.environment import run_environment
 from teacherspec.run_records.receipt import receipt, receipt_md5, receipt_path, record_path, sums_path
 from teacherspec.runtime.atomic_io import write_json, write_text
-from teacherspec.runtime.process_lifetime import alone
+from teacherspec.runtime.file_lock import exclusive_lock
 
 LOCKS = Path(".scratch/running")
 AFTER_KILL_SECONDS = 3.0
@@ -40,7 +40,7 @@ def recording(name: str) -> Iterator[None]:
         UserError: another process runs this stage here, an input is missing or changed while the stage
             ran, or a declared output was not written.
     """
-    with alone(LOCKS / f"{name}.lock", f"stage {name}", AFTER_KILL_SECONDS):
+    with exclusive_lock(LOCKS / f"{name}.lock", f"stage {name}", AFTER_KILL_SECONDS):
         begun = time.perf_counter()
         before = inputs(name)
         started = time.perf_counter()

@@ -22,7 +22,8 @@ from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_lock import read_lock
 from teacherspec.run_records.dvc_yaml import LOCK
 from teacherspec.runtime.atomic_io import write_bytes
-from teacherspec.runtime.process_lifetime import alone, end_with, surroundings
+from teacherspec.runtime.file_lock import exclusive_lock
+from teacherspec.runtime.process_lifetime import die_with, subprocess_env
 
 RUNNING = Path(".scratch/repro.lock")
 BACKUP = Path(".scratch/dvc.lock.backup")
@@ -46,7 +47,7 @@ def run_dvc_repro(root: Path, arguments: Sequence[str]) -> int:
     Raises:
         UserError: another run is in progress, or `dvc.lock` holds an unresolved conflict.
     """
-    with alone(root / RUNNING, "teacherspec repro", AFTER_KILL_SECONDS) as held:
+    with exclusive_lock(root / RUNNING, "teacherspec repro", AFTER_KILL_SECONDS) as held:
         print_to_stderr(repair(root))
         back_up(root)
         code = _run([sys.executable, "-m", "dvc", "repro", *arguments], root, held)
@@ -161,14 +162,14 @@ def _run(command: Sequence[str], root: Path, held: int) -> int:
     def end_with_parent() -> None:
         # A shell makes background processes ignore Ctrl-C; the signals passed on below must have an effect.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        end_with(parent, same_session=False)
+        die_with(parent, same_session=False)
 
     # There is one thread here, and the child calls only signal and prctl: safe between fork and exec.
     child = subprocess.Popen(
         command,
         cwd=root,
         # `python` in the commands of stages is this one, even where its environment is not activated.
-        env=surroundings(Path(sys.executable)),
+        env=subprocess_env(Path(sys.executable)),
         start_new_session=True,
         preexec_fn=end_with_parent,  # noqa: PLW1509
         pass_fds=(held,),

@@ -1,7 +1,7 @@
-"""Files written whole or not at all, with the same bytes for the same content.
+"""Atomic writes, and encodings that give the same bytes for the same content.
 
-Every artifact passes through here: canonical encodings keep hashes stable between builds, and
-atomic renames mean that a kill leaves either the old file, the new file or none.
+Every artifact is written through here: canonical encodings keep hashes stable between builds, and because of
+atomic renames a kill leaves either the old file, the new file or none.
 """
 
 import glob
@@ -42,16 +42,16 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _partial(path: Path) -> Path:
-    """The temporary name beside `path` of this process; those that killed processes left are removed."""
+def _temporary_path(path: Path) -> Path:
+    """The temporary path next to `path` for this process; those of killed processes are removed."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         pid = left.name.split(".")[-2]
-        if not (pid.isdigit() and _runs(int(pid))):
+        if not (pid.isdigit() and _is_running(int(pid))):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
-def _runs(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -63,9 +63,9 @@ def _runs(pid: int) -> bool:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` that takes its place on success and vanishes on failure."""
+    """Yield a temporary path next to `path` that replaces it on success and is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
+    partial = _temporary_path(path)
     try:
         yield partial
         os.chmod(partial, 0o644)
@@ -92,7 +92,7 @@ def encode_json(value: Any) -> str:
     """Canonical JSON text: sorted keys, two spaces, no NaN.
 
     Raises:
-        ValueError: `value` holds NaN or an infinity; no artifact may.
+        ValueError: `value` contains NaN or an infinity, which no artifact may.
     """
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -108,14 +108,14 @@ def read_json(path: Path) -> Any:
 
 
 def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a tab-separated table with a header, atomically. Floats keep their shortest exact form."""
+    """Write a tab-separated table with a header, atomically. Floats have their shortest exact form."""
     lines = ["\t".join(columns)]
     lines += ["\t".join(str(value).replace("\t", " ").replace("\n", " ") for value in row) for row in rows]
     write_text(path, "\n".join(lines) + "\n")
 
 
 def write_parquet(path: Path, table: "pa.Table") -> None:
-    """Write `table` as zstd Parquet, atomically. Row groups are bounded so that readers can stream."""
+    """Write `table` as zstd Parquet, atomically. Row groups are bounded, so that it can be streamed."""
     import pyarrow.parquet as pq
 
     with replacing(path) as partial:
@@ -125,8 +125,8 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
 def write_parquet_parts(path: Path, schema: "pa.Schema", parts: "Iterable[pa.Table]") -> None:
     """Write a table given in parts, one row group each, as zstd Parquet, atomically and in bounded memory.
 
-    The bytes of floating-point numbers are split into streams, which compress better: a quarter less of soft
-    targets. Every reader of Parquet 2 undoes that.
+    Floating-point columns use BYTE_STREAM_SPLIT, an encoding of Parquet 2 that compresses better: soft
+    targets are a quarter smaller.
     """
     import pyarrow.parquet as pq
 
@@ -164,7 +164,7 @@ def _columns(schema: "pa.Schema") -> tuple[list[str], list[str]]:
 
 
 def round_floats(value: Any, digits: int = 6) -> Any:
-    """Round every float of a nested structure, so that metric diffs show changes and not noise."""
+    """Round every float in a nested structure, so that differences of metrics are changes and not noise."""
     if isinstance(value, float):
         return round(value, digits)
     if isinstance(value, dict):
@@ -176,13 +176,13 @@ def round_floats(value: Any, digits: int = 6) -> Any:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Build a folder beside `path` and rename it into place when the block succeeds.
+    """Yield a temporary folder next to `path`, which becomes `path` when the block succeeds.
 
     File modes become 0644 and folder modes 0755, whatever the umask or the library that wrote them. An
-    older `path` is replaced; on failure it stays as it was.
+    existing `path` is replaced; on failure it stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
+    partial = _temporary_path(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:

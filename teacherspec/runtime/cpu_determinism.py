@@ -1,8 +1,8 @@
-"""Pins that make a CPU compute the same bits as any other x86-64 CPU with AVX2.
+"""Environment variables under which every x86-64 CPU with AVX2 computes the same bits.
 
-Measured on BERT, GPT-2, ViT and ResNet natively and under emulation of two other CPU types: all three
-instruction pins are needed, beside a fixed number of threads, float32 and the fused AdamW. The price is
-speed: one thread, no AVX-512, no accelerator.
+Measured on BERT, GPT-2, ViT and ResNet natively and under emulation of two other CPU types: all three limits
+on instruction sets are needed, and a fixed number of threads, float32 and the fused AdamW. It is slower: one
+thread, no AVX-512, no accelerator.
 """
 
 import os
@@ -22,38 +22,41 @@ PINS = {
     "MKL_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
 }
-"""Read by torch, oneDNN, MKL, OpenMP and CUDA once, when they are loaded."""
+"""Variables that torch, oneDNN, MKL, OpenMP and CUDA read once, when they are loaded."""
 
 
 def pinned() -> bool:
-    """Whether this process runs under all pins."""
+    """Whether all these variables are set for this process."""
     return all(os.environ.get(name) == value for name, value in PINS.items())
 
 
 def pin() -> None:
-    """Start this program again under the pins, unless it runs under them.
+    """Restart this program with these variables, unless they are set.
 
     Raises:
-        UserError: torch is loaded already, which has read the variables.
+        UserError: torch is loaded already, and has read the variables.
     """
     if pinned():
         return
     if "torch" in sys.modules:
         wanted = " ".join(f"{name}={value}" for name, value in PINS.items())
         raise UserError(
-            "finetune.reproducibility: portable needs its pins before torch is loaded; "
+            "finetune.reproducibility: portable needs variables that torch reads when it is loaded; "
             f"set {wanted} and run it again"
         )
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, **PINS})  # noqa: S606 (no shell: itself again)
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, **PINS})  # noqa: S606 (no shell: the same program)
 
 
 def pin_as_trained(finetuned: Path) -> bool:
-    """Run what uses a fine-tuned model as portably as it was trained; whether that is portably.
+    """Set the variables where the model was trained with them.
 
     Args:
-        finetuned: folder that `finetune` left, whose `training.json` says what was declared.
+        finetuned: output folder of `finetune`, whose `training.json` holds the declaration.
+
+    Returns:
+        Whether the model was trained portably.
     """
     portable: bool = read_json(finetuned / "training.json")["declared"].get("reproducibility") == PORTABLE
     if portable:

@@ -1,4 +1,4 @@
-"""Where a model computes that is only asked: on one device, or layer by layer on all where none holds it."""
+"""Where a model runs inference: on one device, or spread over all devices where no single one can hold it."""
 
 import math
 from pathlib import Path
@@ -6,30 +6,30 @@ from typing import Any
 
 from teacherspec.runtime import machine
 
-ROOM_FOR_BATCHES = 1.2
+MEMORY_FACTOR = 1.2
 """Free memory that one device needs, as a multiple of the weights, to hold model and batches."""
 
 
 def place(model: Any) -> Any:
-    """The model on the device of this process, or over all devices where it does not fit that one."""
+    """Move the model to the device of this process, or spread it over all devices where it does not fit."""
     return model.to(machine.device()) if fits(model) else spread(model)
 
 
 def fits(model: Any) -> bool:
-    """Whether the device of this process holds the model and batches for it."""
+    """Whether the device of this process has memory for the model and its batches."""
     tensors = [*model.parameters(), *model.buffers()]
     weights: int = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    return ROOM_FOR_BATCHES * weights <= free()
+    return MEMORY_FACTOR * weights <= free_memory()
 
 
 def fits_each(folder: Path) -> bool:
-    """Whether each of several processes can hold the model in `folder`, and the base beside it, by itself."""
+    """Whether each of several processes has memory for the model in `folder` and the base together."""
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    return machine.processes() == 1 or 2 * ROOM_FOR_BATCHES * weights <= free()
+    return machine.processes() == 1 or 2 * MEMORY_FACTOR * weights <= free_memory()
 
 
-def free() -> float:
-    """Bytes that the device of this process can still give; main memory counts as endless."""
+def free_memory() -> float:
+    """Free bytes of the device of this process; main memory counts as infinite."""
     import torch
 
     device = machine.device()
@@ -37,21 +37,21 @@ def free() -> float:
 
 
 def spread(model: Any, memory: dict[int | str, int | str] | None = None, main: str | None = None) -> Any:
-    """The model's layers one after the other over all devices, and main memory for what is left.
+    """Spread the model's layers in their order over all devices, and main memory for the rest.
 
-    A batch visits one device after the other: large models at the speed of one device. It runs no block of
-    layers apart that the architecture wants together.
+    A batch passes through one device after the other, so a large model runs at the speed of one device.
+    Blocks that the architecture lists as not to be split stay on one device.
 
     Args:
         model: in main memory.
-        memory: bytes (or `10GiB`) that each device may give; by default an even share of what is free.
-        main: device that computes what others only keep, by default the first.
+        memory: bytes (or `10GiB`) to use of each device; by default an even share of what is free.
+        main: device that computes the layers which others only store, by default the first.
     """
     from accelerate import dispatch_model, infer_auto_device_map
     from accelerate.utils import get_balanced_memory
 
-    together = list(model._no_split_modules or [])
+    unsplit = list(model._no_split_modules or [])
     if memory is None:
-        memory = get_balanced_memory(model, no_split_module_classes=together)
-    layers = infer_auto_device_map(model, max_memory=memory, no_split_module_classes=together)
+        memory = get_balanced_memory(model, no_split_module_classes=unsplit)
+    layers = infer_auto_device_map(model, max_memory=memory, no_split_module_classes=unsplit)
     return dispatch_model(model, layers, main_device=main)

@@ -1,7 +1,7 @@
-"""Processes that compute one stage together. Each is a rank; the first writes, all of them compute.
+"""Processes that compute one stage together, such as the ranks of a DDP training.
 
-A launcher (accelerate, torchrun) starts the same program several times; nothing here does. With one process
-every function is what it would be without this module.
+A launcher (accelerate, torchrun) starts the same program several times. All processes compute; the main
+process, rank 0, writes. With a single process every function is trivial.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from teacherspec.runtime import machine
 
-PATIENCE = timedelta(days=7)
-"""How long ranks wait for each other: the first may merge and write for hours. A rank that dies is noticed
-by the launcher, which ends the others; nothing hangs for so long."""
+TIMEOUT = timedelta(days=7)
+"""How long processes wait for each other: the main process may merge and write for hours. Where one dies, the
+launcher ends the others long before that."""
 
 Value = TypeVar("Value")
 Part = TypeVar("Part")
@@ -25,75 +25,75 @@ def is_main_process() -> bool:
 
 
 def init() -> None:
-    """Meet the other processes; does nothing where there are none, or they have met."""
+    """Connect to the other processes; does nothing where there are none, or it was done before."""
     if machine.processes() > 1:
         from accelerate.state import PartialState
 
         machine.load_weights_on_every_process()
-        PartialState(cpu=not machine.has_accelerator(), timeout=PATIENCE)
-        _on_host()
+        PartialState(cpu=not machine.has_accelerator(), timeout=TIMEOUT)
+        _cpu_group()
 
 
 def shutdown() -> None:
-    """Part from the other processes; nothing of this module works afterwards."""
+    """Disconnect from the other processes; nothing in this module works afterwards."""
     if machine.processes() > 1:
         import torch.distributed as dist
 
         if dist.is_initialized():
             barrier()
             dist.destroy_process_group()
-            _on_host.cache_clear()
+            _cpu_group.cache_clear()
 
 
 def leave_group() -> bool:
-    """Part from the other processes; the first goes on with all devices, as if it had been alone.
+    """Disconnect all processes; the main process continues alone, with all devices.
 
     Returns:
-        Whether this is the first.
+        Whether this is the main process.
     """
     shutdown()
-    first = is_main_process()
+    is_main = is_main_process()
     machine.clear_launch_variables()
-    return first
+    return is_main
 
 
 def shard(items: Sequence[Part]) -> Sequence[Part]:
-    """This process's share of `items`: every n-th, so that neighbours of like size are shared out evenly."""
+    """This process's share of `items`: every n-th, so that neighbours of similar size are spread evenly."""
     return items[machine.rank() :: machine.processes()]
 
 
 def all_gather(parts: Sequence[Part]) -> list[Part]:
-    """All parts in the order of the items, from what each process made of its `own`; the same everywhere."""
+    """The results of all processes in the order of the items, from each process's results for its `shard`."""
     if machine.processes() == 1:
         return list(parts)
     import torch.distributed as dist
 
-    found: list[Any] = [None] * machine.processes()
-    dist.all_gather_object(found, list(parts), group=_on_host())
-    longest = max(map(len, found))
-    return [shares[turn] for turn in range(longest) for shares in found if turn < len(shares)]
+    gathered: list[Any] = [None] * machine.processes()
+    dist.all_gather_object(gathered, list(parts), group=_cpu_group())
+    longest = max(map(len, gathered))
+    return [shares[place] for place in range(longest) for shares in gathered if place < len(shares)]
 
 
 def broadcast(value: Value) -> Value:
-    """What the first process has for `value`."""
+    """What the main process has for `value`."""
     if machine.processes() == 1:
         return value
     import torch.distributed as dist
 
-    told: list[Any] = [value]
-    dist.broadcast_object_list(told, src=0, group=_on_host())
-    first: Value = told[0]
-    return first
+    values: list[Any] = [value]
+    dist.broadcast_object_list(values, src=0, group=_cpu_group())
+    of_main: Value = values[0]
+    return of_main
 
 
 def barrier() -> None:
-    """Go on when all processes have come here."""
+    """Wait until all processes have called this."""
     all_gather([])
 
 
 @cache
-def _on_host() -> Any:
-    """Processes meet over gloo for everything that is no tensor of the model: device memory is dear."""
+def _cpu_group() -> Any:
+    """The gloo group for everything but tensors of the model, so that it takes no memory of accelerators."""
     import torch.distributed as dist
 
-    return dist.new_group(backend="gloo", timeout=PATIENCE)
+    return dist.new_group(backend="gloo", timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""What every door does around its work: refuse a wrong declaration, speak of mistakes plainly."""
+"""What every stage does around its work: validate the declaration, report errors, start processes, record."""
 
 import errno
 import json
@@ -12,22 +12,22 @@ from ruamel.yaml import YAML
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.process_lifetime import (
-    await_end,
     die_with_launcher,
     die_with_parent,
     is_launched,
-    say,
+    print_once,
     stage_of_dvc,
+    wait_for_launcher,
 )
 from teacherspec.spec.section import Section
 
 PARAMS = Path("params.yaml")
-"""The declaration, seen from the root of the repository, where DVC runs every stage."""
+"""The declaration, relative to the root of the repository, where DVC runs every stage."""
 
-STORAGE = frozenset(
+STORAGE_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 )
-"""What a disk that is full, read-only or broken answers: no fault of the code, so no traceback."""
+"""Errors of a disk that is full, read-only or broken: not a fault of the code, so without a traceback."""
 
 FAILED = 1
 INTERRUPTED = 130
@@ -36,7 +36,7 @@ Sections = TypeVar("Sections", bound=Section)
 
 
 def load_sections(model: type[Sections], file: Path = PARAMS) -> Sections:
-    """The sections of `file` that are fields of `model`; a stage sees no others.
+    """The sections of `file` that are fields of `model`; a stage reads no others.
 
     A stage lists what it reads, and `dvc.yaml` declares the same names under `params`:
 
@@ -44,12 +44,12 @@ def load_sections(model: type[Sections], file: Path = PARAMS) -> Sections:
             task: Task
             finetune: Finetune
 
-    Before that the whole of `file` is checked, so that the first stage stops what a later one would
-    stumble over. The check is imported by name at run time: it knows the sections of every stage and
-    explains mistakes, but it can only refuse, never alter a result, so no stage depends on its code.
+    The whole of `file` is validated before, so that the first stage refuses what would fail in a later one.
+    The validation is imported by name at run time: it knows the sections of all stages, but can only refuse a
+    declaration and never change a result, so no stage depends on its code.
 
     Raises:
-        DeclarationError: anything in `file` is wrong, in these sections or any other.
+        DeclarationError: something in `file` is wrong, in these sections or any other.
     """
     import_module("teacherspec.check.run").check(file)
     values = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
@@ -59,39 +59,42 @@ def load_sections(model: type[Sections], file: Path = PARAMS) -> Sections:
 
 @contextmanager
 def report_user_errors() -> Iterator[None]:
-    """Turn a `UserError`, or what a full disk says, into lines on stderr and exit code 1; Ctrl-C into 130.
+    """Print a `UserError` or an error of the disk without a traceback, and exit with 1; on Ctrl-C with 130.
 
-    Serves as a decorator under `@click.command()`; wrong usage stays click's, with exit code 2.
+    Used as a decorator below `@click.command()`; click itself reports wrong usage, with exit code 2.
     """
     try:
         yield
     except UserError as error:
-        say(str(error))
+        print_once(str(error))
         raise SystemExit(FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except OSError as error:
-        if error.errno not in STORAGE:
-            await_end()
+        if error.errno not in STORAGE_ERRORS:
+            wait_for_launcher()
             raise
-        say(
-            f"{error.filename or 'a file being written'}: {error.strerror}; nothing of this run is recorded "
-            "and nothing older is lost; make room or give the right to write, and run it again"
+        print_once(
+            f"{error.filename or 'a file being written'}: {error.strerror}; this run is not recorded, and "
+            "earlier results are unchanged; free some space or allow writing, and run it again"
         )
         raise SystemExit(FAILED) from None
     except Exception:
-        await_end()
+        wait_for_launcher()
         raise
 
 
 def launch_workers(module: str) -> bool:
-    """Run the door `module` on as many processes as this machine is configured for; whether that was done.
+    """Run the entrypoint `module` on as many processes as this machine is configured for.
 
-    What starts them is imported by name at run time, so that no stage depends on its code: how many
-    processes compute a stage changes its result within rounding only.
+    The launcher is imported by name at run time, so that no stage depends on its code: the number of
+    processes changes a result within rounding only.
+
+    Returns:
+        Whether other processes did the work; if not, this one must do it.
 
     Raises:
-        UserError: the configuration is none.
+        UserError: the configuration of accelerate is invalid.
     """
     started: bool = import_module("teacherspec.runtime.launcher").launch(module)
     return started
@@ -99,12 +102,12 @@ def launch_workers(module: str) -> bool:
 
 @contextmanager
 def record_run() -> Iterator[None]:
-    """Leave a receipt of what DVC runs this door for, and refuse a result whose inputs changed meanwhile.
+    """Write a receipt of what DVC ran this stage for, and refuse a result whose inputs changed meanwhile.
 
-    Serves as a decorator under `report_user_errors`. A door that a person starts by hand leaves none: its
-    result is not what `dvc.lock` speaks of; and of several processes that one door started, it alone leaves
-    one. What writes receipts is imported by name at run time: it
-    watches and can refuse, never alter a result, so no stage depends on its code.
+    Used as a decorator below `report_user_errors`. A stage that is started by hand writes none, because its
+    result is not in `dvc.lock`; of several processes, only their supervisor writes one. The code that writes
+    receipts is imported by name at run time: it can refuse a result but never change it, so no stage depends
+    on it.
     """
     if is_launched():
         die_with_launcher()

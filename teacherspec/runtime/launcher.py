@@ -1,8 +1,8 @@
-"""A stage on as many processes as the machine is configured for: started together, ended together.
+"""A stage on as many processes as the machine is configured for, which start and end together.
 
-The declared command is `python -m stages.finetune …` on every machine. Where accelerate is configured for
-more than one process, the stage's own process becomes their supervisor and computes nothing: it holds the
-locks and writes the receipt, as it would alone.
+The command that DVC runs is `python -m stages.finetune …` on every machine. Where accelerate is configured
+for more than one process, the process of the stage becomes their supervisor and computes nothing: it holds
+the locks and writes the receipt, as it does for a single process.
 """
 
 import logging
@@ -15,7 +15,13 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.runtime import machine
-from teacherspec.runtime.process_lifetime import SUPERVISOR, announce_launch, end_with, is_launched, say
+from teacherspec.runtime.process_lifetime import (
+    SUPERVISOR,
+    create_launch_folder,
+    die_with,
+    is_launched,
+    print_once,
+)
 
 SECONDS_TO_END = 10
 """How long the processes of a launch may take to end after Ctrl-C."""
@@ -25,32 +31,32 @@ def launch(module: str) -> bool:
     """Run `python -m module` with this program's arguments on all configured processes, and wait for them.
 
     Returns:
-        False where this process shall do the work: no more than one is configured, or it is one of several.
+        False where this process must do the work: only one is configured, or it is one of several.
 
     Raises:
-        UserError: what is configured cannot be read, or does not start.
-        SystemExit: a process failed; the others were ended.
+        UserError: the configuration cannot be read, or the launcher does not start.
+        SystemExit: a process failed; the others have been ended.
     """
     if is_launched():
         return False
     work = ["-m", module, *sys.argv[1:]]
     if command := machine.launch_command():
-        announce_launch()
-        code = _by_command([*command, *work])
+        create_launch_folder()
+        code = _run_command([*command, *work])
     else:
         file = machine.accelerate_config()
-        config = None if file is None else _read(file)
+        config = None if file is None else _load_config(file)
         if config is None or max(config.num_processes, config.num_machines) == 1:
             return False
-        (announce_launch() / SUPERVISOR).write_text(str(os.getpid()))
-        code = _by_accelerate(str(file), config, work)
+        (create_launch_folder() / SUPERVISOR).write_text(str(os.getpid()))
+        code = _run_accelerate(str(file), config, work)
     if code:
         raise SystemExit(code)
     return True
 
 
-def _read(file: Path) -> Any:
-    """A configuration of accelerate. Raises `UserError`."""
+def _load_config(file: Path) -> Any:
+    """The configuration of accelerate in `file`. Raises `UserError`."""
     from accelerate.commands.config.config_args import load_config_from_file
 
     try:
@@ -58,35 +64,35 @@ def _read(file: Path) -> Any:
         config.num_processes, config.num_machines = int(config.num_processes), int(config.num_machines or 1)
     except Exception as error:
         raise UserError(
-            f"{file}: no configuration of accelerate: {error}; write one with `accelerate config "
+            f"{file}: not a configuration of accelerate: {error}; write one with `accelerate config "
             f"--config_file {file}`, or set {machine.ACCELERATE}=none for one process"
         ) from None
     return config
 
 
-def _by_accelerate(file: str, config: Any, work: list[str]) -> int:
-    """What `accelerate launch` does, in this process; exit code of the first process that failed."""
+def _run_accelerate(file: str, config: Any, work: list[str]) -> int:
+    """Run `accelerate launch` in this process; exit code of the first process that failed, or 0."""
     from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    # Its summary of a failure is a traceback of its own; the process that failed has said why.
+    # Its summary of a failure is a traceback; the process that failed has reported the reason.
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
-    # accelerate 1.15 leaves starting processes without accelerators to MPI; torch's launcher can, too.
+    # accelerate 1.15 starts processes without accelerators by MPI only; this flag selects torch's launcher.
     flags = ["--multi_gpu"] if config.distributed_type == "MULTI_CPU" else []
     arguments = launch_command_parser().parse_args(["--config_file", file, *flags, *work])
     if config.num_machines == 1:
-        arguments.standalone = True  # they meet at any free port, where no other launch does
+        arguments.standalone = True  # they connect at any free port, so that launches do not collide
     if config.use_cpu:
         machine.hide_accelerators()
     try:
         launch_command(arguments)
     except ChildFailedError as failed:
         rank, failure = failed.get_first_failure()
-        if failure.exitcode < 0:  # it had no time to say why
-            say(
+        if failure.exitcode < 0:  # ended by a signal, it could not report why
+            print_once(
                 f"process {rank} of {config.num_processes} was ended by {failure.signal_name()}; if memory "
-                f"ran out, set {machine.MICRO_BATCH} lower, or share the model among more processes"
+                f"ran out, set {machine.MICRO_BATCH} lower, or shard the model over more processes"
             )
         return _code(failure.exitcode)
     except SignalException as ended:
@@ -94,18 +100,18 @@ def _by_accelerate(file: str, config: Any, work: list[str]) -> int:
     return 0
 
 
-def _by_command(work: list[str]) -> int:
-    """Run a launcher of the user's own, which ends with this process; its exit code. Raises `UserError`."""
-    guard = os.getpid()
+def _run_command(work: list[str]) -> int:
+    """Run the user's own launcher, which is killed with this process; its exit code. Raises `UserError`."""
+    parent = os.getpid()
     try:
-        # The child calls but prctl: safe between fork and exec.
-        child = subprocess.Popen(work, preexec_fn=lambda: end_with(guard, same_session=False))  # noqa: PLW1509
+        # The child calls only prctl, which is safe between fork and exec.
+        child = subprocess.Popen(work, preexec_fn=lambda: die_with(parent, same_session=False))  # noqa: PLW1509
     except OSError as error:
         raise UserError(f"{machine.LAUNCHER}: `{work[0]}` does not start: {error.strerror}") from None
     before = signal.signal(signal.SIGTERM, lambda number, _frame: child.send_signal(number))
     try:
         return _code(child.wait())
-    except KeyboardInterrupt:  # a terminal has told the child, too
+    except KeyboardInterrupt:  # a terminal sends the signal to the child, too
         child.wait(SECONDS_TO_END)
         raise
     finally:
@@ -113,5 +119,5 @@ def _by_command(work: list[str]) -> int:
 
 
 def _code(exit_code: int) -> int:
-    """As a shell gives it: signal n, which is `-n`, as `128 + n`."""
+    """The exit code as a shell reports it: `128 + n` for signal n, which subprocess reports as `-n`."""
     return exit_code if exit_code >= 0 else 128 - exit_code

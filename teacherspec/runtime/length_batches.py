@@ -1,4 +1,4 @@
-"""Rows into batches for a model that is only asked: what shares a batch changes no answer but by rounding."""
+"""Batches of rows of similar length for inference, where batching changes outputs within rounding only."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def longest_first(count: int, lengths: Sequence[int] | None, batch_size: int) -> list[list[int]]:
-    """Places of `count` rows, by length and longest first, so that memory is known at the first batch.
+    """Indices of `count` rows in batches, longest rows first, so that the first batch needs the most memory.
 
     Args:
-        count: of the rows.
-        lengths: of each, or None where all are alike, which keeps their order.
+        count: number of rows.
+        lengths: of each row, or None where all are equally long, which keeps their order.
         batch_size: rows of a batch; the last may have fewer.
     """
     order = np.arange(count) if lengths is None else np.argsort(-np.asarray(lengths), kind="stable")

@@ -1,7 +1,7 @@
-"""What belongs to the machine and never to the teacher.
+"""Settings of the machine, which are no part of the declaration of the teacher.
 
-`params.yaml` describes the teacher; this module is the one place that asks the machine. Nothing here
-may change a result beyond the tolerance of floating-point reordering.
+`params.yaml` describes the teacher; this is the only module that reads the machine's configuration. None of
+it may change a result by more than floating-point rounding.
 """
 
 import os
@@ -18,19 +18,19 @@ MICRO_BATCH = "TEACHERSPEC_MICRO_BATCH"
 ACCELERATE = "TEACHERSPEC_ACCELERATE"
 LAUNCHER = "TEACHERSPEC_LAUNCHER"
 
-LAID_OUT_BY = ("ACCELERATE_USE_", "DEEPSPEED_", "FSDP_")
-"""How the variables begin by which accelerate tells its processes who holds which part of a model."""
+SHARDING_VARIABLES = ("ACCELERATE_USE_", "DEEPSPEED_", "FSDP_")
+"""Prefixes of the environment variables by which accelerate configures how a model is sharded."""
 
 WORKERS = "TEACHERSPEC_WORKERS"
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 CHECKPOINTING = "TEACHERSPEC_CHECKPOINTING"
 WORKING_MEMORY = "TEACHERSPEC_MEMORY_MIB"
 DEFAULT_MEMORY_MIB = 1024
 
 
 @dataclass(frozen=True)
-class Placement:
-    """How one optimizer step is laid out on this machine.
+class BatchLayout:
+    """How the batch of an optimizer step is divided on this machine.
 
     Attributes:
         micro_batch: examples per forward pass and process.
@@ -42,79 +42,79 @@ class Placement:
 
 
 def processes() -> int:
-    """How many processes compute this stage together."""
+    """Number of processes that compute this stage together."""
     return int(os.environ["WORLD_SIZE"]) if is_launched() else 1
 
 
 def rank() -> int:
-    """Which of them this is, from 0."""
+    """Rank of this process among them, from 0."""
     return int(os.environ["RANK"]) if is_launched() else 0
 
 
 def clear_launch_variables() -> None:
-    """Be one process from now on."""
+    """Make this process a single one from now on."""
     os.environ.pop("LOCAL_RANK", None)
 
 
 def launch_variables() -> dict[str, str]:
-    """How the processes share the work, as told by their launcher; empty where there is but one.
+    """How the processes share the work, as configured by their launcher; empty for a single process.
 
-    Only a training laid out alike can go on from a checkpoint: each process has its own random state.
+    A checkpoint can be resumed only with the same layout, because each process has its own random state.
     """
     if processes() == 1:
         return {}
-    told = {name: value for name, value in os.environ.items() if name.startswith(LAID_OUT_BY)}
-    return {"processes": str(processes()), **told}
+    sharding = {name: value for name, value in os.environ.items() if name.startswith(SHARDING_VARIABLES)}
+    return {"processes": str(processes()), **sharding}
 
 
 def shards_model() -> bool:
-    """Whether accelerate is told to share the model itself among the processes with FSDP."""
+    """Whether accelerate is configured to shard the model over the processes with FSDP."""
     return _is_on("ACCELERATE_USE_FSDP")
 
 
 def holds_whole_model() -> bool:
-    """Whether every process holds all of the model: neither FSDP nor DeepSpeed shares it out."""
+    """Whether every process holds the whole model: neither FSDP nor DeepSpeed shards it."""
     return not (shards_model() or _is_on("ACCELERATE_USE_DEEPSPEED"))
 
 
 def set_mixed_precision(precision: str) -> None:
-    """Have accelerate compute as declared (`no` for float32, or `bf16`), whatever its configuration says.
+    """Have accelerate use the declared precision (`no` is float32, or `bf16`), whatever its configuration.
 
-    transformers 5.23 takes the precision of that configuration wherever none is switched on, so that a
-    machine's default would decide what the teacher learns.
+    Where no reduced precision is requested, transformers 5.23 takes the one of accelerate's configuration, so
+    that a default of the machine would change the teacher.
     """
     os.environ["ACCELERATE_MIXED_PRECISION"] = precision
 
 
 def set_fsdp_wrap(names: Sequence[str]) -> None:
-    """Have accelerate share a model out by blocks of these classes, unless its configuration names some."""
+    """Have accelerate shard a model by blocks of these classes, unless its configuration names some."""
     if names and os.environ.get("FSDP_AUTO_WRAP_POLICY") == "TRANSFORMER_BASED_WRAP":
         os.environ.setdefault("FSDP_TRANSFORMER_CLS_TO_WRAP", ",".join(names))
 
 
 def load_weights_on_every_process() -> None:
-    """Have every process load all weights itself, whatever its configuration of accelerate says.
+    """Have every process load all weights itself, whatever the configuration of accelerate is.
 
-    Where transformers 5.23 loads them in the first alone, the optimizer of the others loses parameters
-    (`KeyError` at the first checkpoint), and a stage that only asks a model would ask an empty one.
+    Where transformers 5.23 loads them in the main process only, the optimizer of the others loses parameters
+    (`KeyError` at the first checkpoint), and a stage that runs inference would use an empty model.
     """
     os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
 
 
 def hide_accelerators() -> None:
-    """Have this process and those that it starts compute on the CPU."""
+    """Have this process, and those that it starts, compute on the CPU."""
     os.environ["ACCELERATE_USE_CPU"] = "true"
 
 
 def launch_command() -> list[str]:
-    """The command of `TEACHERSPEC_LAUNCHER`, which starts a module on all machines; empty without."""
+    """The command in `TEACHERSPEC_LAUNCHER`, which starts a module on all machines; empty where not set."""
     return shlex.split(os.environ.get(LAUNCHER, ""))
 
 
 def accelerate_config() -> Path | None:
-    """accelerate's configuration of this machine: the file `TEACHERSPEC_ACCELERATE`, or its own default.
+    """accelerate's configuration of this machine: the file `TEACHERSPEC_ACCELERATE`, or its own default file.
 
-    None where there is none, or the variable says `none`.
+    None where there is no such file, or the variable is `none`.
 
     Raises:
         UserError: the variable names no file.
@@ -139,8 +139,8 @@ def _is_on(variable: str) -> bool:
     return os.environ.get(variable, "").lower() in {"1", "true", "yes"}
 
 
-def batch_layout(batch_size: int) -> Placement:
-    """Split a global batch of `batch_size` examples over processes and micro-batches.
+def batch_layout(batch_size: int) -> BatchLayout:
+    """Divide a global batch of `batch_size` examples into processes and micro-batches.
 
     The micro-batch comes from the environment variable `TEACHERSPEC_MICRO_BATCH`; without it, a process
     takes its whole share at once.
@@ -162,25 +162,25 @@ def batch_layout(batch_size: int) -> Placement:
             f"{MICRO_BATCH}: given {given!r}; allowed: a divisor of the {share} examples a process takes "
             f"per step ({', '.join(map(str, divisors))})"
         )
-    return Placement(micro_batch=int(given), accumulation=share // int(given))
+    return BatchLayout(micro_batch=int(given), accumulation=share // int(given))
 
 
 def checkpointing() -> bool:
-    """Whether the backward pass computes activations again instead of keeping them: slower, less memory.
+    """Whether to use gradient checkpointing: activations are recomputed in the backward pass, to save memory.
 
-    From the environment variable `TEACHERSPEC_CHECKPOINTING`, 1 for yes; what is trained is the same.
+    From the environment variable `TEACHERSPEC_CHECKPOINTING`, 1 for yes; the result of training is the same.
 
     Raises:
         UserError: it is neither 0 nor 1.
     """
     given = os.environ.get(CHECKPOINTING, "0")
     if given not in ("0", "1"):
-        raise UserError(f"{CHECKPOINTING}: given {given!r}; allowed: 1 to compute activations again, or 0")
+        raise UserError(f"{CHECKPOINTING}: given {given!r}; allowed: 1 to recompute activations, or 0")
     return given == "1"
 
 
 def working_memory() -> int:
-    """Bytes that the arrays of one step of `prepare` may take: `TEACHERSPEC_MEMORY_MIB`, or 1 GiB.
+    """Bytes that the arrays of one step of `prepare` may use: `TEACHERSPEC_MEMORY_MIB`, or 1 GiB.
 
     Raises:
         UserError: it is set to anything but a whole number of at least 16.
@@ -192,18 +192,18 @@ def working_memory() -> int:
 
 
 def workers() -> int:
-    """Processes that make examples beside the training, where making them takes time (images).
+    """Number of data-loading processes for training on examples that take time to decode (images).
 
-    From the environment variable `TEACHERSPEC_WORKERS`; without it, its share of the cores less the one
-    it trains on, at most `MOST_WORKERS`. The examples are the same whoever makes them.
+    From the environment variable `TEACHERSPEC_WORKERS`; without it, this process's share of the cores minus
+    the one it trains on, at most `MAX_WORKERS`. The examples do not depend on it.
 
     Raises:
         UserError: the variable is no whole number.
     """
     given = os.environ.get(WORKERS)
     if given is None:
-        beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_launched() else 1
-        return max(0, min(MOST_WORKERS, len(os.sched_getaffinity(0)) // beside - 1))
+        on_machine = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_launched() else 1
+        return max(0, min(MAX_WORKERS, len(os.sched_getaffinity(0)) // on_machine - 1))
     if not given.isdigit():
         raise UserError(f"{WORKERS}: given {given!r}; allowed: a whole number from 0")
     return int(given)
@@ -215,7 +215,7 @@ def memory_bytes() -> int:
 
 
 def has_accelerator() -> bool:
-    """Whether torch sees a CUDA device, and accelerate is not told to leave it alone."""
+    """Whether torch finds a CUDA device, and accelerate is not configured to use the CPU."""
     import torch
 
     return torch.cuda.is_available() and not _is_on("ACCELERATE_USE_CPU")
@@ -231,7 +231,7 @@ def device() -> str:
 
 
 def describe() -> dict[str, str | int]:
-    """Hardware class and thread count, for records that no hash covers."""
+    """Type of hardware and number of threads, for records that are not hashed."""
     import torch
 
     accelerator = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"

@@ -10,6 +10,7 @@ import pytest
 
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.run import run_evaluate
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metric_names.perturbations import IMAGE, TEXT
@@ -24,6 +25,7 @@ from teacherspec.tasks.clip.task import Clip
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.pipeline.causal_lm import toys as causal_lm
 from tests.pipeline.test_clip_retrieval import ROLES, SAID, captioned
@@ -122,7 +124,8 @@ def test_a_build_reports_the_numbers_that_gates_may_name(
     toy.base(base)
     declared = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, **toy.finetune}
     section = Finetune.model_validate_json(json.dumps(declared))
-    finetune(toy.task, section, base, prepared, tmp_path / "run", tmp_path / "finetune")
+    training = Training(toy.task, section, base, prepared, ModelInit())
+    finetune(training, tmp_path / "run", tmp_path / "finetune")
     evaluate = Evaluate.model_validate_json(
         json.dumps({"resamples": 100, "latency_examples": 10, **toy.evaluate})
     )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
@@ -19,6 +20,7 @@ from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import Prepared
 from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.interfaces.model import ModelInit
 
 PACKAGE = {
     "name": "colours", "description": "Names colours.", "intended_use": "Tests.", "data_license": "cc0-1.0",
@@ -55,7 +57,8 @@ def run_pipeline(
         section = Finetune.model_validate_json(
             json.dumps({"batch_size": 8, "learning_rate": 1e-2, **training})
         )
-        finetune(task, section, base, prepared, place / "run", stages.finetuned)
+        init = ModelInit(section.dropout)
+        finetune(Training(task, section, base, prepared, init), place / "run", stages.finetuned)
         declared = json.dumps(
             {"resamples": 100, "latency_examples": 10, "generation": {"rows": 20, "max_new_tokens": 24}}
         )

@@ -10,6 +10,7 @@ import pytest
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.package.run import PackageResult, run_package
 from teacherspec.package.stage_outputs import Stages
@@ -19,6 +20,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import Prepared, Role, save_index
+from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_rows, toy_split
 
@@ -105,7 +107,7 @@ def build_packaged_teacher(place: Path) -> PackagedTeacher:
         manifest = {"source": source, "architecture": "bert", "license": "apache-2.0", "files": {}}
         write_json(stages.reports / "base/manifest.json", manifest)
         training = Finetune(epochs=6, batch_size=16, learning_rate=5e-3)
-        finetune(TASK, training, base, prepared, place / "run", stages.finetuned)
+        finetune(Training(TASK, training, base, prepared, ModelInit()), place / "run", stages.finetuned)
         evaluating = Evaluate(resamples=100, latency_examples=10)
         report = stages.reports / "evaluate"
         paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")

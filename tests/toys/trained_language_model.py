@@ -9,6 +9,7 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 from teacherspec.spec.finetune import Finetune
@@ -29,7 +30,8 @@ def trained(
     """Train an epoch with these changes of the declaration; the folder that it wrote."""
     declared = {"epochs": 1, "batch_size": 8, "learning_rate": 5e-3, **values}
     section = Finetune.model_validate_json(json.dumps(declared))
-    finetune(task, section, base, prepared, place / "run", place / "out", start)
+    init = start or ModelInit(section.dropout)
+    finetune(Training(task, section, base, prepared, init), place / "run", place / "out")
     return place / "out"
 
 

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from teacherspec.check.run import Spec, check
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.splits import Prepared, open_split
@@ -135,7 +136,8 @@ def test_each_family_starts_the_training(name, family, tmp_path, monkeypatch):
     assert model.config.model_type == family
     rows = open_split(splits.splits["validation"], tmp_path / "scratch")
     before = untrained_nll(spec.task, model, tokenizer, rows)
-    finetune(spec.task, spec.finetune, folder, splits, tmp_path / "run", tmp_path / "out")
+    training = Training(spec.task, spec.finetune, folder, splits, ModelInit(spec.finetune.dropout))
+    finetune(training, tmp_path / "run", tmp_path / "out")
     facts = json.loads((tmp_path / "out/training.json").read_text())
     # Drawn weights are surer than a guess (ln 400 = 6.0 nats), and wrong; four steps mend part of it.
     assert before > 6.0

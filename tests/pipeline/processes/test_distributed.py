@@ -280,7 +280,7 @@ def test_a_configuration_that_is_none_is_refused(tmp_path: Path, monkeypatch: py
     broken = tmp_path / "broken.yaml"
     broken.write_text("num_processes: [\n")
     monkeypatch.setenv(machine.ACCELERATE, str(broken))
-    with pytest.raises(UserError, match="no configuration of accelerate"):
+    with pytest.raises(UserError, match="not a configuration of accelerate"):
         launch("stages.finetune")
     monkeypatch.setenv(machine.ACCELERATE, str(tmp_path / "absent.yaml"))
     with pytest.raises(UserError, match="is no file; allowed: a file that `accelerate config"):

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from teacherspec.check.run import check
 from teacherspec.cli.show_tokens import command
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.entrypoint import PARAMS
@@ -62,7 +63,8 @@ def test_the_example_is_prepared_read_and_walked(tmp_path, monkeypatch):
     assert "|</s>»" in done.output
     model = spec.task.load_base(folder, (), ModelInit())[0]
     assert model.config.model_type == "llava"
-    finetune(spec.task, spec.finetune, folder, splits, tmp_path / "run", tmp_path / "out")
+    training = Training(spec.task, spec.finetune, folder, splits, ModelInit(spec.finetune.dropout))
+    finetune(training, tmp_path / "run", tmp_path / "out")
     shutil.rmtree(folder)
     _, processor = spec.task.load(tmp_path / "out/model")
     assert processor.chat_template.startswith("{% for m in messages %}")

@@ -1,5 +1,6 @@
-"""Out-of-fold logits come from models that never saw the fold, and survive a kill."""
+"""Out-of-fold logits come from models that were not trained on the fold, and are kept after a kill."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from teacherspec.errors import DataError
-from teacherspec.finetune import cross_fit as crossing
+from teacherspec.finetune import cross_fit as cross_fit_module
 from teacherspec.finetune import run as stage
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.inference.classification import predict
 from teacherspec.inference.load import load_model
@@ -32,7 +34,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Toy splits whose train rows have folds, dealt as unevenly as hashes may deal them."""
+    """Toy splits whose train rows have folds of unequal size, as hashes give."""
     folder = tmp_path_factory.mktemp("prepared")
     plain = toy_prepared(folder)
     train = plain.splits["train"]
@@ -46,19 +48,20 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 @pytest.fixture(autouse=True)
-def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
 SECTION: Finetune = declare(cross_fit=True)
 
 
-def test_each_row_is_answered_by_the_model_of_the_other_folds(base: Path, prepared: Prepared) -> None:
-    table = pq.read_table(crossing.cross_fit(TASK, SECTION, base, prepared, Path("run"), ModelInit()))
+def test_logits_of_each_row_come_from_the_model_of_the_other_folds(base: Path, prepared: Prepared) -> None:
+    training = Training(TASK, SECTION, base, prepared, ModelInit())
+    table = pq.read_table(cross_fit_module.cross_fit(training, Path("run")))
     train = pq.read_table(prepared.splits["train"].path)
     assert table["id"].to_pylist() == train["id"].to_pylist()
     assert table["fold"].to_pylist() == train["fold"].to_pylist()
-    # An independent path: drop the fold by hand, train, answer.
+    # Independently: drop the fold by hand, train, predict.
     for fold in range(FOLDS):
         rest = train.filter(pa.compute.not_equal(train["fold"], fold))
         write_parquet(Path("rest.parquet"), rest)
@@ -66,14 +69,16 @@ def test_each_row_is_answered_by_the_model_of_the_other_folds(base: Path, prepar
             "train", "train", rest.num_rows, sha256_file(Path("rest.parquet")), Path("rest.parquet")
         )
         part = Prepared(prepared.task, prepared.label_names, {**prepared.splits, "train": without})
-        finetune(TASK, SECTION, base, part, Path("scratch"), Path("by_hand"))
+        finetune(replace(training, prepared=part), Path("scratch"), Path("by_hand"))
         found = predict(
             TASK, *load_model(TASK, Path("by_hand/model")), open_split(prepared.splits["train"]), 32
         )
         own = np.asarray(train["fold"]) == fold
         stored = np.array(table["logits"].to_pylist(), np.float32)
         np.testing.assert_allclose(stored[own], found.logits[own], atol=1e-5)
-        assert np.abs(stored[~own] - found.logits[~own]).max() > 0.05, "other folds are of other models"
+        assert np.abs(stored[~own] - found.logits[~own]).max() > 0.05, (
+            "logits of other folds come from other models"
+        )
 
 
 def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyPatch, **values: Any) -> Path:
@@ -88,33 +93,36 @@ def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyP
     return Path(output)
 
 
-def test_the_teacher_stays_the_same_and_folds_are_not_trained_twice(
+def test_the_teacher_does_not_change_and_folds_are_not_trained_twice(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = digest(run(prepared, base, "whole", monkeypatch))
+    uninterrupted = digest(run(prepared, base, "uninterrupted", monkeypatch))
     without = digest(run(prepared, base, "without", monkeypatch, cross_fit=False))
-    assert whole.keys() - without.keys() == {crossing.OUT_OF_FOLD}
-    assert {name for name in without if whole[name] != without[name]} == {"training.json"}, "it says so"
+    assert uninterrupted.keys() - without.keys() == {cross_fit_module.OUT_OF_FOLD}
+    assert {name for name in without if uninterrupted[name] != without[name]} == {"training.json"}, (
+        "its declaration differs"
+    )
 
     trained: list[str] = []
-    original = crossing.finetune
+    original = cross_fit_module.finetune
 
     def counting(*args: Any) -> None:
-        trained.append(args[5].name)
+        trained.append(args[2].name)
         if trained == ["fold-0", "fold-1"]:
             raise KeyboardInterrupt
         original(*args)
 
-    monkeypatch.setattr(crossing, "finetune", counting)
+    monkeypatch.setattr(cross_fit_module, "finetune", counting)
     with pytest.raises(KeyboardInterrupt):
         run(prepared, base, "killed", monkeypatch)
     assert not Path("killed").exists()
-    assert digest(run(prepared, base, "killed", monkeypatch)) == whole
+    assert digest(run(prepared, base, "killed", monkeypatch)) == uninterrupted
     assert trained == ["fold-0", "fold-1", "fold-1", "fold-2"]
     assert not list(Path(".scratch/finetune").glob("*-folds")), "nothing is left behind"
 
 
 def test_train_rows_without_folds_are_refused(base: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
+    training = Training(TASK, SECTION, base, toy_prepared(tmp_path / "plain"), ModelInit())
     with pytest.raises(DataError, match=r"no column `fold`; declare prepare\.folds"):
-        crossing.cross_fit(TASK, SECTION, base, toy_prepared(tmp_path / "plain"), Path("run"), ModelInit())
+        cross_fit_module.cross_fit(training, Path("run"))

@@ -1,6 +1,7 @@
-"""What is frozen stays as it was, to the bit; what is not learns."""
+"""Frozen weights keep every bit; the others are trained."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 from transformers import AutoModelForImageClassification
 
 from teacherspec.errors import UserError
-from teacherspec.finetune import train as room
+from teacherspec.finetune.inputs import Training, load_inputs
+from teacherspec.finetune.train import finetune
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune, Full
 from teacherspec.splits import Prepared
@@ -26,25 +28,25 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 @pytest.fixture(autouse=True)
-def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(machine.WORKERS, "0")
 
 
-def changed(prepared: Prepared, family: str, start: ModelInit | None = None, **values: Any) -> set[str]:
-    """Names of the tensors that a short training of this family changes."""
+def changed(prepared: Prepared, family: str, init: ModelInit | None = None, **values: Any) -> set[str]:
+    """Names of the tensors that a short training of a model of this family changes."""
     base = toy_image_base(Path("base"), family)
     defaults = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-2}
     section = Finetune.model_validate_json(json.dumps({**defaults, **values}))
-    whole = section.model_copy(update={"method": Full()})
-    before = room.gather(TASK, whole, base, prepared, start or ModelInit()).model.state_dict()
-    before = {name: tensor.clone() for name, tensor in before.items()}
-    room.finetune(TASK, section, base, prepared, Path("run"), Path("out"), start)
+    training = Training(TASK, section, base, prepared, init or ModelInit())
+    full = replace(training, section=section.model_copy(update={"method": Full()}))
+    before = {name: tensor.clone() for name, tensor in load_inputs(full).model.state_dict().items()}
+    finetune(training, Path("run"), Path("out"))
     after = AutoModelForImageClassification.from_pretrained("out/model").state_dict()
     return {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
 
 
-def test_a_frozen_backbone_leaves_the_head_to_learn(prepared: Prepared) -> None:
+def test_with_a_frozen_backbone_only_the_head_is_trained(prepared: Prepared) -> None:
     found = changed(prepared, "vit", method={"kind": "full", "freeze": "backbone"})
     assert found == {"classifier.weight", "classifier.bias"}
 
@@ -60,18 +62,18 @@ def test_a_module_that_is_not_there_is_refused(prepared: Prepared) -> None:
         changed(prepared, "vit", method={"kind": "full", "freeze": ["layers.7", "patch"]})
 
 
-def test_statistics_of_a_pretrained_base_stay_unless_declared(prepared: Prepared) -> None:
+def test_statistics_of_a_pretrained_base_are_frozen_unless_declared(prepared: Prepared) -> None:
     def of_statistics(names: set[str]) -> list[str]:
         return [name for name in names if "running_" in name]
 
     found = changed(prepared, "resnet")
     assert not of_statistics(found)
-    assert [name for name in found if "normalization.weight" in name], "scale and shift still learn"
+    assert [name for name in found if "normalization.weight" in name], "scale and shift are trained"
     assert of_statistics(changed(prepared, "resnet", batch_norm="updated"))
     assert of_statistics(changed(prepared, "resnet", ModelInit(init="config")))
 
 
-def test_low_rank_updates_of_a_transformer_keep_the_head(prepared: Prepared) -> None:
+def test_low_rank_updates_of_a_transformer_train_the_head(prepared: Prepared) -> None:
     found = changed(prepared, "vit", method={"kind": "lora", "rank": 2})
     assert {"classifier.weight", "classifier.bias"} < found
     assert all(name.endswith("weight") for name in found - {"classifier.bias"})

@@ -1,15 +1,17 @@
-"""The head alone before the rest: what moves when, and that a kill between the two changes nothing."""
+"""The head is trained before the rest; a kill between the two changes nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from teacherspec.finetune import train as room
-from teacherspec.finetune.linear_probe_first import FILE, head_section
-from teacherspec.spec.finetune import Finetune, LinearProbeFirst
+from teacherspec.finetune import train as train_module
+from teacherspec.finetune.inputs import Training, load_inputs
+from teacherspec.finetune.linear_probe_first import HEAD_FILE
+from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared
 from teacherspec.tasks.interfaces.model import ModelInit
 from tests.toys.text import toy_base, toy_prepared
@@ -41,24 +43,23 @@ def is_head(name: str) -> bool:
     return name.startswith("classifier")
 
 
-def test_the_head_learns_alone_and_the_rest_starts_from_it(
+def test_the_head_is_trained_alone_and_fine_tuning_starts_from_it(
     base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    section = declare()
-    drawn = state(room.gather(TASK, section, base, prepared, ModelInit()).model)
-    alone = head_section(section, LinearProbeFirst(**HEAD))
-    file = room.first_head(TASK, alone, base, prepared, Path("run"), ModelInit())
-    begun = state(room.gather(TASK, section, base, prepared, ModelInit(), file).model)
-    moved = {name for name in drawn if not torch.equal(drawn[name], begun[name])}
-    assert moved
-    assert all(is_head(name) for name in moved)
-    room.finetune(TASK, section, base, prepared, Path("run"), Path("out"))
-    ended = state(TASK.load(Path("out/model"))[0])
-    assert [name for name in begun if not is_head(name) and not torch.equal(begun[name], ended[name])]
-    told = json.loads(Path("out/training.json").read_text())
-    assert told["declared"]["linear_probe_first"] == HEAD
-    assert told["declared"]["learning_rate"] == 5e-4
+    training = Training(TASK, declare(), base, prepared, ModelInit())
+    initial = state(load_inputs(training).model)
+    probed = replace(training, head=train_module.train_head(training, Path("run")))
+    with_head = state(load_inputs(probed).model)
+    changed = {name for name in initial if not torch.equal(initial[name], with_head[name])}
+    assert changed
+    assert all(is_head(name) for name in changed)
+    train_module.finetune(training, Path("run"), Path("out"))
+    final = state(TASK.load(Path("out/model"))[0])
+    assert [name for name in with_head if not is_head(name) and not torch.equal(with_head[name], final[name])]
+    declared = json.loads(Path("out/training.json").read_text())["declared"]
+    assert declared["linear_probe_first"] == HEAD
+    assert declared["learning_rate"] == 5e-4
 
 
 @pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 2}], ids=["full", "lora"])
@@ -66,9 +67,9 @@ def test_a_kill_between_head_and_rest_changes_nothing(
     base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: dict[str, Any]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    section = declare(method=method)
-    room.finetune(TASK, section, base, prepared, Path("run"), Path("whole"))
-    train = room.train
+    training = Training(TASK, declare(method=method), base, prepared, ModelInit())
+    train_module.finetune(training, Path("run"), Path("uninterrupted"))
+    train = train_module.train
     calls: list[str] = []
 
     def killed(*given: Any) -> Any:
@@ -77,10 +78,10 @@ def test_a_kill_between_head_and_rest_changes_nothing(
             raise KeyboardInterrupt
         return train(*given)
 
-    monkeypatch.setattr(room, "train", killed)
+    monkeypatch.setattr(train_module, "train", killed)
     with pytest.raises(KeyboardInterrupt):
-        room.finetune(TASK, section, base, prepared, Path("run"), Path("again"))
-    assert (Path("run") / FILE).is_file()
-    room.finetune(TASK, section, base, prepared, Path("run"), Path("again"))
+        train_module.finetune(training, Path("run"), Path("resumed"))
+    assert (Path("run") / HEAD_FILE).is_file()
+    train_module.finetune(training, Path("run"), Path("resumed"))
     assert len(calls) == 3, "the head is not trained a second time"
-    assert digest(Path("again")) == digest(Path("whole"))
+    assert digest(Path("resumed")) == digest(Path("uninterrupted"))

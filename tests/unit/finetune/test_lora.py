@@ -9,7 +9,7 @@ from transformers.pytorch_utils import Conv1D
 
 from teacherspec.errors import UserError
 from teacherspec.finetune.lora import adapt, linear_layers, merge
-from teacherspec.finetune.run import libraries
+from teacherspec.finetune.run import library_versions
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.tasks.interfaces.capabilities import TrainableParts
 from tests.toys.language_models import tiny_model
@@ -64,7 +64,7 @@ def test_four_bits_refuse_transposed_weights() -> None:
 
 def test_who_rounds_the_base_decides_which_run_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
     def told(**method: Any) -> dict[str, str | None]:
-        return libraries(
+        return library_versions(
             Finetune.model_validate(
                 {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3, "method": {"kind": "lora", **method}}
             )

@@ -1,4 +1,4 @@
-"""The loss against torch's and scikit-learn's own, and its independence of how a batch is cut."""
+"""The loss against those of torch and scikit-learn, and its independence of the micro-batch."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ LOGITS = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2, 0, 0, 1, 0])
 
 
-def same(outputs: Any, labels: torch.Tensor) -> LossTerms:
+def loss_terms(outputs: Any, labels: torch.Tensor) -> LossTerms:
     return LossTerms(outputs["logits"], labels)
 
 
 def loss_of(
     section: CrossEntropy | Focal, weights: torch.Tensor | None = None, items: int | None = None
 ) -> float:
-    return float(objective(section, same, weights)({"logits": LOGITS}, LABELS, items))
+    return float(objective(section, loss_terms, weights)({"logits": LOGITS}, LABELS, items))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -44,15 +44,17 @@ def test_focal_by_its_formula() -> None:
 
 def test_focal_gradient_is_finite_for_a_certain_row() -> None:
     logits = torch.tensor([[60.0, -60.0]], requires_grad=True)
-    objective(Focal(kind="focal", gamma=0.5), same, None)({"logits": logits}, torch.tensor([0])).backward()
+    objective(Focal(kind="focal", gamma=0.5), loss_terms, None)(
+        {"logits": logits}, torch.tensor([0])
+    ).backward()
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
 
 @pytest.mark.parametrize("section", [CrossEntropy(label_smoothing=0.1), Focal(kind="focal")])
-def test_parts_of_a_step_add_up_to_the_step(section: CrossEntropy | Focal) -> None:
+def test_micro_batches_of_a_step_add_up_to_the_step(section: CrossEntropy | Focal) -> None:
     weights = balanced_weights(LABELS, 5)
-    compute = objective(section, same, weights)
+    compute = objective(section, loss_terms, weights)
     parts = sum(compute({"logits": LOGITS[i : i + 3]}, LABELS[i : i + 3], 12) for i in range(0, 12, 3))
     assert float(parts) == pytest.approx(float(compute({"logits": LOGITS}, LABELS, 12)), rel=1e-6)
 
@@ -61,7 +63,7 @@ def test_parts_of_a_step_add_up_to_the_step(section: CrossEntropy | Focal) -> No
 @pytest.mark.parametrize("weighted", [False, True])
 def test_certain_soft_labels_are_hard_ones(section: CrossEntropy | Focal, weighted: bool) -> None:
     weights = balanced_weights(LABELS, 5) if weighted else None
-    compute = objective(section, same, weights)
+    compute = objective(section, loss_terms, weights)
     soft = functional.one_hot(LABELS, 5).float()
     hard = float(compute({"logits": LOGITS}, LABELS, 12))
     # Trainer counts every number of the soft labels.
@@ -69,14 +71,14 @@ def test_certain_soft_labels_are_hard_ones(section: CrossEntropy | Focal, weight
 
 
 def test_the_loss_of_a_mixture_is_the_mixture_of_losses() -> None:
-    compute = objective(CrossEntropy(), same, None)
+    compute = objective(CrossEntropy(), loss_terms, None)
     hard = functional.one_hot(LABELS, 5).float()
     mixed = float(compute({"logits": LOGITS}, 0.3 * hard + 0.7 * hard.flip(0), 60))
     parts = [float(compute({"logits": LOGITS}, labels, 12)) for labels in (LABELS, LABELS.flip(0))]
     assert mixed == pytest.approx(0.3 * parts[0] + 0.7 * parts[1], rel=1e-5)
 
 
-def test_units_weigh_what_the_task_says() -> None:
+def test_terms_have_the_weights_of_the_task() -> None:
     def weighing(outputs: Any, labels: torch.Tensor) -> LossTerms:
         return LossTerms(outputs["logits"], labels, torch.arange(12.0))
 
@@ -88,7 +90,7 @@ def test_units_weigh_what_the_task_says() -> None:
 def test_ignored_positions_count_nowhere() -> None:
     labels = LABELS.clone()
     labels[6:] = IGNORE_INDEX
-    found = objective(CrossEntropy(), same, None)({"logits": LOGITS}, labels)
+    found = objective(CrossEntropy(), loss_terms, None)({"logits": LOGITS}, labels)
     assert float(found) == pytest.approx(functional.cross_entropy(LOGITS[:6], LABELS[:6]).item(), rel=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""What a step learns does not depend on how many processes and micro-batches it is cut into."""
+"""What a step trains on does not depend on the number of processes and micro-batches."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacherspec.finetune.losses import IGNORE_INDEX, objective
-from teacherspec.finetune.micro_batches import MicroBatches, WithSilent, silencing
+from teacherspec.finetune.micro_batches import IgnorableExamples, MicroBatches, ignoring_collate
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.runtime.machine import Placement
+from teacherspec.runtime.machine import BatchLayout
 from teacherspec.spec.finetune import CrossEntropy, Focal
 from teacherspec.tasks.interfaces.capabilities import LossTerms
 
 
-def shares(
+def samplers(
     count: int, lengths: list[int] | None, micro: int, turns: int, processes: int
 ) -> list[MicroBatches]:
     return [
@@ -23,7 +23,7 @@ def shares(
             count,
             lengths,
             micro * turns * processes,
-            Placement(micro, turns),
+            BatchLayout(micro, turns),
             seed=3,
             rank=rank,
             processes=processes,
@@ -40,24 +40,26 @@ def test_every_step_sees_the_rows_that_one_process_would_see(count, layout, epoc
     micro, turns, processes = layout
     lengths = [(7 * row) % 11 for row in range(count)] if grouped else None
     batch_size = micro * turns * processes
-    (whole,) = shares(count, lengths, batch_size, 1, 1)
+    (whole,) = samplers(count, lengths, batch_size, 1, 1)
     whole.set_epoch(epoch)
-    parts = shares(count, lengths, micro, turns, processes)
+    parts = samplers(count, lengths, micro, turns, processes)
     for part in parts:
         part.set_epoch(epoch)
-    dealt = [list(part) for part in parts]
-    assert [len(part) for part in parts] == [len(batches) for batches in dealt]
-    assert len({len(batches) for batches in dealt}) == 1, "processes must stay in step"
+    assigned = [list(part) for part in parts]
+    assert [len(part) for part in parts] == [len(batches) for batches in assigned]
+    assert len({len(batches) for batches in assigned}) == 1, "all processes have as many"
     for number, step in enumerate(whole):
-        own = [batch for batches in dealt for batch in batches[number * turns : (number + 1) * turns]]
+        own = [batch for batches in assigned for batch in batches[number * turns : (number + 1) * turns]]
         assert sorted(row for batch in own for row in batch if row >= 0) == sorted(step)
         assert all(len(batch) <= micro for batch in own)
-        assert all((batch[0] < 0) == (batch[-1] < 0) for batch in own), "silent as a whole or not at all"
-    assert not any(batch[0] < 0 for batch in dealt[0]), "the first process never idles"
+        assert all((batch[0] < 0) == (batch[-1] < 0) for batch in own), (
+            "a micro-batch is ignored as a whole or not at all"
+        )
+    assert not any(batch[0] < 0 for batch in assigned[0]), "the main process ignores no micro-batch"
 
 
-def test_each_epoch_has_an_order_of_its_own_and_gives_it_again() -> None:
-    (batches,) = shares(40, None, 8, 1, 1)
+def test_each_epoch_has_its_own_order_and_repeats_it() -> None:
+    (batches,) = samplers(40, None, 8, 1, 1)
     first = list(batches)
     batches.set_epoch(1)
     assert list(batches) != first
@@ -65,7 +67,7 @@ def test_each_epoch_has_an_order_of_its_own_and_gives_it_again() -> None:
     assert list(batches) == first
 
 
-def test_measuring_sees_every_row_once_longest_first() -> None:
+def test_inference_has_every_row_once_longest_first() -> None:
     batches = longest_first(5, [3, 9, 1, 9, 4], 2)
     assert batches == [[1, 3], [4, 0], [2]]
     assert longest_first(3, None, 2) == [[0, 1], [2]]
@@ -78,7 +80,7 @@ def loss_terms(outputs: dict[str, torch.Tensor], labels: torch.Tensor) -> LossTe
 @pytest.mark.parametrize("loss", [CrossEntropy(label_smoothing=0.1), Focal(kind="focal", gamma=2.0)])
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_a_silent_micro_batch_teaches_nothing(loss: Any, soft: bool, weighted: bool) -> None:
+def test_an_ignored_micro_batch_has_no_gradient(loss: Any, soft: bool, weighted: bool) -> None:
     def collate(examples: list[Any]) -> dict[str, torch.Tensor]:
         return {name: torch.stack([one[name] for one in examples]) for name in ("logits", "labels")}
 
@@ -86,14 +88,14 @@ def test_a_silent_micro_batch_teaches_nothing(loss: Any, soft: bool, weighted: b
     logits = torch.randn(4, 3, generator=draw)
     labels = torch.softmax(torch.randn(4, 3, generator=draw), 1) if soft else torch.tensor([0, 2, 1, 1])
     examples = [{"logits": logits[row], "labels": labels[row]} for row in range(4)]
-    rows = WithSilent(examples)
+    rows = IgnorableExamples(examples)
     weights = torch.tensor([0.5, 1.0, 2.0]) if weighted else None
     compute = objective(loss, loss_terms, weights)
 
     def step(batches: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and gradient of a step, divided as Trainer does it: by the labels that are not -100."""
+        """Loss and gradient of a step, divided like Trainer by the number of labels that are not -100."""
         shift = torch.zeros(3, requires_grad=True)
-        made = [silencing(collate)([rows[index] for index in batch]) for batch in batches]
+        made = [ignoring_collate(collate)([rows[index] for index in batch]) for batch in batches]
         items = torch.stack([(one["labels"] != IGNORE_INDEX).sum() for one in made]).sum()
         total = torch.stack(
             [compute({"logits": one["logits"] + shift}, one["labels"], items) for one in made]
@@ -102,8 +104,8 @@ def test_a_silent_micro_batch_teaches_nothing(loss: Any, soft: bool, weighted: b
         assert shift.grad is not None
         return total.sum().detach(), shift.grad
 
-    whole, cut = step([[0, 1, 2, 3]]), step([[0, 1, 2], [~0, ~1, ~2], [3]])
-    torch.testing.assert_close(whole, cut)
-    # Negative controls: the tail learned twice, and a mean of means, are not the same step.
-    assert not torch.allclose(whole[0], step([[0, 1, 2], [0, 1, 2], [3]])[0])
-    assert not torch.allclose(whole[0], (step([[0, 1, 2]])[0] + step([[3]])[0]) / 2)
+    full, split = step([[0, 1, 2, 3]]), step([[0, 1, 2], [~0, ~1, ~2], [3]])
+    torch.testing.assert_close(full, split)
+    # Negative controls: a repeated tail, and a mean of means, give another loss.
+    assert not torch.allclose(full[0], step([[0, 1, 2], [0, 1, 2], [3]])[0])
+    assert not torch.allclose(full[0], (step([[0, 1, 2]])[0] + step([[3]])[0]) / 2)

@@ -10,11 +10,13 @@ import torch
 from safetensors.torch import load_file
 
 from teacherspec.errors import UserError
+from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.lora import adapt, linear_layers, merge
 from teacherspec.finetune.train import finetune
 from teacherspec.memory_plan.config_shapes import NF4_BYTES
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.tasks.interfaces.capabilities import TrainableParts
+from teacherspec.tasks.interfaces.model import ModelInit
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 from tests.toys.language_models import tiny_model
 
@@ -91,7 +93,7 @@ def trained(library: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     declared = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2}
     method = {"kind": "lora", "rank": 4, "quantize": "nf4"}
     section = Finetune.model_validate_json(json.dumps({**declared, "method": method}))
-    finetune(task(), section, base, prepared, place / "run", place / "out")
+    finetune(Training(task(), section, base, prepared, ModelInit()), place / "run", place / "out")
     return base, place / "out"
 
 

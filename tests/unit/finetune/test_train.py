@@ -1,4 +1,4 @@
-"""Fine-tuning on toys: the same bytes however it was cut, killed or repeated."""
+"""Fine-tuning on toys: the same bytes after repetition or a kill, and the same steps in any micro-batch."""
 
 import hashlib
 import json
@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.finetune import train as room
-from teacherspec.finetune.checkpoints import MARKER, latest_complete, seal
+from teacherspec.finetune import train as train_module
+from teacherspec.finetune.checkpoints import MARKER, latest_complete, mark_complete
+from teacherspec.finetune.inputs import Training, load_inputs
 from teacherspec.finetune.lora import adapt, merge
 from teacherspec.finetune.trainer import DeterministicTrainer
 from teacherspec.runtime import machine
@@ -42,14 +43,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 @pytest.fixture(autouse=True)
-def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def training(base: Path, prepared: Prepared, **values: Any) -> Training:
+    section = declare(**values)
+    return Training(TASK, section, base, prepared, ModelInit(section.dropout))
+
+
 def run(base: Path, prepared: Prepared, name: str, **values: Any) -> Path:
-    output = Path(name)
-    room.finetune(TASK, declare(**values), base, prepared, Path("runs", name), output)
-    return output
+    train_module.finetune(training(base, prepared, **values), Path("runs", name), Path(name))
+    return Path(name)
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -71,8 +76,8 @@ def test_learns_and_leaves_a_plain_folder(base: Path, prepared: Prepared) -> Non
     }  # fmt: skip
     assert not [name for name in digest(output) if name.endswith((".bin", ".pt", ".pkl"))]
     assert not Path("runs/out").exists(), "checkpoints are scratch"
-    told = b"".join(path.read_bytes() for path in output.rglob("*.json"))
-    assert str(base).encode() not in told
+    written = b"".join(path.read_bytes() for path in output.rglob("*.json"))
+    assert str(base).encode() not in written
     model, _ = TASK.load(output / "model")
     assert model.config.id2label == {0: "cold", 1: "hot", 2: "wet"}
 
@@ -89,35 +94,37 @@ def test_accumulation_does_not_change_the_trajectory(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch, loss: dict[str, Any]
 ) -> None:
     values = {"dropout": 0.0, "loss": loss, "class_weights": "balanced"}
-    whole = run(base, prepared, "whole", **values)
+    full = run(base, prepared, "full", **values)
     monkeypatch.setenv(machine.MICRO_BATCH, "8")
-    cut = run(base, prepared, "cut", **values)
-    steps = [np.loadtxt(folder / "log/steps.tsv", skiprows=1)[:, 2] for folder in (whole, cut)]
+    accumulated = run(base, prepared, "accumulated", **values)
+    steps = [np.loadtxt(folder / "log/steps.tsv", skiprows=1)[:, 2] for folder in (full, accumulated)]
     np.testing.assert_allclose(steps[0], steps[1], rtol=2e-5)
-    a, b = (torch.cat([w.flatten() for _, w in sorted(weights(folder).items())]) for folder in (whole, cut))
-    # As a whole: where a gradient is zero but for rounding, Adam makes a full step of either sign.
+    a, b = (
+        torch.cat([w.flatten() for _, w in sorted(weights(folder).items())]) for folder in (full, accumulated)
+    )
+    # By norm: where a single gradient is zero up to rounding, Adam makes a full step of either sign.
     assert ((a - b).norm() / a.norm()).item() < 1e-3
 
 
-def test_the_heads_own_loss_would_change_it(
+def test_with_the_loss_of_the_models_head_accumulation_changes_it(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: without our loss Trainer's trajectory depends on how the batch is cut."""
+    """Negative control: with the loss of the model's head, the steps depend on the micro-batch."""
 
     class OwnLoss(DeterministicTrainer):
         def __init__(self, compute_loss_func: Any, **values: Any) -> None:
             super().__init__(**values)
 
-    monkeypatch.setattr(room, "DeterministicTrainer", OwnLoss)
-    whole = run(base, prepared, "whole", dropout=0.0)
+    monkeypatch.setattr(train_module, "DeterministicTrainer", OwnLoss)
+    full = run(base, prepared, "full", dropout=0.0)
     monkeypatch.setenv(machine.MICRO_BATCH, "8")
-    cut = run(base, prepared, "cut", dropout=0.0)
-    first = [np.loadtxt(folder / "log/steps.tsv", skiprows=1)[0, 2] for folder in (whole, cut)]
+    accumulated = run(base, prepared, "accumulated", dropout=0.0)
+    first = [np.loadtxt(folder / "log/steps.tsv", skiprows=1)[0, 2] for folder in (full, accumulated)]
     assert first[1] / first[0] == pytest.approx(4.0, rel=0.02)
 
 
 class KilledError(Exception):
-    """Stands for a kill: nothing after the step happens."""
+    """Simulates a kill: nothing after the step happens."""
 
 
 class KillAt(TrainerCallback):  # type: ignore[misc]
@@ -130,50 +137,50 @@ class KillAt(TrainerCallback):  # type: ignore[misc]
 
 
 def run_killed(base: Path, prepared: Prepared, name: str, step: int, **values: Any) -> None:
-    materials = room.gather(TASK, declare(**values), base, prepared, ModelInit())
-    original = room.DeterministicTrainer
+    killed = training(base, prepared, **values)
+    original = train_module.DeterministicTrainer
 
     def with_kill(*args: Any, callbacks: list[Any], **rest: Any) -> DeterministicTrainer:
         return original(*args, callbacks=[*callbacks, KillAt(step)], **rest)
 
-    room.DeterministicTrainer = with_kill
+    train_module.DeterministicTrainer = with_kill
     try:
         with pytest.raises(KilledError):
-            room.train(TASK, declare(**values), materials, Path("runs", name))
+            train_module.train(killed, load_inputs(killed), Path("runs", name))
     finally:
-        room.DeterministicTrainer = original
+        train_module.DeterministicTrainer = original
 
 
-@pytest.mark.parametrize("step", [4, 6, 7])  # resumed within epoch 0, within epoch 1, between two
+@pytest.mark.parametrize("step", [4, 6, 7])  # resumed within epoch 0, within epoch 1, between them
 @pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 2}])
 def test_a_killed_training_ends_in_the_same_bytes(
     base: Path, prepared: Prepared, step: int, method: dict[str, Any]
 ) -> None:
     values = {"evaluations_per_epoch": 2, "method": method, "early_stopping": {"patience": 3}}
-    whole = run(base, prepared, "whole", **values)
+    uninterrupted = run(base, prepared, "uninterrupted", **values)
     run_killed(base, prepared, "killed", step, **values)
-    assert latest_complete(Path("runs/killed")) is not None, "there was something to resume from"
-    assert digest(run(base, prepared, "killed", **values)) == digest(whole)
+    assert latest_complete(Path("runs/killed")) is not None, "there is a checkpoint to resume from"
+    assert digest(run(base, prepared, "killed", **values)) == digest(uninterrupted)
 
 
-def test_a_killed_training_logs_what_the_whole_one_logs(base: Path, prepared: Prepared) -> None:
-    """Where checkpoints fall between two logs, the losses before them are in no checkpoint."""
+def test_a_killed_training_logs_what_an_uninterrupted_one_logs(base: Path, prepared: Prepared) -> None:
+    """Where a checkpoint falls between two logs, the losses since the last log are in no checkpoint."""
     values = {"epochs": 2, "batch_size": 3, "evaluations_per_epoch": 2}
-    whole = run(base, prepared, "whole", **values)
-    steps = np.loadtxt(whole / "log/steps.tsv", skiprows=1)[:, 0].astype(int)
-    saved = np.loadtxt(whole / "log/evaluations.tsv", skiprows=1)[:, 0].astype(int)
-    every = steps[0]
-    assert every > 1, "logs are apart"
-    assert any(saved % every), "a checkpoint lies between two"
-    run_killed(base, prepared, "killed", int(saved[saved % every > 0][0]) + 1, **values)
-    assert digest(run(base, prepared, "killed", **values)) == digest(whole)
+    uninterrupted = run(base, prepared, "uninterrupted", **values)
+    steps = np.loadtxt(uninterrupted / "log/steps.tsv", skiprows=1)[:, 0].astype(int)
+    saved = np.loadtxt(uninterrupted / "log/evaluations.tsv", skiprows=1)[:, 0].astype(int)
+    interval = steps[0]
+    assert interval > 1, "not every step is logged"
+    assert any(saved % interval), "a checkpoint lies between two logs"
+    run_killed(base, prepared, "killed", int(saved[saved % interval > 0][0]) + 1, **values)
+    assert digest(run(base, prepared, "killed", **values)) == digest(uninterrupted)
 
 
 @pytest.mark.parametrize(
     "damage", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", MARKER]
 )
 def test_a_damaged_checkpoint_is_never_resumed(base: Path, prepared: Prepared, damage: str) -> None:
-    whole = run(base, prepared, "whole")
+    uninterrupted = run(base, prepared, "uninterrupted")
     run_killed(base, prepared, "killed", 7)
     newest = latest_complete(Path("runs/killed"))
     assert newest is not None
@@ -184,10 +191,10 @@ def test_a_damaged_checkpoint_is_never_resumed(base: Path, prepared: Prepared, d
     older = latest_complete(Path("runs/killed"))
     assert older != newest
     assert not newest.exists()
-    assert digest(run(base, prepared, "killed")) == digest(whole)
+    assert digest(run(base, prepared, "killed")) == digest(uninterrupted)
 
 
-def test_a_checkpoint_whose_best_is_gone_is_not_resumed(base: Path, prepared: Prepared) -> None:
+def test_a_checkpoint_whose_best_checkpoint_is_missing_is_not_resumed(base: Path, prepared: Prepared) -> None:
     run_killed(base, prepared, "killed", 7)
     newest = latest_complete(Path("runs/killed"))
     assert newest is not None
@@ -195,17 +202,17 @@ def test_a_checkpoint_whose_best_is_gone_is_not_resumed(base: Path, prepared: Pr
     (newest / "trainer_state.json").write_text(
         json.dumps({**state, "best_model_checkpoint": "runs/killed/checkpoint-1"})
     )
-    seal(newest)
+    mark_complete(newest)
     assert latest_complete(Path("runs/killed")) != newest
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step(base: Path, prepared: Prepared) -> None:
-    section = declare()
-    materials = room.gather(TASK, section, base, prepared, ModelInit())
+    diverging = training(base, prepared)
+    inputs = load_inputs(diverging)
     with torch.no_grad():
-        materials.model.classifier.weight[0, 0] = float("nan")
+        inputs.model.classifier.weight[0, 0] = float("nan")
     with pytest.raises(UserError, match=r"not finite at step \d+ of 9; lower finetune.learning_rate"):
-        room.train(TASK, section, materials, Path("runs/nan"))
+        train_module.train(diverging, inputs, Path("runs/nan"))
 
 
 def test_early_stopping_keeps_the_best_checkpoint(base: Path, prepared: Prepared) -> None:
@@ -257,12 +264,12 @@ def test_a_micro_batch_must_divide_the_batch(
 
 
 @pytest.mark.parametrize(("precision", "given"), [("fp32", "no"), ("bf16", "bf16")])
-def test_params_decide_on_precision_and_no_configuration_of_the_machine(
-    monkeypatch: pytest.MonkeyPatch, precision: str, given: str
+def test_params_decide_the_precision_and_not_the_configuration_of_the_machine(
+    base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch, precision: str, given: str
 ) -> None:
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
-    placement = machine.Placement(32, 1)
-    arguments = room.arguments(TASK, declare(precision=precision), range(96), placement, Path("runs"))
+    declared = training(base, prepared, precision=precision)
+    arguments = train_module.training_arguments(declared, 96, machine.BatchLayout(32, 1), Path("runs"))
     assert arguments.mixed_precision == given
 
 

@@ -136,7 +136,7 @@ def test_the_second_of_two_runs_is_refused_by_name(toy: Path) -> None:
     first = started(toy)
     try:
         second = run(toy, *GUARDED, code=1)
-        assert f"teacherspec repro: process {first.pid} is at it already" in second.stderr
+        assert f"teacherspec repro: process {first.pid} is doing this already" in second.stderr
         plain = run(toy, "dvc", "repro", code=None)
         assert plain.returncode != 0
     finally:
@@ -162,7 +162,7 @@ def test_a_disk_that_fills_gives_a_clear_error_and_loses_nothing(toy: Path) -> N
     edit(toy, "params.yaml", "steps: 4,", "steps: 4, width: 20000,")
     found = limited(toy, 1_000_000)
     assert found.returncode != 0, found.stdout
-    assert ": File too large; nothing of this run is recorded" in found.stderr
+    assert ": File too large; this run is not recorded" in found.stderr
     assert "Traceback" not in found.stderr
     assert not list(toy.rglob("*.partial"))
     assert (toy / "dvc.lock").read_bytes()

@@ -67,7 +67,7 @@ def test_several_processes_need_room_for_model_and_base_each(
 ) -> None:
     tiny_model("llama").save_pretrained(tmp_path)
     weights = sum(file.stat().st_size for file in tmp_path.glob("*.safetensors"))
-    monkeypatch.setattr(device_placement, "free", lambda: free * weights)
+    monkeypatch.setattr(device_placement, "free_memory", lambda: free * weights)
     monkeypatch.setattr(machine, "processes", lambda: processes)
     assert device_placement.fits_each(tmp_path) is fits
 
@@ -75,7 +75,7 @@ def test_several_processes_need_room_for_model_and_base_each(
 def test_a_model_goes_to_one_device_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model("llama")
     for free, fits in ((2 * size(model), True), (size(model), False)):
-        monkeypatch.setattr(device_placement, "free", lambda free=free: free)
+        monkeypatch.setattr(device_placement, "free_memory", lambda free=free: free)
         assert device_placement.fits(model) is fits
-    monkeypatch.setattr(device_placement, "free", lambda: float("inf"))
+    monkeypatch.setattr(device_placement, "free_memory", lambda: float("inf"))
     assert next(device_placement.place(model).parameters()).device == torch.device("cpu")

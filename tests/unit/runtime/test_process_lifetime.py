@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.process_lifetime import alone
+from teacherspec.runtime.file_lock import exclusive_lock
 
 CHILD = """
 import time
@@ -22,8 +22,8 @@ time.sleep(60)
 HOLDER = """
 import sys, time
 from pathlib import Path
-from teacherspec.runtime.process_lifetime import alone
-with alone(Path(sys.argv[1]), "work"):
+from teacherspec.runtime.file_lock import exclusive_lock
+with exclusive_lock(Path(sys.argv[1]), "work"):
     print("up", flush=True)
     time.sleep(60)
 """
@@ -78,10 +78,13 @@ def test_the_second_is_told_who_is_first_and_a_killed_holder_leaves_no_lock(tmp_
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "up\n"
-    with pytest.raises(UserError, match=rf"process {holder.pid} is at it already"), alone(lock, "work"):
+    with (
+        pytest.raises(UserError, match=rf"process {holder.pid} is doing this already"),
+        exclusive_lock(lock, "work"),
+    ):
         pass
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    with alone(lock, "work"):
+    with exclusive_lock(lock, "work"):
         pass

@@ -10,12 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from teacherspec.finetune import train as room
+from teacherspec.finetune import train as train_module
+from teacherspec.finetune.inputs import Training
 from teacherspec.runtime import machine
 from teacherspec.spec.augmentation import Augmentation, RandAugment, RandomCrop
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_loading import load_image_processor
 from teacherspec.tasks.shared.image_augment import (
     OPERATIONS,
@@ -183,7 +185,8 @@ def declare(**values: Any) -> Finetune:
 
 
 def run(base: Path, prepared: Prepared, name: str, **values: Any) -> dict[str, str]:
-    room.finetune(TASK, declare(**values), base, prepared, Path("runs", name), Path(name))
+    training = Training(TASK, declare(**values), base, prepared, ModelInit())
+    train_module.finetune(training, Path("runs", name), Path(name))
     return digest(Path(name))
 
 
@@ -198,12 +201,12 @@ def test_a_resumed_training_sees_the_same_images(
             if state.global_step == 5:
                 raise KilledError
 
-    class Killed(room.ShowProgress, Kill):
+    class Killed(train_module.ShowProgress, Kill):
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             Kill.on_step_end(self, args, state, control, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "ShowProgress", Killed)
+        patch.setattr(train_module, "ShowProgress", Killed)
         with pytest.raises(KilledError):
             run(base, prepared, "killed", evaluations_per_epoch=3)
     assert list(Path("runs/killed").glob("checkpoint-*"))

@@ -43,8 +43,8 @@ def test_sums_are_those_of_the_logits_and_shards_add_up():
     expected = temperature_moments(logits.numpy(), labels.numpy(), betas=GRID).sums[KEPT]
     np.testing.assert_allclose(found.sums.numpy(), expected, rtol=2e-5)
     parts = [token_sums(*part, BETAS) for part in zip(logits.split(77), labels.split(77), strict=True)]
-    np.testing.assert_allclose(torch.stack([p.sums for p in parts]).sum(0), found.sums, rtol=1e-12)
-    assert torch.equal(torch.cat([p.lse for p in parts]), found.lse)
+    np.testing.assert_allclose(torch.stack([p.sums for p in parts]).sum(0), found.sums, rtol=1e-6)
+    torch.testing.assert_close(torch.cat([p.lse for p in parts]), found.lse)
 
 
 def test_what_is_kept_of_a_token():

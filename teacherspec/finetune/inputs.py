@@ -1,0 +1,113 @@
+"""What a training is made from: what was declared, and the model and encoded rows that follow from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from teacherspec.errors import DataError, UserError
+from teacherspec.finetune.freezing import freeze_batch_norm
+from teacherspec.finetune.linear_probe_first import load_head
+from teacherspec.finetune.lora import adapt
+from teacherspec.runtime import machine
+from teacherspec.spec.finetune import Finetune
+from teacherspec.splits import Prepared, open_split
+from teacherspec.tasks.interfaces.capabilities import SeparateParts, TrainableParts
+from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.interfaces.model import ModelInit
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything that determines a training. Each fold and the linear probe has one of its own.
+
+    Attributes:
+        task: the declared task.
+        section: `params.yaml: finetune`.
+        base: verified folder of the base.
+        prepared: the prepared splits.
+        init: how the model is initialised from the base.
+        head: weights of a head that was trained before; without them a new head is drawn at random.
+    """
+
+    task: Kind
+    section: Finetune
+    base: Path
+    prepared: Prepared
+    init: ModelInit
+    head: Path | None = None
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What the training loop works on.
+
+    Attributes:
+        model: as training begins with it, with adapters where declared.
+        processor: of the model.
+        train: encoded rows that weights are fitted on.
+        train_labels: of these rows; None where the task has none.
+        validation: encoded rows that choose the checkpoint.
+        n_classes: number of classes, 0 where the task has none.
+    """
+
+    model: Any
+    processor: Any
+    train: Any
+    train_labels: Sequence[int] | None
+    validation: Any
+    n_classes: int
+
+
+def load_inputs(training: Training) -> TrainingInputs:
+    """Load the base and encode the rows. The seed is set before anything is drawn: first head, then adapters.
+
+    Raises:
+        UserError: base and declaration do not fit together.
+        DataError: there is no train or validation split.
+    """
+    section, splits = training.section, training.prepared.splits
+    set_seed(section.seed)
+    torch.use_deterministic_algorithms(not machine.has_accelerator())
+    # Fills every fresh buffer with NaN to show reads of uninitialised memory; no result depends on it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    model, processor = initial_model(training)
+    if missing := [name for name in ("train", "validation") if name not in splits]:
+        raise DataError(
+            [f"prepare: there is no {name} split to fine-tune with; declare one" for name in missing]
+        )
+    train, label_names = open_split(splits["train"]), training.prepared.label_names
+    return TrainingInputs(
+        model=model,
+        processor=processor,
+        train=training.task.encode_training(
+            processor, train, label_names, section.augmentation, section.seed
+        ),
+        train_labels=train["label"] if "label" in train.column_names else None,
+        validation=training.task.encode(processor, open_split(splits["validation"])),
+        n_classes=len(label_names),
+    )
+
+
+def initial_model(training: Training) -> tuple[Any, Any]:
+    """Model and processor as training begins; new weights are drawn from torch's global generator.
+
+    Raises:
+        UserError: base and declaration do not fit together.
+    """
+    task, section, pretrained = training.task, training.section, training.init.init == "pretrained"
+    model, processor = task.load_base(training.base, training.prepared.label_names, training.init)
+    if training.head is not None:
+        load_head(model, training.head)
+    if (section.batch_norm or ("frozen" if pretrained else "updated")) == "frozen":
+        freeze_batch_norm(model)
+    if machine.checkpointing() and not model.supports_gradient_checkpointing:
+        raise UserError(
+            f"{machine.CHECKPOINTING}: {type(model).__name__} has no gradient checkpointing; unset it"
+        )
+    separate = task.capability(SeparateParts)
+    parts = TrainableParts() if separate is None else separate.parts(model)
+    return adapt(model, section.method, task.has_new_head, parts, pretrained), processor
