@@ -59,8 +59,8 @@ class Robustness:
         """Its line in the order of `COLUMNS`."""
         intervals = [
             round(number, 6)
-            for found in (self.accuracy, self.flip_rate)
-            for number in (found.value, found.low, found.high)
+            for interval in (self.accuracy, self.flip_rate)
+            for number in (interval.value, interval.low, interval.high)
         ]
         tests = [float(f"{value:.3g}") for value in (self.p_value, self.q_value)]
         counts = (self.right_to_wrong, self.wrong_to_right)
@@ -122,7 +122,7 @@ def predict_perturbed(
 
     # Texts are small, and batched by length over all rows; images are large, and kept uncompressed.
     at_once = batch_size if task.decodes_images else len(rows)
-    found = {}
+    predicted = {}
     for name, perturb in perturbations.items():
         logits, count = plain.logits.copy(), 0
         for start in range(0, len(rows), at_once):
@@ -133,8 +133,8 @@ def predict_perturbed(
                 perturbed = Dataset.from_list(list(changed.values()), features=rows.features)
                 logits[places] = predict(task, model, processor, perturbed, batch_size).logits
             count += len(changed)
-        found[name] = Predictions(plain.ids, plain.labels, logits), count
-    return found
+        predicted[name] = Predictions(plain.ids, plain.labels, logits), count
+    return predicted
 
 
 def _changed(rows: "Dataset", name: str, perturb: Perturbation, seed: int) -> dict[int, dict[str, Any]]:

@@ -145,6 +145,13 @@ def test_calibration_is_of_candidate_sets(stages: Stages) -> None:
     assert found["test"]["accuracy"]["before"]["value"] == evaluated["accuracy"]["value"]
 
 
+def test_the_plots_are_those_of_retrieval(stages: Stages) -> None:
+    folder = stages.reports / "evaluate/plots"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "cosines.png", "hardest.tsv", "learning_curves.png", "recall_at_k.png", "risk_coverage.png",
+    ]  # fmt: skip
+
+
 def test_the_package_verifies(stages: Stages) -> None:
     teacher = stages.artifacts.parent / "teacher"
     assert not [check for check in verify(teacher) if check.problems or check.skipped]

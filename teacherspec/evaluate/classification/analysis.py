@@ -64,7 +64,7 @@ class Analysis:
     @property
     def weak_classes(self) -> frozenset[str]:
         """Names of the classes that are weak slices."""
-        weak = {found.slice.name for found in self.slices if found.weak}
+        weak = {one.slice.name for one in self.slices if one.weak}
         return frozenset(name for name in self.test.label_names if f"label = {name}" in weak)
 
 

@@ -20,6 +20,19 @@ def test_it_learns_and_ends_its_answers(pipeline_run):
     assert read_json(pipeline_run.teacher / "READINESS.json")["verdict"] == "ready"
 
 
+def test_the_plots_are_those_of_generation(pipeline_run):
+    folder = pipeline_run.stages.reports / "evaluate/plots"
+    assert {path.name for path in folder.iterdir()} == {
+        "answer_lengths.png",
+        "hardest.tsv",
+        "learning_curves.png",
+        "loss_by_position.png",
+        "risk_coverage.png",
+    }
+    page = (folder.parent / "report.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/png;base64,') == 4
+
+
 def test_the_package_passes_its_own_checks(pipeline_run):
     found = {check.name: check.problems for check in verify(pipeline_run.teacher)}
     assert found == dict.fromkeys(found, ())
