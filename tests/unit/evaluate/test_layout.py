@@ -22,7 +22,7 @@ def test_the_files_are_called_the_same(output_type: str) -> None:
     assert {path.name for path in (PACKAGE / output_type).iterdir()} >= FILES
 
 
-@pytest.mark.parametrize(("one", "other"), permutations(run.OUTPUT_TYPES, 2))
+@pytest.mark.parametrize(("one", "other"), list(permutations(run.OUTPUT_TYPES, 2)))
 def test_no_type_of_output_imports_another(one: str, other: str) -> None:
     imports = f"from teacherspec.evaluate.{other}"
     assert [path for path in (PACKAGE / one).glob("*.py") if imports in path.read_text()] == []
