@@ -75,12 +75,9 @@ def _homogeneity(counts: npt.NDArray[np.int64]) -> float:
 
 def jensen_shannon(one: Counts, other: Counts) -> float:
     """Jensen-Shannon distance, base 2, of two lists of counts; 0 where one of them is empty."""
-    if not one.sum() or not other.sum():
-        return 0.0
     from scipy.spatial.distance import jensenshannon
 
-    # NaN where rounding makes the divergence of nearly equal shares negative.
-    return float(np.nan_to_num(jensenshannon(one, other, base=2.0)))
+    return float(jensenshannon(one, other, base=2)) if one.sum() and other.sum() else 0.0
 
 
 def _words(ingested: Ingested, fields: RowSchema, rows: npt.NDArray[np.int64]) -> Counts:
