@@ -157,7 +157,7 @@ AT_THE_GATE: dict[str, tuple[Spoil, str]] = {
         evil_pickle("pytorch_model.bin", False),
         "pytorch_model.bin: may contain a pickle",
     ),
-    "pickle beside weights": (
+    "pickle next to weights": (
         evil_pickle("pytorch_model.bin", True),
         "pytorch_model.bin: may contain a pickle",
     ),

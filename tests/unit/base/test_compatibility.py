@@ -42,9 +42,9 @@ def test_probes_know_separable_features_from_noise() -> None:
     draw = np.random.default_rng(0)
     labels = draw.integers(3, size=300)
     centres = 4 * draw.normal(size=(3, 16))
-    told = (centres[labels] + draw.normal(size=(300, 16))).astype(np.float32)
+    features = (centres[labels] + draw.normal(size=(300, 16))).astype(np.float32)
     noise = draw.normal(size=(300, 16)).astype(np.float32)
-    good = probe(told[:200], labels[:200], told[200:], labels[200:])["accuracy"]
+    good = probe(features[:200], labels[:200], features[200:], labels[200:])["accuracy"]
     bad = probe(noise[:200], labels[:200], noise[200:], labels[200:])["accuracy"]
     for name in ("nearest_neighbours", "linear_probe"):
         assert good[name]["value"] > 0.95

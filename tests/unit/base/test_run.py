@@ -47,7 +47,7 @@ def test_leaves_manifest_fit_report_and_words(capfd: pytest.CaptureFixture[str])
     assert fit["context"] == {"base": 32, "declared": 16}
     assert fit["data"]["train"]["examples"] == 96
     assert fit["data"]["train"]["unknown_token_share"] == 0.0
-    # Random embeddings already tell the words of a class apart: the probe must see it.
+    # Random embeddings already separate the words of the classes: the probe must see it.
     accuracy = fit["untrained"]["accuracy"]
     assert accuracy["linear_probe"]["value"] > accuracy["commonest_class"]["value"]
     report = Path("reports/report.md").read_text()
@@ -115,6 +115,6 @@ def test_refuses_and_leaves_earlier_reports_alone(
     assert {path.name: path.read_text() for path in Path("reports").iterdir()} == {"manifest.json": "earlier"}
 
 
-def test_without_prepared_data_says_what_to_run() -> None:
+def test_without_prepared_data_the_error_names_the_stage_to_run() -> None:
     with pytest.raises(DataError, match="run the stage `prepare` first"):
         run_base(TASK, BASE, Path("nowhere"), Path("reports"))

@@ -1,4 +1,4 @@
-"""The door: mistakes leave it as plain lines with exit code 1, work as one line."""
+"""The entrypoint: user errors are plain lines with exit code 1, success is one line."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def _repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_says_in_one_line_what_the_base_is() -> None:
+def test_prints_one_line_about_the_base() -> None:
     toy_base(Path("model"))
     done = CliRunner().invoke(main, ["prepare", "reports"])
     assert done.exit_code == 0, done.output

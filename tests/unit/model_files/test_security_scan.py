@@ -43,7 +43,7 @@ def test_the_canary_would_sing(folder: Path) -> None:
     """The negative control: unpickling the hostile file does leave the trace that the tests look for."""
     import pickle
 
-    AT_THE_GATE["pickle beside weights"][0](folder)
+    AT_THE_GATE["pickle next to weights"][0](folder)
     pickle.loads((folder / "pytorch_model.bin").read_bytes())  # noqa: S301 our own
     assert (folder.parent / CANARY).exists()
 

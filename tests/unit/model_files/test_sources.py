@@ -240,7 +240,7 @@ def test_an_unknown_commit_is_one_line(hub: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_offline_says_how_to_go_online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_offline_the_error_explains_how_to_go_online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

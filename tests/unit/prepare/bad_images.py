@@ -105,7 +105,7 @@ image(
     b"\0\0\0\1Bud1",
     "ant/.DS_Store",
 )
-image("a file beside the folders of images", "data/photos/x.png: is not a folder of a class", PNG, "x.png")
+image("a file next to the folders of images", "data/photos/x.png: is not a folder of a class", PNG, "x.png")
 image("a folder inside a folder of images", "data/photos/ant/more: is a folder", PNG, "ant/more/x.png")
 
 

@@ -559,7 +559,9 @@ def folder(title: str, message: str, files: dict[str, bytes]) -> None:
 
 
 folder(
-    "a file beside the class folders", "data/texts/notes.txt: is not a folder of a class", {"notes.txt": b"x"}
+    "a file next to the class folders",
+    "data/texts/notes.txt: is not a folder of a class",
+    {"notes.txt": b"x"},
 )
 folder(
     "a hidden folder among the classes",

@@ -1,4 +1,4 @@
-"""The data card says what was declared and found, in the hub's own form."""
+"""The data card states what was declared and found, in the format of the hub."""
 
 import re
 

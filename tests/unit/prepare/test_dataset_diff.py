@@ -33,7 +33,7 @@ def test_nothing_changed(workshop: Workshop) -> None:
     assert found.counts() == {**dict.fromkeys(found.counts(), 0), "unchanged": 80}
 
 
-def test_every_change_is_told_by_id(workshop: Workshop) -> None:
+def test_every_change_is_listed_by_id(workshop: Workshop) -> None:
     def edit(rows: list[dict]) -> list[dict]:
         rows[3]["label"] = "bee"
         rows[7]["text"] = "quite another text"
@@ -47,10 +47,10 @@ def test_every_change_is_told_by_id(workshop: Workshop) -> None:
     assert found.edited == ("m007",)
     assert found.classes["dog"] == (0, 9)
     assert found.unchanged + len(set(found.moved) | {"m003", "m007"}) == 78
-    told = changes_as_markdown(found)
-    assert "| removed | 2 |" in told
-    assert "relabelled: 'm003': ant → bee" in told
-    assert "| dog | 0 | 9 |" in told
+    page = changes_as_markdown(found)
+    assert "| removed | 2 |" in page
+    assert "relabelled: 'm003': ant → bee" in page
+    assert "| dog | 0 | 9 |" in page
 
 
 def test_another_seed_moves_rows_but_changes_none(workshop: Workshop) -> None:

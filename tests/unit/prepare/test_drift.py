@@ -24,12 +24,12 @@ def test_random_splits_lie_as_far_apart_as_expected() -> None:
 
 def test_a_shifted_set_lies_further_away_than_chance(workshop: Workshop) -> None:
     workshop.write("data/rows.jsonl", jsonl(chatter(600)))
-    strange = [{"text": f"zzz {at} yyy {at * 7} xxx", "label": "ant"} for at in range(100)]
-    workshop.write("data/strange.jsonl", jsonl(strange))
+    other = [{"text": f"zzz {at} yyy {at * 7} xxx", "label": "ant"} for at in range(100)]
+    workshop.write("data/other.jsonl", jsonl(other))
     workshop.prepare(
         [
             {"kind": "jsonl", "path": "data/rows.jsonl"},
-            {"kind": "jsonl", "path": "data/strange.jsonl", "split": "ood", "role": "shifted"},
+            {"kind": "jsonl", "path": "data/other.jsonl", "split": "ood", "role": "shifted"},
         ]
     )
     splits = workshop.metrics()["splits"]

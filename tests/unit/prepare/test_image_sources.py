@@ -79,7 +79,7 @@ def test_every_way_gives_the_same_rows(workshop: Workshop, source: dict[str, Any
     assert stored == set(GOOD.values())
 
 
-def test_the_name_of_a_file_may_be_its_id_or_stay_beside_it(workshop: Workshop) -> None:
+def test_the_name_of_a_file_may_be_its_id_or_an_extra_column(workshop: Workshop) -> None:
     for name, image in GOOD.items():
         workshop.write(f"data/photos/{name}", image)
     folder = {"kind": "image_folder", "path": "data/photos"}

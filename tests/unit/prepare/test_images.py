@@ -1,4 +1,4 @@
-"""Duplicates, copies and leaks among images; what the report says about images; memory."""
+"""Duplicates, copies and leaks among images; the report on images; memory."""
 
 import tracemalloc
 from collections.abc import Mapping
@@ -149,7 +149,7 @@ def test_text_and_image_must_both_be_near(tmp_path: Path) -> None:
     assert "data/rows.csv:42: in" in workshop.report()
 
 
-def test_the_report_measures_and_tells_what_was_changed(workshop: Workshop) -> None:
+def test_the_report_lists_measures_and_changes(workshop: Workshop) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     four_folders(

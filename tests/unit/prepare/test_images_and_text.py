@@ -21,7 +21,7 @@ from tests.unit.prepare.toy_data import SHARED, Workshop, jsonl
 NLVR = SHARED / "imagetext" / "nlvr"
 
 
-def said(image: ImageColumn | ImageListColumn) -> RowSchema:
+def row_schema(image: ImageColumn | ImageListColumn) -> RowSchema:
     return RowSchema(content=(image, TextColumn("text")), label=LabelColumn("label"))
 
 
@@ -41,7 +41,7 @@ def nlvr(part: str, archive: str, permutation: int, **more: Any) -> dict[str, An
 @pytest.mark.slow
 @pytest.mark.skipif(not NLVR.is_dir(), reason=f"no real data sets at {SHARED}")
 def test_nlvr_by_a_plain_declaration(tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path, said(ImageColumn("image")))
+    workshop = Workshop(tmp_path, row_schema(ImageColumn("image")))
     for file in NLVR.iterdir():
         workshop.write(f"data/{file.name}", file.read_bytes())
     prepared = workshop.prepare(
@@ -72,7 +72,7 @@ def test_nlvr_by_a_plain_declaration(tmp_path: Path) -> None:
 
 
 def test_several_images_a_row(tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path, said(ImageListColumn("images")))
+    workshop = Workshop(tmp_path, row_schema(ImageListColumn("images")))
     names = list(GOOD)
     rows = [
         {"text": f"picture {at} of many", "label": name[:3], "pages": [name, names[at - 1]]}
@@ -94,7 +94,7 @@ def test_several_images_a_row(tmp_path: Path) -> None:
 def test_only_copies_with_the_same_text_are_near(
     tmp_path: Path, image: ImageColumn | ImageListColumn, text: str, leaks: int
 ) -> None:
-    workshop = Workshop(tmp_path, said(image))
+    workshop = Workshop(tmp_path, row_schema(image))
     photo = scene(1, 120, 120)
     workshop.write("data/photo.png", encoded(photo))
     workshop.write("data/small.png", encoded(photo.resize((60, 60))))
@@ -115,15 +115,19 @@ def test_only_copies_with_the_same_text_are_near(
     assert workshop.metrics()["rows"]["near_leaks"] == leaks
 
 
-def test_images_of_a_list_are_read_and_told_by_number() -> None:
+def test_images_of_a_list_are_read_and_reported_by_number() -> None:
     field = ImageListColumn("images", max_images=2)
     (good, other), side = list(GOOD.values())[:2], decode(next(iter(GOOD.values()))).width
     assert (field.read(good), field.read([good, other])) == ([good], [good, other])
     assert field.from_json(field.to_json([good, other])) == [good, other]
     assert field.key([good, other]) != field.key([other, good])
     assert field.text([good]) == f"image of {side}×{decode(good).height}"
-    for wrong, says in (([good, b"x"], "image 2 is no image"), ([], "1 to 2 images"), ([good] * 3, "1 to 2")):
-        with pytest.raises(ColumnError, match=says):
+    for wrong, message in (
+        ([good, b"x"], "image 2 is no image"),
+        ([], "1 to 2 images"),
+        ([good] * 3, "1 to 2"),
+    ):
+        with pytest.raises(ColumnError, match=message):
             field.read(wrong)
     one = ImageColumn("images")
     assert np.allclose(field.grey_thumbnail([good]), one.grey_thumbnail(good))

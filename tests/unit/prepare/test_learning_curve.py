@@ -26,7 +26,7 @@ def test_a_curve_that_falls_promises_nothing() -> None:
     assert extrapolated([1, 2, 4, 8], [1.0, 1.0, 1.0, 1.0]) == 1.0
 
 
-def test_the_report_says_what_more_rows_would_bring(workshop: Workshop) -> None:
+def test_the_report_states_what_more_rows_would_bring(workshop: Workshop) -> None:
     draw = np.random.default_rng(0)
     words = {"ant": ["small", "hill", "leaf"], "bee": ["honey", "hive", "wing"]}
     common = [f"word{number}" for number in range(40)]
@@ -73,7 +73,7 @@ def test_the_next_word_is_what_most_often_followed_the_longest_known_context(
     number = {"": 0} | {
         word: at + 1 for at, word in enumerate(dict.fromkeys(word for one in (*train, *held) for word in one))
     }
-    asked = iter(expected.tolist())
+    predicted = iter(expected.tolist())
     for one in held:
         for place in range(len(one) + 1):
             before = ["", "", *one][place : place + 2]
@@ -88,7 +88,7 @@ def test_the_next_word_is_what_most_often_followed_the_longest_known_context(
                     break
             most = max(followers.values())
             commonest = min(number[word] for word, times in followers.items() if times == most)
-            assert next(asked) == commonest
+            assert next(predicted) == commonest
 
 
 def test_answers_have_a_curve_of_their_own(tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_answers_have_a_curve_of_their_own(tmp_path: Path) -> None:
     pairs = [f"{a}{b}" for a in "abcdefghijklmnopqrst" for b in "abcdefghij"]
     rows = []
     for _ in range(900):
-        said = draw.choice(len(pairs), 5).tolist()
-        answer = " ".join(f"{pairs[one]} {pairs[one * 7 % 200]}" for one in said)
+        chosen = draw.choice(len(pairs), 5).tolist()
+        answer = " ".join(f"{pairs[one]} {pairs[one * 7 % 200]}" for one in chosen)
         rows.append({"prompt": " ".join(draw.choice(pairs, 8)), "completion": answer})
     workshop.write("data/rows.jsonl", jsonl(rows))
     workshop.prepare([SOURCE])

@@ -1,4 +1,4 @@
-"""What is judged in parts is judged alike, in memory that does not grow with the rows."""
+"""Rows processed in parts give the same result, in memory that does not grow with the rows."""
 
 import tracemalloc
 from pathlib import Path

@@ -33,7 +33,7 @@ def test_plain_language_is_not(text: str) -> None:
     assert DETECT(text) == []
 
 
-def test_private_rows_are_counted_and_told_without_their_text(workshop: Workshop) -> None:
+def test_personal_data_is_counted_and_reported_without_its_text(workshop: Workshop) -> None:
     rows = [*messages(60), {"text": "write to jane.doe@example.com", "label": "ant"}]
     workshop.write("data/rows.jsonl", jsonl(rows))
     workshop.prepare([{"kind": "jsonl", "path": "data/rows.jsonl"}])

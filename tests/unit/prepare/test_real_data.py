@@ -50,20 +50,20 @@ def test_clinc150_as_it_is_published(workshop: Workshop) -> None:
             {**source, "rows": "train", "split": "train"},
             {**source, "rows": "val"},
             {**source, "rows": "test", "split": "test"},
-            {**source, "rows": "oos_test", "split": "strange", "role": "ood"},
+            {**source, "rows": "oos_test", "split": "ood", "role": "ood"},
         ],
         fractions={"train": 0.0, "validation": 0.5, "calibration": 0.5, "test": 0.0},
         min_rows_per_class={"train": 80, "test": 30},
     )
     assert len(prepared.label_names) == 150
-    assert prepared.splits["strange"].rows == 1_000
+    assert prepared.splits["ood"].rows == 1_000
     counted = workshop.metrics()["rows"]
     assert (counted["leaks"], counted["leaks_with_another_label"]) == (5, 4)
     assert counted["conflicts"] == 0
 
 
 @needs_shared
-def test_the_imbalanced_clinc150_is_told(workshop: Workshop) -> None:
+def test_the_imbalanced_clinc150_is_reported(workshop: Workshop) -> None:
     link(workshop, "data/clinc150.json", SHARED / "text" / "clinc150" / "data_imbalanced.json")
     source = {"kind": "json_document", "path": "data/clinc150.json", "names": ["text", "label"]}
     workshop.prepare(

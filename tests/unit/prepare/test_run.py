@@ -110,21 +110,21 @@ def test_shifted_and_out_of_scope_sets_are_kept_apart(workshop: Workshop) -> Non
     workshop.write("data/rows.jsonl", jsonl(messages(60)))
     workshop.write("data/shifted.jsonl", jsonl(messages(6, start=500)))
     workshop.write(
-        "data/strange.jsonl", jsonl([{"text": "who are you", "label": "nobody knows"}, {"text": "hm?"}])
+        "data/ood.jsonl", jsonl([{"text": "who are you", "label": "nobody knows"}, {"text": "hm?"}])
     )
     prepared = workshop.prepare(
         [
             *ONE_FILE,
             {"kind": "jsonl", "path": "data/shifted.jsonl", "split": "spoken", "role": "shifted"},
-            {"kind": "jsonl", "path": "data/strange.jsonl", "split": "strange", "role": "ood"},
+            {"kind": "jsonl", "path": "data/ood.jsonl", "split": "out_of_scope", "role": "ood"},
         ]
     )
     assert {split.name: split.role for split in prepared.of_role("shifted", "ood")} == {
         "spoken": "shifted",
-        "strange": "ood",
+        "out_of_scope": "ood",
     }
     assert prepared.label_names == ("ant", "bee", "cat")
-    assert [row["label"] for row in workshop.rows("strange")] == [-1, -1]
+    assert [row["label"] for row in workshop.rows("out_of_scope")] == [-1, -1]
     assert len(workshop.rows("spoken")) == 6
 
 
@@ -171,8 +171,8 @@ def test_tab_separated_without_quotes(workshop: Workshop) -> None:
 
 
 def test_conflicting_labels_are_dropped_where_declared(workshop: Workshop) -> None:
-    torn = [{"text": "Torn between", "label": label} for label in ("ant", "bee", "bee")]
-    workshop.write("data/rows.jsonl", jsonl([*messages(60), *torn]))
+    disagreeing = [{"text": "Torn between", "label": label} for label in ("ant", "bee", "bee")]
+    workshop.write("data/rows.jsonl", jsonl([*messages(60), *disagreeing]))
     assert len(workshop.refusal(ONE_FILE)) == 2
     workshop.prepare(ONE_FILE, conflicts="drop")
     counted = workshop.metrics()["rows"]
@@ -213,7 +213,7 @@ def test_a_wildcard_reads_files_by_name(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"fractions": {"train": 0.5, "validation": 0.2, "calibration": 0.2, "test": 0.2}}, "add up to 1.1"),
         (
@@ -224,13 +224,13 @@ def test_a_wildcard_reads_files_by_name(workshop: Workshop) -> None:
         ({"keep_columns": ["id"]}, "always kept"),
     ],
 )
-def test_a_declaration_that_cannot_work_is_refused(workshop: Workshop, given: dict, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_a_declaration_that_cannot_work_is_refused(workshop: Workshop, given: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         workshop.section(ONE_FILE, **given)
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ({"split": "spoken"}, "needs a role"),
         ({"split": "test", "role": "ood"}, "has no role"),
@@ -256,13 +256,13 @@ def test_a_declaration_that_cannot_work_is_refused(workshop: Workshop, given: di
         ({"kind": "hub", "path": None, "dataset": "a/b", "revision": "main"}, "revision"),
     ],
 )
-def test_a_source_that_cannot_work_is_refused(workshop: Workshop, source: dict, said: str) -> None:
+def test_a_source_that_cannot_work_is_refused(workshop: Workshop, source: dict, message: str) -> None:
     declared = {key: value for key, value in {**ONE_FILE[0], **source}.items() if value is not None}
-    with pytest.raises(ValidationError, match=said):
+    with pytest.raises(ValidationError, match=message):
         workshop.section([declared])
 
 
-def test_the_report_tells_amount_and_balance(workshop: Workshop) -> None:
+def test_the_report_states_amount_and_balance(workshop: Workshop) -> None:
     workshop.write("data/rows.jsonl", jsonl(messages(300)))
     workshop.prepare(ONE_FILE)
     assert "Regularise more: raise `finetune.dropout`" in workshop.report()
@@ -286,14 +286,14 @@ def test_a_label_written_like_a_common_one_is_advised(
     rows += [{"text": letter * 20, "label": rare} for letter in "abcdefgh"]
     workshop.write("data/rows.jsonl", jsonl(rows))
     workshop.prepare(ONE_FILE)
-    told = f"`{rare}` (8 rows) for `{meant}` (100)"
-    assert (told in workshop.report()) == ("may be misspelt" in workshop.report()) == (meant is not None)
+    advice = f"`{rare}` (8 rows) for `{meant}` (100)"
+    assert (advice in workshop.report()) == ("may be misspelt" in workshop.report()) == (meant is not None)
 
 
-def test_conflicts_and_rare_labels_are_told_at_once(workshop: Workshop) -> None:
-    torn = [{"text": "torn", "label": label} for label in ("bee", "cat")]
+def test_conflicts_and_rare_labels_are_reported_at_once(workshop: Workshop) -> None:
+    disagreeing = [{"text": "disagreeing", "label": label} for label in ("bee", "cat")]
     rare = [{"text": "one of a kind", "label": "beee"}]
-    workshop.write("data/rows.jsonl", jsonl([*messages(60), *torn, *rare]))
+    workshop.write("data/rows.jsonl", jsonl([*messages(60), *disagreeing, *rare]))
     problems = workshop.refusal(ONE_FILE, min_rows_per_class={"train": 2, "test": 0})
     assert [problem.partition(": ")[0] for problem in problems] == [
         "data/rows.jsonl:61",
@@ -303,7 +303,7 @@ def test_conflicts_and_rare_labels_are_told_at_once(workshop: Workshop) -> None:
     assert "the first at data/rows.jsonl:63" in problems[2]
 
 
-def test_the_terminal_tells_every_row_that_is_missing(workshop: Workshop) -> None:
+def test_the_terminal_accounts_for_every_removed_row(workshop: Workshop) -> None:
     policies = workshop.section(ONE_FILE).policies()
     counted = {"read": 1_250, "leaks": 50, "near_duplicates": 2, "kept": 1_200}
     assert describe_rows({**dict.fromkeys(ROWS, 0), **counted}, policies) == [
@@ -372,8 +372,8 @@ def test_nearly_the_same_text_in_two_splits_stays_in_test_only(workshop: Worksho
 def test_nearly_the_same_texts_in_one_split_are_counted_or_dropped(workshop: Workshop) -> None:
     rows = chatter(200)
     near = [{**row, "text": row["text"] + "!"} for row in rows[:8]]
-    torn = [{"text": rows[8]["text"] + "!", "label": {"ant": "bee", "bee": "ant"}[rows[8]["label"]]}]
-    workshop.write("data/train.jsonl", jsonl([*rows, *near, *torn]))
+    disagreeing = [{"text": rows[8]["text"] + "!", "label": {"ant": "bee", "bee": "ant"}[rows[8]["label"]]}]
+    workshop.write("data/train.jsonl", jsonl([*rows, *near, *disagreeing]))
     workshop.write("data/rows.jsonl", jsonl(chatter(60, start=9)))
     shares = {"train": 0.0, "validation": 0.4, "calibration": 0.3, "test": 0.3}
     sources = [{"kind": "jsonl", "path": "data/train.jsonl", "split": "train"}, *ONE_FILE]

@@ -48,7 +48,7 @@ def test_filters_answer_for_each_row(keep_if: str, kept: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("transform", "said"),
+    ("transform", "message"),
     [
         ({"kind": "filter", "keep_if": "stars >"}, "Syntax error"),
         ({"kind": "filter", "keep_if": ""}, "at least 1 character"),
@@ -57,8 +57,8 @@ def test_filters_answer_for_each_row(keep_if: str, kept: bool) -> None:
         ({"kind": "unicode", "columns": ("text",), "form": "NFX"}, "NFC"),
     ],
 )
-def test_what_is_no_transform_is_refused(transform: dict, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_what_is_no_transform_is_refused(transform: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         TypeAdapter(Transform).validate_python(transform)
 
 
@@ -167,7 +167,7 @@ def test_ranks_within_kinds() -> None:
     assert rank_within(kinds, places).tolist() == [2, 1, 0, 1, 0]
 
 
-def test_a_column_says_which_rows_are_a_set_of_their_own(workshop: Workshop) -> None:
+def test_a_filter_selects_the_rows_of_a_further_set(workshop: Workshop) -> None:
     rows = [
         {**row, "id": f"m{at}", "channel": ("web", "phone")[at % 4 == 3]}
         for at, row in enumerate(messages(80))
