@@ -41,7 +41,7 @@ def export_axolotl(source: Source, splits: list[str], target: Path) -> None:
     """Write `<split>.jsonl` and `axolotl.yaml`.
 
     Raises:
-        UserError: the packaged chat template gives other tokens than the teacher was asked on.
+        UserError: the packaged chat template gives other tokens than the teacher received.
     """
     from transformers import AutoTokenizer
 
@@ -54,29 +54,29 @@ def export_axolotl(source: Source, splits: list[str], target: Path) -> None:
         )
     for split in splits:
         with replacing(target / f"{split}.jsonl") as path, path.open("w", encoding="utf-8") as file:
-            for row, spoken in zip(source.sequences(split), source.conversations(split), strict=True):
-                line = laid_out({**row, **spoken}, rendered(tokenizer, {**row, **spoken}))
+            for row, conversation in zip(source.sequences(split), source.conversations(split), strict=True):
+                line = axolotl_row({**row, **conversation}, render_tokens(tokenizer, {**row, **conversation}))
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
     write_text(target / "axolotl.yaml", CONFIG.format(split="train" if "train" in splits else splits[0]))
 
 
-def rendered(tokenizer: Any, row: dict[str, Any]) -> list[int]:
+def render_tokens(tokenizer: Any, row: dict[str, Any]) -> list[int]:
     """Token ids of the messages as the chat template gives them.
 
     Raises:
-        UserError: they do not begin with the tokens that the teacher was asked on.
+        UserError: they do not begin with the tokens that the teacher received.
     """
     turns = [dict(turn) for turn in row["messages"]]
     found = list(tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False))
     if found[: len(row["input_ids"])] != row["input_ids"]:
         raise UserError(
-            f"row {row['id']}: the chat template gives other tokens than the teacher was asked on; "
+            f"row {row['id']}: the chat template gives other tokens than the teacher received; "
             "a teacher with task.rendering of kind chat can be exported to axolotl"
         )
     return found
 
 
-def laid_out(row: dict[str, Any], tokens: list[int]) -> dict[str, Any]:
+def axolotl_row(row: dict[str, Any], tokens: list[int]) -> dict[str, Any]:
     """One line: all positions of `tokens`; those after the teacher's (a template's last line feed) are even.
 
     axolotl does not learn from them: they come after the end of the answer.

@@ -64,7 +64,7 @@ def export_distillkit(source: Source, splits: list[str], target: Path) -> None:
 
     def rows(split: str) -> Iterator[dict[str, Any]]:
         for row in source.sequences(split):
-            yield filled(row, longest, k)
+            yield pad_row(row, longest, k)
 
     scratch = target / ".cache"
     for split in splits:
@@ -79,7 +79,7 @@ def export_distillkit(source: Source, splits: list[str], target: Path) -> None:
     write_text(target / "distillkit.yaml", CONFIG.format(**values))
 
 
-def filled(row: dict[str, Any], length: int, k: int) -> dict[str, Any]:
+def pad_row(row: dict[str, Any], length: int, k: int) -> dict[str, Any]:
     """A row of `length` positions, each with k tokens; what is filled up is masked.
 
     Filled positions hold a proper distribution, because a masked NaN is still NaN.

@@ -1,4 +1,4 @@
-"""The soft targets of a package, opened for those who write them in another form."""
+"""The soft targets of a package, opened for the exporters."""
 
 import json
 import math
@@ -54,10 +54,10 @@ class Source:
             yield every_position(row)
 
     def conversations(self, split: str) -> Iterator[dict[str, Any]]:
-        """`id` and `messages`: the turns that the teacher was asked with, then the learned answer.
+        """`id` and `messages`: the turns of the prompt, then the supervised answer.
 
         Raises:
-            UserError: the teacher does not answer in words.
+            UserError: the teacher does not generate text.
         """
         from transformers import AutoTokenizer
 
@@ -68,13 +68,13 @@ class Source:
         tokenizer = AutoTokenizer.from_pretrained(self.folder / "model", **SAFE)
         content = [field.name for field in task.row_schema().content]
         for row in self.rows(split, ["id", "input_ids", "completion_mask", *content]):
-            asked = [{"role": turn.role, "content": turn.content} for turn in task.conversation(row).prompt]
-            answer = tokenizer.decode(last_learned(row), skip_special_tokens=True).strip()
-            yield {"id": row["id"], "messages": [*asked, {"role": "assistant", "content": answer}]}
+            prompt = [{"role": turn.role, "content": turn.content} for turn in task.conversation(row).prompt]
+            answer = tokenizer.decode(last_supervised_run(row), skip_special_tokens=True).strip()
+            yield {"id": row["id"], "messages": [*prompt, {"role": "assistant", "content": answer}]}
 
 
-def last_learned(row: dict[str, Any]) -> list[int]:
-    """Token ids of the last run of learned tokens: the answer."""
+def last_supervised_run(row: dict[str, Any]) -> list[int]:
+    """Token ids of the last run of supervised tokens: the answer."""
     mask = row["completion_mask"]
     end = len(mask) - mask[::-1].index(1)
     start = end

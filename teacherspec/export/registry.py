@@ -1,4 +1,4 @@
-"""The forms that a package can be exported to, and which packages can."""
+"""The formats that a package can be exported to, and their requirements."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ TOKENS = frozenset({"input_ids", "completion_mask", "token_ids", "top_values"})
 
 @dataclass(frozen=True)
 class Format:
-    """A form that other programs read.
+    """A format that other programs read.
 
     Attributes:
         write: from the package and the declared splits to files in a folder.
@@ -34,7 +34,7 @@ class Format:
     model_type: str = ""
 
     def takes(self, source: Source) -> bool:
-        """Whether the package can be written in this form."""
+        """Whether the package can be written in this format."""
         return self.needs <= source.columns and self.model_type in ("", source.model_type())
 
 
@@ -48,7 +48,7 @@ FORMATS: Mapping[str, Format] = {
 
 
 def export(folder: Path, target: Path, name: str, splits: tuple[str, ...] = ()) -> None:
-    """Write the package in `folder` in the form `name` to the new folder `target`.
+    """Write the package in `folder` in the format `name` to the new folder `target`.
 
     Args:
         folder: the package.
@@ -57,15 +57,15 @@ def export(folder: Path, target: Path, name: str, splits: tuple[str, ...] = ()) 
         splits: splits to export; all with soft targets where none is given.
 
     Raises:
-        UserError: the package cannot be exported so, or has no such split.
+        UserError: the package cannot be exported to this format, or has no such split.
     """
     source = open_source(folder)
     wanted = FORMATS[name]
     if lacking := sorted(wanted.needs - source.columns):
-        possible = sorted(key for key, form in FORMATS.items() if form.takes(source))
+        possible = sorted(key for key, other in FORMATS.items() if other.takes(source))
         raise UserError(
             f"{folder}: its soft targets have no column {', '.join(lacking)}, which {name} needs; this "
-            f"teacher can be exported to {', '.join(possible) or 'no other form'}"
+            f"teacher can be exported to {', '.join(possible) or 'no other format'}"
         )
     if unknown := [split for split in splits if split not in source.splits]:
         there = ", ".join(sorted(source.splits))

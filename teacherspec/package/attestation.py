@@ -1,7 +1,7 @@
 """Who built a package, when, from which commit and on what: an in-toto Statement with SLSA provenance.
 
-It stands beside the package and names it by the digest of its `SHA256SUMS`: the package keeps its bytes on
-another day, commit or computer, and every build of it can be attested. Formats: in-toto Statement v1
+It is stored next to the package and refers to it by the digest of its `SHA256SUMS`: the package keeps its
+bytes on another day, commit or computer, and every build of it can be attested. Formats: in-toto Statement v1
 (https://in-toto.io/Statement/v1), SLSA provenance v1 (https://slsa.dev/spec/v1.0/provenance). No user names,
 hosts, tokens or paths: the machine appears as its class only.
 """
@@ -38,7 +38,7 @@ def attest(
 
     Args:
         teacher: the package.
-        target: folder beside it.
+        target: folder next to it.
         builder: URI of who built it, such as the address of a workflow.
         root: the repository.
         now: when it was built; None for the clock.

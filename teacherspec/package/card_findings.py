@@ -77,12 +77,12 @@ def advice(
 
 
 def _of_tokens(tokens: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> Iterator[str]:
-    """What students of stored tokens should mind."""
+    """What students of stored tokens should know."""
     mass = tokens["tail_mass_mean"]
     yield (
         f"The {tokens['k']} stored tokens of a position leave {mass:.2%} of the probability on average "
-        f"({tokens['tail_mass_p99']:.1%} at the 99 % point). Keep it as the tail; trained as if it were 0, "
-        "students grow surer than the teacher."
+        f"({tokens['tail_mass_p99']:.1%} at the 99 % point). Keep it as the tail; if training treats it as "
+        "0, students become more certain than the teacher."
     )
     if mass > LARGEST_TAIL:
         more = "a larger `package.top_k`, or `package.sampled_tokens`"
@@ -105,11 +105,11 @@ def _memorised(outputs: StageOutputs, entropy: Mapping[str, float]) -> Iterator[
     ]
     train = [entropy[split.name] for split in outputs.prepared.of_role("train") if split.name in entropy]
     if train and held_out and train[0] < MEMORISED_ENTROPY * held_out[0]:
-        cure = "`finetune.cross_fit` stores targets from models that do not."
+        advice = "`finetune.cross_fit` stores targets from models that have not seen them."
         yield (
             f"Targets on train rows have {train[0] / held_out[0]:.0%} of the entropy of held-out ones: the "
-            "teacher knows these rows by heart. "
-            + (cure if outputs.classes else "Prefer texts that it has not seen.")
+            "teacher has memorised these rows. "
+            + (advice if outputs.classes else "Prefer texts that it has not seen.")
         )
 
 
@@ -121,18 +121,18 @@ def interval(measured: Measurement, digits: int = 3) -> str:
 
 
 def worse_calibrated(outputs: StageOutputs) -> Iterator[str]:
-    """Reported splits whose confidence calibration made less honest, though it was not fitted to do so."""
+    """Reported splits whose confidence calibration made worse."""
     for split in outputs.prepared.of_role("test", "shifted"):
         found = [find(outputs.reports, f"calibrate.{split.name}.ece.{when}") for when in ("before", "after")]
         before, after = found
         if before is None or after is None or after.value <= before.value:
             continue
-        apart = before.high is not None and after.low is not None and after.low > before.high
+        separated = before.high is not None and after.low is not None and after.low > before.high
         yield (
             f"Calibration made the ECE of `{split.name}` worse: {interval(before)} → {interval(after)}. "
             + (
                 "Do not trust its confidence on such rows."
-                if apart
+                if separated
                 else "The intervals overlap, so that this may be chance."
             )
         )

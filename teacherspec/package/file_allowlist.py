@@ -1,4 +1,4 @@
-"""What a package may consist of: every file known by its place, nothing that runs, links or hides."""
+"""Files that a package may consist of: each has a known path; no code, no links, no hidden files."""
 
 import fnmatch
 import stat
@@ -45,7 +45,7 @@ NEEDED = tuple(name for name in PLACES if "*" not in name and name not in OPTION
 
 
 def check_files(folder: Path) -> list[str]:
-    """Problems with what lies in the package, and with what does not; nothing is opened but `model/`."""
+    """Unexpected and missing files of the package; only `model/` is opened."""
     problems = [f"{name}: missing" for name in NEEDED if not (folder / name).is_file()]
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -76,7 +76,7 @@ def _has_place(name: str) -> bool:
 
 
 def check_checksums(folder: Path) -> list[str]:
-    """Files that `SHA256SUMS` does not know, knows and cannot find, or knows with other bytes."""
+    """Files that `SHA256SUMS` does not list, lists but that are missing, or lists with other bytes."""
     try:
         sums = read_sums(folder)
     except ValueError as error:

@@ -47,7 +47,7 @@ def public_url(url: str) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """What git says, stripped; None where it fails or is not there."""
+    """Output of git, stripped; None where it fails or is not installed."""
     try:
         command = ["git", "-C", str(root), *arguments]
         done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""What people said of the teacher's answers, for the card."""
+"""Results of the human evaluation, for the card."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,27 +7,27 @@ from teacherspec.package.card_findings import interval
 from teacherspec.package.quality_gates import Measurement
 
 OPPONENTS = {"base": "the untrained base", "reference": "the reference answers"}
-"""Key of the report → how the card calls it."""
+"""Key of the report → its name on the card."""
 
 
 def human_evaluation(ratings: Mapping[str, Any]) -> str:
-    """The section on human evaluation; empty where no one rated enough to say anything.
+    """The section on human evaluation; empty where too few pairs were rated.
 
     Args:
         ratings: `metrics.json` of the stage `ratings`.
     """
-    told = [
+    lines = [
         line
         for opponent, name in OPPONENTS.items()
         if "win_rate" in ratings.get(opponent, {})
         for line in _lines(name, ratings[opponent])
     ]
-    if not told:
+    if not lines:
         return ""
     return (
         "## Human evaluation\n\nPeople compared answers two at a time without knowing whose they were, sides "
         "shuffled. A tie counts as half a win, and so do prompts on which both answers are the same. "
-        "Intervals in brackets.\n\n" + "\n".join(f"- {line}" for line in told)
+        "Intervals in brackets.\n\n" + "\n".join(f"- {line}" for line in lines)
     )
 
 

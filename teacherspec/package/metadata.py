@@ -1,4 +1,4 @@
-"""`metadata.json`: what a program wants to know of a teacher before it loads it.
+"""`metadata.json`: what a program reads about a teacher before it loads it.
 
 The models below are the format; `metadata.schema.json` beside this file is made from them.
 """
@@ -26,7 +26,7 @@ class Estimate(Section):
     """Upper end of the interval."""
 
 
-class BaseModel(Section):
+class BaseModelInfo(Section):
     """The model that was fine-tuned."""
 
     source: dict[str, Any]
@@ -107,7 +107,7 @@ class TokenTargets(Section):
     """What is stored of each answered position of a language model."""
 
     k: int
-    """Likeliest tokens kept of each position."""
+    """Likeliest tokens stored of each position."""
 
     sampled: int
     """Tokens drawn of each position; 0 for none."""
@@ -116,7 +116,7 @@ class TokenTargets(Section):
     """Number of positions."""
 
     tail_mass_mean: float
-    """Mean probability of all other tokens, which `tail_log_mass` keeps."""
+    """Mean probability of all other tokens, whose logarithm is `tail_log_mass`."""
 
     tail_mass_p95: float
     """95 % point of the same, to 0.0001."""
@@ -139,7 +139,7 @@ class SoftTargets(Section):
 
     entropy: dict[str, float]
     """Split → mean entropy of the stored distributions at temperature 1, nats. On train rows far below the
-    other splits: the teacher knows them by heart."""
+    other splits: the teacher has memorised them."""
 
     out_of_fold: OutOfFold | None
     """The cross-fitted targets on train rows, where there are some."""
@@ -182,7 +182,7 @@ class Metadata(Section):
     label_names_sha256: Sha256
     """SHA-256 of the label names, each ended by a line feed: equal where two packages agree on the order."""
 
-    base_model: BaseModel
+    base_model: BaseModelInfo
     """The model that was fine-tuned."""
 
     parameters: int
@@ -228,10 +228,10 @@ class Metadata(Section):
     """How it was calibrated."""
 
     soft_targets: SoftTargets
-    """What there is to distil from."""
+    """The soft targets."""
 
     advice: tuple[str, ...]
-    """What students should mind."""
+    """Advice for distillation."""
 
     license: str
     """Licence of the weights: that of the base."""

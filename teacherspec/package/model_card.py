@@ -99,7 +99,7 @@ def _load(task: Kind, outputs: StageOutputs, metadata: Metadata) -> str:
     answering = "" if usage.answer is None else f"\n\nTo generate an answer:\n\n```python\n{usage.answer}```"
     return (
         f"## Load\n\nIn the folder of this card:\n\n```python\n{program}```\n\nThe model gives raw logits; "
-        f"calibration ({metadata.calibration.method}) is data beside it, so that nothing applies it twice."
+        f"calibration ({metadata.calibration.method}) is data next to it, so that nothing applies it twice."
         f"{answering}"
     )
 

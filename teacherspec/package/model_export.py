@@ -1,7 +1,7 @@
 """The model folder of a package: readable by transformers 4 and 5 alike, with the same numbers.
 
 transformers 5 writes other keys and fewer files than transformers 4 reads: without `rope_theta` version
-4.57 computes with another one and says nothing, without a tokenizer class it knows it does not load.
+4.57 silently computes with another one, and without a tokenizer class it knows it does not load.
 """
 
 import json
@@ -22,29 +22,29 @@ VOCABULARY_FILES = frozenset({"WordPiece", "BPE"})
 
 
 def pack_model(source: Path, target: Path) -> None:
-    """Copy a fine-tuned model into the package, its JSON files in both dialects.
+    """Copy a fine-tuned model into the package, its JSON files with the keys of both versions.
 
     Args:
         source: folder as `from_pretrained` reads it.
         target: folder to create.
 
     Raises:
-        UserError: `source` holds anything but allowed, sound files.
+        UserError: `source` holds files that are not allowed or broken.
     """
     contents = check_folder(source)
     target.mkdir(parents=True)
     for name in contents.files:
         (target / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(source / name, target / name)
-    config = for_timm(both_dialects(contents.config))
+    config = for_timm(with_transformers_4_keys(contents.config))
     write_json(target / "config.json", config)
     if config["model_type"] == TIMM and (target / WEIGHTS).is_file():
-        name_as_timm(target / WEIGHTS)
+        rename_timm_tensors(target / WEIGHTS)
     if (target / "tokenizer.json").is_file():
         pack_tokenizer(target)
 
 
-def both_dialects(config: Mapping[str, Any]) -> dict[str, Any]:
+def with_transformers_4_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     """A `config.json` of transformers 5 with the keys added that transformers 4 reads, nested configs too.
 
     Raises:
@@ -54,9 +54,9 @@ def both_dialects(config: Mapping[str, Any]) -> dict[str, Any]:
     if "dtype" in config:
         added["torch_dtype"] = config["dtype"]
     if rope := config.get("rope_parameters"):
-        added |= _rope_of_4(rope)
+        added |= _rope_for_transformers_4(rope)
     nested = {
-        name: both_dialects(value)
+        name: with_transformers_4_keys(value)
         for name, value in config.items()
         if name.endswith("_config") and isinstance(value, Mapping)
     }
@@ -86,7 +86,7 @@ def for_timm(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def name_as_timm(weights: Path) -> None:
+def rename_timm_tensors(weights: Path) -> None:
     """Take the wrapper's prefix off the names of tensors, where transformers 5 left it; it reads both."""
     from safetensors.torch import load_file, save_file
 
@@ -104,7 +104,7 @@ def label_names(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(config.get("label_names", ()))
 
 
-def _rope_of_4(rope: Mapping[str, Any]) -> dict[str, Any]:
+def _rope_for_transformers_4(rope: Mapping[str, Any]) -> dict[str, Any]:
     if "rope_theta" not in rope:
         raise UserError(
             f"config.json: rope_parameters differ by kind of layer ({', '.join(sorted(rope))}); "
@@ -121,7 +121,7 @@ def _rope_of_4(rope: Mapping[str, Any]) -> dict[str, Any]:
     return keys
 
 
-def settings_of_4(settings: Mapping[str, Any]) -> dict[str, Any]:
+def tokenizer_config_for_transformers_4(settings: Mapping[str, Any]) -> dict[str, Any]:
     """A `tokenizer_config.json` of transformers 5 in words that version 4 reads too, to the same effect.
 
     Version 4 expects `extra_special_tokens` to be a mapping, and fails on the list that version 5 writes.
@@ -139,7 +139,7 @@ def pack_tokenizer(folder: Path) -> None:
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
-    settings = settings_of_4(read_json(folder / "tokenizer_config.json"))
+    settings = tokenizer_config_for_transformers_4(read_json(folder / "tokenizer_config.json"))
     template = folder / "chat_template.jinja"
     if template.is_file():  # readers before 4.43 look for it among the settings
         settings["chat_template"] = template.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Hand a package over: verified first, whole or not at all, and only when asked."""
+"""Upload a package: verified first, complete or not at all, and only on request."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from teacherspec.spec.package import PushToHub, PushToRemote
 
 
 def require_releasable(folder: Path, *, not_ready: bool = False) -> None:
-    """Only a package that verifies, and is ready or knowingly not, leaves the house.
+    """Raise unless the package verifies, and is ready or explicitly not.
 
     Raises:
         UserError: names everything that is wrong with it.
@@ -23,12 +23,12 @@ def require_releasable(folder: Path, *, not_ready: bool = False) -> None:
     verdict = read_json(folder / "READINESS.json")["verdict"]
     if verdict != "ready" and not not_ready:
         raise UserError(
-            f"{folder}: is {verdict} (see READINESS.json); mend it, or push it all the same with --not-ready"
+            f"{folder}: is {verdict} (see READINESS.json); fix it, or push it as it is with --not-ready"
         )
 
 
 def push_to_hub(folder: Path, where: PushToHub, endpoint: str | None = None) -> str:
-    """One commit with exactly the files of the package; those of an older one are taken out.
+    """One commit with exactly the files of the package; those of an older one are removed.
 
     The token is that of `hf auth login`; it is not looked at here.
 
@@ -56,7 +56,7 @@ def push_to_hub(folder: Path, where: PushToHub, endpoint: str | None = None) -> 
     except (HTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"package.push: {where.repo} was not pushed: {reason}; see `hf auth whoami` and what it may do"
+            f"package.push: {where.repo} was not pushed: {reason}; see `hf auth whoami` and its permissions"
         ) from error
     return str(done.commit_url)
 

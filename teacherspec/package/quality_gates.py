@@ -1,4 +1,4 @@
-"""Whether the measured teacher keeps its promises. What cannot be judged fails."""
+"""Whether the reported numbers keep the limits of the declared gates. A gate without its number fails."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,11 +24,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class GateResult:
-    """How a gate was judged.
+    """Result of a gate.
 
     Attributes:
         gate: as declared.
-        measured: what the report says; None where it holds no finite number.
+        measured: the reported number; None where it is missing or not finite.
         passed: whether every limit is kept.
         reason: one line for a person.
     """
@@ -40,13 +40,13 @@ class GateResult:
 
 
 def evaluate_gates(gates: Sequence[Gate], reports: Mapping[str, Any]) -> tuple[GateResult, ...]:
-    """Judge every gate.
+    """Compare every declared limit with the reported number.
 
     Args:
         gates: the declared gates.
         reports: stage → content of its `metrics.json`: numbers, or `{value, low, high}`, by nested names.
     """
-    return tuple(_judged(gate, reports) for gate in gates)
+    return tuple(_evaluate(gate, reports) for gate in gates)
 
 
 def find(reports: Mapping[str, Any], metric: str) -> Measurement | None:
@@ -67,7 +67,7 @@ def _is_finite(number: Any) -> bool:
     return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
 
 
-def _judged(gate: Gate, reports: Mapping[str, Any]) -> GateResult:
+def _evaluate(gate: Gate, reports: Mapping[str, Any]) -> GateResult:
     measured = find(reports, gate.metric)
     if measured is None:
         return GateResult(gate, None, False, "not measured: the reports hold no finite number of this name")
@@ -95,17 +95,17 @@ def _findings(gate: Gate, measured: Measurement, noise: Measurement | None) -> I
 def _compared(
     judge: str, value: float, pessimistic: float | None, limit: float, *, above: bool
 ) -> tuple[bool, str]:
-    """Compare the judged end with the limit, and say when the other end would have decided otherwise."""
+    """Compare the value or the pessimistic end with the limit; report where the other would differ."""
 
     def keeps(number: float) -> bool:
         return number >= limit if above else number <= limit
 
     if judge == "bound" and pessimistic is None:
-        return False, "has no interval, so its bound cannot be judged; declare `judge: point`"
-    judged = value if judge == "point" or pessimistic is None else pessimistic
-    sign = ("≥" if above else "≤") if keeps(judged) else ("<" if above else ">")
+        return False, "has no interval, so there is no bound to compare; declare `judge: point`"
+    tested = value if judge == "point" or pessimistic is None else pessimistic
+    sign = ("≥" if above else "≤") if keeps(tested) else ("<" if above else ">")
     subject = "" if judge == "point" else "bound "
-    text = f"{subject}{judged:.4g} {sign} {limit:.4g}"
+    text = f"{subject}{tested:.4g} {sign} {limit:.4g}"
     if judge == "point" and pessimistic is not None and keeps(value) and not keeps(pessimistic):
         text += f", by its value only: the interval reaches {pessimistic:.4g}"
-    return keeps(judged), text
+    return keeps(tested), text

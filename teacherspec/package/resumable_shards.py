@@ -1,4 +1,4 @@
-"""Soft targets on disk, in shards: whole or absent each, never made twice, told while they are made."""
+"""Soft targets on disk, in shards: each is complete or absent, computed once, with progress on stderr."""
 
 import sys
 import time
@@ -73,19 +73,19 @@ def write_shards(
         if not path.is_file():
             start = shard * rows_per_shard
             end = min(rows, start + rows_per_shard)
-            write_parquet_parts(path, schema, _told(parts(start, end), split, start, rows))
+            write_parquet_parts(path, schema, _with_progress(parts(start, end), split, start, rows))
     return paths
 
 
-def _told(parts: "Iterator[pa.Table]", split: str, done: int, rows: int) -> "Iterator[pa.Table]":
-    """The same parts; every few seconds a line on stderr says how far they are and how long it may take."""
-    began = told = time.monotonic()
+def _with_progress(parts: "Iterator[pa.Table]", split: str, done: int, rows: int) -> "Iterator[pa.Table]":
+    """The same parts; every few seconds a line on stderr with the rows done and the estimated time left."""
+    began = printed = time.monotonic()
     start = done
     for part in parts:
         done += len(part)
         now = time.monotonic()
-        if now - told >= INTERVAL_S:
-            told = now
+        if now - printed >= INTERVAL_S:
+            printed = now
             left = (now - began) / (done - start) * (rows - done)
             line = f"package: soft targets of {split}: {done} of {rows} rows, {left:.0f} s left"
             print(line, file=sys.stderr, flush=True)

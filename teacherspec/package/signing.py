@@ -1,6 +1,6 @@
 """Detached signatures of a package with the OpenSSF's model-signing: a key pair of the user, no network.
 
-Checksums say that a package is whole; only a signature says who made it.
+Checksums show that a package is complete; only a signature proves who made it.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Signature:
             return missing
         try:
             verifying.Config().use_elliptic_key_verifier(public_key=self.public_key).verify(folder, self.file)
-        except Exception as error:  # whatever the library stumbles over, nothing is proven
+        except Exception as error:  # whatever the library raises, the signature is not verified
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:SHOWN_CHARACTERS]
             return [f"{self.file}: signs other files, or with another key than {self.public_key} ({reason})"]
         return []

@@ -1,4 +1,4 @@
-"""Everything the earlier stages left that the package speaks of, read once and checked to belong together."""
+"""Outputs of the earlier stages that the package is made from, read once and checked to belong together."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ CLASSES = "evaluate/plots/classes.tsv"
 """Quality of each class, among the reports; only classification has it."""
 
 RATINGS = "ratings/metrics.json"
-"""What people said, among the reports."""
+"""Results of the human evaluation, among the reports."""
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Where the earlier stages left their work.
+    """Folders of the earlier stages.
 
     Attributes:
         artifacts: folder with one folder of artifacts a stage, named like it.
@@ -58,7 +58,7 @@ class Stages:
 
 @dataclass(frozen=True)
 class StageOutputs:
-    """What was measured and recorded on the way.
+    """Reports and records of the earlier stages.
 
     Attributes:
         prepared: the splits.
@@ -98,7 +98,7 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
     """Read and cross-check what the stages left.
 
     Raises:
-        UserError: a file is missing, or two stages speak of different labels or splits.
+        UserError: a file is missing, or two stages have different labels or splits.
     """
     reports = stages.reports
     texts = {

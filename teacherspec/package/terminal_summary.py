@@ -1,4 +1,4 @@
-"""The road's last word on the terminal: how good the teacher is, whether it is ready, where it lies."""
+"""The summary on the terminal: quality of the teacher, its verdict, its folder."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,14 +18,14 @@ QUALITY = {
     "image → text": "image_to_text.recall_at_1",
     "text → image": "text_to_image.recall_at_1",
 }
-"""What is told of quality, where it is measured; the accuracy of retrieval is that of candidate sets."""
+"""Printed measures of quality, where they are reported; in retrieval, accuracy is that of candidate sets."""
 
 
 def print_summary(packaged: PackageResult, timing: Path) -> None:
     """Print one compact table.
 
     Args:
-        packaged: what the stage ended with.
+        packaged: result of the stage.
         timing: JSON file of measured times, which no stage tracks; may be absent.
     """
     from rich.console import Console

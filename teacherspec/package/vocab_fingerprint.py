@@ -1,4 +1,4 @@
-"""What a student must know of the teacher's vocabulary before it compares distributions over it.
+"""Size and hash of the vocabulary, which students need to compare distributions over it.
 
 Embeddings are often padded to a round number of rows: of one family the smaller and the larger members may
 share a tokenizer and still have logits of different width, which trainers of students refuse.

@@ -1,4 +1,4 @@
-"""`params.yaml: package`, what the teacher promises and what its card says beside the numbers."""
+"""`params.yaml: package`: quality gates, soft targets, and the texts of the model card."""
 
 from typing import Annotated, Literal, Self
 
@@ -22,7 +22,7 @@ class Gate(Section):
 
     at_most: float | None = None
     """Highest value that passes, in the unit of the metric. A calibration error also passes up to the
-    95 % point of its noise: below that it tells nothing about the model."""
+    95 % point of its noise: below that it shows nothing about the model."""
 
     judge: Literal["point", "bound"] = "point"
     """What must keep the limit: `point`, the measured value; `bound`, the pessimistic end of its interval,
@@ -115,7 +115,7 @@ class Package(Section):
     """Test rows packed with their logits, from which anyone proves to have loaded this teacher."""
 
     push: Annotated[PushToHub | PushToRemote, Field(discriminator="kind")] | None = None
-    """Where `python -m teacherspec push` hands the teacher over; the road itself never does."""
+    """Where `python -m teacherspec push` uploads the teacher; `dvc repro` never does."""
 
     @field_validator("soft_targets")
     @classmethod

@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from teacherspec.cli.export import NAMES
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
-from teacherspec.export.axolotl import laid_out, rendered
+from teacherspec.export.axolotl import axolotl_row, render_tokens
 from teacherspec.export.package_reader import open_source
 from teacherspec.export.registry import FORMATS, export
 from teacherspec.package.model_export import for_timm, label_names
@@ -183,12 +183,12 @@ def test_axolotl_is_refused_where_its_template_gives_other_tokens(language_teach
     source = open_source(language_teacher)
     row = {**next(source.sequences("train")), **next(source.conversations("train"))}
     tokenizer.chat_template = tokenizer.chat_template + " cat"
-    tokens = rendered(tokenizer, row)
+    tokens = render_tokens(tokenizer, row)
     assert len(tokens) > len(row["input_ids"]) + 1
-    assert len(laid_out(row, tokens)["logprobs"]) == len(tokens), "a template may end with more"
+    assert len(axolotl_row(row, tokens)["logprobs"]) == len(tokens), "a template may end with more"
     tokenizer.chat_template = "cat " + tokenizer.chat_template
     with pytest.raises(UserError, match=r"row .*: the chat template gives other tokens"):
-        rendered(tokenizer, row)
+        render_tokens(tokenizer, row)
 
 
 def test_axolotls_own_code_lays_them_at_the_same_positions(language_teacher: Path, tmp_path: Path) -> None:

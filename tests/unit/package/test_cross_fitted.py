@@ -99,7 +99,7 @@ def test_out_of_fold_targets_of_other_rows_are_refused(
 ) -> None:
     shutil.copytree(crossed.place, tmp_path / "build")
     monkeypatch.chdir(tmp_path)
-    stages = Stages(tmp_path / "build/artifacts", tmp_path / "road/reports")
+    stages = Stages(tmp_path / "build/artifacts", tmp_path / "build/reports")
     table = pq.read_table(stages.finetuned / OUT_OF_FOLD)
     write_parquet(stages.finetuned / OUT_OF_FOLD, table.take(np.roll(np.arange(table.num_rows), 1)))
     with pytest.raises(DataError, match="holds other rows than"):

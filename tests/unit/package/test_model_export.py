@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig, set_seed
 
 from teacherspec.errors import UserError
-from teacherspec.package.model_export import both_dialects, pack_model
+from teacherspec.package.model_export import pack_model, with_transformers_4_keys
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import read_json
 from tests.toys.packaged_teacher import PackagedTeacher
@@ -20,7 +20,7 @@ def test_version_5_keys_gain_their_version_4_names() -> None:
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "partial_rotary_factor": 0.5},
         "text_config": {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5e5}},
     }
-    both = both_dialects(config)
+    both = with_transformers_4_keys(config)
     assert both | config == both | {"text_config": config["text_config"]}
     assert both["torch_dtype"] == "bfloat16"
     assert (both["rope_theta"], both["rope_scaling"], both["partial_rotary_factor"]) == (1e6, None, 0.5)
@@ -31,7 +31,7 @@ def test_version_5_keys_gain_their_version_4_names() -> None:
 def test_rotary_parameters_by_kind_of_layer_are_refused() -> None:
     rope = {"full_attention": {"rope_theta": 1e6}, "sliding_attention": {"rope_theta": 1e4}}
     with pytest.raises(UserError, match="full_attention, sliding_attention"):
-        both_dialects({"rope_parameters": rope})
+        with_transformers_4_keys({"rope_parameters": rope})
 
 
 def test_a_decoder_keeps_its_logits_and_says_its_theta(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from transformers import (
     set_seed,
 )
 
-from teacherspec.package.model_export import pack_model, settings_of_4
+from teacherspec.package.model_export import pack_model, tokenizer_config_for_transformers_4
 from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 from tests.toys.language_models import CHATML, SHAPE, tiny_model, tiny_tokenizer
@@ -186,5 +186,5 @@ def test_without_packing_it_reads_another_model(tmp_path: Path) -> None:
     reader("transformers4")
     for name in ("llama", "llama3 rope"):
         settings = write(tmp_path, name, packed=False) / "model/tokenizer_config.json"
-        write_json(settings, settings_of_4(read_json(settings)))
+        write_json(settings, tokenizer_config_for_transformers_4(read_json(settings)))
     assert all(said["off"] > 1e-3 for said in ask("transformers4", PROGRAM, tmp_path).values())
