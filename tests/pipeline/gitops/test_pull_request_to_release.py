@@ -114,9 +114,9 @@ def publish(team: Path) -> None:
 def reproduce(team: Path) -> None:
     """Somebody else builds the tag again."""
     other = clone(team / "origin.git", team / "other")
-    said = other.teacherspec("rebuild-release", "teacher@v1.0.0").stdout
-    assert "R1: identical" in said
-    same, outputs = re.findall(r"(\d+) of (\d+) outputs have the recorded hash", said)[0]
+    output = other.teacherspec("rebuild-release", "teacher@v1.0.0").stdout
+    assert "R1: identical" in output
+    same, outputs = re.findall(r"(\d+) of (\d+) outputs have the recorded hash", output)[0]
     assert same == outputs
     assert int(outputs) >= 30
 
@@ -126,9 +126,9 @@ def test_a_fresh_clone_takes_the_training_of_others_from_the_remote(team: Path) 
     # The same edit as in the pull request, by somebody who starts where that branch did.
     repository.git("reset", "--quiet", "--hard", "origin/pr~1")
     repository.edit("params.yaml", "epochs: 1", "epochs: 3")
-    said = repository.dvc("repro", "--pull", "--allow-missing", "finetune")
-    assert "Running stage 'finetune'" not in said
-    assert "Stage 'finetune' is cached" in said
+    output = repository.dvc("repro", "--pull", "--allow-missing", "finetune")
+    assert "Running stage 'finetune'" not in output
+    assert "Stage 'finetune' is cached" in output
     trained = Repository(team / "repository").git("show", "pr:dvc.lock")
     assert repository.run("git", "diff", "--stat", "dvc.lock").stdout
     recorded = re.findall(r"path: artifacts/finetune\n\s+hash: md5\n\s+md5: (\w+\.dir)", trained)
