@@ -65,7 +65,7 @@ def test_temperature_and_scores_are_those_of_the_logits(temperature):
     assert (scored.correct == (logits.argmax(1) == labels)).all()
 
 
-def test_tokens_that_hang_together_tell_less():
+def test_dependent_tokens_are_less_evidence():
     """Four copies of each token in a row are no new evidence: the error of T stays, a naive one halves."""
     alone = fit_tokens(SECTION, planted(300, 50, 1.5)[2]).temperature
     copies = fit_tokens(SECTION, planted(300, 50, 1.5, repeats=4)[2]).temperature
@@ -116,7 +116,7 @@ def answers(count: int, seed: int) -> list[Answer]:
     return found
 
 
-def test_confidence_of_answers_is_fitted_and_honest():
+def test_confidence_of_answers_is_fitted_and_calibrated():
     fitted = fit_answer_curve(answers(4000, 0), 1.0)
     assert (fitted["slope"], fitted["intercept"]) == pytest.approx((4.0, 3.0), rel=0.15)
     found = compare_answers(answers(2000, 1), 1.0, fitted, SECTION)
@@ -124,14 +124,14 @@ def test_confidence_of_answers_is_fitted_and_honest():
     assert found["correctness_auroc"] > 0.8
 
 
-def test_too_few_right_answers_are_said():
+def test_too_few_right_answers_are_reported():
     few = [one for one in answers(400, 0) if not one.correct]
     fitted = fit_answer_curve(few, 1.0)
     assert fitted["status"] == "too_few"
     assert "after" not in compare_answers(few, 1.0, fitted, SECTION)["ece"]
 
 
-def test_the_waist_is_read_as_it_was_written(tmp_path):
+def test_predictions_are_read_as_written(tmp_path):
     _, _, kept = planted(20, 30, 1.0)
     save_token_predictions(tmp_path, "test", kept)
     again = load_token_predictions(tmp_path, "test")

@@ -97,7 +97,7 @@ def test_no_calibration_changes_nothing(tmp_path):
     assert test["nll"]["p_value"] == 1.0
 
 
-def test_auto_says_why(tmp_path):
+def test_auto_reports_its_reason(tmp_path):
     artifact, _ = run(
         Calibrate(method=Auto(kind="auto"), resamples=100), toy_folder(tmp_path / "in", rows=1000), tmp_path
     )
@@ -105,7 +105,7 @@ def test_auto_says_why(tmp_path):
     assert "plainest" in artifact["reason"]
 
 
-def test_refuses_what_it_cannot_rest_on_all_at_once(tmp_path):
+def test_refuses_invalid_splits_all_at_once(tmp_path):
     calibration, test = toy_split("calibration", 200, seed=1), toy_split("test", 200, seed=2)
     test = replace(test, ids=[*calibration.ids[:3], *test.ids[3:]])
     test.logits[5, 1] = np.nan
@@ -145,6 +145,6 @@ def test_refuses_a_calibration_split_too_small_to_fit(tmp_path):
         )
 
 
-def test_the_room_and_its_door_import_no_torch():
+def test_the_stage_imports_no_torch_and_no_matplotlib():
     code = "import sys, stages.calibrate; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0

@@ -22,24 +22,24 @@ def scored(logits: np.ndarray, labels: np.ndarray) -> Scored:
 
 def two_slices(rows: int) -> tuple[list[SliceRows], Scored]:
     """One slice whose confidences are true, one that claims too much."""
-    honest, labels = planted(rows, 4, 1.0, seed=1)
-    boastful, others = planted(rows, 4, 3.0, seed=2)
-    both = scored(np.concatenate([honest, boastful]), np.concatenate([labels, others]))
+    calibrated, labels = planted(rows, 4, 1.0, seed=1)
+    overconfident, others = planted(rows, 4, 3.0, seed=2)
+    both = scored(np.concatenate([calibrated, overconfident]), np.concatenate([labels, others]))
     slices = [
-        SliceRows("kind = honest", "declared", np.arange(rows)),
-        SliceRows("kind = boastful", "declared", np.arange(rows, 2 * rows)),
+        SliceRows("kind = calibrated", "declared", np.arange(rows)),
+        SliceRows("kind = overconfident", "declared", np.arange(rows, 2 * rows)),
     ]
     return slices, both
 
 
 def test_finds_the_slice_that_claims_too_much():
     slices, both = two_slices(300)
-    boastful, honest = calibration_by_slice(slices, both, both, QUICK)
-    assert boastful.slice.name == "kind = boastful"
-    assert boastful.signed_after.low > 0
-    assert boastful.q_value < 0.01 < honest.q_value
-    assert boastful.ece[2] > boastful.ece[3]
-    assert honest.signed_after.low < 0 < honest.signed_after.high
+    overconfident, calibrated = calibration_by_slice(slices, both, both, QUICK)
+    assert overconfident.slice.name == "kind = overconfident"
+    assert overconfident.signed_after.low > 0
+    assert overconfident.q_value < 0.01 < calibrated.q_value
+    assert overconfident.ece[2] > overconfident.ece[3]
+    assert calibrated.signed_after.low < 0 < calibrated.signed_after.high
 
 
 def test_p_value_is_that_of_every_outcome_counted():

@@ -14,10 +14,10 @@ def planted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits `[N, C]` that are exactly calibrated at the given temperature, and labels drawn from them."""
     generator = np.random.default_rng(seed)
-    honest = generator.normal(size=(rows, classes)) * sharpness
-    edges = softmax(honest).cumsum(axis=1)
+    calibrated = generator.normal(size=(rows, classes)) * sharpness
+    edges = softmax(calibrated).cumsum(axis=1)
     labels = (generator.random((rows, 1)) > edges).sum(axis=1).clip(max=classes - 1)
-    return honest * temperature, labels
+    return calibrated * temperature, labels
 
 
 def toy_split(name: str, rows: int, classes: int = 4, temperature: float = 2.5, seed: int = 0) -> Predictions:

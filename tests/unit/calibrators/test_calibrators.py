@@ -1,4 +1,5 @@
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from teacherspec.calibrators.affine import fit_dirichlet, fit_vector
 from teacherspec.calibrators.auto_select import HeldOut, choose, cross_validate
-from teacherspec.calibrators.fit import fit
+from teacherspec.calibrators.fit import FITTERS, fit
 from teacherspec.calibrators.fitted import Calibrator, Histogram, Isotonic, Temperature, apply
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.calibrators.top_label_curves import fit_isotonic
@@ -21,6 +22,7 @@ from teacherspec.spec.calibrate import (
     DirichletCalibration,
     HistogramBinning,
     IsotonicRegression,
+    Method,
     NoCalibration,
     TemperatureScaling,
     VectorScaling,
@@ -39,6 +41,12 @@ METHODS = (
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.kind)
 LOGITS, LABELS = planted(600, 4, 2.5, seed=1)
 FRESH, FRESH_LABELS = planted(3000, 4, 2.5, seed=2)
+
+
+def test_every_method_that_can_be_declared_has_a_fitting_function():
+    declared = {*get_args(get_args(Method)[0])}
+    assert set(FITTERS) == declared
+    assert {type(method) for method in METHODS} == declared - {Auto}
 
 
 @each_method
@@ -67,7 +75,7 @@ def test_never_worsens_the_rows_it_was_fitted_on(method):
 @each_method
 @given(seed=st.integers(0, 2**31), sharpness=st.sampled_from([0.01, 1.0, 30.0, 1000.0]))
 @settings(max_examples=20, deadline=None)
-def test_keeps_its_word_on_the_predicted_class(method, seed, sharpness):
+def test_leaves_the_predicted_class_where_it_states_so(method, seed, sharpness):
     calibrator = fit(method, LOGITS, LABELS).calibrator
     rows = np.random.default_rng(seed).normal(size=(50, 4)) * sharpness
     log_probs = apply(calibrator, rows)
@@ -180,7 +188,7 @@ def held_out(kind, nll_values, accuracy):
     return HeldOut(kind, np.asarray(nll_values), accuracy)
 
 
-def test_a_richer_way_must_win_clearly_and_without_losing_accuracy():
+def test_a_richer_method_must_win_clearly_and_without_losing_accuracy():
     noise = np.tile([-1.0, 1.0], 200)
     plain = held_out("temperature", 1.0 + noise * 0, 0.9)
     slightly = held_out("vector", 0.99 + noise, 0.95)
@@ -192,7 +200,7 @@ def test_a_richer_way_must_win_clearly_and_without_losing_accuracy():
     assert "vector 0.8" in choose([plain, clearly])[1]
 
 
-def test_auto_takes_a_richer_way_where_it_is_true():
+def test_auto_takes_a_richer_method_where_it_is_true():
     logits, labels = planted(1500, 3, 1.0, seed=7)
     biased = logits + np.array([2.0, 0.0, -2.0])
     assert fit(Auto(kind="auto"), biased, labels).calibrator.kind in ("vector", "dirichlet")

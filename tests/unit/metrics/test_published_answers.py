@@ -26,9 +26,9 @@ def lines(path: str) -> list[dict]:
 def test_the_final_number_gives_the_published_accuracies_row_by_row():
     rows = lines("gsm8k/example_model_solutions.jsonl")
     for name, percent in PUBLISHED.items():
-        said = [exact_match(row[name]["solution"], [row["ground_truth"]], pattern=FINAL) for row in rows]
-        assert said == [row[name]["is_correct"] for row in rows], name
-        assert round(100 * float(np.mean(said)), 2) == percent
+        given = [exact_match(row[name]["solution"], [row["ground_truth"]], pattern=FINAL) for row in rows]
+        assert given == [row[name]["is_correct"] for row in rows], name
+        assert round(100 * float(np.mean(given)), 2) == percent
 
 
 def test_the_examples_own_pattern_reads_every_reference():

@@ -54,7 +54,7 @@ def test_neither_order_nor_repetition_changes_ranks() -> None:
 
 
 def test_a_duplicate_taken_for_another_would_be_a_miss() -> None:
-    """The control: with numbers that tell all rows apart, equal texts push each other down."""
+    """The control: with a number of its own for each row, equal texts push each other down."""
     image, other = np.eye(2, dtype=np.float32)
     images, texts = np.stack([image, other, other]), np.stack([image, image, other])
     numbers = np.arange(3)

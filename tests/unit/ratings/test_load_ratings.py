@@ -1,4 +1,4 @@
-"""Ratings are read strictly, and everything that is wrong with them is said at once."""
+"""Ratings are read strictly, and everything that is wrong with them is reported at once."""
 
 import json
 from pathlib import Path

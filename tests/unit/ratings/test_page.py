@@ -70,10 +70,10 @@ class Page:
         return str(self.page.locator(f"#{name}").text_content())
 
     def save(self, folder: Path) -> list[dict[str, Any]]:
-        with self.page.expect_download() as told:
+        with self.page.expect_download() as download:
             self.press("Control+s")
-        path = folder / told.value.suggested_filename
-        told.value.save_as(path)
+        path = folder / download.value.suggested_filename
+        download.value.save_as(path)
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 

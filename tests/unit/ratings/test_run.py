@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from stages.ratings import main as door
+from stages.ratings import main as ratings_stage
 from teacherspec.cli.main import main
 from teacherspec.errors import DataError
 from teacherspec.metric_names.generation import OPPONENTS, RATINGS
@@ -60,9 +60,9 @@ def test_the_whole_way(here: Path) -> None:
     ana, bo = filled(sheet, "ana", "teacher"), filled(sheet, "bo", "tie")[:5]
     write_reviews(here / "data/reviews", sheet, ana=ana, bo=bo)
     (here / "params.yaml").write_text(RIGHT)
-    told = CliRunner().invoke(door, ["data/reviews", "artifacts/evaluate", "reports/ratings"])
-    assert told.exit_code == 0, told.output
-    assert told.output.startswith("teacher against base: win rate 0.")
+    result = CliRunner().invoke(ratings_stage, ["data/reviews", "artifacts/evaluate", "reports/ratings"])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("teacher against base: win rate 0.")
     numbers = read_json(here / "reports/ratings/metrics.json")
     assert set(numbers) == {"base"}
     known = {name for name in RATINGS if find(numbers["base"], name) is not None}
@@ -106,7 +106,7 @@ def test_no_reviews_are_no_numbers_and_ask_for_no_answers(tmp_path: Path) -> Non
     assert read_json(tmp_path / "report/metrics.json") == {}
 
 
-def test_outdated_ratings_are_counted_aloud(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_outdated_ratings_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sheet = make_sheet(answered(6))
     save_answers(tmp_path / "evaluated", [*answered(3), AnswerPair("new", "p", (), "a", "b")])
     reviews = tmp_path / "reviews"
