@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS = 1
 READERS := $(patsubst requirements/readers/%.txt,.venv/readers/%/.done,$(wildcard requirements/readers/*.txt))
 
-.PHONY: teacher test test-slow test-clients check lock schema clean
+.PHONY: teacher test test-avx2 test-slow test-clients check lock schema clean
 .DELETE_ON_ERROR:
 
 teacher: .venv/pipeline
@@ -20,6 +20,16 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	python -m pytest -m slow
+
+# Tests of numbers once more with other kernels: results must not depend on the type of CPU.
+NUMERIC_TESTS := tests/pipeline/causal_lm/test_package.py tests/unit/finetune/test_losses.py \
+  tests/unit/finetune/test_micro_batches.py tests/unit/finetune/test_contrastive_trainer.py \
+  tests/unit/inference tests/unit/text/test_packing.py tests/unit/text/test_decoding.py \
+  tests/unit/text/test_logit_moments.py tests/unit/tasks/test_mean_pooling.py tests/unit/package/test_model_export.py
+
+test-avx2: .venv/dev
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+		python -m pytest -m "not slow" -n 2 $(NUMERIC_TESTS)
 
 # Programs that read packages but need other versions of pinned libraries, each in a folder of its own.
 test-clients: .venv/dev $(READERS)

@@ -1,4 +1,4 @@
-"""What a config alone says of a model: its class, parameters by purpose, and the cache of its generation."""
+"""What follows from a model's config alone: its class, numbers of parameters, and the size of its cache."""
 
 from dataclasses import dataclass
 from pathlib import Path

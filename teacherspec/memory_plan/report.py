@@ -1,4 +1,4 @@
-"""The plan as a person reads it: every way to train this base, what it takes, and whether it fits."""
+"""The memory plan as text: every method of training this base, the memory it needs, and whether it fits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -73,7 +73,7 @@ def make_plan(config: "PretrainedConfig", class_name: str, lora: Lora, step: Ste
         config: of the base.
         class_name: Auto class of its model with head.
         lora: ranks and targets for `lora` and `qlora`.
-        step: micro-batch, length and arithmetic; its own `checkpointing` is not looked at.
+        step: micro-batch, length and arithmetic; its own `checkpointing` is ignored.
         devices: what there is.
 
     Raises:
@@ -154,7 +154,7 @@ def advice(plan: Plan) -> str:
 
 
 def _remedy(plan: Plan) -> str:
-    """What would let the most modest way fit."""
+    """What would make the method with the smallest peak fit."""
     least = min(plan.ways, key=lambda way: way.share.peak)
     free = plan.devices.usable - least.share.activations - least.share.gathered
     if free <= 0.0:

@@ -1,4 +1,4 @@
-"""What fits on which accelerators: the memory of a step shared out over devices."""
+"""What fits on which accelerators: the memory of a step sharded over devices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Devices:
     """Where a training would run.
 
     Attributes:
-        name: of one device, for people.
+        name: of one device, for messages.
         size: its memory, bytes.
         count: number of devices, over which weights, gradients and optimizer states are sharded.
     """
@@ -66,7 +66,7 @@ def shared(memory: Memory, layer: float, devices: Devices, *, accumulate: bool) 
         memory: of a step on one device.
         layer: bytes of the weights of one layer; two are gathered at a time, one computed, one fetched.
         devices: what there is.
-        accumulate: whether gradients were alive in the forward pass that was counted.
+        accumulate: whether gradients were live in the forward pass that was counted.
     """
     there = memory.weights + memory.optimizer + (memory.gradients if accumulate else 0.0)
     activations = max(0.0, memory.forward - there)

@@ -1,7 +1,8 @@
 """The memory of one optimizer step, counted on a model that has shapes and no values.
 
-torch runs the real step (forward, loss, backward, fused AdamW) on fake tensors while every storage that would
-live is added up. So any architecture is counted as it is, in seconds and without its weights.
+torch runs the real step (forward, loss, backward, fused AdamW) on fake tensors, while the bytes of all
+storages that would be live are added up. So every architecture is counted as it is, in seconds and without
+its weights.
 """
 
 import warnings
@@ -35,7 +36,7 @@ class Step:
         supervised: positions of each example that reach the language-model head; None for all.
         bf16: whether arithmetic runs in bfloat16 over float32 weights.
         checkpointing: whether the backward pass computes activations again.
-        accumulate: whether gradients of an earlier micro-batch are alive in the forward pass.
+        accumulate: whether gradients of an earlier micro-batch are live in the forward pass.
     """
 
     examples: int
@@ -115,7 +116,7 @@ def _counted(config: "PretrainedConfig", auto_class: str, method: Full | Lora, s
     import transformers
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    from teacherspec.memory_plan.tensor_tracker import LivingBytes
+    from teacherspec.memory_plan.tensor_tracker import TensorTracker
 
     with torch.device("meta"), _quiet():
         model = getattr(transformers, auto_class).from_config(config)
@@ -129,16 +130,16 @@ def _counted(config: "PretrainedConfig", auto_class: str, method: Full | Lora, s
         _give_storage(model)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=1e-4, fused=True)
-        living = LivingBytes([*model.parameters(), *model.buffers()])
+        tracker = TensorTracker([*model.parameters(), *model.buffers()])
         largest: list[float] = []
-        with living:
-            # AdamW's states are born in the first update; the second step is like all that follow.
+        with tracker:
+            # AdamW creates its states in the first update; the second step is like all later ones.
             _pass(model, head, config, step, lambda: None)
             optimizer.step()
             optimizer.zero_grad()
-            living.forget()
+            tracker.reset_peak()
             for _ in range(1 + step.accumulate):
-                _pass(model, head, config, step, lambda: largest.append(living.most))
+                _pass(model, head, config, step, lambda: largest.append(tracker.peak))
         states = [value for state in optimizer.state.values() for value in state.values()]
         return Memory(
             parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -147,7 +148,7 @@ def _counted(config: "PretrainedConfig", auto_class: str, method: Full | Lora, s
             gradients=_bytes([parameter.grad for parameter in trained if parameter.grad is not None]),
             optimizer=_bytes(states),
             forward=max(largest),
-            backward=living.now,
+            backward=tracker.live,
         )
 
 

@@ -1,6 +1,6 @@
-"""How many bytes of tensors are alive, and how many were at most.
+"""Bytes of live tensors, now and at their peak.
 
-torch's own `MemTracker` tells more, but cannot follow a model with frozen parameters.
+torch's own `MemTracker` reports more, but does not work for a model with frozen parameters.
 """
 
 import weakref
@@ -12,25 +12,25 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class LivingBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts every storage that an operation inside the context makes, until nothing refers to it.
+class TensorTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of every storage that an operation inside the context creates, until it is freed.
 
     Attributes:
-        now: bytes alive.
-        most: largest value of `now` since the last `forget`.
+        live: bytes of live storages.
+        peak: largest value of `live` since the last `reset_peak`.
     """
 
     def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Begin with the storages of `tensors`, which are alive already."""
+        """Start with the storages of `tensors`, which exist already."""
         super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.most = 0
-        self._alive: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+        self.live = self.peak = 0
+        self._storages: dict[int, weakref.ref[torch.UntypedStorage]] = {}
         for tensor in tensors:
-            self._see(tensor)
+            self._add(tensor)
 
-    def forget(self) -> None:
-        """Let the present be the most that was ever alive."""
-        self.most = self.now
+    def reset_peak(self) -> None:
+        """Start measuring the peak again from the bytes that are live now."""
+        self.peak = self.live
 
     def __torch_dispatch__(
         self,
@@ -39,25 +39,25 @@ class LivingBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run the operation and see what it made."""
-        made = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(made):
+        """Run the operation and add the storages of its results."""
+        results = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(results):
             if isinstance(leaf, torch.Tensor):
-                self._see(leaf)
-        return made
+                self._add(leaf)
+        return results
 
-    def _see(self, tensor: torch.Tensor) -> None:
+    def _add(self, tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
-        known = self._alive.get(id(storage))
+        known = self._storages.get(id(storage))
         if known is not None and known() is storage:
             return
         key, size = id(storage), storage.nbytes()
 
-        def gone(reference: "weakref.ref[torch.UntypedStorage]") -> None:
-            self.now -= size
-            if self._alive.get(key) is reference:
-                del self._alive[key]
+        def freed(reference: "weakref.ref[torch.UntypedStorage]") -> None:
+            self.live -= size
+            if self._storages.get(key) is reference:
+                del self._storages[key]
 
-        self._alive[key] = weakref.ref(storage, gone)
-        self.now += size
-        self.most = max(self.most, self.now)
+        self._storages[key] = weakref.ref(storage, freed)
+        self.live += size
+        self.peak = max(self.peak, self.live)

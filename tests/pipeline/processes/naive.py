@@ -1,4 +1,4 @@
-"""Mistakes that tools make when processes share a training, put into the real door: what tests must notice.
+"""Mistakes that tools make when processes share a training, made in the real stage: tests must notice them.
 
 `torchrun … -m tests.pipeline.processes.naive MISTAKE prepared manifest.json output`
 """
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     elif mistake == "own_order":
         MicroBatches.__iter__ = own_order  # type: ignore[method-assign]
     elif mistake == "fail_on_one":
-        distributed.wait = fail_on_one
+        distributed.barrier = fail_on_one
     from stages.finetune import main
 
     main()

@@ -73,9 +73,14 @@ def workplace(folder: Path, kind: str, evaluate: Mapping[str, Any] | None = None
 
 
 def environment(config: Path | None, **variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in {"DVC_STAGE", "DVC_ROOT"}}
-    accelerate = "none" if config is None else str(config)
-    return {**kept, "PYTHONPATH": str(ROOT), "TEACHERSPEC_ACCELERATE": accelerate, **variables}
+    """The environment of a stage in as many processes as `config` says; FSDP2 needs help on a CPU."""
+    inherited = {name: value for name, value in os.environ.items() if name not in {"DVC_STAGE", "DVC_ROOT"}}
+    chosen = {"TEACHERSPEC_ACCELERATE": "none" if config is None else str(config)}
+    if config == FSDP2:
+        launch = f"{sys.executable} -m accelerate.commands.launch --config_file {FSDP2} --main_process_port 0"
+        chosen["TEACHERSPEC_LAUNCHER"] = f"{launch} -m tests.pipeline.processes.fsdp_on_cpu"
+        chosen["ACCELERATE_USE_CPU"] = "true"
+    return {**inherited, "PYTHONPATH": str(ROOT), **chosen, **variables}
 
 
 def door(stage: str, folder: Path, *arguments: str, config: Path | None, **variables: str) -> str:
