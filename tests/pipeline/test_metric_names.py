@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from teacherspec.calibrate.run import run_calibrate
+from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
@@ -130,16 +131,8 @@ def test_a_build_reports_the_numbers_that_gates_may_name(
         json.dumps({"resamples": 100, "latency_examples": 10, **toy.evaluate})
     )
     reports, predictions = tmp_path / "reports", tmp_path / "evaluate"
-    run_evaluate(
-        toy.task,
-        evaluate,
-        data,
-        tmp_path / "finetune",
-        predictions,
-        reports / "evaluate",
-        reports / "latency.json",
-        untrained=lambda: base,
-    )
+    paths = Paths(data, tmp_path / "finetune", predictions, reports / "evaluate", reports / "latency.json")
+    run_evaluate(toy.task, evaluate, paths, lambda: base)
     run_calibrate(Calibrate(resamples=100), predictions, tmp_path / "calibrate", reports / "calibrate")
 
     found = set[str]()
