@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArgumen
 from benchmarks.causal_lm.rows import LIMIT, VOCABULARY, tokenizer
 from teacherspec.finetune.losses import objective
 from teacherspec.spec.finetune import CrossEntropy
-from teacherspec.tasks.interfaces.capabilities import LossTerms
+from teacherspec.tasks.shared.interfaces.capabilities import LossTerms
 from teacherspec.text.block_attention import use_block_attention
 from teacherspec.text.lm_head import narrow_head
 from teacherspec.text.packing import Example, pack

@@ -10,9 +10,9 @@ from pathlib import Path
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.machine import working_memory
 from teacherspec.spec.prepare import Prepare
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 
 
 def main(folder: Path, out: Path) -> None:

@@ -99,9 +99,9 @@ def main(folder: Path, images: int, repeats: int, base: Path, batch_size: int) -
     from teacherspec.runtime import machine
     from teacherspec.spec.augmentation import Augmentation, RandomCrop
     from teacherspec.tasks.image_classification.task import ImageClassification
-    from teacherspec.tasks.interfaces.model import ModelInit
     from teacherspec.tasks.shared.image_dataset import input_sizes
     from teacherspec.tasks.shared.image_decoding import plain_image
+    from teacherspec.tasks.shared.interfaces.model import ModelInit
 
     load = os.getloadavg()[0]
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))

@@ -12,9 +12,9 @@ from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.safetensors_check import Tensor
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

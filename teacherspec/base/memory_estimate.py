@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseModelError
 from teacherspec.runtime.machine import memory_bytes
-from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.interfaces.model import Batch
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.shared.interfaces.model import Batch
 
 if TYPE_CHECKING:
     import torch

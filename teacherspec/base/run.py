@@ -19,9 +19,9 @@ from teacherspec.model_files.sources.registry import fetch
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
 from teacherspec.splits import load_prepared, open_split
-from teacherspec.tasks.interfaces.declaration import OutputType
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import model_init
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import model_init
 
 TOKENIZED_ROWS = 100
 """Rows of train that the tokenizer is tried on."""

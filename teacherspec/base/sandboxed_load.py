@@ -16,7 +16,7 @@ from typing import Any
 from teacherspec.base import sandbox_worker
 from teacherspec.errors import BaseModelError
 from teacherspec.spec.base import Init
-from teacherspec.tasks.interfaces.base_fit import BaseSummary
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 
 CPU_LIMIT_SECONDS = 120
 MEMORY_LIMIT_BYTES = 4 << 30

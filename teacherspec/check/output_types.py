@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
 
 @dataclass(frozen=True)

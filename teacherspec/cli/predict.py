@@ -11,9 +11,9 @@ import click
 from teacherspec.errors import DataError
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.entrypoint import report_user_errors
-from teacherspec.tasks.columns.base import ColumnError
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.columns.base import ColumnError
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
 if TYPE_CHECKING:
     from teacherspec.serving.classification import ClassificationTeacher

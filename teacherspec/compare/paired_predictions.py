@@ -16,7 +16,7 @@ from teacherspec.metrics.validation import IntArray
 from teacherspec.predictions.index import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

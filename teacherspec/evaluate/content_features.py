@@ -15,10 +15,10 @@ from teacherspec.evaluate.slice_features import (
     length,
     text_style_features,
 )
-from teacherspec.tasks.columns.base import Column
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn, TextListColumn
+from teacherspec.tasks.shared.columns.base import Column
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn, TextListColumn
 from teacherspec.tasks.shared.image_decoding import decode
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from teacherspec.runtime import distributed
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

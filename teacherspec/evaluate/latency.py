@@ -10,7 +10,7 @@ from teacherspec.runtime import machine
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.interfaces.model import Inference
+    from teacherspec.tasks.shared.interfaces.model import Inference
 
 WARM_UP = 5
 """Rows run untimed first: the first calls allocate memory and choose kernels."""

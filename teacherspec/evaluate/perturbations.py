@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.image_corruptions import CORRUPTIONS
 from teacherspec.evaluate.text_perturbations import case, punctuation, typos
-from teacherspec.tasks.columns.base import Column
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.base import Column
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,7 @@ from teacherspec.predictions.classification import Predictions
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.interfaces.model import Inference
+    from teacherspec.tasks.shared.interfaces.model import Inference
 
 COLUMNS = (
     "perturbation", "rows", "changed",

@@ -16,8 +16,8 @@ from teacherspec.runtime.atomic_io import write_json
 from teacherspec.runtime.device_placement import fits_each
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared, load_prepared
-from teacherspec.tasks.interfaces.declaration import OutputType
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 REQUIRED_SPLITS = ("train", "validation", "calibration", "test")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.html import inline_png
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.image_decoding import encode_png, encode_small
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from teacherspec.finetune.trainer import DeterministicTrainer
-from teacherspec.tasks.interfaces.capabilities import PairEmbeddings, Pairs
+from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings, Pairs
 
 LARGEST_SCALE = math.log(100)
 """Upper bound of `logit_scale`, as in the training of CLIP: beyond it training becomes unstable."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from teacherspec.errors import UserError
-from teacherspec.tasks.interfaces.capabilities import TrainableParts
+from teacherspec.tasks.shared.interfaces.capabilities import TrainableParts
 
 
 def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: TrainableParts) -> None:

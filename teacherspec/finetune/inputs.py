@@ -15,9 +15,9 @@ from teacherspec.finetune.lora import adapt
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
-from teacherspec.tasks.interfaces.capabilities import SeparateParts, TrainableParts
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.capabilities import SeparateParts, TrainableParts
+from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from teacherspec.errors import UserError
 from teacherspec.finetune.freezing import freeze
 from teacherspec.finetune.qlora import dequantize, quantize
 from teacherspec.spec.finetune import Full, Lora
-from teacherspec.tasks.interfaces.capabilities import TrainableParts
+from teacherspec.tasks.shared.interfaces.capabilities import TrainableParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

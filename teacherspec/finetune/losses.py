@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.spec.finetune import CrossEntropy, Focal
-from teacherspec.tasks.interfaces.capabilities import LossTerms
+from teacherspec.tasks.shared.interfaces.capabilities import LossTerms
 
 if TYPE_CHECKING:
     import torch

@@ -18,8 +18,8 @@ from teacherspec.runtime.resume_key import loaded_code, run_key
 from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import INDEX_NAME, load_prepared
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import model_init
+from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import model_init
 
 SCRATCH = Path(".scratch/finetune")
 LIBRARIES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers")

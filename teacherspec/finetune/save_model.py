@@ -13,9 +13,9 @@ from teacherspec.finetune.weight_interpolation import interpolate_weights
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.splits import open_split
-from teacherspec.tasks.interfaces.capabilities import RecordedViews
-from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
+from teacherspec.tasks.shared.interfaces.capabilities import RecordedViews
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 
 def write_outcome(

@@ -22,7 +22,7 @@ from teacherspec.finetune.save_model import write_outcome
 from teacherspec.finetune.trainer import DeterministicTrainer, consolidated_model
 from teacherspec.runtime import distributed, machine
 from teacherspec.spec.finetune import Contrastive
-from teacherspec.tasks.interfaces.capabilities import SupervisedLoss
+from teacherspec.tasks.shared.interfaces.capabilities import SupervisedLoss
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 

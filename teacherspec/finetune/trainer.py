@@ -25,8 +25,8 @@ from teacherspec.finetune.micro_batches import IgnorableExamples, MicroBatches, 
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.interfaces.capabilities import PairEmbeddings
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 Array = np.ndarray[Any, Any]
 

@@ -9,7 +9,7 @@ from teacherspec.runtime import distributed, machine
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
-    from teacherspec.tasks.interfaces.model import Inference
+    from teacherspec.tasks.shared.interfaces.model import Inference
 
 
 def batch_loader(

@@ -14,7 +14,7 @@ from teacherspec.runtime.length_batches import longest_first
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from teacherspec.tasks.interfaces.model import Inference
+    from teacherspec.tasks.shared.interfaces.model import Inference
 
 
 def predict(task: "Inference", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:

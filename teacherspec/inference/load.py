@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.runtime.device_placement import place
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 if TYPE_CHECKING:
-    from teacherspec.tasks.interfaces.model import ModelLoading
+    from teacherspec.tasks.shared.interfaces.model import ModelLoading
 
 
 def load_model(task: "ModelLoading", folder: Path) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from teacherspec.inference.batch_loader import batch_loader, check_not_empty
 from teacherspec.predictions.retrieval import EmbeddingPredictions
 from teacherspec.runtime import distributed
 from teacherspec.runtime.length_batches import longest_first
-from teacherspec.tasks.interfaces.packaging import Packaging
+from teacherspec.tasks.shared.interfaces.packaging import Packaging
 
 if TYPE_CHECKING:
     from datasets import Dataset

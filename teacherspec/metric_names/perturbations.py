@@ -6,10 +6,10 @@ The implementations are in `teacherspec/evaluate/perturbations.py`, which a test
 
 from collections.abc import Mapping
 
-from teacherspec.tasks.columns.base import Column
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.base import Column
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 
 SEVERITIES = (1, 3, 5)
 """Of the five of ImageNet-C."""

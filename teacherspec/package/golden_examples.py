@@ -14,8 +14,8 @@ from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 from teacherspec.splits import open_split
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 ROWS, INPUTS, LOGITS, ABOUT = "rows.jsonl", "inputs.safetensors", "logits.safetensors", "golden.json"
 

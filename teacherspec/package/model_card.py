@@ -13,7 +13,7 @@ from teacherspec.package.readiness import as_table
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.usage_snippets import loading_code
 from teacherspec.spec.package import Package
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 VERIFY = """\
 ```

@@ -24,7 +24,7 @@ from teacherspec.package.retrieval import soft_targets as retrieval_targets
 from teacherspec.package.retrieval import target_statistics as retrieval_statistics
 from teacherspec.package.retrieval import verify as retrieval_verify
 from teacherspec.package.stage_outputs import StageOutputs
-from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from teacherspec.package.stage_outputs import StageOutputs, Stages
 from teacherspec.spec.package import Package
 from teacherspec.splits import Split
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 
 @dataclass(frozen=True)

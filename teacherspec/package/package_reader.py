@@ -11,7 +11,7 @@ from teacherspec.errors import UserError
 from teacherspec.package.metadata import Metadata
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks import parse_task
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from teacherspec.package.content_hash import content_sha256
 from teacherspec.package.golden_examples import forward, largest_mismatch, load_golden
 from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.resumable_shards import read_shards
-from teacherspec.tasks.interfaces.capabilities import ExtraTargets
+from teacherspec.tasks.shared.interfaces.capabilities import ExtraTargets
 
 SAMPLED_ROWS = 16
 """Soft targets of each split that the model computes again."""

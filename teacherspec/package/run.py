@@ -27,8 +27,8 @@ from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.package import Package
 from teacherspec.splits import Split
-from teacherspec.tasks.interfaces.capabilities import ExtraTargets
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.capabilities import ExtraTargets
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 ATTESTATION = "attestation"
 """Folder next to the teacher, in no stage's outs: it holds time and commit, which differ between runs."""

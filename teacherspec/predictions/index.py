@@ -20,7 +20,7 @@ class PredictionIndex:
         label_names: class names, in the order of the logits' columns.
         roles: split name → role (`train`, `validation`, `calibration`, `test`, `shifted`, `ood`).
         rows: split name → number of rows.
-        output_type: what the predictions hold, see `teacherspec.tasks.interfaces.kind.OutputType`.
+        output_type: what the predictions hold, see `teacherspec.tasks.shared.interfaces.kind.OutputType`.
     """
 
     label_names: tuple[str, ...]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from teacherspec.splits import Prepared, load_prepared
-from teacherspec.tasks.columns.base import shown
+from teacherspec.tasks.shared.columns.base import shown
 
 EXAMPLES = 5
 _NO_LABEL = -1

@@ -20,8 +20,8 @@ from teacherspec.prepare.row_sampling import sampled_rows
 from teacherspec.prepare.split_assignment import assign, split_keys
 from teacherspec.spec.prepare import Prepare
 from teacherspec.spec.split_names import BY_HASH, FIXED_SPLITS
-from teacherspec.tasks.columns.base import shown
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.base import shown
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 DIGEST_ROWS = 16_384
 DIGEST_SIZE = 32 << 20

@@ -10,7 +10,7 @@ from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.report.label_typos import misspelt
 from teacherspec.spec.prepare import MinimumRows
 from teacherspec.spec.split_names import FIXED_SPLITS
-from teacherspec.tasks.columns.base import shown
+from teacherspec.tasks.shared.columns.base import shown
 
 
 def check_minimums(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from teacherspec.prepare.dedup_and_split import Assignment
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.report.finding_messages import Finding, content_text
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 MOST_ROWS = 20_000
 """Rows of a split that are searched, a random sample of larger splits: a row takes about 0.1 ms."""

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.prepare.row_validation import CheckedRow
-from teacherspec.tasks.columns.base import ComparedValue, VisualColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.base import ComparedValue, VisualColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 Words = npt.NDArray[np.uint64]
 

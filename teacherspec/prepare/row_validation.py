@@ -10,9 +10,9 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import Table
 from teacherspec.prepare.transforms import compile_transform
 from teacherspec.spec.source_base import SourceBase
-from teacherspec.tasks.columns.base import ColumnError, ValueReader, nearest, shown
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.base import ColumnError, ValueReader, nearest, shown
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 
 NAME = TextColumn("name", max_characters=200)
 """How ids and groups are validated."""

@@ -23,7 +23,7 @@ from teacherspec.prepare.write_splits import Layout, write_splits
 from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
 from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 
 def prepare(

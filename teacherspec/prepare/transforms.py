@@ -16,7 +16,7 @@ from teacherspec.spec.transforms import (
     Unicode,
     cel_message,
 )
-from teacherspec.tasks.columns.base import ColumnError, nearest, shown
+from teacherspec.tasks.shared.columns.base import ColumnError, nearest, shown
 
 Values = dict[str, Any]
 Apply = Callable[[Values], bool]

@@ -16,7 +16,7 @@ from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import fold_of, split_keys
 from teacherspec.runtime.atomic_io import new_folder, sha256_file, write_parquet_parts
 from teacherspec.splits import Prepared, Role, Split, save_index
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa

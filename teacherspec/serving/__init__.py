@@ -11,8 +11,8 @@ from teacherspec.package.package_reader import load_spec, require_package
 from teacherspec.serving.classification import ClassificationTeacher
 from teacherspec.serving.generation import GenerationTeacher
 from teacherspec.serving.retrieval import RetrievalTeacher
-from teacherspec.tasks.interfaces.declaration import OutputType
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 Teacher = ClassificationTeacher | GenerationTeacher | RetrievalTeacher
 

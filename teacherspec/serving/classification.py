@@ -12,7 +12,7 @@ from teacherspec.calibrators.fitted import Calibrator, apply, parse_calibrator
 from teacherspec.inference.load import load_model
 from teacherspec.package.package_reader import load_calibration
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 Row = Mapping[str, Any]
 BATCH_SIZE = 32

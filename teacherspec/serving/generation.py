@@ -13,8 +13,8 @@ from teacherspec.inference.generation import answer, answer_log_probs, predict_t
 from teacherspec.inference.load import load_model
 from teacherspec.metrics.beta_grid import GRID
 from teacherspec.package.package_reader import load_calibration
-from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.shared.generation_task import GenerationTask
+from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.text.decoding import Decoding, Generated
 
 Row = Mapping[str, Any]

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from teacherspec.inference.load import load_model
 from teacherspec.metrics.softmax import log_softmax
 from teacherspec.package.package_reader import load_calibration
-from teacherspec.tasks.interfaces.capabilities import RetrievalInputs
-from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.shared.dual_encoder_model import embed_images, embed_texts, width
+from teacherspec.tasks.shared.interfaces.capabilities import RetrievalInputs
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 BATCH_SIZE = 32
 

@@ -10,7 +10,7 @@ from teacherspec.tasks.causal_lm.task import CausalLM
 from teacherspec.tasks.clip.task import Clip
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.image_classification.task import ImageClassification
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.text_classification.task import TextClassification
 from teacherspec.tasks.vision_language.task import VisionLanguage
 

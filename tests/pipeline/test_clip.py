@@ -32,7 +32,7 @@ from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import open_split
 from teacherspec.tasks.clip.task import Clip
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.clip import CONTEXT, toy_dual_base
 from tests.toys.image import LABELS, toy_image, toy_image_prepared
 

@@ -117,7 +117,7 @@ def test_every_family_becomes_a_teacher(family: str, init: str) -> None:
 
 
 def test_scratch_needs_no_weights_and_ignores_those_there() -> None:
-    from teacherspec.tasks.interfaces.model import ModelInit
+    from teacherspec.tasks.shared.interfaces.model import ModelInit
 
     toy_image_base(Path("with"), "resnet")
     toy_image_base(Path("without"), "resnet", weights=False)

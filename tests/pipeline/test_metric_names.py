@@ -25,8 +25,8 @@ from teacherspec.tasks import KINDS
 from teacherspec.tasks.clip.task import Clip
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.image_classification.task import ImageClassification
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.pipeline.causal_lm import toys as causal_lm
 from tests.pipeline.test_clip_retrieval import ROLES, SAID, captioned

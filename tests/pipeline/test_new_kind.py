@@ -25,9 +25,9 @@ MODULE = '''
 
 from typing import Literal
 
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.text_classification.task import TextClassification
 
 

@@ -24,7 +24,7 @@ from teacherspec.spec.finetune import Finetune
 from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.run_records.arithmetic_fingerprint import fingerprint
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 place = Path(sys.argv[1])
 task = TextClassification(kind="text_classification", max_length=16)

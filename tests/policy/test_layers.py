@@ -51,7 +51,7 @@ PROJECT = Project(ROOT, exempt=REFUSE_ONLY)
 
 
 def package(file: str) -> str:
-    """`tasks` for `teacherspec/tasks/interfaces/kind.py`, `errors` for `teacherspec/errors.py`."""
+    """`tasks` for `teacherspec/tasks/shared/interfaces/kind.py`, `errors` for `teacherspec/errors.py`."""
     top, *inner = Path(file).with_suffix("").parts
     return inner[0] if top == "teacherspec" else top
 

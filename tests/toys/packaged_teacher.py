@@ -20,7 +20,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.splits import Prepared, Role, save_index
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_rows, toy_split
 

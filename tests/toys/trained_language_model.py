@@ -14,8 +14,8 @@ from teacherspec.finetune.train import finetune
 from teacherspec.runtime.atomic_io import sha256_file, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Role, Split, save_index
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.text.tokenization import Encoded
 
 ROLES: dict[str, Role] = {

@@ -7,8 +7,8 @@ import numpy as np
 
 from teacherspec.base.classification.linear_probe import Features, probe, right_share
 from teacherspec.base.probe_sampling import SEED, sample
-from teacherspec.tasks.interfaces.capabilities import FrozenFeatures
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -10,7 +10,7 @@ from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.retrieval import RECALLED, image_to_text
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule
 from teacherspec.check.spec import Spec
-from teacherspec.tasks.interfaces.capabilities import PairEmbeddings, RecordedViews, SupervisedLoss
+from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings, RecordedViews, SupervisedLoss
 
 
 def losses_need_labels(spec: Spec) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from teacherspec.evaluate.classification.analysis import Analysis
 from teacherspec.evaluate.classification.label_errors import Example
 from teacherspec.evaluate.thumbnails import row_images
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.image_decoding import encode_png
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from teacherspec.evaluate.retrieval.report import RetrievalAnalysis
 from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.metrics.retrieval import RECALLED
 from teacherspec.spec.evaluate import Evaluate
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     from datasets import Dataset

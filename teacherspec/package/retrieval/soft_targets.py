@@ -19,7 +19,7 @@ from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.predictions.retrieval import COMPARISON, Comparison
 from teacherspec.runtime.atomic_io import read_json, write_text
 from teacherspec.splits import Split
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,9 +15,9 @@ from teacherspec.prepare.mmap_columns import Indices, Mask, Workspace, parts_by_
 from teacherspec.prepare.row_hashes import signature_words
 from teacherspec.prepare.row_store import RowStore
 from teacherspec.spec.prepare import NearDuplicates
-from teacherspec.tasks.columns.base import Column, VisualColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import normalised
+from teacherspec.tasks.shared.columns.base import Column, VisualColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import normalised
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20

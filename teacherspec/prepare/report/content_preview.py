@@ -9,7 +9,7 @@ import numpy as np
 from teacherspec.prepare.dedup_and_split import Assignment
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,7 @@ from typing import Any
 from teacherspec.spec.prepare import Policy, Prepare
 from teacherspec.spec.source_base import SourceBase
 from teacherspec.splits import Prepared
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """The hub's names for amounts of rows."""

@@ -14,7 +14,7 @@ from teacherspec.prepare.pii import PiiMatches
 from teacherspec.prepare.report.content_preview import measures
 from teacherspec.prepare.report.drift import class_drift, word_drift
 from teacherspec.prepare.report.learning_curve import learning_curve
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from teacherspec.prepare.dedup_and_split import Assignment
 from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.report.finding_messages import content_text
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import normalised
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import normalised
 
 MOST_ROWS = 20_000
 """Rows of a split that are compared: rows are in the order of a hash, so the first are a random sample."""

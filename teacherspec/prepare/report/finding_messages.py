@@ -9,8 +9,8 @@ import numpy as np
 from teacherspec.prepare.dedup.duplicates import Matches, find_repeats
 from teacherspec.prepare.dedup_and_split import Assignment
 from teacherspec.prepare.ingest import Ingested
-from teacherspec.tasks.columns.base import Column, shown
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.base import Column, shown
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 
 @dataclass(frozen=True)

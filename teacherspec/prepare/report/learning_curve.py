@@ -17,8 +17,8 @@ from teacherspec.prepare.ingest import NO_LABEL, Ingested
 from teacherspec.prepare.mmap_columns import Indices, parts_by_size
 from teacherspec.prepare.report.finding_messages import content_text
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
-from teacherspec.tasks.columns.base import Column, VisualColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.base import Column, VisualColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 SHARES = {"eighth": 8, "quarter": 4, "half": 2, "all": 1}
 LEAST_ROWS = 20

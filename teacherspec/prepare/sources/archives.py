@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.sources.decompress import open_bytes
-from teacherspec.tasks.columns.base import shown
+from teacherspec.tasks.shared.columns.base import shown
 
 _ZIP_MAGIC = b"PK"
 _BLOCK = 512

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from teacherspec.errors import DataError
 from teacherspec.prepare.mmap_columns import parts_by_size
 from teacherspec.prepare.sources.decompress import FREE_BYTES, MAX_RATIO
-from teacherspec.tasks.columns.base import shown
+from teacherspec.tasks.shared.columns.base import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,7 +13,7 @@ from teacherspec.prepare.sources.archives import read_archive
 from teacherspec.prepare.sources.path_checks import problem_of_file, resolve
 from teacherspec.spec.path_rules import problem_of_path
 from teacherspec.spec.source_base import NamedFiles
-from teacherspec.tasks.columns.base import shown
+from teacherspec.tasks.shared.columns.base import shown
 
 SCRATCH = Path(".scratch/archives")
 

@@ -12,7 +12,7 @@ from teacherspec.prepare.sources.decompress import open_bytes
 from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.jsonl import decode_strictly
 from teacherspec.spec.sources import JsonDocumentSource
-from teacherspec.tasks.columns.base import nearest, shown
+from teacherspec.tasks.shared.columns.base import nearest, shown
 
 
 def tables(source: JsonDocumentSource, root: Path) -> list[Table]:

@@ -12,7 +12,7 @@ from teacherspec.prepare.sources.decompress import open_bytes
 from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.text_lines import TextLines
 from teacherspec.spec.sources import JsonlSource
-from teacherspec.tasks.columns.base import shown
+from teacherspec.tasks.shared.columns.base import shown
 
 
 class InvalidJsonError(ValueError):

@@ -8,9 +8,9 @@ A row as `prepare` stores it, by its format: `{"id": …, "prompt": "Tell a stor
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from teacherspec.tasks.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.conversation_task import ConversationTask
+from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

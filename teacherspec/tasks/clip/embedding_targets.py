@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-    from teacherspec.tasks.interfaces.kind import Kind
-    from teacherspec.tasks.interfaces.model import Batch, Row
+    from teacherspec.tasks.shared.interfaces.kind import Kind
+    from teacherspec.tasks.shared.interfaces.model import Batch, Row
 
 EMBEDDINGS = "embeddings"
 """Folder in `distill/`."""

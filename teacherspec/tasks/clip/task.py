@@ -16,14 +16,11 @@ from teacherspec.spec.augmentation import Augmentation
 from teacherspec.splits import Split
 from teacherspec.tasks.clip.embedding_targets import EMBEDDINGS, check_embeddings, write_embeddings
 from teacherspec.tasks.clip.prompt_templates import Template, prompts, text_columns
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
-from teacherspec.tasks.interfaces.capabilities import ExtraTargets, Pairs
-from teacherspec.tasks.interfaces.model import Batch, Row
-from teacherspec.tasks.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.classification_task import ClassificationTask
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.dual_encoder_model import (
     PAIR,
     TEXT_INPUTS,
@@ -38,6 +35,9 @@ from teacherspec.tasks.shared.dual_encoder_task import REPORT_ROWS, DualEncoderT
 from teacherspec.tasks.shared.image_dataset import pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.image_text_dataset import PairExamples, TrainingPairs, collate_pairs
+from teacherspec.tasks.shared.interfaces.capabilities import ExtraTargets, Pairs
+from teacherspec.tasks.shared.interfaces.model import Batch, Row
+from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
 
 if TYPE_CHECKING:

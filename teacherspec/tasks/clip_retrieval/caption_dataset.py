@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.columns.base import Column
+from teacherspec.tasks.shared.columns.base import Column
 from teacherspec.tasks.shared.dual_encoder_model import TEXT_INPUTS, DualProcessor
 from teacherspec.tasks.shared.image_augment import generator
 from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, pixel_values

@@ -18,13 +18,9 @@ from teacherspec.tasks.clip_retrieval.caption_dataset import (
     collate_captioned,
     numbered,
 )
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
-from teacherspec.tasks.interfaces.capabilities import Pairs, RetrievalInputs
-from teacherspec.tasks.interfaces.declaration import OutputType
-from teacherspec.tasks.interfaces.model import Batch, Row
-from teacherspec.tasks.interfaces.packaging import UsageSnippet
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.dual_encoder_model import (
     TEXT_INPUTS,
     DualProcessor,
@@ -36,6 +32,10 @@ from teacherspec.tasks.shared.dual_encoder_model import (
 from teacherspec.tasks.shared.dual_encoder_task import REPORT_ROWS, DualEncoderTask
 from teacherspec.tasks.shared.image_dataset import pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
+from teacherspec.tasks.shared.interfaces.capabilities import Pairs, RetrievalInputs
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.model import Batch, Row
+from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseModelError
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
 from teacherspec.tasks.image_classification.augmented_targets import write_views
-from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.interfaces.capabilities import RecordedViews
-from teacherspec.tasks.interfaces.model import Batch, ModelInit, Row
-from teacherspec.tasks.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import ClassificationTask
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, collate_images, pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.image_report import check_processor, describe_images, images_report
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.shared.interfaces.capabilities import RecordedViews
+from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit, Row
+from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.tasks.interfaces.capabilities import FrozenFeatures, LossTerms, SupervisedLoss
-from teacherspec.tasks.interfaces.declaration import OutputType
-from teacherspec.tasks.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures, LossTerms, SupervisedLoss
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     import torch

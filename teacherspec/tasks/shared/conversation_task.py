@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field as Param
 
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.interfaces.capabilities import LossTerms, SupervisedLoss
-from teacherspec.tasks.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared import chat_report, hf_loading
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.generation_task import GenerationTask
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.shared.interfaces.capabilities import LossTerms, SupervisedLoss
+from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared.rendering import Chat, Plain
 from teacherspec.tasks.shared.row_formats import ROW_FORMATS, RowFormat, RowFormatName
 from teacherspec.tasks.shared.text_report import refuse_longer

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from teacherspec.tasks.interfaces.base_fit import BaseSummary
-    from teacherspec.tasks.interfaces.model import ModelInit
+    from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
+    from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 TEXT_INPUTS = ("input_ids", "attention_mask")
 """Inputs of a text tower; SigLIP's tokenizers give no mask, since its towers were trained without one."""

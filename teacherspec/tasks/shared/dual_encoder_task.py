@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field as Param
 
-from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.interfaces.capabilities import PairEmbeddings
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.dual_encoder_model import (
     DualProcessor,
     load_processor,
@@ -18,6 +14,10 @@ from teacherspec.tasks.shared.dual_encoder_model import (
     refuse_single_tower,
 )
 from teacherspec.tasks.shared.image_report import check_processor, describe_images, images_report
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings
+from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report, refuse_longer
 
 if TYPE_CHECKING:

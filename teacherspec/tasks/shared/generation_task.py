@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.interfaces.declaration import OutputType
-from teacherspec.tasks.interfaces.kind import Kind
-from teacherspec.tasks.interfaces.model import Row
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import Row
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.tokenization import Encoder
 

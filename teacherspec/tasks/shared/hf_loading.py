@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from teacherspec.tasks.interfaces.model import ModelInit
+    from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 SAFE = {"trust_remote_code": False, "local_files_only": True}
 DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")

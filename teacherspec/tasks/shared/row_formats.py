@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from teacherspec.tasks.columns.messages import LastMessageColumn, PromptMessagesColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import AnswerColumn, OptionalTextColumn, TextColumn
+from teacherspec.tasks.shared.columns.messages import LastMessageColumn, PromptMessagesColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import AnswerColumn, OptionalTextColumn, TextColumn
 from teacherspec.text.conversation import Conversation, Turn
 
 RowFormatName = Literal["prompt_completion", "messages", "alpaca"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from teacherspec.errors import BaseModelError
-from teacherspec.tasks.interfaces.base_fit import BaseSummary
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 MANY_CUT = 0.05

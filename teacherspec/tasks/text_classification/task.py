@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field as Param
 
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
-from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.interfaces.model import ModelInit
-from teacherspec.tasks.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import ClassificationTask
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.shared.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report, refuse_longer

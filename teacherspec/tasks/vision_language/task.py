@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from teacherspec.errors import BaseModelError
-from teacherspec.tasks.columns.image_list import ImageListColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.interfaces.base_fit import BaseSummary
-from teacherspec.tasks.interfaces.capabilities import SeparateParts, TrainableParts
-from teacherspec.tasks.interfaces.model import ModelInit, Row
-from teacherspec.tasks.interfaces.packaging import UsageSnippet
+from teacherspec.tasks.shared.columns.image_list import ImageListColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.conversation_task import ConversationTask
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
+from teacherspec.tasks.shared.interfaces.capabilities import SeparateParts, TrainableParts
+from teacherspec.tasks.shared.interfaces.model import ModelInit, Row
+from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.vision_language import vlm_processor
 from teacherspec.tasks.vision_language.image_token_report import describe_image_tokens, image_token_report
 from teacherspec.tasks.vision_language.insert_images import insert_images

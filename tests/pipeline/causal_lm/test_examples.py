@@ -21,7 +21,7 @@ from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.causal_lm.task import CausalLM
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.language_models import CHATML, FAMILIES, LLAMA3, SPECIAL, tiny_model
 
 ROOT = Path(__file__).parents[3]

@@ -6,7 +6,7 @@ import pytest
 
 from teacherspec.cli.predict import read_rows
 from teacherspec.errors import DataError
-from teacherspec.tasks.columns.base import ColumnError
+from teacherspec.tasks.shared.columns.base import ColumnError
 from teacherspec.tasks.shared.row_formats import ROW_FORMATS
 from teacherspec.text.conversation import Turn
 from tests.pipeline.causal_lm.toys import task

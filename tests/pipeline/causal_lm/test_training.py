@@ -11,7 +11,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 from tests.toys.trained_language_model import flat, trained
 

@@ -4,7 +4,7 @@ import pytest
 from datasets import Dataset
 
 from teacherspec.errors import BaseModelError, DataError
-from teacherspec.tasks.columns.base import ColumnError
+from teacherspec.tasks.shared.columns.base import ColumnError
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.vision_language.insert_images import insert_images
 from teacherspec.text.conversation import Turn

@@ -13,7 +13,7 @@ from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.entrypoint import PARAMS
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.pipeline.vision_language.toys import COLOURS, SEEN, picture, vision_base
 
 ROOT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from teacherspec.errors import BaseModelError, UserError
 from teacherspec.inference.generation import answer
 from teacherspec.runtime import machine
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.text.decoding import Decoding
 from tests.pipeline.vision_language.toys import (
     model,

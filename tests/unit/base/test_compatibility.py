@@ -11,7 +11,7 @@ from teacherspec.base.classification.linear_probe import probe
 from teacherspec.base.memory_estimate import activation_bytes, memory_plan, require_memory
 from teacherspec.base.probe_sampling import sample
 from teacherspec.errors import BaseModelError
-from teacherspec.tasks.interfaces.base_fit import BaseSummary, MemoryProbe
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
 from teacherspec.tasks.shared.text_report import length_report
 
 

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from teacherspec.compare.by_output_type import COMPARE
-from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
 
 def test_predictions_of_every_output_type_can_be_compared() -> None:

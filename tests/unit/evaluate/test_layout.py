@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from teacherspec.evaluate import run
-from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
 PACKAGE = Path(run.__file__).parent
 FILES = {"evaluate.py", "findings.py", "metrics.py", "page.py", "report.html.j2", "report.py"}

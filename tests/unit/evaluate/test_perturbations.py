@@ -5,10 +5,10 @@ import pytest
 
 from teacherspec.evaluate.perturbations import CHANGES, perturbations_of
 from teacherspec.metric_names.perturbations import BY_COLUMN, perturbation_names
-from teacherspec.tasks.columns.base import Column
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.base import Column
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 
 SCHEMA = RowSchema(content=(TextColumn("text"),), label=LabelColumn("label"))
 

@@ -18,7 +18,7 @@ from teacherspec.evaluate.robustness import (
 )
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import Predictions
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_rows
 

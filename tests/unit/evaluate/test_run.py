@@ -17,8 +17,8 @@ from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.index import load_index
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import load_prepared
-from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_prepared
 from tests.unit.evaluate.toy_runs import training_log

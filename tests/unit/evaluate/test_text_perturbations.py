@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from teacherspec.evaluate.perturbations import CHANGES
 from teacherspec.evaluate.text_perturbations import case, punctuation, typos
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.text import TextColumn
 
 visible = st.text(min_size=1, max_size=80).filter(lambda text: bool(text.strip()))
 

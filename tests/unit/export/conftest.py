@@ -7,8 +7,8 @@ import pytest
 from teacherspec.package.generation.soft_targets import write_token_targets
 from teacherspec.package.model_export import pack_model
 from teacherspec.runtime.atomic_io import write_json
-from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_saving import save_pretrained
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 
 K = 8

@@ -18,8 +18,8 @@ from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import open_split
 from teacherspec.tasks.clip.task import Clip
-from teacherspec.tasks.interfaces.capabilities import Pairs
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.capabilities import Pairs
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.clip import CONTEXT, toy_dual_base
 from tests.toys.image import toy_image_prepared
 

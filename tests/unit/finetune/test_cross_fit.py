@@ -20,7 +20,7 @@ from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
 from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split, save_index
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_train import TASK, declare, digest
 

@@ -16,7 +16,7 @@ from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune, Full
 from teacherspec.splits import Prepared
 from teacherspec.tasks.image_classification.task import ImageClassification
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.image import LABELS, toy_image_base, toy_image_prepared
 
 TASK = ImageClassification(kind="image_classification")

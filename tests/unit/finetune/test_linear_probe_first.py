@@ -13,7 +13,7 @@ from teacherspec.finetune.inputs import Training, load_inputs
 from teacherspec.finetune.linear_probe_first import HEAD_FILE
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_train import TASK, digest
 

@@ -11,7 +11,7 @@ from teacherspec.errors import UserError
 from teacherspec.finetune.lora import adapt, linear_layers, merge
 from teacherspec.finetune.run import library_versions
 from teacherspec.spec.finetune import Finetune, Lora
-from teacherspec.tasks.interfaces.capabilities import TrainableParts
+from teacherspec.tasks.shared.interfaces.capabilities import TrainableParts
 from tests.toys.language_models import tiny_model
 
 BATCH = {"input_ids": torch.arange(1, 25).reshape(2, 12)}

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from teacherspec.finetune.losses import IGNORE_INDEX, balanced_weights, objective
 from teacherspec.spec.finetune import CrossEntropy, Focal
-from teacherspec.tasks.interfaces.capabilities import LossTerms
+from teacherspec.tasks.shared.interfaces.capabilities import LossTerms
 
 LOGITS = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2, 0, 0, 1, 0])

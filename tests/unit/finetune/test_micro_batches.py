@@ -12,7 +12,7 @@ from teacherspec.finetune.micro_batches import IgnorableExamples, MicroBatches, 
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.runtime.machine import BatchLayout
 from teacherspec.spec.finetune import CrossEntropy, Focal
-from teacherspec.tasks.interfaces.capabilities import LossTerms
+from teacherspec.tasks.shared.interfaces.capabilities import LossTerms
 
 
 def samplers(

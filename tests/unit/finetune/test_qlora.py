@@ -15,8 +15,8 @@ from teacherspec.finetune.lora import adapt, linear_layers, merge
 from teacherspec.finetune.train import finetune
 from teacherspec.memory_plan.config_shapes import NF4_BYTES
 from teacherspec.spec.finetune import Finetune, Lora
-from teacherspec.tasks.interfaces.capabilities import TrainableParts
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.capabilities import TrainableParts
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 from tests.toys.language_models import tiny_model
 

@@ -20,7 +20,7 @@ from teacherspec.finetune.trainer import DeterministicTrainer
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import Prepared
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import toy_base, toy_prepared
 

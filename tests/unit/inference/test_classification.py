@@ -12,7 +12,7 @@ from transformers import set_seed
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.inference.classification import predict
-from teacherspec.tasks.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_rows
 

@@ -10,7 +10,7 @@ from teacherspec.package.build_metadata import ESTIMATES
 from teacherspec.package.output_types import OUTPUT_TYPES
 from teacherspec.spec.package import DEFAULT_GATES
 from teacherspec.splits import Role
-from teacherspec.tasks.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
 ROLES: dict[str, Role] = {
     "train": "train",

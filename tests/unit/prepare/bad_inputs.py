@@ -13,7 +13,7 @@ import fsspec
 import pyarrow as pa
 
 from teacherspec.runtime.atomic_io import sha256_bytes
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages, text_fields
 
 Sources = Sequence[dict[str, Any]]

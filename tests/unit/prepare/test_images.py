@@ -11,10 +11,10 @@ from PIL import Image, ImageEnhance
 from teacherspec.prepare.dedup.candidate_pairs import banding, similar_pairs
 from teacherspec.prepare.dedup.signatures import SignatureComparison
 from teacherspec.prepare.mmap_columns import Workspace
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 from tests.toys.pictures import encoded, scene
 from tests.unit.prepare.toy_data import Workshop, image_fields
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from teacherspec.tasks.columns.base import ColumnError
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.image_list import ImageListColumn
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.base import ColumnError
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.image_list import ImageListColumn
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.image_decoding import decode
 from tests.toys.pictures import encoded, scene
 from tests.unit.prepare.bad_images import GOOD, tar

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from teacherspec.prepare.report.learning_curve import extrapolated
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 from tests.unit.prepare.toy_data import Workshop, image_fields, jsonl, messages
 
 SOURCE = {"kind": "jsonl", "path": "data/rows.jsonl"}

@@ -7,8 +7,8 @@ import pytest
 
 from teacherspec.prepare.sources.registry import tables_of
 from teacherspec.spec.sources import CsvSource
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn, TextListColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn, TextListColumn
 from tests.unit.prepare.toy_data import SHARED, Workshop
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real data sets at {SHARED}")

@@ -15,10 +15,10 @@ from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import FAILED, report_user_errors
 from teacherspec.spec.prepare import Prepare
 from teacherspec.splits import Prepared
-from teacherspec.tasks.columns.image import ImageColumn
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.row_schema import RowSchema
-from teacherspec.tasks.columns.text import TextColumn
+from teacherspec.tasks.shared.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.text import TextColumn
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 HALVES = {"train": 0.4, "validation": 0.2, "calibration": 0.2, "test": 0.2}

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.tasks.columns.base import ColumnError, nearest, shown
-from teacherspec.tasks.columns.label import LabelColumn
-from teacherspec.tasks.columns.text import TextColumn, is_blank, normalised
+from teacherspec.tasks.shared.columns.base import ColumnError, nearest, shown
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.text import TextColumn, is_blank, normalised
 
 TEXT = TextColumn("text", max_characters=20)
 LABEL = LabelColumn("label", ("refund", "card_lost", "01"))

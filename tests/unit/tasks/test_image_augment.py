@@ -17,7 +17,6 @@ from teacherspec.spec.augmentation import Augmentation, RandAugment, RandomCrop
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.image_classification.task import ImageClassification
-from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_loading import load_image_processor
 from teacherspec.tasks.shared.image_augment import (
     OPERATIONS,
@@ -29,6 +28,7 @@ from teacherspec.tasks.shared.image_augment import (
 )
 from teacherspec.tasks.shared.image_dataset import TrainingImages, collate_images
 from teacherspec.tasks.shared.image_decoding import decode
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.image import LABELS, toy_image_base, toy_image_prepared
 from tests.toys.pictures import scene
 from tests.unit.finetune.test_train import KilledError, digest

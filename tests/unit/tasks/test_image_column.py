@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps, PngImagePlugin
 
-from teacherspec.tasks.columns.base import ColumnError
-from teacherspec.tasks.columns.image import ImageColumn
+from teacherspec.tasks.shared.columns.base import ColumnError
+from teacherspec.tasks.shared.columns.image import ImageColumn
 from teacherspec.tasks.shared.image_decoding import decode
 from tests.toys.pictures import animated, bomb, encoded, scene
 

@@ -8,10 +8,10 @@ import pytest
 from teacherspec.errors import BaseModelError
 from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.tasks.image_classification.task import ImageClassification
-from teacherspec.tasks.interfaces.base_fit import BaseSummary
-from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_loading import load_image_processor
 from teacherspec.tasks.shared.image_report import describe_images, size_report
+from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.image import LABELS, toy_image_base
 from tests.toys.pictures import encoded, scene
 

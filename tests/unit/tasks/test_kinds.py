@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 import teacherspec.tasks
 from teacherspec.tasks import KINDS, parse_task
-from teacherspec.tasks.interfaces import capabilities
-from teacherspec.tasks.interfaces.capabilities import PairEmbeddings, SupervisedLoss
-from teacherspec.tasks.interfaces.kind import Kind
 from teacherspec.tasks.shared.generation_task import GenerationTask
+from teacherspec.tasks.shared.interfaces import capabilities
+from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings, SupervisedLoss
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 TASKS = Path(teacherspec.tasks.__file__).parent
 SLOW_TO_IMPORT = ("PIL", "pyarrow", "torch", "transformers", "datasets", "scipy", "sklearn", "jinja2")

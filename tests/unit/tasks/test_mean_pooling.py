@@ -16,8 +16,8 @@ from transformers import (
 )
 
 from teacherspec.errors import BaseModelError
-from teacherspec.tasks.interfaces.model import ModelInit
 from teacherspec.tasks.shared.hf_loading import mean_pool
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import toy_base

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.tasks.columns.base import Column, ColumnError, nearest, shown
-from teacherspec.tasks.columns.text import UNWRITABLE, is_blank
+from teacherspec.tasks.shared.columns.base import Column, ColumnError, nearest, shown
+from teacherspec.tasks.shared.columns.text import UNWRITABLE, is_blank
 
 if TYPE_CHECKING:
     import pyarrow as pa

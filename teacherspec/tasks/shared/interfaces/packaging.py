@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from teacherspec.tasks.interfaces.model import Batch, Inference
+from teacherspec.tasks.shared.interfaces.model import Batch, Inference
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.interfaces.model import Batch, Inference
+from teacherspec.tasks.shared.interfaces.model import Batch, Inference
 
 if TYPE_CHECKING:
     import torch

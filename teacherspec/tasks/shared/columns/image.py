@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.columns.base import ColumnError, VisualColumn, shown
+from teacherspec.tasks.shared.columns.base import ColumnError, VisualColumn, shown
 from teacherspec.tasks.shared.image_decoding import FORMATS, ImageError, PlainImage, decode, plain_image
 
 if TYPE_CHECKING:

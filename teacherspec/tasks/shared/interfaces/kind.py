@@ -8,10 +8,10 @@ kinds can do is an optional interface, see `Kind.capability`.
 from typing import TypeVar
 
 from teacherspec.spec.section import Section
-from teacherspec.tasks.interfaces.base_fit import BaseFit
-from teacherspec.tasks.interfaces.declaration import Declaration
-from teacherspec.tasks.interfaces.packaging import Packaging
-from teacherspec.tasks.interfaces.training import Training
+from teacherspec.tasks.shared.interfaces.base_fit import BaseFit
+from teacherspec.tasks.shared.interfaces.declaration import Declaration
+from teacherspec.tasks.shared.interfaces.packaging import Packaging
+from teacherspec.tasks.shared.interfaces.training import Training
 
 Capability = TypeVar("Capability")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teacherspec.spec.augmentation import Augmentation
-from teacherspec.tasks.interfaces.model import Batch, Row
+from teacherspec.tasks.shared.interfaces.model import Batch, Row
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.tasks.columns.base import Column, ColumnError, shown
+from teacherspec.tasks.shared.columns.base import Column, ColumnError, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

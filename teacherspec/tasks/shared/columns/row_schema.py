@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from teacherspec.tasks.columns.base import Column, VisualColumn
-from teacherspec.tasks.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.base import Column, VisualColumn
+from teacherspec.tasks.shared.columns.label import LabelColumn
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.tasks.columns.base import Column, ColumnError, shown
-from teacherspec.tasks.columns.text import TextColumn, normalised
+from teacherspec.tasks.shared.columns.base import Column, ColumnError, shown
+from teacherspec.tasks.shared.columns.text import TextColumn, normalised
 from teacherspec.text.conversation import problem_with_turns
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.tasks.interfaces.model import Batch
+from teacherspec.tasks.shared.interfaces.model import Batch
 
 if TYPE_CHECKING:
     from datasets import Dataset

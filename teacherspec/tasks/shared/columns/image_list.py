@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from teacherspec.tasks.columns.base import ColumnError, VisualColumn, shown
-from teacherspec.tasks.columns.image import GREY_SIDE, ImageColumn
+from teacherspec.tasks.shared.columns.base import ColumnError, VisualColumn, shown
+from teacherspec.tasks.shared.columns.image import GREY_SIDE, ImageColumn
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from teacherspec.tasks.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 OutputType = Literal["classification", "generation", "retrieval"]
 """What predictions hold: `classification`, one logit a class and one label a row; `generation`, statistics of
