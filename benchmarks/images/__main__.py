@@ -20,7 +20,7 @@ from benchmarks.page import fill
 from teacherspec.prepare.dedup.image_thumbnails import thumbnail_similarity
 from teacherspec.prepare.sources.archives import read_archive
 from teacherspec.prepare.sources.digits import tables
-from teacherspec.spec.sources import DigitsSource
+from teacherspec.spec.prepare.sources import DigitsSource
 from teacherspec.tasks.shared.columns.image import ImageColumn
 from teacherspec.tasks.shared.image_decoding import decode, encode_png
 

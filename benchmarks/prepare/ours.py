@@ -9,7 +9,7 @@ from pathlib import Path
 
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.machine import working_memory
-from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn

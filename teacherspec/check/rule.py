@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from teacherspec.check.parsing.diagnostics import Where
 from teacherspec.check.spec import Spec
-from teacherspec.spec.prepare import Prepare
-from teacherspec.spec.split_names import FIXED_SPLITS
+from teacherspec.spec.prepare.prepare import Prepare
+from teacherspec.spec.prepare.split_names import FIXED_SPLITS
 
 
 class Finding(NamedTuple):

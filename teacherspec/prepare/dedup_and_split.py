@@ -18,8 +18,8 @@ from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.row_hashes import Hashes, hash_text
 from teacherspec.prepare.row_sampling import sampled_rows
 from teacherspec.prepare.split_assignment import assign, split_keys
-from teacherspec.spec.prepare import Prepare
-from teacherspec.spec.split_names import BY_HASH, FIXED_SPLITS
+from teacherspec.spec.prepare.prepare import Prepare
+from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS
 from teacherspec.tasks.shared.columns.base import shown
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 

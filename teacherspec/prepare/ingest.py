@@ -14,7 +14,7 @@ from teacherspec.prepare.row_store import RowStore
 from teacherspec.prepare.row_types import BadRow, BlankRow, Table
 from teacherspec.prepare.row_validation import CheckedRow, ExtraColumns, RowChecker
 from teacherspec.prepare.sources.registry import tables_of
-from teacherspec.spec.source_base import SourceBase
+from teacherspec.spec.prepare.source_base import SourceBase
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 NO_LABEL = -1

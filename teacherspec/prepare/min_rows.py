@@ -8,8 +8,8 @@ from teacherspec.prepare.dedup_and_split import Assignment
 from teacherspec.prepare.mmap_columns import chunks
 from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.report.label_typos import misspelt
-from teacherspec.spec.prepare import MinimumRows
-from teacherspec.spec.split_names import FIXED_SPLITS
+from teacherspec.spec.prepare.prepare import MinimumRows
+from teacherspec.spec.prepare.split_names import FIXED_SPLITS
 from teacherspec.tasks.shared.columns.base import shown
 
 

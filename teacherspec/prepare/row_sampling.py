@@ -7,7 +7,7 @@ from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.mmap_columns import Mask, Workspace, chunks
 from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import SAMPLE_STREAM, rank_within, uniform
-from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.prepare.prepare import Prepare
 
 
 def sampled_rows(

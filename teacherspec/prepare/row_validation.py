@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import Table
 from teacherspec.prepare.transforms import compile_transform
-from teacherspec.spec.source_base import SourceBase
+from teacherspec.spec.prepare.source_base import SourceBase
 from teacherspec.tasks.shared.columns.base import ColumnError, ValueReader, nearest, shown
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn

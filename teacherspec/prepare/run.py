@@ -21,7 +21,7 @@ from teacherspec.prepare.report.report import write_reports
 from teacherspec.prepare.row_validation import ExtraColumns
 from teacherspec.prepare.write_splits import Layout, write_splits
 from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
-from teacherspec.spec.prepare import Policy, Prepare
+from teacherspec.spec.prepare.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 

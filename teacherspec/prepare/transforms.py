@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from teacherspec.spec.transforms import (
+from teacherspec.spec.prepare.transforms import (
     Constant,
     Filter,
     Map,

@@ -30,7 +30,11 @@ def modules() -> set[str]:
 
 
 def test_the_declaration_was_read(modules: set[str]) -> None:
-    assert {"teacherspec.spec.prepare", "teacherspec.spec.sources", "teacherspec.spec.base"} <= modules
+    assert {
+        "teacherspec.spec.prepare.prepare",
+        "teacherspec.spec.prepare.sources",
+        "teacherspec.spec.base",
+    } <= modules
 
 
 @pytest.mark.parametrize("library", sorted(LIBRARIES))

@@ -30,7 +30,7 @@ AFTER_EDIT = {
     # A new option of a section: the stages that read the section.
     "teacherspec/spec/calibrate.py": ("check", "calibrate", "package"),
     "teacherspec/spec/finetune.py": ("check", "finetune", "package"),
-    "teacherspec/spec/prepare.py": ("check", "prepare", "package"),
+    "teacherspec/spec/prepare/prepare.py": ("check", "prepare", "package"),
     # What only people and reviews run.
     "teacherspec/cli/main.py": (),
     "teacherspec/compare/compare.py": (),

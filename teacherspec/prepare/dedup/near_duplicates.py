@@ -14,7 +14,7 @@ from teacherspec.prepare.dedup.signatures import SignatureComparison
 from teacherspec.prepare.mmap_columns import Indices, Mask, Workspace, parts_by_size
 from teacherspec.prepare.row_hashes import signature_words
 from teacherspec.prepare.row_store import RowStore
-from teacherspec.spec.prepare import NearDuplicates
+from teacherspec.spec.prepare.prepare import NearDuplicates
 from teacherspec.tasks.shared.columns.base import Column, VisualColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import normalised

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teacherspec.spec.prepare import Policy, Prepare
-from teacherspec.spec.source_base import SourceBase
+from teacherspec.spec.prepare.prepare import Policy, Prepare
+from teacherspec.spec.prepare.source_base import SourceBase
 from teacherspec.splits import Prepared
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 

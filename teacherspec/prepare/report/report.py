@@ -11,7 +11,7 @@ from teacherspec.plots.style import drawing, save_png
 from teacherspec.prepare.report.advice import advice
 from teacherspec.prepare.report.finding_messages import Finding
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text, write_tsv
-from teacherspec.spec.prepare import Policy
+from teacherspec.spec.prepare.prepare import Policy
 
 EXAMPLES = 5
 NONE = "-"

@@ -10,7 +10,7 @@ from teacherspec.prepare.row_types import OpenTable, Table
 from teacherspec.prepare.sources.arrow_sizes import SizeLimit, check_types
 from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.parquet import batch_rows, first_line, unique_columns
-from teacherspec.spec.sources import ArrowSource
+from teacherspec.spec.prepare.sources import ArrowSource
 
 if TYPE_CHECKING:
     import pyarrow as pa

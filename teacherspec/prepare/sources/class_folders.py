@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.path_checks import problem_of_file
-from teacherspec.spec.sources import ClassFolderSource, ImageFolderSource, TextFolderSource
+from teacherspec.spec.prepare.sources import ClassFolderSource, ImageFolderSource, TextFolderSource
 from teacherspec.tasks.shared.columns.base import ColumnError
 
 

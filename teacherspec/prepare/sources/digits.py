@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from teacherspec.prepare.row_types import AnyRow, OpenTable, Row, Table
-from teacherspec.spec.sources import DigitsSource
+from teacherspec.spec.prepare.sources import DigitsSource
 from teacherspec.tasks.shared.image_decoding import encode_png
 
 LEVELS = 16

@@ -6,7 +6,7 @@ from typing import Any
 
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row
 from teacherspec.prepare.sources.file_lookup import FileLocation, FileLookupError
-from teacherspec.spec.source_base import COLUMN_IN_BRACES, NamedFiles
+from teacherspec.spec.prepare.source_base import COLUMN_IN_BRACES, NamedFiles
 from teacherspec.tasks.shared.columns.base import shown
 
 

@@ -11,8 +11,8 @@ from typing import BinaryIO, NamedTuple, Protocol
 from teacherspec.errors import DataError
 from teacherspec.prepare.sources.archives import read_archive
 from teacherspec.prepare.sources.path_checks import problem_of_file, resolve
-from teacherspec.spec.path_rules import problem_of_path
-from teacherspec.spec.source_base import NamedFiles
+from teacherspec.spec.prepare.path_rules import problem_of_path
+from teacherspec.spec.prepare.source_base import NamedFiles
 from teacherspec.tasks.shared.columns.base import shown
 
 SCRATCH = Path(".scratch/archives")

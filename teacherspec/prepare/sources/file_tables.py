@@ -11,7 +11,7 @@ from teacherspec.prepare.sources.file_columns import with_file_columns
 from teacherspec.prepare.sources.file_lookup import open_location
 from teacherspec.prepare.sources.path_checks import resolve
 from teacherspec.prepare.sources.remote_files import download
-from teacherspec.spec.source_base import FileSource
+from teacherspec.spec.prepare.source_base import FileSource
 
 Source = TypeVar("Source", bound=FileSource)
 OpenFile = Callable[[Source, str, Path, Collection[str]], AbstractContextManager[OpenTable]]

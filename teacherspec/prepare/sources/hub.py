@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, OpenTable, Row, Table
-from teacherspec.spec.sources import HubDatasetSource
+from teacherspec.spec.prepare.sources import HubDatasetSource
 
 if TYPE_CHECKING:
     from datasets import IterableDataset

@@ -10,7 +10,7 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.archives import Member, read_archive
 from teacherspec.prepare.sources.path_checks import resolve
-from teacherspec.spec.sources import ImageArchiveSource
+from teacherspec.spec.prepare.sources import ImageArchiveSource
 
 
 def tables(source: ImageArchiveSource, root: Path) -> list[Table]:

@@ -11,7 +11,7 @@ from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.decompress import open_bytes
 from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.jsonl import decode_strictly
-from teacherspec.spec.sources import JsonDocumentSource
+from teacherspec.spec.prepare.sources import JsonDocumentSource
 from teacherspec.tasks.shared.columns.base import nearest, shown
 
 

@@ -11,7 +11,7 @@ from teacherspec.prepare.row_types import AnyRow, BadRow, BlankRow, OpenTable, R
 from teacherspec.prepare.sources.decompress import open_bytes
 from teacherspec.prepare.sources.file_tables import file_tables
 from teacherspec.prepare.sources.text_lines import TextLines
-from teacherspec.spec.sources import JsonlSource
+from teacherspec.spec.prepare.sources import JsonlSource
 from teacherspec.tasks.shared.columns.base import shown
 
 

@@ -10,7 +10,7 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.arrow_sizes import PART_BYTES, PART_ROWS, SizeLimit, check_types
 from teacherspec.prepare.sources.file_tables import file_tables
-from teacherspec.spec.sources import ParquetSource
+from teacherspec.spec.prepare.sources import ParquetSource
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,8 +16,8 @@ from teacherspec.prepare.sources import (
     jsonl,
     parquet,
 )
-from teacherspec.spec.source_base import SourceBase
-from teacherspec.spec.sources import (
+from teacherspec.spec.prepare.source_base import SourceBase
+from teacherspec.spec.prepare.sources import (
     ArrowSource,
     CsvSource,
     DigitsSource,

@@ -6,7 +6,7 @@ from huggingface_hub import DatasetCard
 
 from teacherspec.prepare.report.advice import advice
 from teacherspec.spec.finetune import Finetune
-from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.prepare.prepare import Prepare
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages
 
 

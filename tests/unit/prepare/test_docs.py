@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from teacherspec.spec.prepare import Prepare
-from teacherspec.spec.sources import DataSource
+from teacherspec.spec.prepare.prepare import Prepare
+from teacherspec.spec.prepare.sources import DataSource
 
 DOCS = Path(__file__).parents[3] / "docs" / "data.md"
 PAGES = (DOCS, DOCS.with_name("image-data.md"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.prepare.sources.registry import tables_of
-from teacherspec.spec.sources import CsvSource
+from teacherspec.spec.prepare.sources import CsvSource
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn, TextListColumn
 from tests.unit.prepare.toy_data import SHARED, Workshop

@@ -14,7 +14,7 @@ from datasets import ClassLabel, Dataset, Features, IterableDataset, Value
 from teacherspec.errors import DataError
 from teacherspec.prepare.sources.hub import stream_rows
 from teacherspec.prepare.sources.registry import READERS, tables_of
-from teacherspec.spec.sources import DataSource, HubDatasetSource
+from teacherspec.spec.prepare.sources import DataSource, HubDatasetSource
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages
 
 ROWS = messages(60)

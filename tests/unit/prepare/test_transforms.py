@@ -5,7 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from teacherspec.prepare.split_assignment import rank_within
 from teacherspec.prepare.transforms import compile_transform
-from teacherspec.spec.transforms import Transform
+from teacherspec.spec.prepare.transforms import Transform
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages
 
 SOURCE = {"kind": "jsonl", "path": "data/rows.jsonl"}

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import FAILED, report_user_errors
-from teacherspec.spec.prepare import Prepare
+from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.splits import Prepared
 from teacherspec.tasks.shared.columns.image import ImageColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn

@@ -5,10 +5,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from teacherspec.spec.path_rules import problem_of_path, problem_of_url
+from teacherspec.spec.prepare.path_rules import problem_of_path, problem_of_url
+from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS
+from teacherspec.spec.prepare.transforms import Transform
 from teacherspec.spec.section import Section
-from teacherspec.spec.split_names import BY_HASH, FIXED_SPLITS
-from teacherspec.spec.transforms import Transform
 
 COLUMN_IN_BRACES = re.compile(r"\{([^{}]+)\}")
 """A column name inside `NamedFiles.name`."""

@@ -5,10 +5,10 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from teacherspec.spec.path_rules import problem_of_path
+from teacherspec.spec.prepare.path_rules import problem_of_path
+from teacherspec.spec.prepare.sources import DataSource
+from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS
 from teacherspec.spec.section import Section
-from teacherspec.spec.sources import DataSource
-from teacherspec.spec.split_names import BY_HASH, FIXED_SPLITS
 
 
 class Policy(NamedTuple):

@@ -4,7 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from teacherspec.spec.source_base import Encoding, FileSource, RepositoryPath, SourceBase, TextFileSource
+from teacherspec.spec.prepare.source_base import (
+    Encoding,
+    FileSource,
+    RepositoryPath,
+    SourceBase,
+    TextFileSource,
+)
 
 
 class JsonlSource(TextFileSource):
