@@ -44,7 +44,7 @@ def reached(work: Path) -> dict[str, Any]:
 
 def share(hits: npt.NDArray[np.bool_]) -> dict[str, float]:
     """Share of hits with its interval."""
-    from teacherspec.metrics.intervals import wilson_interval
+    from teacherspec.metrics.scores.intervals import wilson_interval
 
     return asdict(wilson_interval(int(hits.sum()), len(hits)))
 

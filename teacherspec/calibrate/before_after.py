@@ -15,17 +15,17 @@ from teacherspec.metrics.calibration import (
     ece_noise_quantile,
     top_label_confidence,
 )
-from teacherspec.metrics.intervals import (
+from teacherspec.metrics.scores.intervals import (
     bootstrap,
     calibration_error_interval,
     interval_of,
     wilson_interval,
 )
-from teacherspec.metrics.proper_scores import brier_parts, brier_per_row, nll_per_row
+from teacherspec.metrics.scores.proper_scores import brier_parts, brier_per_row, nll_per_row
+from teacherspec.metrics.scores.softmax import log_softmax
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.metrics.significance import paired_bootstrap
-from teacherspec.metrics.softmax import log_softmax
 from teacherspec.metrics.summary import top_label_summary
-from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.spec.calibrate import Calibrate
 
 MEANS = ("nll", "brier", "signed")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy.typing as npt
 
 from teacherspec.calibrators.fit import Fitted
-from teacherspec.metrics.validation import FloatArray
+from teacherspec.metrics.scores.validation import FloatArray
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.spec.calibrate import Calibrate
 

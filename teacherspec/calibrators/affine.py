@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from teacherspec.calibrators.fitted import Dirichlet, Vector
 from teacherspec.calibrators.temperature import TemperatureFit, fit_temperature
-from teacherspec.metrics.softmax import log_softmax
-from teacherspec.metrics.validation import FloatArray, IntArray, label_values, logit_rows, shifted
+from teacherspec.metrics.scores.softmax import log_softmax
+from teacherspec.metrics.scores.validation import FloatArray, IntArray, label_values, logit_rows, shifted
 
 Forward = Callable[[FloatArray], FloatArray]
 """From deviations `[P]` to scores `[N, C]`."""

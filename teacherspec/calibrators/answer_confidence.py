@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.beta_grid import GRID
-from teacherspec.metrics.validation import FloatArray
+from teacherspec.metrics.scores.validation import FloatArray
+from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import Answer
 
 FEWEST_OF_EACH = 5

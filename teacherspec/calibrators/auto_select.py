@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.calibrators.fitted import Calibrator, apply
-from teacherspec.metrics.proper_scores import nll_per_row
-from teacherspec.metrics.softmax import top_label
-from teacherspec.metrics.validation import FloatArray, label_values, logit_rows
+from teacherspec.metrics.scores.proper_scores import nll_per_row
+from teacherspec.metrics.scores.softmax import top_label
+from teacherspec.metrics.scores.validation import FloatArray, label_values, logit_rows
 from teacherspec.spec.calibrate import (
     Auto,
     ClassTemperatureScaling,

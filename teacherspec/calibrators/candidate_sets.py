@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from teacherspec.metrics.retrieval import candidate_sets
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.retrieval import candidate_sets
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
 
 

@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from teacherspec.calibrators.fitted import ClassTemperature
 from teacherspec.calibrators.temperature import TemperatureFit, fit_temperature
-from teacherspec.metrics.softmax import top_label
-from teacherspec.metrics.validation import label_values, logit_rows
+from teacherspec.metrics.scores.softmax import top_label
+from teacherspec.metrics.scores.validation import label_values, logit_rows
 
 
 def fit_class_temperature(

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, TypeAdapter
 
-from teacherspec.metrics.softmax import log_softmax, top_label
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.softmax import log_softmax, top_label
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.spec.section import Section
 
 Positive = Annotated[float, Field(gt=0.0)]

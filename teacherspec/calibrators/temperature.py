@@ -13,13 +13,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.metrics.scores.validation import FloatArray, IntArray, label_values, logit_rows
 from teacherspec.metrics.temperature_moments import (
     Precision,
     TemperatureMoments,
     row_weights,
     temperature_moments,
 )
-from teacherspec.metrics.validation import FloatArray, IntArray, label_values, logit_rows
 
 Status = Literal["ok", "at_lower_bound", "at_upper_bound", "flat"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from teacherspec.calibrators.grid_temperature import streamed_temperature
 from teacherspec.calibrators.temperature import TemperatureFit
 from teacherspec.metrics.cluster_bootstrap import ClusteredScores
+from teacherspec.metrics.scores.validation import FloatArray
 from teacherspec.metrics.temperature_moments import TemperatureMoments
-from teacherspec.metrics.validation import FloatArray
 from teacherspec.predictions.generation import TokenPredictions
 
 

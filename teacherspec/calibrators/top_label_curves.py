@@ -12,7 +12,7 @@ from teacherspec.calibrators.fitted import Histogram, Isotonic
 from teacherspec.metrics.binning import bin_sums, upper_edges
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.ranking import group_ties, sort_confidences
-from teacherspec.metrics.softmax import softmax
+from teacherspec.metrics.scores.softmax import softmax
 
 
 def fit_isotonic(logits: npt.ArrayLike, labels: npt.ArrayLike) -> Isotonic:

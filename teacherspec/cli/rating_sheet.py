@@ -61,7 +61,7 @@ def command(
     raters save into the folder of the key and run `dvc repro`.
     """
     from teacherspec.errors import DataError
-    from teacherspec.predictions.answers import load_answers
+    from teacherspec.generated_answers import load_answers
     from teacherspec.ratings.pair_sampling import draw, pairs_against
     from teacherspec.ratings.sheet import save_sheet
     from teacherspec.ratings.sheet_key import encode_key, key_of, save_key, sheet_id

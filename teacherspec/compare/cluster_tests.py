@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from teacherspec.compare.paired_tests import PairedTest, Statistics, resampled
 from teacherspec.metrics.cluster_bootstrap import ClusteredScores, ClusteredStatistic
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 
 N_BINS = 15
 """Bins of the calibration error: the default of `evaluate` and `calibrate`."""

@@ -1,6 +1,6 @@
 """Numbers and text of the data as a pull request shows them: no text of the data acts as markup."""
 
-from teacherspec.metrics.intervals import Interval
+from teacherspec.metrics.scores.intervals import Interval
 from teacherspec.package.quality_gates import Measurement
 
 MAX_LENGTH = 160

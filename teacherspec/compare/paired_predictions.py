@@ -12,7 +12,7 @@ import numpy as np
 
 from teacherspec.calibrators.fitted import Calibrator, Temperature, parse_calibrator
 from teacherspec.evaluate.content_features import RowContent, read_content
-from teacherspec.metrics.validation import IntArray
+from teacherspec.metrics.scores.validation import IntArray
 from teacherspec.predictions.index import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, open_split

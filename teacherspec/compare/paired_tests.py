@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.intervals import Interval, bootstrap, interval_of
+from teacherspec.metrics.scores.intervals import Interval, bootstrap, interval_of
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.metrics.significance import (
     benjamini_hochberg,
     bootstrap_p_value,
     compare_accuracy,
     paired_bootstrap,
 )
-from teacherspec.metrics.validation import FloatArray, IntArray
 
 FALSE_DISCOVERY_RATE = 0.05
 RESAMPLES = 1000

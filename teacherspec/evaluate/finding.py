@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from teacherspec.metrics.intervals import Interval
+from teacherspec.metrics.scores.intervals import Interval
 
 FindingKind = Literal["strength", "weakness", "blind_spot"]
 

@@ -10,10 +10,10 @@ import numpy as np
 from teacherspec.errors import DeclarationError
 from teacherspec.evaluate.perturbations import Perturbation
 from teacherspec.inference.classification import predict
-from teacherspec.metrics.intervals import Interval, wilson_interval
 from teacherspec.metrics.multiple_testing import adjusted
+from teacherspec.metrics.scores.intervals import Interval, wilson_interval
+from teacherspec.metrics.scores.softmax import top_label
 from teacherspec.metrics.significance import mcnemar_exact
-from teacherspec.metrics.softmax import top_label
 from teacherspec.predictions.classification import Predictions
 
 if TYPE_CHECKING:

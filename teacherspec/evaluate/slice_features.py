@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.errors import DataError
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 
 NO_SLICE = -1
 """Code of a row that lies in no slice of the feature."""

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.evaluate.slice_features import SlicingFeature
-from teacherspec.metrics.intervals import Interval, wilson_interval
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
+from teacherspec.metrics.scores.intervals import Interval, wilson_interval
 
 Family = Literal["declared", "confidence", "discovered"]
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from teacherspec.metric_names.calibration import COMPARED_CLASSES, FIT_CLASSES
 from teacherspec.metric_names.reported_names import ReportedNames, nested, of_splits, prefixed
-from teacherspec.metrics.retrieval import RECALLED
+from teacherspec.metrics.scores.retrieval import RECALLED
 
 DIRECTIONS = ("image_to_text", "text_to_image")
 

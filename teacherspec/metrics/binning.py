@@ -10,7 +10,7 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.validation import FloatArray, IntArray, confidence_values, truth_values
+from teacherspec.metrics.scores.validation import FloatArray, IntArray, confidence_values, truth_values
 
 Binning = Literal["equal_width", "equal_mass"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.binning import Binning, BinSums, bin_sums, upper_edges
-from teacherspec.metrics.validation import (
+from teacherspec.metrics.scores.validation import (
     FloatArray,
     confidence_values,
     label_values,

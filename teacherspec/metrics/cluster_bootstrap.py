@@ -6,7 +6,7 @@ import numpy as np
 
 from teacherspec.metrics.binning import bin_index
 from teacherspec.metrics.calibration import ECE_BINNINGS
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.validation import FloatArray, IntArray, label_values, probability_rows
+from teacherspec.metrics.scores.validation import FloatArray, IntArray, label_values, probability_rows
 
 
 @dataclass(frozen=True)

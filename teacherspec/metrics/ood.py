@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, ndtri
 
-from teacherspec.metrics.intervals import Interval
 from teacherspec.metrics.ranking import area_under_roc, average_precision, separate
-from teacherspec.metrics.validation import FloatArray, finite_values, logit_rows, shifted
+from teacherspec.metrics.scores.intervals import Interval
+from teacherspec.metrics.scores.validation import FloatArray, finite_values, logit_rows, shifted
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from teacherspec.metrics.binning import Binning, bin_index, upper_edges
-from teacherspec.metrics.intervals import Interval, wilson_interval
-from teacherspec.metrics.validation import confidence_values, truth_values
+from teacherspec.metrics.scores.intervals import Interval, wilson_interval
+from teacherspec.metrics.scores.validation import confidence_values, truth_values
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.ranking import TieGroups, area_under_roc, group_ties, sort_confidences
-from teacherspec.metrics.validation import FloatArray, confidence_values, truth_values
+from teacherspec.metrics.scores.validation import FloatArray, confidence_values, truth_values
 
 
 @dataclass(frozen=True)

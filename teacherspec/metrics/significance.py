@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy.typing as npt
 from scipy.special import bdtr
 
-from teacherspec.metrics.intervals import Interval, bootstrap, interval_of
-from teacherspec.metrics.validation import FloatArray, finite_values, truth_values
+from teacherspec.metrics.scores.intervals import Interval, bootstrap, interval_of
+from teacherspec.metrics.scores.validation import FloatArray, finite_values, truth_values
 
 
 @dataclass(frozen=True)

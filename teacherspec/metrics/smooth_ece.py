@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy.fft import dct, idct
 from scipy.optimize import brentq
 
-from teacherspec.metrics.validation import FloatArray, confidence_values, truth_values
+from teacherspec.metrics.scores.validation import FloatArray, confidence_values, truth_values
 
 CELLS = 1 << 14
 """Cells of the grid on [0, 1]. The error is of second order in the cell width: below 1e-6 in smECE."""

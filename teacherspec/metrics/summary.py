@@ -8,9 +8,9 @@ import numpy.typing as npt
 from teacherspec.metrics.binning import BinSums, equal_mass_edges, upper_edges
 from teacherspec.metrics.calibration import debiased_squared_of, ece_of, mce_of, rmsce_of
 from teacherspec.metrics.ranking import area_under_roc, group_ties, sort_confidences
+from teacherspec.metrics.scores.validation import FloatArray, IntArray, confidence_values, truth_values
 from teacherspec.metrics.selective_prediction import expected_errors
 from teacherspec.metrics.smooth_ece import cell_centres, smooth_ece_of
-from teacherspec.metrics.validation import FloatArray, IntArray, confidence_values, truth_values
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,14 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.validation import FloatArray, IntArray, first_row, label_values, logit_rows, shifted
+from teacherspec.metrics.scores.validation import (
+    FloatArray,
+    IntArray,
+    first_row,
+    label_values,
+    logit_rows,
+    shifted,
+)
 
 CHUNK_BYTES = 1 << 21
 """Exponentials worked on at once, which stay in the caches of the processor."""

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from teacherspec.metrics.intervals import BootstrapDraws, bootstrap
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.intervals import BootstrapDraws, bootstrap
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 
 References = Sequence[Sequence[str]]
 """One or more references for each hypothesis; their number may differ from row to row."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.plots.style import DPI, GRID, INK, MUTED, RIGHT, WRONG, writable
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.metrics.validation import FloatArray
+from teacherspec.metrics.scores.validation import FloatArray
 from teacherspec.plots.style import BEFORE, DPI, INK, MUTED, RIGHT
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from teacherspec.metrics.intervals import Interval
+from teacherspec.metrics.scores.intervals import Interval
 from teacherspec.plots.style import BAND, DPI, MUTED, RIGHT, WRONG, writable
 
 if TYPE_CHECKING:

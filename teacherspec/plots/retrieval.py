@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from teacherspec.metrics.retrieval import Ranks
-from teacherspec.metrics.validation import FloatArray
+from teacherspec.metrics.scores.retrieval import Ranks
+from teacherspec.metrics.scores.validation import FloatArray
 from teacherspec.plots.style import BEFORE, DPI, MUTED, RIGHT
 
 if TYPE_CHECKING:

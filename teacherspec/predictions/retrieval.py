@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.retrieval import Paired
+from teacherspec.metrics.scores.retrieval import Paired
 from teacherspec.predictions.index import read_split
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 

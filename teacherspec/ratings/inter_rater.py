@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacherspec.metrics.intervals import Interval, interval_of
-from teacherspec.metrics.validation import IntArray
+from teacherspec.metrics.scores.intervals import Interval, interval_of
+from teacherspec.metrics.scores.validation import IntArray
 
 
 @dataclass(frozen=True)

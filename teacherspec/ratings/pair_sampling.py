@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from teacherspec.errors import DataError
-from teacherspec.predictions.answers import AnswerPair
+from teacherspec.generated_answers import AnswerPair
 from teacherspec.runtime.atomic_io import sha256_bytes
 
 Opponent = Literal["base", "reference"]

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 
 from teacherspec.errors import DataError
-from teacherspec.predictions.answers import load_answers
+from teacherspec.generated_answers import load_answers
 from teacherspec.ratings.load_ratings import Rating, load_ratings
 from teacherspec.ratings.pair_sampling import Opponent, pairs_against
 from teacherspec.ratings.sheet_key import Key, load_keys

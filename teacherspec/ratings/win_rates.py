@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from teacherspec.metrics.intervals import Interval, mean_interval, wilson_interval
+from teacherspec.metrics.scores.intervals import Interval, mean_interval, wilson_interval
+from teacherspec.metrics.scores.validation import finite_values
 from teacherspec.metrics.significance import mcnemar_exact, paired_bootstrap
-from teacherspec.metrics.validation import finite_values
 from teacherspec.ratings.inter_rater import ordinal_agreement
 from teacherspec.ratings.load_ratings import Rating
 from teacherspec.ratings.pair_sampling import Side

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.intervals import wilson_interval
+from teacherspec.metrics.scores.intervals import wilson_interval
 
 NEIGHBOURS = 5
 LINEAR_ITERATIONS = 500

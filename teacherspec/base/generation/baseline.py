@@ -8,7 +8,7 @@ import numpy as np
 
 from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.inference.generation import answer, predict_tokens
-from teacherspec.metrics.intervals import bootstrap, interval_of
+from teacherspec.metrics.scores.intervals import bootstrap, interval_of
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.inference.retrieval import predict_pairs
-from teacherspec.metrics.intervals import wilson_interval
-from teacherspec.metrics.retrieval import RECALLED, image_to_text
+from teacherspec.metrics.scores.intervals import wilson_interval
+from teacherspec.metrics.scores.retrieval import RECALLED, image_to_text
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from teacherspec.calibrate.before_after import Scored
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
-from teacherspec.metrics.intervals import Interval, mean_interval
+from teacherspec.metrics.scores.intervals import Interval, mean_interval
 from teacherspec.metrics.significance import benjamini_hochberg
 from teacherspec.predictions.classification import SliceRows
 from teacherspec.spec.calibrate import Calibrate

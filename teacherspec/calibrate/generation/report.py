@@ -9,7 +9,7 @@ from teacherspec.calibrate.result import WHEN
 from teacherspec.calibrators.answer_confidence import answer_confidences, score_answers
 from teacherspec.metrics.calibration import ECE_BINNINGS, expected_calibration_error
 from teacherspec.metrics.cluster_bootstrap import ClusteredScores, ClusteredStatistic
-from teacherspec.metrics.intervals import BootstrapDraws, bootstrap, interval_of, wilson_interval
+from teacherspec.metrics.scores.intervals import BootstrapDraws, bootstrap, interval_of, wilson_interval
 from teacherspec.metrics.selective_prediction import augrc, aurc, correctness_auroc
 from teacherspec.metrics.significance import bootstrap_p_value
 from teacherspec.metrics.summary import top_label_summary

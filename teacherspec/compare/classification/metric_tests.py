@@ -15,10 +15,10 @@ from teacherspec.compare.paired_tests import (
     resampled,
 )
 from teacherspec.metrics.calibration import expected_calibration_error
-from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews
-from teacherspec.metrics.proper_scores import brier_per_row, nll_per_row
 from teacherspec.metrics.ranking import area_under_roc, separate
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.classification import balanced_accuracy, macro_f1, matthews
+from teacherspec.metrics.scores.proper_scores import brier_per_row, nll_per_row
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 
 Statistic = Callable[[ClassPredictions, IntArray], float]
 """From the predictions of one teacher and positions of rows to a number of these rows."""

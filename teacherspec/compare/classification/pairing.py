@@ -9,8 +9,8 @@ import numpy as np
 
 from teacherspec.calibrators.fitted import apply
 from teacherspec.compare.paired_predictions import TOO_FEW, SideArtifacts, Sides
-from teacherspec.metrics.softmax import log_softmax, top_label
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.softmax import log_softmax, top_label
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import NO_LABEL, load_predictions
 
 if TYPE_CHECKING:

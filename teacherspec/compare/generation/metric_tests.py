@@ -9,8 +9,8 @@ from teacherspec.compare.cluster_tests import clustered_tests
 from teacherspec.compare.generation.pairing import AnswerPair, score_rows
 from teacherspec.compare.paired_predictions import SideArtifacts, Sides, positions_of
 from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.metrics.text_generation import CorpusScore, bleu, chrf, score_from
-from teacherspec.metrics.validation import FloatArray, IntArray
 from teacherspec.predictions.generation import TokenPredictions
 from teacherspec.spec.generation import Generation
 

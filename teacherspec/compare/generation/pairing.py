@@ -7,7 +7,7 @@ import numpy as np
 from teacherspec.calibrators.token_temperature import score_tokens
 from teacherspec.compare.paired_predictions import Sides
 from teacherspec.metrics.cluster_bootstrap import ClusteredScores
-from teacherspec.metrics.validation import IntArray
+from teacherspec.metrics.scores.validation import IntArray
 from teacherspec.predictions.generation import Answer, TokenPredictions, load_answers
 
 AnswerPair = tuple[Answer, Answer]

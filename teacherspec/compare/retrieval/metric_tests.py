@@ -13,10 +13,10 @@ from teacherspec.compare.retrieval.pairing import Queries
 from teacherspec.metric_names.retrieval import DIRECTIONS
 from teacherspec.metrics.calibration import top_label_confidence
 from teacherspec.metrics.cluster_bootstrap import ClusteredScores
-from teacherspec.metrics.proper_scores import nll_per_row
-from teacherspec.metrics.retrieval import RECALLED
-from teacherspec.metrics.softmax import log_softmax
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.proper_scores import nll_per_row
+from teacherspec.metrics.scores.retrieval import RECALLED
+from teacherspec.metrics.scores.softmax import log_softmax
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from teacherspec.compare.paired_predictions import positions_of
 from teacherspec.metric_names.retrieval import DIRECTIONS
-from teacherspec.metrics.retrieval import image_to_text
-from teacherspec.metrics.validation import IntArray
+from teacherspec.metrics.scores.retrieval import image_to_text
+from teacherspec.metrics.scores.validation import IntArray
 from teacherspec.predictions.retrieval import EmbeddingPredictions
 
 

@@ -16,8 +16,8 @@ from teacherspec.compare.prediction_diff import PredictionDiff, SplitDiff, compa
 from teacherspec.compare.retrieval.metric_tests import candidate_set_tests, recall_tests
 from teacherspec.compare.retrieval.pairing import common_rows, run_queries
 from teacherspec.metric_names.retrieval import DIRECTIONS
-from teacherspec.metrics.retrieval import largest_candidate_set
-from teacherspec.metrics.softmax import log_softmax
+from teacherspec.metrics.scores.retrieval import largest_candidate_set
+from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.predictions.retrieval import (
     Comparison,
     EmbeddingPredictions,

@@ -24,9 +24,9 @@ from teacherspec.evaluate.slices import (
     single_slices,
     weakest_first,
 )
-from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
+from teacherspec.metrics.scores.intervals import wilson_interval
 from teacherspec.predictions.classification import Predictions
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared

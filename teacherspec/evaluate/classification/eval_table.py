@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from teacherspec.evaluate.content_features import RowContent
-from teacherspec.metrics.softmax import softmax, top_label
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.softmax import softmax, top_label
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import Predictions
 
 if TYPE_CHECKING:

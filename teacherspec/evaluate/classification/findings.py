@@ -15,7 +15,7 @@ from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.finding import Finding, FindingKind, interval_text, memorised, p_text, percent
 from teacherspec.evaluate.robustness import Robustness
 from teacherspec.evaluate.slices import SliceQuality
-from teacherspec.metrics.intervals import Interval, wilson_interval
+from teacherspec.metrics.scores.intervals import Interval, wilson_interval
 
 SHOWN = 5
 """Findings of one sort that are reported; the tables hold all."""

@@ -8,10 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
-from teacherspec.metrics.classification import balanced_accuracy, macro_f1, matthews, per_class
-from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, mean_interval, wilson_interval
-from teacherspec.metrics.proper_scores import brier_per_row, nll_per_row
-from teacherspec.metrics.softmax import softmax, top_label
+from teacherspec.metrics.scores.classification import balanced_accuracy, macro_f1, matthews, per_class
+from teacherspec.metrics.scores.intervals import (
+    Interval,
+    bootstrap,
+    interval_of,
+    mean_interval,
+    wilson_interval,
+)
+from teacherspec.metrics.scores.proper_scores import brier_per_row, nll_per_row
+from teacherspec.metrics.scores.softmax import softmax, top_label
 from teacherspec.predictions.classification import Predictions
 
 CLASS_COLUMNS = (

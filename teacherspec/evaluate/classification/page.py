@@ -7,7 +7,7 @@ from teacherspec.evaluate.classification.analysis import Analysis
 from teacherspec.evaluate.classification.report import reliability_picture
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.html import write_page
-from teacherspec.metrics.classification import per_class
+from teacherspec.metrics.scores.classification import per_class
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.evaluate import Evaluate
 

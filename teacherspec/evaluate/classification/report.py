@@ -10,9 +10,9 @@ from teacherspec.evaluate.classification.metrics import CLASS_COLUMNS, class_row
 from teacherspec.evaluate.common_report import draw_learning_curves, draw_risk_coverage, write_risk_coverage
 from teacherspec.evaluate.context import Paths
 from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
-from teacherspec.metrics.classification import confusion_matrix, per_class
-from teacherspec.metrics.intervals import wilson_interval
 from teacherspec.metrics.reliability import reliability_bins
+from teacherspec.metrics.scores.classification import confusion_matrix, per_class
+from teacherspec.metrics.scores.intervals import wilson_interval
 from teacherspec.metrics.selective_prediction import risk_coverage
 from teacherspec.plots.confusion import confusion_figure
 from teacherspec.plots.per_class_recall import ClassRecall, recall_figure

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.calibration import expected_calibration_error
-from teacherspec.metrics.intervals import Interval, bootstrap, interval_of
+from teacherspec.metrics.scores.intervals import Interval, bootstrap, interval_of
 from teacherspec.predictions.generation import TokenPredictions
 
 LARGEST_EXPONENT = 700.0

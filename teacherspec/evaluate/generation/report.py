@@ -11,10 +11,10 @@ from teacherspec.evaluate.common_report import draw_learning_curves, draw_risk_c
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.finding import Finding
 from teacherspec.evaluate.generation.metrics import hardest, token_confidence
-from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.plots.generation import length_figure, position_figure
 from teacherspec.plots.style import drawing, save_png
+from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import Answer, TokenPredictions
 from teacherspec.runtime.atomic_io import new_folder, write_tsv
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from teacherspec.errors import DataError
-from teacherspec.metrics.intervals import interval_of, mean_interval, wilson_interval
+from teacherspec.metrics.scores.intervals import interval_of, mean_interval, wilson_interval
 from teacherspec.metrics.text_generation import (
     LOST_CHARACTERS,
     ROUGE_NAMES,

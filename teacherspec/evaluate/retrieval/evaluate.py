@@ -12,7 +12,7 @@ from teacherspec.evaluate.retrieval.page import write_retrieval_page
 from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, write_plots
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.loss_ratio import loss_ratio
-from teacherspec.metrics.retrieval import largest_candidate_set
+from teacherspec.metrics.scores.retrieval import largest_candidate_set
 from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
     OUTPUT_TYPE,

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
-from teacherspec.metrics.intervals import Interval, bootstrap, interval_of, wilson_interval
-from teacherspec.metrics.proper_scores import nll_per_row
-from teacherspec.metrics.retrieval import RECALLED, Paired, Ranks, candidate_sets, image_to_text
-from teacherspec.metrics.softmax import log_softmax
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.intervals import Interval, bootstrap, interval_of, wilson_interval
+from teacherspec.metrics.scores.proper_scores import nll_per_row
+from teacherspec.metrics.scores.retrieval import RECALLED, Paired, Ranks, candidate_sets, image_to_text
+from teacherspec.metrics.scores.softmax import log_softmax
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
 
 DIRECTIONS = ("image_to_text", "text_to_image")

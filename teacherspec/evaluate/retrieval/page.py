@@ -11,7 +11,7 @@ from teacherspec.evaluate.html import write_page
 from teacherspec.evaluate.retrieval.metrics import DIRECTIONS, hardest
 from teacherspec.evaluate.retrieval.report import RetrievalAnalysis
 from teacherspec.evaluate.thumbnails import thumbnails
-from teacherspec.metrics.retrieval import RECALLED
+from teacherspec.metrics.scores.retrieval import RECALLED
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 

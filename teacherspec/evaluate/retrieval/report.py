@@ -12,9 +12,9 @@ from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.finding import Finding
 from teacherspec.evaluate.retrieval.metrics import DIRECTIONS, hardest
 from teacherspec.metrics.calibration import top_label_confidence
-from teacherspec.metrics.retrieval import Ranks, candidate_sets, image_to_text
+from teacherspec.metrics.scores.retrieval import Ranks, candidate_sets, image_to_text
+from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
-from teacherspec.metrics.softmax import softmax
 from teacherspec.plots.retrieval import rank_figure, similarity_figure
 from teacherspec.plots.style import drawing, save_png
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions

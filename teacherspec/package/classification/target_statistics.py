@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.softmax import log_softmax
+from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.package.classification.soft_targets import FOLD, OUT_OF_FOLD_LOGITS
 from teacherspec.package.resumable_shards import read_shards
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from teacherspec.calibrators.fitted import Calibrator, apply
-from teacherspec.metrics.proper_scores import nll
+from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.package.build_metadata import label_names_sha256
 from teacherspec.package.consistency_checks import check_calibrated_nll
 from teacherspec.package.package_reader import OpenedPackage

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from teacherspec.metrics.softmax import log_softmax
+from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.package.generation.verify import LOG_PROB_TOLERANCE
 from teacherspec.package.golden_examples import GoldenOutputs
 from teacherspec.package.package_inputs import PackageInputs

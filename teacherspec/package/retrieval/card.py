@@ -1,6 +1,6 @@
 """What the card shows of a retrieval teacher: recall in both directions, candidate sets, calibration."""
 
-from teacherspec.metrics.retrieval import RECALLED
+from teacherspec.metrics.scores.retrieval import RECALLED
 from teacherspec.package.card_findings import interval
 from teacherspec.package.classification.card import calibration_results
 from teacherspec.package.markdown_table import markdown_table

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.retrieval import Paired
+from teacherspec.metrics.scores.retrieval import Paired
 from teacherspec.package.aligned_rows import aligned_batches, write_split
 from teacherspec.package.content_hash import content_sha256
 from teacherspec.package.dataset_card import dataset_card

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from teacherspec.metrics.retrieval import candidate_sets, largest_candidate_set
-from teacherspec.metrics.softmax import log_softmax
+from teacherspec.metrics.scores.retrieval import candidate_sets, largest_candidate_set
+from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.retrieval.soft_targets import PREDICTED, load_scale, pairs_of
 

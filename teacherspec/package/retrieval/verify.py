@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from teacherspec.metrics.proper_scores import nll
-from teacherspec.metrics.retrieval import Paired, candidate_sets
-from teacherspec.metrics.softmax import log_softmax
+from teacherspec.metrics.scores.proper_scores import nll
+from teacherspec.metrics.scores.retrieval import Paired, candidate_sets
+from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.package.consistency_checks import check_calibrated_nll
 from teacherspec.package.package_reader import OpenedPackage
 from teacherspec.package.recomputed_targets import check_recomputed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from teacherspec.metrics.retrieval import RECALLED
+from teacherspec.metrics.scores.retrieval import RECALLED
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.clip_retrieval.caption_dataset import (
     CaptionedImages,
@@ -172,7 +172,12 @@ class ClipRetrieval(DualEncoderTask, RetrievalInputs):
         self, outputs: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]"
     ) -> dict[str, float]:
         """Recall at k over the whole split, mean of both directions; NLL and accuracy of candidate sets."""
-        from teacherspec.metrics.retrieval import Paired, candidate_sets, image_to_text, largest_candidate_set
+        from teacherspec.metrics.scores.retrieval import (
+            Paired,
+            candidate_sets,
+            image_to_text,
+            largest_candidate_set,
+        )
         from teacherspec.tasks.shared.classification_task import measure
 
         pairs = Paired(outputs[:, 0], outputs[:, 1], labels[:, 0], labels[:, 1])

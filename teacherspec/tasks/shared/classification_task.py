@@ -47,9 +47,9 @@ def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> d
         ValueError: a logit is NaN, or a label outside the classes.
     """
     # Imported here: every entrypoint imports this module with the declaration, and scipy is slow to import.
-    from teacherspec.metrics.classification import accuracy, macro_f1
-    from teacherspec.metrics.proper_scores import brier, nll
-    from teacherspec.metrics.softmax import softmax, top_label
+    from teacherspec.metrics.scores.classification import accuracy, macro_f1
+    from teacherspec.metrics.scores.proper_scores import brier, nll
+    from teacherspec.metrics.scores.softmax import softmax, top_label
 
     predicted, classes = top_label(logits), logits.shape[1]
     return {

@@ -13,9 +13,9 @@ from teacherspec.calibrators.answer_confidence import fit_answer_curve
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.calibrators.token_temperature import log_sum_exp, score_tokens
 from teacherspec.errors import DataError
-from teacherspec.metrics.beta_grid import GRID
 from teacherspec.metrics.calibration import expected_calibration_error
-from teacherspec.metrics.softmax import log_softmax
+from teacherspec.metrics.scores.softmax import log_softmax
+from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import (
     Answer,
     TokenPredictions,

@@ -11,7 +11,7 @@ from teacherspec.calibrate.run import run_calibrate
 from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.errors import DataError
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
-from teacherspec.metrics.softmax import softmax
+from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.predictions.classification import NO_LABEL, load_predictions
 from teacherspec.spec.calibrate import Auto, Calibrate, IsotonicRegression, NoCalibration
 from tests.unit.calibrate.toy_predictions import toy_folder, toy_split, write_folder

@@ -8,7 +8,7 @@ import pytest
 from teacherspec.calibrate.before_after import Scored, score
 from teacherspec.calibrate.classification.slices import EXACT_ROWS, calibration_by_slice, calibration_p_value
 from teacherspec.calibrate.run import run_calibrate
-from teacherspec.metrics.softmax import log_softmax
+from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.predictions.classification import SliceRows, load_predictions, load_slices, save_slices
 from teacherspec.spec.calibrate import Calibrate
 from tests.unit.calibrate.toy_predictions import planted, toy_folder

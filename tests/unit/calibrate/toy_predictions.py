@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from teacherspec.metrics.softmax import softmax
+from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.predictions.classification import NO_LABEL, Predictions, save_predictions
 from teacherspec.predictions.index import PredictionIndex, save_index
 

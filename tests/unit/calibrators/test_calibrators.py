@@ -14,8 +14,8 @@ from teacherspec.calibrators.fitted import Calibrator, Histogram, Isotonic, Temp
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.calibrators.top_label_curves import fit_isotonic
 from teacherspec.metrics.calibration import top_label_confidence
-from teacherspec.metrics.proper_scores import nll
-from teacherspec.metrics.softmax import softmax
+from teacherspec.metrics.scores.proper_scores import nll
+from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.spec.calibrate import (
     Auto,
     ClassTemperatureScaling,

@@ -6,7 +6,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import softmax
 
 from teacherspec.calibrators.temperature import LARGE, fit_temperature
-from teacherspec.metrics.proper_scores import nll
+from teacherspec.metrics.scores.proper_scores import nll
 from tests.unit.calibrate.toy_predictions import planted
 
 cases = st.tuples(

@@ -7,19 +7,16 @@ import pytest
 
 from teacherspec.metrics import (
     calibration,
-    classification,
-    intervals,
     label_errors,
     ood,
-    proper_scores,
     reliability,
     selective_prediction,
     significance,
     smooth_ece,
-    softmax,
     summary,
     temperature_moments,
 )
+from teacherspec.metrics.scores import classification, intervals, proper_scores, softmax
 
 TOP_LABEL = [
     calibration.expected_calibration_error,

@@ -12,17 +12,16 @@ import pytest
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.metrics import (
     calibration,
-    intervals,
     label_errors,
     ood,
-    proper_scores,
     selective_prediction,
     significance,
     text_generation,
 )
 from teacherspec.metrics.binning import bin_index
+from teacherspec.metrics.scores import intervals, proper_scores
+from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.metrics.smooth_ece import smooth_ece
-from teacherspec.metrics.softmax import softmax
 from teacherspec.metrics.summary import top_label_summary
 from teacherspec.metrics.temperature_moments import temperature_moments
 

@@ -3,7 +3,7 @@ import pytest
 
 from teacherspec.metrics.binning import bin_index
 from teacherspec.metrics.calibration import ece_noise_quantile, expected_calibration_error
-from teacherspec.metrics.intervals import bootstrap, calibration_error_interval, interval_of
+from teacherspec.metrics.scores.intervals import bootstrap, calibration_error_interval, interval_of
 
 
 def overconfident(rows, by, generator):

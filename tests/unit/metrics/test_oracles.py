@@ -6,16 +6,7 @@ import scipy.stats
 import sklearn.metrics as sk
 from scipy.integrate import quad
 
-from teacherspec.metrics import (
-    calibration,
-    classification,
-    intervals,
-    ood,
-    proper_scores,
-    selective_prediction,
-    significance,
-    summary,
-)
+from teacherspec.metrics import calibration, ood, selective_prediction, significance, summary
 from teacherspec.metrics.calibration import (
     calibration_error_by_class,
     classwise_calibration_error,
@@ -26,8 +17,9 @@ from teacherspec.metrics.calibration import (
 )
 from teacherspec.metrics.label_errors import label_issues
 from teacherspec.metrics.reliability import reliability_bins
+from teacherspec.metrics.scores import classification, intervals, proper_scores
+from teacherspec.metrics.scores.softmax import log_softmax, softmax
 from teacherspec.metrics.smooth_ece import smooth_ece
-from teacherspec.metrics.softmax import log_softmax, softmax
 from tests.unit.calibrate.toy_predictions import planted
 
 LOGITS, LABELS = planted(500, 5, 1.7, seed=11)

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from teacherspec.metrics import calibration, proper_scores, selective_prediction
+from teacherspec.metrics import calibration, selective_prediction
 from teacherspec.metrics.binning import bin_index, bin_sums
 from teacherspec.metrics.ood import ood_detection
+from teacherspec.metrics.scores import proper_scores
+from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.metrics.smooth_ece import smooth_ece
-from teacherspec.metrics.softmax import softmax
 from teacherspec.metrics.summary import top_label_summary
 from teacherspec.metrics.temperature_moments import temperature_moments
 

@@ -6,7 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from teacherspec.metrics.retrieval import Paired, candidate_sets, image_to_text, largest_candidate_set
+from teacherspec.metrics.scores.retrieval import Paired, candidate_sets, image_to_text, largest_candidate_set
 
 
 def some_pairs(seed: int, rows: int = 24, images: int = 9, texts: int = 11, width: int = 4) -> Paired:

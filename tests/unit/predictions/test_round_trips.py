@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from teacherspec.errors import DataError
-from teacherspec.metrics.beta_grid import GRID
-from teacherspec.predictions.answers import load_answers as load_answer_pairs
+from teacherspec.generated_answers import load_answers as load_answer_pairs
+from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.classification import (
     Predictions,
     SliceRows,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from teacherspec.predictions.answers import AnswerPair
+from teacherspec.generated_answers import AnswerPair
 from teacherspec.ratings.load_ratings import load_ratings
 from teacherspec.ratings.sheet import QUESTION, save_sheet
 from teacherspec.ratings.sheet_key import encode_key, load_keys, save_key, sheet_id

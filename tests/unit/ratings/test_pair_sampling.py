@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teacherspec.errors import DataError
-from teacherspec.predictions.answers import AnswerPair
+from teacherspec.generated_answers import AnswerPair
 from teacherspec.ratings.pair_sampling import draw, pairs_against, token
 from tests.unit.ratings.toy_ratings import answered
 

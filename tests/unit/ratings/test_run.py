@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from stages.ratings import main as ratings_stage
 from teacherspec.cli.main import main
 from teacherspec.errors import DataError
+from teacherspec.generated_answers import COLUMNS, FILE, AnswerPair, load_answers
 from teacherspec.metric_names.generation import OPPONENTS, RATINGS
 from teacherspec.package.quality_gates import find
-from teacherspec.predictions.answers import COLUMNS, FILE, AnswerPair, load_answers
 from teacherspec.ratings.run import run_ratings
 from teacherspec.ratings.sheet_key import load_keys
 from teacherspec.ratings.win_rates import Level

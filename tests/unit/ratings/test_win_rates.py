@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacherspec.predictions.answers import AnswerPair
+from teacherspec.generated_answers import AnswerPair
 from teacherspec.ratings.load_ratings import load_ratings
 from teacherspec.ratings.pair_sampling import pairs_against
 from teacherspec.ratings.sheet_key import load_keys

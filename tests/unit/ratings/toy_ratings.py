@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from teacherspec.predictions.answers import COLUMNS, FILE, AnswerPair
+from teacherspec.generated_answers import COLUMNS, FILE, AnswerPair
 from teacherspec.ratings.pair_sampling import Drawn, Opponent, draw, pairs_against
 from teacherspec.ratings.sheet_key import Key, encode_key, key_of, save_key, sheet_id
 from teacherspec.runtime.atomic_io import write_parquet

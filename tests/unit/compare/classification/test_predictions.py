@@ -10,7 +10,7 @@ from teacherspec.calibrators.fit import fit
 from teacherspec.calibrators.fitted import apply
 from teacherspec.compare.classification.predictions import compare_predictions
 from teacherspec.compare.paired_predictions import SideArtifacts, Sides
-from teacherspec.metrics.proper_scores import nll
+from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.calibrate import NoCalibration
 from tests.unit.calibrate.toy_predictions import toy_split, write_folder

@@ -23,7 +23,7 @@ from teacherspec.compare.paired_predictions import SideArtifacts, Sides
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.prediction_diff import PredictionDiff
 from teacherspec.metric_names.by_output_type import reported_names
-from teacherspec.metrics.beta_grid import GRID
+from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import Answer, TokenPredictions, save_answers, save_token_predictions
 from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.runtime.atomic_io import write_json

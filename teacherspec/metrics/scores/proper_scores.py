@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.validation import (
+from teacherspec.metrics.scores.validation import (
     FloatArray,
     first_row,
     label_values,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.validation import FloatArray, IntArray
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 
 QUERIES_AT_ONCE = 1_024
 

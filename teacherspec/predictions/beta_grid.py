@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from teacherspec.metrics.validation import FloatArray
+from teacherspec.metrics.scores.validation import FloatArray
 
 GRID: FloatArray = 2.0 ** np.linspace(-2.0, 2.0, 25)
 """β from 1/4 to 4. 25 points leave an error of at most 2e-5 of T (measured over vocabularies of 50, 200 and

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.intervals import Interval, wilson_interval
-from teacherspec.metrics.validation import FloatArray, IntArray, label_values
+from teacherspec.metrics.scores.intervals import Interval, wilson_interval
+from teacherspec.metrics.scores.validation import FloatArray, IntArray, label_values
 
 
 @dataclass(frozen=True)

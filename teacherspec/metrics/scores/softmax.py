@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.validation import FloatArray, IntArray, logit_rows, shifted
+from teacherspec.metrics.scores.validation import FloatArray, IntArray, logit_rows, shifted
 
 
 def log_softmax(logits: npt.ArrayLike) -> FloatArray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.validation import FloatArray, IntArray, finite_values
+from teacherspec.metrics.scores.validation import FloatArray, IntArray, finite_values
 
 Statistic = Callable[[IntArray], npt.ArrayLike]
 """From row indices `[N]` (with repetitions) to one number, or to an array of them."""
