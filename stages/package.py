@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from teacherspec.package.card.terminal_summary import print_summary
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
-from teacherspec.package.terminal_summary import print_summary
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.calibrate import Calibrate

@@ -19,10 +19,10 @@ def command() -> None:
 
     Exit code 0: shown; 1: there is no teacher yet, or the declaration is invalid.
     """
+    from teacherspec.package.card.terminal_summary import print_summary
     from teacherspec.package.quality_gates import evaluate_gates
     from teacherspec.package.run import PackageResult, size_of
     from teacherspec.package.stage_outputs import Stages, load_stage_outputs
-    from teacherspec.package.terminal_summary import print_summary
     from teacherspec.spec.package import Package
 
     class Sections(Section):

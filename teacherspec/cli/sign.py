@@ -24,8 +24,8 @@ def command(folder: Path, private_key: Path, signature: Path | None) -> None:
     Needs `pip install 'teacherspec[signing]'`. Check it with
     `teacherspec verify-package DIR --signature FILE --public-key PEM`.
     """
-    from teacherspec.package.file_allowlist import check_checksums, check_files
-    from teacherspec.package.signing import sign
+    from teacherspec.package.provenance.signing import sign
+    from teacherspec.package.verification.file_allowlist import check_checksums, check_files
 
     problems = check_files(folder) or check_checksums(folder)
     if problems:

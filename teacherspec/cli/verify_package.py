@@ -23,8 +23,8 @@ def command(folder: Path, signature: Path | None, public_key: Path | None) -> No
 
     Exit code 0: all checks passed; 1: one failed, each problem on a line of its own.
     """
-    from teacherspec.package.signing import Signature
-    from teacherspec.package.verify import verify
+    from teacherspec.package.provenance.signing import Signature
+    from teacherspec.package.verification.verify import verify
 
     if (signature is None) != (public_key is None):
         raise click.UsageError("--signature and --public-key belong together: give both or none")

@@ -30,7 +30,7 @@ def command(folder: Path, out: Path, builder: str) -> None:
     Writes an in-toto Statement with SLSA provenance and a CycloneDX bill of materials to another folder. The
     package is not changed: its bytes depend on none of that.
     """
-    from teacherspec.package.attestation import attest
+    from teacherspec.package.provenance.attestation import attest
 
     if not (folder / "SHA256SUMS").is_file():
         raise UserError(f"{folder}: no teacher package (it has no SHA256SUMS); give the folder of one")

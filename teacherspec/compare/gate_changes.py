@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from teacherspec.compare.reported_numbers import reports_of
 from teacherspec.compare.revision import Revision
+from teacherspec.package.card.readiness import format_limit
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
-from teacherspec.package.readiness import format_limit
 from teacherspec.spec.package import DEFAULT_GATES, Gate
 
 State = Literal["passes", "fails", "now passes", "now fails", "new", "removed"]

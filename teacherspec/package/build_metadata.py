@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from teacherspec.package.card_findings import advice
+from teacherspec.package.card.card_findings import advice
+from teacherspec.package.card.readiness import verdict
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.package_inputs import PackageInputs
-from teacherspec.package.provenance import Provenance
+from teacherspec.package.provenance.provenance import Provenance
 from teacherspec.package.quality_gates import GateResult, find
-from teacherspec.package.readiness import verdict
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import sha256_bytes

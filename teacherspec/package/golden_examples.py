@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from teacherspec.errors import UserError
 from teacherspec.package.package_inputs import PackageInputs
-from teacherspec.package.package_reader import OpenedPackage
+from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 from teacherspec.splits import open_split
 from teacherspec.tasks.shared.columns.row_schema import RowSchema

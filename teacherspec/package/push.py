@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from teacherspec.errors import UserError
-from teacherspec.package.checksums import SUMS
-from teacherspec.package.verify import verify
+from teacherspec.package.verification.checksums import SUMS
+from teacherspec.package.verification.verify import verify
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.spec.package import PushToHub, PushToRemote
 

@@ -8,19 +8,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from teacherspec.errors import DataError, UserError
-from teacherspec.package import readiness
-from teacherspec.package.attestation import attest
 from teacherspec.package.build_metadata import build_metadata
-from teacherspec.package.checksums import files_below, write_sums
+from teacherspec.package.card import readiness
+from teacherspec.package.card.model_card import model_card
 from teacherspec.package.generation.soft_targets import SCRATCH
 from teacherspec.package.golden_examples import write_golden
-from teacherspec.package.model_card import model_card
 from teacherspec.package.model_export import pack_model
 from teacherspec.package.output_types import OUTPUT_TYPES
 from teacherspec.package.package_inputs import PackageInputs
-from teacherspec.package.provenance import provenance
+from teacherspec.package.provenance.attestation import attest
+from teacherspec.package.provenance.provenance import provenance
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
 from teacherspec.package.stage_outputs import CLASSES, PLOT, RATINGS, StageOutputs, Stages, load_stage_outputs
+from teacherspec.package.verification.checksums import files_below, write_sums
 from teacherspec.package.vocab_trimming import trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_text
 from teacherspec.runtime.cpu_determinism import pin_as_trained

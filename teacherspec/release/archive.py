@@ -10,7 +10,7 @@ from teacherspec.compare.gate_changes import checked_gates
 from teacherspec.compare.markdown import as_markdown
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
-from teacherspec.package.file_allowlist import check_checksums
+from teacherspec.package.verification.file_allowlist import check_checksums
 from teacherspec.release.git_dvc import git
 from teacherspec.release.preflight import TEACHER
 from teacherspec.release.tagging import gate_line

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from teacherspec.compare.gate_changes import checked_gates
 from teacherspec.compare.revision import find_revision
-from teacherspec.package.checksums import SUMS
-from teacherspec.package.file_allowlist import check_checksums
+from teacherspec.package.verification.checksums import SUMS
+from teacherspec.package.verification.file_allowlist import check_checksums
 from teacherspec.release.git_dvc import dvc, git
 from teacherspec.release.recorded_outputs import local_cache, output_states
 from teacherspec.run_records.lock_check import check_lock

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.package_reader import load_spec, require_package
+from teacherspec.package.verification.package_reader import load_spec, require_package
 from teacherspec.serving.classification import ClassificationTeacher
 from teacherspec.serving.generation import GenerationTeacher
 from teacherspec.serving.retrieval import RetrievalTeacher
@@ -25,7 +25,7 @@ LOADERS: Mapping[OutputType, Callable[[Path, Mapping[str, Any], Kind], Teacher]]
 
 
 def load_teacher(folder: Path) -> Teacher:
-    """Load the teacher in the package `folder`. To check the package first, see `teacherspec.package.verify`.
+    """Load the teacher in the package `folder`. To check the package first, see `teacherspec.package.verification.verify`.
 
     Returns:
         By the output type of the package: `ClassificationTeacher` (`logits`, `probs`), `GenerationTeacher`

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from teacherspec.calibrators.fitted import Calibrator, apply, parse_calibrator
 from teacherspec.inference.load import load_model
-from teacherspec.package.package_reader import load_calibration
+from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.tasks.shared.interfaces.kind import Kind
 

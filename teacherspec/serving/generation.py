@@ -11,7 +11,7 @@ import numpy.typing as npt
 from teacherspec.calibrators.token_temperature import log_sum_exp
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
 from teacherspec.inference.load import load_model
-from teacherspec.package.package_reader import load_calibration
+from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.predictions.beta_grid import GRID
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.tasks.shared.interfaces.kind import Kind

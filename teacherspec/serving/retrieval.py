@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from teacherspec.inference.load import load_model
 from teacherspec.metrics.scores.softmax import log_softmax
-from teacherspec.package.package_reader import load_calibration
+from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.tasks.shared.dual_encoder_model import embed_images, embed_texts, width
 from teacherspec.tasks.shared.interfaces.capabilities import RetrievalInputs
 from teacherspec.tasks.shared.interfaces.kind import Kind

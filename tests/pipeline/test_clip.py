@@ -18,10 +18,10 @@ from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
 from teacherspec.inference.classification import predict
-from teacherspec.package.checksums import write_sums
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
-from teacherspec.package.verify import verify
+from teacherspec.package.verification.checksums import write_sums
+from teacherspec.package.verification.verify import verify
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.serving import load_teacher

@@ -17,10 +17,10 @@ from teacherspec.cli.predict import command
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
-from teacherspec.package.checksums import write_sums
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
-from teacherspec.package.verify import verify
+from teacherspec.package.verification.checksums import write_sums
+from teacherspec.package.verification.verify import verify
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file, write_parquet
 from teacherspec.serving import load_teacher

@@ -57,7 +57,7 @@ import yaml
 for name in sys.argv[2:]:
     command = shlex.split(yaml.safe_load(Path(sys.argv[1]).read_text())["stages"][name]["cmd"])
     importlib.import_module(command[2]).main.main(command[3:], standalone_mode=False)
-from teacherspec.package.verify import verify
+from teacherspec.package.verification.verify import verify
 from teacherspec.serving import load_teacher
 teacher = load_teacher(Path("artifacts/teacher"))
 probs = teacher.probs([{"subject": "the ice", "body": "snow and frost"}])

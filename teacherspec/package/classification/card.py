@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from teacherspec.package.card_findings import interval
-from teacherspec.package.markdown_table import markdown_table
+from teacherspec.package.card.card_findings import interval
+from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.quality_gates import Measurement, find
 from teacherspec.package.stage_outputs import PLOT, StageOutputs
 

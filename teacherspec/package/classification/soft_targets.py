@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teacherspec.package.aligned_rows import aligned_batches, write_split
-from teacherspec.package.content_hash import content_sha256
-from teacherspec.package.dataset_card import dataset_card
+from teacherspec.package.card.dataset_card import dataset_card
 from teacherspec.package.package_inputs import PackageInputs
+from teacherspec.package.provenance.content_hash import content_sha256
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.splits import Split
 

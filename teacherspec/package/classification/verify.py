@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.package.build_metadata import label_names_sha256
-from teacherspec.package.consistency_checks import check_calibrated_nll
-from teacherspec.package.package_reader import OpenedPackage
-from teacherspec.package.recomputed_targets import check_recomputed
 from teacherspec.package.resumable_shards import CONFIG, read_shards
+from teacherspec.package.verification.consistency_checks import check_calibrated_nll
+from teacherspec.package.verification.package_reader import OpenedPackage
+from teacherspec.package.verification.recomputed_targets import check_recomputed
 from teacherspec.runtime.atomic_io import read_json
 
 

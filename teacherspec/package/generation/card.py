@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from teacherspec.package.card_findings import interval
+from teacherspec.package.card.card_findings import interval
+from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.classification.card import calibration_results
-from teacherspec.package.markdown_table import markdown_table
 from teacherspec.package.quality_gates import find
 from teacherspec.package.stage_outputs import StageOutputs
 

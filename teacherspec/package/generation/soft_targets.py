@@ -13,8 +13,7 @@ from typing import Any
 
 from teacherspec.errors import DataError
 from teacherspec.inference.load import load_model
-from teacherspec.package.checksums import files_below
-from teacherspec.package.dataset_card import dataset_card
+from teacherspec.package.card.dataset_card import dataset_card
 from teacherspec.package.generation.token_targets import (
     StoredTokens,
     choose_k,
@@ -24,6 +23,7 @@ from teacherspec.package.generation.token_targets import (
 )
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.resumable_shards import CONFIG, write_shards
+from teacherspec.package.verification.checksums import files_below
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import sha256_file, write_text
 from teacherspec.runtime.resume_key import loaded_code, run_key

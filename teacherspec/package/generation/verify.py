@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.package.consistency_checks import check_calibrated_nll
 from teacherspec.package.generation.token_targets import predicting_positions
-from teacherspec.package.package_reader import OpenedPackage
-from teacherspec.package.recomputed_targets import sample_rows
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.topk_logits import SCALARS, reduce_at
+from teacherspec.package.verification.consistency_checks import check_calibrated_nll
+from teacherspec.package.verification.package_reader import OpenedPackage
+from teacherspec.package.verification.recomputed_targets import sample_rows
 from teacherspec.tasks.shared.generation_task import GenerationTask
 
 SAMPLED_ROWS = 8

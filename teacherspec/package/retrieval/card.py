@@ -1,9 +1,9 @@
 """What the card shows of a retrieval teacher: recall in both directions, candidate sets, calibration."""
 
 from teacherspec.metrics.scores.retrieval import RECALLED
-from teacherspec.package.card_findings import interval
+from teacherspec.package.card.card_findings import interval
+from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.classification.card import calibration_results
-from teacherspec.package.markdown_table import markdown_table
 from teacherspec.package.stage_outputs import StageOutputs
 
 DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}

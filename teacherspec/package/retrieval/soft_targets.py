@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from teacherspec.metrics.scores.retrieval import Paired
 from teacherspec.package.aligned_rows import aligned_batches, write_split
-from teacherspec.package.content_hash import content_sha256
-from teacherspec.package.dataset_card import dataset_card
+from teacherspec.package.card.dataset_card import dataset_card
 from teacherspec.package.package_inputs import PackageInputs
+from teacherspec.package.provenance.content_hash import content_sha256
 from teacherspec.predictions.retrieval import COMPARISON, Comparison
 from teacherspec.runtime.atomic_io import read_json, write_text
 from teacherspec.splits import Split

@@ -7,11 +7,11 @@ import numpy as np
 from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.metrics.scores.retrieval import Paired, candidate_sets
 from teacherspec.metrics.scores.softmax import log_softmax
-from teacherspec.package.consistency_checks import check_calibrated_nll
-from teacherspec.package.package_reader import OpenedPackage
-from teacherspec.package.recomputed_targets import check_recomputed
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.retrieval.soft_targets import PREDICTED, SCALE, load_scale, pairs_of
+from teacherspec.package.verification.consistency_checks import check_calibrated_nll
+from teacherspec.package.verification.package_reader import OpenedPackage
+from teacherspec.package.verification.recomputed_targets import check_recomputed
 
 
 def check_labels(opened: OpenedPackage) -> Iterator[str]:

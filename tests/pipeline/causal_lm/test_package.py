@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
-from teacherspec.package.card_findings import worse_calibrated
-from teacherspec.package.checksums import write_sums
-from teacherspec.package.verify import verify
+from teacherspec.package.card.card_findings import worse_calibrated
+from teacherspec.package.verification.checksums import write_sums
+from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import read_json, write_parquet
 from teacherspec.serving import load_teacher

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from teacherspec.package.verify import verify
+from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import read_json
 from tests.pipeline.causal_lm.conftest import run_pipeline

@@ -18,7 +18,7 @@ from teacherspec.evaluate.classification.metrics import quality
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.metrics.scores.softmax import softmax
-from teacherspec.package.checksums import write_sums
+from teacherspec.package.verification.checksums import write_sums
 from teacherspec.predictions.classification import Predictions, load_predictions, save_predictions
 from teacherspec.predictions.index import PredictionIndex
 from teacherspec.predictions.index import save_index as save_prediction_index

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from teacherspec.package.verify import verify
+from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.generation import load_answers
 from teacherspec.runtime.atomic_io import read_json
 from tests.pipeline.vision_language.toys import COLOURS, picture, task, vision_base, vision_prepared
@@ -83,7 +83,7 @@ def test_another_image_under_the_soft_targets_is_caught(pipeline_run, tmp_path):
 
     import pyarrow as pa
 
-    from teacherspec.package.checksums import write_sums
+    from teacherspec.package.verification.checksums import write_sums
     from teacherspec.runtime.atomic_io import write_parquet
 
     teacher = tmp_path / "teacher"

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from teacherspec.cli.main import main
-from teacherspec.package.attestation import BOM, STATEMENT, attest
-from teacherspec.package.git_commit import public_url, read_revision
-from teacherspec.package.sbom import bill_of_materials
+from teacherspec.package.provenance.attestation import BOM, STATEMENT, attest
+from teacherspec.package.provenance.git_commit import public_url, read_revision
+from teacherspec.package.provenance.sbom import bill_of_materials
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from tests.toys.packaged_teacher import PackagedTeacher
 from tests.unit.package.test_run import digest

@@ -13,10 +13,10 @@ from scipy.special import softmax
 from scipy.stats import entropy
 
 from teacherspec.errors import DataError
-from teacherspec.package.checksums import write_sums
 from teacherspec.package.classification.soft_targets import OUT_OF_FOLD
 from teacherspec.package.stage_outputs import Stages
-from teacherspec.package.verify import verify
+from teacherspec.package.verification.checksums import write_sums
+from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.runtime.atomic_io import read_json, write_parquet
 from tests.toys.packaged_teacher import PackagedTeacher, package

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from teacherspec.package.human_eval_card import human_evaluation
+from teacherspec.package.card.human_eval_card import human_evaluation
 
 
 def number(value: float) -> dict[str, float]:

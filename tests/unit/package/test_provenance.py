@@ -1,6 +1,6 @@
 import pytest
 
-from teacherspec.package.provenance import Provenance, digest, without_folder_path
+from teacherspec.package.provenance.provenance import Provenance, digest, without_folder_path
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from tests.toys.packaged_teacher import PackagedTeacher
 

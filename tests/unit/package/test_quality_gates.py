@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from teacherspec.package.card.readiness import verdict
 from teacherspec.package.quality_gates import Gate, evaluate_gates
-from teacherspec.package.readiness import verdict
 from teacherspec.spec.package import DEFAULT_GATES
 from tests.toys.packaged_teacher import section
 

@@ -18,10 +18,10 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
 from teacherspec.errors import UserError
+from teacherspec.package.card.terminal_summary import print_summary
 from teacherspec.package.golden_examples import load_golden
 from teacherspec.package.metadata import json_schema
 from teacherspec.package.stage_outputs import Stages
-from teacherspec.package.terminal_summary import print_summary
 from teacherspec.predictions.classification import load_predictions, save_predictions
 from teacherspec.runtime.atomic_io import encode_json, read_json
 from teacherspec.splits import open_split

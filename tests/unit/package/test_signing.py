@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
-from teacherspec.package.checksums import write_sums
+from teacherspec.package.verification.checksums import write_sums
 from tests.toys.packaged_teacher import PackagedTeacher
 
 signed = pytest.mark.skipif(

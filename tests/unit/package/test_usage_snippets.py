@@ -6,7 +6,7 @@ import torch
 from pydantic import TypeAdapter
 
 from teacherspec.calibrators.fitted import Calibrator, apply
-from teacherspec.package.usage_snippets import CALIBRATED, calibrated_code
+from teacherspec.package.card.usage_snippets import CALIBRATED, calibrated_code
 
 FITTED = [
     {"kind": "none"},

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from teacherspec.cli.main import main
-from teacherspec.package.checksums import SUMS, write_sums
-from teacherspec.package.verify import verify
+from teacherspec.package.verification.checksums import SUMS, write_sums
+from teacherspec.package.verification.verify import verify
 from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.toys.packaged_teacher import PackagedTeacher
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from teacherspec.package.markdown_table import markdown_table
+from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.quality_gates import GateResult
 
 Verdict = Literal["ready", "not ready"]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.package.build_metadata import ESTIMATES
-from teacherspec.package.package_reader import OpenedPackage
-from teacherspec.package.provenance import digest
+from teacherspec.package.card.readiness import as_json
+from teacherspec.package.provenance.provenance import digest
 from teacherspec.package.quality_gates import evaluate_gates, find
-from teacherspec.package.readiness import as_json
+from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import encode_json, read_json
 from teacherspec.spec.package import Gate

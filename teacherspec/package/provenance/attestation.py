@@ -13,9 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.checksums import SUMS
-from teacherspec.package.git_commit import Revision, read_revision
-from teacherspec.package.sbom import bill_of_materials
+from teacherspec.package.provenance.git_commit import Revision, read_revision
+from teacherspec.package.provenance.sbom import bill_of_materials
+from teacherspec.package.verification.checksums import SUMS
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file, write_json
 

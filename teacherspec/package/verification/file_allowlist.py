@@ -7,7 +7,7 @@ from pathlib import Path
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import PICKLES, is_allowed
 from teacherspec.model_files.security_scan import check_folder
-from teacherspec.package.checksums import SUMS, read_sums
+from teacherspec.package.verification.checksums import SUMS, read_sums
 from teacherspec.runtime.atomic_io import sha256_file
 
 MODEL = "model/"

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from teacherspec.package import card_findings
-from teacherspec.package.human_eval_card import human_evaluation
-from teacherspec.package.markdown_table import markdown_table
+from teacherspec.package.card import card_findings
+from teacherspec.package.card.human_eval_card import human_evaluation
+from teacherspec.package.card.markdown_table import markdown_table
+from teacherspec.package.card.readiness import as_table
+from teacherspec.package.card.usage_snippets import loading_code
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.output_types import OUTPUT_TYPES
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.quality_gates import GateResult
-from teacherspec.package.readiness import as_table
 from teacherspec.package.stage_outputs import StageOutputs
-from teacherspec.package.usage_snippets import loading_code
 from teacherspec.spec.package import Package
 from teacherspec.tasks.shared.interfaces.kind import Kind
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.card_findings import interval
+from teacherspec.package.card.card_findings import interval
+from teacherspec.package.card.readiness import format_limit, verdict
 from teacherspec.package.quality_gates import find
-from teacherspec.package.readiness import format_limit, verdict
 from teacherspec.package.run import PackageResult
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.runtime.atomic_io import read_json

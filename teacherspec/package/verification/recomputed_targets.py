@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from teacherspec.package.content_hash import content_sha256
 from teacherspec.package.golden_examples import forward, largest_mismatch, load_golden
-from teacherspec.package.package_reader import OpenedPackage
+from teacherspec.package.provenance.content_hash import content_sha256
 from teacherspec.package.resumable_shards import read_shards
+from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.tasks.shared.interfaces.capabilities import ExtraTargets
 
 SAMPLED_ROWS = 16

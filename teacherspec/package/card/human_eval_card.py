@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from teacherspec.package.card_findings import interval
+from teacherspec.package.card.card_findings import interval
 from teacherspec.package.quality_gates import Measurement
 
 OPPONENTS = {"base": "the untrained base", "reference": "the reference answers"}

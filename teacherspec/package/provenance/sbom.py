@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.package.checksums import SUMS, read_sums
+from teacherspec.package.verification.checksums import SUMS, read_sums
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 
 MODEL = "teacher"

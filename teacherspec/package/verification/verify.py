@@ -11,17 +11,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from teacherspec.package.consistency_checks import (
+from teacherspec.package.golden_examples import check_golden
+from teacherspec.package.output_types import OUTPUT_TYPES, PackagedOutputs
+from teacherspec.package.provenance.signing import Signature
+from teacherspec.package.verification.consistency_checks import (
     check_digests,
     check_numbers,
     check_verdict,
     check_vocabulary,
 )
-from teacherspec.package.file_allowlist import check_checksums, check_files
-from teacherspec.package.golden_examples import check_golden
-from teacherspec.package.output_types import OUTPUT_TYPES, PackagedOutputs
-from teacherspec.package.package_reader import OpenedPackage, open_package
-from teacherspec.package.signing import Signature
+from teacherspec.package.verification.file_allowlist import check_checksums, check_files
+from teacherspec.package.verification.package_reader import OpenedPackage, open_package
 
 
 @dataclass(frozen=True)
