@@ -40,11 +40,9 @@ class Sections(Section):
 @record_run()
 def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
     """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; print a summary with TIMING."""
-    spec = load_sections(Sections)
-    stages = Stages(artifacts, reports)
-    print_summary(
-        run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report), timing
-    )
+    spec, stages = load_sections(Sections), Stages(artifacts, reports)
+    built = run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report)
+    print_summary(built, timing)
 
 
 if __name__ == "__main__":

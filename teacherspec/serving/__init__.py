@@ -25,7 +25,7 @@ LOADERS: Mapping[OutputType, Callable[[Path, Mapping[str, Any], Kind], Teacher]]
 
 
 def load_teacher(folder: Path) -> Teacher:
-    """Load the teacher in the package `folder`. To check the package first, see `teacherspec.package.verification.verify`.
+    """Load the teacher in the package `folder`; `teacherspec verify-package` checks it first.
 
     Returns:
         By the output type of the package: `ClassificationTeacher` (`logits`, `probs`), `GenerationTeacher`

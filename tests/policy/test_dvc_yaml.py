@@ -18,7 +18,7 @@ PIPELINE = Pipeline(ROOT)
 STAGES = ("check", "prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package")
 CHECKED = "artifacts/check/valid.txt"
 
-MOST_LINES_OF_CODE = 20
+MOST_LINES_OF_CODE = 18
 """Lines of `deps` for code that a stage may have: borders are folders, no lists of files."""
 
 
@@ -45,11 +45,7 @@ def test_code_is_declared_by_folders(stage: str) -> None:
     assert files <= {f"stages/{stage}.py", *SINGLE_FILES, *(dep for dep in files if "/spec/" in dep)}
 
 
-SINGLE_FILES = {
-    "teacherspec/errors.py",
-    "teacherspec/splits.py",
-    "teacherspec/tasks/shared/interfaces/kind.py",
-}
+SINGLE_FILES = {"teacherspec/errors.py", "teacherspec/generated_answers.py", "teacherspec/splits.py"}
 
 
 @pytest.mark.parametrize("stage", STAGES)

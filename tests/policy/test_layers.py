@@ -17,7 +17,7 @@ LAYERS = (
     {"errors"},
     {"spec"},
     {"runtime"},
-    {"metrics", "splits"},
+    {"generated_answers", "metrics", "splits"},
     {"model_files", "predictions", "plots", "text"},
     {"calibrators", "tasks"},
     {"inference", "metric_names"},
@@ -35,7 +35,7 @@ PURE = {
     "metrics": {"errors", "runtime"},
     "calibrate": {"calibrators", "errors", "metrics", "plots", "predictions", "runtime", "spec"},
     "calibrators": {"errors", "metrics", "predictions", "runtime", "spec"},
-    "ratings": {"errors", "metrics", "predictions", "runtime", "spec"},
+    "ratings": {"errors", "generated_answers", "metrics", "runtime", "spec"},
 }
 """Packages that know no task and no model, and all that they may import."""
 

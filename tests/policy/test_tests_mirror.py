@@ -7,11 +7,9 @@ LIBRARY, UNIT = ROOT / "teacherspec", ROOT / "tests/unit"
 
 
 def names(folder: Path) -> set[str]:
-    """Packages and modules that lie in a folder, without tests, caches and private files."""
-    found = {
-        path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
-    }
-    return {name for name in found if not name.startswith(("_", "test_", "conftest"))}
+    """Folders and modules that lie in a folder, without tests, caches and private files."""
+    found = {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()}
+    return {name for name in found if not name.startswith(("_", ".", "test_", "conftest"))}
 
 
 def test_every_folder_of_unit_tests_is_a_package_of_the_library() -> None:
