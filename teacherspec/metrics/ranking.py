@@ -30,9 +30,15 @@ class TieGroups:
 def sort_confidences(
     confidences: FloatArray, truth: npt.NDArray[np.bool_]
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Confidences `[N]` ascending and their truth values `[N]`."""
-    order = np.argsort(confidences)
-    return confidences[order], truth[order]
+    """Confidences `[N]` in [0, 1] ascending and their truth values `[N]`.
+
+    Non-negative floats order as their bit patterns, and values up to 1 leave the top bit free: shifted up by
+    one, the lowest bit carries the truth value. Sorting these integers is several times faster than indices.
+    """
+    keys = np.ascontiguousarray(confidences).view(np.uint64) << np.uint64(1)
+    keys |= truth
+    keys.sort()
+    return (keys >> np.uint64(1)).view(np.float64), (keys & np.uint64(1)).astype(np.bool_)
 
 
 def group_ties(ascending: FloatArray, truth: npt.NDArray[np.bool_]) -> TieGroups:
