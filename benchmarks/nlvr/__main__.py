@@ -18,11 +18,11 @@ from typing import Any
 
 import click
 
+from benchmarks.nlvr.accuracy_reached import reached
 from benchmarks.nlvr.bases import image_processor, make_clip, make_llava
 from benchmarks.nlvr.lessons import School
 from benchmarks.nlvr.llava import teach
 from benchmarks.nlvr.pictures import Pictures, write_recoloured
-from benchmarks.nlvr.reached import reached
 from benchmarks.nlvr.scenes import people_of, read_rows, scenes_of, write_rows
 from benchmarks.nlvr.seeing import learn_to_see
 from teacherspec.run_records.dvc_yaml import DVC_YAML, read_yaml

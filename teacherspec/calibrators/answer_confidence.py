@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.scores.validation import FloatArray
-from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import Answer
+from teacherspec.predictions.inverse_temperatures import GRID
 
 FEWEST_OF_EACH = 5
 """Right and wrong answers below which no curve is fitted."""

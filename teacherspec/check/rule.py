@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from teacherspec.check.declaration import Spec
 from teacherspec.check.parsing.diagnostics import Where
-from teacherspec.check.spec import Spec
 from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.spec.prepare.split_names import FIXED_SPLITS
 

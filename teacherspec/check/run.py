@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from teacherspec.check.cross_checks import RULES
+from teacherspec.check.declaration import Spec
 from teacherspec.check.parsing.diagnostics import Problem
 from teacherspec.check.parsing.parse import Document, read_document
 from teacherspec.check.parsing.validate import validate
-from teacherspec.check.spec import Spec
 
 
 def check(file: Path) -> Spec:

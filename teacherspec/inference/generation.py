@@ -7,8 +7,8 @@ import numpy as np
 
 from teacherspec.errors import UserError
 from teacherspec.inference.batch_loader import batch_loader, check_not_empty
-from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import TokenPredictions
+from teacherspec.predictions.inverse_temperatures import GRID
 from teacherspec.runtime import distributed
 from teacherspec.runtime.length_batches import longest_first
 from teacherspec.tasks.shared.generation_task import GenerationTask

@@ -12,7 +12,7 @@ from teacherspec.calibrators.token_temperature import log_sum_exp
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
 from teacherspec.inference.load import load_model
 from teacherspec.package.verification.package_reader import load_calibration
-from teacherspec.predictions.beta_grid import GRID
+from teacherspec.predictions.inverse_temperatures import GRID
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.text.decoding import Decoding, Generated

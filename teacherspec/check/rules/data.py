@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from teacherspec.check.declaration import Spec
 from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule
-from teacherspec.check.spec import Spec
 
 
 def columns_belong_to_the_task(spec: Spec) -> Iterator[Finding]:

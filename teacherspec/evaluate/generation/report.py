@@ -14,8 +14,8 @@ from teacherspec.evaluate.generation.metrics import hardest, token_confidence
 from teacherspec.metrics.selective_prediction import RiskCoverage, risk_coverage
 from teacherspec.plots.generation import length_figure, position_figure
 from teacherspec.plots.style import drawing, save_png
-from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import Answer, TokenPredictions
+from teacherspec.predictions.inverse_temperatures import GRID
 from teacherspec.runtime.atomic_io import new_folder, write_tsv
 
 HARDEST_COLUMNS = ("id", "tokens", "nll", "prompt", "answer")

@@ -15,7 +15,6 @@ from teacherspec.calibrators.token_temperature import log_sum_exp, score_tokens
 from teacherspec.errors import DataError
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.scores.softmax import log_softmax
-from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import (
     Answer,
     TokenPredictions,
@@ -25,6 +24,7 @@ from teacherspec.predictions.generation import (
     save_token_predictions,
 )
 from teacherspec.predictions.index import PredictionIndex
+from teacherspec.predictions.inverse_temperatures import GRID
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.text.logit_moments import token_sums
 

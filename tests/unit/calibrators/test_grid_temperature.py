@@ -4,7 +4,7 @@ import pytest
 from teacherspec.calibrators.grid_temperature import streamed_temperature
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.metrics.temperature_moments import temperature_moments
-from teacherspec.predictions.beta_grid import GRID
+from teacherspec.predictions.inverse_temperatures import GRID
 from tests.unit.calibrate.toy_predictions import planted
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from teacherspec.check.declaration import Spec
 from teacherspec.check.parsing.renamed_keys import RENAMED
-from teacherspec.check.spec import Spec
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.spec.section import Section
 from tests.unit.check.example import changed, problems

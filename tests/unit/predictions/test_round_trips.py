@@ -9,7 +9,6 @@ import pytest
 
 from teacherspec.errors import DataError
 from teacherspec.generated_answers import load_answers as load_answer_pairs
-from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.classification import (
     Predictions,
     SliceRows,
@@ -27,6 +26,7 @@ from teacherspec.predictions.generation import (
     save_token_predictions,
 )
 from teacherspec.predictions.index import PredictionIndex, load_index, save_index
+from teacherspec.predictions.inverse_temperatures import GRID
 from teacherspec.predictions.retrieval import (
     Comparison,
     EmbeddingPredictions,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from teacherspec.check.spec import Spec
+from teacherspec.check.declaration import Spec
 from teacherspec.spec.section import Section
 
 ROOT = Path(__file__).parents[3]

@@ -7,7 +7,7 @@ import torch
 from teacherspec.calibrators.grid_temperature import streamed_temperature
 from teacherspec.calibrators.temperature import fit_temperature
 from teacherspec.metrics.temperature_moments import TemperatureMoments, temperature_moments
-from teacherspec.predictions.beta_grid import GRID
+from teacherspec.predictions.inverse_temperatures import GRID
 from teacherspec.text.logit_moments import token_sums
 
 BETAS = torch.from_numpy(np.asarray(GRID))

@@ -23,9 +23,9 @@ from teacherspec.compare.paired_predictions import SideArtifacts, Sides
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.prediction_diff import PredictionDiff
 from teacherspec.metric_names.by_output_type import reported_names
-from teacherspec.predictions.beta_grid import GRID
 from teacherspec.predictions.generation import Answer, TokenPredictions, save_answers, save_token_predictions
 from teacherspec.predictions.index import PredictionIndex, save_index
+from teacherspec.predictions.inverse_temperatures import GRID
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.text.logit_moments import token_sums
 
