@@ -1,8 +1,10 @@
 """What all tests share."""
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
+import absl.logging
 import pytest
 
 if TYPE_CHECKING:
@@ -10,6 +12,10 @@ if TYPE_CHECKING:
 
 # Stages that tests run start no more processes than they ask for, however this machine is configured.
 os.environ["TEACHERSPEC_ACCELERATE"] = "none"
+
+# rouge_score imports absl, whose log handler closes its stream when DVC configures logging in the same process:
+# the file in which pytest captures stderr, if that was the stream.
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(scope="session")

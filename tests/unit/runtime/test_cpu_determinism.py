@@ -54,11 +54,11 @@ def test_without_pins_another_instruction_set_gives_other_bits() -> None:
     assert first[0] != second[0]
 
 
-def test_too_late_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pinning_after_torch_is_loaded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in PINS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(sys.modules, "torch", sys)
-    with pytest.raises(UserError, match="before torch is loaded"):
+    with pytest.raises(UserError, match="variables that torch reads when it is loaded"):
         pin()
 
 
