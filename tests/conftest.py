@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 # Stages that tests run start no more processes than they ask for, however this machine is configured.
 os.environ["TEACHERSPEC_ACCELERATE"] = "none"
 
-# rouge_score imports absl, whose log handler closes its stream when DVC configures logging in the same process:
-# the file in which pytest captures stderr, if that was the stream.
+# rouge_score imports absl, whose log handler closes its stream when DVC configures logging in the same
+# process: the file in which pytest captures stderr, if that was the stream.
 absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
