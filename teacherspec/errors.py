@@ -1,4 +1,4 @@
-"""Mistakes a person can mend: every problem found, one a line, never a traceback."""
+"""Mistakes that a user can fix: all problems at once, one on each line, never a traceback."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,4 @@
-"""All sections of a declaration together.
-
-No stage depends on this file, as on `teacherspec/check/run.py`.
-"""
+"""The whole declaration: all sections together."""
 
 from teacherspec.spec.base import Base
 from teacherspec.spec.calibrate import Calibrate
@@ -32,7 +29,7 @@ class Spec(Section):
     """How the fine-tuned model is measured."""
 
     calibrate: Calibrate
-    """How the probabilities are made honest."""
+    """How the probabilities are calibrated."""
 
     package: Package
-    """What is handed over, and what it promises."""
+    """What the teacher package holds, and the gates it must pass."""

@@ -1,4 +1,4 @@
-"""What TRL's trainers read beside the model folder, which they take as it is: prompts and conversations."""
+"""What TRL's trainers read in addition to the model folder: prompts and conversations."""
 
 import json
 from pathlib import Path

@@ -123,7 +123,7 @@ def make_trainer(training: Training, inputs: TrainingInputs, **given: Any) -> De
 
 
 def callbacks(training: Training, *datasets: Any) -> list[Any]:
-    """What runs at the events of the loop; `datasets` with a method `set_epoch` are told of each epoch."""
+    """What runs at the events of the loop; `datasets` with a method `set_epoch` receive the epoch."""
     section = training.section
     changing = [one for one in datasets if hasattr(one, "set_epoch")]
     found: list[Any] = [RefuseNonFinite(), LogBeforeSaving(), MarkComplete(), SetEpoch(*changing)]

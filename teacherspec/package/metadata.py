@@ -1,6 +1,6 @@
 """`metadata.json`: what a program reads about a teacher before it loads it.
 
-The models below are the format; `metadata.schema.json` beside this file is made from them.
+The models below are the format; `metadata.schema.json` in this folder is made from them.
 """
 
 from typing import Any, Literal

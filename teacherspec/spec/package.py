@@ -100,12 +100,12 @@ class Package(Section):
     """Splits whose rows and logits go into `distill/`; never the split that students are compared on."""
 
     top_k: int | None = Field(default=None, ge=1, le=4096)
-    """Likeliest tokens stored of each position of a language model's soft targets, beside sums of the rest;
+    """Likeliest tokens stored of each position of a language model's soft targets, plus sums of the rest;
     omit to choose 8, 16, 32 or 64 so that the rest has at most 1 % of the probability."""
 
     sampled_tokens: int | None = Field(default=None, ge=1, le=4096)
-    """Tokens drawn of each position of a language model's soft targets from its whole distribution, beside
-    the likeliest: an unbiased estimate of it, for students of many texts; omit for none."""
+    """Tokens drawn of each position of a language model's soft targets from its whole distribution, in
+    addition to the likeliest: an unbiased estimate of it, for students of many texts; omit for none."""
 
     trim_vocabulary: int | None = Field(default=None, ge=1, le=10_000_000)
     """Rows of a language model's embedding and head that are packed, where its base padded them with rows

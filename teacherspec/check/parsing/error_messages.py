@@ -1,4 +1,4 @@
-"""Every pydantic error as a problem a person can mend: where, what is wrong, what is given and allowed."""
+"""Pydantic errors as problems that a user can fix: where, what is wrong, what is given and allowed."""
 
 import re
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ class Explainer:
         return (*parent.where, near) if near else ()
 
     def _kind(self, union: Place) -> Place:
-        """The key that tells the kinds of `union` apart, with the known kinds as what it may hold."""
+        """The key that selects a kind of `union`, with the known kinds as its allowed values."""
         discriminator = union.schema["discriminator"]
         return Place((*union.where, discriminator["propertyName"]), {"enum": list(discriminator["mapping"])})
 

@@ -37,7 +37,7 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Document:
-    """What the declaration says and where it says it."""
+    """The values of a declaration and their places in the file."""
 
     file: Path
     values: dict[str, Any]

@@ -1,7 +1,7 @@
 """Digests of everything a teacher is assembled from: spec, data, base, predictions, library versions.
 
 The code is not among them: an edit that leaves what a stage hands over unchanged leaves the teacher
-unchanged too, to the byte. Which code each stage ran stands in its receipt, beside the teacher.
+unchanged too, to the byte. The code that each stage ran is recorded in its receipt, outside the package.
 No commit, time, host or path: an unchanged teacher keeps its bytes on another day, commit or computer.
 """
 
