@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from teacherspec.errors import DataError, UserError
@@ -22,7 +21,7 @@ from teacherspec.package.quality_gates import GateResult, evaluate_gates
 from teacherspec.package.stage_outputs import CLASSES, PLOT, RATINGS, StageOutputs, Stages, load_stage_outputs
 from teacherspec.package.verification.checksums import files_below, write_sums
 from teacherspec.package.vocab_trimming import trim_vocabulary
-from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_text
+from teacherspec.runtime.atomic_io import new_folder, round_floats, scratch_folder, write_json, write_text
 from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.package import Package
@@ -121,9 +120,9 @@ def write_model(task: Kind, section: Package, finetuned: Path, target: Path) -> 
     if section.trim_vocabulary is None:
         pack_model(finetuned, target)
         return None
-    with TemporaryDirectory(dir=target.parent.parent, prefix=".trimmed-") as place:
-        parameters = trim_vocabulary(task, finetuned, section.trim_vocabulary, Path(place, "model"))
-        pack_model(Path(place, "model"), target)
+    with scratch_folder(target.parent.parent / "trimmed") as folder:
+        parameters = trim_vocabulary(task, finetuned, section.trim_vocabulary, folder / "model")
+        pack_model(folder / "model", target)
     return parameters
 
 

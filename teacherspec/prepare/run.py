@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from teacherspec.plots.data import DataPicture
 from teacherspec.prepare.dedup_and_split import assign_splits
@@ -20,6 +19,7 @@ from teacherspec.prepare.report.finding_messages import Finding, FindingMessages
 from teacherspec.prepare.report.report import write_reports
 from teacherspec.prepare.row_validation import ExtraColumns
 from teacherspec.prepare.write_splits import Layout, write_splits
+from teacherspec.runtime.atomic_io import scratch_folder
 from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
 from teacherspec.spec.prepare.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
@@ -53,11 +53,10 @@ def prepare(
     problems = Problems()
     extra_columns = ExtraColumns(section.keep_columns, section.group)
     quarantining = section.on_error == "quarantine"
-    out.parent.mkdir(parents=True, exist_ok=True)
     with (
-        TemporaryDirectory(dir=out.parent, prefix=".prepare-") as folder,
-        new_row_store(Path(folder), fields, extra_columns) as row_store,
-        Quarantine(Path(folder) / QUARANTINE, Problems() if quarantining else problems) as quarantine,
+        scratch_folder(out.with_name(f"{out.name}-scratch")) as folder,
+        new_row_store(folder, fields, extra_columns) as row_store,
+        Quarantine(folder / QUARANTINE, Problems() if quarantining else problems) as quarantine,
     ):
         ingested = ingest(root, section.sources, fields, extra_columns, row_store, quarantine, problems)
         quarantine.close()
@@ -65,7 +64,7 @@ def prepare(
             _refuse_too_many(quarantine, section.max_quarantined * ingested.rows_read, problems)
         problems.refuse_any()
         row_store.seal()
-        assignment = assign_splits(ingested, fields, section, problems, Workspace(Path(folder), memory_bytes))
+        assignment = assign_splits(ingested, fields, section, problems, Workspace(folder, memory_bytes))
         messages = FindingMessages(ingested, fields, assignment)
         findings = messages.findings()
         _refuse(messages.repeated_ids(), "", problems)

@@ -175,6 +175,22 @@ def round_floats(value: Any, digits: int = 6) -> Any:
 
 
 @contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder next to `path` for files of this block only.
+
+    It is removed at the end; one that a killed process left is removed by the next with this path.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = _temporary_path(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder next to `path`, which becomes `path` when the block succeeds.
 
