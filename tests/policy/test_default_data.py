@@ -101,10 +101,10 @@ def test_ids_are_unique_over_all_files() -> None:
 def test_sizes_are_within_the_promised_ranges() -> None:
     labels = Counter(row["label"] for row in ROWS["messages.jsonl"])
     shifted = Counter(row["label"] for row in ROWS["shifted.jsonl"])
-    assert labels.total() >= 1300
+    assert labels.total() >= 3000
     assert len(labels) >= 14
-    assert all(60 <= count <= 160 for count in labels.values()), labels
-    assert max(labels.values()) >= 1.5 * min(labels.values())
+    assert all(130 <= count <= 260 for count in labels.values()), labels
+    assert max(labels.values()) >= 1.3 * min(labels.values())
     assert len(ROWS["out_of_scope.jsonl"]) >= 160
     assert shifted.total() >= 120
     assert shifted.keys() == labels.keys()
