@@ -18,6 +18,7 @@ from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.row_hashes import Hashes, hash_text
 from teacherspec.prepare.row_sampling import sampled_rows
 from teacherspec.prepare.split_assignment import assign, split_keys
+from teacherspec.runtime.atomic_io import WHOLE_NUMBER, number_first
 from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS
 from teacherspec.tasks.shared.columns.base import shown
@@ -169,7 +170,8 @@ def _labels(
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
     """The label names in the order of the logits, and each row's index there.
 
-    Declared names keep their order; labels found in the data are sorted, as numbers where all are numbers.
+    Declared names keep their order; labels found in the data are sorted, as numbers where all are whole
+    numbers: those of CSV files and of folders are texts.
     """
     codes: npt.NDArray[np.int32] = ingested.row_store.numbers("label")
     if fields.label is None:
@@ -177,10 +179,10 @@ def _labels(
     given = list(ingested.labels)
     if fields.label.label_names is not None:
         names = tuple(fields.label.label_names)
-    elif all(isinstance(label, int) for label in given):
-        names = tuple(map(str, sorted(given, key=int)))
     else:
-        names = tuple(sorted(map(str, given)))
+        texts = list(map(str, given))
+        numbers = all(WHOLE_NUMBER.fullmatch(text) for text in texts)
+        names = tuple(sorted(texts, key=number_first if numbers else None))
     by_folded_name: dict[str, str] = {}
     for name in names:
         other = by_folded_name.setdefault(name.casefold(), name)

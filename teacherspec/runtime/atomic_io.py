@@ -8,6 +8,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK_BYTES = 1 << 20
+
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def sha256_bytes(content: bytes) -> str:
@@ -91,10 +94,27 @@ def write_text(path: Path, content: str) -> None:
 def encode_json(value: Any) -> str:
     """Canonical JSON text: sorted keys, two spaces, no NaN.
 
+    Keys that are whole numbers come first, sorted as numbers: programs read the values of `id2label` in the
+    order of the file.
+
     Raises:
         ValueError: `value` contains NaN or an infinity, which no artifact may.
     """
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_ordered(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _ordered(value: Any) -> Any:
+    """The same nested value with the keys of every mapping in canonical order."""
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value, key=lambda name: number_first(str(name)))}
+    return [_ordered(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def number_first(name: str) -> tuple[bool, int, str]:
+    """Sort key: whole numbers as numbers, then all other texts as texts."""
+    if WHOLE_NUMBER.fullmatch(name):
+        return False, int(name), name
+    return True, 0, name
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -125,12 +145,12 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
 def write_parquet_parts(path: Path, schema: "pa.Schema", parts: "Iterable[pa.Table]") -> None:
     """Write a table given in parts, one row group each, as zstd Parquet, atomically and in bounded memory.
 
-    Floating-point columns use BYTE_STREAM_SPLIT, an encoding of Parquet 2 that compresses better: soft
-    targets are a quarter smaller.
+    Columns of float32 and float64 use BYTE_STREAM_SPLIT, an encoding of Parquet 2 that compresses better:
+    soft targets are a quarter smaller. float16 is stored plainly, because DuckDB refuses that encoding of it.
     """
     import pyarrow.parquet as pq
 
-    floats, others = _columns(schema)
+    split, dictionary = _encodings(schema)
     with (
         replacing(path) as partial,
         pq.ParquetWriter(
@@ -138,16 +158,16 @@ def write_parquet_parts(path: Path, schema: "pa.Schema", parts: "Iterable[pa.Tab
             schema,
             compression="zstd",
             store_schema=True,
-            use_dictionary=others,
-            column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+            use_dictionary=dictionary,
+            column_encoding=dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
         ) as writer,
     ):
         for part in parts:
             writer.write_table(part)
 
 
-def _columns(schema: "pa.Schema") -> tuple[list[str], list[str]]:
-    """Paths of the Parquet columns that hold floating-point numbers, and of all others."""
+def _encodings(schema: "pa.Schema") -> tuple[list[str], list[str]]:
+    """Paths of the Parquet columns encoded by BYTE_STREAM_SPLIT, and of those encoded by a dictionary."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -155,12 +175,9 @@ def _columns(schema: "pa.Schema") -> tuple[list[str], list[str]]:
     pq.write_table(schema.empty_table(), sink)
     found = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
     columns = [found.column(place) for place in range(len(found))]
-    floats = [
-        column.path
-        for column in columns
-        if column.physical_type in ("FLOAT", "DOUBLE") or column.logical_type.type == "FLOAT16"
-    ]
-    return floats, [column.path for column in columns if column.path not in floats]
+    split = [column.path for column in columns if column.physical_type in ("FLOAT", "DOUBLE")]
+    halves = [column.path for column in columns if column.logical_type.type == "FLOAT16"]
+    return split, [column.path for column in columns if column.path not in {*split, *halves}]
 
 
 def round_floats(value: Any, digits: int = 6) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from teacherspec.package.aligned_rows import aligned_batches, write_split
 from teacherspec.package.card.dataset_card import dataset_card
+from teacherspec.package.features_metadata import schema_with_features
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.provenance.content_hash import content_sha256
 from teacherspec.runtime.atomic_io import write_text
@@ -48,7 +49,7 @@ def write_targets(inputs: PackageInputs) -> dict[str, int]:
         predictions = inputs.stages.evaluated / "predictions" / f"{split.name}.parquet"
         other = out_of_fold if cross_fitted and split.role == "train" else None
         write_split(target, split, schema, _parts(split, predictions, other, names, schema))
-    write_text(target / "README.md", dataset_card((split.name for split in inputs.splits), TEXT))
+    write_text(target / "README.md", dataset_card(target, (split.name for split in inputs.splits), TEXT))
     return {split.name: split.rows for split in inputs.splits}
 
 
@@ -70,7 +71,7 @@ def _schema(
     }
     if cross_fitted:
         columns |= {FOLD: Value("int8"), OUT_OF_FOLD_LOGITS: columns["logits"]}
-    return Features(columns).arrow_schema
+    return schema_with_features(Features(columns))
 
 
 def _parts(

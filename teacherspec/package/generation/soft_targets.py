@@ -104,7 +104,7 @@ def write_token_targets(
             _link_or_copy(path, target / CONFIG / path.name)
     drawn = DRAWN.format(draws=stored.draws) if stored.draws else ""
     names = [split.name for split in splits]
-    write_text(target / "README.md", dataset_card(names, TEXT.format(k=stored.k, drawn=drawn)))
+    write_text(target / "README.md", dataset_card(target, names, TEXT.format(k=stored.k, drawn=drawn)))
     return {split.name: split.rows for split in splits}
 
 

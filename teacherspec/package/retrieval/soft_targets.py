@@ -55,7 +55,7 @@ def write_targets(inputs: PackageInputs) -> dict[str, int]:
         write_split(target, split, schema, _parts(split, predictions, row_schema, schema))
     (target / SCALE).parent.mkdir(parents=True)
     shutil.copyfile(evaluated / COMPARISON, target / SCALE)
-    write_text(target / "README.md", dataset_card((split.name for split in inputs.splits), TEXT))
+    write_text(target / "README.md", dataset_card(target, (split.name for split in inputs.splits), TEXT))
     return {split.name: split.rows for split in inputs.splits}
 
 

@@ -29,7 +29,7 @@ from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.pipeline.causal_lm.toys import task
 from tests.toys.packaged_teacher import PackagedTeacher
 from tests.toys.readers import reader
-from tests.unit.export.conftest import ROWS, K
+from tests.unit.conftest import ROWS, K
 
 
 def run(*arguments: str) -> Result:

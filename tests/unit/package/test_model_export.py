@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig, set_seed
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    LlamaConfig,
+    ResNetConfig,
+    ResNetForImageClassification,
+    set_seed,
+)
 
 from teacherspec.errors import UserError
 from teacherspec.package.model_export import pack_model, with_transformers_4_keys
@@ -116,3 +124,14 @@ def test_a_model_folder_with_a_pickle_is_refused(packaged_teacher: PackagedTeach
     (source / "training_args.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(UserError, match="pickle"):
         pack_model(source, tmp_path / "packed")
+
+
+def test_classes_are_written_in_the_order_of_the_logits(tmp_path: Path) -> None:
+    """Programs in other languages read the values in the order of the file."""
+    set_seed(0)
+    names = [f"class {20 - at}" for at in range(12)]
+    classes = {"id2label": dict(enumerate(names)), "label2id": {name: at for at, name in enumerate(names)}}
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1], **classes)
+    ResNetForImageClassification(config).save_pretrained(tmp_path / "model")
+    pack_model(tmp_path / "model", tmp_path / "packed")
+    assert list(read_json(tmp_path / "packed/config.json")["id2label"].values()) == names

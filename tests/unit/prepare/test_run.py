@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -139,10 +140,23 @@ def test_given_ids_and_kept_columns_travel_with_the_row(workshop: Workshop) -> N
     assert (stored["m-7"]["channel"], stored["m-7"]["stars"]) == ("web", 3.5)
 
 
-def test_number_labels_are_sorted_as_numbers(workshop: Workshop) -> None:
-    rows = [{"text": f"text {at}", "label": at % 11} for at in range(220)]
+@pytest.mark.parametrize(
+    ("label", "names"),
+    [
+        (int, [*map(str, range(11))]),
+        (str, [*map(str, range(11))]),
+        (lambda at: str(at - 5), [*map(str, range(-5, 6))]),
+        (lambda at: f"{at:03d}", [f"{at:03d}" for at in range(11)]),
+        (lambda at: str(at) if at else "other", ["1", "10", *map(str, range(2, 10)), "other"]),
+        (lambda at: f"{at}.5", ["0.5", "1.5", "10.5", *(f"{at}.5" for at in range(2, 10))]),
+    ],
+)
+def test_whole_numbers_are_sorted_as_numbers_and_all_else_as_text(
+    workshop: Workshop, label: Callable[[int], int | str], names: list[str]
+) -> None:
+    rows = [{"text": f"text {at}", "label": label(at % 11)} for at in range(220)]
     workshop.write("data/rows.jsonl", jsonl(rows))
-    assert workshop.prepare(ONE_FILE).label_names == tuple(map(str, range(11)))
+    assert workshop.prepare(ONE_FILE).label_names == tuple(names)
 
 
 def test_declared_label_names_keep_their_order(workshop: Workshop) -> None:

@@ -1,12 +1,13 @@
 """Temporary folders go away with their block, and after a kill with the next one."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from teacherspec.runtime.atomic_io import new_folder, scratch_folder
+from teacherspec.runtime.atomic_io import encode_json, new_folder, scratch_folder
 
 KILLED = """
 import os, signal, sys
@@ -38,3 +39,17 @@ def test_a_scratch_folder_goes_away_when_the_block_fails(tmp_path: Path) -> None
     with pytest.raises(ValueError, match="as declared"):
         fail_within(tmp_path / "scratch")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_canonical_json_is_the_same_for_every_order_and_sorts_numbers_as_numbers() -> None:
+    names = ["-2", "0", "2", "10", "010", "b", "ä", "1.5", "²"]
+    given = {"outer": [{name: at for at, name in enumerate(names)}]}
+    turned = {"outer": [dict(reversed(given["outer"][0].items()))]}
+    assert encode_json(given) == encode_json(turned)
+    assert json.loads(encode_json(given)) == given
+    assert list(json.loads(encode_json(given))["outer"][0]) == [
+        "-2", "0", "2", "010", "10", "1.5", "b", "²", "ä",
+    ]  # fmt: skip
+    assert encode_json({3: 1, 20: 2}) == '{\n  "3": 1,\n  "20": 2\n}\n'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        encode_json({"a": [float("nan")]})
