@@ -1,5 +1,6 @@
 """Every measure of one split before and after calibration, on the same rows, from probabilities `[N, C]`."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from teacherspec.metrics.calibration import (
     top_label_confidence,
 )
 from teacherspec.metrics.scores.intervals import (
+    Interval,
     bootstrap,
     calibration_error_interval,
     interval_of,
@@ -35,6 +37,13 @@ PLAIN = ("smooth_ece", "rmsce", "mce", "debiased_squared", "aurc", "augrc", "cor
 """Fields of the summary that are reported without an interval."""
 
 NOISE_QUANTILE = 0.95
+
+MATERIAL = 0.001
+"""Rise of the NLL (nats) or the ECE below which calibration is not called harmful, however many rows show it:
+fitting one number on n rows alone costs about 1 / (2n) nats."""
+
+Drawn = tuple[float, FloatArray]
+"""A measure on the rows as they are, and on resamples of them `[R]`."""
 
 Parts = dict[str, Any]
 """Of one measure: its value under the key `""`, and what to compare it with under `floor_` and `noise_`."""
@@ -88,8 +97,9 @@ def compare(before: Scored, after: Scored, section: Calibrate) -> dict[str, Any]
     """Nested measures of one split, `before` and `after` calibration.
 
     Accuracy has a Wilson interval; NLL, Brier and the signed error have percentile bootstrap intervals;
-    binned errors have `calibration_error_interval`, their noise floor and its 95 % point. `change` of NLL
-    and Brier is after - before on the same resamples. A measure that is undefined on these rows is left out.
+    binned errors have `calibration_error_interval`, their noise floor and its 95 % point. `change` of NLL,
+    Brier and ECE is after - before on the same resamples; `worsened`: see `worsened`. A measure that is
+    undefined on these rows is left out.
 
     Args:
         before: rows under the model's own probabilities.
@@ -100,27 +110,46 @@ def compare(before: Scored, after: Scored, section: Calibrate) -> dict[str, Any]
         "rows": len(before.labels),
         "argmax_changed": int((before.probs.argmax(axis=1) != after.probs.argmax(axis=1)).sum()),
     }
+    ece: list[Drawn] = []
     for when, scored in (("before", before), ("after", after)):
-        for name, parts in _measures(scored, section).items():
+        drawn = _draw(scored, section)
+        ece.append(drawn["ece"])
+        for name, parts in _measures(scored, drawn, section).items():
             measured.setdefault(name, {}).update({f"{part}{when}": value for part, value in parts.items()})
+    measured["ece"]["change"] = asdict(change(ece[0], ece[1], section))
     pairs = {"nll": (before.nll, after.nll), "brier": (before.brier, after.brier)}
     for name, (first, second) in pairs.items():
-        change = paired_bootstrap(
+        paired = paired_bootstrap(
             first,
             second,
             n_resamples=section.resamples,
             seed=section.seed,
             confidence=section.confidence,
         )
-        measured[name] |= {"change": asdict(change.difference), "p_value": change.p_value}
-    return measured
+        measured[name] |= {"change": asdict(paired.difference), "p_value": paired.p_value}
+    return {**measured, "worsened": worsened(measured)}
 
 
-def _measures(scored: Scored, section: Calibrate) -> dict[str, Parts]:
-    """Every measure of one set of probabilities, by name."""
+def change(before: Drawn, after: Drawn, section: Calibrate) -> Interval:
+    """Interval of after - before of a measure that was drawn with the same seed, so on the same resamples."""
+    return interval_of(after[0] - before[0], after[1] - before[1], confidence=section.confidence)
+
+
+def worsened(measured: Mapping[str, Any]) -> int:
+    """1 where calibration raised the NLL or the ECE by more than `MATERIAL` beyond its interval, else 0."""
+    return int(any(measured[name]["change"]["low"] > MATERIAL for name in ("nll", "ece")))
+
+
+def _draw(scored: Scored, section: Calibrate) -> dict[str, Drawn]:
+    """The resampled measures of one set of probabilities, by name."""
     statistic = _Statistic(scored, section.n_bins)
     draws = bootstrap(statistic, len(scored.labels), n_resamples=section.resamples, seed=section.seed)
-    drawn = dict(zip(_Statistic.NAMES, zip(draws.observed, draws.resampled.T, strict=True), strict=True))
+    observed = [float(value) for value in draws.observed]
+    return dict(zip(_Statistic.NAMES, zip(observed, draws.resampled.T, strict=True), strict=True))
+
+
+def _measures(scored: Scored, drawn: Mapping[str, Drawn], section: Calibrate) -> dict[str, Parts]:
+    """Every measure of one set of probabilities, by name."""
     accuracy = wilson_interval(int(scored.correct.sum()), len(scored.correct), confidence=section.confidence)
     summary = asdict(top_label_summary(scored.confidences, scored.correct, n_bins=section.n_bins))
     classwise = classwise_calibration_error(scored.probs, scored.labels, n_bins=section.n_bins)

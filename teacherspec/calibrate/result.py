@@ -58,9 +58,14 @@ class Calibrated:
     tables: Mapping[str, Table] = field(default_factory=dict)
 
 
-def fit_numbers(fitted: Fitted) -> dict[str, float]:
-    """The fit itself, as numbers that `dvc metrics diff` can compare and a quality gate can check."""
-    numbers: dict[str, float] = {"fitted": int(fitted.status == "ok")}
+def fit_numbers(fitted: Fitted, on_test: Mapping[str, Any]) -> dict[str, float]:
+    """The fit itself, as numbers that `dvc metrics diff` can compare and a quality gate can check.
+
+    Args:
+        fitted: the calibrator.
+        on_test: measures of the test split. A calibrator that `worsened` them counts as not fitted.
+    """
+    numbers: dict[str, float] = {"fitted": int(fitted.status == "ok" and not on_test["worsened"])}
     if fitted.temperature is not None:
         numbers["temperature"] = fitted.temperature.temperature
     if fitted.temperature is not None and fitted.temperature.standard_error is not None:

@@ -16,18 +16,21 @@ from teacherspec.spec.calibrate import (
     DirichletCalibration,
     IsotonicRegression,
     Method,
+    NoCalibration,
     TemperatureScaling,
     VectorScaling,
 )
 
 CANDIDATES: tuple[Method, ...] = (
+    NoCalibration(kind="none"),
     TemperatureScaling(kind="temperature"),
     ClassTemperatureScaling(kind="class_temperature"),
     IsotonicRegression(kind="isotonic"),
     VectorScaling(kind="vector"),
     DirichletCalibration(kind="dirichlet"),
 )
-"""From simple to rich. Histogram binning is left out: it is the isotonic curve with steps for knots."""
+"""From simple to rich: the model stays as it is where no method clearly beats it. Histogram binning is left
+out: it is the isotonic curve with steps for knots."""
 
 STANDARD_ERRORS = 2.0
 """How many standard errors of the paired difference a richer method must win by."""
@@ -93,7 +96,7 @@ def choose(results: Sequence[HeldOut]) -> tuple[int, str]:
         if clear and results[rival].accuracy >= results[best].accuracy:
             best = rival
     scores = ", ".join(f"{result.kind} {result.nll.mean():.4f}" for result in results)
-    return best, (
-        f"held-out NLL in nats: {scores}; {results[best].kind} is the plainest that no richer one beats by "
-        f"more than {STANDARD_ERRORS:g} standard errors without losing accuracy"
+    beaten = (
+        f"no richer one beats it by more than {STANDARD_ERRORS:g} standard errors without losing accuracy"
     )
+    return best, f"{results[best].kind}: {beaten}; held-out NLL in nats: {scores}"

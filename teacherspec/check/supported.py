@@ -16,6 +16,7 @@ class Supported:
         perturbations: whether `evaluate.perturbations` changes its rows.
         tokens: whether `package` may choose tokens of soft targets and trim the vocabulary.
         calibration: kinds of `calibrate.method`; None allows all.
+        abstention: whether `calibrate.abstain` sets a confidence below which the teacher abstains.
     """
 
     answers: bool = False
@@ -23,10 +24,11 @@ class Supported:
     perturbations: bool = True
     tokens: bool = False
     calibration: tuple[str, ...] | None = ("temperature", "none")
+    abstention: bool = False
 
 
 SUPPORTED: Mapping[OutputType, Supported] = {
-    "classification": Supported(slices=True, calibration=None),
+    "classification": Supported(slices=True, calibration=None, abstention=True),
     "generation": Supported(answers=True, tokens=True),
     "retrieval": Supported(perturbations=False),
 }

@@ -37,10 +37,10 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
     A row is a JSON object on one line with the columns of the task, such as {"text": "…"}, {"prompt": "…"},
     {"messages": [{"role": "user", "content": "…"}]} or, by the path of a file, {"image": "photo.jpg"}. An
     `id` is copied to the output. Each row gives a line, in the same order, as soon as its batch is full.
-    Classifiers: label, confidence and all probs. Language models: the greedy answer, its length, the mean
-    calibrated log-probability of its tokens (nats), and the confidence that it is right, where that was
-    fitted. Retrieval: the embedding of the image and, if the row has a text, that of the text and their
-    cosine.
+    Classifiers: label, confidence, all probs, and with `calibrate.abstain` whether the teacher abstains.
+    Language models: the greedy answer, its length, the mean calibrated log-probability of its tokens (nats),
+    and the confidence that it is right, where that was fitted. Retrieval: the embedding of the image and, if
+    the row has a text, that of the text and their cosine.
     """
     from teacherspec.serving import load_teacher
 
@@ -86,17 +86,20 @@ def _row(line: str, where: str, fields: RowSchema) -> dict[str, Any]:
 
 
 def serve_classes(teacher: "ClassificationTeacher", max_new_tokens: int | None) -> "Answer":
-    """From rows to `label`, `confidence` and `probs` by label of each."""
+    """From rows to `label`, `confidence`, `probs` by label of each, and `abstains` where that is declared."""
     if max_new_tokens is not None:
         raise click.UsageError("--max-new-tokens: this teacher is a classifier, which writes no answers")
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for probs in teacher.probs(rows, batch_size=len(rows)).tolist():
+        logits = teacher.logits(rows, batch_size=len(rows))
+        abstained = teacher.abstains(logits).tolist()
+        for probs, abstains in zip(teacher.calibrated(logits).tolist(), abstained, strict=True):
             top = max(range(len(probs)), key=probs.__getitem__)
             by_label = {name: round(p, DIGITS) for name, p in zip(teacher.label_names, probs, strict=True)}
             yield {
                 "label": teacher.label_names[top],
                 "confidence": round(probs[top], DIGITS),
+                **({} if teacher.abstention is None else {"abstains": abstains}),
                 "probs": by_label,
             }
 

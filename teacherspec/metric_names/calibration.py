@@ -18,7 +18,7 @@ CLASS_MEASURES = ("brier", "brier_reliability", "brier_resolution", "brier_uncer
 """Measures that need the probability of every class."""
 
 COMPARED = ReportedNames(
-    frozenset({"argmax_changed", "nll.change", "nll.p_value", "rows"})
+    frozenset({"argmax_changed", "ece.change", "nll.change", "nll.p_value", "rows", "worsened"})
     | nested((*WITH_INTERVAL, *WITHOUT_INTERVAL), WHEN)
     | {f"{error}.{about}_{when}" for error in BINNED_ERRORS for about in ("floor", "noise") for when in WHEN},
     nested(("correctness_auroc",), WHEN),  # defined where the split has right and wrong predictions

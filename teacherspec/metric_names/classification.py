@@ -25,11 +25,16 @@ OOD_SCORES = ("max_probability.before", "max_probability.after", "energy.before"
 OOD_DETECTION = ("auroc", "aupr_in", "aupr_out", "fpr_at_95_in_recall", "fpr_at_95_out_recall")
 """How well a score separates test rows from out-of-distribution rows."""
 
+ABSTENTION = ReportedNames(sometimes=frozenset({"abstention.coverage", "abstention.risk"}))
+"""Share of rows above the confidence that `calibrate.abstain` asks for, and their error rate."""
+
 CALIBRATED: Mapping[str, ReportedNames] = {
-    "calibration": FIT_CLASSES,
-    "test": COMPARED_CLASSES,
-    "shifted": COMPARED_CLASSES,
+    "calibration": FIT_CLASSES
+    | ReportedNames(sometimes=frozenset({"abstention.proven", "abstention.threshold"})),
+    "test": COMPARED_CLASSES | ABSTENTION,
+    "shifted": COMPARED_CLASSES | ABSTENTION,
     "ood": ROWS
+    | ReportedNames(sometimes=frozenset({"abstention.coverage"}))
     | ReportedNames(
         nested(OOD_SCORES, OOD_DETECTION),
         # Energy needs logits that are not normalised, which only a temperature leaves.

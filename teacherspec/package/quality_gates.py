@@ -73,7 +73,7 @@ def _evaluate(gate: Gate, reports: Mapping[str, Any]) -> GateResult:
         return GateResult(gate, None, False, "not measured: the reports hold no finite number of this name")
     point = noise_metric(gate.metric)
     noise = find(reports, point) if point else None
-    found = list(_findings(gate, measured, noise))
+    found = [*_findings(gate, measured, noise), *_calibration_findings(gate, reports)]
     return GateResult(
         gate, measured, all(passed for passed, _ in found), "; ".join(text for _, text in found)
     )
@@ -90,6 +90,17 @@ def _findings(gate: Gate, measured: Measurement, noise: Measurement | None) -> I
     if limit > gate.at_most:
         text += f", the 95 % point of noise; {gate.at_most:g} cannot be tested on so few rows"
     yield kept, text
+
+
+def _calibration_findings(gate: Gate, reports: Mapping[str, Any]) -> Iterator[tuple[bool, str]]:
+    """A number after calibration passes no gate where calibration made its split worse."""
+    stage, _, rest = gate.metric.partition(".")
+    split, _, name = rest.partition(".")
+    if stage != "calibrate" or "after" not in name.replace("_", ".").split("."):
+        return
+    worsened = find(reports, f"calibrate.{split}.worsened")
+    if worsened is not None and worsened.value:
+        yield False, f"calibration made {split} worse: declare `calibrate.method: {{kind: auto}}`"
 
 
 def _compared(

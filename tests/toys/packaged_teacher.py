@@ -15,7 +15,7 @@ from teacherspec.finetune.train import finetune
 from teacherspec.package.run import PackageResult, run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.runtime.atomic_io import write_json
-from teacherspec.spec.calibrate import Calibrate
+from teacherspec.spec.calibrate import Abstention, Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
@@ -113,7 +113,10 @@ def build_packaged_teacher(place: Path) -> PackagedTeacher:
         paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
         run_evaluate(TASK, evaluating, paths)
         run_calibrate(
-            Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate"
+            Calibrate(resamples=100, abstain=Abstention(risk=0.4)),
+            stages.evaluated,
+            stages.calibrated,
+            stages.reports / "calibrate",
         )
         packaged = package(stages, place)
     return PackagedTeacher(stages, place / "teacher", place / "report", packaged)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from teacherspec.calibrate.before_after import both
+from teacherspec.calibrate.classification.abstention import abstention_rule, measure_abstention
 from teacherspec.calibrate.classification.report import CLASS_COLUMNS, class_rows, measure_splits
 from teacherspec.calibrate.classification.slices import COLUMNS, calibration_by_slice
 from teacherspec.calibrate.result import WHEN, Calibrated, Table, artifact, fit_numbers, headline
@@ -37,11 +38,22 @@ def calibrate_classification(section: Calibrate, index: PredictionIndex, predict
     fitted = fit(section.method, splits[calibration].logits, splits[calibration].labels)
     measured = measure_splits(index, splits, fitted.calibrator, section)
     in_sample = headline(measured[calibration], ("rows",), ("nll", "brier", "ece"))
-    measured[calibration] = {**fit_numbers(fitted), **in_sample}
+    measured[calibration] = {**fit_numbers(fitted, measured[test]), **in_sample}
+    rule = None
+    if section.abstain is not None:
+        (validation,) = index.splits("validation")
+        rule = abstention_rule(
+            section.abstain, splits[calibration], load_predictions(predictions, validation)
+        )
+        for name, split in splits.items():
+            measured[name]["abstention"] = measure_abstention(rule, split, index.roles[name], section)
     scored = both(splits[test].logits, splits[test].labels, fitted.calibrator)
     by_slice = calibration_by_slice(load_slices(predictions), *scored, section)
     return Calibrated(
-        artifact=artifact(section, fitted, splits[calibration].ids, in_sample, APPLIES_TO),
+        artifact={
+            **artifact(section, fitted, splits[calibration].ids, in_sample, APPLIES_TO),
+            "abstention": rule,
+        },
         metrics=measured,
         fitted=fitted,
         test=test,

@@ -41,7 +41,7 @@ def calibrate_generation(section: Calibrate, index: PredictionIndex, predictions
     scored = {name: (score_tokens(one, 1.0), score_tokens(one, temperature)) for name, one in splits.items()}
     measured: dict[str, Any] = {name: compare_tokens(*pair, section) for name, pair in scored.items()}
     in_sample = headline(measured[calibration], ("rows", "tokens"), ("nll", "ece"))
-    measured[calibration] = {**in_sample, **fit_numbers(fitted)}
+    measured[calibration] = {**in_sample, **fit_numbers(fitted, measured[test])}
     answers = load_answers(predictions, calibration)
     curve = fit_answer_curve(answers, temperature) if answers else None
     risk_curves: dict[str, TopLabel] = {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from teacherspec.calibrate.before_after import PLAIN, binned_error
+from teacherspec.calibrate.before_after import PLAIN, Drawn, binned_error, change, worsened
 from teacherspec.calibrate.result import WHEN
 from teacherspec.calibrators.answer_confidence import answer_confidences, score_answers
 from teacherspec.metrics.calibration import ECE_BINNINGS, expected_calibration_error
@@ -51,18 +51,18 @@ def compare_tokens(before: ClusteredScores, after: ClusteredScores, section: Cal
         for name in PLAIN:
             if summary[name] is not None:
                 measured.setdefault(name, {})[when] = summary[name]
-    measured["nll"] |= _nll_change(draws["before"], draws["after"], section)
-    return measured
-
-
-def _nll_change(before: BootstrapDraws, after: BootstrapDraws, section: Calibrate) -> dict[str, Any]:
-    """Change of the NLL on the same resamples, and its two-sided p-value."""
-    observed, resampled = (
-        (new - old)[..., ClusteredStatistic.NAMES.index("nll")]
-        for old, new in ((before.observed, after.observed), (before.resampled, after.resampled))
+    for name in ("nll", "ece"):
+        pair = (_drawn(draws["before"], name), _drawn(draws["after"], name))
+        measured[name]["change"] = asdict(change(*pair, section))
+    measured["nll"]["p_value"] = bootstrap_p_value(
+        _drawn(draws["after"], "nll")[1] - _drawn(draws["before"], "nll")[1]
     )
-    change = interval_of(float(observed), resampled, confidence=section.confidence)
-    return {"change": asdict(change), "p_value": bootstrap_p_value(resampled)}
+    return {**measured, "worsened": worsened(measured)}
+
+
+def _drawn(draws: BootstrapDraws, name: str) -> Drawn:
+    place = ClusteredStatistic.NAMES.index(name)
+    return float(draws.observed[place]), draws.resampled[:, place]
 
 
 def compare_answers(

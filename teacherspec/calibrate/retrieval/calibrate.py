@@ -51,7 +51,7 @@ def calibrate_retrieval(section: Calibrate, index: PredictionIndex, predictions:
     scored = {name: both(*rows, fitted.calibrator) for name, rows in candidates.items()}
     measured: dict[str, Any] = {name: compare(*pair, section) for name, pair in scored.items()}
     in_sample = headline(measured[calibration], ("rows",), ("nll", "brier", "ece"))
-    measured[calibration] = {**fit_numbers(fitted), **in_sample}
+    measured[calibration] = {**fit_numbers(fitted, measured[test]), **in_sample}
     content = artifact(section, fitted, splits[calibration].ids, in_sample, APPLIES_TO)
     return Calibrated(
         artifact={**content, "comparison": round_floats(vars(comparison))},

@@ -44,7 +44,12 @@ def output_type_supports_the_measurement(spec: Spec) -> Iterator[Finding]:
 
 def output_type_supports_the_calibration(spec: Spec) -> Iterator[Finding]:
     """Tokens and candidate sets are calibrated by one temperature; the other methods need classes."""
-    given, allowed = spec.calibrate.method.kind, SUPPORTED[spec.task.output_type].calibration
+    supported = SUPPORTED[spec.task.output_type]
+    given, allowed = spec.calibrate.method.kind, supported.calibration
+    if spec.calibrate.abstain is not None and not supported.abstention:
+        yield Finding(
+            ("calibrate", "abstain"), f"only a classifier abstains, no {spec.task.kind} task: drop it"
+        )
     if allowed is not None and given not in allowed:
         what = f"{given} is for classes (allowed for a {spec.task.kind} task: {', '.join(allowed)})"
         yield Finding(("calibrate", "method", "kind"), what)

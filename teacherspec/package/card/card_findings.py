@@ -123,19 +123,22 @@ def interval(measured: Measurement, digits: int = 3) -> str:
 def worse_calibrated(outputs: StageOutputs) -> Iterator[str]:
     """Reported splits whose confidence calibration made worse."""
     for split in outputs.prepared.of_role("test", "shifted"):
-        found = [find(outputs.reports, f"calibrate.{split.name}.ece.{when}") for when in ("before", "after")]
-        before, after = found
-        if before is None or after is None or after.value <= before.value:
-            continue
-        separated = before.high is not None and after.low is not None and after.low > before.high
-        yield (
-            f"Calibration made the ECE of `{split.name}` worse: {interval(before)} → {interval(after)}. "
-            + (
-                "Do not trust its confidence on such rows."
-                if separated
-                else "The intervals overlap, so that this may be chance."
-            )
+        before, after, change, worsened = (
+            find(outputs.reports, f"calibrate.{split.name}.{name}")
+            for name in ("ece.before", "ece.after", "ece.change", "worsened")
         )
+        if before is None or after is None or change is None or worsened is None:
+            continue
+        if worsened.value:
+            yield (
+                f"Calibration made `{split.name}` worse: ECE {interval(before)} → {interval(after)}. Do not "
+                "trust its calibrated confidence on such rows."
+            )
+        elif change.value > 0:
+            yield (
+                f"Calibration raised the ECE of `{split.name}` from {before.value:.3f} to {after.value:.3f}; "
+                f"the change {interval(change)} may be chance."
+            )
 
 
 def _few(outputs: StageOutputs) -> Iterator[str]:

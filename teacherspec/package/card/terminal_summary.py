@@ -58,11 +58,19 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
                 yield words if name == "test" else "", interval(measured), name
     before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
     noise = outputs.number("calibrate.test.ece.noise_after").value
-    yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise"
+    yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise{_harm(outputs)}"
     yield "loss ratio", f"{outputs.number('evaluate.loss_ratio').value:.3f}", "validation over train"
     for split in outputs.prepared.of_role("ood"):
         auroc = outputs.number(f"calibrate.{split.name}.max_probability.after.auroc")
         yield "AUROC", interval(auroc), f"test against {split.name}"
+
+
+def _harm(outputs: StageOutputs) -> str:
+    """A rise of the ECE is never left to the reader to notice."""
+    if outputs.number("calibrate.test.worsened").value:
+        return "; CALIBRATION MADE IT WORSE"
+    rose = outputs.number("calibrate.test.ece.change").value > 0
+    return "; the rise is within noise" if rose else ""
 
 
 def _latency(timing: Path) -> Iterator[tuple[str, str, str]]:

@@ -40,7 +40,30 @@ def _results(outputs: StageOutputs) -> str:
     return (
         "## Results\n\nIntervals in brackets; before calibration, at temperature 1.\n\n"
         f"{markdown_table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
-        f"{calibration_results(outputs)}"
+        f"{calibration_results(outputs)}{_abstention(outputs)}"
+    )
+
+
+def _abstention(outputs: StageOutputs) -> str:
+    """The rule of `calibrate.abstain`, and what it does to each split."""
+    rule = outputs.calibration["abstention"]
+    if rule is None:
+        return ""
+    if rule["threshold"] is None:
+        return (
+            f"\n\nAbstention: the calibration rows prove no threshold for a risk of {rule['risk']:g}, so the "
+            "teacher abstains from every row."
+        )
+    rows = []
+    for split in outputs.prepared.of_role("test", "shifted", "ood"):
+        risk = find(outputs.reports, f"calibrate.{split.name}.abstention.risk")
+        coverage = outputs.number(f"calibrate.{split.name}.abstention.coverage").value
+        rows.append((split.name, f"{coverage:.3f}", interval(risk) if risk else ""))
+    return (
+        f"\n\nAbstention: predictions with a {rule['score']} of at least {rule['threshold']:g} are accepted. "
+        f"With probability {rule['guarantee']:g} over the choice of the calibration rows, at most "
+        f"{rule['risk']:g} of them are wrong, on rows like these; on shifted rows nothing is guaranteed.\n\n"
+        + markdown_table(("split", "accepted", "errors among accepted"), rows)
     )
 
 

@@ -11,11 +11,20 @@ from teacherspec.calibrate.run import run_calibrate
 from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.errors import DataError
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
+from teacherspec.metrics.ood import confidence_log_odds
 from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.predictions.classification import NO_LABEL, load_predictions
-from teacherspec.spec.calibrate import Auto, Calibrate, IsotonicRegression, NoCalibration
+from teacherspec.spec.calibrate import (
+    Abstention,
+    Auto,
+    Calibrate,
+    HistogramBinning,
+    IsotonicRegression,
+    NoCalibration,
+)
 from tests.unit.calibrate.toy_predictions import toy_folder, toy_split, write_folder
 
+ROLES = ("calibration", "test")
 QUICK = Calibrate(resamples=100)
 
 
@@ -102,7 +111,51 @@ def test_auto_reports_its_reason(tmp_path):
         Calibrate(method=Auto(kind="auto"), resamples=100), toy_folder(tmp_path / "in", rows=1000), tmp_path
     )
     assert artifact["calibrator"]["kind"] == "temperature"
-    assert "plainest" in artifact["reason"]
+    assert artifact["reason"].startswith("temperature: no richer one beats it")
+
+
+def test_auto_leaves_a_calibrated_model_as_it_is(tmp_path):
+    splits = {name: (name, toy_split(name, 400, temperature=1.0, seed=k)) for k, name in enumerate(ROLES)}
+    artifact, metrics = run(
+        Calibrate(method=Auto(kind="auto"), resamples=100), write_folder(tmp_path / "in", splits), tmp_path
+    )
+    assert artifact["calibrator"] == {"kind": "none"}
+    assert metrics["test"]["ece"]["change"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert metrics["calibration"]["fitted"] == 1
+
+
+def test_a_calibrator_that_made_things_worse_does_not_count_as_fitted(tmp_path):
+    """A flexible method on few rows harms a calibrated model. The control: many overconfident rows."""
+    verdicts = {}
+    for rows, temperature in ((40, 1.0), (4000, 2.5)):
+        splits = {
+            "calibration": ("calibration", toy_split("c", rows, temperature=temperature, seed=5)),
+            "test": ("test", toy_split("t", 3000, temperature=temperature, seed=6)),
+        }
+        section = Calibrate(method=HistogramBinning(kind="histogram", n_bins=20), resamples=100)
+        _, metrics = run(section, write_folder(tmp_path / str(rows), splits), tmp_path / f"out {rows}")
+        verdicts[rows] = (metrics["calibration"]["fitted"], metrics["test"]["worsened"])
+        change = metrics["test"]["ece"]["change"]
+        assert change["low"] <= change["value"] <= change["high"]
+    assert verdicts == {40: (0, 1), 4000: (1, 0)}
+
+
+def test_abstention_is_reported_for_every_split(tmp_path):
+    folder = toy_folder(tmp_path / "in", rows=2000)
+    artifact, metrics = run(Calibrate(abstain=Abstention(risk=0.15), resamples=100), folder, tmp_path)
+    threshold = artifact["abstention"]["threshold"]
+    assert metrics["calibration"]["abstention"] == {"proven": 1, "threshold": threshold}
+    test = load_predictions(folder, "test")
+    kept = confidence_log_odds(test.logits) >= threshold
+    assert 0.1 < kept.mean() < 0.9
+    assert metrics["test"]["abstention"]["coverage"] == pytest.approx(kept.mean(), abs=1e-6)
+    wrong = (test.logits.argmax(axis=1) != test.labels)[kept].mean()
+    assert metrics["test"]["abstention"]["risk"]["value"] == pytest.approx(wrong, abs=1e-6)
+    assert set(metrics["outside"]["abstention"]) == {"coverage"}
+    # A risk that no number of rows this small can prove: nothing is accepted, and nothing is divided by zero.
+    _, strict = run(Calibrate(abstain=Abstention(risk=0.0001), resamples=100), folder, tmp_path / "strict")
+    assert strict["calibration"]["abstention"] == {"proven": 0}
+    assert strict["test"]["abstention"] == {"coverage": 0.0}
 
 
 def test_refuses_invalid_splits_all_at_once(tmp_path):

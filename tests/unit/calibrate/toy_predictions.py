@@ -50,6 +50,7 @@ def toy_folder(folder: Path, rows: int = 400) -> Path:
     return write_folder(
         folder,
         {
+            "validation": ("validation", toy_split("validation", rows // 2, seed=5)),
             "calibration": ("calibration", toy_split("calibration", rows, seed=1)),
             "test": ("test", toy_split("test", rows, seed=2)),
             "shifted": ("shifted", toy_split("shifted", rows // 2, temperature=4.0, seed=3)),

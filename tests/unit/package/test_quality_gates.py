@@ -48,6 +48,15 @@ def test_a_gate_is_judged(metric: str, limits: dict[str, Any], passed: bool, say
     assert says in result.reason
 
 
+@pytest.mark.parametrize("metric", ["calibrate.test.ece.after", "calibrate.test.ece.noise_after"])
+@pytest.mark.parametrize("worsened", [0, 1])
+def test_no_number_after_calibration_passes_where_calibration_made_things_worse(metric, worsened) -> None:
+    calibrate = {"test": {**REPORTS["calibrate"]["test"], "worsened": worsened}}
+    (result,) = evaluate_gates([gate(metric, at_most=0.5)], {"calibrate": calibrate})
+    assert result.passed is not bool(worsened)
+    assert ("calibration made test worse" in result.reason) is bool(worsened)
+
+
 @pytest.mark.parametrize(
     "value", [math.nan, math.inf, -math.inf, None, True, "0.99", [0.99], {"value": math.nan}]
 )

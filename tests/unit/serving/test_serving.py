@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from transformers import pipeline
 from teacherspec.calibrators.fitted import Temperature
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
+from teacherspec.metrics.ood import confidence_log_odds
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.serving import load_teacher
-from teacherspec.serving.classification import ClassificationTeacher
+from teacherspec.serving.classification import ClassificationTeacher, abstention_score
 from tests.toys.packaged_teacher import PackagedTeacher
 
 
@@ -112,6 +114,27 @@ def test_predict_answers_each_row_in_order(
         assert answer["confidence"] == max(answer["probs"].values())
         assert answer["probs"][answer["label"]] == answer["confidence"]
     assert [answer.get("id") for answer in answers] == ["a", None, None]
+
+
+def test_predict_abstains_below_the_proven_score(
+    packaged_teacher: PackagedTeacher, teacher: ClassificationTeacher
+) -> None:
+    saved = json.loads((packaged_teacher.folder / "calibration/calibration.json").read_text())["abstention"]
+    test = load_predictions(packaged_teacher.stages.evaluated, "test")
+    scores = confidence_log_odds(test.logits)
+    assert teacher.abstains(test.logits).tolist() == (scores < saved["threshold"]).tolist()
+    middle = float(np.median(scores))
+    assert replace(teacher, abstention=middle).abstains(test.logits).tolist() == (scores < middle).tolist()
+    rows = [{"text": "snow and ice"}, {"text": "the river"}]
+    _, answers, _ = predict(packaged_teacher, "\n".join(map(json.dumps, rows)))
+    assert [answer["abstains"] for answer in answers] == teacher.abstains(teacher.logits(rows)).tolist()
+    assert f"at least {saved['threshold']:g}" in (packaged_teacher.folder / "README.md").read_text()
+
+
+def test_a_teacher_without_a_proven_score_abstains_from_everything(teacher: ClassificationTeacher) -> None:
+    logits = np.zeros((2, 3), np.float32)
+    assert replace(teacher, abstention=abstention_score({"threshold": None})).abstains(logits).all()
+    assert not replace(teacher, abstention=abstention_score(None)).abstains(logits).any()
 
 
 @pytest.mark.parametrize(
