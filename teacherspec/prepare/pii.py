@@ -17,10 +17,17 @@ from teacherspec.prepare.report.finding_messages import Finding, content_text
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 MOST_ROWS = 20_000
-"""Rows of a split that are searched, a random sample of larger splits: a row takes about 0.1 ms."""
+MOST_CHARACTERS = 20_000_000
+"""Rows of a split that are searched, and their characters: a random sample of larger splits. A row of 100
+characters takes about 0.1 ms."""
+
+WINDOW = 2048
+_OVERLAP = 512
+"""Long texts are searched in overlapping windows: some patterns of detect-secrets take time that grows with
+the square of the text, minutes for a text of 200,000 characters. Longer keys are found by their beginning."""
 
 _BATCH_ROWS = 1024
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(\.[\w-]{1,63}){1,8}")
 _NUMBER = re.compile(r"\+\d[\d\s()./-]{5,20}\d")
 _IMPRECISE = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
 """Detectors made for program code: in natural language they have too many false positives."""
@@ -63,7 +70,7 @@ def search_pii(ingested: Ingested, fields: RowSchema, assignment: Assignment) ->
     found: dict[int, tuple[str, ...]] = {}
     searched = 0
     for number, _ in assignment.stored():
-        rows = assignment.first_rows(number, MOST_ROWS)
+        rows = _within_budget(assignment.first_rows(number, MOST_ROWS), ingested)
         searched += len(rows)
         for start in range(0, len(rows), _BATCH_ROWS):
             part: npt.NDArray[np.int64] = rows[start : start + _BATCH_ROWS]
@@ -71,9 +78,23 @@ def search_pii(ingested: Ingested, fields: RowSchema, assignment: Assignment) ->
                 part.tolist(), ingested.row_store.gather(part, columns).to_pylist(), strict=True
             ):
                 answers = (rule.text(values[rule.name]) for rule in fields.answers)
-                if kinds := detect(" ".join([content_text(fields.texts(), values), *answers])):
-                    found[row] = tuple(sorted(set(kinds)))
+                text = " ".join([content_text(fields.texts(), values), *answers])
+                if kinds := {kind for part in windows(text) for kind in detect(part)}:
+                    found[row] = tuple(sorted(kinds))
     return PiiMatches(searched, found)
+
+
+def _within_budget(rows: npt.NDArray[np.int64], ingested: Ingested) -> npt.NDArray[np.int64]:
+    """The first rows, at least one, whose contents have at most `MOST_CHARACTERS` together."""
+    total = np.cumsum(ingested.row_store.numbers("size")[rows], dtype=np.int64)
+    return rows[: max(1, int(np.searchsorted(total, MOST_CHARACTERS, side="right")))]
+
+
+def windows(text: str) -> Iterator[str]:
+    """The text in parts of at most `WINDOW` characters, each beginning within the previous one."""
+    yield text[:WINDOW]
+    for start in range(WINDOW - _OVERLAP, len(text) - _OVERLAP, WINDOW - _OVERLAP):
+        yield text[start : start + WINDOW]
 
 
 def detector() -> Detector:

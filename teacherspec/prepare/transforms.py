@@ -1,7 +1,6 @@
 """The declared transforms applied to rows. `Filter` is evaluated by `common-expression-language`."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from teacherspec.spec.prepare.transforms import (
     cel_message,
 )
 from teacherspec.tasks.shared.columns.base import ColumnError, nearest, shown
+from teacherspec.text.unicode_forms import unicode_form
 
 Values = dict[str, Any]
 Apply = Callable[[Values], bool]
@@ -60,7 +60,7 @@ def _strip(section: Strip) -> RowTransform:
 
 
 def _unicode(section: Unicode) -> RowTransform:
-    return _of_texts(section, lambda text: unicodedata.normalize(section.form, text))
+    return _of_texts(section, lambda text: unicode_form(section.form, text))
 
 
 def _remove_controls(section: RemoveControls) -> RowTransform:

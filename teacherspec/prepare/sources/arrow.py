@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import OpenTable, Table
 from teacherspec.prepare.sources.arrow_sizes import SizeLimit, check_types
 from teacherspec.prepare.sources.file_tables import file_tables
-from teacherspec.prepare.sources.parquet import batch_rows, first_line, unique_columns
+from teacherspec.prepare.sources.parquet import batch_rows, refusing_damage, unique_columns
 from teacherspec.spec.prepare.sources import ArrowSource
 
 if TYPE_CHECKING:
@@ -28,14 +27,12 @@ def _open_file(_source: ArrowSource, name: str, path: Path, wanted: Collection[s
     import pyarrow as pa
 
     with pa.memory_map(str(path)) as mapped:
-        try:
+        with refusing_damage(name, "is not a readable Arrow file"):
             is_file = mapped.read(len(_FILE_MAGIC)) == _FILE_MAGIC
             mapped.seek(0)
             reader = pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{name}: is not a readable Arrow file: {first_line(error)}") from error
-        columns = unique_columns(name, reader.schema)
-        check_types(name, reader.schema, wanted)
+            columns = unique_columns(name, reader.schema, wanted)
+            check_types(name, reader.schema, wanted)
         chosen = [column for column in columns if column in wanted]
         batches = (batch.select(chosen) for batch in (_file_batches(reader) if is_file else reader))
         size_limit = SizeLimit(name, path.stat().st_size)

@@ -1,7 +1,7 @@
 """Parquet files, read in bounded batches."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -10,6 +10,7 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.arrow_sizes import PART_BYTES, PART_ROWS, SizeLimit, check_types
 from teacherspec.prepare.sources.file_tables import file_tables
+from teacherspec.prepare.sources.parquet_footer import ColumnChunk, column_chunks
 from teacherspec.spec.prepare.sources import ParquetSource
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ _SHARED_BYTES = 256 << 20
 _NEXT_I32 = b"\x15"
 _DICTIONARY_PAGE = 2 << 1  # numbers are zigzag-coded
 
+_OF_DAMAGE = (
+    *(OSError, ValueError, OverflowError, SystemError, MemoryError, RecursionError),
+    *(LookupError, AttributeError, TypeError),
+)
+"""What Arrow raises of damaged files, besides its own errors: texts that are not UTF-8, dates out of range,
+metadata of another structure."""
+
 Decoder = Callable[[Any], Any]
 
 
@@ -32,18 +40,16 @@ def tables(source: ParquetSource, root: Path) -> list[Table]:
 
 @contextmanager
 def _open_file(source: ParquetSource, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with refusing_damage(name, "is not a readable Parquet file"):
         with pq.ParquetFile(path) as file:
-            columns = unique_columns(name, file.schema_arrow)
+            columns = unique_columns(name, file.schema_arrow, wanted)
             check_types(name, file.schema_arrow, wanted)
             _check_groups(name, file, source.max_row_group_bytes)
-            shared, rows = _shared_lists(file), _batch_rows(file, path, wanted)
+            chunks = list(column_chunks(path))
+            shared, rows = _shared_lists(chunks), _batch_rows(chunks, path, wanted)
         file = pq.ParquetFile(path, read_dictionary=shared)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: is not a readable Parquet file: {first_line(error)}") from error
     with file:
         chosen = [column for column in columns if column in wanted]
         batches = file.iter_batches(rows, columns=chosen)
@@ -51,15 +57,22 @@ def _open_file(source: ParquetSource, name: str, path: Path, wanted: Collection[
         yield OpenTable(columns, batch_rows(name, batches, file.schema_arrow, chosen, size_limit))
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an error of Arrow."""
-    return str(error).splitlines()[0]
+@contextmanager
+def refusing_damage(name: str, what: str) -> Iterator[None]:
+    """Turn whatever Arrow raises of a damaged file into a `DataError` that says what is wrong with it."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, *_OF_DAMAGE) as error:
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"{name}: {what}: {first_line}") from error
 
 
-def unique_columns(name: str, schema: "pa.Schema") -> tuple[str, ...]:
-    """The names of the columns. Raises `DataError` when one is there twice."""
+def unique_columns(name: str, schema: "pa.Schema", wanted: Collection[str]) -> tuple[str, ...]:
+    """The names of the columns. Raises `DataError` when a wanted one is there twice."""
     columns = tuple(schema.names)
-    twice = sorted({column for column in columns if columns.count(column) > 1})
+    twice = sorted({column for column in columns if column in wanted and columns.count(column) > 1})
     if twice:
         raise DataError(f"{name}: has the columns {', '.join(twice)} twice; rename one")
     return columns
@@ -75,45 +88,38 @@ def _check_groups(name: str, file: "pq.ParquetFile", max_row_group_bytes: int) -
             )
 
 
-def _chunks_of(file: "pq.ParquetFile") -> "Iterator[tuple[pq.ColumnChunkMetaData, int]]":
-    """Every column chunk of a file, with the rows of its group."""
-    for number in range(file.metadata.num_row_groups):
-        group = file.metadata.row_group(number)
-        for column in range(group.num_columns):
-            yield group.column(column), group.num_rows
-
-
-def _shared_lists(file: "pq.ParquetFile") -> list[str]:
+def _shared_lists(chunks: Sequence[ColumnChunk]) -> list[str]:
     """Columns of lists whose values are stored in a dictionary, to be read as one."""
-    paths = {
-        chunk.path_in_schema
-        for chunk, _ in _chunks_of(file)
-        if chunk.has_dictionary_page and chunk.physical_type == "BYTE_ARRAY" and "." in chunk.path_in_schema
-    }
-    return sorted(paths)
+    return sorted(
+        {chunk.path_in_schema for chunk in chunks if _is_shared(chunk) and "." in chunk.path_in_schema}
+    )
 
 
-def _batch_rows(file: "pq.ParquetFile", path: Path, wanted: Collection[str]) -> int:
+def _is_shared(chunk: ColumnChunk) -> bool:
+    return chunk.dictionary_page_offset is not None and chunk.is_byte_array
+
+
+def _batch_rows(chunks: Sequence[ColumnChunk], path: Path, wanted: Collection[str]) -> int:
     """Rows of a batch: fewer where rows are large, such as images, or may be, by sharing a large value."""
     most = PART_ROWS
     with path.open("rb") as raw:
-        for chunk, rows in _chunks_of(file):
+        for chunk in chunks:
             if chunk.path_in_schema.partition(".")[0] not in wanted:
                 continue
-            mean = chunk.total_uncompressed_size // max(1, rows)
+            mean = chunk.total_uncompressed_size // max(1, chunk.rows)
             most = min(most, PART_BYTES // max(1, mean))
-            if chunk.has_dictionary_page and chunk.physical_type == "BYTE_ARRAY":
+            if _is_shared(chunk):
                 most = min(most, _SHARED_BYTES // max(1, dictionary_bytes(raw, chunk)))
     return max(1, most)
 
 
-def dictionary_bytes(file: BinaryIO, chunk: "pq.ColumnChunkMetaData") -> int:
-    """Bytes of the dictionary of a chunk, an upper bound for its largest value.
+def dictionary_bytes(file: BinaryIO, chunk: ColumnChunk) -> int:
+    """Bytes of the dictionary of a chunk that has one, an upper bound for its largest value.
 
     The page header is a Thrift struct in the compact protocol, whose second field is the unpacked size
     (`uncompressed_page_size` of the Parquet format); for any other header the size of the chunk is returned.
     """
-    file.seek(chunk.dictionary_page_offset)
+    file.seek(chunk.dictionary_page_offset or 0)
     header = file.read(16)
     first, at = _varint(header, 1)
     size, _ = _varint(header, at + 1)
@@ -145,39 +151,50 @@ def batch_rows(
     Raises:
         DataError: while iterating, when the data is damaged or expands to too much.
     """
-    import pyarrow as pa
-
-    decoders = class_label_decoders(schema.metadata or {}, wanted)
+    decoders = class_label_decoders(name, schema.metadata or {}, wanted)
+    remaining = (part for batch in batches for part in size_limit.parts(valid(batch)))
     number = 0
-    try:
-        for batch in batches:
-            for part in size_limit.parts(batch):
-                for values in _decoded(part, decoders):
-                    number += 1
-                    yield Row(number, values)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: broken after row {number}: {first_line(error)}") from error
+    while True:
+        with refusing_damage(name, f"broken after row {number}"):
+            if (part := next(remaining, None)) is None:
+                return
+            rows = part.to_pylist()
+        for values in rows:
+            for column, decode in decoders.items():
+                values[column] = decode(values[column])
+            number += 1
+            yield Row(number, values)
 
 
-def _decoded(batch: "pa.RecordBatch", decoders: dict[str, Decoder]) -> Iterator[dict[str, Any]]:
-    for values in batch.to_pylist():
-        for column, decode in decoders.items():
-            values[column] = decode(values[column])
-        yield values
+def valid(batch: "pa.RecordBatch") -> "pa.RecordBatch":
+    """The batch, none of whose offsets, lengths and indices leads out of its buffers.
+
+    Arrow itself trusts them: with those of a damaged file it reads other memory of the process, or crashes.
+
+    Raises:
+        pa.ArrowInvalid: it is not valid.
+    """
+    batch.validate(full=True)
+    return batch
 
 
-def class_label_decoders(metadata: dict[bytes, bytes], wanted: Collection[str]) -> dict[str, Decoder]:
+def class_label_decoders(
+    name: str, metadata: dict[bytes, bytes], wanted: Collection[str]
+) -> dict[str, Decoder]:
     """For each wanted column stored by `datasets` as class numbers: a function to the class name.
 
     The names are in the schema metadata (`huggingface` → `info.features`, `_type: ClassLabel`).
+
+    Raises:
+        DataError: the metadata cannot be read.
     """
-    info = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {})
-    features = info.get("features", {})
-    return {
-        column: _class_name(feature["names"])
-        for column, feature in features.items()
-        if column in wanted and feature.get("_type") == "ClassLabel" and feature.get("names")
-    }
+    with refusing_damage(name, "its metadata `huggingface` is damaged"):
+        info = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {})
+        return {
+            column: _class_name(list(feature["names"]))
+            for column, feature in info.get("features", {}).items()
+            if column in wanted and feature.get("_type") == "ClassLabel" and feature.get("names")
+        }
 
 
 def _class_name(names: list[str]) -> Decoder:

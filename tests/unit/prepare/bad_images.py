@@ -61,6 +61,25 @@ def zipped(files: Mapping[str | zipfile.ZipInfo, bytes], compression: int = zipf
     return sink.getvalue()
 
 
+def sized(name: str, size: int) -> tarfile.TarInfo:
+    """An entry without content whose extended header claims a size."""
+    entry = tarfile.TarInfo(name)
+    entry.pax_headers = {"size": str(size)}
+    return entry
+
+
+def long_name(size: int) -> bytes:
+    """A header that gives the next entry a long name, of which five characters follow."""
+    entry = tarfile.TarInfo("././@LongLink")
+    entry.type, entry.size = tarfile.GNUTYPE_LONGNAME, size
+    return entry.tobuf(tarfile.GNU_FORMAT) + b"name\0".ljust(512, b"\0")
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    """The content with another byte at a place."""
+    return content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :]
+
+
 def link(name: str, kind: bytes, to: str) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     entry.type, entry.linkname = kind, to
@@ -163,6 +182,20 @@ archive(
     "data/photos.tar/ant/y.png: is a link or device",
     tar(GOOD, link("ant/y.png", tarfile.CHRTYPE, "")),
 )
+archive(
+    "a tar that claims a file of a hundred terabytes",
+    "data/photos.tar: unpacks to over 100 times its size ('ant/y.png' claims 100000000000000 bytes)",
+    tar(GOOD, sized("ant/y.png", 10**14)),
+)
+archive(
+    "a tar whose last file is longer than the archive",
+    "data/photos.tar: is not a tar or zip archive, or is truncated",
+    tar(GOOD, sized("ant/y.png", 60_000_000)),
+)
+archive("a tar with a file of negative size", "claims to have -5 bytes", tar(GOOD, sized("ant/y.png", -5)))
+archive("a tar of headers within headers", "maximum recursion depth", long_name(5) * 3000 + tar(GOOD))
+archive("a tar with a name of a gigabyte", "a header of 1073741824 bytes", long_name(1 << 30) + tar(GOOD))
+archive("a tar damaged between two files", "no valid header at byte 1536", flipped(tar(GOOD), 1536 + 150))
 archive(
     "a file twice in an archive",
     "data/photos.tar/ant/00.png: is in the archive twice",

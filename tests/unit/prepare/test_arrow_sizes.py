@@ -1,6 +1,6 @@
 """The size of rows is known before they are made, whatever they share in the file."""
 
-import io
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from teacherspec.prepare.sources.arrow_sizes import PART_ROWS, SizeLimit, row_bytes
 from teacherspec.prepare.sources.parquet import dictionary_bytes
+from teacherspec.prepare.sources.parquet_footer import ColumnChunk, column_chunks
 
 TEXT = st.none() | st.text("aé😀", max_size=5)
 PAIR = pa.struct({"x": pa.string(), "y": pa.string()})
@@ -50,9 +51,33 @@ def test_parts_hold_every_row_once() -> None:
 @pytest.mark.parametrize("compression", ["none", "snappy", "zstd", "gzip"])
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 @pytest.mark.parametrize("size", [1, 100, 70_000, 3_000_000])
-def test_the_shared_values_of_parquet_are_measured(compression: str, version: str, size: int) -> None:
-    sink = io.BytesIO()
-    table = pa.table({"a": ["x" * size] * 50})
-    pq.write_table(table, sink, compression=compression, data_page_version=version)
-    chunk = pq.ParquetFile(sink).metadata.row_group(0).column(0)
-    assert dictionary_bytes(sink, chunk) == 4 + size  # one value behind its length
+def test_the_shared_values_of_parquet_are_measured(
+    compression: str, version: str, size: int, tmp_path: Path
+) -> None:
+    table, path = pa.table({"a": ["x" * size] * 50}), tmp_path / "a.parquet"
+    pq.write_table(table, path, compression=compression, data_page_version=version)
+    (chunk,) = column_chunks(path)
+    with path.open("rb") as file:
+        assert dictionary_bytes(file, chunk) == 4 + size  # one value behind its length
+
+
+def test_the_footer_of_parquet_is_read_as_pyarrow_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    rows = {
+        f"column {at}": [[str(at), "é"], [], None] * 5 for at in range(40)
+    }  # longer lists than 14 entries
+    table = pa.table(rows | {"number": range(15), "sure": [True, None, False] * 5, "text": ["a"] * 15})
+    pq.write_table(table, path, row_group_size=4, use_dictionary=["text", "column 1.list.element"])
+    metadata = pq.ParquetFile(path).metadata
+    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+    chunks = [(group, group.column(at)) for group in groups for at in range(group.num_columns)]
+    assert list(column_chunks(path)) == [
+        ColumnChunk(
+            chunk.path_in_schema,
+            group.num_rows,
+            chunk.total_uncompressed_size,
+            chunk.dictionary_page_offset if chunk.has_dictionary_page else None,
+            chunk.physical_type == "BYTE_ARRAY",
+        )
+        for group, chunk in chunks
+    ]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from teacherspec.tasks.shared.columns.base import ColumnError, nearest, shown
 from teacherspec.tasks.shared.columns.label import LabelColumn
-from teacherspec.tasks.shared.columns.text import TextColumn, is_blank, normalised
+from teacherspec.tasks.shared.columns.text import TextColumn, normalised
+from teacherspec.text.unicode_forms import is_blank
 
 TEXT = TextColumn("text", max_characters=20)
 LABEL = LabelColumn("label", ("refund", "card_lost", "01"))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.tasks.shared.columns.base import Column, ColumnError, nearest, shown
-from teacherspec.tasks.shared.columns.text import UNWRITABLE, is_blank
+from teacherspec.tasks.shared.columns.text import UNWRITABLE
+from teacherspec.text.unicode_forms import is_blank
 
 if TYPE_CHECKING:
     import pyarrow as pa

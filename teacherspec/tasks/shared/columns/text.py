@@ -1,11 +1,11 @@
 """Columns that hold texts, and the normalisation under which texts are compared."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.tasks.shared.columns.base import Column, ColumnError, shown
+from teacherspec.text.unicode_forms import is_blank, unicode_form
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,11 +111,4 @@ def normalised(text: str) -> str:
     """The text as compared, never as stored: NFC, case folded, runs of white space as one space."""
     if text.isascii():
         return " ".join(text.lower().split())
-    return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", text).casefold().split()))
-
-
-def is_blank(text: str) -> bool:
-    """Whether a text holds only white space and invisible format characters."""
-    if text.isascii():
-        return not text.strip()
-    return all(c.isspace() or unicodedata.category(c) == "Cf" for c in text)
+    return unicode_form("NFC", " ".join(unicode_form("NFC", text).casefold().split()))
