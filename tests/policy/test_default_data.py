@@ -101,14 +101,14 @@ def test_ids_are_unique_over_all_files() -> None:
 def test_sizes_are_within_the_promised_ranges() -> None:
     labels = Counter(row["label"] for row in ROWS["messages.jsonl"])
     shifted = Counter(row["label"] for row in ROWS["shifted.jsonl"])
-    assert labels.total() >= 3000
-    assert len(labels) >= 14
-    assert all(130 <= count <= 260 for count in labels.values()), labels
+    assert labels.total() >= 3900
+    assert len(labels) == 20
+    assert all(170 <= count <= 260 for count in labels.values()), labels
     assert max(labels.values()) >= 1.3 * min(labels.values())
-    assert len(ROWS["out_of_scope.jsonl"]) >= 160
-    assert shifted.total() >= 120
+    assert len(ROWS["out_of_scope.jsonl"]) >= 290
+    assert shifted.total() >= 390
     assert shifted.keys() == labels.keys()
-    assert min(shifted.values()) >= 6
+    assert min(shifted.values()) >= 18
 
 
 def test_classes_are_mixed() -> None:
