@@ -30,9 +30,18 @@ from teacherspec.runtime.entrypoint import report_user_errors
     help="Show the content of rows whose prediction changed.",
     show_default=True,
 )
+@click.option(
+    "--direct", is_flag=True, help="Compare with BASE itself, also if it has commits that HEAD lacks."
+)
 @report_user_errors()
 def command(
-    base: str, head: str | None, output_format: str, output: Path | None, folder: Path | None, texts: bool
+    base: str,
+    head: str | None,
+    output_format: str,
+    output: Path | None,
+    folder: Path | None,
+    texts: bool,
+    direct: bool,
 ) -> None:
     """Show everything that changed from BASE (`main`) to HEAD (the working tree), for a pull request.
 
@@ -40,16 +49,22 @@ def command(
     and slices, calibration, data, environment and stages. Reads git, dvc.lock and the DVC cache or remote,
     and lists what it could not compare.
 
+    A branch is compared from the commit where HEAD left BASE, as a pull request is; what BASE got since then
+    is counted, not shown. A tag or an experiment as BASE is compared itself.
+
     Exit code 0: compared, whatever the result; 1: a side was never built, or there is no such revision.
     """
     from teacherspec.compare.compare import as_json, compare
     from teacherspec.compare.html import as_html
     from teacherspec.compare.markdown import as_markdown
+    from teacherspec.compare.merge_base import compared_from
     from teacherspec.compare.revision import find_revision
 
     if output is not None and folder is not None:
         raise click.UsageError("give --output or --folder, not both")
-    diff = compare(find_revision(base), find_revision(head))
+    changed = find_revision(head)
+    start, missing = compared_from(find_revision(base), changed, direct=direct)
+    diff = compare(start, changed, missing)
     writers = {
         "markdown": lambda: as_markdown(diff, texts=texts),
         "json": lambda: encode_json(round_floats(as_json(diff, texts=texts))),

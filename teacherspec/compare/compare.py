@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from teacherspec.compare.artifact_diff import ArtifactComparison
 from teacherspec.compare.flips_and_slices import without_content
 from teacherspec.compare.gate_changes import GateChange, gate_changes
+from teacherspec.compare.merge_base import MissingCommits
 from teacherspec.compare.params_diff import Change, environment_changed, params_changed
 from teacherspec.compare.prediction_diff import PredictionDiff
 from teacherspec.compare.reported_numbers import Number, numbers, reports_of
@@ -35,6 +36,7 @@ class TeacherDiff:
     Attributes:
         base: title of the revision that is compared with.
         head: title of the other revision.
+        missing_commits: commits of the base that the head revision lacks; None for none.
         params: changed leaves of the declaration.
         environment: changed pins.
         stages: which were rebuilt, and why.
@@ -50,6 +52,7 @@ class TeacherDiff:
 
     base: str
     head: str
+    missing_commits: MissingCommits | None
     params: tuple[Change, ...]
     environment: tuple[Change, ...]
     stages: tuple[StageBuild, ...]
@@ -63,14 +66,19 @@ class TeacherDiff:
     not_compared: tuple[str, ...]
 
 
-def compare(base: Revision, head: Revision) -> TeacherDiff:
+def compare(base: Revision, head: Revision, missing_commits: MissingCommits | None = None) -> TeacherDiff:
     """Compare two revisions from git, `dvc.lock` and the cache.
+
+    Args:
+        base: revision that is compared with, see `merge_base.compared_from`.
+        head: the other revision.
+        missing_commits: what `head` lacks of the base that the user named.
 
     Raises:
         UserError: a side has no `dvc.lock`, or it cannot be parsed.
     """
     problems = [
-        f"{side.name}: no stage was built here: dvc.lock is absent or empty"
+        f"{side.title}: no stage was built here: dvc.lock is absent or empty"
         for side in (base, head)
         if not side.stages
     ]
@@ -83,6 +91,7 @@ def compare(base: Revision, head: Revision) -> TeacherDiff:
     return TeacherDiff(
         base=base.title,
         head=head.title,
+        missing_commits=missing_commits,
         params=params_changed(base, head),
         environment=environment_changed(base, head),
         stages=stages_built(base, head),

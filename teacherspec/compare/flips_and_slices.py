@@ -9,7 +9,8 @@ import numpy as np
 from teacherspec.compare.paired_tests import FALSE_DISCOVERY_RATE, Hits
 from teacherspec.evaluate.slice_features import SlicingFeature
 from teacherspec.evaluate.slices import single_slices
-from teacherspec.metrics.significance import benjamini_hochberg, mcnemar_exact
+from teacherspec.metrics.multiple_testing import adjusted
+from teacherspec.metrics.significance import mcnemar_exact
 
 FEWEST_ROWS = 10
 """Rows of a slice below which it is not tested: McNemar's test would hardly ever find a difference."""
@@ -72,7 +73,8 @@ class GroupChange:
         right_to_wrong: rows that only the base revision has right.
         wrong_to_right: rows that only the head revision has right.
         p_value: of McNemar's exact test.
-        q_value: adjusted over the classes, or over the slices.
+        q_value: adjusted over the classes, or over the slices, in which some row changed; 1 for the others,
+            which are no tests.
     """
 
     name: str
@@ -83,6 +85,11 @@ class GroupChange:
     wrong_to_right: int
     p_value: float
     q_value: float
+
+    @property
+    def changed(self) -> int:
+        """Number of rows that only one side has right."""
+        return self.right_to_wrong + self.wrong_to_right
 
     @property
     def differs(self) -> bool:
@@ -157,8 +164,8 @@ def _tested(before: Hits, after: Hits, feature: SlicingFeature, *, fewest: int) 
 
 def _adjusted(groups: Sequence[GroupChange]) -> tuple[GroupChange, ...]:
     """The groups of one family of tests with their `q_value`, sorted."""
-    if not groups:
-        return ()
-    q_values = benjamini_hochberg([group.p_value for group in groups]).tolist()
-    found = [replace(group, q_value=q) for group, q in zip(groups, q_values, strict=True)]
+    tested = [group for group in groups if group.changed]
+    q_values = adjusted([group.p_value for group in tested])
+    found = [replace(group, q_value=q) for group, q in zip(tested, q_values, strict=True)]
+    found += [group for group in groups if not group.changed]
     return tuple(sorted(found, key=lambda group: (group.p_value, group.after - group.before, group.name)))

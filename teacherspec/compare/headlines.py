@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from teacherspec.compare.compare import TeacherDiff
 from teacherspec.compare.formatting import code, difference, number, p_value, several
+from teacherspec.compare.merge_base import MissingCommits
 from teacherspec.compare.paired_tests import PairedTest
 
 HEADLINES = (
@@ -21,6 +22,16 @@ HEADLINES = (
 
 def headlines(diff: TeacherDiff) -> Iterator[str]:
     """The most important changes, one line each."""
+    if diff.missing_commits:
+        yield f"- {_missing_commits(diff.missing_commits)}"
+    yield from _gates(diff)
+    yield from _predictions(diff)
+    yield from _builds(diff)
+    if diff.not_compared:
+        yield f"- {several(len(diff.not_compared), 'thing')} could not be compared: see the end"
+
+
+def _gates(diff: TeacherDiff) -> Iterator[str]:
     failed = [code(gate.metric) for gate in diff.gates if gate.state in {"fails", "now fails"}]
     loosened = [code(gate.metric) for gate in diff.gates if gate.loosened]
     if failed:
@@ -29,22 +40,43 @@ def headlines(diff: TeacherDiff) -> Iterator[str]:
         yield "- **ready**: passes every gate"
     if loosened:
         yield f"- **loosened gates**: {', '.join(loosened)}"
+
+
+def _predictions(diff: TeacherDiff) -> Iterator[str]:
+    found = diff.predictions
     if diff.same_predictions:
         yield "- predictions and calibration are the same bytes"
-    for test in diff.predictions.tests:
+    for test in found.tests:
         if test.metric in HEADLINES:
             yield f"- {_test(test)}"
-    for flips in diff.predictions.flips:
-        yield (
-            f"- {flips.split}: {several(len(flips.right_to_wrong), 'row')} right → wrong, "
-            f"{len(flips.wrong_to_right)} wrong → right, of {flips.rows}"
-        )
+    if found.unchanged:
+        yield f"- {several(len(found.unchanged), 'metric')} equal on every row, so not tested"
+    for flips in found.flips:
+        if flips.any:
+            yield (
+                f"- {flips.split}: {several(len(flips.right_to_wrong), 'row')} right → wrong, "
+                f"{len(flips.wrong_to_right)} wrong → right, of {flips.rows}"
+            )
+        else:
+            yield f"- {flips.split}: the same rows are right as before, of {flips.rows}"
+
+
+def _builds(diff: TeacherDiff) -> Iterator[str]:
     rebuilt = [build.stage for build in diff.stages if build.state not in {"reused", "stale"}]
     yield f"- rebuilt: {', '.join(rebuilt) or 'nothing'}"
     if stale := [build.stage for build in diff.stages if build.since]:
         yield f"- **stale**: {', '.join(stale)}; inputs changed since the last run"
-    if diff.not_compared:
-        yield f"- {several(len(diff.not_compared), 'thing')} could not be compared: see the end"
+
+
+def _missing_commits(missing: MissingCommits) -> str:
+    """What the head revision lacks of the base, and whether the comparison shows it."""
+    lacks = f"{code(missing.branch)} has {several(missing.commits, 'commit')} that the other side lacks"
+    if missing.shown:
+        return f"**{lacks}**: what they changed appears here undone"
+    return (
+        f"{lacks}; compared from the last common commit, so what they changed is not shown (`--direct` "
+        f"compares with {code(missing.branch)} itself)"
+    )
 
 
 def _test(test: PairedTest) -> str:

@@ -90,6 +90,10 @@ def _tests(diff: TeacherDiff) -> Iterator[str]:
             "where these have several texts. q: p adjusted over this table (Benjamini–Hochberg); "
             "*significant* where q ≤ 0.05."
         )
+    unchanged = diff.predictions.unchanged
+    if unchanged:
+        yield ""
+        yield f"Equal on every row, so not tested: {', '.join(map(code, unchanged))}."
     for split, rows in diff.predictions.left_out.items():
         yield f"Rows of {code(split)} not paired (new, removed, edited or relabelled): {rows}."
 

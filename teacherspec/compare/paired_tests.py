@@ -3,6 +3,9 @@
 Overlapping intervals of two teachers do not show whether they differ, because both err on the same hard
 rows. So the difference itself is measured, row by row, and resampled by row (Efron & Tibshirani 1993,
 ch. 16).
+
+A metric that is equal on every row is no test: nothing can be concluded about it, and a p-value of 1 known in
+advance would only make the adjusted p-values of the others larger (Tarone 1990, doi 10.2307/2531456).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +14,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.metrics.multiple_testing import adjusted
 from teacherspec.metrics.scores.intervals import Interval, bootstrap, interval_of
 from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.metrics.significance import (
-    benjamini_hochberg,
     bootstrap_p_value,
     compare_accuracy,
     paired_bootstrap,
 )
+from teacherspec.runtime.atomic_io import DIGITS
 
 FALSE_DISCOVERY_RATE = 0.05
 RESAMPLES = 1000
@@ -41,7 +45,8 @@ class PairedTest:
         after: of the head revision.
         difference: after - before, with its 95 % interval.
         p_value: two-sided.
-        q_value: adjusted over all metrics of the comparison (Benjamini & Hochberg 1995).
+        q_value: adjusted over the metrics of the comparison that differ on some row (Benjamini & Hochberg
+            1995).
         method: how it was tested.
     """
 
@@ -59,13 +64,36 @@ class PairedTest:
         """Whether the difference is significant."""
         return self.q_value <= FALSE_DISCOVERY_RATE
 
+    @property
+    def is_equal(self) -> bool:
+        """Whether the metric is equal on every row, as precisely as reports state it."""
+        change = self.difference
+        return not any(round(value, DIGITS) for value in (change.value, change.low, change.high))
 
-def adjusted(tests: Sequence[PairedTest]) -> tuple[PairedTest, ...]:
-    """The tests of one comparison, with their `q_value`."""
-    if not tests:
-        return ()
-    q_values = benjamini_hochberg([test.p_value for test in tests]).tolist()
-    return tuple(replace(found, q_value=q) for found, q in zip(tests, q_values, strict=True))
+
+@dataclass(frozen=True)
+class TestFamily:
+    """The metrics of one comparison.
+
+    Attributes:
+        tests: of those that differ on some row, with their `q_value`.
+        unchanged: names of those that are equal on every row.
+    """
+
+    __test__ = False  # no test case of pytest
+
+    tests: tuple[PairedTest, ...]
+    unchanged: tuple[str, ...]
+
+
+def family(found: Sequence[PairedTest]) -> TestFamily:
+    """Separate what is equal on every row, and adjust the p-values of the others for each other."""
+    tests = [test for test in found if not test.is_equal]
+    q_values = adjusted([test.p_value for test in tests])
+    return TestFamily(
+        tuple(replace(test, q_value=q) for test, q in zip(tests, q_values, strict=True)),
+        tuple(test.metric for test in found if test.is_equal),
+    )
 
 
 def mcnemar(metric: str, before: Hits, after: Hits) -> PairedTest:

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from teacherspec.compare.flips_and_slices import Flips, GroupChange, compare_groups
 from teacherspec.compare.paired_predictions import TOO_FEW, SideArtifacts, Sides
-from teacherspec.compare.paired_tests import Hits, PairedTest, adjusted
+from teacherspec.compare.paired_tests import Hits, PairedTest, family
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class PredictionDiff:
 
     Attributes:
         tests: of metrics, on the same rows.
+        unchanged: names of metrics that are equal on every row, and so no tests.
         flips: of each split, rows that one side has right and the other wrong.
         classes: of the test split; empty where there are none.
         slices: of the test split.
@@ -22,6 +23,7 @@ class PredictionDiff:
     """
 
     tests: tuple[PairedTest, ...] = ()
+    unchanged: tuple[str, ...] = ()
     flips: tuple[Flips, ...] = ()
     classes: tuple[GroupChange, ...] = ()
     slices: tuple[GroupChange, ...] = ()
@@ -92,4 +94,11 @@ def compare_splits(
             hit_ids, hits_before, hits_after = found.hits
             features = sides.prepared.content(split, hit_ids).slicing_features()
             slices = compare_groups(hits_before, hits_after, features)
-    return PredictionDiff(tests=adjusted(tests), flips=tuple(flips), slices=slices, left_out=left_out)
+    found_tests = family(tests)
+    return PredictionDiff(
+        tests=found_tests.tests,
+        unchanged=found_tests.unchanged,
+        flips=tuple(flips),
+        slices=slices,
+        left_out=left_out,
+    )

@@ -22,6 +22,9 @@ CHUNK_BYTES = 1 << 20
 
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
+DIGITS = 6
+"""Decimal digits of the numbers in reports."""
+
 
 def sha256_bytes(content: bytes) -> str:
     """Hex SHA-256 of `content`."""
@@ -180,7 +183,7 @@ def _encodings(schema: "pa.Schema") -> tuple[list[str], list[str]]:
     return split, [column.path for column in columns if column.path not in {*split, *halves}]
 
 
-def round_floats(value: Any, digits: int = 6) -> Any:
+def round_floats(value: Any, digits: int = DIGITS) -> Any:
     """Round every float in a nested structure, so that differences of metrics are changes and not noise."""
     if isinstance(value, float):
         return round(value, digits)

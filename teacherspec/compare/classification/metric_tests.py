@@ -8,7 +8,6 @@ from teacherspec.compare.classification.pairing import ClassPredictions, PairedR
 from teacherspec.compare.paired_tests import (
     RESAMPLES,
     PairedTest,
-    adjusted,
     from_resamples,
     mcnemar,
     paired_mean,
@@ -24,7 +23,7 @@ Statistic = Callable[[ClassPredictions, IntArray], float]
 """From the predictions of one teacher and positions of rows to a number of these rows."""
 
 
-def metric_tests(splits: Sequence[PairedRows]) -> tuple[PairedTest, ...]:
+def metric_tests(splits: Sequence[PairedRows]) -> list[PairedTest]:
     """A test of every metric of every split that can be computed from the predictions of its rows."""
     tests: list[PairedTest] = []
     test = next((rows for rows in splits if rows.role == "test"), None)
@@ -33,7 +32,7 @@ def metric_tests(splits: Sequence[PairedRows]) -> tuple[PairedTest, ...]:
             tests += [*_row_wise(rows), *_resampled(rows)]
         elif test is not None:
             tests.append(_ood_detection(test, rows))
-    return adjusted(tests)
+    return tests
 
 
 def _row_wise(rows: PairedRows) -> Iterator[PairedTest]:

@@ -10,6 +10,7 @@ from teacherspec.compare.classification.metric_tests import metric_tests
 from teacherspec.compare.classification.pairing import PairedRows, pair_rows
 from teacherspec.compare.flips_and_slices import Flip, Flips, GroupChange, compare_groups, flipped
 from teacherspec.compare.paired_predictions import Sides
+from teacherspec.compare.paired_tests import family
 from teacherspec.compare.prediction_diff import PredictionDiff
 from teacherspec.errors import UserError
 from teacherspec.evaluate.classification.analysis import automatic_features
@@ -34,8 +35,10 @@ def compare_predictions(sides: Sides, not_compared: list[str]) -> PredictionDiff
     test = next((rows for rows in labelled if rows.role == "test"), None)
     table = tables.get(test.split) if test else None
     features = _slicing_features(sides, table, not_compared) if table else []
+    metrics = family(metric_tests(splits))
     return PredictionDiff(
-        tests=metric_tests(splits),
+        tests=metrics.tests,
+        unchanged=metrics.unchanged,
         flips=tuple(flips(rows, _texts(tables.get(rows.split))) for rows in labelled),
         classes=() if test is None else compare_classes(test),
         slices=() if test is None else compare_groups(test.before.correct, test.after.correct, features),

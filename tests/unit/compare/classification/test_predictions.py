@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import false_discovery_control
 
 from teacherspec.calibrators.fit import fit
 from teacherspec.calibrators.fitted import apply
@@ -30,8 +31,22 @@ def test_every_calibrator_is_compared_with_another(tmp_path: Path, method: Any) 
     not_compared: list[str] = []
     found = compare_predictions(Sides(sides[0], sides[1], frozenset(), None), not_compared)
     assert not not_compared
-    test = {test.metric: test for test in found.tests}["calibrate.test.nll.after"]
+    name = "calibrate.test.nll.after"
+    if method.kind == "none":
+        assert name in found.unchanged
+        return
+    test = {test.metric: test for test in found.tests}[name]
     split = toy_split("test", 300)
     expected = nll(apply(calibrators[1].calibrator, split.logits.astype(np.float64)), split.labels)
     assert test.after == pytest.approx(expected)
-    assert test.differs == (method.kind != "none")
+    assert test.differs
+    # The predictions are the same bytes: what depends on them alone is no test and dilutes no q-value.
+    assert {test.metric.partition(".")[0] for test in found.tests} == {"calibrate"}
+    assert {name for name in found.unchanged if name.startswith("evaluate.")} >= {
+        "evaluate.test.accuracy",
+        "evaluate.test.nll",
+        "evaluate.test.ece",
+    }
+    expected_q = false_discovery_control([test.p_value for test in found.tests])
+    assert [test.q_value for test in found.tests] == pytest.approx(expected_q)
+    assert all(group.p_value == group.q_value == 1 for group in found.classes)

@@ -186,9 +186,8 @@ def test_every_tested_metric_is_one_that_is_reported(tmp_path: Path) -> None:
 def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:
     sides = [written(tmp_path / name, AFTER, 1.6) for name in ("a", "b")]
     found = compare_predictions(Sides(sides[0], sides[1], frozenset(), None), [])
-    assert found.tests
-    assert {test.p_value for test in found.tests} == {1.0}
-    assert not any(test.differs for test in found.tests)
+    assert not found.tests
+    assert len(found.unchanged) > 5
     assert not found.flips[0].wrong_to_right
 
 
@@ -214,6 +213,7 @@ def test_answers_are_shown_and_hidden_with_the_texts(tmp_path: Path, render: Cal
     diff = TeacherDiff(
         base="a",
         head="b",
+        missing_commits=None,
         params=(),
         environment=(),
         stages=(),

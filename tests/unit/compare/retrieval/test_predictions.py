@@ -103,7 +103,7 @@ SHARED = np.where(np.arange(ROWS) == 3, 17, np.arange(ROWS))
 def test_recall_is_counted_among_the_rows_that_both_have(
     tmp_path: Path, k: int, image_of: Numbers, text_of: Numbers
 ) -> None:
-    before, after = pairs(1.2, 1, image_of, text_of), pairs(0.4, 2, image_of[::-1].max() - image_of, text_of)
+    before, after = pairs(2.0, 1, image_of, text_of), pairs(0.4, 2, image_of[::-1].max() - image_of, text_of)
     edited = frozenset({NAMES[5], NAMES[30]})
     found, not_compared = compared(tmp_path, before, after, edited)
     assert not not_compared
@@ -160,9 +160,8 @@ def test_a_model_against_itself_differs_in_nothing(tmp_path: Path) -> None:
     one = pairs(0.8, 1, SEVERAL, SHARED)
     sides = [written(tmp_path / name, one, 0, 5) for name in ("a", "b")]
     found = compare_predictions(Sides(sides[0], sides[1], frozenset(), None), [])
-    assert found.tests
-    assert {test.p_value for test in found.tests} == {1.0}
-    assert not any(test.differs for test in found.tests)
+    assert not found.tests
+    assert len(found.unchanged) > 5
 
 
 def test_on_all_rows_the_metrics_are_those_of_the_report(tmp_path: Path) -> None:
