@@ -68,7 +68,9 @@ def _build(folder: Path, with_weights: bool, send: Send) -> dict[str, Any]:
         table = model.get_input_embeddings()
     except NotImplementedError:
         table = None
+    shapes = {name: tensor.numel() for name, tensor in model.state_dict().items()}
     return {
+        "missing_values": sum(shapes.get(name, 0) for name in report["missing_keys"]),
         "architecture": type(model).__name__,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "context": _positions(model, config.get_text_config().to_dict()),
@@ -88,7 +90,8 @@ def _meta_model(folder: Path, config: Any, with_weights: bool) -> tuple[Any, dic
     if not with_weights:
         config.architectures = config.architectures or []
         with torch.device("meta"):
-            return AutoModel.from_config(config), {"unexpected_keys": [], "mismatched_keys": []}
+            built = AutoModel.from_config(config)
+        return built, {"missing_keys": [], "unexpected_keys": [], "mismatched_keys": []}
     model, report = AutoModel.from_pretrained(
         folder,
         config=config,

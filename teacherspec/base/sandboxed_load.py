@@ -21,6 +21,9 @@ from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 CPU_LIMIT_SECONDS = 120
 MEMORY_LIMIT_BYTES = 4 << 30
 WALL_LIMIT_SECONDS = 900
+FLOAT32_BYTES = 4
+MISSING_LIMIT_BYTES = 4 << 30
+"""Most bytes of weights that a base may lack beyond the size of its files: a text tower, a new head."""
 PRELOADED = ["torch", "transformers.modeling_layers", "transformers.tokenization_utils_tokenizers"]
 
 
@@ -95,6 +98,11 @@ def _checked(folder: Path, result: dict[str, Any]) -> BaseSummary:
         f"{folder}: tensor `{name}` has shape {given}, config.json declares {wanted}; correct config.json"
         for name, given, wanted in result.pop("reshaped")[:20]
     ]
+    missing = FLOAT32_BYTES * result.pop("missing_values")
+    if missing > MISSING_LIMIT_BYTES + sum(path.stat().st_size for path in folder.glob("*.safetensors")):
+        problems.append(
+            f"{folder}: config.json declares {missing >> 30} GiB of weights that its files lack; correct it"
+        )
     result["unread"] = tuple(result["unread"])
     built = BaseSummary(**result)
     if built.tokens is not None and built.embeddings is not None and built.tokens > built.embeddings:

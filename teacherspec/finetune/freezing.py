@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from teacherspec.errors import UserError
 from teacherspec.tasks.shared.interfaces.capabilities import TrainableParts
+from teacherspec.tasks.shared.model_head import is_within, outside_backbone
 
 
 def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: TrainableParts) -> None:
@@ -16,14 +17,16 @@ def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: Traina
         UserError: a name is neither a part nor the beginning of a module's name, or nothing is left to train.
     """
     backbone = model.base_model
-    if names == "backbone" and backbone is model:
+    others = outside_backbone(model) if names == "backbone" else ()
+    if names == "backbone" and not others:
         raise UserError(
             f"finetune.method.freeze: {type(model).__name__} has no head outside its backbone, so nothing "
             "would be trained; name modules, at its top are "
             f"{', '.join(sorted(name for name, _ in model.named_children()))}"
         )
     if names == "backbone":
-        backbone.requires_grad_(False)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(is_within(name, others))
         return
     modules = dict(backbone.named_modules())
     declared = [name for name in names if name not in parts.modules]

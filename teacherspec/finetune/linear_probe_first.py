@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from teacherspec.finetune.lora import head_names
 from teacherspec.runtime.atomic_io import replacing
 from teacherspec.spec.finetune import Finetune, Full
+from teacherspec.tasks.shared.model_head import is_within, outside_backbone
 
 CHECKPOINTS = "head"
 """Folder for the checkpoints of the linear probe, in the scratch folder of its training."""
@@ -46,10 +46,11 @@ def save_head(scratch: Path, train: Callable[[Path], Any]) -> Path:
     if not path.is_file():
         model = train(scratch / CHECKPOINTS)
         if model is not None:
+            head = outside_backbone(model)
             weights = {
                 name: tensor.detach().cpu().contiguous()
                 for name, tensor in model.state_dict().items()
-                if name.partition(".")[0] in head_names(model)
+                if is_within(name, head)
             }
             with replacing(path) as partial:
                 save_file(weights, partial)

@@ -9,6 +9,7 @@ from teacherspec.finetune.freezing import freeze
 from teacherspec.finetune.qlora import dequantize, quantize
 from teacherspec.spec.finetune import Full, Lora
 from teacherspec.tasks.shared.interfaces.capabilities import TrainableParts
+from teacherspec.tasks.shared.model_head import is_within, outside_backbone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,16 +20,6 @@ NO_PARTS = TrainableParts()
 
 MERGE_TOLERANCE = 1e-3
 """Largest relative difference of logits that merging in float32 may cause."""
-
-
-def head_names(model: Any) -> list[str]:
-    """Names of the modules with parameters outside the backbone, which are trained in full."""
-    children = model.named_children()
-    return [
-        name
-        for name, child in children
-        if name != model.base_model_prefix and next(child.parameters(), None) is not None
-    ]
 
 
 def linear_layers(model: Any, parts: TrainableParts) -> list[str]:
@@ -42,11 +33,14 @@ def linear_layers(model: Any, parts: TrainableParts) -> list[str]:
     if parts.adapted is not None:
         within = tuple(f"{place}." for place in parts.modules[parts.adapted])
     else:
-        within = ("" if model.base_model is model else f"{model.base_model_prefix}.",)
+        within = ("",)
+    others = outside_backbone(model)
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear | Conv1D) and name.startswith(within)
+        if isinstance(module, nn.Linear | Conv1D)
+        and name.startswith(within)
+        and not is_within(f"{name}.weight", others)
     ]
 
 
@@ -111,7 +105,7 @@ def adapt(
         lora_dropout=method.dropout,
         target_modules=targets,
         modules_to_save=[
-            *(head_names(model) if new_head else ()),
+            *(outside_backbone(model) if new_head else ()),
             *(module for name in method.modules_to_save for module in parts.modules[name]),
         ]
         or None,

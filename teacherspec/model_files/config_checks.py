@@ -68,8 +68,20 @@ WORD = re.compile(r"[\w|+ -]*(\.[\w|+ -]+)*")
 LEGACY_FILE_KEYS = frozenset({"name_or_path", "tokenizer_file", "special_tokens_map_file"})
 """Old tokenizer configs name a file of the writer's machine here; transformers 5 replaces it."""
 
-WIDTHS = frozenset({"vocab_size", "hidden_size", "hidden_sizes", "d_model", "n_embd", "embed_dim"})
-DEPTHS = frozenset({"num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers", "depths"})
+ORDINARY_SIZES = {
+    "vocab_size": 1 << 20,
+    **dict.fromkeys(("hidden_size", "hidden_sizes", "d_model", "n_embd", "embed_dim"), 1 << 15),
+}
+"""Widths in `config.json` → the largest that needs no tensor of that size.
+
+Configs keep sizes of parts that the weights lack: BEiT those of its pre-training, an image classifier made of
+CLIP those of the text tower.
+"""
+
+ORDINARY_DEPTHS = dict.fromkeys(
+    ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers", "depths"), 1 << 8
+)
+"""Depths in `config.json` → the largest that needs no tensor for each layer."""
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -157,19 +169,20 @@ def tokenizer_files(config: Mapping[str, Any]) -> Iterator[str]:
 def impossible_sizes(config: Mapping[str, Any], tensors: Iterable[Tensor]) -> Iterator[str]:
     """Sizes in `config.json` that the weights cannot have, found before anything of that size is built.
 
-    A width is at most the largest dimension of any tensor, a depth at most the number of tensors.
+    A width is at most the largest dimension of any tensor or an ordinary one, a depth at most the number of
+    tensors or an ordinary one.
     """
     shapes = [tensor.shape for tensor in tensors]
     widest = max((size for shape in shapes for size in shape), default=0)
-    bounds = dict.fromkeys(WIDTHS, (widest, "the largest dimension of any tensor"))
-    bounds |= dict.fromkeys(DEPTHS, (len(shapes), "the number of tensors"))
+    bounds = {key: max(widest, ordinary) for key, ordinary in ORDINARY_SIZES.items()}
+    bounds |= {key: max(len(shapes), ordinary) for key, ordinary in ORDINARY_DEPTHS.items()}
     for path, key, value in walk(config):
         if key not in bounds or value is None:
             continue
-        bound, meaning = bounds[key]
+        bound = bounds[key]
         for size in flat(value):
             if type(size) is not int or not 1 <= size <= bound:
-                yield f"{path}: {_shown(size)} is not possible; allowed: 1 to {bound}, {meaning}"
+                yield f"{path}: {_shown(size)} is not possible; allowed: 1 to {bound} with these tensors"
 
 
 def _shown(value: Any) -> str:

@@ -9,12 +9,17 @@ import pyarrow as pa
 from PIL import Image
 from transformers import (
     AutoModel,
+    BeitConfig,
+    CLIPConfig,
     ConvNextConfig,
     DeiTConfig,
     EfficientNetConfig,
+    HGNetV2Config,
     MobileNetV2Config,
+    PoolFormerConfig,
     PreTrainedConfig,
     ResNetConfig,
+    SiglipConfig,
     ViTConfig,
     set_seed,
 )
@@ -34,6 +39,11 @@ _TRANSFORMER = {
     "image_size": SIDE,
     "patch_size": 8,
 }
+_TOWER = {name: value for name, value in _TRANSFORMER.items() if name not in ("image_size", "patch_size")}
+_TOWERS = {
+    "text_config": {**_TOWER, "vocab_size": 500, "max_position_embeddings": 16},
+    "vision_config": _TRANSFORMER,
+}
 FAMILIES: dict[str, Callable[[], PreTrainedConfig]] = {
     "vit": lambda: ViTConfig(**_TRANSFORMER),
     "deit": lambda: DeiTConfig(**_TRANSFORMER, architectures=["DeiTForImageClassification"]),
@@ -43,6 +53,22 @@ FAMILIES: dict[str, Callable[[], PreTrainedConfig]] = {
         width_coefficient=0.1, depth_coefficient=0.1, image_size=SIDE, hidden_dim=128
     ),
     "mobilenet": lambda: MobileNetV2Config(depth_multiplier=0.1, image_size=SIDE, finegrained_output=False),
+    # Architectures without a module of the name `base_model_prefix`: everything but the head is the backbone.
+    "clip": lambda: CLIPConfig(**_TOWERS, projection_dim=32),
+    "siglip": lambda: SiglipConfig(**_TOWERS),
+    "hgnet": lambda: HGNetV2Config(
+        stem_channels=[3, 8, 8],
+        stage_in_channels=[8, 8, 8, 16],
+        stage_mid_channels=[8, 8, 8, 8],
+        stage_out_channels=[8, 8, 16, 16],
+        stage_num_blocks=[1, 1, 1, 1],
+        stage_numb_of_layers=[1, 1, 1, 1],
+        hidden_sizes=[8, 8, 16, 16],
+    ),
+    # A normalisation between backbone and head.
+    "poolformer": lambda: PoolFormerConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1]),
+    # Its config keeps the vocabulary of the pre-training, which no tensor has.
+    "beit": lambda: BeitConfig(**_TRANSFORMER, vocab_size=8192),
 }
 """Small models of every family that the documents name."""
 

@@ -23,6 +23,7 @@ from teacherspec.tasks.shared.interfaces.capabilities import RecordedViews
 from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
+from teacherspec.tasks.shared.model_head import has_backbone, head_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -135,7 +136,12 @@ class ImageClassification(ClassificationTask, RecordedViews):
         )
 
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
-        """Frozen features `[B, H]`: its pooled output, else the mean over patches or positions."""
+        """Frozen features `[B, H]`: its pooled output, else the mean over patches or positions.
+
+        Of a model without a backbone of its own: what its head reads.
+        """
+        if not has_backbone(model):
+            return head_inputs(model, batch["pixel_values"])
         outputs = model.base_model(pixel_values=batch["pixel_values"])
         pooled: torch.Tensor | None = outputs.get("pooler_output")
         if pooled is not None:

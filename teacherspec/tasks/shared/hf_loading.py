@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseModelError
+from teacherspec.tasks.shared.model_head import draw_head, head_names, is_within, may_be_missing
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +75,7 @@ def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float 
 def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> "PreTrainedModel":
     """Load safetensors weights in float32, refusing any tensor that is missing outside a new head.
 
-    A pooler counts as part of a new head: bases trained on masked words alone have none.
+    What a new head may lack beside it, see `may_be_missing`.
 
     Float32 always: transformers 5 otherwise keeps the dtype of the file, and training bfloat16 weights
     loses most updates to rounding.
@@ -83,7 +84,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
         auto_class: an `AutoModelFor…` class.
         folder: a model folder.
         config: the config to build, see `load_config`.
-        new_head: whether parameters outside the backbone are initialised anew (seed torch before).
+        new_head: whether the head is initialised anew (seed torch before).
 
     Raises:
         BaseModelError: weights are missing, of another shape, or unreadable.
@@ -103,17 +104,18 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
         )
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         raise BaseModelError(f"{folder}: the weights do not load: {first_line(error)}") from error
-    missing = set(report["missing_keys"]) | {str(entry[0]) for entry in report["mismatched_keys"]}
-    backbone, pooler = f"{model.base_model_prefix}.", f"{model.base_model_prefix}.pooler."
+    head = head_names(model) if new_head else ()
+    reshaped = {str(entry[0]) for entry in report["mismatched_keys"]}
     missing_tensors = sorted(
-        key for key in missing if not new_head or (key.startswith(backbone) and not key.startswith(pooler))
+        {key for key in report["missing_keys"] if not (new_head and may_be_missing(model, head, key))}
+        | {key for key in reshaped if not is_within(key, head)}
     )
     if missing_tensors:
         raise BaseModelError(
             [f"{folder}: tensor `{key}` is missing or has another shape" for key in missing_tensors[:20]]
         )
     if new_head:
-        draw_head(model)
+        draw_head(model, head)
     return model.train(False)
 
 
@@ -147,21 +149,6 @@ def load_image_processor(folder: Path) -> Any:
         return AutoImageProcessor.from_pretrained(folder, backend="pil", **SAFE)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise BaseModelError(f"{folder}: the image processor does not load: {first_line(error)}") from error
-
-
-def draw_head(model: "PreTrainedModel") -> None:
-    """Initialise every parameter outside the backbone, by the architecture's own initialisation.
-
-    A base that was fine-tuned for other labels may have a head of the same shape, which must not be reused
-    silently.
-    """
-    for name, module in model.named_children():
-        if name == model.base_model_prefix:
-            continue
-        for part in module.modules():
-            for parameter in part.parameters(recurse=False):
-                parameter._is_hf_initialized = False
-            model._init_weights(part)
 
 
 def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":

@@ -46,8 +46,9 @@ def changed(prepared: Prepared, family: str, init: ModelInit | None = None, **va
     return {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
 
 
-def test_with_a_frozen_backbone_only_the_head_is_trained(prepared: Prepared) -> None:
-    found = changed(prepared, "vit", method={"kind": "full", "freeze": "backbone"})
+@pytest.mark.parametrize("family", ["vit", "clip"])
+def test_with_a_frozen_backbone_only_the_head_is_trained(prepared: Prepared, family: str) -> None:
+    found = changed(prepared, family, method={"kind": "full", "freeze": "backbone"})
     assert found == {"classifier.weight", "classifier.bias"}
 
 
@@ -73,8 +74,9 @@ def test_statistics_of_a_pretrained_base_are_frozen_unless_declared(prepared: Pr
     assert of_statistics(changed(prepared, "resnet", ModelInit(init="config")))
 
 
-def test_low_rank_updates_of_a_transformer_train_the_head(prepared: Prepared) -> None:
-    found = changed(prepared, "vit", method={"kind": "lora", "rank": 2})
+@pytest.mark.parametrize("family", ["vit", "clip"])
+def test_low_rank_updates_of_a_transformer_train_the_head(prepared: Prepared, family: str) -> None:
+    found = changed(prepared, family, method={"kind": "lora", "rank": 2})
     assert {"classifier.weight", "classifier.bias"} < found
     assert all(name.endswith("weight") for name in found - {"classifier.bias"})
     model, _ = TASK.load(Path("out/model"))
