@@ -7,7 +7,7 @@ import numpy as np
 
 from teacherspec.base.classification.linear_probe import Features, probe, right_share
 from teacherspec.base.probe_sampling import SEED, sample
-from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures
+from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures, PromptedClasses
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
@@ -23,9 +23,14 @@ def measure_baseline(
     """Simple classifiers on the backbone's frozen features, see `probe`, and the base's own predictions.
 
     A base without a new head predicts without training: this accuracy is `zero_shot`.
+
+    Raises:
+        BaseModelError: the base cannot distinguish two classes.
     """
     sampled = [sample(rows, PROBE_ROWS, SEED) for rows in (train, validation)]
     processor = task.cache_shared_inputs(model, processor)
+    if prompted := task.capability(PromptedClasses):
+        prompted.check_classes(model, processor, sampled[0])
     features = [
         _outputs(task.require(FrozenFeatures).features, task, model, processor, rows) for rows in sampled
     ]

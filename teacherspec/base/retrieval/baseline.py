@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.base.probe_sampling import SEED, sample
+from teacherspec.errors import BaseModelError
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.scores.intervals import wilson_interval
-from teacherspec.metrics.scores.retrieval import RECALLED, image_to_text
+from teacherspec.metrics.scores.retrieval import RECALLED, Paired, image_to_text
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 EMBEDDED_ROWS = 1_000
 EMBEDDED_AT_ONCE = 32
+
+SAME_DISTANCE = 1e-5
+"""Distance of two embeddings of length 1 below which they are the same."""
 
 
 def measure_baseline(
@@ -30,9 +34,13 @@ def measure_baseline(
         processor: of the base.
         train: only counted.
         validation: the rows that are embedded.
+
+    Raises:
+        BaseModelError: the base gives all images, or all texts, the same embedding.
     """
     rows = sample(validation, EMBEDDED_ROWS, SEED)
     found = predict_pairs(task, model, processor, rows, EMBEDDED_AT_ONCE)
+    refuse_one_embedding(found.pairs)
     measured: dict[str, Any] = {"train_rows": len(train), "measured_on": len(rows)}
     for name, pairs in (("image_to_text", found.pairs), ("text_to_image", found.pairs.swapped())):
         ranks = image_to_text(pairs)
@@ -42,6 +50,20 @@ def measure_baseline(
             measured[name][f"recall_at_{k}"] = asdict(wilson_interval(hits, len(ranks.rank)))
             measured[name][f"chance_at_{k}"] = ranks.chance(k)
     return measured
+
+
+def refuse_one_embedding(pairs: Paired) -> None:
+    """Refuse a base whose embeddings do not depend on the image or the text. Raises `BaseModelError`."""
+    columns = {"images": (pairs.images, pairs.image_of), "texts": (pairs.texts, pairs.text_of)}
+    problems = [
+        f"base: all {name} have the same embedding; for texts compare text_config.eos_token_id of "
+        "config.json with the tokenizer's end token, and task.max_length with their lengths; or choose "
+        "another base"
+        for name, (vectors, numbers) in columns.items()
+        if len(np.unique(numbers)) > 1 and np.linalg.norm(vectors - vectors[0], axis=1).max() < SAME_DISTANCE
+    ]
+    if problems:
+        raise BaseModelError(problems)
 
 
 def describe_baseline(untrained: Mapping[str, Any]) -> Iterator[str]:

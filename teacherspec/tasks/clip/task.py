@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field as Param
 from pydantic import model_validator
 
+from teacherspec.errors import BaseModelError
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.splits import Split
+from teacherspec.tasks.clip.distinct_classes import same_classes
 from teacherspec.tasks.clip.embedding_targets import EMBEDDINGS, check_embeddings, write_embeddings
 from teacherspec.tasks.clip.prompt_templates import Template, prompts, text_columns
 from teacherspec.tasks.shared.classification_task import ClassificationTask
@@ -35,7 +37,7 @@ from teacherspec.tasks.shared.dual_encoder_task import REPORT_ROWS, DualEncoderT
 from teacherspec.tasks.shared.image_dataset import pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.image_text_dataset import PairExamples, TrainingPairs, collate_pairs
-from teacherspec.tasks.shared.interfaces.capabilities import ExtraTargets, Pairs
+from teacherspec.tasks.shared.interfaces.capabilities import ExtraTargets, Pairs, PromptedClasses
 from teacherspec.tasks.shared.interfaces.model import Batch, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
@@ -48,7 +50,7 @@ CLASSES = "class_embeds"
 """Name of the embeddings of the classes in a batch that has them already."""
 
 
-class Clip(DualEncoderTask, ClassificationTask, ExtraTargets):
+class Clip(DualEncoderTask, ClassificationTask, ExtraTargets, PromptedClasses):
     """Classify an image by the class whose prompts are nearest to it."""
 
     hub_task: ClassVar[str] = "zero-shot-image-classification"
@@ -71,6 +73,14 @@ class Clip(DualEncoderTask, ClassificationTask, ExtraTargets):
         unknown = sorted(set(self.phrases) - set(self.label_names or self.phrases))
         if unknown:
             raise ValueError(f"phrases: {', '.join(unknown)} is not among label_names")
+        class_of: dict[str, str] = {}
+        for name in self.label_names or self.phrases:
+            words = self.phrases.get(name, name)
+            other = class_of.setdefault(words, name)
+            if other != name:
+                raise ValueError(
+                    f"phrases: {other} and {name} have the same words {words!r}; give one others"
+                )
         return self
 
     def usage_snippet(self) -> UsageSnippet:
@@ -173,6 +183,20 @@ class Clip(DualEncoderTask, ClassificationTask, ExtraTargets):
         tokens = {name: part.to(model.device) for name, part in processor.shared.items()}
         with torch.no_grad():
             return replace(processor, shared={CLASSES: self._classes(model, tokens).cpu()})
+
+    def check_classes(self, model: Any, processor: DualProcessor, rows: "Dataset") -> None:
+        """Refuse classes with the same embedding: of the shared prompts, or of those of the first row."""
+        import torch
+
+        row = rows[0]
+        texts = prompts(self.templates, processor.names, self.phrases, row)
+        with torch.inference_mode():
+            if processor.shared is None:
+                embeddings = embed_classes(model, processor.tokens(texts), len(processor.names))
+            else:
+                embeddings = processor.shared[CLASSES]
+        if problems := list(same_classes(model, processor, texts, embeddings)):
+            raise BaseModelError(problems)
 
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Features `[B, D]` of the frozen base: the embeddings of the images."""

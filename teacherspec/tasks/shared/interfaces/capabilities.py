@@ -100,6 +100,23 @@ class FrozenFeatures(ABC):
         """Features `[B, H]` of the frozen backbone."""
 
 
+class PromptedClasses(ABC):
+    """Kinds whose classes are texts, so that a base may give two of them the same embedding."""
+
+    @abstractmethod
+    def check_classes(self, model: Any, processor: Any, rows: "Dataset") -> None:
+        """Refuse a base that gives two classes the same embedding.
+
+        Args:
+            model: the base.
+            processor: of the model, after `cache_shared_inputs`.
+            rows: prepared rows, for the prompts of some of them where rows have their own.
+
+        Raises:
+            BaseModelError: with the cause, each pair of classes a line.
+        """
+
+
 class RecordedViews(ABC):
     """Kinds whose training images can be recorded as augmented views with the teacher's logits."""
 
