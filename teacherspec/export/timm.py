@@ -10,7 +10,7 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.export.package_reader import Source
-from teacherspec.package.model_export import TIMM, WEIGHTS, label_names
+from teacherspec.package.model_export import TIMM, label_names
 from teacherspec.runtime.atomic_io import read_json, write_json, write_text
 
 README = """\
@@ -36,7 +36,7 @@ def export_timm(source: Source, splits: list[str], target: Path) -> None:
             f"{model / 'config.json'}: a {config['model_type']} of transformers, whose weights have other "
             f"names than timm's; fine-tune from a base of timm (model_type {TIMM}) to export to timm"
         )
-    shutil.copyfile(model / WEIGHTS, target / WEIGHTS)
+    shutil.copyfile(model / "model.safetensors", target / "model.safetensors")
     write_json(target / "config.json", timm_config(config))
     write_text(target / "README.md", README)
 

@@ -1,7 +1,7 @@
 """The model folder of a package: readable by transformers 4 and 5 alike, with the same numbers.
 
-transformers 5 writes other keys and fewer files than transformers 4 reads: without `rope_theta` version
-4.57 silently computes with another one, and without a tokenizer class it knows it does not load.
+transformers 5 writes fewer files than transformers 4 reads, and without a tokenizer class it knows 4 does not
+load; `transformers_4` has the keys and names of the model.
 """
 
 import json
@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.errors import UserError
 from teacherspec.model_files.security_scan import check_folder
-from teacherspec.runtime.atomic_io import read_json, replacing, write_json
+from teacherspec.package.transformers_4 import (
+    rename_for_transformers_4,
+    rename_tensors,
+    with_transformers_4_keys,
+)
+from teacherspec.runtime.atomic_io import read_json, write_json
 
 ONLY_IN_5 = {"TokenizersBackend": "PreTrainedTokenizerFast"}
 """Tokenizer class names of transformers 5, and the name of the same thing that both versions know."""
@@ -38,32 +42,16 @@ def pack_model(source: Path, target: Path) -> None:
         shutil.copyfile(source / name, target / name)
     config = for_timm(with_transformers_4_keys(contents.config))
     write_json(target / "config.json", config)
-    if config["model_type"] == TIMM and (target / WEIGHTS).is_file():
-        rename_timm_tensors(target / WEIGHTS)
+    if config["model_type"] == TIMM:
+        # timm reads tensors without the wrapper's prefix, the wrapper reads both.
+        rename_tensors(target, lambda name: name.removeprefix(PREFIX))
+    rename_for_transformers_4(target, config)
+    pack_image_processor(target)
     if (target / "tokenizer.json").is_file():
         pack_tokenizer(target)
 
 
-def with_transformers_4_keys(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A `config.json` of transformers 5 with the keys added that transformers 4 reads, nested configs too.
-
-    Raises:
-        UserError: the rotary parameters differ by kind of layer, which version 4 has no common keys for.
-    """
-    added: dict[str, Any] = {}
-    if "dtype" in config:
-        added["torch_dtype"] = config["dtype"]
-    if rope := config.get("rope_parameters"):
-        added |= _rope_for_transformers_4(rope)
-    nested = {
-        name: with_transformers_4_keys(value)
-        for name, value in config.items()
-        if name.endswith("_config") and isinstance(value, Mapping)
-    }
-    return {**config, **nested, **added}
-
-
-TIMM, PREFIX, WEIGHTS = "timm_wrapper", "timm_model.", "model.safetensors"
+TIMM, PREFIX = "timm_wrapper", "timm_model."
 
 GIVEN_TWICE = frozenset({"num_classes", "in_chans"})
 """Arguments that timm and transformers' wrapper pass by themselves."""
@@ -86,15 +74,14 @@ def for_timm(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def rename_timm_tensors(weights: Path) -> None:
-    """Take the wrapper's prefix off the names of tensors, where transformers 5 left it; it reads both."""
-    from safetensors.torch import load_file, save_file
+def pack_image_processor(folder: Path) -> None:
+    """Write the image processor also where older readers look for it: a file of its own.
 
-    tensors = load_file(weights)
-    if any(name.startswith(PREFIX) for name in tensors):
-        plain = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
-        with replacing(weights) as partial:
-            save_file(plain, partial, {"format": "pt"})
+    transformers 5 keeps it within the processor of images and text.
+    """
+    joint, own = folder / "processor_config.json", folder / "preprocessor_config.json"
+    if joint.is_file() and not own.is_file() and (settings := read_json(joint).get("image_processor")):
+        write_json(own, {**settings, "processor_class": read_json(joint).get("processor_class")})
 
 
 def label_names(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -102,23 +89,6 @@ def label_names(config: Mapping[str, Any]) -> tuple[str, ...]:
     if "id2label" in config:
         return tuple(config["id2label"][str(index)] for index in range(len(config["id2label"])))
     return tuple(config.get("label_names", ()))
-
-
-def _rope_for_transformers_4(rope: Mapping[str, Any]) -> dict[str, Any]:
-    if "rope_theta" not in rope:
-        raise UserError(
-            f"config.json: rope_parameters differ by kind of layer ({', '.join(sorted(rope))}); "
-            "transformers 4 would compute other logits, so this base cannot be packaged yet"
-        )
-    scaling = {
-        key: value for key, value in rope.items() if key not in ("rope_theta", "partial_rotary_factor")
-    }
-    keys = {"rope_theta": rope["rope_theta"], "rope_scaling": None}
-    if rope["rope_type"] != "default":
-        keys["rope_scaling"] = scaling
-    if "partial_rotary_factor" in rope:
-        keys["partial_rotary_factor"] = rope["partial_rotary_factor"]
-    return keys
 
 
 def tokenizer_config_for_transformers_4(settings: Mapping[str, Any]) -> dict[str, Any]:
