@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.errors import UserError
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import report_user_errors
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -33,6 +34,19 @@ def command(folder: Path, signature: Path | None, public_key: Path | None) -> No
     for check in checks:
         state = "skipped" if check.skipped else "FAILED" if check.problems else "ok"
         click.echo(f"{check.name:12} {state}")
+    click.echo(f"versions     {_versions(folder)}")
     problems = [f"{check.name}: {problem}" for check in checks for problem in check.problems]
     if problems:
         raise UserError(problems)
+
+
+def _versions(folder: Path) -> str:
+    """Which version of transformers computed the logits here, and which others the package names."""
+    from importlib.metadata import version
+
+    try:
+        oldest = read_json(folder / "metadata.json").get("least_transformers")
+    except (OSError, ValueError, AttributeError):
+        oldest = None
+    named = "the package names none" if oldest is None else f"the package names {oldest} as the oldest"
+    return f"transformers {version('transformers')} alone was run; {named}"

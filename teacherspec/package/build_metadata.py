@@ -11,8 +11,9 @@ from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.provenance.provenance import Provenance
 from teacherspec.package.quality_gates import GateResult, find
 from teacherspec.package.stage_outputs import StageOutputs
+from teacherspec.package.transformers_4 import least_version
 from teacherspec.package.vocab_fingerprint import vocabulary
-from teacherspec.runtime.atomic_io import sha256_bytes
+from teacherspec.runtime.atomic_io import read_json, sha256_bytes
 
 ESTIMATES = {
     "validation_accuracy": "evaluate.validation.accuracy",
@@ -69,6 +70,7 @@ def build_metadata(
             "license": outputs.manifest["license"],
             "data_license": section.data_license,
             "verdict": verdict(gates),
+            "least_transformers": least_version(read_json(inputs.folder / "model/config.json")),
             "libraries": dict(provenance.libraries),
             "digests": provenance.digests(),
         }

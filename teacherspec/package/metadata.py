@@ -242,6 +242,9 @@ class Metadata(Section):
     verdict: Literal["ready", "not ready"]
     """Whether every gate passed; the reasons lie in `READINESS.json`."""
 
+    least_transformers: str | None = None
+    """Oldest version of transformers known to compute the packaged logits; null: not stated."""
+
     libraries: dict[str, str]
     """Library → version that it was built with."""
 

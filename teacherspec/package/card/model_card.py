@@ -100,7 +100,8 @@ def _load(task: Kind, outputs: StageOutputs, metadata: Metadata) -> str:
     return (
         f"## Load\n\nIn the folder of this card:\n\n```python\n{program}```\n\nThe model gives raw logits; "
         f"calibration ({metadata.calibration.method}) is data next to it, so that nothing applies it twice."
-        f"{answering}"
+        f"{answering}\n\nRead by transformers {metadata.least_transformers} and newer; older versions may "
+        "compute other logits without a message."
     )
 
 

@@ -1,5 +1,7 @@
 import json
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +17,8 @@ from transformers import (
 )
 
 from teacherspec.errors import UserError
-from teacherspec.package.model_export import pack_model, with_transformers_4_keys
+from teacherspec.package.model_export import pack_model
+from teacherspec.package.transformers_4 import OLDEST_TESTED, least_version, with_transformers_4_keys
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import read_json
 from tests.toys.packaged_teacher import PackagedTeacher
@@ -36,10 +39,42 @@ def test_version_5_keys_gain_their_version_4_names() -> None:
     assert both["text_config"]["rope_scaling"] == {"rope_type": "linear", "factor": 2.0}
 
 
-def test_rotary_parameters_by_kind_of_layer_are_refused() -> None:
-    rope = {"full_attention": {"rope_theta": 1e6}, "sliding_attention": {"rope_theta": 1e4}}
-    with pytest.raises(UserError, match="full_attention, sliding_attention"):
-        with_transformers_4_keys({"rope_parameters": rope})
+DEFAULT = {"rope_type": "default"}
+BY_LAYER = {
+    "full_attention": {**DEFAULT, "rope_theta": 1e6},
+    "sliding_attention": {**DEFAULT, "rope_theta": 1e4},
+}
+PATTERN = ["full_attention", "sliding_attention", "sliding_attention", "full_attention"]
+
+
+def test_rotary_parameters_by_kind_of_layer_have_their_own_keys() -> None:
+    gemma = with_transformers_4_keys({"model_type": "gemma3_text", "rope_parameters": BY_LAYER})
+    assert (gemma["rope_theta"], gemma["rope_local_base_freq"]) == (1e6, 1e4)
+    config = {"model_type": "modernbert", "rope_parameters": BY_LAYER, "layer_types": PATTERN}
+    bert = with_transformers_4_keys(config)
+    assert (bert["global_rope_theta"], bert["local_rope_theta"]) == (1e6, 1e4)
+    assert bert["global_attn_every_n_layers"] == 3
+    assert least_version(bert) == least_version(gemma) == OLDEST_TESTED
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "unheard_of"},
+        {"model_type": "llama", "rope_parameters": BY_LAYER},
+        {"model_type": "llava", "text_config": {"model_type": "unheard_of"}},
+        {"model_type": "modernbert", "rope_parameters": BY_LAYER, "layer_types": PATTERN[::-1] + PATTERN},
+        {
+            "model_type": "gemma3_text",
+            "rope_parameters": {**BY_LAYER, "full_attention": {"rope_type": "linear", "rope_theta": 1e6}},
+        },
+        {},
+    ],
+)
+def test_what_older_versions_are_not_known_to_compute_is_left_to_the_one_that_packs(
+    config: dict[str, Any],
+) -> None:
+    assert least_version(with_transformers_4_keys(config)) == version("transformers")
 
 
 def test_a_decoder_keeps_its_logits_and_says_its_theta(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import (
@@ -24,8 +25,10 @@ from transformers import (
 )
 
 from teacherspec.package.model_export import pack_model, tokenizer_config_for_transformers_4
+from teacherspec.package.transformers_4 import OLDEST_TESTED, TESTED, least_version
 from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.tasks.shared.hf_saving import save_pretrained
+from tests.toys.architectures import ARCHITECTURES, inputs_of
 from tests.toys.language_models import CHATML, SHAPE, tiny_model, tiny_tokenizer
 from tests.toys.readers import ask, reader
 
@@ -87,13 +90,16 @@ assert transformers.__version__.startswith("4.57"), transformers.__version__
 found = {}
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     about = json.loads((folder / "about.json").read_text())
-    model = getattr(transformers, about["class"]).from_pretrained(folder / "model").eval()
+    loader = getattr(transformers, about["class"])
+    model, report = loader.from_pretrained(folder / "model", output_loading_info=True)
+    model = model.eval()
     batch = load_file(folder / "inputs.safetensors")
     with torch.inference_mode():
         out = model(**batch)
     logits = out.logits if "logits" in out else out.logits_per_image
     off = float((logits - load_file(folder / "logits.safetensors")["logits"]).abs().max())
     said = {"off": off, "dtype": str(model.dtype), "labels": model.config.id2label}
+    said["drawn"] = sorted(report["missing_keys"])
     if "text" in about:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder / "model")
         said["ids"] = tokenizer(about["text"])["input_ids"]
@@ -188,3 +194,38 @@ def test_without_packing_it_reads_another_model(tmp_path: Path) -> None:
         settings = write(tmp_path, name, packed=False) / "model/tokenizer_config.json"
         write_json(settings, tokenizer_config_for_transformers_4(read_json(settings)))
     assert all(said["off"] > 1e-3 for said in ask("transformers4", PROGRAM, tmp_path).values())
+
+
+def types_in(config: dict[str, Any]) -> set[str]:
+    """The architectures of a config and of those nested in it."""
+    nested = [value for name, value in config.items() if name.endswith("_config") and isinstance(value, dict)]
+    return {config["model_type"]}.union(*map(types_in, nested))
+
+
+def test_every_architecture_that_is_stated_as_read_is_read(tmp_path: Path) -> None:
+    reader("transformers4")
+    written = set()
+    for auto, made in ARCHITECTURES.items():
+        for name, make in made.items():
+            folder, batch = tmp_path / name, inputs_of(auto, name)
+            set_seed(0)
+            model = getattr(transformers, auto).from_config(make()).eval()
+            with torch.inference_mode():
+                for parameter in model.parameters():  # else many layers are the identity
+                    parameter.add_(0.05 * torch.randn(parameter.shape))
+                out = model(**batch)
+            model.save_pretrained(folder / "saved")
+            pack_model(folder / "saved", folder / "model")
+            config = read_json(folder / "model/config.json")
+            assert least_version(config) == OLDEST_TESTED, name
+            written |= types_in(config)
+            logits = out.logits if "logits" in out else out.logits_per_image
+            save_file(batch, folder / "inputs.safetensors")
+            save_file({"logits": logits.contiguous()}, folder / "logits.safetensors")
+            write_json(folder / "about.json", {"name": name, "class": auto})
+    found = ask("transformers4", PROGRAM, tmp_path)
+    assert {name: said["drawn"] for name, said in found.items() if said["drawn"]} == {}
+    assert {name: said["off"] for name, said in found.items() if said["off"] > 1e-4} == {}
+    assert written | {"gpt2", "llama", "mistral", "qwen2", "qwen3"} == TESTED, (
+        "and no other is stated as read"
+    )
