@@ -13,6 +13,7 @@ from transformers import (
     CLIPConfig,
     ConvNextConfig,
     DeiTConfig,
+    Dinov2Config,
     EfficientNetConfig,
     HGNetV2Config,
     MobileNetV2Config,
@@ -67,13 +68,17 @@ FAMILIES: dict[str, Callable[[], PreTrainedConfig]] = {
     ),
     # A normalisation between backbone and head.
     "poolformer": lambda: PoolFormerConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1]),
+    # Positions of a larger grid than the processor's images have, as published: it interpolates them.
+    "dinov2": lambda: Dinov2Config(**{**_TRANSFORMER, "image_size": 2 * SIDE}),
+    # Reads grey values.
+    "grey": lambda: ViTConfig(**_TRANSFORMER, num_channels=1),
     # Its config keeps the vocabulary of the pre-training, which no tensor has.
     "beit": lambda: BeitConfig(**_TRANSFORMER, vocab_size=8192),
 }
 """Small models of every family that the documents name."""
 
 
-def processor_settings(name: str = "ViTImageProcessor") -> dict[str, Any]:
+def processor_settings(name: str = "ViTImageProcessor", channels: int = 3) -> dict[str, Any]:
     """`preprocessor_config.json` of a square input."""
     return {
         "image_processor_type": name,
@@ -82,8 +87,8 @@ def processor_settings(name: str = "ViTImageProcessor") -> dict[str, Any]:
         "do_rescale": True,
         "rescale_factor": 1 / 255,
         "do_normalize": True,
-        "image_mean": [0.5, 0.5, 0.5],
-        "image_std": [0.5, 0.5, 0.5],
+        "image_mean": [0.5] * channels,
+        "image_std": [0.5] * channels,
     }
 
 
@@ -96,7 +101,8 @@ def toy_image_base(folder: Path, family: str = "vit", weights: bool = True) -> P
         AutoModel.from_config(config).save_pretrained(folder)
     else:
         config.save_pretrained(folder)
-    write_json(folder / "preprocessor_config.json", processor_settings())
+    channels = config.to_dict().get("num_channels", 3)
+    write_json(folder / "preprocessor_config.json", processor_settings(channels=channels))
     return folder
 
 

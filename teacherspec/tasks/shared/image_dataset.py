@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def pixel_values(processor: Any, images: "list[Image]", **options: bool) -> "torch.Tensor":
-    """Images → normalised values `[B, 3, H, W]`."""
+    """RGB images → normalised values `[B, 3, H, W]`, or `[B, 1, H, W]` of a base that reads grey values."""
+    if len(getattr(processor, "image_mean", None) or ()) == 1:  # processors of timm have no such setting
+        images = [image.convert("L") for image in images]
     values: torch.Tensor = processor(images, return_tensors="pt", **options)["pixel_values"]
     return values
 

@@ -1,7 +1,7 @@
 """How a base's image processor suits the rows: sizes, share of enlarged images, normalisation."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from teacherspec.errors import BaseModelError
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.tasks.shared.image_dataset import input_sizes
+from teacherspec.tasks.shared.hf_loading import first_line, load_config
+from teacherspec.tasks.shared.image_dataset import input_sizes, pixel_values
 from teacherspec.tasks.shared.image_decoding import FORMATS
 
 if TYPE_CHECKING:
@@ -25,10 +26,19 @@ def check_processor(folder: Path, processor: Any) -> None:
     """Refuse a processor whose outputs cannot be stacked, or do not match the model's position embeddings.
 
     Raises:
-        BaseModelError: inputs of different images differ in size, or from the size in `config.json`.
+        BaseModelError: inputs of different images differ in size, are no images, or have another size than
+            the model takes.
     """
-    wide, tall = input_sizes(processor)
+    from PIL import Image
+
     settings = folder / "preprocessor_config.json"
+    shape = tuple(pixel_values(processor, [Image.new("RGB", (90, 60))]).shape)
+    if len(shape) != 4:
+        raise BaseModelError(
+            f"{settings}: gives values of shape {list(shape)}, as NaFlex does, and no image of fixed "
+            "height and width; choose another base"
+        )
+    wide, tall = input_sizes(processor)
     if wide != tall:
         raise BaseModelError(
             f"{settings}: images of different shapes stay different ({wide[1]}×{wide[0]} and "
@@ -37,13 +47,33 @@ def check_processor(folder: Path, processor: Any) -> None:
     config = read_json(folder / "config.json")
     config |= config.get("vision_config") or {}
     size = config.get("image_size")
-    # Only transformers that cut an image into patches have a position for each; ConvNeXt has patches too.
-    positions = {"patch_size", "num_attention_heads"} <= config.keys()
-    if positions and isinstance(size, int) and wide != (size, size):
+    stated = (size, size) if isinstance(size, int) else size and tuple(size)
+    if stated and wide != stated and (problem := _refused_size(folder, shape)):
         raise BaseModelError(
-            f"{settings}: gives images of {wide[1]}×{wide[0]} pixels, config.json says {size}×{size}; "
-            "make them agree"
+            f"{settings}: gives images of {wide[1]}×{wide[0]} pixels, config.json says "
+            f"{stated[1]}×{stated[0]}, and the model takes no other ({problem}); make them agree"
         )
+
+
+def _refused_size(folder: Path, shape: tuple[int, ...]) -> str | None:
+    """Why the model takes no images of this shape `[1, C, H, W]`; None where it does, as many interpolate.
+
+    Tried without weights: the architecture itself shows whether it interpolates its positions.
+    """
+    import torch
+    from transformers import AutoModel
+
+    config = load_config(folder, None, None)
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        model = AutoModel.from_config(config).train(False)
+        tower = dict(model.named_children()).get("vision_model", model)
+        try:
+            tower(pixel_values=torch.empty(*shape))
+        except (ValueError, RuntimeError) as error:
+            return first_line(error)
+        except Exception:  # anything else is no matter of size: real rows are tried next
+            return None
+    return None
 
 
 def normalisation(processor: Any) -> dict[str, Any]:
@@ -54,8 +84,8 @@ def normalisation(processor: Any) -> dict[str, Any]:
     return {"height": height, "width": width, **{name: settings.get(name) for name in names}}
 
 
-def size_report(contents: Sequence[bytes], side: int) -> dict[str, Any]:
-    """Sizes of stored images against an input of `side` pixels; only headers are read."""
+def size_report(contents: Iterable[bytes], side: int) -> dict[str, Any]:
+    """Sizes of images, read one by one, against an input of `side` pixels; headers alone are decoded."""
     from PIL import Image
 
     sizes = []
@@ -78,7 +108,10 @@ def images_report(processor: Any, splits: "Mapping[str, Dataset]") -> dict[str, 
     side = min(size["height"], size["width"])
     return {
         "input": size,
-        "data": {name: size_report(list(rows["image"]), side) for name, rows in splits.items()},
+        "data": {
+            name: size_report((row["image"] for row in rows.select_columns(["image"])), side)
+            for name, rows in splits.items()
+        },
     }
 
 

@@ -99,7 +99,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
     logits = out.logits if "logits" in out else out.logits_per_image
     off = float((logits - load_file(folder / "logits.safetensors")["logits"]).abs().max())
     said = {"off": off, "dtype": str(model.dtype), "labels": model.config.id2label}
-    said["drawn"] = sorted(report["missing_keys"])
+    said["drawn"] = sorted(set(report["missing_keys"]) & dict(model.named_parameters()).keys())
     if "text" in about:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder / "model")
         said["ids"] = tokenizer(about["text"])["input_ids"]
@@ -226,6 +226,4 @@ def test_every_architecture_that_is_stated_as_read_is_read(tmp_path: Path) -> No
     found = ask("transformers4", PROGRAM, tmp_path)
     assert {name: said["drawn"] for name, said in found.items() if said["drawn"]} == {}
     assert {name: said["off"] for name, said in found.items() if said["off"] > 1e-4} == {}
-    assert written | {"gpt2", "llama", "mistral", "qwen2", "qwen3"} == TESTED, (
-        "and no other is stated as read"
-    )
+    assert written | {"gpt2", "llama", "mistral", "qwen2", "qwen3"} == TESTED, "no other is stated as read"

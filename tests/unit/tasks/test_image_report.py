@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 from teacherspec.errors import BaseModelError
 from teacherspec.runtime.atomic_io import read_json, write_json
@@ -47,9 +48,38 @@ def test_another_size_than_the_positions_is_refused(tmp_path: Path) -> None:
         TASK.check_base(base, BACKBONE)
 
 
-def test_a_network_without_positions_takes_any_size(tmp_path: Path) -> None:
-    base = settings(toy_image_base(tmp_path / "base", "mobilenet"), size={"height": 48, "width": 48})
+@pytest.mark.parametrize("family", ["clip", "siglip", "deit", "grey"])
+def test_so_it_is_by_every_model_that_keeps_its_positions(tmp_path: Path, family: str) -> None:
+    base = settings(toy_image_base(tmp_path / "base", family), size={"height": 48, "width": 48})
+    with pytest.raises(
+        BaseModelError, match=r"48×48 pixels, config\.json says 32×32, and the model takes no"
+    ):
+        TASK.check_base(base, BACKBONE)
+
+
+@pytest.mark.parametrize("family", ["mobilenet", "resnet", "dinov2", "beit", "poolformer", "hgnet"])
+def test_models_that_interpolate_or_have_no_positions_take_any_size(tmp_path: Path, family: str) -> None:
+    base = settings(toy_image_base(tmp_path / "base", family), size={"height": 48, "width": 48})
     TASK.check_base(base, BACKBONE)
+
+
+def test_patches_instead_of_an_image_are_refused_by_name(tmp_path: Path) -> None:
+    base = settings(
+        toy_image_base(tmp_path / "base"), image_processor_type="Siglip2ImageProcessor", patch_size=8
+    )
+    with pytest.raises(BaseModelError, match=r"shape \[1, \d+, 192\], as NaFlex does"):
+        TASK.check_base(base, BACKBONE)
+
+
+def test_a_base_of_one_channel_reads_grey_values(tmp_path: Path) -> None:
+    base = toy_image_base(tmp_path / "base", "grey")
+    TASK.check_base(base, BACKBONE)
+    _, processor = TASK.load_base(base, LABELS, ModelInit())
+    picture = scene(1)
+    values = TASK.batch(processor, [{"image": encoded(picture)}])["pixel_values"]
+    expected = processor([picture.convert("L")], return_tensors="pt")["pixel_values"]
+    assert values.shape == (1, 1, 32, 32)
+    torch.testing.assert_close(values, expected, rtol=0, atol=0)
 
 
 def test_patches_without_positions_take_any_size(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def classifier_base(folder: Path, family: str) -> Path:
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))
     model.save_pretrained(folder)
-    write_json(folder / "preprocessor_config.json", processor_settings())
+    channels = config.to_dict().get("num_channels", 3)
+    write_json(folder / "preprocessor_config.json", processor_settings(channels=channels))
     return folder
 
 
@@ -89,7 +90,8 @@ def test_only_the_head_is_drawn(tmp_path: Path, family: str) -> None:
 def test_a_base_without_a_head_is_complete(tmp_path: Path, family: str) -> None:
     base = toy_image_base(tmp_path, family)
     model, _ = TASK.load_base(base, LABELS, ModelInit())
-    features = TASK.features(model, {"pixel_values": torch.zeros(2, 3, SIDE, SIDE)})
+    channels = model.config.to_dict().get("num_channels", 3)
+    features = TASK.features(model, {"pixel_values": torch.zeros(2, channels, SIDE, SIDE)})
     assert features.ndim == 2
     assert len(features) == 2
 
