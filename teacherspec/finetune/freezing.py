@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from teacherspec.errors import UserError
 from teacherspec.tasks.shared.interfaces.capabilities import TrainableParts
-from teacherspec.tasks.shared.model_head import is_within, outside_backbone
+from teacherspec.tasks.shared.model_head import is_within, outside_base_model
 
 
 def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: TrainableParts) -> None:
@@ -17,7 +17,7 @@ def freeze(model: Any, names: Sequence[str] | Literal["backbone"], parts: Traina
         UserError: a name is neither a part nor the beginning of a module's name, or nothing is left to train.
     """
     backbone = model.base_model
-    others = outside_backbone(model) if names == "backbone" else ()
+    others = outside_base_model(model) if names == "backbone" else ()
     if names == "backbone" and not others:
         raise UserError(
             f"finetune.method.freeze: {type(model).__name__} has no head outside its backbone, so nothing "

@@ -9,7 +9,7 @@ from typing import Any
 
 from teacherspec.runtime.atomic_io import replacing
 from teacherspec.spec.finetune import Finetune, Full
-from teacherspec.tasks.shared.model_head import is_within, outside_backbone
+from teacherspec.tasks.shared.model_head import is_within, outside_base_model
 
 CHECKPOINTS = "head"
 """Folder for the checkpoints of the linear probe, in the scratch folder of its training."""
@@ -46,7 +46,7 @@ def save_head(scratch: Path, train: Callable[[Path], Any]) -> Path:
     if not path.is_file():
         model = train(scratch / CHECKPOINTS)
         if model is not None:
-            head = outside_backbone(model)
+            head = outside_base_model(model)
             weights = {
                 name: tensor.detach().cpu().contiguous()
                 for name, tensor in model.state_dict().items()

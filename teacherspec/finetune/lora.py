@@ -9,7 +9,7 @@ from teacherspec.finetune.freezing import freeze
 from teacherspec.finetune.qlora import dequantize, quantize
 from teacherspec.spec.finetune import Full, Lora
 from teacherspec.tasks.shared.interfaces.capabilities import TrainableParts
-from teacherspec.tasks.shared.model_head import is_within, outside_backbone
+from teacherspec.tasks.shared.model_head import is_within, outside_base_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ def linear_layers(model: Any, parts: TrainableParts) -> list[str]:
         within = tuple(f"{place}." for place in parts.modules[parts.adapted])
     else:
         within = ("",)
-    others = outside_backbone(model)
+    others = outside_base_model(model)
     return [
         name
         for name, module in model.named_modules()
@@ -105,7 +105,7 @@ def adapt(
         lora_dropout=method.dropout,
         target_modules=targets,
         modules_to_save=[
-            *(outside_backbone(model) if new_head else ()),
+            *(outside_base_model(model) if new_head else ()),
             *(module for name in method.modules_to_save for module in parts.modules[name]),
         ]
         or None,

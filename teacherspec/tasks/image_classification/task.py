@@ -23,7 +23,7 @@ from teacherspec.tasks.shared.interfaces.capabilities import RecordedViews
 from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
-from teacherspec.tasks.shared.model_head import has_backbone, head_inputs
+from teacherspec.tasks.shared.model_head import has_base_model, head_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -140,7 +140,7 @@ class ImageClassification(ClassificationTask, RecordedViews):
 
         Of a model without a backbone of its own: what its head reads.
         """
-        if not has_backbone(model):
+        if not has_base_model(model):
             return head_inputs(model, batch["pixel_values"])
         outputs = model.base_model(pixel_values=batch["pixel_values"])
         pooled: torch.Tensor | None = outputs.get("pooler_output")

@@ -26,7 +26,7 @@ def head_names(model: "PreTrainedModel") -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def outside_backbone(model: "PreTrainedModel") -> tuple[str, ...]:
+def outside_base_model(model: "PreTrainedModel") -> tuple[str, ...]:
     """Dotted names of the modules with parameters that are no part of the backbone, in their order."""
     children = dict(model.named_children())
     beside = [name for name, child in children.items() if next(child.parameters(), None) is not None]
@@ -36,7 +36,7 @@ def outside_backbone(model: "PreTrainedModel") -> tuple[str, ...]:
     return tuple(dict.fromkeys([*others, *head_names(model)]))
 
 
-def has_backbone(model: "PreTrainedModel") -> bool:
+def has_base_model(model: "PreTrainedModel") -> bool:
     """Whether the model has a backbone that can be called without the head."""
     from transformers import PreTrainedModel
 

@@ -26,7 +26,7 @@ from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.interfaces.model import ModelInit
-from teacherspec.tasks.shared.model_head import draw_head, head_inputs, head_names, outside_backbone
+from teacherspec.tasks.shared.model_head import draw_head, head_inputs, head_names, outside_base_model
 from tests.toys.image import FAMILIES, LABELS, SIDE, processor_settings, toy_image_base
 
 TASK = ImageClassification(kind="image_classification")
@@ -102,7 +102,7 @@ def test_a_missing_tensor_of_the_backbone_is_named(tmp_path: Path, family: str, 
     base = classifier_base(tmp_path, family)
     weights = load_file(base / "model.safetensors")
     model = AutoModelForImageClassification.from_pretrained(base)
-    others = tuple(f"{module}." for module in outside_backbone(model))
+    others = tuple(f"{module}." for module in outside_base_model(model))
     names = sorted(name for name in weights if name.endswith(".weight") and not name.startswith(others))
     lost = names[-1 if last else 0]
     del weights[lost]
@@ -125,7 +125,7 @@ def test_heads_of_text_classifiers(family: str) -> None:
     made.num_labels = 3
     model = AutoModelForSequenceClassification.from_config(made)
     assert head_names(model) == head
-    assert outside_backbone(model) == others
+    assert outside_base_model(model) == others
     hf_loading.quiet_libraries()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     draw_head(model, head)
@@ -137,7 +137,7 @@ def test_heads_of_text_classifiers(family: str) -> None:
 def test_a_language_model_has_no_head_of_labels() -> None:
     model = LlamaForCausalLM(LlamaConfig(vocab_size=9, **TEXT))
     assert head_names(model) == ()
-    assert outside_backbone(model) == ("lm_head",)
+    assert outside_base_model(model) == ("lm_head",)
 
 
 def test_a_head_that_nothing_initialises_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
