@@ -101,14 +101,14 @@ def test_ids_are_unique_over_all_files() -> None:
 def test_sizes_are_within_the_promised_ranges() -> None:
     labels = Counter(row["label"] for row in ROWS["messages.jsonl"])
     shifted = Counter(row["label"] for row in ROWS["shifted.jsonl"])
-    assert labels.total() >= 3900
+    assert labels.total() >= 4300
     assert len(labels) == 20
-    assert all(170 <= count <= 260 for count in labels.values()), labels
+    assert all(190 <= count <= 270 for count in labels.values()), labels
     assert max(labels.values()) >= 1.3 * min(labels.values())
     assert len(ROWS["out_of_scope.jsonl"]) >= 290
-    assert shifted.total() >= 390
+    assert shifted.total() >= 460
     assert shifted.keys() == labels.keys()
-    assert min(shifted.values()) >= 18
+    assert min(shifted.values()) >= 20
 
 
 def test_classes_are_mixed() -> None:
@@ -172,3 +172,16 @@ def test_card_counts_equal_the_data() -> None:
     assert {label: (int(m), int(s)) for label, m, s in labels} == {
         label: (messages[label], shifted[label]) for label in messages
     }
+
+
+def test_the_guideline_has_one_paragraph_for_each_label() -> None:
+    guideline = (FOLDER / "LABELLING.md").read_text(encoding="utf-8")
+    paragraphs = re.findall(r"^\*\*`([a-z_]+)`\*\* ", guideline, flags=re.MULTILINE)
+    assert paragraphs == sorted({row["label"] for row in ROWS["messages.jsonl"]})
+
+
+def test_examples_of_the_guideline_are_no_rows() -> None:
+    guideline = (FOLDER / "LABELLING.md").read_text(encoding="utf-8")
+    quoted = {normalise(example) for example in re.findall(r'"([^"]+)"', guideline)}
+    assert len(quoted) > 60
+    assert quoted & {normalise(text) for text in TEXTS} == set()
