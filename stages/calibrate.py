@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.calibrate.run import run_calibrate
+from teacherspec.runtime.cpu_determinism import pin_numpy
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.section import Section
@@ -27,6 +28,7 @@ def main(predictions: Path, output: Path, report: Path) -> None:
 
     Writes the calibrator to OUTPUT, and metrics and plots before and after to REPORT.
     """
+    pin_numpy()
     run_calibrate(load_sections(Sections).calibrate, predictions, output, report)
 
 

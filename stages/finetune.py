@@ -29,7 +29,7 @@ class Sections(Section):
 def main(prepared: Path, manifest: Path, output: Path) -> None:
     """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
     spec = load_sections(Sections)
-    if spec.finetune.reproducibility == PORTABLE:
+    if spec.base.reproducibility == PORTABLE:
         pin()  # and one process: several would round otherwise
     elif launch_workers("stages.finetune"):
         return

@@ -7,6 +7,7 @@ import click
 from teacherspec.prepare.report.report import describe_rows
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.runtime.cpu_determinism import pin_numpy
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.runtime.machine import working_memory
 from teacherspec.spec.prepare.prepare import Prepare
@@ -29,6 +30,7 @@ class Sections(Section):
 def main(artifacts: Path, reports: Path) -> None:
     """Write the splits to ARTIFACTS and the report on them to REPORTS."""
     spec = load_sections(Sections)
+    pin_numpy()
     task = spec.task
     memory = working_memory()
     prepared = prepare(Path.cwd(), task.kind, task.row_schema(), spec.prepare, artifacts, reports, memory)

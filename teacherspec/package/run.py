@@ -22,7 +22,6 @@ from teacherspec.package.stage_outputs import CLASSES, PLOT, RATINGS, StageOutpu
 from teacherspec.package.verification.checksums import files_below, write_sums
 from teacherspec.package.vocab_trimming import trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, scratch_folder, write_json, write_text
-from teacherspec.runtime.cpu_determinism import pin_as_trained
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.package import Package
 from teacherspec.splits import Split
@@ -84,7 +83,6 @@ def run_package(
             `fail`.
     """
     outputs = load_stage_outputs(stages)
-    pin_as_trained(stages.finetuned)
     splits = _declared_splits(section, outputs)
     gates = evaluate_gates(section.gates, outputs.reports)
     if section.on_not_ready == "fail":

@@ -117,5 +117,10 @@ class Base(Section):
     """`pretrained` starts from the base's weights with a new head; `config` takes architecture and processor
     only, initialises every weight from `finetune.seed`, and needs no weights file."""
 
+    reproducibility: Literal["same_machine", "portable"] = "same_machine"
+    """How every stage computes with the model: `portable` gives the same bytes on every x86-64 CPU with AVX2,
+    by two threads in float32 without an accelerator; `same_machine` gives them where CPU type and number of
+    threads are the same."""
+
     sha256: dict[str, Sha256] | None = None
     """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files."""

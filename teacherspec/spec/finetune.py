@@ -1,8 +1,8 @@
 """`params.yaml: finetune`: how the base is adapted to the task."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.spec.section import Section
@@ -170,10 +170,6 @@ class Finetune(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of forward and backward passes; master weights and optimizer stay float32."""
 
-    reproducibility: Literal["same_machine", "portable"] = "same_machine"
-    """`portable` gives the same bytes on every x86-64 CPU with AVX2: one thread, no accelerator, slower.
-    `same_machine` gives the same bytes where CPU type and number of threads are the same."""
-
     selection_metric: SelectionMetric = "nll"
     """Validation metric by which the checkpoint is chosen and training is stopped early."""
 
@@ -193,12 +189,3 @@ class Finetune(Section):
     """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store its logits
     on that fold: soft targets of train rows from models that were not trained on them. Off by default: it
     costs as many trainings as there are folds."""
-
-    @model_validator(mode="after")
-    def _portable_is_float32(self) -> Self:
-        if self.reproducibility == "portable" and self.precision != "fp32":
-            raise ValueError(
-                f"reproducibility: portable needs precision: fp32 (given: {self.precision}), "
-                "which alone gives the same results on every CPU"
-            )
-        return self

@@ -20,17 +20,19 @@ import sys
 from pathlib import Path
 from tests.toys.text import toy_base, toy_prepared
 from teacherspec.runtime.atomic_io import sha256_file
+from teacherspec.runtime.cpu_determinism import pin
 from teacherspec.spec.finetune import Finetune
 from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.run_records.arithmetic_fingerprint import fingerprint
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
+pin()
 place = Path(sys.argv[1])
 task = TextClassification(kind="text_classification", max_length=16)
 (place / "prepared").mkdir(parents=True)
 prepared = toy_prepared(place / "prepared", train=48, other=16)
-section = Finetune(epochs=1, batch_size=16, learning_rate=5e-3, reproducibility="portable")
+section = Finetune(epochs=1, batch_size=16, learning_rate=5e-3)
 training = Training(task, section, toy_base(place / "base"), prepared, ModelInit())
 finetune(training, place / "run", place / "out")
 print(fingerprint(), sha256_file(place / "out/model/model.safetensors"))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 RENAMED: Mapping[tuple[str | int, ...], str] = {
     ("finetune", "head_first"): "linear_probe_first",
     ("finetune", "interpolation"): "weight_interpolation",
+    ("finetune", "reproducibility"): "base.reproducibility",
     ("finetune", "method", "whole"): "modules_to_save",
 }
-"""Place of the old key → new name of the key, in the same section."""
+"""Place of the old key → new name of the key, in the same section unless it names another."""

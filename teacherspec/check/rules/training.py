@@ -109,7 +109,15 @@ def pooling_needs_a_new_head(spec: Spec) -> Iterator[Finding]:
         yield Finding(("base", "pooling"), f"a {spec.task.kind} task reads every token: drop it")
 
 
+def portable_training_is_float32(spec: Spec) -> Iterator[Finding]:
+    """Other arithmetic differs between types of CPU."""
+    if spec.base.reproducibility == "portable" and spec.finetune.precision != "fp32":
+        what = f"base.reproducibility: portable needs fp32 (given {spec.finetune.precision})"
+        yield Finding(("finetune", "precision"), what)
+
+
 RULES = (
+    Rule(("base", "finetune"), portable_training_is_float32),
     Rule(("task", "finetune"), losses_need_labels),
     Rule(("task", "finetune"), contrastive_loss_has_pairs),
     Rule(("task", "finetune"), recorded_views_are_supported),
