@@ -18,9 +18,14 @@ TEACHER = Path("artifacts/teacher")
 def command(folder: Path, not_ready: bool) -> None:
     """Upload the teacher package in DIR to the place that params.yaml declares under package.push.
 
-    Verifies the package first. Does nothing unless declared; `dvc repro` never pushes anything.
+    Verifies the package first, and that it is the one which dvc.lock records. Does nothing unless declared;
+    `dvc repro` never pushes anything.
+
+    Exit code 0: pushed; 1: the package is not sound, not the recorded one or not ready, or the place refused.
     """
+    from teacherspec.compare.revision import find_revision
     from teacherspec.package.push import push_to_hub, push_to_remote, require_releasable
+    from teacherspec.run_records.recorded_artifact import require_recorded
     from teacherspec.spec.package import Package, PushToHub
 
     class Sections(Section):
@@ -34,6 +39,7 @@ def command(folder: Path, not_ready: bool) -> None:
         )
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no package to push; run `dvc repro`")
+    require_recorded(find_revision(None).outs, TEACHER.as_posix(), folder)
     require_releasable(folder, not_ready=not_ready)
     to = push_to_hub(folder, where) if isinstance(where, PushToHub) else push_to_remote(folder, where)
     click.echo(f"{folder}: pushed to {to}")

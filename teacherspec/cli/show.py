@@ -8,8 +8,9 @@ from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import load_sections, report_user_errors
 from teacherspec.spec.section import Section
 
-ARTIFACTS, REPORTS = Path("artifacts"), Path("reports")
-TEACHER, TIMING = ARTIFACTS / "teacher", REPORTS / "evaluate/latency.json"
+REPORTS, TEACHER = Path("reports"), Path("artifacts/teacher")
+TIMING = REPORTS / "evaluate/latency.json"
+ARTIFACTS = tuple(f"artifacts/{name}" for name in ("prepare", "finetune", "evaluate", "calibrate", "teacher"))
 
 
 @click.command("show")
@@ -17,23 +18,30 @@ TEACHER, TIMING = ARTIFACTS / "teacher", REPORTS / "evaluate/latency.json"
 def command() -> None:
     """Show how good the built teacher is, whether its gates pass, and where it is.
 
-    Exit code 0: shown; 1: there is no teacher yet, or the declaration is invalid.
+    It is the teacher that dvc.lock names, from the workspace, the DVC cache or the remote.
+
+    Exit code 0: shown; 1: there is no teacher yet, its files are nowhere, or the declaration is invalid.
     """
+    from teacherspec.compare.revision import find_revision
     from teacherspec.package.card.terminal_summary import print_summary
     from teacherspec.package.quality_gates import evaluate_gates
     from teacherspec.package.run import PackageResult, size_of
     from teacherspec.package.stage_outputs import Stages, load_stage_outputs
+    from teacherspec.run_records.recorded_artifact import recorded_artifacts, require_reports
     from teacherspec.spec.package import Package
 
     class Sections(Section):
         package: Package
 
     gates = load_sections(Sections).package.gates
-    if not TEACHER.is_dir():
-        raise UserError(
-            f"{TEACHER}: there is no teacher yet; run `dvc repro`, or `dvc checkout` if dvc.lock names one"
-        )
-    evidence = load_stage_outputs(Stages(ARTIFACTS, REPORTS))
-    print_summary(
-        PackageResult(evidence, evaluate_gates(gates, evidence.reports), TEACHER, size_of(TEACHER)), TIMING
-    )
+    here = find_revision(None)
+    if TEACHER.as_posix() not in here.outs:
+        raise UserError(f"{TEACHER}: there is no teacher yet; run `teacherspec repro`")
+    require_reports(here.outs, [path for stage in here.declared_stages.values() for path in stage.in_git])
+    with recorded_artifacts(here.outs, ARTIFACTS) as folder:
+        evidence = load_stage_outputs(Stages(folder, REPORTS))
+        size = size_of(folder / TEACHER.name)
+        elsewhere = (folder / TEACHER.name).resolve() != TEACHER.resolve()
+    print_summary(PackageResult(evidence, evaluate_gates(gates, evidence.reports), TEACHER, size), TIMING)
+    if elsewhere:
+        click.echo(f"{TEACHER}: the workspace holds another teacher or none; run `dvc checkout`", err=True)

@@ -28,11 +28,19 @@ def command(folder: Path, out: Path, builder: str) -> None:
     """Write who built the package in DIR, when, from which commit and on what kind of machine.
 
     Writes an in-toto Statement with SLSA provenance and a CycloneDX bill of materials to another folder. The
-    package is not changed: its bytes depend on none of that.
+    package is not changed: its bytes depend on none of that. In a git repository, the package must be the one
+    that dvc.lock of the commit records.
+
+    Exit code 0: written; 1: there is no package, or the commit records another one.
     """
+    from teacherspec.compare.revision import find_revision
     from teacherspec.package.provenance.attestation import attest
+    from teacherspec.package.provenance.git_commit import read_revision
+    from teacherspec.run_records.recorded_artifact import require_recorded
 
     if not (folder / "SHA256SUMS").is_file():
         raise UserError(f"{folder}: no teacher package (it has no SHA256SUMS); give the folder of one")
+    if read_revision(Path()) is not None:
+        require_recorded(find_revision("HEAD").outs, TEACHER.as_posix(), folder)
     attest(folder, out, builder=builder)
     click.echo(f"{out}: attested {folder}")

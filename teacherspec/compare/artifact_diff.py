@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from teacherspec.compare.by_output_type import COMPARE
 from teacherspec.compare.paired_predictions import PreparedRows, SideArtifacts, Sides
 from teacherspec.compare.prediction_diff import PredictionDiff
-from teacherspec.compare.revision import Revision, UnavailableError
+from teacherspec.compare.revision import Revision
 from teacherspec.errors import DataError
 from teacherspec.prepare.dataset_diff import Changes, compare_prepared
+from teacherspec.run_records.recorded_artifact import UnavailableError
 from teacherspec.splits import load_prepared
 from teacherspec.tasks import parse_task
 

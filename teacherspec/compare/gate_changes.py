@@ -49,14 +49,14 @@ def gate_changes(base: Revision, head: Revision) -> tuple[GateChange, ...]:
 
 def checked_gates(side: Revision) -> dict[str, GateResult]:
     """Metric → gate of one side, checked with its own reports. Raises `ValidationError`."""
+    if not side.params:
+        return {}
     declared = (side.params.get("package") or {}).get("gates")
     gates = (
         DEFAULT_GATES
         if declared is None
         else TypeAdapter(tuple[Gate, ...]).validate_json(json.dumps(declared))
     )
-    if not side.params:
-        return {}
     return {result.gate.metric: result for result in evaluate_gates(gates, reports_of(side))}
 
 

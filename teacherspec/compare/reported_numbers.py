@@ -7,6 +7,7 @@ from typing import Any
 
 from teacherspec.compare.revision import Revision
 from teacherspec.package.quality_gates import Measurement
+from teacherspec.run_records.conflicts import refuse_conflict
 
 REPORTS = ("evaluate", "calibrate", "ratings", "package")
 """Stages whose `metrics.json` is compared."""
@@ -27,10 +28,15 @@ class Number:
 
 
 def reports_of(side: Revision) -> dict[str, Any]:
-    """Stage → content of its `metrics.json`, of those that exist and can be parsed."""
+    """Stage → content of its `metrics.json`, of those that exist and can be parsed.
+
+    Raises:
+        UserError: one holds an unresolved conflict.
+    """
     found = {}
     for stage in REPORTS:
         text = side.text(f"reports/{stage}/metrics.json")
+        refuse_conflict(text or "", f"{side.name}: reports/{stage}/metrics.json")
         try:
             found[stage] = json.loads(text) if text is not None else None
         except ValueError:

@@ -1,19 +1,21 @@
 """One side of a comparison: a commit or the working tree, read from git, `dvc.lock` and the cache."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from teacherspec.errors import UserError
+from teacherspec.run_records.conflicts import refuse_conflict
 from teacherspec.run_records.dvc_yaml import DeclaredStage, stages_in
 from teacherspec.run_records.folder_contents import folder_contents
+from teacherspec.run_records.receipt import hashes
+from teacherspec.run_records.recorded_artifact import UnavailableError, recorded_artifact
 
 if TYPE_CHECKING:
     from scmrepo.git import Git
@@ -22,10 +24,6 @@ WORKING_TREE = "working tree"
 DVC_YAML, LOCK, PARAMS = "dvc.yaml", "dvc.lock", "params.yaml"
 SHORT = 8
 """Digits of a commit in titles."""
-
-
-class UnavailableError(UserError):
-    """An artifact that `dvc.lock` records is neither in the cache nor in a remote that answers."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,8 @@ class Revision:
         if self.commit is None:
             return Path(path).read_bytes() if Path(path).is_file() else None
         files = _files_of(Path.cwd(), self.commit)
-        return bytes(files.cat_file(f"/{path}")) if files.isfile(f"/{path}") else None
+        place = f"/{project_folder()}{path}"
+        return bytes(files.cat_file(place)) if files.isfile(place) else None
 
     def text(self, path: str) -> str | None:
         """The same as UTF-8 text; None also where it is not text."""
@@ -71,6 +70,7 @@ class Revision:
         text = self.text(path)
         if text is None:
             return {}
+        refuse_conflict(text, f"{self.name}: {path}")
         try:
             found = YAML(typ="safe", pure=True).load(text)
         except YAMLError as error:
@@ -90,8 +90,9 @@ class Revision:
     @cached_property
     def declared_stages(self) -> Mapping[str, DeclaredStage]:
         """The stages of its `dvc.yaml`; none where a `${…}` names nothing."""
+        declared = self.mapping(DVC_YAML)
         try:
-            return stages_in(self.mapping(DVC_YAML), self.params)
+            return stages_in(declared, self.params)
         except (UserError, KeyError):
             return {}
 
@@ -99,7 +100,7 @@ class Revision:
     def outs(self) -> Mapping[str, str]:
         """Path → MD5 of every output that `dvc.lock` records."""
         return {
-            out["path"]: out.get("md5", "") for stage in self.stages.values() for out in stage.get("outs", ())
+            path: md5 for stage in self.stages.values() for path, md5 in hashes(stage.get("outs", ())).items()
         }
 
     @cached_property
@@ -110,35 +111,17 @@ class Revision:
         files = [file for folder in folders for file in folder_contents(folder, self.commit).files]
         return frozenset([*files, *(path for path in declared if path not in folders)])
 
-    @contextmanager
-    def artifact(self, path: str) -> Iterator[Path]:
-        """A file or folder that DVC tracks, while the block runs.
+    def artifact(self, path: str) -> AbstractContextManager[Path]:
+        """The file or folder that its `dvc.lock` names, while the block runs; it must not be written to.
 
-        For a commit it is copied from the cache, or from the remote where the cache does not have it.
+        From the workspace where that holds it, else from the cache or the remote.
 
         Raises:
-            UnavailableError: it is in neither.
+            UnavailableError: it is nowhere, or `dvc.lock` does not name it.
         """
-        if self.commit is None:
-            if not Path(path).exists():
-                raise UnavailableError(f"{path} is not in the working tree (`dvc checkout`)")
-            yield Path(path)
-            return
-        from dvc.api import DVCFileSystem
-        from dvc.exceptions import DvcException
-        from dvc_data.index import DataIndexDirError
-        from scmrepo.exceptions import SCMError
-
-        with TemporaryDirectory() as scratch:
-            target = Path(scratch) / Path(path).name
-            try:
-                files = DVCFileSystem(rev=self.commit)
-                files.get(path, str(target), recursive=files.isdir(path))
-            except (DvcException, DataIndexDirError, SCMError, OSError) as error:
-                raise UnavailableError(
-                    f"{path} of {self.name} is neither in the DVC cache nor in a remote (`dvc fetch`)"
-                ) from error
-            yield target
+        if not self.outs.get(path):
+            raise UnavailableError(f"{path}: {LOCK} of {self.name} records none; run `teacherspec repro`")
+        return recorded_artifact(path, self.outs[path], self.name, self.commit)
 
 
 @cache
@@ -160,6 +143,17 @@ def repository() -> "Git":
         return Git()
     except SCMError as error:
         raise UserError(f"not in a git repository: {error}") from error
+
+
+def project_folder() -> str:
+    """The current folder from the root of its git repository: empty at the root, else ending in `/`."""
+    return _folder_below_root(Path.cwd())
+
+
+@cache
+def _folder_below_root(folder: Path) -> str:
+    found = folder.resolve().relative_to(Path(repository().root_dir).resolve()).as_posix()
+    return "" if found == "." else f"{found}/"
 
 
 def find_revision(name: str | None) -> Revision:

@@ -7,6 +7,7 @@ from typing import Any
 
 from teacherspec.compare.params_diff import leaves_changed
 from teacherspec.compare.revision import Revision
+from teacherspec.run_records.data_pointers import md5_in_pointer
 from teacherspec.run_records.dvc_hashing import md5_of_bytes
 from teacherspec.run_records.dvc_yaml import DeclaredStage, params_of
 from teacherspec.run_records.folder_contents import contents_of_run, folder_contents
@@ -69,8 +70,8 @@ def _is_code(path: str) -> bool:
 
 def _md5(path: str, side: Revision) -> str:
     """DVC's hash of the path in git, or in its `.dvc` file; of an empty folder where there is neither."""
-    if pointer := side.mapping(f"{path}.dvc"):
-        return str(pointer["outs"][0]["md5"])
+    if (pointer := side.text(f"{path}.dvc")) is not None:
+        return md5_in_pointer(pointer, f"{side.name}: {path}.dvc")
     content = side.content(path)
     return folder_contents(path, side.commit).md5 if content is None else md5_of_bytes(content)
 

@@ -8,12 +8,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from teacherspec.compare.gate_changes import checked_gates
-from teacherspec.compare.revision import find_revision
+from teacherspec.compare.revision import find_revision, project_folder
+from teacherspec.errors import UserError
 from teacherspec.package.verification.checksums import SUMS
 from teacherspec.package.verification.file_allowlist import check_checksums
 from teacherspec.release.git_dvc import dvc, git
-from teacherspec.release.recorded_outputs import local_cache, output_states
+from teacherspec.release.recorded_outputs import output_states
+from teacherspec.run_records.dvc_cache import local_cache
+from teacherspec.run_records.dvc_yaml import LOCK
 from teacherspec.run_records.lock_check import check_lock
+from teacherspec.run_records.recorded_artifact import require_recorded
 
 ARTIFACT = "teacher"
 """Name of the artifact in `dvc.yaml`, and so of the tags."""
@@ -22,9 +26,15 @@ TEACHER = Path("artifacts/teacher")
 VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
+def artifact_name() -> str:
+    """`teacher`; in a subdirectory of the git repository `ml/teacher:teacher`, as GTO names it."""
+    folder = project_folder().rstrip("/")
+    return f"{folder}:{ARTIFACT}" if folder else ARTIFACT
+
+
 def tag_of(version: str) -> str:
-    """`teacher@v1.2.0`, as GTO names it."""
-    return f"{ARTIFACT}@{version}"
+    """`teacher@v1.2.0`, or `ml/teacher=teacher@v1.2.0`, as GTO names it."""
+    return f"{artifact_name().replace(':', '=')}@{version}"
 
 
 def release_problems(version: str) -> list[str]:
@@ -50,7 +60,7 @@ def check_version(version: str) -> Iterator[str]:
 
 def check_working_tree() -> Iterator[str]:
     """Everything is committed: only committed files are in the tag."""
-    for line in git("status", "--porcelain").splitlines():
+    for line in git("status", "--porcelain", "--", ".").splitlines():
         yield f"{line[3:]}: not committed; commit it or undo the change"
 
 
@@ -75,7 +85,10 @@ def check_stages() -> Iterator[str]:
 
 def check_outputs() -> Iterator[str]:
     """Every output that `dvc.lock` records exists unaltered, so that it can be pushed."""
-    for path, state in output_states(find_revision("HEAD"), local_cache()).items():
+    states = output_states(find_revision("HEAD"), local_cache())
+    if not states:
+        yield f"{LOCK}: the commit records no output; run `teacherspec repro` and commit it"
+    for path, state in states.items():
         if state != "intact":
             yield f"{path}: {state}; `dvc pull` it, or build it again with `dvc repro --force`"
 
@@ -87,14 +100,18 @@ def check_gates() -> Iterator[str]:
     except ValidationError as error:
         yield f"package.gates: {error.error_count()} problems; see `teacherspec check`"
         return
+    if not gates:
+        yield "package.gates: the commit declares none, so nothing was checked; see `teacherspec check`"
     for result in gates.values():
         if not result.passed:
             yield f"gate {result.gate.metric}: failed: {result.reason}"
 
 
 def check_package() -> Iterator[str]:
-    """The package exists and has its checksums."""
-    if not (TEACHER / SUMS).is_file():
-        yield f"{TEACHER}: there is no package; run `dvc checkout` or `dvc repro`"
-    else:
+    """The package in the workspace is the one that the commit records, and has its checksums."""
+    try:
+        require_recorded(find_revision("HEAD").outs, TEACHER.as_posix())
+    except UserError as error:
+        yield from error.problems
+    if (TEACHER / SUMS).is_file():
         yield from (f"{TEACHER}: {problem}" for problem in check_checksums(TEACHER))

@@ -5,6 +5,7 @@ without the run cache (which would return the recorded bytes). Compared are the 
 recorded at the tag and records after the rebuild.
 """
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +18,13 @@ from ruamel.yaml import YAML
 
 from teacherspec.compare.params_diff import PINS, Change, leaves_changed
 from teacherspec.compare.reported_numbers import REPORTS, Number, numbers, reports_of
-from teacherspec.compare.revision import LOCK, Revision, find_revision
+from teacherspec.compare.revision import LOCK, Revision, find_revision, project_folder
 from teacherspec.errors import UserError
 from teacherspec.release.git_dvc import dvc, git
 from teacherspec.release.rebuild_env import environment_variables, python_with_pins, unmet_pins
-from teacherspec.release.recorded_outputs import Cache, State, different_files, local_cache, output_states
-from teacherspec.run_records.receipt import record_path
+from teacherspec.release.recorded_outputs import different_files, output_states
+from teacherspec.run_records.dvc_cache import Cache, State, local_cache
+from teacherspec.run_records.receipt import hashes, record_path
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.file_lock import exclusive_lock
 
@@ -86,14 +88,15 @@ class Rebuild:
     @property
     def identical(self) -> bool:
         """Whether every output is the same bytes."""
-        return all(output.identical for output in self.outputs)
+        return bool(self.outputs) and all(output.identical for output in self.outputs)
 
     @property
     def level(self) -> Level:
         """The highest level of reproduction that was shown."""
         if self.identical:
             return "R1"
-        return "R0" if all(output.recorded_state == "intact" for output in self.outputs) else "none"
+        intact = bool(self.outputs) and all(output.recorded_state == "intact" for output in self.outputs)
+        return "R0" if intact else "none"
 
 
 def rebuild(tag: str, *, own_environment: bool = True, keep: bool = False) -> Rebuild:
@@ -125,23 +128,25 @@ def rebuild(tag: str, *, own_environment: bool = True, keep: bool = False) -> Re
         outputs = tuple(_outputs(revision, stages, recorded, cache))
         rebuilt = {stage: _report(root / f"reports/{stage}/metrics.json") for stage in REPORTS}
         differ = [n for n in numbers(reports_of(revision), rebuilt) if n.before != n.after]
-        identical = all(output.identical for output in outputs)
-        causes = [] if identical else _causes(revision, root, outputs, unmet)
+        causes = list(_causes(revision, root, outputs, unmet))
     return Rebuild(tag, revision.commit, outputs, tuple(differ), tuple(causes))
 
 
 @contextmanager
 def working_tree(commit: str, *, keep: bool) -> Iterator[Path]:
-    """A clean working tree of `commit` that shares the cache of this repository and its remotes.
+    """The project of `commit` in a clean clone that shares the cache of this repository and its remotes.
 
-    A tree left by an earlier run that was killed is removed first.
+    A clone and no `git worktree`: it runs no hooks (those of `dvc install` would check out into this cache),
+    and DVC finds its root where this repository is a submodule of another. One that a killed run left is
+    removed first.
     """
-    root = (SCRATCH / commit[:12]).absolute()
-    with suppress(UserError):
-        git("worktree", "remove", "--force", "--force", str(root))
-    git("worktree", "prune")
-    git("worktree", "add", "--quiet", "--detach", str(root), commit)
+    clone = (SCRATCH / commit[:12]).absolute()
+    shutil.rmtree(clone, ignore_errors=True)
+    top = git("rev-parse", "--show-toplevel").rstrip("\n")
     try:
+        git("clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", top, str(clone))
+        git("checkout", "--quiet", "--detach", commit, root=clone)
+        root = clone / project_folder()
         local = Path(".dvc/config.local")
         if local.is_file():  # settings of remotes that are not in git, such as credentials
             (root / local).write_bytes(local.read_bytes())
@@ -149,14 +154,14 @@ def working_tree(commit: str, *, keep: bool) -> Iterator[Path]:
         yield root
     finally:
         if not keep:
-            git("worktree", "remove", "--force", "--force", str(root))
+            shutil.rmtree(clone, ignore_errors=True)
 
 
 def _fetch_data(root: Path) -> None:
     """Get data that `.dvc` files track, and the recorded outputs, from cache or remote."""
-    tracked = git("ls-files", "*.dvc", root=root).split()
-    if tracked:
-        dvc("pull", *tracked, root=root)
+    tracked = git("ls-files", "-z", "--", "*.dvc", root=root).split("\0")
+    if any(tracked):
+        dvc("pull", *filter(None, tracked), root=root)
     if dvc("remote", "list", root=root).strip():
         with suppress(UserError):  # rebuilding does not need them; missing ones are reported
             dvc("fetch", root=root)
@@ -187,9 +192,9 @@ def _outputs(
     revision: Revision, stages: Mapping[str, Any], recorded_states: Mapping[str, State], cache: Cache
 ) -> Iterator[RebuiltOutput]:
     for stage, entry in revision.stages.items():
-        now = {out["path"]: out["md5"] for out in stages.get(stage, {}).get("outs", ())}
-        for out in entry.get("outs", ()):
-            path, recorded, built = out["path"], out["md5"], now.get(out["path"], "")
+        now = hashes(stages.get(stage, {}).get("outs", ()))
+        for path, recorded in hashes(entry.get("outs", ())).items():
+            built = now.get(path, "")
             files = tuple(different_files(recorded, built, cache)) if built and built != recorded else ()
             yield RebuiltOutput(stage, path, recorded, built, recorded_states[path], files)
 
@@ -201,8 +206,13 @@ def _report(path: Path) -> Any:
 def _causes(
     revision: Revision, root: Path, outputs: Sequence[RebuiltOutput], unmet: Sequence[Change]
 ) -> Iterator[str]:
-    """Likely causes: first the first stage that differs, from which differences of later ones follow."""
-    first = next(output.stage for output in outputs if not output.identical)
+    """Likely causes: first the first stage that differs, from which differences of later ones follow.
+
+    None where nothing differs.
+    """
+    first = next((output.stage for output in outputs if not output.identical), None)
+    if first is None:
+        return
     yield f"`{first}` is the first stage that gives other bytes; the stages after it follow from that"
     for change in unmet:
         yield f"library: {change.name} was {change.before}, is {change.after} here"

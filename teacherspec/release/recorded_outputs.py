@@ -3,64 +3,12 @@
 DVC trusts its cache: it takes an object that was altered in place as up to date. Here every byte is hashed.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from teacherspec.compare.revision import Revision
-from teacherspec.run_records.dvc_hashing import md5_of_bytes, md5_of_file
+from teacherspec.run_records.dvc_cache import FOLDER, Cache, State
+from teacherspec.run_records.dvc_hashing import md5_of_bytes
 from teacherspec.run_records.folder_contents import folder_contents
-
-FOLDER = ".dir"
-State = Literal["intact", "altered", "missing"]
-
-
-@dataclass(frozen=True)
-class Cache:
-    """The objects of a DVC cache, by MD5.
-
-    Attributes:
-        folder: with `ab/cdef…` files.
-    """
-
-    folder: Path
-
-    def path(self, md5: str) -> Path:
-        """Path of the object with this hash."""
-        return self.folder / md5[:2] / md5[2:]
-
-    def files(self, md5: str) -> dict[str, str] | None:
-        """Relative path → MD5 of the files of an output; one nameless file if it is no folder.
-
-        None where its list of files is not in the cache.
-        """
-        if not md5.endswith(FOLDER):
-            return {"": md5}
-        listing = self.path(md5)
-        if not listing.is_file():
-            return None
-        return {entry["relpath"]: entry["md5"] for entry in json.loads(listing.read_text(encoding="utf-8"))}
-
-    def state(self, md5: str) -> State:
-        """Whether every byte of an output exists unaltered."""
-        files = self.files(md5)
-        if files is None:
-            return "missing"
-        expected = {*files.values(), md5}
-        if any(not self.path(name).is_file() for name in expected):
-            return "missing"
-        altered = [name for name in expected if md5_of_file(self.path(name)) != name.removesuffix(FOLDER)]
-        return "altered" if altered else "intact"
-
-
-def local_cache() -> Cache:
-    """The cache of the repository around the current folder."""
-    from dvc.repo import Repo
-
-    with Repo() as repo:
-        return Cache(Path(repo.cache.local.path))
 
 
 def output_states(revision: Revision, cache: Cache) -> dict[str, State]:

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 from teacherspec.compare.gate_changes import checked_gates
-from teacherspec.compare.revision import find_revision
+from teacherspec.compare.revision import find_revision, repository
 from teacherspec.errors import UserError
 from teacherspec.package.quality_gates import GateResult
 from teacherspec.release.git_dvc import dvc
-from teacherspec.release.preflight import ARTIFACT, release_problems, tag_of
+from teacherspec.release.preflight import artifact_name, release_problems, tag_of
 
 
 def release(version: str, *, push: bool) -> str:
-    """Tag the current commit as `teacher@<version>`.
+    """Tag the current commit as `teacher@<version>`; in a subdirectory, as `<folder>=teacher@<version>`.
 
     Args:
         version: `v1.2.0`.
@@ -35,7 +35,7 @@ def release(version: str, *, push: bool) -> str:
 
     message = "\n".join(_message(version))
     try:
-        register(".", ARTIFACT, "HEAD", version=version, message=message)
+        register(repository().root_dir, artifact_name(), "HEAD", version=version, message=message)
     except (GTOException, SCMError) as error:
         raise UserError(f"{tag_of(version)}: cannot be tagged: {error}") from error
     return tag_of(version)

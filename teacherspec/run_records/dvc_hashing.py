@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pathspec import GitIgnoreSpec
 
@@ -67,6 +68,20 @@ def folder_md5(files: Mapping[str, str]) -> str:
     """
     listing = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
     return md5_of_bytes(json.dumps(listing, sort_keys=True).encode()) + ".dir"
+
+
+def recorded_md5(entry: Mapping[str, Any]) -> str:
+    """The hash in an entry of `dvc.lock` or of a `.dvc` file; empty where it names none.
+
+    After a push to a remote that keeps versions (`version_aware`), DVC lists the files of a folder instead of
+    its hash.
+    """
+    if entry.get("md5"):
+        return str(entry["md5"])
+    files = entry.get("files") or ()
+    if not files or not all(file.get("md5") for file in files):
+        return ""
+    return folder_md5({str(file["relpath"]): str(file["md5"]) for file in files})
 
 
 def md5_of_bytes(text: bytes) -> str:

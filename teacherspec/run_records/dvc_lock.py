@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.run_records.dvc_yaml import LOCK, read_yaml
+from teacherspec.run_records.conflicts import refuse_conflict
+from teacherspec.run_records.dvc_yaml import LOCK, parse_yaml
 
 RERUN = "run `teacherspec repro`"
 
@@ -18,14 +19,10 @@ def read_lock(root: Path = Path()) -> dict[str, Any]:
     path = root / LOCK
     if not path.is_file():
         raise UserError(f"{LOCK}: no such file; {RERUN}")
-    text = path.read_text(encoding="utf-8")
-    if "\n<<<<<<< " in f"\n{text}":
-        raise UserError(
-            f"{LOCK}: holds an unresolved conflict; `git checkout --ours {LOCK}`, then {RERUN} "
-            "(docs/gitops.md says why)"
-        )
+    text = path.read_text(encoding="utf-8", errors="replace")
+    refuse_conflict(text, str(LOCK), f"`git checkout --ours {LOCK}`, then {RERUN} (docs/gitops.md says why)")
     try:
-        stages: dict[str, Any] = read_yaml(path)["stages"]
+        stages: dict[str, Any] = dict(parse_yaml(text)["stages"])
     except Exception:  # every way in which a truncated file is not a lock
         raise UserError(
             f"{LOCK}: cannot be read: a kill may have truncated it; `git checkout {LOCK}`, then {RERUN}"

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from teacherspec.errors import UserError
+from teacherspec.run_records.conflicts import refuse_conflict, tracked_text
 
 DVC_YAML, LOCK, PARAMS = Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
 TEMPLATE = re.compile(r"\$\{([\w.-]+)\}")
@@ -41,11 +43,6 @@ class DeclaredStage:
         return self.cached + self.in_git
 
 
-def read_yaml(path: Path) -> Any:
-    """Parse a YAML 1.2 file; empty where there is none."""
-    return parse_yaml(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
-
-
 def parse_yaml(text: str) -> Any:
     """Parse YAML 1.2, as DVC reads it."""
     return YAML(typ="safe", pure=True).load(text)
@@ -55,15 +52,22 @@ def declared_stages(root: Path = Path()) -> dict[str, DeclaredStage]:
     """All stages of `dvc.yaml`, in its order.
 
     Raises:
-        UserError: there is none, it is not YAML, or a `${…}` names nothing in `params.yaml`.
+        UserError: there is none, it declares no stage or is not YAML, or a `${…}` names nothing in
+            `params.yaml`.
     """
     if not (root / DVC_YAML).is_file():
-        raise UserError(f"{DVC_YAML}: no such file; run this at the root of the repository")
-    try:
-        declared, params = read_yaml(root / DVC_YAML), read_yaml(root / PARAMS)
-    except Exception as error:  # every YAML mistake, with its place
-        raise UserError(f"{DVC_YAML}, {PARAMS}: {error}") from None
+        raise UserError(f"{DVC_YAML}: no such file; run this in the folder of the project that holds it")
+    declared, params = (_parsed(path, tracked_text(root, path)) for path in (DVC_YAML, PARAMS))
+    if not (isinstance(declared, dict) and isinstance(declared.get("stages"), dict) and declared["stages"]):
+        raise UserError(f"{DVC_YAML}: declares no stage; restore it from git")
     return stages_in(declared, params)
+
+
+def _parsed(path: Path, text: str) -> Any:
+    try:
+        return (tomllib.loads if path.suffix == ".toml" else parse_yaml)(text) or {}
+    except (YAMLError, ValueError) as error:  # every mistake, with its place
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
 
 
 def stages_in(declared: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, DeclaredStage]:
@@ -127,17 +131,16 @@ def lookup(values: Any, key: str) -> Any:
 
 def params_now(stage: DeclaredStage, root: Path = Path()) -> dict[str, dict[str, Any]]:
     """File → key → value of every declared param that exists."""
-    paths = {file: root / file for file in stage.params}
-    return params_of(
-        stage, {file: path.read_text(encoding="utf-8-sig") for file, path in paths.items() if path.is_file()}
-    )
+    return params_of(stage, {file: tracked_text(root, Path(file)) for file in stage.params})
 
 
 def params_of(stage: DeclaredStage, texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The same from the text of each file that exists."""
+    """The same from the text of each file that exists. Raises `UserError` for one that cannot be parsed."""
     found: dict[str, dict[str, Any]] = {}
     for file, keys in stage.params.items():
-        values = (tomllib.loads if file.endswith(".toml") else parse_yaml)(texts.get(file, "")) or {}
+        text = texts.get(file, "")
+        refuse_conflict(text, file)
+        values = _parsed(Path(file), text)
         pairs = {key: lookup(values, key) for key in keys or values}
         found[file] = {key: value for key, value in pairs.items() if value is not MISSING}
     return found

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from teacherspec.run_records.conflicts import has_conflict
+from teacherspec.run_records.data_pointers import tracked_md5
 from teacherspec.run_records.dvc_hashing import md5_of
 from teacherspec.run_records.dvc_lock import RERUN, read_lock
 from teacherspec.run_records.dvc_yaml import (
@@ -14,7 +16,6 @@ from teacherspec.run_records.dvc_yaml import (
     DeclaredStage,
     declared_stages,
     params_now,
-    read_yaml,
 )
 from teacherspec.run_records.folder_contents import contents_of_run, folder_contents
 from teacherspec.run_records.receipt import (
@@ -163,6 +164,9 @@ def _mixed_runs(
 ) -> Iterator[Finding]:
     """Outputs of earlier stages that the stage read in another version than the lock records for them.
 
+    That is how every run of single stages leaves the later ones, as `teacherspec repro calibrate` does. Two
+    runs that a merge mixed in one entry are found by its receipt.
+
     Args:
         stage: as declared.
         entry: of `dvc.lock`.
@@ -176,20 +180,10 @@ def _mixed_runs(
         if dep in recorded and written is not None and written != recorded[dep]:
             yield Finding(
                 stage.name,
-                "inconsistent",
+                "stale",
                 dep,
-                f"{stage.name} read another version than {producer} wrote, as after a merge that was never "
-                f"run; {RERUN}",
+                f"{producer} left another one since; {RERUN}",
             )
-
-
-def tracked_md5(root: Path, path: str) -> str | None:
-    """The hash in `<path>.dvc` of data that DVC tracks and that may not be checked out."""
-    pointer = root / f"{path}.dvc"
-    if not pointer.is_file():
-        return None
-    (out, *_) = read_yaml(pointer)["outs"]
-    return str(out["md5"])
 
 
 def _edited_reports(stage: DeclaredStage, entry: Mapping[str, Any], root: Path) -> Iterator[Finding]:
@@ -206,12 +200,18 @@ def _edited_reports(stage: DeclaredStage, entry: Mapping[str, Any], root: Path) 
                 f"deleted, and {LOCK} names it; restore it from git or {RERUN}",
             )
         elif now != recorded[out]:
-            yield Finding(
-                stage.name,
-                "inconsistent",
-                out,
-                f"not what the stage wrote, as after an edit by hand; restore it from git or {RERUN}",
-            )
+            problem = _conflict(root / out) or "not what the stage wrote, as after an edit by hand"
+            yield Finding(stage.name, "inconsistent", out, f"{problem}; restore it from git or {RERUN}")
+
+
+def _conflict(report: Path) -> str | None:
+    """Names the files of a report that hold an unresolved conflict; None where none does."""
+    files = sorted(report.rglob("*")) if report.is_dir() else [report]
+    texts = {path: path.read_bytes().decode(errors="replace") for path in files if path.is_file()}
+    marked = [
+        path.relative_to(report.parent).as_posix() for path, text in texts.items() if has_conflict(text)
+    ]
+    return f"holds an unresolved conflict ({', '.join(marked)})" if marked else None
 
 
 def _unreadable_record(stage: DeclaredStage, root: Path) -> Iterator[Finding]:

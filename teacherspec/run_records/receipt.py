@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.run_records.dvc_hashing import md5_of_bytes
+from teacherspec.run_records.dvc_hashing import md5_of_bytes, recorded_md5
 from teacherspec.runtime.atomic_io import encode_json, read_json
 
 FORMAT = 1
@@ -82,7 +82,7 @@ def receipt_of_lock(stage: str, entry: Mapping[str, Any]) -> str:
 
 def hashes(items: Any) -> dict[str, str]:
     """Path → MD5 of the deps or outs of a lock entry."""
-    return {item["path"]: item.get("md5", "") for item in items}
+    return {item["path"]: recorded_md5(item) for item in items}
 
 
 def receipt_md5(text: str) -> str:

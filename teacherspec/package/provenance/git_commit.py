@@ -13,7 +13,7 @@ class Revision:
     Attributes:
         commit: full hash of HEAD.
         tags: names of the tags on it, sorted.
-        changed: whether a tracked file differs from the commit.
+        changed: whether a tracked file below the root of the project differs from the commit.
         repository: public place of `origin`, without user, password or token; None for a local one.
     """
 
@@ -31,7 +31,7 @@ def read_revision(root: Path) -> Revision | None:
     return Revision(
         commit=commit,
         tags=tuple(sorted((_git(root, "tag", "--points-at", "HEAD") or "").split())),
-        changed=bool(_git(root, "status", "--porcelain", "--untracked-files=no")),
+        changed=bool(_git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")),
         repository=public_url(_git(root, "config", "--get", "remote.origin.url") or ""),
     )
 

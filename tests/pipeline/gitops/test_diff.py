@@ -18,6 +18,7 @@ from teacherspec.compare.html import as_html
 from teacherspec.compare.markdown import as_markdown
 from teacherspec.compare.revision import find_revision
 from teacherspec.metric_names.by_output_type import reported_names
+from teacherspec.run_records.dvc_cache import local_cache
 from tests.pipeline.gitops.repository import Repository
 
 LABELS = ("cold", "hot", "wet")
@@ -181,12 +182,12 @@ def test_a_teacher_against_itself_shows_nothing(shared_repository: Repository) -
 def test_artifacts_missing_from_the_cache_are_reported_and_the_rest_is_compared(
     repository: Repository,
 ) -> None:
-    lost = find_revision("main").outs["artifacts/evaluate"]
+    lost = find_revision("pr").outs["artifacts/evaluate"]
     for place in (repository.root / ".dvc/cache", repository.root.parent / "remote"):
         (place / "files/md5" / lost[:2] / lost[2:]).unlink()
     diff = diff_of("main", "pr")
     (line,) = diff.not_compared
-    assert "artifacts/evaluate of main is neither in the DVC cache nor in a remote" in line
+    assert "artifacts/evaluate of pr is neither in the DVC cache nor in a remote" in line
     assert not diff.predictions.tests
     assert diff.data is not None
     assert {n.metric for n in diff.numbers} >= {"evaluate.test.accuracy", "calibrate.test.nll.after"}
@@ -196,8 +197,14 @@ def test_artifacts_missing_from_the_cache_are_reported_and_the_rest_is_compared(
 def test_predictions_that_cannot_be_read_are_reported_and_the_rest_is_compared(
     repository: Repository,
 ) -> None:
-    (repository.root / "artifacts/evaluate/predictions.json").unlink()
-    (repository.root / "artifacts/prepare/prepared.json").unlink()
+    cache, outs = local_cache(), find_revision("pr").outs
+    for artifact, file in (
+        ("artifacts/evaluate", "predictions.json"),
+        ("artifacts/prepare", "prepared.json"),
+    ):
+        stored = cache.path((cache.files(outs[artifact]) or {})[file])
+        stored.chmod(0o644)
+        stored.write_text("{}")  # such as another version of this code wrote
     diff = diff_of("pr", None)
     assert [line.partition(":")[0] for line in diff.not_compared][:2] == [
         "data",

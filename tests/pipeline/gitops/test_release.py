@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
 from teacherspec.compare.revision import find_revision
-from teacherspec.release.recorded_outputs import Cache, local_cache, output_states
+from teacherspec.release.recorded_outputs import output_states
+from teacherspec.run_records.dvc_cache import Cache, local_cache
 from tests.pipeline.gitops.repository import ENVIRONMENT, Repository
 from tests.pipeline.gitops.toy_repositories import new_stub_repository
 

@@ -112,8 +112,8 @@ DISAGREEMENTS: dict[str, tuple[Callable[[Path], None], set[tuple[str, str, str]]
         out_of("train", "artifacts/train"),
         {
             ("train", "inconsistent", "dvc.lock: stages.train"),
-            ("evaluate", "inconsistent", "artifacts/train"),
-            ("package", "inconsistent", "artifacts/train"),
+            ("evaluate", "stale", "artifacts/train"),
+            ("package", "stale", "artifacts/train"),
         },
     ),
     "a param of the lock edited": (
