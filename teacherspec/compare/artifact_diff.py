@@ -20,6 +20,9 @@ from teacherspec.tasks import parse_task
 PREPARE, EVALUATE, CALIBRATE = "artifacts/prepare", "artifacts/evaluate", "artifacts/calibrate"
 CALIBRATION = "calibration.json"
 
+UNREADABLE = (DataError, KeyError, OSError)
+"""Raised for an artifact that another version of this code wrote."""
+
 
 @dataclass(frozen=True)
 class ArtifactDiff:
@@ -82,7 +85,7 @@ class ArtifactComparison:
             return None
         try:
             return compare_prepared(before, after)
-        except DataError as error:
+        except UNREADABLE as error:
             self.not_compared.append(f"data: the prepared rows of a side cannot be read ({_short(error)})")
             return None
 
@@ -100,7 +103,7 @@ class ArtifactComparison:
             sides = Sides(before, after, edited, self._prepared_rows())
             self.not_compared += sides.missing_splits()
             return COMPARE[types[1]](sides, self.not_compared)
-        except (DataError, KeyError, OSError, ValidationError) as error:
+        except (*UNREADABLE, ValidationError) as error:
             self.not_compared.append(f"predictions: those of a side cannot be read ({_short(error)})")
             return PredictionDiff()
 
@@ -121,7 +124,7 @@ class ArtifactComparison:
             return PreparedRows(task, load_prepared(folder), self.stack)
         except ValidationError:
             self.not_compared.append(f"texts and slices: this code does not know the task of {name}")
-        except DataError as error:
+        except UNREADABLE as error:
             self.not_compared.append(
                 f"texts and slices: the prepared rows of {name} cannot be read ({_short(error)})"
             )
