@@ -25,7 +25,7 @@ from benchmarks.nlvr.llava import teach
 from benchmarks.nlvr.pictures import Pictures, write_recoloured
 from benchmarks.nlvr.scenes import people_of, read_rows, scenes_of, write_rows
 from benchmarks.nlvr.seeing import learn_to_see
-from teacherspec.run_records.dvc_yaml import DVC_YAML, read_yaml
+from teacherspec.run_records.dvc_yaml import DVC_YAML, parse_yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -42,7 +42,7 @@ def walk(work: Path, way: str) -> None:
         shutil.copytree(work / name, work / way / name, copy_function=os.link)
     for name in ("teacherspec", "stages", "pyproject.toml"):
         (work / way / name).symlink_to(ROOT / name)
-    road = read_yaml(ROOT / DVC_YAML)["stages"]
+    road = parse_yaml((ROOT / DVC_YAML).read_text(encoding="utf-8"))["stages"]
     for stage in STAGES:
         command = [sys.executable, *road[stage]["cmd"].split()[1:]]
         subprocess.run(command, cwd=work / way, check=True)

@@ -10,7 +10,7 @@ import pytest
 from teacherspec.check.run import check
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.prepare.run import prepare
-from teacherspec.run_records.dvc_yaml import DVC_YAML, read_yaml
+from teacherspec.run_records.dvc_yaml import DVC_YAML, parse_yaml
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +54,7 @@ def test_the_digits_reach_what_their_readme_promises(tmp_path: Path) -> None:
     shutil.copy(EXAMPLES / "digits" / "params.yaml", tmp_path / "params.yaml")
     for name in ("teacherspec", "stages", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
-    road = read_yaml(ROOT / DVC_YAML)["stages"]
+    road = parse_yaml((ROOT / DVC_YAML).read_text(encoding="utf-8"))["stages"]
     for stage in STAGES:
         command = [sys.executable, *road[stage]["cmd"].split()[1:]]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
