@@ -14,11 +14,18 @@ def command(version: str, push: bool) -> None:
 
     Checked: the version is new, the tree is clean, every stage is up to date, every recorded file is present
     and unaltered, every gate passed, the package has its checksums. The tag is annotated, as GTO expects; it
-    is not pushed to any git remote.
+    is not pushed to any git remote. Where the default DVC remote lacks files of it, that is said.
 
     Exit code 0: tagged; 1: a check failed, each problem on a line of its own, nothing tagged.
     """
+    from teacherspec.release.remote_outputs import unpushed_outputs
     from teacherspec.release.tagging import release
 
     tag = release(version, push=push)
-    click.echo(f"{tag}: tagged; publish it with: git push origin {tag}")
+    unpushed = unpushed_outputs()
+    if unpushed:
+        click.echo(
+            f"{tag}: tagged here only: {unpushed}; first: dvc push --run-cache, then: git push origin {tag}"
+        )
+    else:
+        click.echo(f"{tag}: tagged; publish it with: git push origin {tag}")

@@ -1,7 +1,5 @@
 """`teacherspec verify-artifacts`."""
 
-from pathlib import Path
-
 import click
 
 from teacherspec.errors import UserError
@@ -15,15 +13,16 @@ def command() -> None:
 
     Every byte is read: DVC itself trusts write-protected files in its cache.
 
-    Exit code 0: all bytes are as recorded; 1: some are not, each file on a line of its own.
+    Exit code 0: all bytes that are here are as recorded, and outputs that are nowhere are named; 1: some are
+    not, each file on a line of its own, or no output is here at all.
     """
-    from dvc.repo import Repo
-
     from teacherspec.run_records.artifact_hashes import check_artifacts
+    from teacherspec.run_records.dvc_cache import local_cache
 
-    with Repo() as repo:
-        cache = Path(repo.cache.local.path)
-    found, read = check_artifacts(cache)
-    click.echo(f"artifacts    {'FAILED' if found else 'ok'}, {read} files read")
-    if found:
-        raise UserError([str(finding) for finding in found])
+    found = check_artifacts(local_cache().folder)
+    failed = bool(found.findings) or not found.files
+    click.echo(f"artifacts    {'FAILED' if failed else 'ok'}, {found.files} files read")
+    if found.absent:
+        click.echo(f"not here     {', '.join(found.absent)}; `dvc pull` brings them")
+    if failed:
+        raise UserError([str(finding) for finding in found.findings] or "no output of dvc.lock is here")

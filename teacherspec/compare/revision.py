@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,19 +158,41 @@ def _folder_below_root(folder: Path) -> str:
 
 
 def find_revision(name: str | None) -> Revision:
-    """The commit called `name` (branch, tag, hash, `HEAD~1`), or the working tree where it is None.
+    """The commit called `name` (branch, tag, hash, `HEAD~1`, experiment); None: the working tree.
 
     Raises:
-        UserError: there is no such commit.
+        UserError: there is no such commit, or several experiments have the name.
     """
     if name is None:
         return Revision(WORKING_TREE, None)
     from scmrepo.exceptions import SCMError
 
+    git = repository()
     try:
-        return Revision(name, repository().resolve_rev(name))
+        return Revision(name, git.resolve_rev(name))
     except SCMError as error:
-        raise UserError(
-            f"{name}: no such revision here; a shallow clone may lack it (`git fetch --unshallow`, or "
-            "`fetch-depth: 0` in a workflow)"
-        ) from error
+        if experiments := _experiments(git, name):
+            if len(set(experiments.values())) > 1:
+                raise UserError(
+                    f"{name}: several experiments are called so: {', '.join(experiments)}"
+                ) from error
+            return Revision(name, next(iter(experiments.values())))
+        raise UserError(f"{name}: no such branch, tag, commit or experiment{_remedy(git, name)}") from error
+
+
+def _experiments(git: "Git", name: str) -> dict[str, str]:
+    """Full name → commit of the experiments called `name`, which DVC keeps below `refs/exps`."""
+    refs = [ref for ref in git.iter_refs("refs/exps") if ref.rpartition("/")[2] == name]
+    return {ref: str(git.get_ref(ref)) for ref in refs}
+
+
+def _remedy(git: "Git", name: str) -> str:
+    """What may help: close names, and the rest of the history where this clone is shallow."""
+    heads = ("refs/heads/", "refs/tags/", "refs/remotes/")
+    names = {ref.removeprefix(head) for ref in git.iter_refs() for head in heads if ref.startswith(head)}
+    names |= {ref.rpartition("/")[2] for ref in git.iter_refs("refs/exps")}
+    close = get_close_matches(name, names, n=3)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    if not (Path(git.root_dir) / ".git/shallow").is_file():
+        return meant
+    return f"{meant}; this clone is shallow: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow"

@@ -20,6 +20,7 @@ from teacherspec.model_files.safetensors_check import (
     not_finite,
     read_header,
 )
+from teacherspec.runtime.dvc_links import is_dvc_link
 
 FILES_LIMIT = 2_000
 """Most entries of a base folder; the largest public bases have about 200 shards."""
@@ -111,7 +112,7 @@ def _refusal(path: Path, name: str, folder: Path) -> str | None:
     """Why an entry may not be there, by its type, name and size."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
-        if not _inside_cache(path, folder):
+        if not (_inside_cache(path, folder) or is_dvc_link(path)):
             return f"is a link to {path.readlink()}; put the file itself there"
         status = path.stat()
     if stat.S_ISDIR(status.st_mode):

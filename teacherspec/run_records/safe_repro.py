@@ -20,7 +20,8 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_lock import read_lock
-from teacherspec.run_records.dvc_yaml import LOCK
+from teacherspec.run_records.dvc_yaml import LOCK, PARAMS
+from teacherspec.run_records.failed_run import after_failure, before_run
 from teacherspec.runtime.atomic_io import write_bytes
 from teacherspec.runtime.file_lock import exclusive_lock
 from teacherspec.runtime.process_lifetime import die_with, subprocess_env
@@ -50,10 +51,22 @@ def run_dvc_repro(root: Path, arguments: Sequence[str]) -> int:
     with exclusive_lock(root / RUNNING, "teacherspec repro", AFTER_KILL_SECONDS) as held:
         print_to_stderr(repair(root))
         back_up(root)
+        before = before_run(root)
         code = _run([sys.executable, "-m", "dvc", "repro", *arguments], root, held)
         print_to_stderr(repair(root))
         back_up(root)
+        print_to_stderr(after_failure(root, before) if code else to_commit(root))
     return code
+
+
+def to_commit(root: Path) -> list[str]:
+    """What a build left to be committed, as a command: DVC's own hint knows only `dvc.lock`."""
+    paths = [str(PARAMS), str(LOCK), "reports"]
+    # The user's own git, found by PATH.
+    command = ["git", "status", "--porcelain", "--", *paths]
+    shown = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout
+    changed = [path for path in paths if any(f"{path}" in line[3:] for line in shown.splitlines())]
+    return [f"To commit this build: git add {' '.join(changed)}"] if changed else []
 
 
 def print_to_stderr(lines: Sequence[str]) -> None:

@@ -1,7 +1,10 @@
 """What every stage does around its work: validate the declaration, report errors, start processes, record."""
 
 import errno
+import io
 import json
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -28,6 +31,25 @@ STORAGE_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 )
 """Errors of a disk that is full, read-only or broken: not a fault of the code, so without a traceback."""
+
+LIBRARY_STORAGE_ERROR = re.compile(
+    r"no space left|os error (?:28|122)\b|disk quota|inline_container\.cc|PytorchStreamWriter", re.IGNORECASE
+)
+"""How torch, safetensors and Arrow report such a disk, in errors of their own."""
+
+LIBRARY_MEMORY_ERROR = re.compile(
+    r"out of memory|not enough memory|cannot allocate memory|can't allocate memory|malloc of size",
+    re.IGNORECASE,
+)
+"""How they report that memory ran out."""
+
+KEPT = (
+    "this run is not recorded; what dvc.lock records of earlier runs is in DVC's cache, and "
+    "`dvc checkout` brings it back"
+)
+
+SHOWN_CHARACTERS = 160
+"""Of the message of a library."""
 
 FAILED = 1
 INTERRUPTED = 130
@@ -59,10 +81,13 @@ def load_sections(model: type[Sections], file: Path = PARAMS) -> Sections:
 
 @contextmanager
 def report_user_errors() -> Iterator[None]:
-    """Print a `UserError` or an error of the disk without a traceback, and exit with 1; on Ctrl-C with 130.
+    """Print a `UserError`, a full disk or too little memory without a traceback: exit code 1; on Ctrl-C 130.
 
-    Used as a decorator below `@click.command()`; click itself reports wrong usage, with exit code 2.
+    Used as a decorator below `@click.command()`; click itself reports wrong usage, with exit code 2. A
+    terminal that is not UTF-8 gets `?` for what it cannot show: printing fails no stage.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         yield
     except UserError as error:
@@ -70,18 +95,34 @@ def report_user_errors() -> Iterator[None]:
         raise SystemExit(FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
-    except OSError as error:
-        if error.errno not in STORAGE_ERRORS:
+    except Exception as error:
+        problem = machine_problem(error)
+        if problem is None:
             wait_for_launcher()
             raise
-        print_once(
-            f"{error.filename or 'a file being written'}: {error.strerror}; this run is not recorded, and "
-            "earlier results are unchanged; free some space or allow writing, and run it again"
-        )
+        print_once(problem)
         raise SystemExit(FAILED) from None
-    except Exception:
-        wait_for_launcher()
-        raise
+
+
+def machine_problem(error: BaseException) -> str | None:
+    """What to do about an error of disk or memory, whichever library raised it; None for other errors."""
+    seen: BaseException | None = error
+    while seen is not None:
+        text = " ".join(str(seen).split())[:SHOWN_CHARACTERS]
+        if isinstance(seen, OSError) and seen.errno in STORAGE_ERRORS:
+            file = seen.filename or "a file being written"
+            return f"{file}: {seen.strerror}; {KEPT}; free some space or allow writing, and run it again"
+        if isinstance(seen, MemoryError) or getattr(seen, "errno", None) == errno.ENOMEM:
+            return f"not enough memory; {KEPT}; use a smaller batch or a machine with more, and run it again"
+        if LIBRARY_MEMORY_ERROR.search(text):
+            return (
+                f"not enough memory ({text}); {KEPT}; use a smaller batch or a machine with more, and run it "
+                "again"
+            )
+        if LIBRARY_STORAGE_ERROR.search(text):
+            return f"a file could not be written ({text}); {KEPT}; free some space, and run it again"
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def launch_workers(module: str) -> bool:

@@ -3,8 +3,12 @@
 Checksums show that a package is complete; only a signature proves who made it.
 """
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from teacherspec.errors import UserError
 
@@ -23,12 +27,23 @@ def sign(folder: Path, signature: Path, private_key: Path) -> None:
     except ImportError as error:
         raise UserError(NEEDED) from error
     try:
-        signing.Config().use_elliptic_key_signer(private_key=private_key).sign(folder, signature)
+        with without_links(folder) as files:
+            signing.Config().use_elliptic_key_signer(private_key=private_key).sign(files, signature)
     except (AttributeError, ValueError, TypeError, OSError) as error:  # AttributeError: another kind of key
         raise UserError(
             f"{private_key}: cannot sign with it ({error}); give an elliptic-curve private key in PEM "
             "without password, such as of `openssl ecparam -name prime256v1 -genkey -noout`"
         ) from error
+
+
+@contextmanager
+def without_links(folder: Path) -> Iterator[Path]:
+    """The folder itself, or a copy where DVC's links stand for files: model-signing refuses links."""
+    if not any(path.is_symlink() for path in folder.rglob("*")):
+        yield folder
+        return
+    with TemporaryDirectory(dir=folder.resolve().parent, prefix=f".{folder.name}.") as scratch:
+        yield Path(shutil.copytree(folder, Path(scratch) / folder.name))
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,10 @@ class Signature:
         if missing:
             return missing
         try:
-            verifying.Config().use_elliptic_key_verifier(public_key=self.public_key).verify(folder, self.file)
+            with without_links(folder) as files:
+                verifying.Config().use_elliptic_key_verifier(public_key=self.public_key).verify(
+                    files, self.file
+                )
         except Exception as error:  # whatever the library raises, the signature is not verified
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:SHOWN_CHARACTERS]
             return [f"{self.file}: signs other files, or with another key than {self.public_key} ({reason})"]

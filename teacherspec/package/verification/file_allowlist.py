@@ -1,4 +1,4 @@
-"""Files that a package may consist of: each has a known path; no code, no links, no hidden files."""
+"""Files that a package may consist of: each has a known path; no code, no hidden files, only DVC's links."""
 
 import fnmatch
 import stat
@@ -9,6 +9,7 @@ from teacherspec.model_files.allowed_files import PICKLES, is_allowed
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.package.verification.checksums import SUMS, read_sums
 from teacherspec.runtime.atomic_io import sha256_file
+from teacherspec.runtime.dvc_links import is_dvc_link
 
 MODEL = "model/"
 PLACES = (
@@ -50,6 +51,8 @@ def check_files(folder: Path) -> list[str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) and is_dvc_link(path):
+            mode = path.stat().st_mode
         if stat.S_ISLNK(mode):
             problems.append(f"{name}: is a link; a package holds the files themselves")
         elif not stat.S_ISDIR(mode) and not (stat.S_ISREG(mode) and _has_place(name)):
@@ -81,6 +84,8 @@ def check_checksums(folder: Path) -> list[str]:
         sums = read_sums(folder)
     except ValueError as error:
         return [f"{SUMS}: {error}"]
+    if not sums:
+        return [f"{SUMS}: lists no file"]
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {SUMS}
     problems = [f"{name}: is not in {SUMS}" for name in sorted(there - sums.keys())]
     problems += [f"{name}: is in {SUMS} but missing" for name in sorted(sums.keys() - there)]

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from teacherspec.errors import DataError
+from teacherspec.runtime.dvc_links import is_dvc_link
 
 _HEAD_BYTES = 64
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -42,7 +43,7 @@ def problem_of_file(root: Path, path: Path) -> str | None:
             if isinstance(error, FileNotFoundError)
             else f"cannot be read: {error.strerror}"
         )
-    if not path.resolve().is_relative_to(root.resolve()):
+    if not path.resolve().is_relative_to(root.resolve()) and not is_dvc_link(path):
         return "is a link out of the repository; put the file itself there"
     if stat.S_ISDIR(status.st_mode):
         return "is a folder; name its files, for example with `*`"

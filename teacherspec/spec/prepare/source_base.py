@@ -149,7 +149,8 @@ class FileSource(SourceBase):
     Text files may be compressed (`.gz`, `.zst`)."""
 
     url: str | None = None
-    """Instead of `path`: the address of one remote file: `https://…`, `s3://…`, whatever fsspec reads."""
+    """Instead of `path`: the address of one remote file: `https://…`, `s3://…`, `gs://…`, `abfs://…`,
+    `hf://…` and others; never of this machine, and without secrets."""
 
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Of the file at `url`, 64 hexadecimal digits: an address can serve another file tomorrow."""

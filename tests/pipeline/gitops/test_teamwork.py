@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -76,8 +77,14 @@ def test_collecting_garbage_keeps_tagged_teachers(repository: Repository) -> Non
     repository.dvc("checkout", "--quiet")
     repository.git("branch", "--quiet", "--delete", "--force", "main", "pr")
     repository.git("branch", "--quiet", "--remotes", "--delete", "origin/main", "origin/pr", code=None)
+    repository.dvc("exp", "run", "--quiet", "--name", "better", "--set-param", "finetune.skill=0.8")
+    trained = Path(repository.root / "artifacts/finetune/model.json").read_text()
+    repository.git("checkout", "--quiet", ".")
+    repository.dvc("checkout", "--quiet")
     # What docs/releases.md advises; without --all-tags the teacher of the tag is gone, see below.
-    repository.dvc("gc", "--all-branches", "--all-tags", "--force", "--quiet")
+    repository.dvc("gc", "--all-branches", "--all-tags", "--all-experiments", "--force", "--quiet")
+    with find_revision("better").artifact("artifacts/finetune") as folder:
+        assert (folder / "model.json").read_text() == trained
     with find_revision("teacher@v1.0.0").artifact("artifacts/evaluate") as folder:
         assert (folder / "predictions.json").is_file()
     repository.dvc("gc", "--workspace", "--force", "--quiet")

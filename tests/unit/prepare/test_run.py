@@ -258,7 +258,10 @@ def test_a_declaration_that_cannot_work_is_refused(workshop: Workshop, given: di
         ({"path": None, "url": "https://example.org/rows.jsonl"}, "belong together"),
         ({"path": None, "url": "file:///etc/passwd", "sha256": "0" * 64}, "a file of this machine"),
         ({"path": None, "url": "/etc/passwd", "sha256": "0" * 64}, "one address with a scheme"),
-        ({"path": None, "url": "gopher://x/rows", "sha256": "0" * 64}, "fsspec does not support gopher"),
+        (
+            {"path": None, "url": "gopher://x/rows", "sha256": "0" * 64},
+            "gopher:// is not supported; allowed: https",
+        ),
         (
             {"path": None, "url": "https://me:word@x/rows", "sha256": "0" * 64},
             "contains a user name or password",

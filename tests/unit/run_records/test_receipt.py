@@ -350,6 +350,30 @@ def test_missing_and_unexpected_files_are_found(
     assert words in found.stderr
 
 
+def test_outputs_are_checked_without_the_record_of_their_files(toy: Path) -> None:
+    """As after `dvc pull artifacts/train`, which leaves the receipts where they are."""
+    shutil.rmtree(toy / "artifacts/receipts")
+    shutil.rmtree(toy / ".dvc/cache")
+    verify = (sys.executable, "-m", "teacherspec", "verify-artifacts")
+    shown = run(toy, *verify).stdout
+    assert "artifacts    ok" in shown
+    assert "not here     artifacts/receipts/check.json" in shown
+    model = toy / "artifacts/train/model.json"
+    model.chmod(0o644)
+    model.write_text("{}")
+    found = run(toy, *verify, code=1)
+    assert "train: artifacts/train: not the one that dvc.lock records" in found.stderr
+
+
+def test_where_nothing_is_nothing_is_in_order(toy: Path) -> None:
+    shutil.rmtree(toy / "artifacts")
+    shutil.rmtree(toy / ".dvc/cache")
+    shutil.rmtree(toy / "reports")
+    found = run(toy, sys.executable, "-m", "teacherspec", "verify-artifacts", code=1)
+    assert "artifacts    FAILED, 0 files read" in found.stdout
+    assert "no output of dvc.lock is here" in found.stderr
+
+
 @pytest.mark.parametrize("broken", ["", "stages:\n  a: {", "<<<<<<< HEAD\nstages: {}\n"])
 def test_a_lock_that_cannot_be_read_is_named(toy: Path, broken: str) -> None:
     (toy / "dvc.lock").write_text(broken)

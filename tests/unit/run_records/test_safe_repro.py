@@ -163,12 +163,41 @@ def test_a_disk_that_fills_gives_a_clear_error_and_loses_nothing(toy: Path) -> N
     found = limited(toy, 1_000_000)
     assert found.returncode != 0, found.stdout
     assert ": File too large; this run is not recorded" in found.stderr
+    assert "not in the workspace: artifacts/train" in found.stderr, "DVC removed it"
+    run(toy, "dvc", "checkout", "--quiet", "--force", "artifacts/train")
+    assert (toy / "artifacts/train/model.json").is_file()
     assert "Traceback" not in found.stderr
     assert not list(toy.rglob("*.partial"))
     assert (toy / "dvc.lock").read_bytes()
     edit(toy, "params.yaml", " width: 20000,", "")
     run(toy, *GUARDED)
     assert hashes(toy) == before
+
+
+def test_reports_in_git_outlive_a_stage_that_fails(toy: Path) -> None:
+    report = toy / "reports/evaluate/metrics.json"
+    before = report.read_bytes()
+    edit(
+        toy,
+        "stages/toy.py",
+        "def evaluate(params: dict) -> None:",
+        "def evaluate(params: dict) -> None:\n    1 / 0",
+    )
+    found = run(toy, *GUARDED, code=None)
+    assert found.returncode != 0
+    assert report.read_bytes() == before
+    assert "put back, as dvc.lock records them: reports/evaluate/metrics.json" in found.stderr
+    # A report that was edited before the run is not the recorded one, and is not written over.
+    report.write_text("{}\n")
+    run(toy, *GUARDED, code=None)
+    assert not report.exists() or report.read_text() != before.decode()
+
+
+def test_a_build_names_all_that_is_to_be_committed(toy: Path) -> None:
+    assert "To commit this build" not in run(toy, *GUARDED).stderr
+    edit(toy, "params.yaml", "steps: 4", "steps: 5")
+    found = run(toy, *GUARDED)
+    assert "To commit this build: git add params.yaml dvc.lock reports" in found.stderr
 
 
 @pytest.mark.slow
