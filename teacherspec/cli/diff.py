@@ -1,11 +1,15 @@
 """`teacherspec diff [BASE] [HEAD]`."""
 
+import re
 from pathlib import Path
 
 import click
 
 from teacherspec.runtime.atomic_io import encode_json, round_floats, write_text
 from teacherspec.runtime.entrypoint import report_user_errors
+
+RANGE = re.compile(r"(.+?)(\.{2,3})(.*)")
+"""Two revisions as git writes them: `main..branch`, `main...branch`."""
 
 
 @click.command("diff")
@@ -52,6 +56,8 @@ def command(
     A branch is compared from the commit where HEAD left BASE, as a pull request is; what BASE got since then
     is counted, not shown. A tag or an experiment as BASE is compared itself.
 
+    BASE..HEAD and BASE...HEAD are read as `git diff` reads them: the first compares with BASE itself.
+
     Exit code 0: compared, whatever the result; 1: a side was never built, or there is no such revision.
     """
     from teacherspec.compare.compare import as_json, compare
@@ -62,6 +68,10 @@ def command(
 
     if output is not None and folder is not None:
         raise click.UsageError("give --output or --folder, not both")
+    if given := RANGE.fullmatch(base):
+        if head is not None:
+            raise click.UsageError(f"give {base}, or two revisions, not both")
+        base, head, direct = given[1], given[3] or "HEAD", direct or given[2] == ".."
     changed = find_revision(head)
     start, missing = compared_from(find_revision(base), changed, direct=direct)
     diff = compare(start, changed, missing)
