@@ -64,6 +64,10 @@ clean:
 	python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+.venv/remote-%: requirements/remotes/%.txt .venv/pipeline
+	python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r $<
+	@touch $@
+
 .venv/readers/%/.done: requirements/readers/%.txt .venv/python
 	rm -rf $(@D)
 	python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
@@ -73,7 +77,10 @@ clean:
 export BASE ?= main
 export TAG ?= $(shell git describe --exact-match --match 'teacher@v*' 2>/dev/null)
 
-setup: .venv/pipeline
+# Plugins of DVC for the remotes that .dvc/config names by their addresses.
+REMOTES := $(shell sed -n 's,^ *url = \(s3\|gs\|azure\|ssh\)://.*,\1,p' .dvc/config .dvc/config.local 2>/dev/null | sort -u)
+
+setup: .venv/pipeline $(REMOTES:%=.venv/remote-%)
 
 check-pipeline: setup
 	python -m teacherspec check
@@ -88,6 +95,9 @@ summary:
 
 comment: setup
 	python -m teacherspec comment out/review/diff.md
+
+comment-merge-request: setup
+	python -m teacherspec comment --service gitlab out/review/diff.md
 
 # Private access to the DVC remote, given as the content of a .dvc/config.local.
 remote:

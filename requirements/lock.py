@@ -1,4 +1,4 @@
-"""Resolve the pins of pyproject.toml in fresh environments; write the two requirements files.
+"""Resolve the pins of pyproject.toml in fresh environments; write the requirements files.
 
     python requirements/lock.py        (a few minutes; needs the package index)
 
@@ -6,6 +6,7 @@ Written by pip's own resolver from what it really installs. Local build tags (`+
 files name the same versions for CPU and CUDA builds of torch; pip adds what a CUDA build needs.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -33,8 +34,22 @@ def freeze(pins: list[str]) -> list[str]:
     return sorted(lines, key=str.lower)
 
 
+def added(pins: list[str], constraints: Path) -> list[str]:
+    """What installing `pins` adds to the environment of `constraints`, pinned, sorted; installs nothing."""
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed"]
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.json")
+        subprocess.run(
+            [*command, "--report", str(report), "--constraint", str(constraints), *pins], check=True
+        )
+        found = [item["metadata"] for item in json.loads(report.read_text())["install"]]
+    present = set(constraints.read_text().lower().splitlines())
+    lines = (f"{item['name']}=={item['version'].split('+')[0]}" for item in found)
+    return sorted((line for line in lines if line.lower() not in present), key=str.lower)
+
+
 def main() -> None:
-    """Write the two files."""
+    """Write the files."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     pipeline = freeze([pin for group in PIPELINE for pin in groups[group]])
     everything = freeze([*pipeline, *groups["dev"], *groups["qlora"]])
@@ -43,6 +58,10 @@ def main() -> None:
     (ROOT / "requirements-dev.txt").write_text(
         HEADER + "-r requirements.txt\n" + "\n".join(development) + "\n"
     )
+    for group in (name for name in groups if name.startswith("remote-")):
+        plugin = added(groups[group], ROOT / "requirements.txt")
+        target = ROOT / "requirements/remotes" / f"{group.removeprefix('remote-')}.txt"
+        target.write_text(HEADER + "\n".join(plugin) + "\n")
 
 
 if __name__ == "__main__":

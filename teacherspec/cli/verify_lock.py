@@ -7,8 +7,11 @@ from teacherspec.runtime.entrypoint import report_user_errors
 
 
 @click.command("verify-lock")
+@click.option(
+    "--staged", is_flag=True, help="Check what is staged for the next commit, not the working tree."
+)
 @report_user_errors()
-def command() -> None:
+def command(staged: bool) -> None:
     """Check that dvc.lock, code, params and committed reports agree.
 
     Reads git's files only: no data, cache or remote is needed.
@@ -16,8 +19,13 @@ def command() -> None:
     Exit code 0: they agree; 1: they do not, each problem on a line of its own.
     """
     from teacherspec.run_records.lock_check import check_lock
+    from teacherspec.run_records.staged_files import staged_files
 
-    found = check_lock()
+    if staged:
+        with staged_files() as root:
+            found = check_lock(root)
+    else:
+        found = check_lock()
     click.echo(f"lock         {'FAILED' if found else 'ok'}")
     if found:
         raise UserError([str(finding) for finding in found])

@@ -1,18 +1,18 @@
-"""One comment on a pull request, created or updated: it is found by a mark in its text."""
+"""One comment on a pull or merge request, created or updated: it is found by a mark in its text."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from teacherspec.errors import UserError
 
 MARK = "<!-- teacherspec diff -->"
 MAX_LENGTH = 65_000
-"""Characters of a comment: the service refuses 65,536."""
+"""Characters of a comment: GitHub refuses 65,536."""
 
 PER_PAGE = 100
 SECONDS = 30
@@ -21,47 +21,76 @@ Outcome = Literal["created", "updated", "unchanged", "not allowed"]
 
 
 @dataclass(frozen=True)
-class PullRequest:
-    """The pull request that gets the comment.
+class Discussion:
+    """The comments of a pull request on GitHub or of a merge request on GitLab.
 
     Attributes:
+        api: of the service, without a slash at the end.
+        comments: path of all comments, to list them and to add one.
+        comment: path before the id of one.
+        update: method that replaces the text of one.
+        headers: of every request, with the token.
+    """
+
+    api: str
+    comments: str
+    comment: str
+    update: Literal["PATCH", "PUT"]
+    headers: Mapping[str, str]
+
+
+def on_github(api: str, repository: str, number: int, token: str) -> Discussion:
+    """The comments of a pull request. See https://docs.github.com/en/rest/issues/comments.
+
+    Args:
         api: of the service, without a slash at the end.
         repository: `owner/name`.
         number: of the pull request.
         token: with permission to write comments.
     """
-
-    api: str
-    repository: str
-    number: int
-    token: str
+    issues = f"/repos/{repository}/issues"
+    headers = {"Accept": "application/vnd.github+json", "Authorization": f"Bearer {token}"}
+    return Discussion(api, f"{issues}/{number}/comments", f"{issues}/comments", "PATCH", headers)
 
 
-def put_comment(pull_request: PullRequest, text: str) -> Outcome:
+def on_gitlab(api: str, project: str, number: int, token: str) -> Discussion:
+    """The notes of a merge request. See https://docs.gitlab.com/api/notes/.
+
+    Args:
+        api: of the service, without a slash at the end.
+        project: its number, or `group/name`.
+        number: of the merge request in the project.
+        token: of a project or person, with scope `api`; that of a job may not comment.
+    """
+    notes = f"/projects/{quote(project, safe='')}/merge_requests/{number}/notes"
+    return Discussion(api, notes, notes, "PUT", {"PRIVATE-TOKEN": token})
+
+
+def put_comment(discussion: Discussion, text: str) -> Outcome:
     """Create the comment, or replace the text of an existing one.
 
-    A token without permission to write (that of a pull request from a fork) is not an error: the summary of
-    the workflow shows the same text.
+    A token without permission to write (that of a pull request from a fork) is not an error: the summary or
+    the artifacts of the job show the same text.
 
     Raises:
         UserError: the service does not answer, or its answer is not the documented one.
     """
     body = fitting(f"{MARK}\n{text}")
-    issues = f"/repos/{pull_request.repository}/issues"
     try:
-        for comment in _comments(pull_request, f"{issues}/{pull_request.number}/comments"):
+        for comment in _comments(discussion):
             if str(comment.get("body") or "").startswith(MARK):
                 if comment["body"] == body:
                     return "unchanged"
-                _request(pull_request, "PATCH", f"{issues}/comments/{int(comment['id'])}", {"body": body})
+                path = f"{discussion.comment}/{int(comment['id'])}"
+                _request(discussion, discussion.update, path, {"body": body})
                 return "updated"
-        _request(pull_request, "POST", f"{issues}/{pull_request.number}/comments", {"body": body})
+        _request(discussion, "POST", discussion.comments, {"body": body})
     except HTTPError as error:
         if error.code in {401, 403}:
             return "not allowed"
-        raise UserError(f"{pull_request.api}: answered {error.code} {error.reason}") from error
+        raise UserError(f"{discussion.api}: answered {error.code} {error.reason}") from error
     except (URLError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{pull_request.api}: does not answer, or not as documented: {error}") from error
+        raise UserError(f"{discussion.api}: does not answer, or not as documented: {error}") from error
     return "created"
 
 
@@ -75,10 +104,10 @@ def fitting(text: str) -> str:
     return head[: section if section >= 0 else head.rfind("\n")] + note
 
 
-def _comments(pull_request: PullRequest, path: str) -> Iterator[Mapping[str, Any]]:
+def _comments(discussion: Discussion) -> Iterator[Mapping[str, Any]]:
     page = 1
     while True:
-        found = _request(pull_request, "GET", f"{path}?per_page={PER_PAGE}&page={page}", None)
+        found = _request(discussion, "GET", f"{discussion.comments}?per_page={PER_PAGE}&page={page}", None)
         if not isinstance(found, list):
             raise TypeError("a list of comments was expected")
         yield from found
@@ -87,19 +116,14 @@ def _comments(pull_request: PullRequest, path: str) -> Iterator[Mapping[str, Any
         page += 1
 
 
-def _request(pull_request: PullRequest, method: str, path: str, content: Mapping[str, str] | None) -> Any:
-    if urlsplit(pull_request.api).scheme not in {"http", "https"}:
-        raise ValueError(f"{pull_request.api}: expected http or https")
+def _request(discussion: Discussion, method: str, path: str, content: Mapping[str, str] | None) -> Any:
+    if urlsplit(discussion.api).scheme not in {"http", "https"}:
+        raise ValueError(f"{discussion.api}: expected http or https")
     request = Request(  # noqa: S310 - the scheme is checked above
-        f"{pull_request.api}{path}",
+        f"{discussion.api}{path}",
         method=method,
         data=None if content is None else json.dumps(content).encode(),
-        headers={
-            "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {pull_request.token}",
-            "Content-Type": "application/json",
-            "User-Agent": "teacherspec",
-        },
+        headers={**discussion.headers, "Content-Type": "application/json", "User-Agent": "teacherspec"},
     )
     with urlopen(request, timeout=SECONDS) as response:  # noqa: S310
         return json.loads(response.read() or b"null")

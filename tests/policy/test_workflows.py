@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,70 @@ def test_zizmor_finds_nothing() -> None:
     command = [zizmor, "--offline", "--persona", "auditor", "--no-progress", *map(str, FILES)]
     found = subprocess.run(command, capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
+
+
+GITLAB: dict[str, Any] = load(ROOT / ".gitlab-ci.yml")
+GITLAB_JOBS = {name: job for name, job in GITLAB.items() if isinstance(job, dict) and "script" in job}
+
+
+def test_gitlab_runs_the_same_commands() -> None:
+    assert set(GITLAB_JOBS) == {"test", "review", "comment", "train", "release", "publish"}
+    for name, job in GITLAB_JOBS.items():
+        assert job["stage"] in GITLAB["stages"], name
+        assert job["rules"], name
+        assert "timeout" in job, name
+        for line in job["script"]:
+            make = re.fullmatch(r"make ([\w-]+)", line)
+            assert (make and make[1] in TARGETS) or name in ("comment", "publish"), (name, line)
+    steps = [step["run"] for step in JOBS["release.yml/build"]["steps"] if "run" in step]
+    assert GITLAB_JOBS["release"]["script"] == [step for step in steps if step != "make setup"]
+
+
+def test_the_gitlab_job_that_may_write_runs_no_code_of_a_merge_request() -> None:
+    first, *others = GITLAB_JOBS["comment"]["script"]
+    assert first == 'git checkout --quiet --detach "$CI_MERGE_REQUEST_DIFF_BASE_SHA"'
+    assert others == ["make comment-merge-request"]
+    (rule,) = GITLAB_JOBS["comment"]["rules"]
+    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in rule["if"]
+    assert GITLAB_JOBS["publish"]["variables"]["GIT_STRATEGY"] == "none"
+    assert GITLAB_JOBS["publish"]["rules"][0]["when"] == GITLAB_JOBS["train"]["rules"][0]["when"] == "manual"
+
+
+def test_hooks_and_updates_name_what_exists() -> None:
+    hooks = [hook for repo in load(ROOT / ".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]]
+    assert {hook["entry"] for hook in hooks} == {
+        "python -m teacherspec check",
+        "python -m teacherspec verify-lock --staged",
+    }
+    assert all(hook["language"] == "system" and re.compile(hook["files"]) for hook in hooks)
+    (update,) = load(ROOT / ".github/dependabot.yml")["updates"]
+    assert (update["package-ecosystem"], update["directory"]) == ("github-actions", "/")
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://b/c", "gs://b/c", "azure://b/c", "ssh://host/c", "/local", "https://h"]
+)
+def test_setup_installs_the_plugin_of_the_declared_remote(address: str, tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text(f"['remote \"storage\"']\n    url = {address}\n")
+    for name in ("Makefile", "requirements"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    shown = subprocess.run(["make", "-n", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    kind = address.partition(":")[0]
+    installs = f"-r requirements/remotes/{kind}.txt"
+    assert (installs in shown.stdout) == (kind in ("s3", "gs", "azure", "ssh"))
+
+
+def test_pinned_plugins_agree_with_the_pipeline() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    pipeline = {
+        line.partition("==")[0].lower() for line in (ROOT / "requirements.txt").read_text().splitlines()
+    }
+    files = sorted((ROOT / "requirements/remotes").glob("*.txt"))
+    assert [file.stem for file in files] == ["azure", "gs", "s3", "ssh"]
+    for file in files:
+        lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+        assert set(groups[f"remote-{file.stem}"]) <= set(lines)
+        assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
+        assert not {line.partition("==")[0].lower() for line in lines} & pipeline

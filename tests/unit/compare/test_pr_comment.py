@@ -14,6 +14,10 @@ from teacherspec.cli.main import main
 from teacherspec.compare.pr_comment import MARK, MAX_LENGTH, fitting
 
 TOKEN = "the-token"  # noqa: S105
+GITHUB, GITLAB = "/repos/owner/name/issues", "/projects/group%2Fname/merge_requests/7/notes"
+LISTS = {f"{GITHUB}/7/comments", GITLAB}
+UPDATES = {("PATCH", f"{GITHUB}/comments"), ("PUT", GITLAB)}
+"""Methods and paths as the documentation of the two services gives them."""
 
 
 class Service(ThreadingHTTPServer):
@@ -41,25 +45,25 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path)
         length = int(self.headers.get("Content-Length") or 0)
         content = json.loads(self.rfile.read(length)) if length else None
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+        if TOKEN not in (self.headers["PRIVATE-TOKEN"], (self.headers["Authorization"] or "")[7:]):
             self.answer(401, {})
         elif self.command != "GET" and not self.server.may_write:
             self.answer(403, {"message": "Resource not accessible by integration"})
-        elif self.command == "GET" and path.path == "/repos/owner/name/issues/7/comments":
+        elif self.command == "GET" and path.path in LISTS:
             query = parse_qs(path.query)
             size, page = int(query["per_page"][0]), int(query["page"][0])
             self.answer(200, self.server.comments[size * (page - 1) : size * page])
-        elif self.command == "POST" and path.path == "/repos/owner/name/issues/7/comments":
+        elif self.command == "POST" and path.path in LISTS:
             self.server.comments.append({"id": len(self.server.comments) + 1, **content})
             self.answer(201, self.server.comments[-1])
-        elif self.command == "PATCH" and path.path.startswith("/repos/owner/name/issues/comments/"):
+        elif (self.command, path.path.rpartition("/")[0]) in UPDATES:
             number = int(path.path.rpartition("/")[2])
             self.server.comments[number - 1] |= content
             self.answer(200, self.server.comments[number - 1])
         else:
             self.answer(404, {})
 
-    do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
+    do_GET = do_POST = do_PATCH = do_PUT = handle_any  # noqa: N815
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -75,27 +79,34 @@ def service() -> Iterator[Service]:
         thread.join()
 
 
-def comment(service: Service, file: Path, token: str = TOKEN) -> Result:
-    variables = {
-        "PULL_REQUEST": "7",
-        "GITHUB_REPOSITORY": "owner/name",
-        "GITHUB_TOKEN": token,
-        "GITHUB_API_URL": f"http://127.0.0.1:{service.server_port}",
-    }
-    return CliRunner().invoke(main, ["comment", str(file)], env=variables)
+VARIABLES = {
+    "github": ("PULL_REQUEST", "GITHUB_REPOSITORY", "GITHUB_TOKEN", "GITHUB_API_URL"),
+    "gitlab": ("CI_MERGE_REQUEST_IID", "CI_PROJECT_ID", "GITLAB_TOKEN", "CI_API_V4_URL"),
+}
+"""Service → the variables that its jobs have: number, project, token, address."""
 
 
-def test_one_comment_updates_itself_among_many(service: Service, tmp_path: Path) -> None:
+def comment(service: Service, file: Path, token: str = TOKEN, name: str = "github") -> Result:
+    project = {"github": "owner/name", "gitlab": "group/name"}[name]
+    values = ("7", project, token, f"http://127.0.0.1:{service.server_port}")
+    variables = dict.fromkeys(sum(VARIABLES.values(), ())) | dict(zip(VARIABLES[name], values, strict=True))
+    return CliRunner().invoke(main, ["comment", "--service", name, str(file)], env=variables)
+
+
+@pytest.mark.parametrize(("name", "method"), [("github", "PATCH"), ("gitlab", "PUT")])
+def test_one_comment_updates_itself_among_many(
+    service: Service, tmp_path: Path, name: str, method: str
+) -> None:
     service.comments = [{"id": i + 1, "body": f"remark {i}"} for i in range(130)]
     file = tmp_path / "diff.md"
     for text, done in (("first", "created"), ("second", "updated"), ("second", "unchanged")):
         file.write_text(text)
-        assert comment(service, file).output == f"comment {done}\n"
+        assert comment(service, file, name=name).output == f"comment {done}\n"
     assert [one["body"] for one in service.comments if str(one["body"]).startswith(MARK)] == [
         f"{MARK}\nsecond"
     ]
     assert len(service.comments) == 131
-    assert service.asked.count("POST") == service.asked.count("PATCH") == 1
+    assert service.asked.count("POST") == service.asked.count(method) == 1
 
 
 def test_a_token_that_may_not_write_is_no_failure(service: Service, tmp_path: Path) -> None:
