@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
 from teacherspec.errors import UserError
-from teacherspec.run_records.conflicts import refuse_conflict, tracked_text
+from teacherspec.run_records.conflicts import tracked_text
 from teacherspec.run_records.dvc_hashing import recorded_md5
-from teacherspec.run_records.dvc_yaml import parse_yaml
+from teacherspec.run_records.dvc_yaml import parsed
 
 
 def tracked_md5(root: Path, path: str) -> str | None:
@@ -34,13 +32,7 @@ def md5_in_pointer(text: str, where: str) -> str:
     Raises:
         UserError: it is no such file, holds a conflict, or names no hash yet.
     """
-    refuse_conflict(text, where)
-    try:
-        content = parse_yaml(text)
-    except YAMLError as error:
-        raise UserError(
-            f"{where}: is not YAML ({' '.join(str(error).split())}); restore it from git"
-        ) from None
+    content = parsed(text, where)
     outs = content.get("outs") if isinstance(content, Mapping) else None
     if not isinstance(outs, list) or not outs or not isinstance(outs[0], Mapping):
         raise UserError(f"{where}: names no data; restore it from git, or `dvc add` the data again")

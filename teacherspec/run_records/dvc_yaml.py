@@ -57,17 +57,23 @@ def declared_stages(root: Path = Path()) -> dict[str, DeclaredStage]:
     """
     if not (root / DVC_YAML).is_file():
         raise UserError(f"{DVC_YAML}: no such file; run this in the folder of the project that holds it")
-    declared, params = (_parsed(path, tracked_text(root, path)) for path in (DVC_YAML, PARAMS))
+    declared, params = (parsed(tracked_text(root, path), path.name) for path in (DVC_YAML, PARAMS))
     if not (isinstance(declared, dict) and isinstance(declared.get("stages"), dict) and declared["stages"]):
         raise UserError(f"{DVC_YAML}: declares no stage; restore it from git")
     return stages_in(declared, params)
 
 
-def _parsed(path: Path, text: str) -> Any:
+def parsed(text: str, where: str) -> Any:
+    """The values of a text in TOML, where its name ends so, or YAML; empty where it holds none.
+
+    Raises:
+        UserError: it holds an unresolved conflict, or cannot be parsed.
+    """
+    refuse_conflict(text, where)
     try:
-        return (tomllib.loads if path.suffix == ".toml" else parse_yaml)(text) or {}
+        return (tomllib.loads if where.endswith(".toml") else parse_yaml)(text) or {}
     except (YAMLError, ValueError) as error:  # every mistake, with its place
-        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise UserError(f"{where}: cannot be read: {' '.join(str(error).split())}") from None
 
 
 def stages_in(declared: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, DeclaredStage]:
@@ -138,9 +144,7 @@ def params_of(stage: DeclaredStage, texts: Mapping[str, str]) -> dict[str, dict[
     """The same from the text of each file that exists. Raises `UserError` for one that cannot be parsed."""
     found: dict[str, dict[str, Any]] = {}
     for file, keys in stage.params.items():
-        text = texts.get(file, "")
-        refuse_conflict(text, file)
-        values = _parsed(Path(file), text)
+        values = parsed(texts.get(file, ""), file)
         pairs = {key: lookup(values, key) for key in keys or values}
         found[file] = {key: value for key, value in pairs.items() if value is not MISSING}
     return found

@@ -51,7 +51,7 @@ def test_other_lines_are_no_conflict(text: str) -> None:
         ("outs:\n", "names no data"),
         ("- md5: x\n", "names no data"),
         ("deps:\n- path: x\n", "names no data"),
-        ("outs: {\n", "is not YAML"),
+        ("outs: {\n", "cannot be read"),
         ("outs:\n- path: rows\n  hash: md5\n", r"names no hash yet.*dvc update rows\.dvc"),
         ("outs:\n- path: rows\n  files:\n  - relpath: a\n    size: 1\n", "names no hash yet"),
     ],
