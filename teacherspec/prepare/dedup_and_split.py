@@ -1,6 +1,6 @@
 """Assigns every valid row its label and split, and decides whether it is kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,8 @@ from teacherspec.prepare.split_assignment import assign, split_keys
 from teacherspec.runtime.atomic_io import WHOLE_NUMBER, number_first
 from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS
-from teacherspec.tasks.shared.columns.base import shown
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.text.look_alikes import difference, look_alikes, spelt_out
 
 DIGEST_ROWS = 16_384
 DIGEST_SIZE = 32 << 20
@@ -183,11 +183,8 @@ def _labels(
         texts = list(map(str, given))
         numbers = all(WHOLE_NUMBER.fullmatch(text) for text in texts)
         names = tuple(sorted(texts, key=number_first if numbers else None))
-    by_folded_name: dict[str, str] = {}
-    for name in names:
-        other = by_folded_name.setdefault(name.casefold(), name)
-        if other != name:
-            problems.add(fields.label.name, f"{shown(other)} and {shown(name)} differ only in case; use one")
+    if fields.label.label_names is None:
+        _refuse_look_alikes(names, ingested, fields.label.name, problems)
     index = {name: position for position, name in enumerate(names)}
     # The last entry is for code -1 (no label).
     table = np.array([*(index[str(label)] for label in given), NO_LABEL], np.int32)
@@ -195,6 +192,33 @@ def _labels(
     for chunk in chunks(len(codes)):
         labels[chunk] = table[codes[chunk]]
     return names, labels
+
+
+def _refuse_look_alikes(names: Sequence[str], ingested: Ingested, column: str, problems: Problems) -> None:
+    """Labels that a reader takes for the same; declared in `label_names` they are two classes."""
+    pairs = look_alikes(names)
+    code_of = {str(label): code for label, code in ingested.labels.items()}
+    places = _first_places({code_of[name] for pair in pairs for name in pair}, ingested)
+    for one, other in pairs:
+        here, there = (places[code_of[name]] for name in (other, one))
+        problems.add(
+            here,
+            f"{column}: {spelt_out(other)} and {spelt_out(one)} ({there}) differ only in "
+            f"{difference(one, other)}; use one of them (a transform of `kind: map` renames labels), or "
+            "declare both in `task.label_names` if they are two classes",
+        )
+
+
+def _first_places(wanted: set[int], ingested: Ingested) -> dict[int, str]:
+    """Code of a label → the place of its first row."""
+    places: dict[int, str] = {}
+    codes: npt.NDArray[np.int32] = ingested.row_store.numbers("label")
+    for chunk in chunks(len(codes)):
+        found, first = np.unique(codes[chunk], return_index=True)
+        for code, row in zip(found.tolist(), first.tolist(), strict=True):
+            if code in wanted and code not in places:
+                places[code] = ingested.place(chunk.start + row)
+    return places
 
 
 def _splits(

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from teacherspec.spec.prepare.source_base import SourceBase
 from teacherspec.tasks.shared.columns.base import ColumnError, ValueReader, nearest, shown
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn
+from teacherspec.text.look_alikes import look_alike_key
+from teacherspec.text.unicode_forms import is_blank
 
 NAME = TextColumn("name", max_characters=200)
 """How ids and groups are validated."""
@@ -25,10 +27,12 @@ class ExtraColumns:
     Attributes:
         keep: columns stored with the row.
         group: column whose rows with equal values stay in one split, or None.
+        no_group: values of it that stand for no group; the empty text also for null.
     """
 
     keep: tuple[str, ...] = ()
     group: str | None = None
+    no_group: frozenset[str] = frozenset()
 
 
 class CheckedRow(NamedTuple):
@@ -62,6 +66,7 @@ class RowChecker:
         def read_from(rule: ValueReader) -> str:
             return source.columns.get(rule.name, rule.source_column)
 
+        self._columns = source.columns
         needed = fields.without_label() if source.role == "ood" else fields
         external = source.role == "external"
         if external:
@@ -73,7 +78,8 @@ class RowChecker:
         self._group = column(extra_columns.group) if extra_columns.group else None
         self._id = column("id")
         self._id_declared = "id" in source.columns and not external
-        self._id_counts = not external
+        self._id_counts = not external and source.ids == "use"
+        self._no_group = extra_columns.no_group
         self._others = source.other_columns
         self._required = [
             *map(read_from, needed.columns()),
@@ -115,12 +121,21 @@ class RowChecker:
             no_known_column = not self.known.intersection(columns)
             hint = "is the header missing?" if no_known_column else "name it in `columns` of the source"
             problems = [
-                f"{table.place(1)}: column {shown(name)} not found (columns: {found}); {hint}"
+                f"{table.place(1)}: column {shown(name)} not found (columns: {found}); "
+                f"{self._renamed(name, columns) or hint}"
                 for name in self._required
                 if name not in columns and name not in self._made
             ] or [f"{table.place(1)}: {problem}" for problem in self._unused(columns)]
         if problems:
             raise DataError(problems)
+
+    def _renamed(self, name: str, columns: Iterable[str]) -> str:
+        """How to declare a column whose name differs in case or white space only; empty without one."""
+        for column in columns:
+            if column not in self.known and look_alike_key(column) == look_alike_key(name):
+                declared = next((own for own, used in self._columns.items() if used == name), name)
+                return f"declare `columns: {{{declared}: {json.dumps(column, ensure_ascii=False)}}}`"
+        return ""
 
     def check(self, values: dict[str, Any]) -> CheckedRow | list[str] | None:
         """The validated row, everything that is wrong with it, or None to leave it out.
@@ -138,7 +153,7 @@ class RowChecker:
             tuple([self._value(rule, column, values, wrong) for rule, column in self._answers]),
             self._value(*self._label, values, wrong) if self._label else None,
             self._identity(values, wrong),
-            self._name("group", self._group, values, wrong) if self._group else None,
+            self._grouped(self._group, values, wrong) if self._group else None,
             tuple([self._extra(name, column, values, wrong) for name, column in self._keep]),
         )
         if not values.keys() <= self.known:
@@ -147,7 +162,8 @@ class RowChecker:
 
     def _value(self, rule: ValueReader, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
         if column not in values:
-            wrong.append(f"{rule.name}: missing (no {shown(column)} in this row)")
+            hint = self._renamed(column, values)
+            wrong.append(f"{rule.name}: missing (no {shown(column)} in this row{hint and f'; {hint}'})")
             return None
         try:
             for change in rule.changes(values[column]):
@@ -161,6 +177,20 @@ class RowChecker:
         if not self._id_counts or (self._id not in values and not self._id_declared):
             return None
         return self._name("id", self._id, values, wrong)
+
+    def _grouped(self, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
+        if column not in values:
+            return self._name("group", column, values, wrong)
+        given = values[column]
+        if ("" if given is None else str(given)) in self._no_group:
+            return None
+        if given is None or (isinstance(given, str) and is_blank(given)):
+            wrong.append(
+                f"{column}: is blank (given {shown(given)}); give the row a group, or declare "
+                '`prepare.no_group: [""]` for rows without one'
+            )
+            return None
+        return self._name("group", column, values, wrong)
 
     def _name(self, what: str, column: str, values: dict[str, Any], wrong: list[str]) -> str | None:
         if column not in values:

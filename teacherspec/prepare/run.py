@@ -51,7 +51,9 @@ def prepare(
         DataError: the first problems of all files and how many there are; nothing was written.
     """
     problems = Problems()
-    extra_columns = ExtraColumns(section.keep_columns, section.group)
+    extra_columns = ExtraColumns(section.keep_columns, section.group, frozenset(section.no_group))
+    if section.compare == "exact":
+        fields = fields.compared_exactly()
     quarantining = section.on_error == "quarantine"
     with (
         scratch_folder(out.with_name(f"{out.name}-scratch")) as folder,
@@ -77,7 +79,7 @@ def prepare(
             "Quarantined", quarantine.problems.total, lambda: iter(quarantine.problems.shown())
         )
         pii = search_pii(ingested, fields, assignment)
-        numbers = metrics(ingested, fields, assignment, pii, quarantine.rows)
+        numbers = metrics(ingested, fields, assignment, section, pii, quarantine.rows)
         reported = [quarantined, *findings.values(), pii.finding(ingested)]
         in_train = {label: splits["train"] for label, splits in numbers["classes"].items()}
         sizes = size_quantiles(ingested, assignment)

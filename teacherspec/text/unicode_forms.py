@@ -1,11 +1,12 @@
 """Unicode forms of texts, in time that grows with their length."""
 
 import re
-import sys
 import unicodedata
 from functools import cache
 from typing import Literal
 
+_END_OF_MARKS = 0x20000
+"""No later character modifies the one before it, but for variation selectors, which need no order."""
 _MOST_MARKS = 30
 """Marks on one letter that natural language needs at most (UAX #15, the stream-safe text format)."""
 
@@ -34,7 +35,7 @@ def _long_runs_of_marks() -> re.Pattern[str]:
     """Matches runs of characters that only modify the one before them."""
     marks = [
         character
-        for character in map(chr, range(0x300, sys.maxunicode + 1))
+        for character in map(chr, range(0x300, _END_OF_MARKS))
         if unicodedata.category(character).startswith("M")
         and all(unicodedata.combining(part) for part in unicodedata.normalize("NFD", character))
     ]

@@ -17,7 +17,7 @@ from teacherspec.prepare.row_store import RowStore
 from teacherspec.spec.prepare.prepare import NearDuplicates
 from teacherspec.tasks.shared.columns.base import Column, VisualColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
-from teacherspec.tasks.shared.columns.text import normalised
+from teacherspec.tasks.shared.columns.text import compared
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
@@ -101,7 +101,8 @@ def _texts(row_store: RowStore, columns: Sequence[Column], similarity: float) ->
 
     def texts(rows: npt.NDArray[np.int64]) -> list[str]:
         values = row_store.gather(rows, names).to_pylist()
-        return [normalised(" ".join(column.text(row[column.name]) for column in columns)) for row in values]
+        joined = (" ".join(column.text(row[column.name]) for column in columns) for row in values)
+        return [compared(text, columns[0].exact) for text in joined]
 
     return TextComparison(similarity, texts, row_store.numbers("size"))
 

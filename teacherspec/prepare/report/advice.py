@@ -1,5 +1,6 @@
 """Advice for the following stages from the amount and the balance of the data."""
 
+import math
 from typing import Any
 
 from teacherspec.prepare.report.label_typos import misspelt
@@ -10,13 +11,17 @@ UNEVEN = 3.0
 """Ratio of the largest to the smallest class from which class weights matter."""
 WORTHWHILE = 0.01
 """Gain in accuracy from doubling the rows that justifies collecting them."""
+OFF = 0.05
+LARGE_GROUP = 0.05
+"""Difference from a declared fraction, and share of a group, from which they are reported."""
 FEW_REPORTED = 30
 """Test rows of a class below which its recall is imprecise (95 % interval wider than ±0.17)."""
 
 
 def advice(metrics: dict[str, Any]) -> list[str]:
     """Sentences for the author of the declaration, each with its number."""
-    sentences = (advise(metrics) for advise in (_amount, _balance, _spelling, _curve, _reported, _personal))
+    advisers = (_amount, _fractions, _balance, _spelling, _curve, _reported, _personal)
+    sentences = (advise(metrics) for advise in advisers)
     return [sentence for sentence in sentences if sentence]
 
 
@@ -34,6 +39,33 @@ def _amount(metrics: dict[str, Any]) -> str:
             "faster, usually as well."
         )
     return f"{rows} rows train: a usual amount."
+
+
+def _fractions(metrics: dict[str, Any]) -> str:
+    """Splits that received another share of the rows than declared, beyond chance, and why."""
+    by_hash = metrics.get("by_hash", {})
+    fractions = by_hash.get("fractions", {})
+    if not any(_is_off(one["declared"], one["reached"], by_hash["rows"]) for one in fractions.values()):
+        return ""
+    reached = ", ".join(
+        f"{name} {one['reached']:.0%} ({one['declared']:.0%})" for name, one in fractions.items()
+    )
+    found = f"The splits received other shares of the rows than declared (in brackets): {reached}"
+    groups = by_hash.get("groups", {"share": 0.0})
+    if groups["share"] < LARGE_GROUP:
+        return f"{found}. Rows that were removed, or contents with many rows, are not spread evenly."
+    return (
+        f"{found}. The largest of {groups['number']} groups, that of {groups['first_row']}, has "
+        f"{groups['rows']} of {by_hash['rows']} rows ({groups['share']:.0%}), and a group is never divided. "
+        "If its value only stands for an unknown group, name it in `prepare.no_group`; otherwise declare "
+        "ready-made splits, sample the rows (`prepare.sources.rows_per_class`), or see whether another "
+        "`prepare.seed` puts it into train."
+    )
+
+
+def _is_off(declared: float, reached: float, rows: int) -> bool:
+    by_chance = math.sqrt(declared * (1 - declared) / rows)
+    return abs(reached - declared) > max(OFF, 4 * by_chance)
 
 
 def _balance(metrics: dict[str, Any]) -> str:

@@ -14,13 +14,20 @@ from teacherspec.prepare.pii import PiiMatches
 from teacherspec.prepare.report.content_preview import measures
 from teacherspec.prepare.report.drift import class_drift, word_drift
 from teacherspec.prepare.report.learning_curve import learning_curve
+from teacherspec.prepare.report.reached_fractions import reached_fractions
+from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
 
 
 def metrics(
-    ingested: Ingested, fields: RowSchema, assignment: Assignment, pii: PiiMatches, quarantined: int
+    ingested: Ingested,
+    fields: RowSchema,
+    assignment: Assignment,
+    section: Prepare,
+    pii: PiiMatches,
+    quarantined: int,
 ) -> dict[str, Any]:
     """All numbers of the report, nested for `dvc metrics diff`."""
     counts = assignment.class_counts()
@@ -37,7 +44,11 @@ def metrics(
     rows = _rows(ingested, assignment) | {"quarantined": quarantined}
     curve = learning_curve(ingested, fields, assignment)
     looks_private = {"rows_searched": pii.searched, "rows": len(pii.rows), **pii.counts()}
-    more = {"learning_curve": curve, "changed": dict(sorted(ingested.changed.items()))}
+    more = {
+        "learning_curve": curve,
+        "changed": dict(sorted(ingested.changed.items())),
+        "by_hash": reached_fractions(ingested, assignment, section),
+    }
     return {
         "rows": rows,
         "splits": splits,

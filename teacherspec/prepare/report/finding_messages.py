@@ -104,11 +104,18 @@ class FindingMessages:
 
     def _conflict(self, row: int, partner: int) -> str:
         there = f"{self._place(partner)} has {self._label(partner)}"
-        return f"{self._place(row)}: labelled {self._label(row)}, but {there} for the same: {self._text(row)}"
+        text, other = self._text(row), self._text(partner)
+        same = f"the same: {text}"
+        if text != other:
+            same = f"the same but for case or white space: {text} and {other} (see `prepare.compare`)"
+        return f"{self._place(row)}: labelled {self._label(row)}, but {there} for {same}"
 
     def _repeated_id(self, row: int, partner: int) -> str:
         name = self._ingested.row_store.gather(np.array([row]), ["id"]).to_pylist()[0]["id"]
-        return f"{self._place(row)}: id: {shown(name)} was already given at {self._place(partner)}"
+        return (
+            f"{self._place(row)}: id: {shown(name)} was already given at {self._place(partner)}; correct it, "
+            "or declare `ids: ignore` for sources whose ids are not unique"
+        )
 
 
 def content_text(rules: Sequence[Column], values: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ def report(
     metrics: dict[str, Any], findings: Sequence[Finding], policies: Mapping[str, Policy], unit: str
 ) -> str:
     """The report as Markdown."""
-    parts = [_rows(metrics["rows"], policies), _changed(metrics), _splits(metrics["splits"], unit)]
+    parts = [_rows(metrics["rows"], policies), _changed(metrics), _splits(metrics, unit)]
     parts += [_measures(metrics["splits"]), _drift(metrics)]
     parts += [_classes(metrics), _found(findings)]
     lines = "\n".join(f"- {sentence}" for sentence in advice(metrics))
@@ -84,18 +84,25 @@ def _what(name: str, policies: Mapping[str, Policy]) -> str:
     return f"{ROWS[name]}: {'kept' if policies[name].action == 'keep' else 'removed'}"
 
 
-def _splits(splits: dict[str, Any], unit: str) -> str:
-    columns = ("split", "rows", "smallest class", "largest class", "balance", f"{unit} p50", "p95", "max")
+def _splits(metrics: dict[str, Any], unit: str) -> str:
+    columns = (
+        *("split", "rows", "share (declared)", "smallest class", "largest class", "balance"),
+        *(f"{unit} p50", "p95", "max"),
+    )
+    fractions = metrics.get("by_hash", {}).get("fractions", {})
     lines = [
         (
             name,
             split["rows"],
+            f"{fractions[name]['reached']:.1%} ({fractions[name]['declared']:.1%})"
+            if name in fractions
+            else NONE,
             split.get("smallest_class", NONE),
             split.get("largest_class", NONE),
             f"{split['balance']:.3f}" if "balance" in split else NONE,
             *(split[unit][quantile] for quantile in ("p50", "p95", "max")),
         )
-        for name, split in splits.items()
+        for name, split in metrics["splits"].items()
     ]
     return "## Splits\n\n" + _table(columns, lines)
 

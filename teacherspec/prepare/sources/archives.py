@@ -72,7 +72,7 @@ def _tar_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]
                     if entry.size < 0:
                         raise tarfile.ReadError(f"{shown(entry.name)} claims to have {entry.size} bytes")
                     if entry.size > most_bytes:  # tarfile would look for its end for hours
-                        raise _unpacks_to_too_much(name, f"{shown(entry.name)} claims {entry.size} bytes")
+                        raise _unpacks_to_too_much(name, f" ({shown(entry.name)} claims {entry.size} bytes)")
                     if not entry.isdir():
                         yield _tar_member(archive, entry, max_file_bytes)
         except _DAMAGED as error:
@@ -126,7 +126,7 @@ def _zip_members(name: str, path: Path, max_file_bytes: int) -> Iterator[Member]
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             allowed = max(FREE_BYTES, _MAX_RATIO * path.stat().st_size)
             if sum(entry.file_size for entry in entries) > allowed:
-                raise _unpacks_to_too_much(name, f"{len(entries)} files")
+                raise _unpacks_to_too_much(name)
             for entry in entries:
                 yield _zip_member(archive, entry, max_file_bytes)
     except _DAMAGED as error:
@@ -147,8 +147,8 @@ def _zip_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_file_bytes
         return Member(name, b"", f"cannot be unpacked: {error}")
 
 
-def _unpacks_to_too_much(name: str, what: str) -> DataError:
-    return DataError(f"{name}: unpacks to over {_MAX_RATIO} times its size ({what}); check it")
+def _unpacks_to_too_much(name: str, why: str = "") -> DataError:
+    return DataError(f"{name}: unpacks to over {_MAX_RATIO} times its size{why}; check it")
 
 
 def _too_large(size: int, allowed: int) -> str:

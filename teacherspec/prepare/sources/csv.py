@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from teacherspec.spec.prepare.sources import CsvSource
 from teacherspec.tasks.shared.columns.base import shown
 
 _SEPARATORS = {",": "`,`", ";": "`;`", "\t": "a tab", "|": "`|`"}
+_EXCEL = re.compile(r"sep=(.)")
+"""A first line by which Excel names the separator of the following ones."""
 MAX_COLUMNS = 10_000
 
 
@@ -24,7 +27,7 @@ def tables(source: CsvSource, root: Path) -> list[Table]:
 
 
 @contextmanager
-def _open_file(source: CsvSource, name: str, path: Path, _wanted: Collection[str]) -> Iterator[OpenTable]:
+def _open_file(source: CsvSource, name: str, path: Path, wanted: Collection[str]) -> Iterator[OpenTable]:
     csv.field_size_limit(source.max_line_bytes)
     with open_bytes(name, path, source.encoding) as stream:
         lines = TextLines(name, stream, source.max_line_bytes)
@@ -38,26 +41,33 @@ def _open_file(source: CsvSource, name: str, path: Path, _wanted: Collection[str
             strict=True,
         )
         header = list(source.names or _read_header(name, lines, reader, source.delimiter))
+        _check_header(name, header, wanted, source.delimiter)
         yield OpenTable(tuple(header), _rows(lines, reader, header))
 
 
 def _read_header(name: str, lines: TextLines, reader: Iterator[list[str]], delimiter: str) -> list[str]:
     try:
         header = next((fields for fields in reader if fields), [])
+        if declared := _EXCEL.fullmatch(delimiter.join(header)):
+            if declared[1] != delimiter:
+                raise DataError(
+                    f"{name}:1: `{declared[0]}` names another separator than is declared: declare "
+                    f"`delimiter: {json.dumps(declared[1])}`"
+                )
+            header = next((fields for fields in reader if fields), [])
     except csv.Error as error:
-        raise DataError(f"{name}:1: the header cannot be read: {error}") from error
+        raise DataError(f"{name}:{lines.number}: the header cannot be read: {error}") from error
     if fault := lines.take_fault():
         raise DataError(f"{name}:{fault[1]}:{fault[2]}: {fault[0]}")
-    _check_header(name, header, delimiter)
     return header
 
 
-def _check_header(name: str, header: list[str], delimiter: str) -> None:
+def _check_header(name: str, header: list[str], wanted: Collection[str], delimiter: str) -> None:
     if not header:
         raise DataError(f"{name}: no rows")
     if len(header) > MAX_COLUMNS:
         raise DataError(f"{name}:1: {len(header)} columns (allowed: {MAX_COLUMNS})")
-    twice = sorted({column for column in header if header.count(column) > 1})
+    twice = sorted({column for column in header if column in wanted and header.count(column) > 1})
     if twice:
         raise DataError(f"{name}:1: the header names {', '.join(map(shown, twice))} twice; rename one")
     if len(header) == 1:

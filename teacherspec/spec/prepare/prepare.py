@@ -119,9 +119,17 @@ class Prepare(Section):
     near_duplicates: NearDuplicates | None = NearDuplicates()
     """Search for near duplicates; null to skip it."""
 
+    compare: Literal["normalised", "exact"] = "normalised"
+    """When texts are the same content. `normalised`: Unicode NFC, case folded, white space as one space.
+    `exact`: only equal characters, where case or indentation decides the class."""
+
     group: str | None = None
     """Column of the files whose value keeps rows together (a user, a conversation, a document): a group
     lies in one split, decided by its own hash in place of the content's."""
+
+    no_group: tuple[str, ...] = ()
+    """Values of `group` that stand for no group, such as `unknown`; an empty text also for null. Each such
+    row is on its own: its content decides its split."""
 
     folds: int | None = Field(default=None, ge=2, le=100)
     """Number of folds for cross-fitting: adds the column `fold` to `train`, from the hash of content or
@@ -170,6 +178,12 @@ class Prepare(Section):
         disagreeing = sorted({split for split, _ in roles if len([s for s, _ in roles if s == split]) > 1})
         if disagreeing:
             raise ValueError(f"the sources of {', '.join(disagreeing)} declare different roles for it")
+        return self
+
+    @model_validator(mode="after")
+    def _has_groups(self) -> Self:
+        if self.no_group and self.group is None:
+            raise ValueError("`no_group` names values of `group`: declare `group`, or drop it")
         return self
 
     @field_validator("data")

@@ -42,6 +42,10 @@ class SourceBase(Section):
     other_columns: Literal["refuse", "ignore"] = "refuse"
     """What to do with columns that neither the task nor `keep_columns` uses."""
 
+    ids: Literal["use", "ignore"] = "use"
+    """Whether a column `id` names the rows; it must then be unique over all sources. `ignore`: ids are
+    derived from the content, as without such a column."""
+
     transforms: tuple[Transform, ...] = ()
     """Changes to each row, in this order, before it is validated."""
 
@@ -69,6 +73,12 @@ class SourceBase(Section):
     def _is_mixed_one_way(self) -> Self:
         if self.weight is not None and self.share < 1:
             raise ValueError("`weight` and `share` both set how many rows to use: declare one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _ids_are_used(self) -> Self:
+        if self.ids == "ignore" and "id" in self.columns:
+            raise ValueError("`columns` names the column of ids, and `ids: ignore` ignores it: drop one")
         return self
 
     @model_validator(mode="after")

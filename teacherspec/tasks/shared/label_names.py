@@ -4,11 +4,16 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from teacherspec.text.look_alikes import difference, look_alikes, seen, spelt_out
+
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"names {', '.join(twice)} twice: every class needs a name of its own")
+    if pairs := look_alikes(names, seen):
+        one, other = map(spelt_out, pairs[0])
+        raise ValueError(f"{one} and {other} differ only in {difference(*pairs[0])}: nobody can see that")
     return names
 
 

@@ -119,7 +119,7 @@ lines("an empty label", "label: is blank", {"text": "x", "label": ""})
 lines("a label with a space behind it", "label: has spaces around it", {"text": "x", "label": "ant "})
 lines(
     "labels that differ in case",
-    "label: 'Ant' and 'ant' differ only in case",
+    "rows.jsonl:1: label: 'ant' and 'Ant' (data/rows.jsonl:61) differ only in case; use one of them",
     {"text": "x", "label": "Ant"},
 )
 lines(

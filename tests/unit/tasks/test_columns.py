@@ -51,7 +51,7 @@ def test_a_text_that_is_invalid_is_refused(value: object, message: str) -> None:
         ("refnud", "did you mean 'refund'?"),
         ("1", "allowed: refund, card_lost, 01"),
         (1, "is not a declared label (given 1"),
-        ("Refund", "did you mean 'refund'?"),
+        ("Refund", "given 'Refund', which differs from the declared 'refund' only in case"),
     ],
 )
 def test_a_label_that_is_invalid_is_refused(value: object, message: str) -> None:

@@ -1,5 +1,6 @@
 """Normalised texts are those of Unicode, whatever their marks."""
 
+import sys
 import unicodedata
 from typing import Literal
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacherspec.text.unicode_forms import is_blank, unicode_form
+from teacherspec.text.unicode_forms import _long_runs_of_marks, is_blank, unicode_form
 
 LETTERS = "aé한ﬁ１\u1100 "
 MARKS = "\u0301\u0316\u0345\u0f73\u0344\u3099\u0591\u20d0"
@@ -39,3 +40,9 @@ def test_long_runs_of_marks_reach_the_library_in_their_final_order(monkeypatch: 
 )
 def test_texts_of_invisible_characters_are_blank(text: str, blank: bool) -> None:
     assert is_blank(text) is blank
+
+
+def test_no_mark_is_overlooked() -> None:
+    marks = [character for character in map(chr, range(sys.maxunicode)) if unicodedata.combining(character)]
+    assert len(marks) > 900
+    assert all(_long_runs_of_marks().fullmatch(mark * 31) for mark in marks)

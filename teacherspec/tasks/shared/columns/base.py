@@ -6,7 +6,7 @@ through them, so that a new kind of task declares other columns and changes no s
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -92,9 +92,11 @@ class Column(ValueReader, StoredValue, ComparedValue):
 
     Attributes:
         name: its name in the task, in prepared files and in `columns` of a source.
+        exact: whether its texts are compared as they are, without normalisation.
     """
 
     name: str
+    exact: bool = field(default=False, kw_only=True)
 
     def from_request(self, value: Any) -> Any:
         """The value to store of a row sent for inference, as a person writes it into JSON.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.tasks.shared.columns.base import Column, ColumnError, nearest, shown
 from teacherspec.tasks.shared.columns.text import UNWRITABLE
+from teacherspec.text.look_alikes import difference, look_alike_key, spelt_out
 from teacherspec.text.unicode_forms import is_blank
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ class LabelColumn(Column):
         if name != name.strip() or UNWRITABLE.search(name):
             raise ColumnError(f"has spaces around it or control characters in it (given {shown(value)})")
         if self.label_names is not None and name not in self.label_names:
-            raise ColumnError(
-                f"is not a declared label (given {shown(value)}; {nearest(name, self.label_names)})"
-            )
+            raise ColumnError(f"is not a declared label ({_given(value, self.label_names)})")
         return value
 
     def key(self, value: Any) -> bytes:
@@ -56,3 +55,15 @@ class LabelColumn(Column):
     def text(self, value: Any) -> str:
         """The label's name."""
         return str(value)
+
+
+def _given(value: str | int, label_names: Sequence[str]) -> str:
+    """The label that was given, and which of the declared ones was meant."""
+    name = str(value)
+    alike = [declared for declared in label_names if look_alike_key(declared) == look_alike_key(name)]
+    if alike:
+        return (
+            f"given {spelt_out(name)}, which differs from the declared {spelt_out(alike[0])} only in "
+            f"{difference(name, alike[0])}; correct the row, or rename it by a transform of `kind: map`"
+        )
+    return f"given {shown(value)}; {nearest(name, label_names)}"

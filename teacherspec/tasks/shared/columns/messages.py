@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.tasks.shared.columns.base import Column, ColumnError, shown
-from teacherspec.tasks.shared.columns.text import TextColumn, normalised
+from teacherspec.tasks.shared.columns.text import TextColumn, compared
 from teacherspec.text.conversation import problem_with_turns
 
 if TYPE_CHECKING:
@@ -84,8 +84,9 @@ class PromptMessagesColumn(MessagesColumn):
         return self._messages(value, with_answer=False)
 
     def key(self, value: Any) -> bytes:
-        """Roles and normalised contents, one message a line."""
-        return "\n".join(f"{turn['role']}\x1f{normalised(turn['content'])}" for turn in value).encode("utf-8")
+        """Roles and contents as compared, one message a line."""
+        turns = (f"{turn['role']}\x1f{compared(turn['content'], self.exact)}" for turn in value)
+        return "\n".join(turns).encode("utf-8")
 
     def arrow_type(self) -> "pa.DataType":
         """A list of messages."""
@@ -107,8 +108,8 @@ class LastMessageColumn(MessagesColumn):
         return [self._messages(value)[-1]["content"]]
 
     def key(self, value: Any) -> bytes:
-        """UTF-8 of the normalised answer."""
-        return "\n".join(map(normalised, value)).encode("utf-8")
+        """UTF-8 of the answer as compared."""
+        return "\n".join(compared(text, self.exact) for text in value).encode("utf-8")
 
     def arrow_type(self) -> "pa.DataType":
         """A list of texts."""

@@ -1,6 +1,6 @@
 """The columns of a task's row, by what they are for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from teacherspec.tasks.shared.columns.base import Column, VisualColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn
@@ -25,6 +25,14 @@ class RowSchema:
     def without_label(self) -> "RowSchema":
         """The same row where no class is known."""
         return RowSchema(self.content, None, self.answers)
+
+    def compared_exactly(self) -> "RowSchema":
+        """The same row, where texts that differ in case or white space are different content."""
+
+        def exact(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+            return tuple(replace(column, exact=True) for column in columns)
+
+        return RowSchema(exact(self.content), self.label, exact(self.answers))
 
     def images(self) -> tuple[VisualColumn, ...]:
         """The columns of the content that hold images."""

@@ -43,8 +43,8 @@ class TextColumn(Column):
         return value
 
     def key(self, value: Any) -> bytes:
-        """UTF-8 of the normalised text."""
-        return normalised(value).encode("utf-8")
+        """UTF-8 of the text as compared."""
+        return compared(value, self.exact).encode("utf-8")
 
     def arrow_type(self) -> "pa.DataType":
         """Text."""
@@ -84,8 +84,8 @@ class TextListColumn(Column):
         return [rule.read(text) for text in value]
 
     def key(self, value: Any) -> bytes:
-        """UTF-8 of the normalised texts, one a line."""
-        return "\n".join(map(normalised, value)).encode("utf-8")
+        """UTF-8 of the texts as compared, one a line."""
+        return "\n".join(compared(text, self.exact) for text in value).encode("utf-8")
 
     def arrow_type(self) -> "pa.DataType":
         """A list of texts."""
@@ -107,8 +107,13 @@ class AnswerColumn(TextListColumn):
         return super().read([value] if isinstance(value, str) else value)
 
 
+def compared(text: str, exact: bool) -> str:
+    """The text by which contents are compared: as it is, or normalised."""
+    return text if exact else normalised(text)
+
+
 def normalised(text: str) -> str:
-    """The text as compared, never as stored: NFC, case folded, runs of white space as one space."""
+    """The text as compared unless exactly: NFC, case folded, runs of white space as one space."""
     if text.isascii():
         return " ".join(text.lower().split())
     return unicode_form("NFC", " ".join(unicode_form("NFC", text).casefold().split()))
