@@ -38,7 +38,7 @@ class Robustness:
         rows: of the split.
         changed: rows in which the perturbation found something to change.
         accuracy: share of right predictions on the perturbed split.
-        flip_rate: share of rows whose predicted label changes.
+        flip_rate: share of the changed rows whose predicted label changes.
         right_to_wrong: rows that only the perturbation gets wrong.
         wrong_to_right: rows that only the perturbation gets right.
         p_value: exact McNemar test that accuracy stays.
@@ -148,13 +148,14 @@ def _changed(rows: "Dataset", name: str, perturb: Perturbation, seed: int) -> di
 def measure_robustness(
     plain: Predictions, perturbed: Mapping[str, tuple[Predictions, int]], *, confidence: float
 ) -> list[Robustness]:
-    """Each perturbation against the rows as they are.
+    """Each perturbation that changed rows against the rows as they are.
 
     Args:
         plain: predictions of a labelled split.
         perturbed: name → predictions of the same rows in the same order, and how many rows changed.
         confidence: level of the intervals.
     """
+    perturbed = {name: found for name, found in perturbed.items() if found[1]}
     before, rows = top_label(plain.logits), len(plain.ids)
     right = before == plain.labels
     counts = {}
@@ -170,7 +171,7 @@ def measure_robustness(
             rows=rows,
             changed=perturbed[name][1],
             accuracy=wilson_interval(hits, rows, confidence=confidence),
-            flip_rate=wilson_interval(flips, rows, confidence=confidence),
+            flip_rate=wilson_interval(flips, perturbed[name][1], confidence=confidence),
             right_to_wrong=lost,
             wrong_to_right=gained,
             p_value=p_value,

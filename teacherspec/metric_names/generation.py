@@ -11,12 +11,12 @@ TOKENS = frozenset(
 """What `evaluate` reports of the supervised tokens of every split."""
 
 ANSWERS = frozenset(
-    {"bleu", "chrf", "empty", "exact_match", "length_ratio", "repetition", "rows", "stopped", "tokens"}
+    {"chrf", "empty", "exact_match", "length_ratio", "repetition", "rows", "stopped", "tokens"}
 )
 """What `evaluate` reports of generated answers."""
 
-ROUGE = frozenset({"rouge1", "rouge2", "rougeL", "rougeLsum"})
-"""The same where the tokenizer of ROUGE reads the script of the references."""
+OF_WORDS = frozenset({"bleu", "rouge1", "rouge2", "rougeL", "rougeLsum"})
+"""The same where it fits the references: their script, and whether they have enough words."""
 
 TOKEN_COUNT = ReportedNames(frozenset({"tokens"}))
 
@@ -52,8 +52,8 @@ def generation_names(roles: Mapping[str, str], perturbations: Collection[str]) -
         frozenset({"evaluate.loss_ratio", "evaluate.base.nll_change"})
         | prefixed("evaluate.base.test", TOKENS)
         | nested(generated, ANSWERS),
-        nested(generated, ROUGE)
-        | prefixed("evaluate.test.sampled", ANSWERS | ROUGE)
+        nested(generated, OF_WORDS)
+        | prefixed("evaluate.test.sampled", ANSWERS | OF_WORDS)
         | prefixed("ratings", nested(OPPONENTS, RATINGS)),
     )
     evaluated = dict.fromkeys(roles.values(), ReportedNames(TOKENS))

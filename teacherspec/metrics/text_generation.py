@@ -5,11 +5,10 @@ how.
 """
 
 import re
-import unicodedata
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,9 +19,6 @@ References = Sequence[Sequence[str]]
 """One or more references for each hypothesis; their number may differ from row to row."""
 
 ROUGE_NAMES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-
-LOST_CHARACTERS = 0.1
-"""Share of letters and digits that ROUGE's tokenizer may drop before its scores mean little."""
 
 
 @dataclass(frozen=True)
@@ -108,27 +104,15 @@ def _corpus(scorer: Any, hypotheses: Sequence[str], references: References) -> C
     return CorpusScore(score, str(scorer.get_signature()), statistics, scorer)
 
 
-class UnicodeWords:
-    """Words of any alphabet, in lower case: runs of letters, marks and digits.
-
-    Scripts that write no spaces between words need a tokenizer of their own.
-    """
+class WordTokenizer(Protocol):
+    """Divides a text into the words that ROUGE compares."""
 
     def tokenize(self, text: str) -> list[str]:
         """The words of `text`."""
-        spaced = (character if _in_word(character) else " " for character in text.lower())
-        return "".join(spaced).split()
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or unicodedata.category(character).startswith("M")
-
-
-RougeTokenizer = Literal["latin", "unicode"]
 
 
 def rouge(
-    hypothesis: str, references: Sequence[str], *, tokenizer: RougeTokenizer = "latin"
+    hypothesis: str, references: Sequence[str], *, tokenizer: WordTokenizer | None = None
 ) -> dict[str, float]:
     """ROUGE-1, -2, -L and -Lsum F-measures (Lin 2004), 0 to 1, each the best over the references.
 
@@ -137,8 +121,8 @@ def rouge(
     Args:
         hypothesis: a text.
         references: one or more texts.
-        tokenizer: `latin` is rouge-score's own and that of published numbers; it drops all but `[a-z0-9]`
-            (see `rouge_lost_share`). `unicode` takes words of every alphabet.
+        tokenizer: None for rouge-score's own, that of published numbers; it drops all but `[a-z0-9]` (see
+            `rouge_lost_share`).
 
     Raises:
         ValueError: no reference.
@@ -149,13 +133,12 @@ def rouge(
     return {name: float(scores[name].fmeasure) for name in ROUGE_NAMES}
 
 
-def _rouge_scorer(tokenizer: RougeTokenizer) -> Any:
+def _rouge_scorer(tokenizer: WordTokenizer | None) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nltk, which it imports, uses deprecated names
         from rouge_score.rouge_scorer import RougeScorer
 
-    words = UnicodeWords() if tokenizer == "unicode" else None
-    return RougeScorer(list(ROUGE_NAMES), use_stemmer=False, tokenizer=words)
+    return RougeScorer(list(ROUGE_NAMES), use_stemmer=False, tokenizer=tokenizer)
 
 
 def rouge_lost_share(texts: Sequence[str]) -> float:
@@ -163,6 +146,10 @@ def rouge_lost_share(texts: Sequence[str]) -> float:
     matched = sum(len(re.findall(r"[a-z0-9]", text.lower())) for text in texts)
     total = sum(sum(character.isalnum() for character in text.lower()) for text in texts)
     return 0.0 if total == 0 else 1.0 - matched / total
+
+
+_FINAL_STOP = re.compile("[.\u3002\uff0e\uff61\u0964\u06d4\u1362\u104b\u17d4]$")
+"""Of Latin, Chinese and Japanese (three forms), Indian, Arabic, Ethiopic, Burmese and Khmer script."""
 
 
 def extract(pattern: str, text: str) -> str | None:
@@ -178,7 +165,7 @@ def extract(pattern: str, text: str) -> str | None:
 
 def normalised_answer(text: str) -> str:
     """An answer as compared: white space collapsed, and no thousands separators or a final full stop."""
-    return re.sub(r"(?<=\d),(?=\d{3})", "", " ".join(text.split())).removesuffix(".")
+    return _FINAL_STOP.sub("", re.sub(r"(?<=\d),(?=\d{3})", "", " ".join(text.split())))
 
 
 def exact_match(hypothesis: str, references: Sequence[str], *, pattern: str | None = None) -> bool:

@@ -63,6 +63,20 @@ def find(reports: Mapping[str, Any], metric: str) -> Measurement | None:
     return Measurement(parts["value"], parts.get("low"), parts.get("high"))
 
 
+def reason_not_measured(reports: Mapping[str, Any], metric: str) -> str | None:
+    """Why a report leaves a number out, as `not_measured` near its place says it; None where nothing does."""
+    found: Any = reports
+    names = metric.split(".")
+    for name in names:
+        if not isinstance(found, Mapping):
+            return None
+        reasons = found.get("not_measured", {})
+        if name in reasons:
+            return str(reasons[name])
+        found = found.get(name)
+    return None
+
+
 def _is_finite(number: Any) -> bool:
     return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
 
@@ -70,7 +84,8 @@ def _is_finite(number: Any) -> bool:
 def _evaluate(gate: Gate, reports: Mapping[str, Any]) -> GateResult:
     measured = find(reports, gate.metric)
     if measured is None:
-        return GateResult(gate, None, False, "not measured: the reports hold no finite number of this name")
+        reason = reason_not_measured(reports, gate.metric) or "the reports hold no finite number of this name"
+        return GateResult(gate, None, False, f"not measured: {reason}")
     point = noise_metric(gate.metric)
     noise = find(reports, point) if point else None
     found = [*_findings(gate, measured, noise), *_calibration_findings(gate, reports)]

@@ -43,11 +43,13 @@ class Generation(Section):
     """Regular expression of what counts in an answer, such as a final number `#### (-?[\\d.,]+)`: the first
     group of its last match. Omit to compare whole answers."""
 
-    bleu_tokenizer: Literal["13a", "intl", "char", "zh", "none"] = "13a"
-    """sacrebleu's tokenizer for BLEU; `intl` for most languages, `zh` for Chinese, `char` without words."""
+    bleu_tokenizer: Literal["auto", "13a", "intl", "char", "zh", "none"] = "auto"
+    """sacrebleu's tokenizer for BLEU. `auto`: by the script of the references, `13a` for Latin letters, `zh`
+    for Chinese, `char` for other scripts without spaces between words, `intl` for the rest."""
 
-    rouge_tokenizer: Literal["latin", "unicode"] = "latin"
-    """`latin` is that of published numbers and sees only `[a-z0-9]`; `unicode` sees words of any alphabet."""
+    rouge_tokenizer: Literal["auto", "latin", "unicode"] = "auto"
+    """`latin` is that of published numbers and sees only `[a-z0-9]`; `unicode` sees words of any script;
+    `auto`: `latin` where it sees the letters of the references."""
 
     shown: int = Field(default=10, ge=0, le=200)
     """Answers in the report."""

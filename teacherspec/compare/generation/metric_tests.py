@@ -13,6 +13,7 @@ from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.metrics.text_generation import CorpusScore, bleu, chrf, score_from
 from teacherspec.predictions.generation import TokenPredictions
 from teacherspec.spec.generation import Generation
+from teacherspec.text.metric_tokenizers import bleu_fit
 
 
 def token_tests(
@@ -63,22 +64,27 @@ def answer_tests(
         split: its name.
         pairs: N answers of both.
         correct: `[N]`, `[N]`, which answers are correct before and after.
-        not_compared: gets a sentence where the sides declare different tokenizers of BLEU.
+        not_compared: gets a sentence where BLEU does not fit the references, or the sides declare different
+            tokenizers of it.
     """
     name = f"evaluate.{split}.generated"
     yield mcnemar(f"{name}.exact_match", *correct)
     answers = list(zip(*pairs, strict=True))
     stopped = [np.array([one.stopped for one in side]) for side in answers]
     yield mcnemar(f"{name}.stopped", stopped[0], stopped[1])
-    tokenizers = [_generation(side).bleu_tokenizer for side in sides.both]
     references = [list(one.references) for one, _ in pairs]
+    fits = [bleu_fit(_generation(side).bleu_tokenizer, references) for side in sides.both]
+    tokenizers = [fit.tokenizer for fit in fits]
     texts = [[one.text.strip() for one in side] for side in answers]
     scorers: dict[str, Callable[[list[str]], CorpusScore]] = {"chrf": lambda own: chrf(own, references)}
-    if tokenizers[0] == tokenizers[1]:
+    unfit = {reason for fit in fits for reason in fit.unfit.values()}
+    if unfit:
+        not_compared += [f"{name}.bleu: {reason}" for reason in sorted(unfit)]
+    elif tokenizers[0] == tokenizers[1]:
         scorers["bleu"] = lambda own: bleu(own, references, tokenize=tokenizers[0])
     else:
         not_compared.append(
-            f"{name}.bleu: {sides.base.name} declares `evaluate.generation.bleu_tokenizer: {tokenizers[0]}`, "
+            f"{name}.bleu: {sides.base.name} has `evaluate.generation.bleu_tokenizer: {tokenizers[0]}`, "
             f"{sides.head.name} {tokenizers[1]}"
         )
     before, after = (_corpus_statistics([score(own) for score in scorers.values()]) for own in texts)

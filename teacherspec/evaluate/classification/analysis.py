@@ -31,6 +31,7 @@ from teacherspec.predictions.classification import Predictions
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared
 
+UNCHANGED = "it changes no row of test"
 UNSEEN = ("validation", "calibration", "test")
 """Splits whose labels the weights were not fitted on, so that a wrong prediction can mean a wrong label."""
 
@@ -92,6 +93,8 @@ def analyse(
     robustness = measure_robustness(predictions["test"], perturbed, confidence=section.confidence)
     shifted = {split.name: tables[split.name] for split in prepared.of_role("shifted")}
     metrics = all_metrics(section, prepared, predictions, robustness)
+    if unchanged := {name: UNCHANGED for name, (_, changed) in perturbed.items() if not changed}:
+        metrics["robustness"]["not_measured"] = unchanged
     findings = all_findings(
         test,
         slices=slices,

@@ -37,7 +37,10 @@ def write_generation_page(paths: Paths, analysis: GenerationAnalysis, section: E
         "generated": generated,
         "loss_ratio": metrics["loss_ratio"],
         "section": section,
-        "signatures": {name: test["generated"][name]["signature"] for name in ("bleu", "chrf")},
+        "signatures": {
+            name: part["signature"] for name, part in test["generated"].items() if name in ("bleu", "chrf")
+        },
+        "not_measured": test["generated"].get("not_measured", {}),
         "splits": {"test": test, "test, untrained base": base, **splits},
         "text_metrics": TEXT_METRICS,
     }

@@ -9,7 +9,6 @@ import numpy as np
 from teacherspec.errors import DataError
 from teacherspec.metrics.scores.intervals import interval_of, mean_interval, wilson_interval
 from teacherspec.metrics.text_generation import (
-    LOST_CHARACTERS,
     ROUGE_NAMES,
     CorpusScore,
     bleu,
@@ -17,9 +16,9 @@ from teacherspec.metrics.text_generation import (
     exact_match,
     repeated_share,
     rouge,
-    rouge_lost_share,
 )
 from teacherspec.spec.generation import Generation
+from teacherspec.text.metric_tokenizers import Fit, bleu_fit, rouge_fit, rouge_words
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,10 @@ def text_quality(
 
     Returns:
         `rows`; `bleu` and `chrf` (0 to 100) with `signature`; `rouge1`, `rouge2`, `rougeL`, `rougeLsum` (0 to
-        1; left out where their tokenizer sees too little of the texts); `exact_match`; `stopped`, the share
-        of answers that end by themselves; `tokens`, mean length; `length_ratio`, characters over those of
-        the nearest reference; `repetition`, mean share of repeated 4-grams; `empty`, share of empty answers.
+        1) and `rouge_tokenizer`; `not_measured`, why some of these do not fit the references; `exact_match`;
+        `stopped`, the share of answers that end by themselves; `tokens`, mean length; `length_ratio`,
+        characters over those of the nearest reference; `repetition`, mean share of repeated 4-grams; `empty`,
+        share of empty answers.
     """
     texts = [one.text for one in answers]
     references = [one.references for one in answers]
@@ -93,11 +93,18 @@ def text_quality(
     def share(flags: Sequence[bool]) -> dict[str, float]:
         return asdict(wilson_interval(sum(flags), len(flags), confidence=confidence))
 
+    bleu_as, rouge_as = (
+        bleu_fit(generation.bleu_tokenizer, references),
+        rouge_fit(generation.rouge_tokenizer, references),
+    )
+    unfit = {**bleu_as.unfit, **rouge_as.unfit}
     return {
         "rows": len(answers),
-        "bleu": scored(bleu(texts, references, tokenize=generation.bleu_tokenizer)),
+        **({} if bleu_as.unfit else {"bleu": scored(bleu(texts, references, tokenize=bleu_as.tokenizer))}),
         "chrf": scored(chrf(texts, references)),
-        **{name: mean(values) for name, values in _rouges(texts, references, generation).items()},
+        **{name: mean(values) for name, values in _rouges(texts, references, rouge_as).items()},
+        **({} if len(rouge_as.unfit) == len(ROUGE_NAMES) else {"rouge_tokenizer": rouge_as.tokenizer}),
+        **({"not_measured": unfit} if unfit else {}),
         "exact_match": share(correct),
         "stopped": share([one.stopped for one in answers]),
         "empty": share([not one.text.strip() for one in answers]),
@@ -107,19 +114,13 @@ def text_quality(
     }
 
 
-def _rouges(
-    texts: Sequence[str], references: Sequence[Sequence[str]], generation: Generation
-) -> dict[str, list[float]]:
-    """ROUGE of each row by name; none where the tokenizer would see too little of the references."""
-    if generation.rouge_tokenizer == "latin":
-        lost = rouge_lost_share([text for texts_of_row in references for text in texts_of_row])
-        if lost > LOST_CHARACTERS:
-            return {}
-    rows = [
-        rouge(text, refs, tokenizer=generation.rouge_tokenizer)
-        for text, refs in zip(texts, references, strict=True)
-    ]
-    return {name: [row[name] for row in rows] for name in ROUGE_NAMES}
+def _rouges(texts: Sequence[str], references: Sequence[Sequence[str]], fit: Fit) -> dict[str, list[float]]:
+    """ROUGE of each row by name; none that does not fit the references."""
+    names = [name for name in ROUGE_NAMES if name not in fit.unfit]
+    tokenizer = rouge_words(fit.tokenizer)
+    pairs = zip(texts, references, strict=True)
+    rows = [rouge(text, refs, tokenizer=tokenizer) for text, refs in pairs] if names else []
+    return {name: [row[name] for row in rows] for name in names}
 
 
 def _length_ratio(one: GeneratedText) -> float:

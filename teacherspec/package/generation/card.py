@@ -23,7 +23,9 @@ def model_index(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
     found = [
         (split, "perplexity", "Perplexity a token", f"evaluate.{split}.perplexity") for split in reported
     ]
-    generated = {"bleu": "BLEU", "chrf": "chrF2", "exact_match": "Exact match"}
+    generated = {"chrf": "chrF2", "exact_match": "Exact match"}
+    if find(outputs.reports, "evaluate.test.generated.bleu"):
+        generated = {"bleu": "BLEU", **generated}
     found += [("test", kind, name, f"evaluate.test.generated.{kind}") for kind, name in generated.items()]
     return [*found, ("test", "ece", "ECE of tokens after calibration", "calibrate.test.ece.after")]
 
@@ -58,10 +60,15 @@ def _answers(outputs: StageOutputs) -> str:
         found = [find(outputs.reports, place) for place in places]
         rows.append((name, *("–" if one is None else interval(one) for one in found)))
     generated = outputs.reports["evaluate"]["test"]["generated"]
-    signatures = f"BLEU `{generated['bleu']['signature']}`, chrF `{generated['chrf']['signature']}`"
+    scores = {"bleu": "BLEU", "chrf": "chrF"}
+    signatures = ", ".join(
+        f"{scores[name]} `{generated[name]['signature']}`" for name in scores if name in generated
+    )
+    absent = generated.get("not_measured", {}).items()
     return (
         f"### Answers\n\nGreedy answers to {generated['rows']} test prompts ({signatures}):\n\n"
         f"{markdown_table(('', 'teacher', 'untrained base'), rows)}"
+        + "".join(f"\n\n{name} is not measured: {reason}." for name, reason in absent if name in TEXTS)
     )
 
 

@@ -1,6 +1,5 @@
 """Distance of each split from train, with the distance expected by chance."""
 
-import re
 from zlib import crc32
 
 import numpy as np
@@ -11,12 +10,12 @@ from teacherspec.prepare.ingest import Ingested
 from teacherspec.prepare.report.finding_messages import content_text
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import normalised
+from teacherspec.text.words import words
 
 MOST_ROWS = 20_000
 """Rows of a split that are compared: rows are in the order of a hash, so the first are a random sample."""
 
 _BINS = 1 << 16
-_WORD = re.compile(r"\w+")
 
 Counts = npt.NDArray[np.int64]
 
@@ -84,6 +83,6 @@ def _words(ingested: Ingested, fields: RowSchema, rows: npt.NDArray[np.int64]) -
     columns = [rule.name for rule in fields.texts()]
     counts = np.zeros(_BINS, np.int64)
     for values in ingested.row_store.gather(rows, columns).to_pylist():
-        words = _WORD.findall(normalised(content_text(fields.texts(), values)))
-        np.add.at(counts, [crc32(word.encode()) % _BINS for word in words], 1)
+        found = words(normalised(content_text(fields.texts(), values)))
+        np.add.at(counts, [crc32(word.encode()) % _BINS for word in found], 1)
     return counts

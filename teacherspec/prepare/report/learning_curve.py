@@ -19,6 +19,7 @@ from teacherspec.prepare.report.finding_messages import content_text
 from teacherspec.prepare.report.ngram_baseline import NextWord, corpus
 from teacherspec.tasks.shared.columns.base import Column, VisualColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.text.words import is_unspaced, words
 
 SHARES = {"eighth": 8, "quarter": 4, "half": 2, "all": 1}
 LEAST_ROWS = 20
@@ -152,7 +153,15 @@ def _words(rules: Sequence[Column], ingested: Ingested, rows: Indices) -> Any:
 
     values = ingested.row_store.gather(rows, [rule.name for rule in rules]).to_pylist()
     texts = [content_text(rules, row) for row in values]
-    return HashingVectorizer(ngram_range=(1, 2), n_features=_FEATURES, alternate_sign=False).transform(texts)
+    vectorizer = HashingVectorizer(
+        tokenizer=_terms, token_pattern=None, ngram_range=(1, 2), n_features=_FEATURES, alternate_sign=False
+    )
+    return vectorizer.transform(texts)
+
+
+def _terms(text: str) -> list[str]:
+    """The words of two letters or more, and characters of scripts without spaces between words."""
+    return [word for word in words(text) if len(word) > 1 or is_unspaced(word)]
 
 
 def _nearest_row() -> Any:

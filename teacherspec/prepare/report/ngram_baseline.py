@@ -1,15 +1,15 @@
 """A back-off n-gram model of answers: the most frequent next word after the last two, one or no words."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.text.words import words_and_punctuation
+
 Ids = npt.NDArray[np.int64]
 
-_WORD = re.compile(r"\w+|[^\w\s]")
 _CONTEXT_WORDS = 2
 """Words of the longest context."""
 
@@ -32,7 +32,7 @@ def corpus(texts: Sequence[str]) -> Corpus:
     """Number the words of texts; equal words have equal numbers in all texts, the end marker is number 0."""
     number: dict[str, int] = {}
     words = [
-        [*(number.setdefault(word, len(number) + 1) for word in _WORD.findall(text.lower())), 0]
+        [*(number.setdefault(word, len(number) + 1) for word in words_and_punctuation(text.lower())), 0]
         for text in texts
     ]
     lengths = np.array([len(one) for one in words], np.int64)

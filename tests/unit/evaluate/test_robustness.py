@@ -59,10 +59,16 @@ def test_the_identity_changes_exactly_nothing(loaded: tuple[Any, Any], rows: Dat
     predictions, changed = found["identity"]
     assert changed == 0
     np.testing.assert_array_equal(predictions.logits, plain.logits)
-    (measured,) = measure_robustness(plain, found, confidence=0.95)
-    assert measured.flip_rate.value == 0
-    assert measured.right_to_wrong == measured.wrong_to_right == 0
-    assert measured.p_value == measured.q_value == 1
+    assert measure_robustness(plain, found, confidence=0.95) == [], "nothing was measured"
+
+
+def test_the_flip_rate_is_that_of_the_rows_that_were_changed(loaded: tuple[Any, Any], rows: Dataset) -> None:
+    plain, found = perturbed(loaded, rows, drowned=drowned)
+    few = {"few": (found["drowned"][0], 4)}
+    every, some = (measure_robustness(plain, part, confidence=0.95)[0] for part in (found, few))
+    flips = round(every.flip_rate.value * 30)
+    assert some.flip_rate.value == pytest.approx(min(1.0, flips / 4)) or flips > 4
+    assert some.accuracy == every.accuracy
 
 
 def test_the_same_text_gets_the_same_answer(loaded: tuple[Any, Any], rows: Dataset) -> None:
@@ -97,7 +103,7 @@ def test_counts_by_hand() -> None:
     after = answers(labels, [1, 2, 2, 1, 0, 2, 2, 1])
     (found,) = measure_robustness(plain, {"storm": (after, 6)}, confidence=0.95)
     assert found.accuracy.value == 3 / 8
-    assert found.flip_rate.value == 6 / 8
+    assert found.flip_rate.value == 6 / 6, "of the rows that were changed"
     assert (found.right_to_wrong, found.wrong_to_right) == (3, 1)
     assert found.p_value == pytest.approx(2 * (1 + 4) / 16), (
         "exact McNemar: a fair coin over 4 discordant rows"

@@ -24,6 +24,7 @@ from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.metrics.smooth_ece import smooth_ece
 from teacherspec.metrics.summary import top_label_summary
 from teacherspec.metrics.temperature_moments import temperature_moments
+from teacherspec.text.metric_tokenizers import UnicodeWords
 
 FOLDER = Path(__file__).parents[3].parent / "shared" / "vectors"
 VECTORS = json.loads((FOLDER / "calibration.json").read_text())["vectors"] if FOLDER.exists() else []
@@ -127,7 +128,7 @@ def corpus_score(metric, **options):
 
 def rouge(given):
     scores = text_generation.rouge(given["hyp"], [given["ref"]])
-    of_words = text_generation.rouge(given["hyp"], [given["ref"]], tokenizer="unicode")
+    of_words = text_generation.rouge(given["hyp"], [given["ref"]], tokenizer=UnicodeWords())
     return {**scores, "rouge_score_default": scores, "correct": of_words["rouge1"]}
 
 

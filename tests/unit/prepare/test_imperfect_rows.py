@@ -1,4 +1,4 @@
-"""Rows as other programs write them are accepted where their meaning is clear, or the error says how."""
+"""Rows as other programs write them: read where their meaning is clear, else the error says how."""
 
 from collections import Counter
 
