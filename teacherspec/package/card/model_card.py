@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from teacherspec.package.card import card_findings
+from teacherspec.package.card.hub_license import hub_license
 from teacherspec.package.card.human_eval_card import human_evaluation
 from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.card.readiness import as_table
@@ -74,12 +75,14 @@ def front_matter(task: Kind, section: Package, outputs: StageOutputs, metadata: 
         for split, kind, name, metric in OUTPUT_TYPES[task.output_type].model_index(outputs)
     ]
     base = outputs.manifest["source"].get("id")
+    licence = hub_license(metadata.license)
     data = ModelCardData(
         base_model=base,
         base_model_relation="finetune" if base else None,
         language=list(section.language) or None,
         library_name="transformers",
-        license=metadata.license,
+        license=licence["license"],
+        license_name=licence.get("license_name"),
         model_name=section.name,
         pipeline_tag=task.hub_task,
         tags=["teacher", "knowledge-distillation", "calibrated"],

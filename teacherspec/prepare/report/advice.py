@@ -20,7 +20,7 @@ FEW_REPORTED = 30
 
 def advice(metrics: dict[str, Any]) -> list[str]:
     """Sentences for the author of the declaration, each with its number."""
-    advisers = (_amount, _fractions, _balance, _spelling, _curve, _reported, _personal)
+    advisers = (_amount, _fractions, _balance, _spelling, _curve, _depth, _reported, _personal)
     sentences = (advise(metrics) for advise in advisers)
     return [sentence for sentence in sentences if sentence]
 
@@ -119,6 +119,18 @@ def _curve(metrics: dict[str, Any]) -> str:
         f"{model} without a base reaches accuracy {path} with an eighth, a quarter, half and all of train; "
         f"with twice the rows it would reach about {curve['doubled']:.3f}: {verdict}. "
         "The teacher must beat it."
+    )
+
+
+def _depth(metrics: dict[str, Any]) -> str:
+    """Images whose values end far below the largest one that their bits hold."""
+    dark = {change: rows for change, rows in metrics.get("changed", {}).items() if "are used" in change}
+    if not dark:
+        return ""
+    return (
+        f"Images that use few of their 16 bits: {sum(dark.values())} (see above). Scanners write 12 bits, 0 "
+        "to 4095, into 16: nearly all their levels are lost when 16 are scaled to 8. Multiply the values of "
+        "all images by the same factor before (16 for 12 bits: `magick FILE -evaluate multiply 16 file.png`)."
     )
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from teacherspec.tasks.shared.unread_images import unread_image
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -24,7 +26,10 @@ _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _MAGIC = (_JPEG, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-_ORIENTATION, _GPS = 0x0112, 0x8825
+_ORIENTATION, _GPS, _BITS, _PHOTOMETRIC = 0x0112, 0x8825, 0x0102, 0x0106
+_WHITE_IS_ZERO = 0
+_PNG_DEPTH_AT = 24  # of the file: signature, length and name of IHDR, width, height
+_STORED_BITS, _MOST_USED_BITS = 8, 14
 _PLAIN_MODES = {"1", "L", "P", "RGB"}
 
 # JPEG markers (ITU-T T.81, table B.1). In a scan, `ff` before `00` or a restart (`d0`-`d7`) is data.
@@ -102,7 +107,10 @@ def plain_image(content: bytes, max_pixels: int) -> PlainImage:
         warnings.simplefilter("ignore")
         tags = image.getexif()
     changes = ["place (GPS) removed"] if _GPS in tags else []
+    deep = _bits_of_a_channel(loaded, content) > _STORED_BITS
     pixels = _as_rgb(loaded, changes)
+    if deep and not loaded.mode.startswith("I;16"):
+        changes.append("the upper 8 of 16 bits kept" + _unused_bits(_highest(loaded) << _STORED_BITS))
     # Pillow rotates TIFF while loading and then drops the tag; other formats are rotated here.
     turned = tags.get(_ORIENTATION, 1) != 1
     if turned:
@@ -110,7 +118,7 @@ def plain_image(content: bytes, max_pixels: int) -> PlainImage:
         changes.append("turned as EXIF says")
     if bare is None:
         changes.append(f"{loaded.format} written as PNG")
-    if bare is None or turned or loaded.mode not in _PLAIN_MODES or loaded.has_transparency_data:
+    if bare is None or turned or deep or loaded.mode not in _PLAIN_MODES or loaded.has_transparency_data:
         bare = encode_png(pixels)
     return PlainImage(bare, pixels, tuple(changes))
 
@@ -131,7 +139,8 @@ def _opened(content: bytes, max_pixels: int) -> "Image":
             if content.startswith(_MAGIC):
                 raise ImageError("is broken: its header cannot be read; get the file again") from error
             raise ImageError(
-                f"is no image (it begins with {content[:8]!r}; read are {', '.join(FORMATS)})"
+                unread_image(content)
+                or f"is no image (it begins with {content[:8]!r}; read are {', '.join(FORMATS)})"
             ) from error
         except Exception as error:  # hostile bytes make a decoder raise anything
             raise ImageError(f"is broken: {_first_line(error)}") from error
@@ -163,10 +172,13 @@ def _loaded(content: bytes, max_pixels: int) -> "Image":
 
 def _as_rgb(image: "Image", changes: list[str]) -> "Image":
     """RGB pixels; appends changes that lose information to `changes`."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     if image.mode.startswith("I;16"):
-        changes.append("16 bits scaled to 8")
+        changes.append("16 bits scaled to 8" + _unused_bits(_highest(image)))
+        if image.format == "TIFF" and image.getexif().get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            changes.append("inverted, as white is 0")  # Pillow inverts images of 8 bits only
+            return ImageOps.invert(_scaled(image))
         return _scaled(image)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -182,6 +194,33 @@ def _as_rgb(image: "Image", changes: list[str]) -> "Image":
             f"has pixels of kind {image.mode!r}, whose range is not known; save it with 8 bits a channel"
         )
     return image.convert("RGB")
+
+
+def _bits_of_a_channel(image: "Image", content: bytes) -> int:
+    """Bits of a channel in the file: Pillow reads colours of 16 bits as 8 without a word."""
+    if image.format == "PNG":
+        return content[_PNG_DEPTH_AT]
+    if image.format != "TIFF":
+        return _STORED_BITS
+    bits = image.getexif().get(_BITS, _STORED_BITS)  # of a TIFF: its own tags, one number or one a channel
+    return max(bits) if isinstance(bits, tuple) else int(bits)
+
+
+def _highest(image: "Image") -> int:
+    """The largest value of grey or of a colour."""
+    import numpy as np
+
+    values = np.atleast_3d(np.asarray(image))
+    return int(values[..., :3].max())
+
+
+def _unused_bits(highest: int) -> str:
+    """What is lost where the values of 16 bits end far below the largest one, as 12 bits of a scanner do."""
+    used = int(highest).bit_length()
+    levels = (int(highest) >> _STORED_BITS) + 1
+    if not 0 < used <= _MOST_USED_BITS:
+        return ""
+    return f", of which only {used} are used: at most {levels} of 256 levels are left"
 
 
 def _scaled(image: "Image") -> "Image":

@@ -1,8 +1,11 @@
 """What becomes of images from outside, against Pillow's own reading of them."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -115,6 +118,87 @@ def test_16_bits_are_scaled_not_cut(kind: str) -> None:
     assert COLUMN.changes(content)[0] == "16 bits scaled to 8"
 
 
+def deep_png(values: npt.NDArray[np.uint16], colour_type: int) -> bytes:
+    """A PNG of 16 bits a channel `[H, W, C]`, which Pillow cannot write in colour."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    height, width, _ = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+"""Colour type of a PNG → its channels: grey, RGB, grey and alpha, RGB and alpha."""
+
+
+@pytest.mark.parametrize("colour_type", CHANNELS)
+def test_16_bits_of_any_colours_are_stored_as_8_and_counted(colour_type: int) -> None:
+    values = np.linspace(0, 65_535, 100 * CHANNELS[colour_type]).astype(np.uint16).reshape(10, 10, -1)
+    if colour_type in (4, 6):
+        values[..., -1] = 65_535
+    content = deep_png(values, colour_type)
+    stored = COLUMN.read(content)
+    assert stored[24] == 8
+    assert np.abs(pixels(stored)[..., 0] - values[..., 0] / 257.0).max() <= 1
+    (change,) = COLUMN.changes(content)
+    assert change in {"16 bits scaled to 8", "the upper 8 of 16 bits kept"}
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("colour_type", CHANNELS)
+def test_16_bits_of_which_few_are_used_are_noted(bits: int, colour_type: int) -> None:
+    values = np.linspace(0, 2**bits - 1, 100 * CHANNELS[colour_type]).astype(np.uint16).reshape(10, 10, -1)
+    if colour_type in (4, 6):
+        values[..., -1] = 65_535
+    (change,) = COLUMN.changes(deep_png(values, colour_type))
+    assert change.endswith(
+        f", of which only {bits} are used: at most {2 ** (bits - 8)} of 256 levels are left"
+    )
+
+
+def test_black_pictures_and_those_that_use_their_bits_are_not_noted() -> None:
+    for highest in (0, 40_000):
+        values = np.full((8, 8), highest, np.uint16)
+        assert COLUMN.changes(encoded(Image.fromarray(values), "PNG")) == ("16 bits scaled to 8",)
+
+
+def test_a_deep_tiff_where_white_is_0_is_inverted() -> None:
+    ramp = np.linspace(0, 65_535, 64).astype(np.uint16).reshape(8, 8)
+    plain, inverted = (encoded(Image.fromarray(ramp), "TIFF", tiffinfo={262: white}) for white in (1, 0))
+    assert (pixels(COLUMN.read(inverted)) == 255 - pixels(COLUMN.read(plain))).all()
+    assert "inverted, as white is 0" in COLUMN.changes(inverted)
+
+
+FOREIGN = {
+    "an AVIF image": b"\0\0\0\x1cftypavif\0\0\0\0mif1miaf",
+    "a HEIC image": b"\0\0\0\x18ftypheic\0\0\0\0mif1",
+    "a JPEG 2000 image": b"\0\0\0\x0cjP  \r\n\x87\n",
+    "a JPEG XL image": b"\xff\x0a" + bytes(9),
+    "a DICOM image": bytes(128) + b"DICM" + bytes(9),
+    "an SVG drawing": b'\n<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "a PDF document": b"%PDF-1.7",
+    "a Netpbm image": b"P6\n2 2\n255\n",
+    "a Photoshop document": b"8BPS\0\1",
+}
+
+
+@pytest.mark.parametrize(("name", "content"), FOREIGN.items(), ids=FOREIGN)
+def test_images_of_other_formats_are_named_with_their_conversion(name: str, content: bytes) -> None:
+    with pytest.raises(ColumnError, match=f"is {name}, which is not read; convert it to PNG with .*[a-z]"):
+        COLUMN.read(content)
+
+
+def test_a_video_is_no_image() -> None:
+    with pytest.raises(ColumnError, match="is no image"):
+        COLUMN.read(b"\0\0\0\x18ftypisom\0\0\0\0mp42")
+
+
 def test_two_formats_of_the_same_pixels_are_the_same_content() -> None:
     keys = {
         COLUMN.key(COLUMN.read(content))
@@ -161,7 +245,7 @@ BIG = "A" * 10_000
         (animated("PNG"), "is an animated PNG"),
         (encoded(Image.new("F", (4, 4)), "TIFF"), "has pixels of kind 'F'"),
         (encoded(Image.new("I", (4, 4)), "TIFF"), "has pixels of kind 'I'"),
-        (encoded(scene(0), "ICO"), "is no image"),
+        (encoded(scene(0), "ICO"), "is an icon of several sizes"),
     ],
 )
 def test_an_image_that_is_invalid_is_refused(value: object, message: str) -> None:
