@@ -101,10 +101,11 @@ def _split_by_fold(train: Split, fold: int, folder: Path) -> None:
             pq.ParquetWriter(rest, schema) as rest_writer,
             pq.ParquetWriter(held_out, schema) as held_out_writer,
         ):
-            for batch in file.iter_batches():
-                in_fold = pc.equal(batch[FOLD], fold)
-                held_out_writer.write_batch(batch.filter(in_fold))
-                rest_writer.write_batch(batch.filter(pc.invert(in_fold)))
+            for group in range(file.num_row_groups):  # `prepare` bounds their size
+                for batch in file.iter_batches(row_groups=[group]):
+                    in_fold = pc.equal(batch[FOLD], fold)
+                    held_out_writer.write_batch(batch.filter(in_fold))
+                    rest_writer.write_batch(batch.filter(pc.invert(in_fold)))
 
 
 def _train_split(path: Path) -> Split:

@@ -10,6 +10,7 @@ from teacherspec.runtime.atomic_io import write_parquet_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 CONFIG = "soft"
 """The one configuration of `distill/`, and its folder."""
@@ -18,7 +19,20 @@ INTERVAL_S = 10.0
 
 
 ROWS_AT_ONCE = 4_096
-"""Rows read at once: of classes a few MB, and of language models no more than a row group holds."""
+BYTES_AT_ONCE = 64 << 20
+"""Most that is read at once, in rows and in average bytes, so that images are read a few at a time."""
+
+
+def read_group(
+    file: "pq.ParquetFile", group: int, columns: Sequence[str] | None = None
+) -> "Iterator[pa.RecordBatch]":
+    """The rows of a row group in bounded memory."""
+    about = file.metadata.row_group(group)
+    chunks = [about.column(place) for place in range(about.num_columns)]
+    read = [one for one in chunks if columns is None or one.path_in_schema.split(".")[0] in columns]
+    mean = sum(one.total_uncompressed_size for one in read) // max(1, about.num_rows)
+    rows = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, mean)))
+    yield from file.iter_batches(rows, [group], columns if columns is None else list(columns))
 
 
 def shard_paths(folder: Path, split: str) -> list[Path]:
@@ -33,9 +47,7 @@ def read_shards(folder: Path, split: str, columns: Sequence[str] | None = None) 
     for path in shard_paths(folder, split):
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
-                yield from file.iter_batches(
-                    ROWS_AT_ONCE, [group], columns if columns is None else list(columns)
-                )
+                yield from read_group(file, group, columns)
 
 
 def shard_name(split: str, shard: int, shards: int) -> str:

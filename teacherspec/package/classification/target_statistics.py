@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.package.classification.soft_targets import FOLD, OUT_OF_FOLD_LOGITS
-from teacherspec.package.resumable_shards import read_shards
+from teacherspec.package.resumable_shards import read_shards, shard_paths
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,7 +58,7 @@ def target_statistics(package: Path, splits: Sequence[str]) -> dict[str, Any]:
     crossed = _Sums()
     for split in splits:
         own = _Sums()
-        for batch in read_shards(package / "distill", split):
+        for batch in read_shards(package / "distill", split, _columns(package, split)):
             labels = batch["label"].to_numpy()
             own.add(_logits(batch["logits"]), labels)
             if OUT_OF_FOLD_LOGITS in batch.schema.names:
@@ -73,6 +73,14 @@ def target_statistics(package: Path, splits: Sequence[str]) -> dict[str, Any]:
     means = {name: crossed.mean(*parts) for name, parts in names.items()}
     out_of_fold = {"folds": len(crossed.folds), **means}
     return {"entropy": entropy, "out_of_fold": out_of_fold, "tokens": None}
+
+
+def _columns(package: Path, split: str) -> list[str]:
+    """The columns of numbers that are there: contents, such as images, are not read."""
+    import pyarrow.parquet as pq
+
+    names = pq.read_schema(shard_paths(package / "distill", split)[0]).names
+    return [name for name in ("label", "logits", FOLD, OUT_OF_FOLD_LOGITS) if name in names]
 
 
 def _logits(column: "pa.Array") -> npt.NDArray[np.float32]:
