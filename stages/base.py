@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.base.run import BASELINES, run_base
-from teacherspec.runtime.cpu_determinism import PORTABLE, pin
+from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.section import Section
@@ -27,8 +27,7 @@ class Sections(Section):
 def main(prepared: Path, reports: Path) -> None:
     """Check the declared base against the splits in PREPARED; write manifest and fit report to REPORTS."""
     spec = load_sections(Sections)
-    if spec.base.reproducibility == PORTABLE:
-        pin()
+    pin_if_declared(spec.base.reproducibility)
     fit = run_base(spec.task, spec.base, prepared, reports)
     untrained = BASELINES[spec.task.output_type].headline(fit["untrained"])
     click.echo(f"{fit['architecture']}: {fit['parameters']['total']:,} parameters, {untrained}")

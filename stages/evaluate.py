@@ -7,7 +7,7 @@ import click
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.model_files.manifest import open_base
-from teacherspec.runtime.cpu_determinism import PORTABLE, pin
+from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import launch_workers, load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.evaluate import Evaluate
@@ -38,9 +38,7 @@ def main(
 ) -> None:
     """Evaluate MODEL, and the base in MANIFEST if it generates, on PREPARED; write OUTPUT, REPORT, TIMING."""
     spec = load_sections(Sections)
-    if spec.base.reproducibility == PORTABLE:
-        pin()
-    elif launch_workers("stages.evaluate"):
+    if not pin_if_declared(spec.base.reproducibility) and launch_workers("stages.evaluate"):
         return
     paths = Paths(prepared, model, output, report, timing, about)
     if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(spec.base, manifest)):

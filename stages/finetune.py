@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.runtime.cpu_determinism import PORTABLE, pin
+from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import launch_workers, load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune
@@ -29,9 +29,8 @@ class Sections(Section):
 def main(prepared: Path, manifest: Path, output: Path) -> None:
     """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
     spec = load_sections(Sections)
-    if spec.base.reproducibility == PORTABLE:
-        pin()  # and one process: several would round otherwise
-    elif launch_workers("stages.finetune"):
+    # Portable is one process: several would round otherwise.
+    if not pin_if_declared(spec.base.reproducibility) and launch_workers("stages.finetune"):
         return
     from teacherspec.tasks.shared.hf_loading import quiet_libraries
 

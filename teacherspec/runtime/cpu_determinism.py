@@ -66,6 +66,13 @@ def pin() -> None:
     _restart(PINS)
 
 
+def pin_if_declared(reproducibility: str) -> bool:
+    """`pin` where `base.reproducibility` is `portable`; whether it is."""
+    if reproducibility == PORTABLE:
+        pin()
+    return reproducibility == PORTABLE
+
+
 def pin_numpy() -> None:
     """Restart this program with `NUMPY_PINS` on an x86-64 CPU, unless set; for stages without torch."""
     if platform.machine() == "x86_64" and not pinned(NUMPY_PINS):
