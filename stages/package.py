@@ -41,10 +41,10 @@ class Sections(Section):
 @record_run()
 def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
     """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; print a summary with TIMING."""
-    spec, stages = load_sections(Sections), Stages(artifacts, reports)
+    spec = load_sections(Sections)
     pin_if_declared(spec.base.reproducibility)
-    built = run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report)
-    print_summary(built, timing)
+    sections, stages = spec.model_dump(mode="json"), Stages(artifacts, reports)
+    print_summary(run_package(spec.package, spec.task, sections, stages, teacher, report), timing)
 
 
 if __name__ == "__main__":
