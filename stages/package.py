@@ -7,7 +7,6 @@ import click
 from teacherspec.package.card.terminal_summary import print_summary
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
-from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.base import Base
 from teacherspec.spec.calibrate import Calibrate
@@ -41,10 +40,9 @@ class Sections(Section):
 @record_run()
 def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
     """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; print a summary with TIMING."""
-    spec = load_sections(Sections)
-    pin_if_declared(spec.base.reproducibility)
-    sections, stages = spec.model_dump(mode="json"), Stages(artifacts, reports)
-    print_summary(run_package(spec.package, spec.task, sections, stages, teacher, report), timing)
+    spec, stages = load_sections(Sections), Stages(artifacts, reports)
+    built = run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report)
+    print_summary(built, timing)
 
 
 if __name__ == "__main__":
