@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from teacherspec.calibrate.run import run_calibrate
-from teacherspec.runtime.cpu_determinism import pin_numpy
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
+from teacherspec.runtime.numpy_determinism import pin_numpy
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.section import Section
 

@@ -7,9 +7,9 @@ import click
 from teacherspec.prepare.report.report import describe_rows
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.runtime.cpu_determinism import pin_numpy
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.runtime.machine import working_memory
+from teacherspec.runtime.numpy_determinism import pin_numpy
 from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task

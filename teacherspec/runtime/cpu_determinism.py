@@ -6,14 +6,12 @@ bits on CPUs of every vendor only in its compatible mode, which computes product
 of its speed; oneDNN under AVX2 gives the same bits at full speed, so these products go there.
 """
 
-import os
-import platform
 import sys
 import warnings
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from teacherspec.errors import UserError
+from teacherspec.runtime.numpy_determinism import NUMPY_PINS, are_set, restart
 
 if TYPE_CHECKING:
     import torch
@@ -21,13 +19,6 @@ if TYPE_CHECKING:
 PORTABLE = "portable"
 
 THREADS = "2"
-
-NUMPY_PINS = {
-    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    "OPENBLAS_CORETYPE": "Haswell",
-    "OPENBLAS_NUM_THREADS": "1",
-}
-"""Variables that numpy and its OpenBLAS read once, when they are loaded."""
 
 PINS = {
     **NUMPY_PINS,
@@ -43,9 +34,9 @@ PINS = {
 _registrations: "list[torch.library.Library]" = []
 
 
-def pinned(pins: Mapping[str, str] = PINS) -> bool:
+def pinned() -> bool:
     """Whether all these variables are set for this process."""
-    return all(os.environ.get(name) == value for name, value in pins.items())
+    return are_set(PINS)
 
 
 def pin() -> None:
@@ -63,7 +54,7 @@ def pin() -> None:
             "base.reproducibility: portable needs variables that torch reads when it is loaded; "
             f"set {wanted} and run it again"
         )
-    _restart(PINS)
+    restart(PINS)
 
 
 def pin_if_declared(reproducibility: str) -> bool:
@@ -71,18 +62,6 @@ def pin_if_declared(reproducibility: str) -> bool:
     if reproducibility == PORTABLE:
         pin()
     return reproducibility == PORTABLE
-
-
-def pin_numpy() -> None:
-    """Restart this program with `NUMPY_PINS` on an x86-64 CPU, unless set; for stages without torch."""
-    if platform.machine() == "x86_64" and not pinned(NUMPY_PINS):
-        _restart(NUMPY_PINS)
-
-
-def _restart(pins: Mapping[str, str]) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, **pins})  # noqa: S606 (no shell: the same program)
 
 
 def multiply_by_onednn() -> None:
