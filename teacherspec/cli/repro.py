@@ -13,15 +13,18 @@ from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 def command(arguments: tuple[str, ...]) -> None:
     """Run `dvc repro` with ARGUMENTS so that a kill, a full disk or a second run breaks nothing.
 
-    Before: the declaration is validated, and DVC's own files are repaired if an earlier run was killed while
-    it wrote them. During: one run at a time; whatever ends this command also ends DVC and the stage. After: a
+    Before: the declaration is validated, data tracked within a folder of data is brought from the cache (with
+    `--pull`, from the remote), and DVC's own files are repaired if an earlier run was killed while it wrote
+    them. During: one run at a time; whatever ends this command also ends DVC and the stage. After: a
     truncated dvc.lock is restored.
 
     Exit code: that of `dvc repro`; 1: an invalid declaration, or another run is in progress; 130: Ctrl-C.
     """
     from teacherspec.check.run import check
     from teacherspec.run_records.safe_repro import run_dvc_repro
+    from teacherspec.run_records.tracked_files import bring_tracked_files
 
     check(PARAMS)  # a missing key would make DVC remove what the last declaration built
+    bring_tracked_files(Path(), pull="--pull" in arguments)
 
     raise SystemExit(run_dvc_repro(Path(), arguments))

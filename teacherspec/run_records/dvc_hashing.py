@@ -12,6 +12,7 @@ from typing import Any
 
 from pathspec import GitIgnoreSpec
 
+from teacherspec.run_records.tracked_files import files_of_pointers, pointers_in
 from teacherspec.runtime.atomic_io import CHUNK_BYTES
 
 IGNORED = Path(".dvcignore")
@@ -107,13 +108,17 @@ def files_of(folder: Path, root: Path = Path()) -> Iterator[Path]:
 def md5_of(path: Path, root: Path = Path()) -> str | None:
     """DVC's hash of the file or folder at `path`, or None where there is nothing.
 
+    Files that DVC tracks and that are not here count with the hash of their pointers.
+
     Args:
         path: below `root` where it is a folder.
         root: of the repository.
     """
     if path.is_dir():
-        files = files_of(path, root)
-        return folder_md5({file.relative_to(path).as_posix(): md5_of_file(file) for file in files})
+        here = {file.relative_to(root).as_posix(): md5_of_file(file) for file in files_of(path, root)}
+        prefix = f"{path.relative_to(root).as_posix()}/"
+        files = files_of_pointers(pointers_in(path, root), root) | here
+        return folder_md5({name.removeprefix(prefix): md5 for name, md5 in files.items()})
     return md5_of_file(path) if path.is_file() else None
 
 

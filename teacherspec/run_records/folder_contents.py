@@ -16,6 +16,7 @@ from pathspec import GitIgnoreSpec
 
 from teacherspec.run_records.dvc_hashing import IGNORED, files_of, folder_md5, md5_of_bytes, md5_of_file
 from teacherspec.run_records.dvc_yaml import LOCK
+from teacherspec.run_records.tracked_files import POINTER, files_of_pointers, pointers_in
 
 MOST_COMMITS = 20
 """Commits in which the files of a run are looked for, newest first."""
@@ -89,8 +90,8 @@ def _commits_changing(recorded: str, newest: str, root: Path) -> tuple[str, ...]
 
 
 def _in_working_tree(folder: str, root: Path) -> FolderContents:
-    files = files_of(root / folder, root)
-    return _contents(folder, {path.relative_to(root).as_posix(): md5_of_file(path) for path in files})
+    here = {path.relative_to(root).as_posix(): md5_of_file(path) for path in files_of(root / folder, root)}
+    return _contents(folder, files_of_pointers(pointers_in(root / folder, root), root) | here)
 
 
 @cache
@@ -101,7 +102,9 @@ def _in_commit(folder: str, commit: str, root: Path) -> FolderContents:
     ignored = GitIgnoreSpec.from_lines(_text(root, blobs.pop(str(IGNORED), None)).splitlines())
     counted = {path: blob for path, blob in blobs.items() if not ignored.match_file(path)}
     _read_md5s(root, [blob for blob in counted.values() if blob not in _MD5_OF_BLOB])
-    return _contents(folder, {path: _MD5_OF_BLOB[blob] for path, blob in counted.items()})
+    pointers = {path: _text(root, blob) for path, blob in counted.items() if path.endswith(POINTER)}
+    in_git = {path: _MD5_OF_BLOB[blob] for path, blob in counted.items()}
+    return _contents(folder, files_of_pointers(pointers, root) | in_git)
 
 
 def _contents(folder: str, files: Mapping[str, str]) -> FolderContents:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
-from teacherspec.prepare.sources.path_checks import problem_of_file
+from teacherspec.prepare.sources.path_checks import is_no_data, problem_of_file, tracks_missing
 from teacherspec.spec.prepare.sources import ClassFolderSource, ImageFolderSource, TextFolderSource
 from teacherspec.tasks.shared.columns.base import ColumnError
 
@@ -61,7 +61,7 @@ def _open(
     names: list[str],
     wanted: Collection[str],
 ) -> Iterator[OpenTable]:
-    files = sorted(folder.iterdir())
+    files = sorted(path for path in folder.iterdir() if not is_no_data(path.name))
     if not files:
         raise DataError(f"{folder.relative_to(root)}: an empty class; remove the folder")
     names[:] = [path.name for path in files]
@@ -97,8 +97,13 @@ def _class_folders(root: Path, folder: Path) -> list[Path]:
         raise DataError(f"{name}: is not a folder")
     if not folder.resolve().is_relative_to(root.resolve()):
         raise DataError(f"{name}: is a link out of the repository; put the folder itself there")
-    entries = sorted(folder.iterdir())
+    pointers = [path for path in sorted(folder.iterdir()) if tracks_missing(path)]
+    entries = sorted(path for path in folder.iterdir() if not is_no_data(path.name))
     problems = [
+        f"{path.relative_to(root).with_suffix('')}: not found, but DVC tracks it; run `dvc pull`"
+        for path in pointers
+    ]
+    problems += [
         f"{entry.relative_to(root)}: is not a folder of a class; remove it"
         for entry in entries
         if not entry.is_dir() or entry.is_symlink() or entry.name.startswith(".")

@@ -9,7 +9,7 @@ from pathlib import Path
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.archives import Member, read_archive
-from teacherspec.prepare.sources.path_checks import resolve
+from teacherspec.prepare.sources.path_checks import is_no_data, resolve
 from teacherspec.spec.prepare.sources import ImageArchiveSource
 
 
@@ -38,6 +38,8 @@ def _rows(
     read, other_folders = set[str](), set[str]()
     prefix = f"{source.folder}/" if source.folder else ""
     for member in read_archive(name, path, source.max_file_bytes):
+        if any(map(is_no_data, member.name.split("/"))):
+            continue
         if not member.name.startswith(prefix):
             other_folders.add(member.name.partition("/")[0])
             continue

@@ -2,6 +2,7 @@
 
 import stat
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from teacherspec.errors import DataError
@@ -12,6 +13,18 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _DVC_POINTERS = (b"outs:\n- md5:", b"md5: ")
 _WILDCARDS = frozenset("*?[")
 
+NO_DATA = (
+    *(".DS_Store", "._*", "Thumbs.db", "desktop.ini", ".directory", "__MACOSX", ".ipynb_checkpoints"),
+    *(".idea", ".vscode", "*~", "*.swp", ".~lock.*#", ".gitignore", ".gitkeep", ".gitattributes", "*.dvc"),
+)
+"""Names of what operating systems, editors, git and DVC leave in folders of data; `.dvcignore` has those that
+are not in git."""
+
+
+def is_no_data(name: str) -> bool:
+    """Whether a file or folder of this name is skipped where files are found by a folder or a wildcard."""
+    return any(fnmatchcase(name, pattern) for pattern in NO_DATA)
+
 
 def resolve(root: Path, pattern: str) -> list[Path]:
     """The files that `pattern` names under `root`, sorted by name so that no file system decides.
@@ -20,7 +33,9 @@ def resolve(root: Path, pattern: str) -> list[Path]:
         DataError: nothing there, not a regular file, a link out of `root`, empty, or only a pointer.
     """
     if _WILDCARDS.intersection(pattern):
-        files = sorted(path for path in root.glob(pattern) if not path.is_dir())
+        found = sorted(path for path in root.glob(pattern) if not path.is_dir())
+        files = [path for path in found if not is_no_data(path.name)]
+        files += [path.with_suffix("") for path in found if tracks_missing(path)]
         if not files:
             raise DataError(f"{pattern}: no file matches; see prepare.sources")
     else:
@@ -31,6 +46,11 @@ def resolve(root: Path, pattern: str) -> list[Path]:
     if problems:
         raise DataError(problems)
     return files
+
+
+def tracks_missing(path: Path) -> bool:
+    """Whether a path is the pointer of data that is not here, which must not be left out in silence."""
+    return path.suffix == ".dvc" and path.name != ".dvc" and not path.with_suffix("").exists()
 
 
 def problem_of_file(root: Path, path: Path) -> str | None:

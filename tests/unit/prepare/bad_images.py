@@ -120,9 +120,9 @@ image(
 )
 image(
     "a hidden file among images",
-    "data/photos/ant/.DS_Store: image: is no image",
+    "data/photos/ant/.hidden: image: is no image",
     b"\0\0\0\1Bud1",
-    "ant/.DS_Store",
+    "ant/.hidden",
 )
 image("a file next to the folders of images", "data/photos/x.png: is not a folder of a class", PNG, "x.png")
 image("a folder inside a folder of images", "data/photos/ant/more: is a folder", PNG, "ant/more/x.png")
@@ -209,8 +209,8 @@ archive(
 )
 archive(
     "a hidden file in an archive",
-    "data/photos.zip/__MACOSX/00.png: is not `<label>/<file>`",
-    zipped({**GOOD, "__MACOSX/00.png": PNG}),
+    "data/photos.zip/.hidden/00.png: is not `<label>/<file>`",
+    zipped({**GOOD, ".hidden/00.png": PNG}),
     "photos.zip",
 )
 archive(
