@@ -45,6 +45,9 @@ def _with_contents(
         return row
     values = {name: value for name, value in row.values.items() if name not in unused}
     for new, named in files.items():
+        if named.column is not None and row.values.get(named.column) is None:
+            values[new] = None  # refused by its column, unless a transform leaves the row out
+            continue
         if missing := sorted(named.name_columns() - row.values.keys()):
             return BadRow(row.number, f"{', '.join(missing)}: missing (it names the files of {shown(new)})")
         try:

@@ -16,7 +16,7 @@ from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.image_decoding import decode
 from tests.toys.pictures import encoded, scene
 from tests.unit.prepare.bad_images import GOOD, tar
-from tests.unit.prepare.toy_data import SHARED, Workshop, jsonl
+from tests.unit.prepare.toy_data import SHARED, Workshop, jsonl, messages
 
 NLVR = SHARED / "imagetext" / "nlvr"
 
@@ -124,7 +124,8 @@ def test_images_of_a_list_are_read_and_reported_by_number() -> None:
     assert field.text([good]) == f"image of {side}×{decode(good).height}"
     for wrong, message in (
         ([good, b"x"], "image 2 is no image"),
-        ([], "1 to 2 images"),
+        ([], "has no image"),
+        (None, "leave such rows out"),
         ([good] * 3, "1 to 2"),
     ):
         with pytest.raises(ColumnError, match=message):
@@ -133,3 +134,30 @@ def test_images_of_a_list_are_read_and_reported_by_number() -> None:
     assert np.allclose(field.grey_thumbnail([good]), one.grey_thumbnail(good))
     white = encoded(Image.new("RGB", (32, 32), "white"))
     assert not np.allclose(field.grey_thumbnail([good, white]), field.grey_thumbnail([good, good]))
+
+
+@pytest.mark.parametrize("without", [{"photo": None}, {"photo": []}, {}])
+def test_rows_without_images_among_rows_with_some(without: dict[str, Any], tmp_path: Path) -> None:
+    """As in LLaVA's own data; the refusal names the transform that leaves them out."""
+    columns = (ImageListColumn("images"), TextColumn("text"))
+    workshop = Workshop(tmp_path, RowSchema(columns, LabelColumn("label")))
+    for at in range(30):
+        workshop.write(f"data/photos/{at}.png", encoded(scene(at, 16, 16)))
+    rows = [{**row, "photo": f"{at}.png"} for at, row in enumerate(messages(30))]
+    texts = [{**row, **without} for row in messages(5, 100)]
+    workshop.write("data/rows.jsonl", jsonl([*rows, *texts]))
+    source = {
+        "kind": "jsonl",
+        "path": "data/rows.jsonl",
+        "files": {"images": {"column": "photo", "folder": "data/photos"}},
+    }
+    (refusal,) = workshop.refusal([source], near_duplicates=None)
+    assert refusal.startswith("data/rows.jsonl:31: images: has no image")
+    keep_if = refusal.partition("keep_if: ")[2].partition("}]`")[0]
+    workshop.prepare(
+        [{**source, "transforms": [{"kind": "filter", "keep_if": keep_if}]}],
+        near_duplicates=None,
+        min_rows_per_class={"train": 1, "test": 0},
+    )
+    assert workshop.metrics()["rows"]["kept"] == 30
+    assert workshop.metrics()["rows"]["left_out"] == 5

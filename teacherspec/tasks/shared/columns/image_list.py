@@ -39,7 +39,13 @@ class ImageListColumn(VisualColumn):
     def read(self, value: Any) -> list[bytes]:
         """The bytes to store of each image. Raises `ColumnError`, with the number of the image."""
         images = value if isinstance(value, list | tuple) else [value]
-        if not 0 < len(images) <= self.max_images:
+        if value is None or not images:
+            keep_if = f"{self.name} != null && size({self.name}) > 0"
+            raise ColumnError(
+                f"has no image (given {shown(value)}); give one, or leave such rows out: "
+                f"`transforms: [{{kind: filter, keep_if: {keep_if}}}]`"
+            )
+        if len(images) > self.max_images:
             raise ColumnError(f"must be 1 to {self.max_images} images (given {shown(value)})")
         return [self._read_image(number, image) for number, image in enumerate(images, start=1)]
 
@@ -51,7 +57,7 @@ class ImageListColumn(VisualColumn):
 
     def changes(self, value: Any) -> tuple[str, ...]:
         """What `read` changed of any of them, in words. Raises `ColumnError`."""
-        images = value if isinstance(value, list | tuple) else [value]
+        images = value if isinstance(value, list | tuple) else [] if value is None else [value]
         return tuple(dict.fromkeys(change for image in images for change in self._image.changes(image)))
 
     def key(self, value: Any) -> bytes:
