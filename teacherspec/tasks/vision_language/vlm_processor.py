@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared import hf_loading
+from teacherspec.tasks.shared.image_dataset import trimmed
 from teacherspec.tasks.shared.image_decoding import FORMATS, decode
 from teacherspec.text.image_placeholders import ImageText
 
@@ -95,7 +96,7 @@ def _processed(processor: Any, images: "Sequence[Image]") -> Any:
     """The outputs of the processor for images alone. Raises `BaseModelError`."""
     try:
         return processor(
-            images=list(images),
+            images=[trimmed(processor.image_processor, image) for image in images],
             text=[processor.image_token] * len(images),
             add_special_tokens=False,
             padding=True,

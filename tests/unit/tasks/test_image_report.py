@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from teacherspec.errors import BaseModelError
 from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.shared.hf_loading import load_image_processor
+from teacherspec.tasks.shared.image_dataset import pixel_values, trimmed
 from teacherspec.tasks.shared.image_report import describe_images, size_report
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 from teacherspec.tasks.shared.interfaces.model import ModelInit
@@ -69,6 +71,40 @@ def test_patches_instead_of_an_image_are_refused_by_name(tmp_path: Path) -> None
     )
     with pytest.raises(BaseModelError, match=r"shape \[1, \d+, 192\], as NaFlex does"):
         TASK.check_base(base, BACKBONE)
+
+
+CROPPING = {
+    "CLIPImageProcessor": {"do_center_crop": True, "crop_size": {"height": 32, "width": 32}},
+    "BitImageProcessor": {"do_center_crop": True, "crop_size": {"height": 32, "width": 32}},
+    "ConvNextImageProcessor": {"crop_pct": 0.875},
+}
+
+
+@pytest.mark.parametrize("name", sorted(CROPPING))
+@pytest.mark.parametrize("size", [(400, 4), (4, 401), (1, 90), (90, 60), (64, 4)])
+def test_a_sliver_gives_the_values_of_its_middle(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    base = settings(
+        toy_image_base(tmp_path / "base"),
+        **{"image_processor_type": name, "size": {"shortest_edge": 32}, **CROPPING[name]},
+    )
+    processor = load_image_processor(base)
+    picture = scene(1).resize(size)
+    expected = processor([picture], return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(pixel_values(processor, [picture]), expected, rtol=0, atol=0)
+
+
+def test_a_long_sliver_is_cut_before_it_is_enlarged(tmp_path: Path) -> None:
+    base = settings(
+        toy_image_base(tmp_path / "base"),
+        image_processor_type="CLIPImageProcessor",
+        size={"shortest_edge": 32},
+        **CROPPING["CLIPImageProcessor"],
+    )
+    processor = load_image_processor(base)
+    assert trimmed(processor, Image.new("RGB", (20_000, 2))).size == (32, 2)
+    assert trimmed(processor, Image.new("RGB", (2, 20_001))).size == (2, 33)
+    whole = load_image_processor(toy_image_base(tmp_path / "whole"))
+    assert trimmed(whole, Image.new("RGB", (20_000, 2))).size == (20_000, 2), "nothing of it is cropped"
 
 
 def test_a_base_of_one_channel_reads_grey_values(tmp_path: Path) -> None:
