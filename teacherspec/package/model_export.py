@@ -17,6 +17,7 @@ from teacherspec.package.transformers_4 import (
     with_transformers_4_keys,
 )
 from teacherspec.runtime.atomic_io import read_json, write_json
+from teacherspec.tasks.shared.hf_loading import TIMM_GIVEN_TWICE
 
 ONLY_IN_5 = {"TokenizersBackend": "PreTrainedTokenizerFast"}
 """Tokenizer class names of transformers 5, and the name of the same thing that both versions know."""
@@ -53,9 +54,6 @@ def pack_model(source: Path, target: Path) -> None:
 
 TIMM, PREFIX = "timm_wrapper", "timm_model."
 
-GIVEN_TWICE = frozenset({"num_classes", "in_chans"})
-"""Arguments that timm and transformers' wrapper pass by themselves."""
-
 
 def for_timm(config: Mapping[str, Any]) -> dict[str, Any]:
     """A `config.json` of transformers' wrapper of timm's models that timm and others read alike.
@@ -68,7 +66,7 @@ def for_timm(config: Mapping[str, Any]) -> dict[str, Any]:
     names = list(config["label_names"])
     return {
         **config,
-        "model_args": {name: value for name, value in arguments.items() if name not in GIVEN_TWICE},
+        "model_args": {name: value for name, value in arguments.items() if name not in TIMM_GIVEN_TWICE},
         "id2label": {str(index): name for index, name in enumerate(names)},
         "label2id": {name: index for index, name in enumerate(names)},
     }

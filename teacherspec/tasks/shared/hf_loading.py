@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 SAFE = {"trust_remote_code": False, "local_files_only": True}
+TIMM_GIVEN_TWICE = frozenset({"num_classes", "in_chans"})
+"""Arguments of timm's models that transformers' wrapper passes by itself, and timm writes too."""
+
 DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
 
 
@@ -62,6 +65,8 @@ def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float 
         raise BaseModelError(
             f"{folder / 'config.json'}: cannot be read as a model config: {first_line(error)}"
         ) from error
+    if arguments := getattr(config, "model_args", None):  # of timm's models alone
+        config.model_args = {key: arguments[key] for key in arguments if key not in TIMM_GIVEN_TWICE}
     if label_names is not None:
         config.id2label = dict(enumerate(label_names))
         config.label2id = {name: index for index, name in enumerate(label_names)}
@@ -102,7 +107,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
             output_loading_info=True,
             **SAFE,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
         raise BaseModelError(f"{folder}: the weights do not load: {first_line(error)}") from error
     head = head_names(model) if new_head else ()
     reshaped = {str(entry[0]) for entry in report["mismatched_keys"]}

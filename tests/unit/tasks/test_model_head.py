@@ -28,6 +28,7 @@ from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.shared.model_head import draw_head, head_inputs, head_names, outside_base_model
 from tests.toys.image import FAMILIES, LABELS, SIDE, processor_settings, toy_image_base
+from tests.toys.readers import ask
 
 TASK = ImageClassification(kind="image_classification")
 MADE = {
@@ -152,3 +153,49 @@ def test_features_of_a_model_without_a_backbone_are_what_its_head_reads(tmp_path
     pixels = torch.rand(2, 3, SIDE, SIDE)
     features = head_inputs(model, pixels)
     torch.testing.assert_close(model.classifier(features), model(pixel_values=pixels).logits)
+
+
+TIMM = """
+import json, sys
+from pathlib import Path
+import torch
+
+# Without its compiled operators, which only some builds of torch can load, torchvision names two in vain.
+library = torch.library.Library("torchvision", "DEF")
+for operator in ("nms", "qnms"):
+    library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+import timm
+from safetensors.torch import save_file
+from timm.models._hub import save_config_for_hf
+from teacherspec.model_files.security_scan import check_folder
+from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.shared.interfaces.model import ModelInit
+
+task, found = ImageClassification(kind="image_classification"), {}
+for name in ("test_vit", "test_resnet", "test_efficientnet"):
+    folder = Path(sys.argv[1]) / name
+    folder.mkdir()
+    base = timm.create_model(name)
+    save_config_for_hf(base, folder / "config.json")
+    config = json.loads((folder / "config.json").read_text())
+    config["pretrained_cfg"] |= {"origin_url": "https://example.org/a", "notes": ["from a paper: see there"]}
+    (folder / "config.json").write_text(json.dumps({"model_type": "timm_wrapper", **config}))
+    save_file({key: value.contiguous() for key, value in base.state_dict().items()},
+              folder / "model.safetensors", {"format": "pt"})
+    check_folder(folder)
+    model, _ = task.load_base(folder, ("a", "b", "c"), ModelInit())
+    stored = base.state_dict()
+    found[name] = [
+        key for key, value in model.timm_model.state_dict().items() if not torch.equal(value, stored[key])
+    ]
+    pixels = torch.rand(2, 3, *model.config.pretrained_cfg["input_size"][1:])
+    assert task.features(model, {"pixel_values": pixels}).shape[0] == 2
+print(json.dumps(found))
+"""
+
+
+def test_a_base_as_timm_writes_it_gets_a_new_head_within_its_one_module(tmp_path: Path) -> None:
+    head = {"test_vit": "head", "test_resnet": "fc", "test_efficientnet": "classifier"}
+    expected = {name: [f"{part}.weight", f"{part}.bias"] for name, part in head.items()}
+    assert ask("timm", TIMM, tmp_path) == expected
