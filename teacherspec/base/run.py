@@ -12,7 +12,7 @@ from teacherspec.base.memory_estimate import require_memory
 from teacherspec.base.pin import pin, stated_licenses
 from teacherspec.base.report import write_report
 from teacherspec.base.retrieval import baseline as retrieval
-from teacherspec.base.sandboxed_load import load_in_sandbox
+from teacherspec.base.sandboxed_load import ProbeRows, load_in_sandbox
 from teacherspec.model_files.manifest import CACHE
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.model_files.sources.registry import fetch
@@ -22,9 +22,6 @@ from teacherspec.splits import load_prepared, open_split
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import model_init
-
-TOKENIZED_ROWS = 100
-"""Rows of train that the tokenizer is tried on."""
 
 BASELINES: Mapping[OutputType, Baseline] = {
     "classification": Baseline(
@@ -55,9 +52,9 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path =
     folder = fetch(base.source, cache)
     contents = check_folder(folder, weights_needed=base.init == "pretrained")
     manifest = pin(base, folder, contents.files, contents.config)
-    train = open_split(data.splits["train"])
-    rows = train.select(range(min(len(train), TOKENIZED_ROWS)))
-    built = load_in_sandbox(folder, task.tokenizer_probe_texts(rows), init=base.init)
+    for split in data.splits.values():
+        open_split(split)  # the limited child may write nothing
+    built = load_in_sandbox(folder, ProbeRows(task, data.splits), init=base.init)
     task.check_base(folder, built)
     require_memory(built, folder)
     baseline = BASELINES[task.output_type]

@@ -1,13 +1,14 @@
 """The child process of `sandboxed_load`: runs under limits, on files that may be hostile."""
 
-import os
 import re
-import resource
-from collections.abc import Callable
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from teacherspec.errors import BaseModelError, DataError
+from teacherspec.splits import Split, open_split
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -17,29 +18,21 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "voca
 SAFE = {"trust_remote_code": False, "local_files_only": True}
 
 
-Send = Callable[[str, Any], None]
-"""Sends a message, its kind and content, to the parent process."""
-
-
 @dataclass(frozen=True)
 class Request:
-    """What to load, and within which limits."""
+    """What to load and to try.
+
+    Attributes:
+        folder: the base.
+        task: the declared task, or None to try no rows.
+        splits: the rows.
+        with_weights: whether the files of weights are compared with the config.
+    """
 
     folder: Path
-    texts: tuple[str, ...]
-    cpu_seconds: int
-    memory_bytes: int
+    task: Kind | None
+    splits: Mapping[str, Split]
     with_weights: bool
-
-
-def _limit(cpu_seconds: int, memory_bytes: int) -> None:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = int(used.ru_utime + used.ru_stime) + 1 + cpu_seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    memory = pages * resource.getpagesize() + memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def _positions(model: "PreTrainedModel", declared: dict[str, Any]) -> int | None:
@@ -55,14 +48,14 @@ def _positions(model: "PreTrainedModel", declared: dict[str, Any]) -> int | None
     return min(limits, default=None)
 
 
-def _build(folder: Path, with_weights: bool, send: Send) -> dict[str, Any]:
+def _build(folder: Path, with_weights: bool) -> Generator[tuple[str, Any], None, dict[str, Any]]:
     """Shapes of the backbone, compared with the files where they contain its weights."""
     from torch import nn
     from transformers import AutoConfig
 
-    send("step", "config.json")
+    yield "step", "config.json"
     config = AutoConfig.from_pretrained(folder, **SAFE)
-    send("step", "building the architecture")
+    yield "step", "building the architecture"
     model, report = _meta_model(folder, config, with_weights)
     try:
         table = model.get_input_embeddings()
@@ -104,18 +97,16 @@ def _meta_model(folder: Path, config: Any, with_weights: bool) -> tuple[Any, dic
     return model, report
 
 
-def _tokenize(folder: Path, texts: list[str], send: Send) -> int | None:
-    """Load the tokenizer, use it on real texts, render its chat templates; highest token id plus one."""
+def _tokenize(folder: Path) -> Generator[tuple[str, Any], None, int | None]:
+    """Load the tokenizer, render its chat templates; highest token id plus one."""
     from transformers import AutoTokenizer
 
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         return None
-    send("step", "tokenizer")
+    yield "step", "tokenizer"
     tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
-    if texts:
-        tokenizer(texts)
     if tokenizer.chat_template:
-        send("step", "chat template")
+        yield "step", "chat template"
         _render(tokenizer)
     return max(tokenizer.get_vocab().values(), default=-1) + 1
 
@@ -135,30 +126,21 @@ def _render(tokenizer: "PreTrainedTokenizerBase") -> None:
             continue
 
 
-def run(request: Request, sender: Connection) -> None:
-    """Load the base; send `("step", name)` before each step, then `("built", dict)` or `("error", line)`."""
+def run(request: Request) -> Iterator[tuple[str, Any]]:
+    """Load the base and try it on the rows.
 
-    def send(kind: str, value: Any) -> None:
-        sender.send((kind, value))
-
-    import transformers
-    from huggingface_hub import constants
-
-    # The child must not reach the network, whatever a config names, and must not write to a terminal.
-    constants.HF_HUB_OFFLINE = True
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.dup2(null, 2)
-    _limit(request.cpu_seconds, request.memory_bytes)
+    Yields:
+        `("step", name)` before each step; then `("built", dict)`, or `("refused", error)` where the task
+        itself says what is wrong with rows or base.
+    """
+    built = yield from _build(request.folder, request.with_weights)
+    built["tokens"] = yield from _tokenize(request.folder)
     try:
-        built = _build(request.folder, request.with_weights, send)
-        built["tokens"] = _tokenize(request.folder, list(request.texts), send)
-    except MemoryError:
-        send("error", "asks for more memory than allowed; choose another base")
-    except BaseException as error:  # a hostile file may raise anything, including panics of Rust
-        send("error", str(error).strip().split("\n", 1)[0][:300] or type(error).__name__)
-    else:
-        send("built", built)
+        if request.task is not None:
+            for name, split in request.splits.items():
+                for step in request.task.probe_processor(request.folder, open_split(split)):
+                    yield "step", f"{step}, rows of {name}"
+    except (BaseModelError, DataError) as error:
+        yield "refused", error
+        return
+    yield "built", built

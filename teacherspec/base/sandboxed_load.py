@@ -1,35 +1,53 @@
-"""Builds a base without its weights in a child process with limits on processor time and memory.
+"""Builds a base without its weights, and tries it on the rows, in a child process with limits.
 
-A tokenizer file can contain a regular expression that never ends, a config can declare a million layers, a
-chat template can loop. So configuration, architecture and tokenizer are loaded in a child process first; the
-model is on torch's meta device, where tensors have shapes only.
+Configuration, architecture, tokenizer and processor are loaded there first; the model is on torch's meta
+device, where tensors have shapes only. Then every row of every split goes through the processor as it will
+in later stages, which know the same rows and the same files, so that none of them meets a surprise.
 """
 
-import multiprocessing
-import signal
-import time
-from collections.abc import Sequence
-from multiprocessing.connection import Connection
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from teacherspec.base import sandbox_worker
 from teacherspec.errors import BaseModelError
+from teacherspec.runtime.bounded_child import Limits, run_bounded
 from teacherspec.spec.base import Init
+from teacherspec.splits import Split
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 CPU_LIMIT_SECONDS = 120
+"""Processor time for loading; the rows add to it."""
+
+ROW_BYTES_PER_SECOND = 25_000
+"""Bytes of prepared rows for which the child gets a second more. A tokenizer does a hundred times as many."""
+
 MEMORY_LIMIT_BYTES = 4 << 30
-WALL_LIMIT_SECONDS = 900
 FLOAT32_BYTES = 4
 MISSING_LIMIT_BYTES = 4 << 30
 """Most bytes of weights that a base may lack beyond the size of its files: a text tower, a new head."""
-PRELOADED = ["torch", "transformers.modeling_layers", "transformers.tokenization_utils_tokenizers"]
+WALL_FACTOR = 7.5
+"""How much longer than its processor time a child may take on a machine with other work."""
+
+
+@dataclass(frozen=True)
+class ProbeRows:
+    """The rows that the base is tried on.
+
+    Attributes:
+        task: the declared task.
+        splits: all prepared splits by name.
+    """
+
+    task: Kind
+    splits: Mapping[str, Split]
 
 
 def load_in_sandbox(
     folder: Path,
-    texts: Sequence[str],
+    probe_rows: ProbeRows | None = None,
     cpu_seconds: int = CPU_LIMIT_SECONDS,
     memory_bytes: int = MEMORY_LIMIT_BYTES,
     init: Init = "pretrained",
@@ -38,59 +56,31 @@ def load_in_sandbox(
 
     Args:
         folder: the base.
-        texts: real inputs for the tokenizer; empty for none.
-        cpu_seconds: limit on processor time, counted after the libraries are imported.
+        probe_rows: rows to try tokenizer, chat template and image processor on; None for none.
+        cpu_seconds: limit on processor time, counted after the libraries are imported; rows add to it.
         memory_bytes: limit on memory beyond the libraries and the files of weights.
         init: whether the files of weights are compared with the config too.
 
     Raises:
         BaseModelError: a step fails, runs too long or asks for too much memory; a tensor has another
             shape than the config declares; the tokenizer has more tokens than the embedding has rows.
+        DataError: rows cannot be encoded, through no fault of the base.
     """
-    request = sandbox_worker.Request(
-        folder.resolve(),
-        tuple(texts),
-        cpu_seconds,
-        memory_bytes + sum(path.stat().st_size for path in folder.glob("*.safetensors")),
-        init == "pretrained",
-    )
-    # A fork of a clean process: this one may already run threads, which a fork would not survive.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=sandbox_worker.run, args=(request, sender), daemon=True)
-    child.start()
-    sender.close()
-    messages = _receive(receiver)
-    if child.is_alive():
-        child.join(timeout=1)
-        child.kill()
-    child.join()
-    step = next((text for kind, text in reversed(messages) if kind == "step"), "importing transformers")
-    results = dict(messages)
-    if "built" in results:
+    splits = probe_rows.splits if probe_rows else {}
+    cpu_seconds += sum(split.path.stat().st_size for split in splits.values()) // ROW_BYTES_PER_SECOND
+    task = probe_rows.task if probe_rows else None
+    request = sandbox_worker.Request(folder.resolve(), task, splits, init == "pretrained")
+    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    limits = Limits(cpu_seconds, memory_bytes + weights, WALL_FACTOR * cpu_seconds)
+    outcome = run_bounded(sandbox_worker.run, request, limits)
+    steps = [value for kind, value in outcome.messages if kind == "step"]
+    results = {kind: value for kind, value in outcome.messages if kind != "step"}
+    if "refused" in results:
+        raise results["refused"]
+    if outcome.failure is None:
         return _checked(folder, results["built"])
-    raise BaseModelError(f"{folder}: {step}: {results.get('error') or _reason(child.exitcode, cpu_seconds)}")
-
-
-def _receive(receiver: Connection) -> list[tuple[str, Any]]:
-    """All messages of the child until it ends or its time is over."""
-    messages: list[tuple[str, Any]] = []
-    deadline = time.monotonic() + WALL_LIMIT_SECONDS
-    while receiver.poll(max(0.0, deadline - time.monotonic())):
-        try:
-            messages.append(receiver.recv())
-        except EOFError:
-            break
-    receiver.close()
-    return messages
-
-
-def _reason(status: int | None, cpu_seconds: int) -> str:
-    """Why the child ended without a result."""
-    if status in (-signal.SIGXCPU, -signal.SIGKILL):
-        return f"takes longer than {cpu_seconds} s of processor time; choose another base"
-    return f"ends the process with status {status}, or asks for more memory than allowed; choose another base"
+    step = steps[-1] if steps else "importing transformers"
+    raise BaseModelError(f"{folder}: {step}: {outcome.failure}; choose another base")
 
 
 def _checked(folder: Path, result: dict[str, Any]) -> BaseSummary:

@@ -16,14 +16,15 @@ NAMES = ("axolotl", "distillkit", "safetensors-logits", "timm", "trl")
 @click.option(
     "--split", "splits", multiple=True, help="Split of the soft targets; may be repeated; default all."
 )
+@click.option("--unchecked", is_flag=True, help="Go without the checks of files, checksums and metadata.")
 @report_user_errors()
-def command(folder: Path, target: Path, name: str, splits: tuple[str, ...]) -> None:
-    """Convert the teacher package in DIR for another program, into the new folder OUT.
+def command(folder: Path, target: Path, name: str, splits: tuple[str, ...], unchecked: bool) -> None:
+    """Convert the teacher package in DIR for another program, into the new folder OUT, which must not exist.
 
     axolotl, distillkit: stored log-probabilities of a language model, with the run's settings. trl: prompts
     and conversations. safetensors-logits: class logits as tensors. timm: a vision model in timm's layout.
     """
     from teacherspec.export.registry import export
 
-    export(folder, target, name, splits)
+    export(folder, target, name, splits, unchecked=unchecked)
     click.echo(f"{target}: {folder} for {name}")

@@ -30,8 +30,9 @@ DIGITS = 6
     "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows per forward pass."
 )
 @click.option("--max-new-tokens", type=click.IntRange(1), help="Longest answer; default: as in evaluation.")
+@click.option("--unchecked", is_flag=True, help="Go without the checks of files, checksums and metadata.")
 @report_user_errors()
-def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | None) -> None:
+def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | None, unchecked: bool) -> None:
     """Print calibrated predictions of the teacher package in DIR for rows of FILE (stdin by default).
 
     A row is a JSON object on one line with the columns of the task, such as {"text": "…"}, {"prompt": "…"},
@@ -44,7 +45,7 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
     """
     from teacherspec.serving import load_teacher
 
-    teacher = load_teacher(folder)
+    teacher = load_teacher(folder, unchecked=unchecked)
     answer = SERVED[teacher.task.output_type](teacher, max_new_tokens)
     read = read_rows(rows, rows.name, teacher.task.row_schema())
     while batch := list(islice(read, batch_size)):

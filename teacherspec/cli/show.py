@@ -14,8 +14,9 @@ ARTIFACTS = tuple(f"artifacts/{name}" for name in ("prepare", "finetune", "evalu
 
 
 @click.command("show")
+@click.option("--unchecked", is_flag=True, help="Go without the checks of files, checksums and metadata.")
 @report_user_errors()
-def command() -> None:
+def command(unchecked: bool) -> None:
     """Show how good the built teacher is, whether its gates pass, and where it is.
 
     It is the teacher that dvc.lock names, from the workspace, the DVC cache or the remote.
@@ -27,6 +28,7 @@ def command() -> None:
     from teacherspec.package.quality_gates import evaluate_gates
     from teacherspec.package.run import PackageResult, size_of
     from teacherspec.package.stage_outputs import Stages, load_stage_outputs
+    from teacherspec.package.verification.static_checks import require_sound
     from teacherspec.run_records.recorded_artifact import recorded_artifacts, require_reports
     from teacherspec.spec.package import Package
 
@@ -42,6 +44,8 @@ def command() -> None:
         evidence = load_stage_outputs(Stages(folder, REPORTS))
         size = size_of(folder / TEACHER.name)
         elsewhere = (folder / TEACHER.name).resolve() != TEACHER.resolve()
+    if not (unchecked or elsewhere):
+        require_sound(TEACHER)
     print_summary(PackageResult(evidence, evaluate_gates(gates, evidence.reports), TEACHER, size), TIMING)
     if elsewhere:
         click.echo(f"{TEACHER}: the workspace holds another teacher or none; run `dvc checkout`", err=True)

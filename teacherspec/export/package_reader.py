@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
 from teacherspec.package.resumable_shards import CONFIG, read_shards
+from teacherspec.package.verification.package_reader import require_package
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.spec.package import SPLIT_NAME
 from teacherspec.tasks import parse_task
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.tasks.shared.hf_loading import SAFE
@@ -102,15 +104,18 @@ def open_source(folder: Path) -> Source:
     """Open the package in `folder`.
 
     Raises:
-        UserError: it is no package, or has no soft targets.
+        UserError: it is no package, or has no soft targets, or splits whose names are none.
     """
     import pyarrow.parquet as pq
 
-    if not (folder / "metadata.json").is_file():
-        raise UserError(f"{folder}: no teacher package (it has no metadata.json); give the folder of one")
-    metadata = read_json(folder / "metadata.json")
+    require_package(folder)
     shards = sorted((folder / "distill" / CONFIG).glob("*.parquet"))
     if not shards:
         raise UserError(f"{folder / 'distill'}: holds no soft targets; declare package.soft_targets")
+    metadata = read_json(folder / "metadata.json")
+    rows = metadata["soft_targets"]["rows"]
+    # Names of splits become names of files.
+    if unusual := [name for name in rows if not SPLIT_NAME.fullmatch(name)]:
+        raise UserError(f"{folder}: metadata.json: {unusual[0]!r} is no name of a split")
     columns = frozenset(pq.read_schema(shards[0]).names)
-    return Source(folder, metadata["name"], columns, metadata["soft_targets"]["rows"])
+    return Source(folder, metadata["name"], columns, rows)

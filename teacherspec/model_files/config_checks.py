@@ -91,7 +91,7 @@ ORDINARY_DEPTHS = dict.fromkeys(
 """Depths in `config.json` → the largest that needs no tensor for each layer."""
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path, limit_bytes: int = JSON_LIMIT_BYTES) -> dict[str, Any]:
     """Parse an untrusted JSON file.
 
     Raises:
@@ -99,8 +99,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
             the sentence `<file>: …`.
     """
     size = path.stat().st_size
-    if size > JSON_LIMIT_BYTES:
-        raise ValueError(f"has {size} bytes; at most {JSON_LIMIT_BYTES} are read")
+    if size > limit_bytes:
+        raise ValueError(f"has {size} bytes; at most {limit_bytes} are read")
     content = path.read_bytes()
     if content.startswith(LFS_POINTER):
         raise ValueError("is a Git LFS pointer, not the file; run `git lfs pull`")

@@ -20,6 +20,7 @@ from teacherspec.model_files.safetensors_check import (
     not_finite,
     read_header,
 )
+from teacherspec.model_files.tokenizer_checks import growing_texts
 from teacherspec.runtime.dvc_links import is_dvc_link
 
 FILES_LIMIT = 2_000
@@ -28,6 +29,10 @@ FILES_LIMIT = 2_000
 PROBLEMS_SHOWN = 20
 TEXT_LIMIT_BYTES = 256_000_000
 """Largest tokenizer or text file accepted."""
+
+TOKENIZER = "tokenizer.json"
+TOKENIZER_LIMIT_BYTES = 100_000_000
+"""Largest vocabulary accepted; those of 256,000 tokens have about 35 million bytes."""
 
 INDEX = "model.safetensors.index.json"
 SETTINGS = (
@@ -156,7 +161,13 @@ def _check_settings(folder: Path, files: list[str], problems: list[str]) -> dict
         problems += [f"{path}: {text}" for text in found]
         if name == "config.json":
             config = settings
-    for name in sorted(set(files).difference(SETTINGS)):
+    if TOKENIZER in files:
+        try:
+            grown = growing_texts(config_checks.read_json_object(folder / TOKENIZER, TOKENIZER_LIMIT_BYTES))
+            problems += [f"{folder / TOKENIZER}: {text}" for text in grown]
+        except ValueError as error:
+            problems.append(f"{folder / TOKENIZER}: {error}")
+    for name in sorted(set(files).difference({*SETTINGS, TOKENIZER})):
         with (folder / name).open("rb") as file:
             if not allowed_files.is_weights(name) and file.read(len(LFS_POINTER)) == LFS_POINTER:
                 problems.append(f"{folder / name}: is a Git LFS pointer, not the file; run `git lfs pull`")

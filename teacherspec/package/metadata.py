@@ -3,14 +3,16 @@
 The models below are the format; `metadata.schema.json` in this folder is made from them.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from teacherspec.spec.package import SplitName
 from teacherspec.spec.section import Section
 
 SCHEMA_VERSION = 1
-Sha256 = str
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
 
 
 class Estimate(Section):
@@ -64,7 +66,7 @@ class SplitRows(Section):
     role: Literal["train", "validation", "calibration", "test", "shifted", "ood"]
     """What the split was used for."""
 
-    rows: int
+    rows: Count
     """Number of rows."""
 
     sha256: Sha256
@@ -131,13 +133,13 @@ class SoftTargets(Section):
     temperature: Literal[1]
     """Temperature at which the logits are stored."""
 
-    rows: dict[str, int]
+    rows: dict[SplitName, Count]
     """Split → number of soft targets."""
 
     on_train_share: float = Field(ge=0.0, le=1.0)
     """Share of them on rows that the teacher was fitted on."""
 
-    entropy: dict[str, float]
+    entropy: dict[SplitName, float]
     """Split → mean entropy of the stored distributions at temperature 1, nats. On train rows far below the
     other splits: the teacher has memorised them."""
 
@@ -170,7 +172,7 @@ class Metadata(Section):
     schema_version: Literal[1]
     """Version of this format."""
 
-    name: str
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     """Name of the teacher."""
 
     task: str
@@ -185,7 +187,7 @@ class Metadata(Section):
     base_model: BaseModelInfo
     """The model that was fine-tuned."""
 
-    parameters: int
+    parameters: Count
     """Number of parameters of the packaged model."""
 
     vocabulary: Vocabulary | None
@@ -194,7 +196,7 @@ class Metadata(Section):
     examples: int
     """Rows that the weights were fitted on."""
 
-    splits: dict[str, SplitRows]
+    splits: dict[SplitName, SplitRows]
     """All prepared splits by name."""
 
     epochs: float
@@ -242,7 +244,7 @@ class Metadata(Section):
     verdict: Literal["ready", "not ready"]
     """Whether every gate passed; the reasons lie in `READINESS.json`."""
 
-    least_transformers: str | None = None
+    least_transformers: str | None = Field(default=None, pattern=r"^[0-9.]{1,20}$")
     """Oldest version of transformers known to compute the packaged logits; null: not stated."""
 
     libraries: dict[str, str]

@@ -16,6 +16,7 @@ from teacherspec.package.generation import soft_targets as generation_targets
 from teacherspec.package.generation import target_statistics as generation_statistics
 from teacherspec.package.generation import verify as generation_verify
 from teacherspec.package.golden_examples import GoldenOutputs
+from teacherspec.package.metadata import SoftTargets
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.retrieval import card as retrieval_card
 from teacherspec.package.retrieval import golden as retrieval_golden
@@ -34,6 +35,7 @@ class PackagedOutputs:
     Attributes:
         golden_mismatch: which golden output differs from what `evaluate` predicted, or None.
         write_targets: writes `distill/`; returns split name → number of soft targets.
+        targets_text: from what `metadata.json` says of them to the card of `distill/`, below its head.
         target_statistics: from a package and its splits to numbers on what lies in `distill/`.
         check_labels: problems with the names or ids of outputs.
         check_targets: soft targets that the packaged model does not compute.
@@ -44,6 +46,7 @@ class PackagedOutputs:
 
     golden_mismatch: Callable[[PackageInputs, GoldenOutputs], str | None]
     write_targets: Callable[[PackageInputs], dict[str, int]]
+    targets_text: Callable[[SoftTargets], str]
     target_statistics: Callable[[Path, Sequence[str]], dict[str, Any]]
     check_labels: Callable[[OpenedPackage], Iterator[str]]
     check_targets: Callable[[OpenedPackage], Iterator[str]]
@@ -56,6 +59,7 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
     "classification": PackagedOutputs(
         classification_golden.golden_mismatch,
         classification_targets.write_targets,
+        lambda _: classification_targets.TEXT,
         classification_statistics.target_statistics,
         classification_verify.check_labels,
         classification_verify.check_targets,
@@ -66,6 +70,7 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
     "generation": PackagedOutputs(
         generation_golden.golden_mismatch,
         generation_targets.write_targets,
+        generation_targets.card_text,
         generation_statistics.target_statistics,
         generation_verify.check_labels,
         generation_verify.check_targets,
@@ -76,6 +81,7 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
     "retrieval": PackagedOutputs(
         retrieval_golden.golden_mismatch,
         retrieval_targets.write_targets,
+        lambda _: retrieval_targets.TEXT,
         retrieval_statistics.target_statistics,
         retrieval_verify.check_labels,
         retrieval_verify.check_targets,

@@ -47,7 +47,9 @@ def read_shards(folder: Path, split: str, columns: Sequence[str] | None = None) 
     for path in shard_paths(folder, split):
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
-                yield from read_group(file, group, columns)
+                for batch in read_group(file, group, columns):
+                    batch.validate(full=True)  # a package may come from anybody
+                    yield batch
 
 
 def shard_name(split: str, shard: int, shards: int) -> str:

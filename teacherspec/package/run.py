@@ -18,7 +18,13 @@ from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.provenance.attestation import attest
 from teacherspec.package.provenance.provenance import provenance
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
-from teacherspec.package.stage_outputs import CLASSES, PLOT, RATINGS, StageOutputs, Stages, load_stage_outputs
+from teacherspec.package.stage_outputs import (
+    OPTIONAL_REPORTS,
+    REPORTS,
+    StageOutputs,
+    Stages,
+    load_stage_outputs,
+)
 from teacherspec.package.verification.checksums import files_below, write_sums
 from teacherspec.package.vocab_trimming import trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, scratch_folder, write_json, write_text
@@ -31,17 +37,6 @@ from teacherspec.tasks.shared.interfaces.kind import Kind
 
 ATTESTATION = "attestation"
 """Folder next to the teacher, in no stage's outs: it holds time and commit, which differ between runs."""
-
-REPORTS = (
-    "evaluate/findings.json",
-    "evaluate/metrics.json",
-    "calibrate/metrics.json",
-    PLOT,
-)
-"""Reports that go into `eval/`, one folder a stage."""
-
-SLICES = "calibrate/plots/slices.tsv"
-"""Calibration of each slice, which only classification has."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +148,11 @@ def _declared_splits(section: Package, outputs: StageOutputs) -> tuple[Split, ..
 
 
 def copy_reports(stages: Stages, folder: Path) -> None:
-    """Copy calibration, reports and recorded views: files as the stages wrote them."""
+    """Copy calibration, facts of the training, reports and recorded views, as the stages wrote them."""
     copies = {stages.calibrated / "calibration.json": folder / "calibration/calibration.json"}
     copies |= {stages.reports / name: folder / "eval" / name for name in REPORTS}
-    optional = [name for name in (CLASSES, RATINGS, SLICES) if (stages.reports / name).is_file()]
+    copies[stages.finetuned / "training.json"] = folder / "provenance/training.json"
+    optional = [name for name in OPTIONAL_REPORTS if (stages.reports / name).is_file()]
     copies |= {stages.reports / name: folder / "eval" / name for name in optional}
     if (stages.finetuned / VIEWS).is_file():
         copies[stages.finetuned / VIEWS] = folder / "distill" / VIEWS

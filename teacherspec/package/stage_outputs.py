@@ -22,6 +22,15 @@ CLASSES = "evaluate/plots/classes.tsv"
 RATINGS = "ratings/metrics.json"
 """Results of the human evaluation, among the reports."""
 
+SLICES = "calibrate/plots/slices.tsv"
+"""Calibration of each slice, which only classification has."""
+
+REPORTS = ("evaluate/findings.json", "evaluate/metrics.json", "calibrate/metrics.json", PLOT)
+"""Reports that go into `eval/` of a package, one folder a stage."""
+
+OPTIONAL_REPORTS = (CLASSES, RATINGS, SLICES)
+"""Reports that go there where they exist."""
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -129,7 +138,7 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
             "ratings": read_json(rated) if rated.is_file() else {},
         },
         findings=found["findings"],
-        classes=[_class(row) for row in _read_tsv(classes)] if classes.is_file() else [],
+        classes=read_classes(classes),
     )
 
 
@@ -144,6 +153,11 @@ def _require_agreement(prepared: Prepared, stages: Stages) -> None:
         raise DataError(
             f"{stages.evaluated}: predictions of other splits than {stages.prepared}; run `dvc repro`"
         )
+
+
+def read_classes(path: Path) -> list[dict[str, Any]]:
+    """Quality of each class, from the table at `path`; empty where there is none."""
+    return [_class(row) for row in _read_tsv(path)] if path.is_file() else []
 
 
 def _read_tsv(path: Path) -> list[dict[str, str]]:

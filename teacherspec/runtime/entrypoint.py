@@ -51,6 +51,9 @@ KEPT = (
 SHOWN_CHARACTERS = 160
 """Of the message of a library."""
 
+PANIC = "PanicException"
+"""What a panic of a library in Rust is raised as: no `Exception`, and of no class that can be imported."""
+
 FAILED = 1
 INTERRUPTED = 130
 
@@ -101,6 +104,15 @@ def report_user_errors() -> Iterator[None]:
             wait_for_launcher()
             raise
         print_once(problem)
+        raise SystemExit(FAILED) from None
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        reason = " ".join(str(error).split())[:SHOWN_CHARACTERS]
+        print_once(
+            f"a tokenizer gave up on one of these texts ({reason}): its file holds a pattern that does not "
+            "end on it; take another base or teacher, or leave that text out"
+        )
         raise SystemExit(FAILED) from None
 
 

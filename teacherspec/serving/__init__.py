@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.package.verification.package_reader import load_spec, require_package
+from teacherspec.package.verification.static_checks import require_sound
 from teacherspec.serving.classification import ClassificationTeacher
 from teacherspec.serving.generation import GenerationTeacher
 from teacherspec.serving.retrieval import RetrievalTeacher
@@ -24,16 +25,24 @@ LOADERS: Mapping[OutputType, Callable[[Path, Mapping[str, Any], Kind], Teacher]]
 """Output type → from folder, declaration and task of a package to its teacher."""
 
 
-def load_teacher(folder: Path) -> Teacher:
-    """Load the teacher in the package `folder`; `teacherspec verify-package` checks it first.
+def load_teacher(folder: Path, *, unchecked: bool = False) -> Teacher:
+    """Load the teacher in the package `folder`.
+
+    Files, checksums and metadata are checked before; `teacherspec verify-package` checks all else, too.
+
+    Args:
+        folder: the package.
+        unchecked: whether to go without these checks, which read every byte of the package.
 
     Returns:
         By the output type of the package: `ClassificationTeacher` (`logits`, `probs`), `GenerationTeacher`
         (`answers`, `log_probs`) or `RetrievalTeacher` (`images`, `texts`, `probs`).
 
     Raises:
-        UserError: `folder` is no package, or its model does not load.
+        UserError: `folder` is no package, fails a check, or its model does not load.
     """
     require_package(folder)
+    if not unchecked:
+        require_sound(folder)
     spec, task = load_spec(folder)
     return LOADERS[task.output_type](folder, spec, task)

@@ -13,6 +13,7 @@ from teacherspec.inference.load import load_model
 from teacherspec.metrics.ood import confidence_log_odds
 from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.serving.requests import with_images
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 Row = Mapping[str, Any]
@@ -78,7 +79,8 @@ class ClassificationTeacher:
         import torch
 
         for start in range(0, len(rows), batch_size):
-            batch = self.task.batch(self.processor, rows[start : start + batch_size])
+            some = [with_images(self.task, row) for row in rows[start : start + batch_size]]
+            batch = self.task.batch(self.processor, some)
             with torch.inference_mode():
                 inputs = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
                 yield self.task.logits(self.model, inputs).float().cpu().numpy()

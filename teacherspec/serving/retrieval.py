@@ -50,7 +50,9 @@ class RetrievalTeacher:
         def embed(model: Any, batch: Mapping[str, Any]) -> Any:
             return embed_images(model, batch["pixel_values"])
 
-        return self._embedded(images, self.inputs.image_inputs, embed, batch_size)
+        (column,) = self.task.row_schema().images()
+        opened = [column.opened(image) for image in images]
+        return self._embedded(opened, self.inputs.image_inputs, embed, batch_size)
 
     def texts(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
         """Embeddings `[N, D]`, of length 1, of texts. Raises `ColumnError`."""

@@ -1,12 +1,14 @@
 """`params.yaml: package`: quality gates, soft targets, and the texts of the model card."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from teacherspec.spec.section import Section
 
-SplitName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+SPLIT_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+SplitName = Annotated[str, StringConstraints(pattern=rf"^{SPLIT_NAME.pattern}$")]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
 

@@ -120,7 +120,7 @@ READS_YAML = {
     "teacherspec/runtime/entrypoint.py",
 }
 READS_ENVIRONMENT = {
-    "teacherspec/base/sandbox_worker.py",  # silences a warning, in a process of its own
+    "teacherspec/runtime/bounded_child.py",  # silences a warning, in a process of its own
     "teacherspec/runtime/numpy_determinism.py",  # the pins of a portable teacher
     "teacherspec/runtime/machine.py",  # placement, which changes no result beyond the tolerance
     "teacherspec/runtime/process_lifetime.py",  # whether DVC runs this process, and what commands inherit

@@ -132,7 +132,9 @@ def toy_image_split(folder: Path, name: str, role: Role, count: int, seed: int) 
     return Split(name, role, count, sha256_file(path), path)
 
 
-def toy_image_prepared(folder: Path, train: int = 96, other: int = 32) -> Prepared:
+def toy_image_prepared(
+    folder: Path, train: int = 96, other: int = 32, task: str = "image_classification"
+) -> Prepared:
     """All splits of a toy task of images."""
     folder.mkdir(parents=True, exist_ok=True)
     roles: dict[str, Role] = {
@@ -147,6 +149,6 @@ def toy_image_prepared(folder: Path, train: int = 96, other: int = 32) -> Prepar
         name: toy_image_split(folder, name, role, train if name == "train" else other, seed)
         for seed, (name, role) in enumerate(sorted(roles.items()))
     }
-    prepared = Prepared("image_classification", LABELS, splits)
+    prepared = Prepared(task, LABELS, splits)
     save_index(folder, prepared)
     return prepared

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
+
 from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.metrics.scores.proper_scores import nll
+from teacherspec.metrics.scores.softmax import log_softmax, top_label
 from teacherspec.package.build_metadata import label_names_sha256
 from teacherspec.package.resumable_shards import CONFIG, read_shards
-from teacherspec.package.verification.consistency_checks import check_calibrated_nll
+from teacherspec.package.verification.calibration_checks import check_calibrated_nll
+from teacherspec.package.verification.consistency_checks import check_reported
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.package.verification.recomputed_targets import check_recomputed
 from teacherspec.runtime.atomic_io import read_json
@@ -32,8 +37,33 @@ def check_labels(opened: OpenedPackage) -> Iterator[str]:
 
 
 def check_targets(opened: OpenedPackage) -> Iterator[str]:
-    """The model gives the stored logits."""
-    return check_recomputed(opened, ("logits",))
+    """The model gives the stored logits; with the labels they give the reported accuracy and loss."""
+    yield from check_recomputed(opened, ("logits",))
+    yield from check_reported(opened, lambda split: _measured(opened, split))
+    for split, row_count in opened.metadata.soft_targets.rows.items():
+        if opened.metadata.splits[split].role == "ood" and row_count:
+            for batch in read_shards(opened.folder / "distill", split, ["label"]):
+                if (batch["label"].to_numpy() != -1).any():
+                    yield f"distill: {split}: rows that belong to no class have a label"
+                    break
+
+
+def _measured(opened: OpenedPackage, split: str) -> dict[str, float]:
+    """Accuracy and mean NLL, nats, of a split's stored logits and labels, in bounded memory."""
+    hits, total, count = 0, 0.0, 0
+    for logits, labels in _logits_and_labels(opened, split):
+        hits += int((top_label(logits) == labels).sum())
+        total += nll(log_softmax(logits), labels) * len(labels)
+        count += len(labels)
+    return {"accuracy": hits / max(1, count), "nll": total / max(1, count)}
+
+
+def _logits_and_labels(
+    opened: OpenedPackage, split: str
+) -> "Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]":
+    """`[N, C]` and `[N]` of some rows at a time."""
+    for batch in read_shards(opened.folder / "distill", split, ["logits", "label"]):
+        yield batch["logits"].flatten().to_numpy().reshape(len(batch), -1), batch["label"].to_numpy()
 
 
 def check_calibration(opened: OpenedPackage) -> Iterator[str]:
@@ -45,8 +75,7 @@ def check_calibration(opened: OpenedPackage) -> Iterator[str]:
 def _mean_nll(opened: OpenedPackage, calibrator: Calibrator, split: str) -> float:
     """Mean loss of the labels after calibration, nats, in bounded memory."""
     total, count = 0.0, 0
-    for batch in read_shards(opened.folder / "distill", split, ["logits", "label"]):
-        logits = batch["logits"].flatten().to_numpy().reshape(len(batch), -1)
-        total += nll(apply(calibrator, logits), batch["label"].to_numpy()) * len(batch)
-        count += len(batch)
+    for logits, labels in _logits_and_labels(opened, split):
+        total += nll(apply(calibrator, logits), labels) * len(labels)
+        count += len(labels)
     return total / max(1, count)

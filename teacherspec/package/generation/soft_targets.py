@@ -21,6 +21,7 @@ from teacherspec.package.generation.token_targets import (
     token_schema,
     token_tables,
 )
+from teacherspec.package.metadata import SoftTargets
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.resumable_shards import CONFIG, write_shards
 from teacherspec.package.verification.checksums import files_below
@@ -102,9 +103,8 @@ def write_token_targets(
 
         for path in write_shards(scratch, split.name, schema, split.rows, ROWS_PER_SHARD, parts):
             _link_or_copy(path, target / CONFIG / path.name)
-    drawn = DRAWN.format(draws=stored.draws) if stored.draws else ""
     names = [split.name for split in splits]
-    write_text(target / "README.md", dataset_card(target, names, TEXT.format(k=stored.k, drawn=drawn)))
+    write_text(target / "README.md", dataset_card(target, names, _text(stored.k, stored.draws)))
     return {split.name: split.rows for split in splits}
 
 
@@ -131,6 +131,15 @@ def _link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def card_text(targets: SoftTargets) -> str:
+    """The card of `distill/`, below its head."""
+    return "" if targets.tokens is None else _text(targets.tokens.k, targets.tokens.sampled)
+
+
+def _text(k: int, draws: int) -> str:
+    return TEXT.format(k=k, drawn=DRAWN.format(draws=draws) if draws else "")
 
 
 TEXT = """\

@@ -9,13 +9,17 @@ import numpy.typing as npt
 from teacherspec.package.generation.token_targets import predicting_positions
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.topk_logits import SCALARS, reduce_at
-from teacherspec.package.verification.consistency_checks import check_calibrated_nll
+from teacherspec.package.verification.calibration_checks import check_calibrated_nll
+from teacherspec.package.verification.consistency_checks import check_reported
 from teacherspec.package.verification.package_reader import OpenedPackage
-from teacherspec.package.verification.recomputed_targets import sample_rows
+from teacherspec.package.verification.recomputed_targets import choose_rows
 from teacherspec.tasks.shared.generation_task import GenerationTask
 
-SAMPLED_ROWS = 8
-"""Soft targets of each split that the model computes again."""
+WORK = 2e9
+"""Rows times parameters of a split that are computed again; answers cost more than rows of classifiers."""
+
+AT_LEAST = 8
+"""Rows of a split that are computed again, however large the model."""
 
 LOG_PROB_TOLERANCE = 1e-3
 """Largest difference of a stored log-probability near 0; float16 rounds larger ones by a 2048th."""
@@ -46,11 +50,21 @@ def check_labels(opened: OpenedPackage) -> Iterator[str]:
 def check_targets(opened: OpenedPackage) -> Iterator[str]:
     """Every row's content has its hash; the model gives the stored targets of some rows of each split."""
     task = opened.task.require(GenerationTask)
-    model, tokenizer = task.load(opened.folder / "model")
-    for split in opened.metadata.soft_targets.rows:
-        rows, problems = sample_rows(opened, split, SAMPLED_ROWS)
+    model, tokenizer = opened.model_and_processor
+    for split, places in opened.rows_again(WORK, AT_LEAST).items():
+        rows, problems = choose_rows(opened, split, places)
         problems += [problem for row in rows for problem in _row_problems(task, model, tokenizer, row)]
         yield from (f"distill: {split}: {problem}" for problem in problems)
+    yield from check_reported(opened, lambda split: {"nll": _plain_nll(opened, split)}, NLL_TOLERANCE)
+
+
+def _plain_nll(opened: OpenedPackage, split: str) -> float:
+    """Mean loss of the supervised tokens at temperature 1, nats."""
+    total, count = 0.0, 0
+    for batch in read_shards(opened.folder / "distill", split, ["label_log_prob"]):
+        log_probs = batch["label_log_prob"].flatten().to_numpy().astype(np.float64)
+        total, count = total - float(log_probs.sum()), count + len(log_probs)
+    return total / max(1, count)
 
 
 def _row_problems(task: GenerationTask, model: Any, tokenizer: Any, row: dict[str, Any]) -> Iterator[str]:
@@ -60,6 +74,8 @@ def _row_problems(task: GenerationTask, model: Any, tokenizer: Any, row: dict[st
     if row["positions"] != predicting_positions(row["completion_mask"]):
         yield f"row {row['id']}: positions are not those before its supervised tokens"
         return
+    if not _answers_its_content(task, tokenizer, row):
+        yield f"row {row['id']}: input_ids are not those of its content"
     extra = {name: row[name] for name in task.image_columns}
     example = {**extra, "input_ids": row["input_ids"], "supervised": row["completion_mask"]}
     batch = dict(task.collate(tokenizer)([example]))
@@ -80,6 +96,18 @@ def _row_problems(task: GenerationTask, model: Any, tokenizer: Any, row: dict[st
             yield f"row {row['id']}: {name} is off by {difference:.3g}"
     if "sampled_ids" in row and (problem := _draw_problem(row, log_probs.double().numpy())):
         yield f"row {row['id']}: {problem}"
+
+
+def _answers_its_content(task: GenerationTask, processor: Any, row: dict[str, Any]) -> bool:
+    """Whether the text before the last answer is the row's prompt; true of a row that may have been cut."""
+    ids, mask = row["input_ids"], row["completion_mask"]
+    if len(ids) >= task.max_length:
+        return True
+    end = len(mask) - mask[::-1].index(1)
+    start = next((at for at in range(end, 0, -1) if not mask[at - 1]), 0)
+    prompt = task.encoder(processor).encode_prompt(task.conversation(row))
+    decode = task.tokenizer(processor).decode
+    return bool(decode(ids[:start]) == decode(prompt))
 
 
 def _largest_difference(stored: Any, computed: npt.NDArray[np.float64]) -> float | None:

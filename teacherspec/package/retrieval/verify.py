@@ -9,7 +9,7 @@ from teacherspec.metrics.scores.retrieval import Paired, candidate_sets
 from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.package.resumable_shards import read_shards
 from teacherspec.package.retrieval.soft_targets import PREDICTED, SCALE, load_scale, pairs_of
-from teacherspec.package.verification.consistency_checks import check_calibrated_nll
+from teacherspec.package.verification.calibration_checks import check_calibrated_nll
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.package.verification.recomputed_targets import check_recomputed
 
@@ -18,7 +18,7 @@ def check_labels(opened: OpenedPackage) -> Iterator[str]:
     """There are no labels; the factor of the cosines is the model's own."""
     if opened.metadata.label_names:
         yield "metadata.json: a retrieval teacher has no label names"
-    model, _ = opened.task.load(opened.folder / "model")
+    model, _ = opened.model_and_processor
     stated = load_scale(opened.folder)
     bias = getattr(model, "logit_bias", None)
     own = model.logit_scale.exp().item(), 0.0 if bias is None else bias.item()

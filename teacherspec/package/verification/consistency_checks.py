@@ -1,19 +1,17 @@
 """Whether the parts of a package agree: vocabulary, digests, verdict, numbers, calibration."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
-from teacherspec.package.build_metadata import ESTIMATES
 from teacherspec.package.card.readiness import as_json
 from teacherspec.package.provenance.provenance import digest
 from teacherspec.package.quality_gates import evaluate_gates, find
+from teacherspec.package.stage_outputs import CLASSES, read_classes
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import encode_json, read_json
-from teacherspec.spec.package import Gate
+
+PICTURE_PIXELS = 1 << 25
+PNG_END = b"IEND\xaeB`\x82"
 
 NLL_TOLERANCE = 1e-5
 """Reports are rounded to six decimals."""
@@ -43,44 +41,56 @@ def check_digests(opened: OpenedPackage) -> Iterator[str]:
 
 def check_verdict(opened: OpenedPackage) -> Iterator[str]:
     """The declared gates, evaluated again on the packaged reports, give the written verdict."""
-    gates = [Gate.model_validate_json(json.dumps(gate)) for gate in opened.spec["package"]["gates"]]
-    found = as_json(evaluate_gates(gates, opened.reports))
+    found = as_json(evaluate_gates(opened.section.gates, opened.reports))
     if encode_json(found) != (opened.folder / "READINESS.json").read_text(encoding="utf-8"):
         yield f"READINESS.json: the reports in eval/ give other results (verdict {found['verdict']!r})"
     if found["verdict"] != opened.metadata.verdict:
         yield f"metadata.json: verdict {opened.metadata.verdict!r}, the gates give {found['verdict']!r}"
 
 
-def check_numbers(
-    opened: OpenedPackage, statistics: Callable[[Path, Sequence[str]], dict[str, Any]]
+def check_reports(opened: OpenedPackage) -> Iterator[str]:
+    """The tables and pictures in `eval/` can be read, and the classes are those of the metrics."""
+    from teacherspec.tasks.shared.image_decoding import plain_image
+
+    folder = opened.folder / "eval"
+    for path in sorted(folder.rglob("*.png")):
+        name, content = path.relative_to(opened.folder).as_posix(), path.read_bytes()
+        plain_image(content, PICTURE_PIXELS)
+        if not content.endswith(PNG_END):
+            yield f"{name}: goes on after the picture"
+    for path in sorted(folder.rglob("*.tsv")):
+        name = path.relative_to(opened.folder).as_posix()
+        lines = [line.split("\t") for line in path.read_text(encoding="utf-8").split("\n")]
+        if lines.pop() != [""] or len(set(map(len, lines))) != 1:
+            yield f"{name}: is no table of equal rows"
+        elif not all(cell.isprintable() for line in lines for cell in line):
+            yield f"{name}: holds control characters"
+    classes = read_classes(folder / CLASSES)
+    accuracy = find(opened.reports, "evaluate.test.accuracy")
+    if classes and accuracy is not None:
+        if [row["label"] for row in classes] != list(opened.metadata.label_names):
+            yield f"eval/{CLASSES}: its labels are not those of metadata.json"
+        rows = sum(row["support"] for row in classes)
+        right = sum(row["support"] * (row["recall"] or 0.0) for row in classes)
+        if rows != opened.metadata.splits["test"].rows or abs(right / rows - accuracy.value) > NLL_TOLERANCE:
+            yield f"eval/{CLASSES}: its rows and recalls are not those of the reported accuracy"
+
+
+def check_reported(
+    opened: OpenedPackage, measured: Callable[[str], Mapping[str, float]], tolerance: float = NLL_TOLERANCE
 ) -> Iterator[str]:
-    """The numbers of `metadata.json` are those of the packaged reports and rows."""
-    stated = opened.metadata.model_dump()
-    for name, metric in ESTIMATES.items():
-        found = find(opened.reports, metric)
-        if found is None or asdict(found) != stated[name]:
-            yield f"metadata.json: {name} is not {metric} of the reports in eval/"
-    targets = opened.metadata.soft_targets
-    counted = statistics(opened.folder, list(targets.rows))
-    if counted != targets.model_dump(include=set(counted)):
-        yield "metadata.json: entropy and quality of the soft targets are not those of the rows in distill/"
-
-
-def check_calibrated_nll(
-    opened: OpenedPackage, mean_nll: Callable[[str], float], tolerance: float = NLL_TOLERANCE
-) -> Iterator[str]:
-    """The calibrator gives, on the rows it was fitted on, the loss it was saved with.
-
-    Nothing can be checked where those rows are not among the soft targets.
+    """Numbers of the soft targets and their labels are those that `evaluate` reported of the same rows.
 
     Args:
         opened: the package.
-        mean_nll: from the name of a split to its mean NLL after calibration, nats, by its soft targets.
-        tolerance: largest difference, nats.
+        measured: from the name of a split to its metrics at temperature 1.
+        tolerance: largest difference.
     """
-    stated = opened.calibration()["before_after"]["nll"]["after"]
-    for name, split in opened.metadata.splits.items():
-        if split.role == "calibration" and name in opened.metadata.soft_targets.rows:
-            found = mean_nll(name)
-            if not abs(found - stated) <= tolerance:
-                yield f"calibration: NLL {found:.6f} after calibration, calibration.json says {stated:.6f}"
+    for split in opened.metadata.soft_targets.rows:
+        if opened.metadata.splits[split].role == "ood":
+            continue
+        for name, value in measured(split).items():
+            stated = find(opened.reports, f"evaluate.{split}.{name}")
+            if stated is None or not abs(stated.value - value) <= tolerance:
+                reported = "nothing" if stated is None else f"{stated.value:.6f}"
+                yield f"distill: {split}: {name} {value:.6f}, eval/evaluate/metrics.json says {reported}"

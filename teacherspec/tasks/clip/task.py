@@ -157,7 +157,7 @@ class Clip(DualEncoderTask, ClassificationTask, ExtraTargets, PromptedClasses):
     def batch(self, processor: DualProcessor, rows: Sequence[Row]) -> Batch:
         """Rows of requests or as stored, with the prompts. Raises `ColumnError`."""
         field = self.row_schema().content[0]
-        images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
+        images = [decode(field.read(row["image"])) for row in rows]
         tokens = dict(processor.shared or {})
         if own_prompts := self._own_prompts(processor):
             own = processor.tokens([text for row in rows for text in own_prompts(row)])

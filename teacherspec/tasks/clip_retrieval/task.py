@@ -128,8 +128,8 @@ class ClipRetrieval(DualEncoderTask, RetrievalInputs):
         return {**self.image_inputs(processor, [row[IMAGE.name] for row in rows]), **texts}
 
     def image_inputs(self, processor: DualProcessor, images: Sequence[Any]) -> Batch:
-        """Images of requests or as stored. Raises `ColumnError`."""
-        decoded = [decode(IMAGE.read(IMAGE.from_json(image))) for image in images]
+        """Images of requests or as stored, both as bytes. Raises `ColumnError`."""
+        decoded = [decode(IMAGE.read(image)) for image in images]
         return {"pixel_values": pixel_values(processor.images, decoded)}
 
     def text_inputs(self, processor: DualProcessor, texts: Sequence[Any]) -> Batch:

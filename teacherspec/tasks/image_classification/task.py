@@ -3,7 +3,7 @@
 A row as `prepare` stores it: `{"id": "d-0001", "image": b"\\x89PNG…", "label": 3}`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -24,6 +24,7 @@ from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
 from teacherspec.tasks.shared.model_head import has_base_model, head_inputs
+from teacherspec.tasks.shared.processor_probe import probe_images
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +54,10 @@ class ImageClassification(ClassificationTask, RecordedViews):
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """None: there is no tokenizer."""
         return []
+
+    def probe_processor(self, folder: Path, rows: "Dataset") -> Iterator[str]:
+        """Images of the extreme shapes through the processor."""
+        return probe_images(hf_loading.load_image_processor(folder), rows["image"])
 
     def check_base(self, folder: Path, backbone: BaseSummary) -> None:
         """Refuse an image processor whose outputs do not fit the model. Raises `BaseModelError`."""
@@ -110,12 +115,12 @@ class ImageClassification(ClassificationTask, RecordedViews):
         return collate_images
 
     def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
-        """Images of requests or as stored: the same checks, the same pixels.
+        """Images of requests or as stored, both as bytes: the same checks, the same pixels.
 
-        A row's `image` is the bytes of a file, or its path. Raises `ColumnError`.
+        Raises `ColumnError`.
         """
         (field,) = self.row_schema().content
-        images = [decode(field.read(field.from_json(row["image"]))) for row in rows]
+        images = [decode(field.read(row["image"])) for row in rows]
         return {"pixel_values": pixel_values(processor, images)}
 
     def usage_snippet(self) -> UsageSnippet:

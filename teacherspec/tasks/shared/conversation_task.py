@@ -1,6 +1,6 @@
 """What the kinds share that are trained on conversations: rendering, packing, loss, reports."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -90,6 +90,14 @@ class ConversationTask(GenerationTask, SupervisedLoss):
         """The contents of all turns of the rows."""
         return [turn.content for row in rows for turn in self.conversation(row).turns()]
 
+    def probe_processor(self, folder: Path, rows: "Dataset") -> Iterator[str]:
+        """Every conversation rendered and tokenised, images in it."""
+        yield "chat template and tokenizer"
+        processor = self.load_processor(folder)
+        if (template := self.rendering.declared_template) is not None:
+            self.declare_template(processor, template)
+        self.encode(processor, rows)
+
     def check_base(self, folder: Path, backbone: BaseSummary) -> None:
         """Refuse a `max_length` beyond the base's context. Raises `BaseModelError`."""
         refuse_longer(self.max_length, folder, backbone)
@@ -155,7 +163,7 @@ class ConversationTask(GenerationTask, SupervisedLoss):
 
     def batch(self, processor: Any, rows: Sequence[Row]) -> Batch:
         """Prompts of raw rows, padded on the left."""
-        conversations = [self.conversation(self.from_request(row)) for row in rows]
+        conversations = [self.conversation(row) for row in rows]
         prompts = list(map(self.encoder(processor).encode_prompt, conversations))
         images = [image for one in conversations for image in one.images]
         padded = chat_report.padded_left(prompts, self.tokenizer(processor).pad_token_id)

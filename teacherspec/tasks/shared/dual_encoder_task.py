@@ -1,7 +1,7 @@
 """What the kinds share whose base is a dual encoder: zero-shot classification and retrieval."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,11 +13,13 @@ from teacherspec.tasks.shared.dual_encoder_model import (
     load_towers,
     refuse_single_tower,
 )
+from teacherspec.tasks.shared.hf_loading import load_image_processor
 from teacherspec.tasks.shared.image_report import check_processor, describe_images, images_report
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
 from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
+from teacherspec.tasks.shared.processor_probe import probe_images, probe_texts
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report, refuse_longer
 
 if TYPE_CHECKING:
@@ -48,6 +50,11 @@ class DualEncoderTask(Kind, PairEmbeddings):
         self, processor: DualProcessor, splits: "Mapping[str, Dataset]"
     ) -> Mapping[str, Sequence[str]]:
         """Name of a group of texts → the texts, whose lengths `base` reports."""
+
+    def probe_processor(self, folder: Path, rows: "Dataset") -> Iterator[str]:
+        """Every text through the tokenizer, and images of the extreme shapes through the processor."""
+        yield from probe_texts(folder, rows, self.tokenizer_probe_texts)
+        yield from probe_images(load_image_processor(folder), rows["image"])
 
     def check_base(self, folder: Path, backbone: BaseSummary) -> None:
         """Refuse a base without two towers, an unexpected processor, texts beyond its context."""

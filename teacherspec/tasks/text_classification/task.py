@@ -3,7 +3,7 @@
 A row as `prepare` stores it: `{"id": "hd-0001", "text": "cant log in since monday", "label": 3}`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -20,6 +20,7 @@ from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
+from teacherspec.tasks.shared.processor_probe import probe_texts
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report, refuse_longer
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class TextClassification(ClassificationTask):
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts."""
         return [value for row in rows for value in row.values() if isinstance(value, str)]
+
+    def probe_processor(self, folder: Path, rows: "Dataset") -> Iterator[str]:
+        """Every text through the tokenizer."""
+        return probe_texts(folder, rows, self.tokenizer_probe_texts)
 
     def check_base(self, folder: Path, backbone: BaseSummary) -> None:
         """Refuse a `max_length` beyond the base's context. Raises `BaseModelError`."""

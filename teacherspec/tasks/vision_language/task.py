@@ -93,7 +93,7 @@ class VisionLanguage(ConversationTask, SeparateParts):
 
     def from_request(self, row: Row) -> Row:
         """A row sent for inference, an image as the bytes of a file or its path. Raises `ColumnError`."""
-        return {**row, IMAGES.name: IMAGES.read(IMAGES.from_json(row[IMAGES.name]))}
+        return {**row, IMAGES.name: IMAGES.from_request(row[IMAGES.name])}
 
     def vision_inputs(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
         """`pixel_values` and the inputs that go with them."""

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.package.card.card_findings import worse_calibrated
+from teacherspec.package.provenance.content_hash import content_sha256
 from teacherspec.package.verification.checksums import write_sums
 from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
@@ -101,6 +102,11 @@ def other_question(row):
     row["prompt"] = "Who?"
 
 
+def other_question_with_its_hash(row):
+    row["prompt"] = "Who?"
+    row["content_sha256"] = content_sha256(["Who?"])
+
+
 def other_positions(row):
     row["positions"] = [at - 1 for at in row["positions"]]
 
@@ -123,6 +129,7 @@ def drawn(pipeline_run, tmp_path_factory):
         (without_the_likeliest, "other tokens than those stored are likelier"),
         (other_answer, "is off by"),
         (other_question, "content_sha256 is not that of its content"),
+        (other_question_with_its_hash, "input_ids are not those of its content"),
         (other_positions, "positions are not those before its supervised tokens"),
         (other_draws, "sampled_ids are no draws from the model"),
     ],
@@ -224,16 +231,19 @@ def test_the_program_of_every_rendering_asks_what_was_learned(declared):
 
 
 def test_the_card_states_where_calibration_made_it_worse(pipeline_run):
-    def findings(before, after):
-        error = {"shifted": {"ece": {"before": before, "after": after}}, "test": {"ece": {}}}
+    def findings(before, after, worsened):
+        value = round(after["value"] - before["value"], 6)
+        change = {"value": value, "low": value - 0.02, "high": value + 0.02}
+        ece = {"before": before, "after": after, "change": change}
+        error = {"shifted": {"ece": ece, "worsened": worsened}, "test": {"ece": {}}}
         return list(worse_calibrated(SimpleNamespace(prepared=prepared, reports={"calibrate": error})))
 
     prepared = load_prepared(pipeline_run.stages.prepared)
     low, middle, high = (
         {"value": value, "low": value - 0.01, "high": value + 0.01} for value in (0.02, 0.035, 0.08)
     )
-    assert findings(middle, low) == []
-    (sure,) = findings(low, high)
-    assert "`shifted` worse: 0.020 (0.010–0.030) → 0.080 (0.070–0.090). Do not trust" in sure
-    (unsure,) = findings(low, middle)
-    assert unsure.endswith("The intervals overlap, so that this may be chance.")
+    assert findings(middle, low, 0) == []
+    (sure,) = findings(low, high, 1)
+    assert "`shifted` worse: ECE 0.020 (0.010–0.030) → 0.080 (0.070–0.090). Do not trust" in sure
+    (unsure,) = findings(low, middle, 0)
+    assert unsure.endswith("the change 0.015 (-0.005–0.035) may be chance.")

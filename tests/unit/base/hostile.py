@@ -152,6 +152,22 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b
 TWO = {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
 DEEP = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
 
+
+def growing(*steps: tuple[dict[str, str], str]) -> Spoil:
+    """A normaliser of these replacements."""
+
+    def spoil(folder: Path) -> None:
+        path = folder / "tokenizer.json"
+        content = json.loads(path.read_text())
+        normalizers = [
+            {"type": "Replace", "pattern": pattern, "content": becomes} for pattern, becomes in steps
+        ]
+        content["normalizer"] = {"type": "Sequence", "normalizers": normalizers}
+        path.write_text(json.dumps(content))
+
+    return spoil
+
+
 AT_THE_GATE: dict[str, tuple[Spoil, str]] = {
     "pickle instead of weights": (
         evil_pickle("pytorch_model.bin", False),
@@ -268,6 +284,20 @@ AT_THE_GATE: dict[str, tuple[Spoil, str]] = {
     "config in UTF-16": (write("config.json", '{"a": 1}'.encode("utf-16")), "config.json: is not valid JSON"),
     "no config": (lambda folder: (folder / "config.json").unlink(), "config.json: missing"),
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: missing"),
+    "word that grows": (
+        growing(*[({"String": "zebra"}, "zebra " * 300)] * 4),
+        "tokenizer.json: normalizer: makes 1.68e+10 characters of one",
+    ),
+    "letters that grow in turn": (
+        growing(({"String": "q"}, "w" * 90), ({"String": "w"}, "q" * 90)),
+        "normalizer: makes 8.1e+03 characters of one",
+    ),
+    "pattern across copies": (
+        growing(({"String": "q"}, "zy" * 90), ({"String": "yz"}, "k" * 90)),
+        "normalizer: makes 8.1e+03 characters of one",
+    ),
+    "expression that grows": (growing(*[({"Regex": "."}, "ab" * 40)] * 2), "normalizer: makes 6.4e+03"),
+    "one long replacement": (growing(({"String": "q"}, "w" * 5_000)), "normalizer: makes 5e+03"),
     "adapter": (write("adapter_config.json", b"{}"), "adapter_config.json: belongs to an adapter"),
     "hidden file": (write(".gitattributes", b"x"), ".gitattributes: is hidden"),
     "folder": (write("original/params.json", b"{}"), "original: is a folder"),
@@ -326,7 +356,7 @@ IN_REHEARSAL: dict[str, tuple[Spoil, str]] = {
         "the tokenizer has token ids up to 500, the embedding only 26 rows",
     ),
     "broken tokenizer": (write("tokenizer.json", b'{"version": "1.0"}'), "tokenizer: "),
-    "endless regular expression": (wide_regex, "tokenizer: Onig: Regex search error"),
+    "endless regular expression": (wide_regex, "Onig: Regex search error"),
     "endless chat template": (
         write("chat_template.jinja", LOOP.encode()),
         "chat template: takes longer than",

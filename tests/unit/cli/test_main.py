@@ -140,4 +140,4 @@ def test_show_reports_when_there_is_no_teacher(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "params.yaml").write_text(RIGHT)
     result = CliRunner().invoke(main, ["show"])
     assert result.exit_code == 1
-    assert "artifacts/teacher: there is no teacher yet; run `dvc repro`" in result.output
+    assert "artifacts/teacher: there is no teacher yet; run `teacherspec repro`" in result.output

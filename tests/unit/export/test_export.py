@@ -24,6 +24,8 @@ from teacherspec.export.axolotl import axolotl_row, render_tokens
 from teacherspec.export.package_reader import open_source
 from teacherspec.export.registry import FORMATS, export
 from teacherspec.package.model_export import for_timm, label_names
+from teacherspec.package.verification.checksums import write_sums
+from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.pipeline.causal_lm.toys import task
@@ -67,10 +69,10 @@ def test_one_split_can_be_chosen_and_an_unknown_one_is_refused(
     assert sorted(path.name for path in (tmp_path / "out").glob("*.safetensors")) == [
         "validation.safetensors"
     ]
-    wrong = run(str(packaged_teacher.folder), out, "--to", "safetensors-logits", "--split", "test")
+    wrong = run(str(packaged_teacher.folder), f"{out}-2", "--to", "safetensors-logits", "--split", "test")
     assert wrong.exit_code == 1
     assert "no soft targets of test (there are calibration, out_of_scope, train, validation)" in wrong.stderr
-    assert (tmp_path / "out/validation.safetensors").exists(), "the earlier export stays"
+    assert not (tmp_path / "out-2").exists()
 
 
 @pytest.mark.parametrize("name", ["axolotl", "distillkit", "trl"])
@@ -81,6 +83,71 @@ def test_a_classifier_is_no_language_model(
     assert wrong.exit_code == 1
     assert "this teacher can be exported to safetensors-logits\n" in wrong.stderr
     assert not (tmp_path / "out").exists()
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nothing_that_exists_is_replaced(
+    packaged_teacher: PackagedTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a folder, a file, a link, the package itself, nor a place in or below them."""
+    teacher = Path(shutil.copytree(packaged_teacher.folder, tmp_path / "teacher"))
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/thesis.txt").write_text("years")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("precious")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    monkeypatch.chdir(tmp_path)
+    before = kept(tmp_path)
+    places = (
+        "precious",
+        "empty",
+        "file",
+        "link",
+        "dangling",
+        "teacher",
+        ".",
+        "..",
+        "file/out",
+        "teacher/out",
+    )
+    for place in places:
+        refused = run("teacher", place, "--to", "safetensors-logits")
+        assert refused.exit_code == 1, place
+        assert isinstance(refused.exception, SystemExit), place
+        assert refused.stderr.count("\n") == 1, place
+    assert kept(tmp_path) == before
+    assert [check for check in verify(teacher) if check.problems] == []
+
+
+@pytest.mark.parametrize("split", ["../../mine", "/mine", ".", "a/b", "Train", "train\n", "-x", ""])
+@pytest.mark.parametrize("option", [(), ("--unchecked",)])
+def test_names_of_splits_are_no_paths(
+    packaged_teacher: PackagedTeacher, tmp_path: Path, split: str, option: tuple[str, ...]
+) -> None:
+    teacher = Path(shutil.copytree(packaged_teacher.folder, tmp_path / "place/teacher"))
+    metadata = read_json(teacher / "metadata.json")
+    metadata["soft_targets"]["rows"] = {split: 384}
+    write_json(teacher / "metadata.json", metadata)
+    write_sums(teacher)
+    before = kept(tmp_path)
+    refused = run(str(teacher), str(tmp_path / "place/out"), "--to", "safetensors-logits", *option)
+    assert refused.exit_code == 1
+    assert "metadata" in refused.stderr
+    assert kept(tmp_path) == before
+
+
+def test_a_failed_export_leaves_nothing(packaged_teacher: PackagedTeacher, tmp_path: Path) -> None:
+    teacher = Path(shutil.copytree(packaged_teacher.folder, tmp_path / "teacher"))
+    shard = teacher / "distill/soft/validation-00000-of-00001.parquet"
+    shard.write_bytes(shard.read_bytes()[:-500] + b"PAR1" * 125)
+    failed = run(str(teacher), str(tmp_path / "out"), "--to", "safetensors-logits", "--unchecked")
+    assert failed.exit_code == 1
+    assert "cannot be exported to safetensors-logits" in failed.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["teacher"]
 
 
 def sparse_kl(teacher: dict[str, Any], logits: torch.Tensor) -> float:
@@ -97,7 +164,7 @@ def sparse_kl(teacher: dict[str, Any], logits: torch.Tensor) -> float:
 def test_distillkit_stacks_the_rows_and_the_teacher_is_its_own_optimum(
     language_teacher: Path, tmp_path: Path
 ) -> None:
-    export(language_teacher, tmp_path / "out", "distillkit")
+    export(language_teacher, tmp_path / "out", "distillkit", unchecked=True)
     rows = load_from_disk(str(tmp_path / "out/train"))
     # collate_packed_batch: torch.tensor of every column, so all are numbers of one shape
     batch = {name: torch.tensor([row[name] for row in rows]) for name in rows.column_names}
@@ -119,7 +186,7 @@ DISTILLKIT_KEYS = {
 
 
 def test_distillkits_settings_keep_its_schema(language_teacher: Path, tmp_path: Path) -> None:
-    export(language_teacher, tmp_path / "out", "distillkit")
+    export(language_teacher, tmp_path / "out", "distillkit", unchecked=True)
     config = YAML(typ="safe").load((tmp_path / "out/distillkit.yaml").read_text())
     assert config.keys() == DISTILLKIT_KEYS
     codec = config["teacher"]["logprob_compressor"]
@@ -138,7 +205,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def test_trl_finds_prompts_and_messages(language_teacher: Path, tmp_path: Path) -> None:
-    assert run(str(language_teacher), str(tmp_path / "out"), "--to", "trl").exit_code == 0
+    assert run(str(language_teacher), str(tmp_path / "out"), "--to", "trl", "--unchecked").exit_code == 0
     stored = list(open_source(language_teacher).rows("train", ["id", "prompt"]))
     cache = str(tmp_path / "cache")
     prompts, messages = (
@@ -163,7 +230,7 @@ def test_a_declared_system_prompt_is_part_of_what_is_exported(language_teacher: 
 
 
 def test_axolotl_gets_every_position(language_teacher: Path, tmp_path: Path) -> None:
-    export(language_teacher, tmp_path / "out", "axolotl")
+    export(language_teacher, tmp_path / "out", "axolotl", unchecked=True)
     written = lines(tmp_path / "out/train.jsonl")
     assert len(written) == ROWS
     for line, row in zip(written, open_source(language_teacher).sequences("train"), strict=True):
@@ -193,7 +260,7 @@ def test_axolotl_is_refused_where_its_template_gives_other_tokens(language_teach
 
 def test_axolotls_own_code_lays_them_at_the_same_positions(language_teacher: Path, tmp_path: Path) -> None:
     own = axolotls_reader(reader("axolotl") / "axolotl")
-    export(language_teacher, tmp_path / "out", "axolotl")
+    export(language_teacher, tmp_path / "out", "axolotl", unchecked=True)
     for line, row in zip(
         lines(tmp_path / "out/train.jsonl"), open_source(language_teacher).sequences("train"), strict=True
     ):
@@ -269,7 +336,7 @@ def test_timm_finds_architecture_classes_and_preparation(
     assert packed["label2id"] == {"zero": 0, "one": 1}
     write_json(teacher / "model/config.json", packed)
     save_file({"head.weight": np.ones((2, 3), np.float32)}, teacher / "model/model.safetensors")
-    export(teacher, tmp_path / "out", "timm")
+    export(teacher, tmp_path / "out", "timm", unchecked=True)
     config = read_json(tmp_path / "out/config.json")
     # What timm.models._hub.load_model_config_from_path and create_model read of it.
     assert config["architecture"] == "test_vit"

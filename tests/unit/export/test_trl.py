@@ -30,7 +30,7 @@ COMMON: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def data(language_teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trl") / "out"
-    export(language_teacher, folder, "trl")
+    export(language_teacher, folder, "trl", unchecked=True)
     return folder
 
 

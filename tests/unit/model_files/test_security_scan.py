@@ -7,6 +7,7 @@ import pytest
 
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.security_scan import check_folder
+from teacherspec.model_files.tokenizer_checks import growing_texts
 from tests.toys.text import toy_base
 from tests.unit.base.hostile import AT_THE_GATE, CANARY
 
@@ -134,3 +135,12 @@ def test_memory_stays_bounded_on_large_weights(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_replacements_that_do_not_feed_each_other_are_allowed() -> None:
+    """Quotes, fractions and blanks as public tokenizers replace them: many steps, none after another."""
+    steps = [{"type": "Replace", "pattern": {"String": sign}, "content": f"{sign}-/-2"} for sign in "½⅓¼⅕⅙⅛"]
+    quotes = [{"type": "Replace", "pattern": {"String": "``"}, "content": '"'}] * 9
+    tokenizer = {"normalizer": {"type": "Sequence", "normalizers": [*steps, *quotes, {"type": "NFKC"}]}}
+    assert list(growing_texts(tokenizer)) == []
+    assert list(growing_texts({"normalizer": None, "decoder": {"type": "ByteLevel"}})) == []

@@ -19,7 +19,7 @@ from transformers import AutoModelForSequenceClassification
 
 from teacherspec.errors import UserError
 from teacherspec.package.card.terminal_summary import print_summary
-from teacherspec.package.golden_examples import load_golden
+from teacherspec.package.golden_examples import FLOAT32_TOLERANCE, load_golden, tolerances
 from teacherspec.package.metadata import json_schema
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.predictions.classification import load_predictions, save_predictions
@@ -100,11 +100,11 @@ def test_golden_inputs_give_golden_logits_without_this_library(packaged_teacher:
     with torch.inference_mode():
         logits = model(**inputs).logits.numpy()
     assert logits.shape == (16, 3)
-    np.testing.assert_allclose(logits, golden.outputs["logits"], atol=golden.tolerance["float32"], rtol=0)
+    np.testing.assert_allclose(logits, golden.outputs["logits"], atol=FLOAT32_TOLERANCE, rtol=0)
     half = model.to(torch.bfloat16)
     with torch.inference_mode():
         off = np.abs(half(**inputs).logits.float().numpy() - golden.outputs["logits"]).max()
-    assert golden.tolerance["float32"] < off < golden.tolerance["bfloat16"]
+    assert FLOAT32_TOLERANCE < off < tolerances(golden.outputs["logits"])["bfloat16"]
 
 
 def test_soft_targets_open_as_a_data_set_and_are_the_predictions(

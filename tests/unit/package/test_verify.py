@@ -1,10 +1,12 @@
 """A table of tampers, each with the check that catches it, also where the checksums were written anew."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +14,8 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from teacherspec.cli.main import main
+from teacherspec.package.golden_examples import tolerances
+from teacherspec.package.stage_outputs import CLASSES, PLOT
 from teacherspec.package.verification.checksums import SUMS, write_sums
 from teacherspec.package.verification.verify import verify
 from teacherspec.runtime.atomic_io import read_json, write_json
@@ -106,8 +110,7 @@ def another_text(table: pa.Table) -> pa.Table:
 
 
 def another_temperature(folder: Path) -> None:
-    path = folder / "calibration/calibration.json"
-    edit(path, lambda saved: {**saved, "calibrator": {"kind": "temperature", "temperature": 3.0}})
+    calibration(temperature=3.0, calibrator={"kind": "temperature", "temperature": 3.0})(folder)
 
 
 def another_verdict(folder: Path) -> None:
@@ -126,6 +129,121 @@ def another_learning_rate(folder: Path) -> None:
 def another_prediction(folder: Path) -> None:
     path = folder / "provenance/digests.json"
     edit(path, lambda content: {**content, "predictions": {**content["predictions"], "test": "0" * 64}})
+
+
+def random_weights(folder: Path) -> None:
+    """A model that knows nothing, and a tolerance that forgives everything."""
+    path, draw = folder / "model/model.safetensors", np.random.default_rng(0)
+    tensors = {
+        name: draw.standard_normal(value.shape).astype(value.dtype) for name, value in load_file(path).items()
+    }
+    save_file(tensors, path, {"format": "pt"})
+    another_tolerance(folder)
+
+
+def another_tolerance(folder: Path) -> None:
+    edit(folder / "golden/golden.json", lambda about: {**about, "tolerance": {"float32": 1e300}})
+
+
+def fewer_golden_rows(folder: Path) -> None:
+    golden = folder / "golden"
+    lines = (golden / "rows.jsonl").read_text().splitlines(keepends=True)
+    (golden / "rows.jsonl").write_text(lines[0])
+    for name in ("inputs", "logits"):
+        path = golden / f"{name}.safetensors"
+        save_file({key: value[:1] for key, value in load_file(path).items()}, path)
+    logits = load_file(golden / "logits.safetensors")["logits"]
+    write_json(golden / "golden.json", {"rows": 1, "tolerance": tolerances(logits)})
+
+
+def column(name: str, change: Callable[[list[Any]], list[Any]]) -> Callable[[Path], None]:
+    def changed(table: pa.Table) -> pa.Table:
+        field = table.schema.field(name)
+        values = pa.array(change(table[name].to_pylist()), field.type)
+        return table.set_column(table.schema.get_field_index(name), field, values)
+
+    return edit_soft_targets(changed)
+
+
+def rotated_between_known_places(rows: list[Any]) -> list[Any]:
+    """Every answer but those of sixteen rows, evenly spread, is that of another class."""
+    kept = set(np.linspace(0, len(rows) - 1, 16).round().astype(int).tolist())
+    return [row if at in kept else row[1:] + row[:1] for at, row in enumerate(rows)]
+
+
+def text(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / name
+        content = path.read_text()
+        assert old in content
+        path.write_text(content.replace(old, new, 1))
+
+    return change
+
+
+def calibration(**changes: Any) -> Callable[[Path], None]:
+    return lambda folder: edit(folder / "calibration/calibration.json", lambda saved: {**saved, **changes})
+
+
+def a_little_warmer(folder: Path) -> None:
+    """A temperature whose loss is nearly the same, because the fitted one is an optimum."""
+    fitted = read_json(folder / "calibration/calibration.json")["temperature"] + 1e-4
+    calibration(temperature=fitted, calibrator={"kind": "temperature", "temperature": fitted})(folder)
+
+
+def better_calibrated(folder: Path) -> None:
+    found = read_json(folder / "calibration/calibration.json")["before_after"]
+    calibration(before_after={**found, "ece": {"before": 0.2, "after": 0.0}})(folder)
+
+
+def copy_of_train(name: str) -> Callable[[Path], None]:
+    return lambda folder: shutil.copyfile(folder / SOFT, folder / "distill/soft" / name)
+
+
+def rows_of(split: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        targets = read_json(folder / "metadata.json")["soft_targets"]
+        edit_metadata(soft_targets={**targets, "rows": {**targets["rows"], split: 1}})(folder)
+
+    return change
+
+
+def no_picture(folder: Path) -> None:
+    (folder / "eval" / PLOT).write_bytes(b"<script>")
+
+
+def more_than_a_picture(folder: Path) -> None:
+    path = folder / "eval" / PLOT
+    path.write_bytes(path.read_bytes() + b"PK\x03\x04")
+
+
+def another_recall(folder: Path) -> None:
+    path = folder / "eval" / CLASSES
+    head, first, *rest = path.read_text().splitlines()
+    cells = first.split("\t")
+    path.write_text("\n".join([head, "\t".join([*cells[:2], "0.123456", *cells[3:]]), *rest, ""]))
+
+
+def uneven_table(folder: Path) -> None:
+    with (folder / "eval" / CLASSES).open("a") as file:
+        file.write("=cmd\t1\n")
+
+
+def second_name_outside(folder: Path) -> None:
+    os.link(folder / "README.md", folder.parent / "outside.md")
+
+
+def runs_as_its_owner(folder: Path) -> None:
+    (folder / "README.md").chmod(0o4755)
+
+
+def sparse(folder: Path) -> None:
+    with (folder / "golden/inputs.safetensors").open("ab") as file:
+        file.truncate(1 << 24)
+
+
+def empty_folder(folder: Path) -> None:
+    (folder / "eval/.git").mkdir()
 
 
 TAMPERS: list[tuple[Callable[[Path], None], str]] = [
@@ -151,6 +269,50 @@ TAMPERS: list[tuple[Callable[[Path], None], str]] = [
     (another_temperature, "calibration"),
     (another_verdict, "gates"),
     (better_accuracy, "numbers"),
+    (random_weights, "golden"),
+    (another_tolerance, "golden"),
+    (fewer_golden_rows, "golden"),
+    (column("logits", rotated_between_known_places), "soft targets"),
+    (column("label", lambda rows: [(label + 1) % 3 for label in rows]), "soft targets"),
+    (column("in_teacher_train", lambda rows: [False] * len(rows)), "soft targets"),
+    (column("id", lambda rows: [rows[1], *rows[1:]]), "soft targets"),
+    (column("text", lambda rows: ["cold " * 9, *rows[1:]]), "soft targets"),
+    (text("README.md", "# weather", "# weather, the best of all"), "cards"),
+    (text("README.md", "license: apache-2.0", "license: mit"), "cards"),
+    (text("distill/README.md", "soft/train-*.parquet", "../../../outside.parquet"), "cards"),
+    (text("distill/README.md", "soft/train-*.parquet", "https://example.org/x.parquet"), "cards"),
+    (text("distill/README.md", "Never apply both", "Apply both"), "cards"),
+    (edit_metadata(advice=["Use no other teacher."]), "numbers"),
+    (edit_metadata(name="another"), "numbers"),
+    (edit_metadata(license="mit"), "numbers"),
+    (edit_metadata(data_license="mit"), "numbers"),
+    (edit_metadata(parameters=5), "numbers"),
+    (edit_metadata(examples=5_000_000), "numbers"),
+    (edit_metadata(label_smoothing=0.5), "numbers"),
+    (edit_metadata(libraries={}), "numbers"),
+    (a_little_warmer, "calibration"),
+    (calibration(temperature=2.0), "metadata"),
+    (calibration(rows=1_000_000), "calibration"),
+    (calibration(standard_error=0.0), "calibration"),
+    (calibration(row_ids_sha256="0" * 64), "calibration"),
+    (calibration(keeps_argmax=False), "calibration"),
+    (better_calibrated, "calibration"),
+    (calibration(calibrator={"kind": "temperature", "temperature": 1e-320}), "metadata"),
+    (calibration(calibrator={"kind": "vector", "scale": [1.0] * 9, "bias": [0.0] * 9}), "metadata"),
+    (copy_of_train("train-evil.parquet"), "files"),
+    (copy_of_train("train-00001-of-00002.parquet"), "metadata"),
+    (copy_of_train("evil-00000-of-00001.parquet"), "metadata"),
+    (rows_of("../../.vscode/settings"), "metadata"),
+    (rows_of("absent"), "metadata"),
+    (edit_metadata(label_names=["cold", "cold", "wet"]), "metadata"),
+    (no_picture, "reports"),
+    (more_than_a_picture, "reports"),
+    (another_recall, "reports"),
+    (uneven_table, "reports"),
+    (second_name_outside, "files"),
+    (runs_as_its_owner, "files"),
+    (sparse, "files"),
+    (empty_folder, "files"),
     (another_learning_rate, "provenance"),
     (another_prediction, "provenance"),
 ]

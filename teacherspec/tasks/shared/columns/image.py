@@ -77,21 +77,26 @@ class ImageColumn(VisualColumn):
         """The bytes in base 64."""
         return {"base64": b64encode(value).decode("ascii")}
 
-    def from_json(self, value: Any) -> Any:
-        """The bytes as `to_json` encodes them, or those of the file at a path. Raises `ColumnError`."""
+    def from_json(self, value: Any) -> bytes:
+        """The bytes as `to_json` encodes them. Raises `ColumnError`."""
+        if not isinstance(value, dict) or not isinstance(value.get("base64"), str):
+            raise ColumnError(f'must be {{"base64": …}} (given {shown(value)})')
+        try:
+            return b64decode(value["base64"], validate=True)
+        except ValueError as error:
+            raise ColumnError(f"is not base 64 ({error})") from error
+
+    def opened(self, value: Any) -> Any:
+        """Bytes as they are or in base 64, or those of the file at a path. Raises `ColumnError`."""
         if isinstance(value, str):
             try:
                 return Path(value).read_bytes()
-            except OSError as error:
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
                 raise ColumnError(
-                    f"no file can be read at {shown(value)} ({error.strerror}); give a path from here"
+                    f"no file can be read at {shown(value)} ({reason}); give a path from here"
                 ) from error
-        if isinstance(value, dict) and isinstance(value.get("base64"), str):
-            try:
-                return b64decode(value["base64"], validate=True)
-            except ValueError as error:
-                raise ColumnError(f"is not base 64 ({error})") from error
-        return value
+        return self.from_json(value) if isinstance(value, dict) and "base64" in value else value
 
     def text(self, value: Any) -> str:
         """Width and height, in words."""

@@ -74,9 +74,15 @@ class ImageListColumn(VisualColumn):
         """The bytes of each in base 64."""
         return [self._image.to_json(image) for image in value]
 
-    def from_json(self, value: Any) -> list[Any]:
-        """The bytes in base 64 as `to_json` writes them, or those of files at paths. Raises `ColumnError`."""
-        return [self._image.from_json(image) for image in (value if isinstance(value, list) else [value])]
+    def from_json(self, value: Any) -> list[bytes]:
+        """The bytes in base 64 as `to_json` writes them. Raises `ColumnError`."""
+        if not isinstance(value, list):
+            raise ColumnError(f"must be a list of images (given {shown(value)})")
+        return [self._image.from_json(image) for image in value]
+
+    def opened(self, value: Any) -> list[Any]:
+        """Each image as bytes or in base 64, or the file at a path. Raises `ColumnError`."""
+        return [self._image.opened(image) for image in (value if isinstance(value, list) else [value])]
 
     def text(self, value: Any) -> str:
         """Their widths and heights."""

@@ -1,7 +1,7 @@
 """Whether a base suits the task and its rows: what the stage `base` needs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,19 @@ class BaseFit(ABC):
     @abstractmethod
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """Texts of the rows on which an untrusted tokenizer is tried; empty where the task has none."""
+
+    @abstractmethod
+    def probe_processor(self, folder: Path, rows: "Dataset") -> Iterator[str]:
+        """Put every row through the base's tokenizer, chat template and image processor as later stages do.
+
+        Runs in a child process with limits on time and memory, before anything else loads the base.
+
+        Yields:
+            What is tried next, in words.
+
+        Raises:
+            DataError: rows cannot be encoded, through no fault of the base.
+        """
 
     @abstractmethod
     def check_base(self, folder: Path, backbone: BaseSummary) -> None:

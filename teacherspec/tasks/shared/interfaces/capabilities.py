@@ -132,7 +132,7 @@ class RetrievalInputs(ABC):
 
     @abstractmethod
     def image_inputs(self, processor: Any, images: Sequence[Any]) -> Batch:
-        """Model inputs of images, stored or sent for inference. Raises `ColumnError`."""
+        """Model inputs of images, as bytes. Raises `ColumnError`."""
 
     @abstractmethod
     def text_inputs(self, processor: Any, texts: Sequence[Any]) -> Batch:
