@@ -49,13 +49,14 @@ def mark_complete(checkpoint: Path) -> None:
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Whether every file that the marker lists exists with that hash."""
+    """Whether the marker lists files, and every one exists with that hash."""
     marker = checkpoint / MARKER
     if not marker.exists():
         return False
-    return all(
+    sums = read_json(marker)
+    return bool(sums) and all(
         (checkpoint / name).exists() and sha256_file(checkpoint / name) == digest
-        for name, digest in read_json(marker).items()
+        for name, digest in sums.items()
     )
 
 

@@ -132,6 +132,8 @@ def require_ready(gates: Sequence[GateResult]) -> None:
     Raises:
         UserError: names every gate that failed, with the reason.
     """
+    if not gates:
+        raise UserError("package.gates: declares none, so nothing shows that the teacher is ready")
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         raise UserError([f"gate {gate.gate.metric}: {gate.reason}" for gate in failed])

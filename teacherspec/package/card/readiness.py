@@ -11,8 +11,8 @@ Verdict = Literal["ready", "not ready"]
 
 
 def verdict(results: Sequence[GateResult]) -> Verdict:
-    """`ready` when every gate passed."""
-    return "ready" if all(result.passed for result in results) else "not ready"
+    """`ready` when every gate passed; without any gate, nothing was shown."""
+    return "ready" if results and all(result.passed for result in results) else "not ready"
 
 
 def as_json(results: Sequence[GateResult]) -> dict[str, Any]:

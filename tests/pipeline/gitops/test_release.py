@@ -11,7 +11,10 @@ from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
 from teacherspec.compare.revision import find_revision
+from teacherspec.release.preflight import check_gates, check_outputs, check_package
+from teacherspec.release.rebuild import Rebuild
 from teacherspec.release.recorded_outputs import output_states
+from teacherspec.release.remote_outputs import unpushed_outputs
 from teacherspec.run_records.dvc_cache import Cache, local_cache
 from tests.pipeline.gitops.repository import ENVIRONMENT, Repository
 from tests.pipeline.gitops.toy_repositories import new_stub_repository
@@ -78,6 +81,33 @@ def test_all_problems_are_reported_at_once(repository: Repository) -> None:
     ):
         assert words in found.stderr
     assert not repository.git("tag", "--list")
+
+
+def test_a_tag_that_others_cannot_pull_is_not_called_published(repository: Repository) -> None:
+    shutil.rmtree(repository.root.parent / "remote")
+    found = run("release", "v1.0.0")
+    assert found.exit_code == 0, found.output
+    assert "tagged here only: not in remote `local`: " in found.stdout
+    assert "artifacts/teacher" in found.stdout
+    assert "first: dvc push" in found.stdout
+    repository.dvc("push", "--quiet", "--run-cache")
+    assert unpushed_outputs() is None
+    (repository.root / ".dvc/config.local").write_text(
+        "['remote \"local\"']\n    url = s3://bucket/teacher\n"
+    )
+    assert "is unknown" in (unpushed_outputs() or "")
+
+
+def test_what_shows_nothing_is_no_pass(repository: Repository) -> None:
+    for file in ("params.yaml", "dvc.lock"):
+        (repository.root / file).write_text("{}\n")
+    repository.commit("Nothing is declared, nothing was built")
+    assert "declares none" in next(check_gates())
+    assert "records no output" in next(check_outputs())
+    assert "records no artifacts/teacher" in next(check_package())
+    nothing = Rebuild("teacher@v1.0.0", "0" * 40, (), (), ())
+    assert not nothing.identical
+    assert nothing.level == "none"
 
 
 def test_an_altered_cache_object_stops_a_release_though_dvc_finds_nothing(repository: Repository) -> None:

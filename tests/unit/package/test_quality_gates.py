@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from teacherspec.errors import UserError
 from teacherspec.package.card.readiness import verdict
 from teacherspec.package.quality_gates import Gate, evaluate_gates
+from teacherspec.package.run import require_ready
 from teacherspec.spec.package import DEFAULT_GATES
 from tests.toys.packaged_teacher import section
 
@@ -66,6 +68,12 @@ def test_what_is_no_finite_number_fails(value: Any) -> None:
     )
     assert not result.passed
     assert result.measured is None
+
+
+def test_no_gate_is_no_verdict() -> None:
+    assert verdict(()) == "not ready"
+    with pytest.raises(UserError, match="declares none"):
+        require_ready(())
 
 
 def test_one_failed_gate_is_enough() -> None:
