@@ -1,17 +1,9 @@
 """Unresolved conflicts of a merge in files that git tracks."""
 
-import re
 from pathlib import Path
 
 from teacherspec.errors import UserError
-
-MARKER = re.compile(r"^(?:<{7}|>{7})(?: .*)?$", re.MULTILINE)
-"""The first and last line that git writes around a conflict, with or without the name of a side."""
-
-
-def has_conflict(text: str) -> bool:
-    """Whether a text holds the markers of a conflict."""
-    return MARKER.search(text) is not None
+from teacherspec.runtime.merge_conflicts import line_of_conflict
 
 
 def refuse_conflict(text: str, where: str, remedy: str = "") -> None:
@@ -25,7 +17,7 @@ def refuse_conflict(text: str, where: str, remedy: str = "") -> None:
     Raises:
         UserError: the text holds an unresolved conflict.
     """
-    if has_conflict(text):
+    if line_of_conflict(text):
         raise UserError(f"{where}: holds an unresolved conflict; {remedy or 'resolve it, then `git add` it'}")
 
 

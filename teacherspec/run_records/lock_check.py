@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from teacherspec.run_records.conflicts import has_conflict
 from teacherspec.run_records.data_pointers import tracked_md5
 from teacherspec.run_records.dvc_hashing import md5_of
 from teacherspec.run_records.dvc_lock import RERUN, read_lock
@@ -26,6 +25,7 @@ from teacherspec.run_records.receipt import (
     receipt_path,
     record_path,
 )
+from teacherspec.runtime.merge_conflicts import line_of_conflict
 
 Kind = Literal["stale", "inconsistent"]
 
@@ -209,7 +209,7 @@ def _conflict(report: Path) -> str | None:
     files = sorted(report.rglob("*")) if report.is_dir() else [report]
     texts = {path: path.read_bytes().decode(errors="replace") for path in files if path.is_file()}
     marked = [
-        path.relative_to(report.parent).as_posix() for path, text in texts.items() if has_conflict(text)
+        path.relative_to(report.parent).as_posix() for path, text in texts.items() if line_of_conflict(text)
     ]
     return f"holds an unresolved conflict ({', '.join(marked)})" if marked else None
 

@@ -21,6 +21,7 @@ from teacherspec.check.parsing.read_bytes import decode, position_of
 from teacherspec.check.parsing.yaml_builder import Builder, HaltError, at
 from teacherspec.check.parsing.yaml_scalars import SECRETS
 from teacherspec.errors import DeclarationError
+from teacherspec.runtime.merge_conflicts import line_of_conflict
 
 ADVICE = {
     "mapping values are not allowed here": "a value that holds `: ` needs quotes; is the indentation right?",
@@ -73,6 +74,9 @@ def read_document(file: Path) -> Document:
         DeclarationError: there is no such file, or it is not one mapping written in plain UTF-8 YAML.
     """
     text = decode(file)
+    if line := line_of_conflict(text):
+        what = "an unresolved conflict starts here: resolve it, then `git add` the file"
+        raise refusal(file, [Problem(Position(line, 1), (), what)])
     _refuse_tabs(file, text)
     yaml = YAML(typ="safe", pure=True)
     builder = Builder(yaml, iter(yaml.parse(text)))

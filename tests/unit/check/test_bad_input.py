@@ -87,6 +87,10 @@ ONE_PROBLEM = {
     "two documents": (RIGHT + "---\ntask: 1\n", "32:1: a second document starts here"),
     "YAML directive": ("%YAML 1.1\n---\n" + RIGHT, "1:1: a YAML directive changes how values are read"),
     "tab": (changed(("  epochs: 3", "\tepochs: 3")), "18:1: a tab in the indentation: use spaces"),
+    "a merge half done": (
+        changed(("task:", "<<<<<<< HEAD\ntask:")),
+        "1:1: an unresolved conflict starts here",
+    ),
     "unclosed list": (changed(("kind: hub", "kind: [hub")), "14:7: this is not YAML (expected ',' or ']'"),
     "colon in a value": (
         changed(("license: apache-2.0", "license: apache: 2")),

@@ -7,10 +7,10 @@ from click.testing import CliRunner
 
 from teacherspec.cli.main import main
 from teacherspec.errors import UserError
-from teacherspec.run_records.conflicts import has_conflict
 from teacherspec.run_records.data_pointers import md5_in_pointer, tracked_md5
 from teacherspec.run_records.dvc_hashing import folder_md5, md5_of, recorded_md5
 from teacherspec.run_records.lock_check import check_lock
+from teacherspec.runtime.merge_conflicts import line_of_conflict
 from tests.unit.run_records.toy_project import edit, run
 
 CONFLICT = "<<<<<<< HEAD\n{}=======\n{}>>>>>>> other\n"
@@ -40,7 +40,7 @@ def test_a_conflict_in_a_report_is_called_one(toy: Path) -> None:
 
 @pytest.mark.parametrize("text", ["a\n=======\nb\n", "# <<<<<<< see\n", "    <<<<<<< HEAD\n", "<<<<<<<<<<\n"])
 def test_other_lines_are_no_conflict(text: str) -> None:
-    assert not has_conflict(text)
+    assert line_of_conflict(text) is None
 
 
 @pytest.mark.parametrize(
