@@ -285,7 +285,7 @@ def test_revisions_that_do_not_exist_or_were_never_built_are_refused(shared_repo
     first = shared_repository.git("rev-list", "--max-parents=0", "HEAD")
     for arguments, words in (
         (["diff", first, "main"], "no stage was built"),
-        (["diff", "nope"], "no such revision"),
+        (["diff", "nope"], "no such branch, tag, commit or experiment"),
     ):
         found = CliRunner().invoke(main, arguments)
         assert found.exit_code == 1

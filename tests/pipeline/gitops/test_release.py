@@ -159,7 +159,7 @@ def test_differences_are_reported_with_first_stage_numbers_and_causes(tmp_path: 
 
 def test_what_was_never_built_cannot_be_rebuilt(shared_repository: Repository) -> None:
     first = shared_repository.git("rev-list", "--max-parents=0", "HEAD")
-    for name, words in ((first, "records no built teacher"), ("teacher@v9.9.9", "no such revision")):
+    for name, words in ((first, "records no built teacher"), ("teacher@v9.9.9", "no such branch, tag")):
         found = run("rebuild-release", name)
         assert found.exit_code == 1
         assert words in found.stderr
