@@ -36,12 +36,12 @@ class Sections(Section):
 def main(
     prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path, about: Path | None
 ) -> None:
-    """Evaluate MODEL, and the base in MANIFEST if it generates, on PREPARED; write OUTPUT, REPORT, TIMING."""
-    spec = load_sections(Sections)
-    if not pin_if_declared(spec.base.reproducibility) and launch_workers("stages.evaluate"):
+    """Evaluate MODEL, and the untrained base in MANIFEST, on PREPARED; write OUTPUT, REPORT, TIMING."""
+    base = (spec := load_sections(Sections)).base
+    if not pin_if_declared(base.reproducibility) and launch_workers("stages.evaluate"):
         return
     paths = Paths(prepared, model, output, report, timing, about)
-    if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(spec.base, manifest)):
+    if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(base, manifest), base):
         click.echo(headline)
 
 

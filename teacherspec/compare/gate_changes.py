@@ -10,7 +10,7 @@ from teacherspec.compare.reported_numbers import reports_of
 from teacherspec.compare.revision import Revision
 from teacherspec.package.card.readiness import format_limit
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
-from teacherspec.spec.package import DEFAULT_GATES, Gate
+from teacherspec.spec.package import DEFAULT_GATES, Gate, with_gain_gate
 
 State = Literal["passes", "fails", "now passes", "now fails", "new", "removed"]
 
@@ -55,7 +55,7 @@ def checked_gates(side: Revision) -> dict[str, GateResult]:
     gates = (
         DEFAULT_GATES
         if declared is None
-        else TypeAdapter(tuple[Gate, ...]).validate_json(json.dumps(declared))
+        else with_gain_gate(TypeAdapter(tuple[Gate, ...]).validate_json(json.dumps(declared)))
     )
     return {result.gate.metric: result for result in evaluate_gates(gates, reports_of(side))}
 

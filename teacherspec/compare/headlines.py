@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from teacherspec.compare.compare import TeacherDiff
-from teacherspec.compare.formatting import code, difference, number, p_value, several
+from teacherspec.compare.formatting import code, difference, measured, number, p_value, several
 from teacherspec.compare.merge_base import MissingCommits
 from teacherspec.compare.paired_tests import PairedTest
 
@@ -25,6 +25,7 @@ def headlines(diff: TeacherDiff) -> Iterator[str]:
     if diff.missing_commits:
         yield f"- {_missing_commits(diff.missing_commits)}"
     yield from _gates(diff)
+    yield from _gain(diff)
     yield from _predictions(diff)
     yield from _builds(diff)
     if diff.not_compared:
@@ -77,6 +78,14 @@ def _missing_commits(missing: MissingCommits) -> str:
         f"{lacks}; compared from the last common commit, so what they changed is not shown (`--direct` "
         f"compares with {code(missing.branch)} itself)"
     )
+
+
+def _gain(diff: TeacherDiff) -> Iterator[str]:
+    """What each side gained in accuracy over its untrained base, on every set that is reported."""
+    for found in diff.numbers:
+        if found.metric.startswith("evaluate.gain.") and found.metric.endswith(".accuracy"):
+            sides = f"{measured(found.before)} → {measured(found.after)}"
+            yield f"- {found.metric} over the untrained base: {sides}"
 
 
 def _test(test: PairedTest) -> str:

@@ -11,7 +11,7 @@ FindingKind = Literal["strength", "weakness", "blind_spot"]
 MEMORISED = 1.2
 """Loss ratio above which train rows count as memorised."""
 
-FIXED_NAMES = ("train", "validation", "calibration", "test", "base")
+FIXED_NAMES = ("train", "validation", "calibration", "test", "base", "gain", "out_of_fold")
 """Keys of `metrics.json` with an NLL that are no further sets of rows."""
 
 
@@ -32,8 +32,21 @@ class Finding:
     numbers: dict[str, Any]
 
 
-def memorised(loss_ratio: float) -> Iterator[Finding]:
-    """A weakness where the validation loss is far above the train loss."""
+def memorised(loss_ratio: float, out_of_fold: float | None = None) -> Iterator[Finding]:
+    """A weakness where the validation loss is far above the train loss.
+
+    Args:
+        loss_ratio: validation over train.
+        out_of_fold: validation over out-of-fold train, where cross-fitting gave it.
+    """
+    if out_of_fold is not None and out_of_fold > MEMORISED:
+        yield Finding(
+            "weakness",
+            "loss_ratio_out_of_fold",
+            f"Validation rows are harder than train rows: their loss is {out_of_fold:.2f} times that of "
+            f"train rows that the model had not seen (healthy: up to {MEMORISED:g}).",
+            {"loss_ratio_out_of_fold": out_of_fold, "healthy": MEMORISED},
+        )
     if loss_ratio > MEMORISED:
         yield Finding(
             "weakness",

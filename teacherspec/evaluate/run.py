@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.errors import DataError, UserError
+from teacherspec.errors import DataError
 from teacherspec.evaluate.classification.evaluate import evaluate_classification
 from teacherspec.evaluate.context import EvaluationContext, Paths, log_progress
 from teacherspec.evaluate.generation.evaluate import evaluate_generation
@@ -14,14 +14,18 @@ from teacherspec.inference.load import load_model, load_untrained
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.runtime.device_placement import fits_each
+from teacherspec.spec.base import Base
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.splits import Prepared, load_prepared
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.interfaces.model import ModelInit, model_init
 
 REQUIRED_SPLITS = ("train", "validation", "calibration", "test")
 
-RESERVED_NAMES = ("base", "candidate_set_size", "loss_ratio", "robustness")
+RESERVED_NAMES = (
+    "base", "candidate_set_size", "gain", "loss_ratio", "loss_ratio_out_of_fold", "out_of_fold", "robustness",
+)  # fmt: skip
 """Keys of `metrics.json` that are not names of splits."""
 
 OUTPUT_TYPES: Mapping[OutputType, Callable[[EvaluationContext], str | None]] = {
@@ -33,7 +37,11 @@ OUTPUT_TYPES: Mapping[OutputType, Callable[[EvaluationContext], str | None]] = {
 
 
 def run_evaluate(
-    task: Kind, section: Evaluate, paths: Paths, open_base: Callable[[], Path] | None = None
+    task: Kind,
+    section: Evaluate,
+    paths: Paths,
+    open_base: Callable[[], Path],
+    base: Base | None = None,
 ) -> str | None:
     """Predict every split once and report quality.
 
@@ -41,7 +49,8 @@ def run_evaluate(
         task: the declared task.
         section: `params.yaml: evaluate`.
         paths: where to read and write.
-        open_base: returns the verified folder of the base; types of output that measure it too need it.
+        open_base: returns the verified folder of the base, with which the teacher is compared.
+        base: how it is declared; None takes it as it is.
 
     Returns:
         The headline numbers in a line; None in a process that only helped to compute.
@@ -58,10 +67,10 @@ def run_evaluate(
     processor = task.cache_shared_inputs(model, processor)
 
     def load_base() -> tuple[Any, Any]:
-        if open_base is None:
-            raise UserError("evaluate: this kind of task is compared with its base; give the base")
         folder = distributed.broadcast(open_base() if distributed.is_main_process() else Path())
-        return load_untrained(task, folder, data.label_names)
+        return load_untrained(
+            task, folder, data.label_names, ModelInit() if base is None else model_init(base)
+        )
 
     context = EvaluationContext(task, section, data, paths, (model, processor), load_base)
     headline = OUTPUT_TYPES[task.output_type](context)

@@ -10,11 +10,10 @@ from transformers import set_seed
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.finetune.freezing import freeze_batch_norm
-from teacherspec.finetune.linear_probe_first import load_head
 from teacherspec.finetune.lora import adapt
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Finetune
-from teacherspec.splits import Prepared, open_split
+from teacherspec.splits import Prepared, Split, open_split
 from teacherspec.tasks.shared.interfaces.capabilities import SeparateParts, TrainableParts
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
@@ -30,7 +29,7 @@ class Training:
         base: verified folder of the base.
         prepared: the prepared splits.
         init: how the model is initialised from the base.
-        head: weights of a head that was trained before; without them a new head is drawn at random.
+        head: weights of an output layer that was fitted before; without them it is drawn at random.
     """
 
     task: Kind
@@ -39,6 +38,15 @@ class Training:
     prepared: Prepared
     init: ModelInit
     head: Path | None = None
+
+    def fitting_splits(self) -> tuple[Split, Split]:
+        """The splits `train` and `validation`. Raises `DataError` where one is missing."""
+        splits = self.prepared.splits
+        if missing := [name for name in ("train", "validation") if name not in splits]:
+            raise DataError(
+                [f"prepare: there is no {name} split to fine-tune with; declare one" for name in missing]
+            )
+        return splits["train"], splits["validation"]
 
 
 @dataclass(frozen=True)
@@ -69,17 +77,11 @@ def load_inputs(training: Training) -> TrainingInputs:
         UserError: base and declaration do not fit together.
         DataError: there is no train or validation split.
     """
-    section, splits = training.section, training.prepared.splits
-    set_seed(section.seed)
-    torch.use_deterministic_algorithms(not machine.has_accelerator())
-    # Fills every fresh buffer with NaN to show reads of uninitialised memory; no result depends on it.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    section = training.section
+    train, validation = (open_split(split) for split in training.fitting_splits())
+    seed_everything(section.seed)
     model, processor = initial_model(training)
-    if missing := [name for name in ("train", "validation") if name not in splits]:
-        raise DataError(
-            [f"prepare: there is no {name} split to fine-tune with; declare one" for name in missing]
-        )
-    train, label_names = open_split(splits["train"]), training.prepared.label_names
+    label_names = training.prepared.label_names
     return TrainingInputs(
         model=model,
         processor=processor,
@@ -87,9 +89,17 @@ def load_inputs(training: Training) -> TrainingInputs:
             processor, train, label_names, section.augmentation, section.seed
         ),
         train_labels=train["label"] if "label" in train.column_names else None,
-        validation=training.task.encode(processor, open_split(splits["validation"])),
+        validation=training.task.encode(processor, validation),
         n_classes=len(label_names),
     )
+
+
+def seed_everything(seed: int) -> None:
+    """Start all random generators from `seed`, and use deterministic algorithms where there are any."""
+    set_seed(seed)
+    torch.use_deterministic_algorithms(not machine.has_accelerator())
+    # Fills every fresh buffer with NaN to show reads of uninitialised memory; no result depends on it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def initial_model(training: Training) -> tuple[Any, Any]:
@@ -99,9 +109,7 @@ def initial_model(training: Training) -> tuple[Any, Any]:
         UserError: base and declaration do not fit together.
     """
     task, section, pretrained = training.task, training.section, training.init.init == "pretrained"
-    model, processor = task.load_base(training.base, training.prepared.label_names, training.init)
-    if training.head is not None:
-        load_head(model, training.head)
+    model, processor = start_model(training)
     if (section.batch_norm or ("frozen" if pretrained else "updated")) == "frozen":
         freeze_batch_norm(model)
     if machine.checkpointing() and not model.supports_gradient_checkpointing:
@@ -111,3 +119,16 @@ def initial_model(training: Training) -> tuple[Any, Any]:
     separate = task.capability(SeparateParts)
     parts = TrainableParts() if separate is None else separate.parts(model)
     return adapt(model, section.method, task.has_new_head, parts, pretrained), processor
+
+
+def start_model(training: Training) -> tuple[Any, Any]:
+    """The plain model whose weights training begins with, and its processor.
+
+    New weights are drawn from torch's global generator. Raises `BaseModelError`.
+    """
+    from safetensors.torch import load_file
+
+    model, processor = training.task.load_base(training.base, training.prepared.label_names, training.init)
+    if training.head is not None:
+        model.load_state_dict(load_file(training.head), strict=False)
+    return model, processor

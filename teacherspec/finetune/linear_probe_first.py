@@ -1,64 +1,103 @@
-"""The new head is trained on the frozen backbone first, so that random weights do not distort its features.
+"""The new head starts as a linear probe of the frozen backbone, so that random weights do not distort it.
 
-Linear probing, then fine-tuning (LP-FT, Kumar et al. 2022, arXiv 2202.10054).
+Linear probing, then fine-tuning (LP-FT, Kumar et al. 2022, arXiv 2202.10054). The probe is fitted to its
+optimum instead of trained for some epochs: it needs one pass over the rows, no learning rate and no seed.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from teacherspec.errors import UserError
+from teacherspec.finetune.inputs import Training, seed_everything
+from teacherspec.finetune.losses import balanced_weights
+from teacherspec.inference.linear_probe import fit_linear_probe
+from teacherspec.inference.row_outputs import row_outputs
+from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing
-from teacherspec.spec.finetune import Finetune, Full
+from teacherspec.runtime.device_placement import place
+from teacherspec.splits import open_split
 from teacherspec.tasks.shared.model_head import is_within, outside_base_model
 
-CHECKPOINTS = "head"
-"""Folder for the checkpoints of the linear probe, in the scratch folder of its training."""
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from datasets import Dataset
+    from torch import nn
 
 HEAD_FILE = "head.safetensors"
-"""File with the trained head, in the scratch folder of its training."""
+"""File with the fitted head, in the scratch folder of its training."""
 
 
-def probe_section(section: Finetune) -> Finetune:
-    """The declaration of the linear probe: the same rows and loss, with the backbone frozen."""
-    probe = section.linear_probe_first
-    assert probe is not None  # noqa: S101
-    return section.model_copy(
-        update={
-            "method": Full(freeze="backbone"),
-            "epochs": probe.epochs,
-            "learning_rate": probe.learning_rate,
-            "linear_probe_first": None,
-            "early_stopping": None,
-        }
-    )
+def fit_head(training: Training, scratch: Path) -> Path:
+    """The file with weights and bias of the fitted output layer; a resumed training finds it there.
 
+    All processes compute features; the main one fits and writes.
 
-def save_head(scratch: Path, train: Callable[[Path], Any]) -> Path:
-    """The file with the weights of the trained head; a training that was killed and resumed finds it there.
-
-    Args:
-        scratch: folder of the whole training.
-        train: trains with checkpoints in a folder and returns the model, or None on all but the main process.
+    Raises:
+        UserError: the model has no linear output layer.
+        DataError: there is no train or validation split.
     """
-    from safetensors.torch import save_file
-
     path = scratch / HEAD_FILE
-    if not path.is_file():
-        model = train(scratch / CHECKPOINTS)
-        if model is not None:
-            head = outside_base_model(model)
-            weights = {
-                name: tensor.detach().cpu().contiguous()
-                for name, tensor in model.state_dict().items()
-                if is_within(name, head)
-            }
+    if not distributed.broadcast(path.is_file()):
+        weights = _fitted(training)
+        if distributed.is_main_process():
+            from safetensors.torch import save_file
+
             with replacing(path) as partial:
                 save_file(weights, partial)
+    distributed.barrier()
     return path
 
 
-def load_head(model: Any, path: Path) -> None:
-    """Load the weights of the head from a file; the backbone stays as it is."""
-    from safetensors.torch import load_file
+def _fitted(training: Training) -> "dict[str, torch.Tensor]":
+    """Name of the parameter → value."""
+    import torch
 
-    model.load_state_dict(load_file(path), strict=False)
+    task, section, prepared = training.task, training.section, training.prepared
+    splits = [open_split(split) for split in training.fitting_splits()]
+    seed_everything(section.seed)
+    model, processor = task.load_base(training.base, prepared.label_names, training.init)
+    name, layer = output_layer(model, len(prepared.label_names))
+    # With its output layer replaced, the model gives what that layer reads, pooled as the architecture pools.
+    model.set_submodule(name, torch.nn.Identity())
+    batch_size = machine.batch_layout(section.batch_size).micro_batch
+    model = place(model)
+    processor = task.cache_shared_inputs(model, processor)
+    train, validation = (
+        _tensors(row_outputs(task, task.logits, model, processor, rows, batch_size), rows) for rows in splits
+    )
+    weights = None
+    if section.class_weights == "balanced":
+        weights = balanced_weights(train[1], layer.out_features)
+    probe = fit_linear_probe(train, validation, layer.out_features, weights, bias=layer.bias is not None)
+    fitted = {f"{name}.weight": probe.weight.contiguous()}
+    return fitted if layer.bias is None else {**fitted, f"{name}.bias": probe.bias}
+
+
+def _tensors(features: "np.ndarray[Any, Any]", rows: "Dataset") -> "tuple[torch.Tensor, torch.Tensor]":
+    import torch
+
+    return torch.from_numpy(features), torch.tensor(rows["label"][:])
+
+
+def output_layer(model: Any, classes: int) -> "tuple[str, nn.Linear]":
+    """Name and module of the linear layer that gives the logits: the last one with an output a class.
+
+    Raises:
+        UserError: there is none.
+    """
+    from torch import nn
+
+    head = outside_base_model(model)
+    found = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and module.out_features == classes
+        and (name in head or is_within(name, head))
+    ]
+    if not found:
+        raise UserError(
+            f"finetune.linear_probe_first: {type(model).__name__} has no linear output layer to fit; drop it"
+        )
+    return found[-1]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.finetune.callbacks import write_log
-from teacherspec.finetune.inputs import Training, TrainingInputs
+from teacherspec.finetune.inputs import Training, TrainingInputs, seed_everything, start_model
 from teacherspec.finetune.lora import merge
 from teacherspec.finetune.trainer import DeterministicTrainer
 from teacherspec.finetune.weight_interpolation import interpolate_weights
@@ -15,7 +15,6 @@ from teacherspec.spec.augmentation import VIEWS
 from teacherspec.splits import open_split
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 from teacherspec.tasks.shared.interfaces.capabilities import RecordedViews
-from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 
 def write_outcome(
@@ -42,8 +41,9 @@ def write_outcome(
     model = merge(task.logits, trained, section.method, batch)
     facts = training_facts(training, inputs, trainer)
     if section.weight_interpolation is not None:
-        base, _ = task.load_base(training.base, prepared.label_names, ModelInit())
-        interpolate_weights(model, base, section.weight_interpolation)
+        seed_everything(section.seed)  # the same new weights as before training
+        start, _ = start_model(training)
+        interpolate_weights(model, start, section.weight_interpolation)
         facts["validation_before_interpolation"] = facts["validation"]
         facts["validation"] = trainer.validation_metrics(model)
     facts["parameters"] = sum(p.numel() for p in model.parameters())

@@ -15,7 +15,7 @@ from teacherspec.finetune.callbacks import RefuseNonFinite, SetEpoch, ShowProgre
 from teacherspec.finetune.checkpoints import LogBeforeSaving, MarkComplete, checkpoint_to_resume
 from teacherspec.finetune.contrastive_trainer import ContrastiveTrainer
 from teacherspec.finetune.inputs import Training, TrainingInputs, initial_model, load_inputs
-from teacherspec.finetune.linear_probe_first import probe_section, save_head
+from teacherspec.finetune.linear_probe_first import fit_head
 from teacherspec.finetune.losses import balanced_weights, objective
 from teacherspec.finetune.micro_batches import MicroBatches
 from teacherspec.finetune.save_model import write_outcome
@@ -39,8 +39,8 @@ def finetune(training: Training, scratch: Path, output: Path, extra_files: Seque
     Raises:
         UserError: the declaration does not fit the machine, or training diverges.
     """
-    if training.section.linear_probe_first is not None:
-        training = replace(training, head=train_head(training, scratch))
+    if training.section.linear_probe_first:
+        training = replace(training, head=fit_head(training, scratch))
     inputs = load_inputs(training)
     use_cache = getattr(inputs.model.config, "use_cache", None)
     trainer = train(training, inputs, scratch)
@@ -51,19 +51,6 @@ def finetune(training: Training, scratch: Path, output: Path, extra_files: Seque
         write_outcome(training, inputs, trainer, model, output, extra_files)
         shutil.rmtree(scratch, ignore_errors=True)
     distributed.barrier()
-
-
-def train_head(training: Training, scratch: Path) -> Path:
-    """The file with the weights of the head, trained on the frozen backbone. Raises `UserError`."""
-    probe = replace(training, section=probe_section(training.section))
-
-    def trained_model(folder: Path) -> Any:
-        trainer = train(probe, load_inputs(probe), folder)
-        return consolidated_model(trainer, lambda: initial_model(probe)[0])
-
-    path = save_head(scratch, trained_model)
-    distributed.barrier()
-    return path
 
 
 def train(training: Training, inputs: TrainingInputs, scratch: Path) -> DeterministicTrainer:
@@ -112,6 +99,7 @@ def make_trainer(training: Training, inputs: TrainingInputs, **given: Any) -> De
         "model": inputs.model,
         "train_dataset": inputs.train,
         "eval_dataset": inputs.validation,
+        "head_learning_rate": training.section.head_learning_rate,
     }
     if isinstance(loss, Contrastive):
         return ContrastiveTrainer(pairing=loss.pairing, **given)

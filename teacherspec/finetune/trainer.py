@@ -5,6 +5,7 @@ Its loop, optimizer, schedule, checkpoints and logging are used as they are. Ove
 - `compute_loss`, because inputs go through the task, which knows how its model is called;
 - `get_train_dataloader`, because Trainer's own sampler repeats rows to fill up the last batch;
 - `get_eval_dataloader` and `evaluation_loop`, because Trainer gathers padded batches and averages means;
+- `create_optimizer`, because the head may have a learning rate of its own;
 - `_save_checkpoint`, because Trainer takes the best checkpoint of a sharded model for lost.
 """
 
@@ -20,6 +21,7 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
 from teacherspec.errors import UserError
+from teacherspec.finetune.head_learning_rate import split_off_head
 from teacherspec.finetune.losses import IGNORE_INDEX
 from teacherspec.finetune.micro_batches import IgnorableExamples, MicroBatches, ignoring_collate
 from teacherspec.runtime import distributed, machine
@@ -38,14 +40,24 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         task: whose methods compute outputs and validation metrics.
         processor: of the model.
         micro_batches: batch sampler of this process; a callback tells it the epoch.
+        head_learning_rate: peak learning rate of the parameters outside the backbone; None for that of all.
     """
 
-    def __init__(self, *, task: Kind, processor: Any, micro_batches: MicroBatches, **given: Any) -> None:
+    def __init__(
+        self,
+        *,
+        task: Kind,
+        processor: Any,
+        micro_batches: MicroBatches,
+        head_learning_rate: float | None = None,
+        **given: Any,
+    ) -> None:
         wrap_blocks_for_fsdp(given["model"])
         super().__init__(data_collator=task.collate(processor), **given)
         self.task = task
         self.processor = processor
         self.micro_batches = micro_batches
+        self.head_learning_rate = head_learning_rate
         if task.capability(PairEmbeddings) and machine.processes() > 1:
             raise UserError(
                 f"finetune: a task of pairs trains in one process (given: {machine.processes()}): several "
@@ -70,6 +82,14 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         """The outputs that the loss reads, for a batch without labels."""
         with self.accelerator.autocast():
             return self.task.outputs(model, inputs)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Trainer's optimizer, with the head in groups of its own where it has its own learning rate."""
+        created = self.optimizer is None
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        if created and self.head_learning_rate is not None:
+            split_off_head(optimizer, self.model if model is None else model, self.head_learning_rate)
+        return optimizer
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The micro-batches of this process."""

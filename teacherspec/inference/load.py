@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.runtime.device_placement import place
-from teacherspec.tasks.shared.interfaces.model import ModelInit
 
 if TYPE_CHECKING:
-    from teacherspec.tasks.shared.interfaces.model import ModelLoading
+    from teacherspec.tasks.shared.interfaces.model import ModelInit, ModelLoading
 
 
 def load_model(task: "ModelLoading", folder: Path) -> tuple[Any, Any]:
@@ -17,7 +16,15 @@ def load_model(task: "ModelLoading", folder: Path) -> tuple[Any, Any]:
     return place(model), processor
 
 
-def load_untrained(task: "ModelLoading", folder: Path, label_names: Sequence[str]) -> tuple[Any, Any]:
-    """The base as fine-tuning starts from it, on this machine's devices, and its processor."""
-    model, processor = task.load_base(folder, label_names, ModelInit())
+def load_untrained(
+    task: "ModelLoading", folder: Path, label_names: Sequence[str], start: "ModelInit"
+) -> tuple[Any, Any]:
+    """The base before fine-tuning, on this machine's devices, and its processor.
+
+    New parameters are drawn from seed 0, whatever the seed of the training.
+    """
+    import torch
+
+    torch.manual_seed(0)
+    model, processor = task.load_base(folder, label_names, start)
     return place(model), processor

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from teacherspec.metric_names.calibration import COMPARED_CLASSES, FIT_CLASSES
-from teacherspec.metric_names.reported_names import ReportedNames, nested, of_splits, prefixed
+from teacherspec.metric_names.reported_names import ReportedNames, gained, nested, of_splits, prefixed
 
 ROWS = ReportedNames(frozenset({"rows"}))
 
@@ -48,8 +48,13 @@ def classification_names(roles: Mapping[str, str], perturbations: Collection[str
     """Names of all numbers, see `by_output_type.reported_names`."""
     robustness = prefixed("evaluate.robustness", nested(perturbations, ROBUSTNESS))
     return (
-        # A perturbation is measured where it changes rows: there is no case in Chinese.
-        ReportedNames(frozenset({"evaluate.loss_ratio"}), robustness)
+        ReportedNames(
+            frozenset({"evaluate.loss_ratio"}),
+            # A perturbation is measured where it changes rows: there is no case in Chinese. Numbers out of
+            # fold need cross-fitting.
+            robustness | prefixed("evaluate.out_of_fold", QUALITY.all) | {"evaluate.loss_ratio_out_of_fold"},
+        )
         | of_splits("evaluate", roles, EVALUATED)
+        | gained(roles, QUALITY)
         | of_splits("calibrate", roles, CALIBRATED)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from teacherspec.metric_names.calibration import COMPARED, FIT, WHEN
-from teacherspec.metric_names.reported_names import ReportedNames, nested, of_splits, prefixed
+from teacherspec.metric_names.reported_names import ReportedNames, gained, nested, of_splits, prefixed
 
 TOKENS = frozenset(
     {"accuracy", "brier", "ece", "nll", "nll_macro", "nll_per_answer", "perplexity", "rows", "tokens"}
@@ -49,12 +49,11 @@ def generation_names(roles: Mapping[str, str], perturbations: Collection[str]) -
     del perturbations
     generated = ("evaluate.test.generated", "evaluate.base.test.generated")
     of_all = ReportedNames(
-        frozenset({"evaluate.loss_ratio", "evaluate.base.nll_change"})
-        | prefixed("evaluate.base.test", TOKENS)
-        | nested(generated, ANSWERS),
+        frozenset({"evaluate.loss_ratio"}) | nested(generated, ANSWERS),
         nested(generated, OF_WORDS)
         | prefixed("evaluate.test.sampled", ANSWERS | OF_WORDS)
         | prefixed("ratings", nested(OPPONENTS, RATINGS)),
     )
     evaluated = dict.fromkeys(roles.values(), ReportedNames(TOKENS))
+    of_all |= gained(roles, ReportedNames(TOKENS))
     return of_all | of_splits("evaluate", roles, evaluated) | of_splits("calibrate", roles, CALIBRATED)

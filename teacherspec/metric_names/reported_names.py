@@ -27,6 +27,23 @@ class ReportedNames:
         return self.always | self.sometimes
 
 
+GAIN = frozenset({"accuracy", "nll"})
+"""What `evaluate` reports of the gain over the untrained base, on the test split and every shifted one."""
+
+
+def gained(roles: Mapping[str, str], base_quality: ReportedNames) -> ReportedNames:
+    """Names of the gain, and of the quality of the untrained base.
+
+    Args:
+        roles: split name → role.
+        base_quality: what is reported of the base on a split.
+    """
+    reported = {name: role for name, role in roles.items() if role in {"test", "shifted"}}
+    by_role = {"test": ReportedNames(GAIN), "shifted": ReportedNames(GAIN)}
+    of_base = dict.fromkeys(by_role, base_quality)
+    return of_splits("evaluate.gain", reported, by_role) | of_splits("evaluate.base", reported, of_base)
+
+
 def prefixed(prefix: str, names: Collection[str]) -> frozenset[str]:
     """Each name after `prefix` and a dot."""
     return frozenset(f"{prefix}.{name}" for name in names)

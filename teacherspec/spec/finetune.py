@@ -93,18 +93,6 @@ class Lora(Section):
     """Parts of the model that are trained in full in addition to the updates, such as `projector`."""
 
 
-class LinearProbeFirst(Section):
-    """Train the new head on the frozen backbone before all weights are trained (LP-FT: linear probing, then
-    fine-tuning; Kumar et al. 2022, arXiv 2202.10054): often as accurate in distribution and better out of
-    distribution."""
-
-    epochs: int = Field(default=5, ge=1, le=1000)
-    """Epochs of the head alone; fine-tuning starts from the best checkpoint of them."""
-
-    learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0)
-    """Peak learning rate of the head alone, usually far above that of all weights."""
-
-
 class EarlyStopping(Section):
     """Stop when the validation split no longer improves."""
 
@@ -124,10 +112,12 @@ class Finetune(Section):
     method: Annotated[Full | Lora, Field(discriminator="kind")] = Full()
     """Which parameters are trained."""
 
-    linear_probe_first: LinearProbeFirst | None = None
-    """Train the new head alone first; omit to train all weights at once. Only for kinds of task whose model
-    gets a new head. Dual encoders have none, because their classes are prompts: see `loss` and
-    `weight_interpolation`."""
+    linear_probe_first: bool = False
+    """Start the new output layer as a linear probe: logistic regression on the frozen backbone's features,
+    with the L2 penalty that the validation split prefers (LP-FT: linear probing, then fine-tuning; Kumar et
+    al. 2022, arXiv 2202.10054). Often as accurate in distribution and better out of distribution, in fewer
+    epochs. Only for kinds of task whose model gets a new head. Dual encoders have none, because their
+    classes are prompts: see `loss` and `weight_interpolation`."""
 
     loss: Annotated[CrossEntropy | Focal | Contrastive, Field(discriminator="kind")] = CrossEntropy()
     """Training loss; reported losses are always the plain negative log-likelihood."""
@@ -143,6 +133,10 @@ class Finetune(Section):
 
     learning_rate: float = Field(gt=0.0, le=1.0)
     """Peak learning rate of AdamW."""
+
+    head_learning_rate: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Peak learning rate of the parameters outside the backbone, usually above that of the backbone where
+    the head starts from random weights; omit for `learning_rate`. Only where there is a new head."""
 
     warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Fraction of all steps during which the learning rate rises from 0."""
@@ -180,10 +174,10 @@ class Finetune(Section):
     """Omit to train all epochs; the best checkpoint is used either way."""
 
     weight_interpolation: float | None = Field(default=None, gt=0.0, lt=1.0)
-    """Interpolate linearly between the base's weights and the fine-tuned ones, with this weight of the
-    latter: often as accurate in distribution and better out of distribution (WiSE-FT, Wortsman et al. 2022,
-    arXiv 2109.01903). Only for kinds of task whose model gets no new head; omit to keep the weights as they
-    were trained."""
+    """Interpolate linearly between the weights that training started from and the fine-tuned ones, with this
+    weight of the latter: often as accurate in distribution and better out of distribution (WiSE-FT, Wortsman
+    et al. 2022, arXiv 2109.01903). A new head needs `linear_probe_first`, so that it starts from a
+    classifier; omit to keep the weights as they were trained."""
 
     cross_fit: bool = False
     """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store its logits

@@ -39,7 +39,19 @@ class Gate(Section):
         return self
 
 
+GAIN_GATE = Gate(metric="evaluate.gain.test.accuracy", at_least=0.0)
+"""A teacher that loses to its untrained base (to a linear probe of it, where it has no classes of its own)
+was not worth its training. It holds for every declaration that has no limit of its own for this number."""
+
+
+def with_gain_gate(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    """The gates, with `GAIN_GATE` where none of them limits its number."""
+    named = any(gate.metric == GAIN_GATE.metric for gate in gates)
+    return gates if named else (*gates, GAIN_GATE)
+
+
 DEFAULT_GATES = (
+    GAIN_GATE,
     Gate(metric="evaluate.test.accuracy", at_least=0.90),
     Gate(metric="calibrate.calibration.fitted", at_least=1.0),
     Gate(metric="calibrate.test.ece.after", at_most=0.05),
@@ -93,7 +105,8 @@ class Package(Section):
     """Licence of the rows, SPDX or Hugging Face identifier such as `cc0-1.0`; soft targets carry them."""
 
     gates: tuple[Gate, ...] = Field(default=DEFAULT_GATES, min_length=1)
-    """All must pass for the verdict `ready`."""
+    """All must pass for the verdict `ready`. One more holds where none of them names
+    `evaluate.gain.test.accuracy`: a teacher that loses to its own untrained base is not ready."""
 
     on_not_ready: Literal["warn", "fail"] = "warn"
     """Whether the stage fails when a gate does. `warn` writes the package with its verdict."""
@@ -118,6 +131,11 @@ class Package(Section):
 
     push: Annotated[PushToHub | PushToRemote, Field(discriminator="kind")] | None = None
     """Where `python -m teacherspec push` uploads the teacher; `dvc repro` never does."""
+
+    @field_validator("gates")
+    @classmethod
+    def _beats_its_base(cls, gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+        return with_gain_gate(gates)
 
     @field_validator("soft_targets")
     @classmethod

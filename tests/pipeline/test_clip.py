@@ -18,6 +18,7 @@ from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
 from teacherspec.inference.classification import predict
+from teacherspec.model_files.manifest import open_base
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verification.checksums import write_sums
@@ -69,7 +70,7 @@ def run_pipeline(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
     evaluating = Evaluate(resamples=100, latency_examples=10, perturbations=("jpeg_3",))
     report = stages.reports / "evaluate"
     paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
-    run_evaluate(TASK, evaluating, paths)
+    run_evaluate(TASK, evaluating, paths, lambda: open_base(declared_base, manifest), declared_base)
     run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate")
     package = Package.model_validate_json(json.dumps(PACKAGE))
     spec = {"task": TASK.model_dump(mode="json"), "base": base, "package": package.model_dump(mode="json")}

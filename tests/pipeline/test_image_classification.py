@@ -15,6 +15,7 @@ from teacherspec.cli.main import main
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
+from teacherspec.model_files.manifest import open_base
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verification.verify import verify
@@ -62,7 +63,7 @@ def run_pipeline(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
     evaluating = Evaluate(resamples=100, latency_examples=10, perturbations=("jpeg_3", "noise_5"))
     report = stages.reports / "evaluate"
     paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
-    run_evaluate(TASK, evaluating, paths)
+    run_evaluate(TASK, evaluating, paths, lambda: open_base(declared_base, manifest), declared_base)
     run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate")
     package = Package.model_validate_json(json.dumps(PACKAGE))
     spec = {"task": TASK.model_dump(mode="json"), "base": base, "package": package.model_dump(mode="json")}

@@ -111,7 +111,7 @@ def build_packaged_teacher(place: Path) -> PackagedTeacher:
         evaluating = Evaluate(resamples=100, latency_examples=10)
         report = stages.reports / "evaluate"
         paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
-        run_evaluate(TASK, evaluating, paths)
+        run_evaluate(TASK, evaluating, paths, lambda: base)
         run_calibrate(
             Calibrate(resamples=100, abstain=Abstention(risk=0.4)),
             stages.evaluated,

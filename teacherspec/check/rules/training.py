@@ -56,15 +56,16 @@ def weight_interpolation_has_two_ends(spec: Spec) -> Iterator[Finding]:
     if spec.finetune.weight_interpolation is None:
         return
     where = ("finetune", "weight_interpolation")
-    if spec.task.has_new_head:
-        yield Finding(where, f"a {spec.task.kind} task gets a new head, which the base lacks: drop it")
+    if spec.task.has_new_head and not spec.finetune.linear_probe_first:
+        what = "the new head starts from random weights: declare linear_probe_first: true, or drop it"
+        yield Finding(where, what)
     if spec.base.init == "config":
         yield Finding(where, "a base without weights has none to interpolate with: drop it")
 
 
 def linear_probe_has_a_head(spec: Spec) -> Iterator[Finding]:
     """A linear probe comes first where the head is new and the backbone pre-trained and trained too."""
-    if spec.finetune.linear_probe_first is None:
+    if not spec.finetune.linear_probe_first:
         return
     where, method = ("finetune", "linear_probe_first"), spec.finetune.method
     if not spec.task.has_new_head:
@@ -73,6 +74,13 @@ def linear_probe_has_a_head(spec: Spec) -> Iterator[Finding]:
         yield Finding(where, "a base without weights has no features to protect from a new head: drop it")
     elif method.kind == "full" and method.freeze == "backbone":
         yield Finding(where, "only the head is trained anyway (method.freeze: backbone): drop it")
+
+
+def head_learning_rate_has_a_head(spec: Spec) -> Iterator[Finding]:
+    """The head's own learning rate needs a head."""
+    if spec.finetune.head_learning_rate is not None and not spec.task.has_new_head:
+        where = ("finetune", "head_learning_rate")
+        yield Finding(where, f"a {spec.task.kind} task gets no new head: drop it")
 
 
 def augmentation_and_pooling_fit_the_input(spec: Spec) -> Iterator[Finding]:
@@ -123,6 +131,7 @@ RULES = (
     Rule(("task", "finetune"), recorded_views_are_supported),
     Rule(("task", "base", "finetune"), weight_interpolation_has_two_ends),
     Rule(("task", "base", "finetune"), linear_probe_has_a_head),
+    Rule(("task", "finetune"), head_learning_rate_has_a_head),
     Rule(("task", "base", "finetune"), augmentation_and_pooling_fit_the_input),
     Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),
     Rule(("task", "finetune"), selection_metric_is_measured),

@@ -14,7 +14,11 @@ from teacherspec.evaluate.classification.label_errors import (
     label_suspects,
 )
 from teacherspec.evaluate.classification.metrics import quality
+from teacherspec.evaluate.classification.out_of_fold import out_of_fold_metrics
+from teacherspec.evaluate.classification.untrained_base import classification_gain, opponent
+from teacherspec.evaluate.context import EvaluationContext
 from teacherspec.evaluate.finding import Finding
+from teacherspec.evaluate.gain import gain_findings
 from teacherspec.evaluate.robustness import Robustness, measure_robustness
 from teacherspec.evaluate.slice_features import SlicingFeature, by_label
 from teacherspec.evaluate.slices import (
@@ -70,37 +74,41 @@ class Analysis:
 
 
 def analyse(
-    section: Evaluate,
-    prepared: Prepared,
+    context: EvaluationContext,
     predictions: Mapping[str, Predictions],
+    untrained: Mapping[str, Predictions],
     tables: Mapping[str, EvalTable],
     perturbed: Mapping[str, tuple[Predictions, int]],
 ) -> Analysis:
     """Measure everything that follows from predictions.
 
     Args:
-        section: `params.yaml: evaluate`.
-        prepared: the prepared splits.
+        context: what is measured.
         predictions: split name → predictions, of every split.
+        untrained: the same of the untrained base, of every set that is reported.
         tables: the same with their rows, of every labelled split but `train`.
         perturbed: perturbation → predictions of the changed test rows, and how many rows changed.
 
     Raises:
         DataError: a column cannot be sliced as declared.
     """
-    test = tables["test"]
+    section, prepared, test = context.section, context.data, tables["test"]
     slices, combinations = all_slices(section, test)
     robustness = measure_robustness(predictions["test"], perturbed, confidence=section.confidence)
     shifted = {split.name: tables[split.name] for split in prepared.of_role("shifted")}
     metrics = all_metrics(section, prepared, predictions, robustness)
     if unchanged := {name: UNCHANGED for name, (_, changed) in perturbed.items() if not changed}:
         metrics["robustness"]["not_measured"] = unchanged
+    metrics |= out_of_fold_metrics(context.paths.finetuned, predictions, **context.intervals)
+    metrics |= against_base(predictions, untrained, **context.intervals)
     findings = all_findings(
         test,
+        gains=gain_findings(metrics, opponent(context)),
         slices=slices,
         robustness=robustness,
         shifts=compare_shifts(test, shifted, section.confidence),
         loss_ratio=metrics["loss_ratio"],
+        loss_ratio_out_of_fold=metrics.get("loss_ratio_out_of_fold"),
         confidence=section.confidence,
         false_discovery_rate=section.false_discovery_rate,
     )
@@ -134,6 +142,19 @@ def all_metrics(
         one.name: {"accuracy": asdict(one.accuracy), "flip_rate": asdict(one.flip_rate)} for one in robustness
     }
     return metrics
+
+
+def against_base(
+    predictions: Mapping[str, Predictions], untrained: Mapping[str, Predictions], **intervals: Any
+) -> dict[str, Any]:
+    """Quality of the untrained base, and what the teacher gained, on each set that is reported."""
+    return {
+        "base": {name: quality(found, **intervals) for name, found in untrained.items()},
+        "gain": {
+            name: classification_gain(predictions[name], found, **intervals)
+            for name, found in untrained.items()
+        },
+    }
 
 
 def all_slices(section: Evaluate, test: EvalTable) -> tuple[list[SliceQuality], int]:

@@ -10,9 +10,11 @@ from teacherspec.evaluate.classification.contact_sheets import contact_sheets, s
 from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.page import write_classification_page
 from teacherspec.evaluate.classification.report import write_plots
+from teacherspec.evaluate.classification.untrained_base import predict_untrained
 from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.content_features import read_content
 from teacherspec.evaluate.context import EvaluationContext, log_progress
+from teacherspec.evaluate.gain import gain_text
 from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.slices import SliceQuality
@@ -36,6 +38,7 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
     """
     section, data, schema = context.section, context.data, context.task.row_schema()
     predictions, perturbed = _predict(context)
+    untrained = predict_untrained(context)
     distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
     if not distributed.is_main_process():
         return None
@@ -45,9 +48,9 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
         )
         for split in data.of_role("validation", "calibration", "test", "shifted")
     }
-    analysis = analyse(section, data, predictions, tables, perturbed)
+    analysis = analyse(context, predictions, untrained, tables, perturbed)
     sheets = contact_sheets(schema, context.splits, analysis.examples)
-    _write_predictions(context, predictions, analysis.slices, sheets)
+    _write_predictions(context, predictions, untrained, analysis.slices, sheets)
     log_progress("reports")
     write_metrics(context.paths.report, analysis.metrics, analysis.findings)
     write_plots(context.paths, analysis, section.confidence)
@@ -85,7 +88,8 @@ def headline(analysis: Analysis) -> str:
     """Accuracy on the test split with its interval."""
     accuracy = analysis.metrics["test"]["accuracy"]
     interval = f"{accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f})"
-    return f"accuracy {interval} on the test split"
+    gained = gain_text(analysis.metrics["gain"]["test"])
+    return f"accuracy {interval} on the test split, {gained} over its untrained base"
 
 
 def check_classes(prepared: Prepared, predictions: Predictions) -> None:
@@ -105,14 +109,17 @@ def check_classes(prepared: Prepared, predictions: Predictions) -> None:
 def _write_predictions(
     context: EvaluationContext,
     predictions: Mapping[str, Predictions],
+    untrained: Mapping[str, Predictions],
     slices: Sequence[SliceQuality],
     sheets: Mapping[str, bytes],
 ) -> None:
-    """One Parquet a split, slices of the test split, contact sheets, and the index last."""
+    """Predictions of teacher and base, slices of the test split, contact sheets, and the index last."""
     splits = context.data.splits
     with new_folder(context.paths.output) as folder:
         for name, found in predictions.items():
             save_predictions(folder / "predictions" / f"{name}.parquet", found)
+        for name, found in untrained.items():
+            save_predictions(folder / "untrained" / f"{name}.parquet", found)
         save_slices(
             folder,
             [SliceRows(one.slice.name, one.family, np.flatnonzero(one.slice.rows())) for one in slices],

@@ -6,7 +6,7 @@ split that is weak in this sense. Slices by confidence are left out: a model sho
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,10 +54,12 @@ class Shift:
 def all_findings(
     test: EvalTable,
     *,
+    gains: Iterable[Finding],
     slices: Sequence[SliceQuality],
     robustness: Sequence[Robustness],
     shifts: Sequence[Shift],
     loss_ratio: float,
+    loss_ratio_out_of_fold: float | None,
     confidence: float,
     false_discovery_rate: float,
 ) -> list[Finding]:
@@ -65,21 +67,24 @@ def all_findings(
 
     Args:
         test: the test split and its predictions.
+        gains: over the untrained base.
         slices: declared and discovered slices of it.
         robustness: the test split under perturbations.
         shifts: further sets of the same labels.
         loss_ratio: validation loss over train loss.
+        loss_ratio_out_of_fold: over that of train rows out of fold, where cross-fitting gave it.
         confidence: level of the intervals.
         false_discovery_rate: at which perturbations and sets are called worse.
     """
     found = [
         *_accuracy(test, confidence),
+        *gains,
         *_high_confidence(test, confidence),
         *_slices(slices),
         *_robustness(robustness, false_discovery_rate),
         *_shifts(shifts, false_discovery_rate),
         *_confusions(test),
-        *memorised(loss_ratio),
+        *memorised(loss_ratio, loss_ratio_out_of_fold),
     ]
     order: tuple[FindingKind, ...] = ("strength", "weakness", "blind_spot")
     return sorted(found, key=lambda finding: order.index(finding.kind))

@@ -68,6 +68,7 @@ def _content(analysis: Analysis, section: Evaluate) -> dict[str, Any]:
         "splits": {name: splits[name] for name in (*order, *sorted(splits.keys() - {*order}))},
         "shifted": tuple(analysis.shifted),
         "test": metrics["test"],
+        "gain": metrics["gain"]["test"]["accuracy"],
         "loss_ratio": metrics["loss_ratio"],
         "findings": {
             kind: [finding for finding in analysis.findings if finding.kind == kind]

@@ -7,7 +7,7 @@ from typing import Any
 from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.generation.findings import all_findings
-from teacherspec.evaluate.generation.metrics import nll_change, token_quality
+from teacherspec.evaluate.generation.metrics import token_gain, token_quality
 from teacherspec.evaluate.generation.page import write_generation_page
 from teacherspec.evaluate.generation.prompts import Prompts, gather_prompts, prompt_text
 from teacherspec.evaluate.generation.report import GenerationAnalysis, write_plots
@@ -42,7 +42,7 @@ class Outputs:
 
     Attributes:
         scored: split name → the teacher's token predictions.
-        base_scored: the base's of the test split.
+        base_scored: the same of the base, of the sets that are reported.
         prompts: split name → its prompts.
         greedy: split name → the teacher's greedy answers.
         base_greedy: the same of the base.
@@ -51,7 +51,7 @@ class Outputs:
     """
 
     scored: Mapping[str, TokenPredictions]
-    base_scored: TokenPredictions
+    base_scored: Mapping[str, TokenPredictions]
     prompts: Mapping[str, Prompts]
     greedy: Mapping[str, Generations]
     base_greedy: Mapping[str, Generations]
@@ -118,7 +118,8 @@ def _run_inference(context: EvaluationContext, task: GenerationTask, generation:
         log_probs[name] = list(answer_log_probs(task, *context.teacher, prompts[name].rows, ids, batch_size))
     log_progress("the untrained base on the same rows")
     base = context.load_base()
-    base_scored = predict_tokens(task, *base, splits["test"], batch_size)
+    reported = ["test", *(split.name for split in context.data.of_role("shifted"))]
+    base_scored = {name: predict_tokens(task, *base, splits[name], batch_size) for name in reported}
     base_greedy = {name: answers(base, name, greedy) for name in ANSWERED}
     return Outputs(scored, base_scored, prompts, teacher, base_greedy, sampled, log_probs)
 
@@ -139,10 +140,10 @@ def _measure(context: EvaluationContext, outputs: Outputs, generation: Generatio
     metrics["test"]["generated"] = measured(outputs.greedy["test"])
     if outputs.sampled:
         metrics["test"]["sampled"] = measured(outputs.sampled)
-    base = token_quality(outputs.base_scored, **options)
-    metrics["base"] = {
-        "test": {**base, "generated": measured(outputs.base_greedy["test"])},
-        "nll_change": nll_change(outputs.scored["test"], outputs.base_scored, **options),
+    metrics["base"] = {name: token_quality(part, **options) for name, part in outputs.base_scored.items()}
+    metrics["base"]["test"]["generated"] = measured(outputs.base_greedy["test"])
+    metrics["gain"] = {
+        name: token_gain(outputs.scored[name], part, **options) for name, part in outputs.base_scored.items()
     }
     return metrics
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from teacherspec.evaluate.finding import Finding, further_sets, memorised
+from teacherspec.evaluate.gain import gain_findings
 
 UNENDED = 0.05
 """Share of answers without an end from which it is a weakness."""
@@ -16,6 +17,7 @@ def all_findings(metrics: Mapping[str, Any]) -> list[Finding]:
     """Findings that follow from the content of `metrics.json`."""
     return [
         *_against_base(metrics),
+        *gain_findings(metrics, "its untrained base"),
         *_generated(metrics),
         *_further_sets(metrics),
         *memorised(metrics["loss_ratio"]),
@@ -23,16 +25,16 @@ def all_findings(metrics: Mapping[str, Any]) -> list[Finding]:
 
 
 def _against_base(metrics: Mapping[str, Any]) -> Iterator[Finding]:
-    change = metrics["base"]["nll_change"]
+    gained = metrics["gain"]["test"]["nll"]
     own, base = (part["perplexity"]["value"] for part in (metrics["test"], metrics["base"]["test"]))
     sentence = (
-        f"Perplexity of the test answers is {own:.3f} a token, {base:.3f} before fine-tuning (change of the "
-        f"NLL {change['value']:.3f} nats, {change['low']:.3f} to {change['high']:.3f})."
+        f"Perplexity of the test answers is {own:.3f} a token, {base:.3f} before fine-tuning (the NLL "
+        f"falls by {gained['value']:.3f} nats, {gained['low']:.3f} to {gained['high']:.3f})."
     )
-    if change["high"] < 0:
-        yield Finding("strength", "test answers", sentence, dict(change))
+    if gained["low"] > 0:
+        yield Finding("strength", "test answers", sentence, dict(gained))
     else:
-        yield Finding("weakness", "test answers", f"No better than its base: {sentence}", dict(change))
+        yield Finding("weakness", "test answers", f"No better than its base: {sentence}", dict(gained))
 
 
 def _generated(metrics: Mapping[str, Any]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.evaluate.gain import gain
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.metrics.scores.intervals import Interval, bootstrap, interval_of
 from teacherspec.predictions.generation import TokenPredictions
@@ -83,19 +84,18 @@ def token_brier(predictions: TokenPredictions) -> npt.NDArray[np.float64]:
     return brier
 
 
-def nll_change(
-    teacher: TokenPredictions, base: TokenPredictions, *, confidence: float, resamples: int, seed: int
-) -> dict[str, Any]:
-    """NLL a token of the teacher less that of its base on the same rows, paired; below 0 means improved."""
+def token_gain(teacher: TokenPredictions, base: TokenPredictions, **intervals: Any) -> dict[str, Any]:
+    """Gain in `accuracy` of tokens, and in `nll` in nats a token, on the same rows.
+
+    Args:
+        teacher: of a split.
+        base: of the same rows, in their order.
+        intervals: level, resamples and seed.
+    """
     rows = len(teacher.ids)
-    change = np.bincount(teacher.row, weights=teacher.nll() - base.nll(), minlength=rows)
-    draws = bootstrap(
-        lambda chosen: change[chosen].sum() / teacher.tokens[chosen].sum(),
-        rows,
-        n_resamples=resamples,
-        seed=seed,
-    )
-    return asdict(interval_of(float(draws.observed), draws.resampled, confidence=confidence))
+    gains = {"accuracy": teacher.hit.astype(np.float64) - base.hit, "nll": base.nll() - teacher.nll()}
+    sums = {name: np.bincount(teacher.row, weights=one, minlength=rows) for name, one in gains.items()}
+    return dict(gain(sums, teacher.tokens, **intervals))
 
 
 def hardest(

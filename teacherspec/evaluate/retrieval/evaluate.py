@@ -7,7 +7,7 @@ from teacherspec.errors import DataError
 from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.retrieval.findings import all_findings
-from teacherspec.evaluate.retrieval.metrics import retrieval_quality
+from teacherspec.evaluate.retrieval.metrics import retrieval_gain, retrieval_quality
 from teacherspec.evaluate.retrieval.page import write_retrieval_page
 from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, write_plots
 from teacherspec.inference.retrieval import predict_pairs
@@ -46,22 +46,32 @@ def evaluate_retrieval(context: EvaluationContext) -> str | None:
         predictions[name] = predict_pairs(context.task, *context.teacher, rows, section.batch_size)
     log_progress("the untrained base on the same rows")
     base = context.load_base()
-    base_predictions = predict_pairs(context.task, *base, splits["test"], section.batch_size)
+    shifted_names = [split.name for split in context.data.of_role("shifted")]
+    untrained = {
+        name: predict_pairs(context.task, *base, splits[name], section.batch_size)
+        for name in ("test", *shifted_names)
+    }
     distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
     if not distributed.is_main_process():
         return None
     size = candidate_set_size(predictions)
-    own, untrained = (comparison_of(model, size, section.seed) for model, _ in (context.teacher, base))
+    own, of_base = (comparison_of(model, size, section.seed) for model, _ in (context.teacher, base))
     metrics: dict[str, Any] = {
         name: retrieval_quality(part, own, **context.intervals) for name, part in predictions.items()
     }
     ratio = loss_ratio(*(metrics[name]["nll"]["value"] for name in ("validation", "train")))
     metrics |= {"loss_ratio": ratio, "candidate_set_size": size}
-    metrics["base"] = {"test": retrieval_quality(base_predictions, untrained, **context.intervals)}
+    metrics["base"] = {
+        name: retrieval_quality(part, of_base, **context.intervals) for name, part in untrained.items()
+    }
+    metrics["gain"] = {
+        name: retrieval_gain((predictions[name], own), (part, of_base), **context.intervals)
+        for name, part in untrained.items()
+    }
     _write_predictions(context, predictions, own)
     log_progress("reports")
     texts = {str(row["id"]): str(row["text"]) for row in splits["test"].select_columns(["id", "text"])}
-    shifted = {split.name: predictions[split.name] for split in context.data.of_role("shifted")}
+    shifted = {name: predictions[name] for name in shifted_names}
     reported = {"test": predictions["test"], **shifted}
     analysis = RetrievalAnalysis(metrics, all_findings(metrics), reported, own, texts)
     write_metrics(context.paths.report, metrics, analysis.findings)

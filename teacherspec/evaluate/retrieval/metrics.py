@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.evaluate.gain import gain
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.scores.intervals import Interval, bootstrap, interval_of, wilson_interval
 from teacherspec.metrics.scores.proper_scores import nll_per_row
@@ -36,12 +37,7 @@ def retrieval_quality(
     """
     options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
     queries = dict(zip(DIRECTIONS, (found.pairs, found.pairs.swapped()), strict=True))
-    lines = [
-        candidate_sets(pairs, comparison.candidate_set_size, comparison.seed) for pairs in queries.values()
-    ]
-    log_probs = log_softmax(comparison.logit_scale * np.concatenate(lines) + comparison.logit_bias)
-    labels = np.full(len(log_probs), comparison.candidate_set_size - 1)
-    confidences, right = top_label_confidence(np.exp(log_probs), labels)
+    right, confidences, losses = _candidate_scores(found, comparison)
     images = np.concatenate([found.image_of, found.image_of])
     return {
         "rows": len(found.ids),
@@ -49,9 +45,45 @@ def retrieval_quality(
         "texts": len(np.unique(found.text_of)),
         **{name: direction(pairs, found.pairs, **options) for name, pairs in queries.items()},
         "accuracy": asdict(share_interval(right, images, **options)),
-        "nll": asdict(_mean(nll_per_row(log_probs, labels), images, **options)),
+        "nll": asdict(_mean(losses, images, **options)),
         "ece": expected_calibration_error(confidences, right),
     }
+
+
+def retrieval_gain(
+    teacher: tuple[EmbeddingPredictions, Comparison],
+    base: tuple[EmbeddingPredictions, Comparison],
+    **intervals: Any,
+) -> dict[str, Any]:
+    """Gain in `accuracy` and `nll` (nats) of candidate sets, both directions together, on the same rows.
+
+    Args:
+        teacher: predictions of a split, and how its cosines become logits.
+        base: the same of the base.
+        intervals: level, resamples of images, and seed.
+    """
+    scores = [_candidate_scores(*one) for one in (teacher, base)]
+    _, of = np.unique(np.tile(teacher[0].image_of, 2), return_inverse=True)
+    gains = {
+        "accuracy": scores[0][0].astype(np.float64) - scores[1][0],
+        "nll": scores[1][2] - scores[0][2],
+    }
+    sums = {name: np.bincount(of, weights=one) for name, one in gains.items()}
+    return dict(gain(sums, np.bincount(of), **intervals))
+
+
+def _candidate_scores(
+    found: EmbeddingPredictions, comparison: Comparison
+) -> tuple[npt.NDArray[np.bool_], FloatArray, FloatArray]:
+    """Of the candidate sets of both directions `[Q]`: whether right, confidence, and NLL in nats."""
+    lines = [
+        candidate_sets(pairs, comparison.candidate_set_size, comparison.seed)
+        for pairs in (found.pairs, found.pairs.swapped())
+    ]
+    log_probs = log_softmax(comparison.logit_scale * np.concatenate(lines) + comparison.logit_bias)
+    labels = np.full(len(log_probs), comparison.candidate_set_size - 1)
+    confidences, right = top_label_confidence(np.exp(log_probs), labels)
+    return right, confidences, nll_per_row(log_probs, labels)
 
 
 def direction(

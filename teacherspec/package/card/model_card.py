@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from teacherspec.package.card import card_findings
+from teacherspec.package.card.gain import gain_section
 from teacherspec.package.card.hub_license import hub_license
 from teacherspec.package.card.human_eval_card import human_evaluation
 from teacherspec.package.card.markdown_table import markdown_table
@@ -43,6 +44,7 @@ def model_card(inputs: PackageInputs, gates: Sequence[GateResult], metadata: Met
         _load(task, outputs, metadata),
         _data(section, metadata),
         _training(outputs, metadata),
+        gain_section(task, outputs),
         *OUTPUT_TYPES[task.output_type].card_sections(outputs),
         human_evaluation(outputs.reports["ratings"]),
         "## Strengths\n\n" + _bullets(card_findings.strengths(outputs)),

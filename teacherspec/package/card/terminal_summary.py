@@ -56,9 +56,14 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
             measured = find(outputs.reports, f"evaluate.{name}.{metric}")
             if measured is not None:
                 yield words if name == "test" else "", interval(measured), name
+    for name in names:
+        gained = interval(outputs.number(f"evaluate.gain.{name}.accuracy"))
+        yield "gain" if name == "test" else "", gained, f"{name}; accuracy over its untrained base"
     before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
     noise = outputs.number("calibrate.test.ece.noise_after").value
     yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise{_harm(outputs)}"
+    if unseen := find(outputs.reports, "evaluate.loss_ratio_out_of_fold"):
+        yield "loss ratio", f"{unseen.value:.3f}", "validation over train rows out of fold"
     yield "loss ratio", f"{outputs.number('evaluate.loss_ratio').value:.3f}", "validation over train"
     for split in outputs.prepared.of_role("ood"):
         auroc = outputs.number(f"calibrate.{split.name}.max_probability.after.auroc")

@@ -37,10 +37,12 @@ def _results(outputs: StageOutputs) -> str:
         for split in splits
     ]
     ratio = outputs.number("evaluate.loss_ratio").value
+    unseen = find(outputs.reports, "evaluate.loss_ratio_out_of_fold")
+    out_of_fold = "" if unseen is None else f"; over the loss of train rows out of fold: {unseen.value:.3f}"
     return (
         "## Results\n\nIntervals in brackets; before calibration, at temperature 1.\n\n"
-        f"{markdown_table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}.\n\n"
-        f"{calibration_results(outputs)}{_abstention(outputs)}"
+        f"{markdown_table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}"
+        f"{out_of_fold}.\n\n{calibration_results(outputs)}{_abstention(outputs)}"
     )
 
 

@@ -13,7 +13,7 @@ from tests.pipeline.causal_lm.toys import task
 
 def test_it_learns_and_ends_its_answers(pipeline_run):
     metrics = read_json(pipeline_run.stages.reports / "evaluate/metrics.json")
-    assert metrics["base"]["nll_change"]["high"] < 0
+    assert metrics["gain"]["test"]["nll"]["low"] > 0
     assert metrics["test"]["perplexity"]["value"] < 2 < metrics["base"]["test"]["perplexity"]["value"]
     assert metrics["test"]["generated"]["stopped"]["value"] > 0.9
     assert metrics["test"]["generated"]["exact_match"]["value"] > 0.5
@@ -74,4 +74,4 @@ def test_every_family_goes_down_the_road(family, tmp_path):
     found = {check.name: check.problems for check in verify(run.teacher)}
     assert found == dict.fromkeys(found, ())
     metrics = read_json(run.stages.reports / "evaluate/metrics.json")
-    assert metrics["base"]["nll_change"]["high"] < 0
+    assert metrics["gain"]["test"]["nll"]["low"] > 0

@@ -10,6 +10,7 @@ from teacherspec.check.run import Spec, check
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
+from teacherspec.model_files.manifest import open_base
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
@@ -54,7 +55,7 @@ def test_the_declaration_walks_the_photos_with_a_tiny_base(
     run_finetune(task, spec.base, spec.finetune, Path("prepared"), manifest, Path("finetuned"))
     report = Path("reports/evaluate")
     paths = Paths(Path("prepared"), Path("finetuned"), Path("evaluated"), report, report / "t.json")
-    run_evaluate(task, spec.evaluate, paths)
+    run_evaluate(task, spec.evaluate, paths, lambda: open_base(spec.base, manifest))
     fit = read_json(Path("reports/base/fit.json"))
     assert fit["texts"]["data"]["prompts"]["truncated_share"] == 0
     assert fit["texts"]["data"]["prompts"]["unknown_token_share"] == 0

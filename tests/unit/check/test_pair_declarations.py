@@ -42,8 +42,13 @@ def refused(folder: Path, text: str, given: str, changed: str) -> str:
         ),
         (
             "  epochs: 10",
-            "  linear_probe_first: {}\n  epochs: 10",
+            "  linear_probe_first: true\n  epochs: 10",
             "a clip task gets no new head to train first",
+        ),
+        (
+            "  epochs: 10",
+            "  head_learning_rate: 1.0e-3\n  epochs: 10",
+            "a clip task gets no new head: drop it",
         ),
         (
             "a photo of a {label}, a type",
@@ -66,8 +71,8 @@ def test_a_declaration_of_pairs_is_refused(tmp_path: Path, given: str, changed: 
             "  loss: {kind: contrastive}\n  epochs: 30",
             "an image_classification task has no pairs to contrast",
         ),
-        ("  weight_interpolation: 0.5\n  epochs: 30", "an image_classification task gets a new head"),
-        ("  linear_probe_first: {}\n  epochs: 30", "a base without weights has no features"),
+        ("  weight_interpolation: 0.5\n  epochs: 30", "the new head starts from random weights"),
+        ("  linear_probe_first: true\n  epochs: 30", "a base without weights has no features"),
     ],
 )
 def test_other_tasks_have_no_pairs(tmp_path: Path, changed: str, says: str) -> None:

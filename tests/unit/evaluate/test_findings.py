@@ -19,7 +19,9 @@ def told(test: EvalTable, **values: Any) -> list[Finding]:
         "slices": all_slices(section, test)[0],
         "robustness": [],
         "shifts": [],
+        "gains": [],
         "loss_ratio": 1.1,
+        "loss_ratio_out_of_fold": None,
         "confidence": 0.95,
         "false_discovery_rate": 0.05,
     }

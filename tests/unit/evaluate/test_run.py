@@ -55,7 +55,7 @@ def run(place: Path, name: str, **values: Any) -> Path:
     section = Evaluate.model_validate_json(json.dumps({"resamples": 100, "latency_examples": 10, **values}))
     out = Path(name)
     paths = Paths(place / "prepare", place / "finetune", out / "evaluate", out / "report", out / "times.json")
-    run_evaluate(TASK, section, paths)
+    run_evaluate(TASK, section, paths, lambda: place / "base")
     return out
 
 
@@ -71,7 +71,7 @@ def test_leaves_predictions_metrics_and_times(place: Path) -> None:
     assert index.rows["train"] == 96
     assert index.splits("ood") == ("out_of_scope",)
     metrics = json.loads((out / "report/metrics.json").read_text())
-    assert set(metrics) == {*index.roles, "loss_ratio", "robustness"}
+    assert set(metrics) == {*index.roles, "base", "gain", "loss_ratio", "robustness"}
     assert set(metrics["robustness"]) == {"case", "punctuation", "typos"}
     assert 0 <= metrics["robustness"]["typos"]["flip_rate"]["value"] <= 1
     assert metrics["out_of_scope"] == {"rows": 32}, "rows without labels have no accuracy"

@@ -1,4 +1,4 @@
-"""The head is trained before the rest; a kill between the two changes nothing."""
+"""The head starts as a fitted linear probe; a kill between the fit and the training changes nothing."""
 
 import json
 from dataclasses import replace
@@ -10,14 +10,12 @@ import torch
 
 from teacherspec.finetune import train as train_module
 from teacherspec.finetune.inputs import Training, load_inputs
-from teacherspec.finetune.linear_probe_first import HEAD_FILE
+from teacherspec.finetune.linear_probe_first import HEAD_FILE, fit_head
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_train import TASK, digest
-
-HEAD = {"epochs": 2, "learning_rate": 2e-2}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 def declare(**values: Any) -> Finetune:
-    defaults = {"epochs": 1, "batch_size": 32, "learning_rate": 5e-4, "linear_probe_first": HEAD}
+    defaults = {"epochs": 1, "batch_size": 32, "learning_rate": 5e-4, "linear_probe_first": True}
     return Finetune.model_validate_json(json.dumps({**defaults, **values}))
 
 
@@ -43,23 +41,32 @@ def is_head(name: str) -> bool:
     return name.startswith("classifier")
 
 
-def test_the_head_is_trained_alone_and_fine_tuning_starts_from_it(
-    base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+def test_fine_tuning_starts_from_the_head_that_is_best_on_frozen_features(
+    base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pooling: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    training = Training(TASK, declare(), base, prepared, ModelInit())
+    training = Training(TASK, declare(), base, prepared, ModelInit(pooling=pooling))
     initial = state(load_inputs(training).model)
-    probed = replace(training, head=train_module.train_head(training, Path("run")))
-    with_head = state(load_inputs(probed).model)
+    probed = replace(training, head=fit_head(training, Path("run")))
+    inputs = load_inputs(probed)
+    with_head = state(inputs.model)
     changed = {name for name in initial if not torch.equal(initial[name], with_head[name])}
-    assert changed
-    assert all(is_head(name) for name in changed)
+    assert changed == {"classifier.weight", "classifier.bias"}
+    # Independent oracle: at the optimum of a fit with a bias, the mean of the probabilities of each class
+    # over the train rows is the share of the class (the gradient with respect to the bias vanishes), up to
+    # the one factor of the logits that validation chooses.
+    batch = dict(TASK.collate(inputs.processor)([inputs.train[at] for at in range(len(inputs.train))]))
+    labels = batch.pop("labels")
+    with torch.no_grad():
+        logits = TASK.logits(inputs.model.eval(), batch)
+    shares = torch.bincount(labels, minlength=3) / len(labels)
+    factors = torch.logspace(-2, 2, 4001)
+    means = (factors[:, None, None] * logits).softmax(2).mean(1)
+    assert (means - shares).abs().amax(1).min() < 1e-4
     train_module.finetune(training, Path("run"), Path("out"))
     final = state(TASK.load(Path("out/model"))[0])
     assert [name for name in with_head if not is_head(name) and not torch.equal(with_head[name], final[name])]
-    declared = json.loads(Path("out/training.json").read_text())["declared"]
-    assert declared["linear_probe_first"] == HEAD
-    assert declared["learning_rate"] == 5e-4
 
 
 @pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 2}], ids=["full", "lora"])
@@ -67,21 +74,44 @@ def test_a_kill_between_head_and_rest_changes_nothing(
     base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: dict[str, Any]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    training = Training(TASK, declare(method=method), base, prepared, ModelInit())
+    section = declare(method=method, weight_interpolation=0.5)
+    training = Training(TASK, section, base, prepared, ModelInit())
     train_module.finetune(training, Path("run"), Path("uninterrupted"))
     train = train_module.train
-    calls: list[str] = []
 
     def killed(*given: Any) -> Any:
-        calls.append("")
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return train(*given)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(train_module, "train", killed)
     with pytest.raises(KeyboardInterrupt):
         train_module.finetune(training, Path("run"), Path("resumed"))
-    assert (Path("run") / HEAD_FILE).is_file()
+    written = (Path("run") / HEAD_FILE).stat().st_mtime_ns
+    monkeypatch.setattr(train_module, "train", train)
+    seen: list[int] = []
+
+    def observed(*given: Any) -> Any:
+        seen.append((Path("run") / HEAD_FILE).stat().st_mtime_ns)
+        return train(*given)
+
+    monkeypatch.setattr(train_module, "train", observed)
     train_module.finetune(training, Path("run"), Path("resumed"))
-    assert len(calls) == 3, "the head is not trained a second time"
+    assert seen == [written], "the head is not fitted a second time"
     assert digest(Path("resumed")) == digest(Path("uninterrupted"))
+
+
+def test_interpolation_ends_between_the_fitted_start_and_the_trained_weights(
+    base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    training = Training(TASK, declare(), base, prepared, ModelInit(pooling="mean"))
+    start = state(load_inputs(replace(training, head=fit_head(training, Path("head")))).model)
+    train_module.finetune(training, Path("run"), Path("trained"))
+    train_module.finetune(
+        replace(training, section=declare(weight_interpolation=0.25)), Path("run"), Path("out")
+    )
+    trained, found = (state(TASK.load(Path(name) / "model")[0]) for name in ("trained", "out"))
+    assert any(not torch.equal(start[name], trained[name]) for name in start)
+    for name, tensor in found.items():
+        torch.testing.assert_close(tensor, torch.lerp(start[name], trained[name], 0.25))
+    facts = json.loads(Path("out/training.json").read_text())
+    assert facts["validation"] != facts["validation_before_interpolation"]
