@@ -7,6 +7,7 @@ import click
 from teacherspec.base.run import BASELINES, run_base
 from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
+from teacherspec.runtime.terminal import print_lines
 from teacherspec.spec.base import Base
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
@@ -30,7 +31,7 @@ def main(prepared: Path, reports: Path) -> None:
     pin_if_declared(spec.base.reproducibility)
     fit = run_base(spec.task, spec.base, prepared, reports)
     untrained = BASELINES[spec.task.output_type].headline(fit["untrained"])
-    click.echo(f"{fit['architecture']}: {fit['parameters']['total']:,} parameters, {untrained}")
+    print_lines(f"{fit['architecture']}: {fit['parameters']['total']:,} parameters, {untrained}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.runtime.machine import working_memory
 from teacherspec.runtime.numpy_determinism import pin_numpy
+from teacherspec.runtime.terminal import print_lines
 from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
@@ -35,9 +36,9 @@ def main(artifacts: Path, reports: Path) -> None:
     memory = working_memory()
     prepared = prepare(Path.cwd(), task.kind, task.row_schema(), spec.prepare, artifacts, reports, memory)
     rows = read_json(reports / "metrics.json")["rows"]
-    click.echo("\n".join(describe_rows(rows, spec.prepare.policies())))
-    click.echo(", ".join(f"{split.name} {split.rows:,}" for split in prepared.splits.values()))
-    click.echo(f"Examples, classes, drift and advice: {reports / 'report.md'}")
+    print_lines(*describe_rows(rows, spec.prepare.policies()))
+    print_lines(", ".join(f"{split.name} {split.rows:,}" for split in prepared.splits.values()))
+    print_lines(f"Examples, classes, drift and advice: {reports / 'report.md'}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import click
 from teacherspec.ratings.run import run_ratings
 from teacherspec.ratings.win_rates import Level
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
+from teacherspec.runtime.terminal import print_lines
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.section import Section
 
@@ -30,7 +31,7 @@ def main(reviews: Path, evaluated: Path, report: Path) -> None:
     for opponent, numbers in run_ratings(reviews, evaluated, report, level).items():
         won = numbers.get("win_rate")
         rate = f"win rate {won['value']:.3f} ({won['low']:.3f} to {won['high']:.3f})" if won else "too few"
-        click.echo(f"teacher against {opponent}: {rate}, {numbers['pairs']['rated']} pairs rated")
+        print_lines(f"teacher against {opponent}: {rate}, {numbers['pairs']['rated']} pairs rated")
 
 
 if __name__ == "__main__":

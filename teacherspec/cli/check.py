@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("check")
@@ -19,4 +20,4 @@ def command(file: Path) -> None:
     from teacherspec.check.run import check
 
     spec = check(file)
-    click.echo(f"{file}: ok (a {spec.task.kind} teacher)")
+    print_lines(f"{file}: ok (a {spec.task.kind} teacher)")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 SERVICES = {"github": "https://api.github.com", "gitlab": "https://gitlab.com/api/v4"}
 """Service → address of its public API."""
@@ -50,4 +51,4 @@ def command(
 
     place = {"github": on_github, "gitlab": on_gitlab}[service]
     discussion = place((api or SERVICES[service]).rstrip("/"), repository, pull_request, token)
-    click.echo(f"comment {put_comment(discussion, file.read_text(encoding='utf-8'))}")
+    print_lines(f"comment {put_comment(discussion, file.read_text(encoding='utf-8'))}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 NAMES = ("axolotl", "distillkit", "safetensors-logits", "timm", "trl")
 
@@ -27,4 +28,4 @@ def command(folder: Path, target: Path, name: str, splits: tuple[str, ...], unch
     from teacherspec.export.registry import export
 
     export(folder, target, name, splits, unchecked=unchecked)
-    click.echo(f"{target}: {folder} for {name}")
+    print_lines(f"{target}: {folder} for {name}")

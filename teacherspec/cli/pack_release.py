@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.runtime.entrypoint import FAILED, report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("pack-release")
@@ -22,6 +23,6 @@ def command(tag: str, folder: Path) -> None:
     from teacherspec.release.archive import pack_release
 
     found = pack_release(tag, folder)
-    click.echo("\n".join(map(str, (found.archive, found.sums, found.notes))))
+    print_lines(*map(str, (found.archive, found.sums, found.notes)))
     if not found.ready:
         raise SystemExit(FAILED)

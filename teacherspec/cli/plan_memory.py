@@ -6,6 +6,7 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("plan-memory")
@@ -69,7 +70,7 @@ def command(
         read, auto_class(task, read), Lora(kind="lora", rank=rank), step, Devices(device, size * 1e9, devices)
     )
     for line in lines(plan):
-        click.echo(line)
+        print_lines(line)
 
 
 def _gigabytes(text: str) -> float | None:

@@ -11,6 +11,7 @@ import click
 from teacherspec.errors import DataError
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.escaping import printable_json
 from teacherspec.tasks.shared.columns.base import ColumnError
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
@@ -51,7 +52,7 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
     while batch := list(islice(read, batch_size)):
         for row, prediction in zip(batch, answer(batch), strict=True):
             known = {"id": row["id"]} if "id" in row else {}
-            click.echo(json.dumps({**known, **prediction}, ensure_ascii=False))
+            click.echo(printable_json(json.dumps({**known, **prediction}, ensure_ascii=False)))
 
 
 def read_rows(lines: Iterable[str], name: str, fields: RowSchema) -> Iterator[dict[str, Any]]:

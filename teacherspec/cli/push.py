@@ -6,6 +6,7 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import load_sections, report_user_errors
+from teacherspec.runtime.terminal import print_lines
 from teacherspec.spec.section import Section
 
 TEACHER = Path("artifacts/teacher")
@@ -42,4 +43,4 @@ def command(folder: Path, not_ready: bool) -> None:
     require_recorded(find_revision(None).outs, TEACHER.as_posix(), folder)
     require_releasable(folder, not_ready=not_ready)
     to = push_to_hub(folder, where) if isinstance(where, PushToHub) else push_to_remote(folder, where)
-    click.echo(f"{folder}: pushed to {to}")
+    print_lines(f"{folder}: pushed to {to}")

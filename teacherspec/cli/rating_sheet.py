@@ -8,6 +8,7 @@ import click
 from teacherspec.ratings.pair_sampling import Opponent
 from teacherspec.ratings.sheet import QUESTION
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("rating-sheet")
@@ -78,11 +79,11 @@ def command(
     page, table = save_sheet(sheets, sheet_id(encode_key(key)), drawn, seed, question)
     key_file = save_key(reviews, key)
     pictured = any(pair.pictures for pair in drawn.shown)
-    click.echo(
+    print_lines(
         f"{len(drawn.shown)} pairs to rate, {len(drawn.identical)} more with equal answers (ties), "
-        f"{drawn.repeated} repeated rows left out\n"
-        f"give to raters   {page}\n"
-        f"or, as a table   {table}{' (without the pictures)' if pictured else ''}\n"
-        f"keep from them   {key_file}\n"
-        f"put what they save into {reviews}/, then: dvc repro ratings"
+        f"{drawn.repeated} repeated rows left out",
+        f"give to raters   {page}",
+        f"or, as a table   {table}{' (without the pictures)' if pictured else ''}",
+        f"keep from them   {key_file}",
+        f"put what they save into {reviews}/, then: dvc repro ratings",
     )

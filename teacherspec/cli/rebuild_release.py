@@ -6,6 +6,7 @@ import click
 
 from teacherspec.runtime.atomic_io import encode_json
 from teacherspec.runtime.entrypoint import FAILED, report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("rebuild-release")
@@ -33,6 +34,6 @@ def command(tag: str, environment: str, keep: bool, as_json: bool) -> None:
         content = asdict(found) | {"level": found.level, "identical": found.identical}
         click.echo(encode_json(content), nl=False)
     else:
-        click.echo("\n".join(rebuild_report(found)))
+        print_lines(*rebuild_report(found))
     if not found.identical:
         raise SystemExit(FAILED)

@@ -3,6 +3,7 @@
 import click
 
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("release")
@@ -24,8 +25,8 @@ def command(version: str, push: bool) -> None:
     tag = release(version, push=push)
     unpushed = unpushed_outputs()
     if unpushed:
-        click.echo(
+        print_lines(
             f"{tag}: tagged here only: {unpushed}; first: dvc push --run-cache, then: git push origin {tag}"
         )
     else:
-        click.echo(f"{tag}: tagged; publish it with: git push origin {tag}")
+        print_lines(f"{tag}: tagged; publish it with: git push origin {tag}")

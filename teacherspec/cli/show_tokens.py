@@ -6,6 +6,8 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
+from teacherspec.runtime.escaping import printable_lines
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("show-tokens")
@@ -45,7 +47,10 @@ def command(count: int, split: str, prepared: Path) -> None:
     for row in rows.select(range(min(count, len(rows)))):
         encoded = encoder.encode(task.conversation(row))
         supervised = sum(encoded.supervised)
-        click.echo(f"{row['id']}: {len(encoded.input_ids)} tokens, {supervised} supervised (marked «»)")
+        print_lines(f"{row['id']}: {len(encoded.input_ids)} tokens, {supervised} supervised (marked «»)")
         for text, inside in marked_tokens(tokenizer, encoded.input_ids, encoded.supervised):
-            click.secho(text, bold=inside, fg="green" if inside else None, nl=False)
-        click.echo("\n")
+            click.secho(
+                printable_lines(text.split("\n")), bold=inside, fg="green" if inside else None, nl=False
+            )
+        print_lines("")
+        print_lines("")

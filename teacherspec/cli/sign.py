@@ -6,6 +6,7 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("sign")
@@ -34,4 +35,4 @@ def command(folder: Path, private_key: Path, signature: Path | None) -> None:
     if written.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{written}: is inside the package, which it would change; name a file outside it")
     sign(folder, written, private_key)
-    click.echo(f"{written.name}: signs {folder}")
+    print_lines(f"{written.name}: signs {folder}")

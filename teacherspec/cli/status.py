@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("status")
@@ -20,4 +21,4 @@ def command() -> None:
     from teacherspec.run_records.status import status
 
     for line in status(Path()):
-        click.echo(line)
+        print_lines(line)

@@ -4,6 +4,7 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("verify-artifacts")
@@ -21,8 +22,8 @@ def command() -> None:
 
     found = check_artifacts(local_cache().folder)
     failed = bool(found.findings) or not found.files
-    click.echo(f"artifacts    {'FAILED' if failed else 'ok'}, {found.files} files read")
+    print_lines(f"artifacts    {'FAILED' if failed else 'ok'}, {found.files} files read")
     if found.absent:
-        click.echo(f"not here     {', '.join(found.absent)}; `dvc pull` brings them")
+        print_lines(f"not here     {', '.join(found.absent)}; `dvc pull` brings them")
     if failed:
         raise UserError([str(finding) for finding in found.findings] or "no output of dvc.lock is here")

@@ -4,6 +4,7 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 
 @click.command("verify-lock")
@@ -26,6 +27,6 @@ def command(staged: bool) -> None:
             found = check_lock(root)
     else:
         found = check_lock()
-    click.echo(f"lock         {'FAILED' if found else 'ok'}")
+    print_lines(f"lock         {'FAILED' if found else 'ok'}")
     if found:
         raise UserError([str(finding) for finding in found])

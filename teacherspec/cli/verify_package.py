@@ -8,6 +8,7 @@ import click
 from teacherspec.errors import UserError
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -63,11 +64,11 @@ def command(
     for check in checks:
         state = "skipped" if check.skipped else "FAILED" if check.problems else "ok"
         note = f" ({check.note})" if check.note and state == "ok" else ""
-        click.echo(f"{check.name:12} {state}{note}")
+        print_lines(f"{check.name:12} {state}{note}")
     if any(check.name == "metadata" and not check.problems and not check.skipped for check in checks):
-        click.echo(f"versions     {_versions(folder)}")
+        print_lines(f"versions     {_versions(folder)}")
     if signed is None:
-        click.echo("signature    not checked: give --signature and --public-key to know who made it")
+        print_lines("signature    not checked: give --signature and --public-key to know who made it")
     problems = [f"{check.name}: {problem}" for check in checks for problem in check.problems]
     if problems:
         raise UserError(problems)

@@ -6,6 +6,7 @@ import click
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.terminal import print_lines
 
 TEACHER, ATTESTATION = Path("artifacts/teacher"), Path("artifacts/attestation")
 LOCAL = "urn:teacherspec:builder:local"
@@ -43,4 +44,4 @@ def command(folder: Path, out: Path, builder: str) -> None:
     if read_revision(Path()) is not None:
         require_recorded(find_revision("HEAD").outs, TEACHER.as_posix(), folder)
     attest(folder, out, builder=builder)
-    click.echo(f"{out}: attested {folder}")
+    print_lines(f"{out}: attested {folder}")

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from teacherspec.compare.compare import TeacherDiff
-from teacherspec.compare.formatting import code, difference, measured, number, p_value, several
+from teacherspec.compare.formatting import difference, measured, number, p_value, several
 from teacherspec.compare.merge_base import MissingCommits
 from teacherspec.compare.paired_tests import PairedTest
+from teacherspec.runtime.escaping import markdown_code as code
 
 HEADLINES = (
     "evaluate.test.nll_per_answer",
@@ -55,18 +56,18 @@ def _predictions(diff: TeacherDiff) -> Iterator[str]:
     for flips in found.flips:
         if flips.any:
             yield (
-                f"- {flips.split}: {several(len(flips.right_to_wrong), 'row')} right → wrong, "
+                f"- {code(flips.split)}: {several(len(flips.right_to_wrong), 'row')} right → wrong, "
                 f"{len(flips.wrong_to_right)} wrong → right, of {flips.rows}"
             )
         else:
-            yield f"- {flips.split}: the same rows are right as before, of {flips.rows}"
+            yield f"- {code(flips.split)}: the same rows are right as before, of {flips.rows}"
 
 
 def _builds(diff: TeacherDiff) -> Iterator[str]:
     rebuilt = [build.stage for build in diff.stages if build.state not in {"reused", "stale"}]
-    yield f"- rebuilt: {', '.join(rebuilt) or 'nothing'}"
+    yield f"- rebuilt: {', '.join(map(code, rebuilt)) or 'nothing'}"
     if stale := [build.stage for build in diff.stages if build.since]:
-        yield f"- **stale**: {', '.join(stale)}; inputs changed since the last run"
+        yield f"- **stale**: {', '.join(map(code, stale))}; inputs changed since the last run"
 
 
 def _missing_commits(missing: MissingCommits) -> str:
@@ -91,6 +92,6 @@ def _gain(diff: TeacherDiff) -> Iterator[str]:
 def _test(test: PairedTest) -> str:
     verdict = "significant" if test.differs else "not significant"
     return (
-        f"{test.metric} {number(test.before)} → {number(test.after)}: {difference(test.difference)}, "
+        f"{code(test.metric)} {number(test.before)} → {number(test.after)}: {difference(test.difference)}, "
         f"p = {p_value(test.p_value)}, {verdict}"
     )

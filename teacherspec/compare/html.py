@@ -12,6 +12,7 @@ from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.stage_changes import STATES
 from teacherspec.plots.paired_differences import Drawn, draw_differences
 from teacherspec.prepare.dataset_diff import changes_as_markdown
+from teacherspec.runtime.escaping import cut
 
 TEMPLATE = "diff.html.j2"
 
@@ -49,7 +50,7 @@ def as_html(diff: TeacherDiff, *, texts: bool = True) -> str:
         "signed": formatting.signed,
         "difference": formatting.difference,
         "p_value": formatting.p_value,
-        "cut": formatting.cut,
+        "cut": cut,
     }
     return environment.get_template(TEMPLATE).render(
         diff=diff,

@@ -1,15 +1,18 @@
 """The comparison as Markdown: for a pull request, the summary of a workflow, or a terminal."""
 
 from collections.abc import Iterator, Sequence
+from html import escape
 
 from teacherspec.compare.compare import TeacherDiff, without_texts
 from teacherspec.compare.flips_and_slices import Flip, Flips, GroupChange
-from teacherspec.compare.formatting import code, difference, measured, number, p_value, several, signed
+from teacherspec.compare.formatting import difference, measured, number, p_value, several, signed
 from teacherspec.compare.headlines import headlines
 from teacherspec.compare.markdown_tables import folded, table
 from teacherspec.compare.params_diff import Change
 from teacherspec.compare.stage_changes import STATES
 from teacherspec.prepare.dataset_diff import changes_as_markdown
+from teacherspec.runtime.escaping import cut
+from teacherspec.runtime.escaping import markdown_code as code
 
 EXAMPLES = 5
 """Flipped rows shown for each direction."""
@@ -35,7 +38,7 @@ def as_markdown(diff: TeacherDiff, *, texts: bool = True) -> str:
         "Stages": _stages(diff),
         "All numbers": _numbers(diff),
         "Images that changed": (f"- {code(image.path)}" for image in diff.images),
-        "Could not be compared": (f"- {line}" for line in diff.not_compared),
+        "Could not be compared": (f"- {code(line)}" for line in diff.not_compared),
     }
     lines = [f"# Teacher: {code(diff.base)} → {code(diff.head)}", "", *headlines(diff)]
     for title, content in sections.items():
@@ -76,7 +79,7 @@ def _tests(diff: TeacherDiff) -> Iterator[str]:
         ("metric", "rows:", "before:", "after:", "change (95 %):", "p:", "q:", ""),
         (
             [
-                test.metric, str(test.rows), number(test.before), number(test.after),
+                code(test.metric), str(test.rows), number(test.before), number(test.after),
                 difference(test.difference), p_value(test.p_value), p_value(test.q_value),
                 "**significant**" if test.differs else "",
             ]
@@ -104,7 +107,7 @@ def _flips(flips: Flips) -> Iterator[str]:
             continue
         shown = rows[:EXAMPLES]
         texts = any(flip.text for flip in shown)
-        head = f"{flips.split}: {len(rows)} {title}"
+        head = f"{escape(cut(flips.split))}: {len(rows)} {title}"
         columns = ("id", "label", "before", "after", *(("text",) if texts else ()))
         yield from folded(
             head if len(rows) <= EXAMPLES else f"{head}, the {EXAMPLES} most confident",
@@ -176,7 +179,7 @@ def _stages(diff: TeacherDiff) -> Iterator[str]:
     return table(
         ("stage", "", "changed inputs"),
         (
-            [build.stage, STATES[build.state], "; ".join(map(code, build.changed_inputs))]
+            [code(build.stage), STATES[build.state], "; ".join(map(code, build.changed_inputs))]
             for build in diff.stages
         ),
     )

@@ -22,7 +22,7 @@ class Finding:
     Attributes:
         kind: strength, weakness or blind spot.
         subject: what it is about, such as `accuracy`, `slice` or `loss_ratio`.
-        sentence: for a person, complete with its numbers.
+        sentence: for a person, complete with its numbers; text of the data in Markdown code spans.
         numbers: the same numbers for a program.
     """
 

@@ -7,11 +7,14 @@ escaped there by default.
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.finding import p_text, percent
 from teacherspec.runtime.atomic_io import write_text
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 def write_page(
@@ -36,6 +39,17 @@ def inline_png(picture: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
 
 
+def code_spans(sentence: str) -> "Markup":
+    """A sentence of a finding as HTML: its Markdown code spans as `code` elements, everything escaped."""
+    from markupsafe import Markup
+
+    # Parts at odd places are in back quotes: `escaping.markdown_code` leaves none inside a span.
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part.replace("\\|", "|")) if place % 2 else part
+        for place, part in enumerate(sentence.split("`"))
+    )
+
+
 def _environment() -> Any:
     """The templates of this package, everything escaped by default."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -48,5 +62,5 @@ def _environment() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent, "p_text": p_text}
+    environment.filters |= {"percent": percent, "p_text": p_text, "code_spans": code_spans}
     return environment

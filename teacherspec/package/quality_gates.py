@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from teacherspec.metric_names.calibration import noise_metric
+from teacherspec.runtime.escaping import markdown_code
 from teacherspec.spec.package import Gate
 
 
@@ -115,7 +116,10 @@ def _calibration_findings(gate: Gate, reports: Mapping[str, Any]) -> Iterator[tu
         return
     worsened = find(reports, f"calibrate.{split}.worsened")
     if worsened is not None and worsened.value:
-        yield False, f"calibration made {split} worse: declare `calibrate.method: {{kind: auto}}`"
+        yield (
+            False,
+            f"calibration made {markdown_code(split)} worse: declare `calibrate.method: {{kind: auto}}`",
+        )
 
 
 def _compared(

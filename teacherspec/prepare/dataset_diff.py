@@ -6,8 +6,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from teacherspec.runtime.escaping import markdown_code as code
 from teacherspec.splits import Prepared, load_prepared
-from teacherspec.tasks.shared.columns.base import shown
 
 EXAMPLES = 5
 _NO_LABEL = -1
@@ -120,16 +120,21 @@ def changes_as_markdown(changes: Changes) -> str:
         moved = {name: pair for name, pair in table.items() if pair[0] != pair[1]}
         if moved:
             lines += ["", f"| {title} | before | after |", "| --- | ---: | ---: |"]
-            lines += [f"| {name} | {was} | {now} |" for name, (was, now) in moved.items()]
+            lines += [f"| {code(name)} | {was} | {now} |" for name, (was, now) in moved.items()]
     examples = {
-        "relabelled": [f"{shown(n)}: {was} → {now}" for n, (was, now) in changes.relabelled.items()],
-        "moved": [f"{shown(n)}: {was} → {now}" for n, (was, now) in changes.moved.items()],
-        "edited": list(map(shown, changes.edited)),
-        "removed": list(map(shown, changes.removed)),
-        "added": list(map(shown, changes.added)),
+        "relabelled": [_from_to(n, *pair) for n, pair in changes.relabelled.items()],
+        "moved": [_from_to(n, *pair) for n, pair in changes.moved.items()],
+        "edited": list(map(code, changes.edited)),
+        "removed": list(map(code, changes.removed)),
+        "added": list(map(code, changes.added)),
     }
     for title, rows in examples.items():
         if rows:
             more = f", and {len(rows) - EXAMPLES} more" if len(rows) > EXAMPLES else ""
             lines += ["", f"{title}: {', '.join(rows[:EXAMPLES])}{more}"]
     return "\n".join(lines) + "\n"
+
+
+def _from_to(name: str, before: str | None, after: str | None) -> str:
+    old, new = ("no label" if value is None else code(value) for value in (before, after))
+    return f"{code(name)}: {old} → {new}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from teacherspec.ratings.pair_sampling import Drawn, token
 from teacherspec.runtime.atomic_io import write_bytes, write_text
+from teacherspec.runtime.escaping import no_formula
 
 TEMPLATE, STYLE, SCRIPT = "sheet.html.j2", "sheet.css", "sheet.js"
 
@@ -23,9 +24,6 @@ CSV_COLUMNS = (
 
 PNG = b"\x89PNG"
 """How a PNG begins."""
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Texts that spreadsheets would run instead of showing (OWASP: CSV injection)."""
 
 
 def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
@@ -100,14 +98,9 @@ def render_csv(sheet: str, drawn: Drawn, seed: str) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
     for pair, (left, right) in zip(drawn.shown, sides(drawn), strict=True):
-        shown = [harmless(part) for part in (pair.prompt, pair.expected or "", left, right)]
+        shown = [no_formula(part) for part in (pair.prompt, pair.expected or "", left, right)]
         writer.writerow([sheet, token(seed, pair), "", *shown, "", "", "", ""])
     return text.getvalue()
-
-
-def harmless(text: str) -> str:
-    """`text` with a quote before what a spreadsheet would take for a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
 def save_sheet(folder: Path, sheet: str, drawn: Drawn, seed: str, question: str) -> tuple[Path, Path]:

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from teacherspec.runtime.escaping import printable_json, tsv_cell
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -95,7 +97,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 def encode_json(value: Any) -> str:
-    """Canonical JSON text: sorted keys, two spaces, no NaN.
+    """Canonical JSON text: sorted keys, two spaces, no NaN, what cannot be seen as `\\uXXXX`.
 
     Keys that are whole numbers come first, sorted as numbers: programs read the values of `id2label` in the
     order of the file.
@@ -103,7 +105,8 @@ def encode_json(value: Any) -> str:
     Raises:
         ValueError: `value` contains NaN or an infinity, which no artifact may.
     """
-    return json.dumps(_ordered(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(_ordered(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return (text if text.replace("\n", "").isprintable() else printable_json(text)) + "\n"
 
 
 def _ordered(value: Any) -> Any:
@@ -131,9 +134,11 @@ def read_json(path: Path) -> Any:
 
 
 def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a tab-separated table with a header, atomically. Floats have their shortest exact form."""
-    lines = ["\t".join(columns)]
-    lines += ["\t".join(str(value).replace("\t", " ").replace("\n", " ") for value in row) for row in rows]
+    """Write a tab-separated table with a header, atomically. Floats have their shortest exact form.
+
+    Texts are written by `escaping.tsv_cell`.
+    """
+    lines = ["\t".join(map(tsv_cell, row)) for row in (columns, *rows)]
     write_text(path, "\n".join(lines) + "\n")
 
 

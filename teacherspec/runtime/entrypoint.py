@@ -14,6 +14,7 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from teacherspec.errors import UserError
+from teacherspec.runtime.escaping import printable, printable_lines
 from teacherspec.runtime.process_lifetime import (
     die_with_launcher,
     die_with_parent,
@@ -94,7 +95,7 @@ def report_user_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        print_once(str(error))
+        print_once(printable_lines(error.problems))
         raise SystemExit(FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
@@ -103,7 +104,7 @@ def report_user_errors() -> Iterator[None]:
         if problem is None:
             wait_for_launcher()
             raise
-        print_once(problem)
+        print_once(printable(problem))
         raise SystemExit(FAILED) from None
     except BaseException as error:
         if type(error).__name__ != PANIC:

@@ -16,6 +16,7 @@ from teacherspec.evaluate.finding import Finding, FindingKind, interval_text, me
 from teacherspec.evaluate.robustness import Robustness
 from teacherspec.evaluate.slices import SliceQuality
 from teacherspec.metrics.scores.intervals import Interval, wilson_interval
+from teacherspec.runtime.escaping import markdown_code as code
 
 SHOWN = 5
 """Findings of one sort that are reported; the tables hold all."""
@@ -147,7 +148,7 @@ def _slice(kind: FindingKind, opening: str, found: SliceQuality) -> Finding:
     return Finding(
         kind,
         "slice",
-        f"{opening} {found.slice.name}: right on {interval_text(found.accuracy)} of {found.rows} rows, "
+        f"{opening} {code(found.slice.name)}: right on {interval_text(found.accuracy)} of {found.rows} rows, "
         f"against {percent(found.elsewhere)} elsewhere ({_adjusted(found.q_value)}).",
         {
             "slice": found.slice.name,
@@ -225,6 +226,6 @@ def _confusions(test: EvalTable) -> Iterator[Finding]:
         yield Finding(
             "weakness",
             "confusion",
-            f"Takes {name} for {taken} in {count} of {rows} rows.",
+            f"Takes {code(name)} for {code(taken)} in {count} of {rows} rows.",
             {"label": name, "predicted": taken, "count": count, "rows": rows},
         )

@@ -14,6 +14,7 @@ from teacherspec.package.output_types import OUTPUT_TYPES
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.quality_gates import GateResult
 from teacherspec.package.stage_outputs import StageOutputs
+from teacherspec.runtime.escaping import markdown_code as code
 from teacherspec.spec.package import Package
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
@@ -112,7 +113,7 @@ def _load(task: Kind, outputs: StageOutputs, metadata: Metadata) -> str:
 
 def _data(section: Package, metadata: Metadata) -> str:
     rows = [(name, split.role, split.rows) for name, split in sorted(metadata.splits.items())]
-    names = ", ".join(f"`{name}`" for name in metadata.label_names)
+    names = ", ".join(map(code, metadata.label_names))
     labels = f"\n\n{len(metadata.label_names)} labels: {names}." if metadata.label_names else ""
     return (
         f"## Data\n\n{markdown_table(('split', 'role', 'rows'), rows)}\n\nA row keeps its split by its "
@@ -123,10 +124,10 @@ def _data(section: Package, metadata: Metadata) -> str:
 def _training(outputs: StageOutputs, metadata: Metadata) -> str:
     declared = outputs.training["declared"]
     texts = {key: value for key, value in metadata.base_model.source.items() if isinstance(value, str)}
-    source = ", ".join(f"{key} `{value}`" for key, value in sorted(texts.items()))
+    source = ", ".join(f"{key} {code(value)}" for key, value in sorted(texts.items()))
     early = " (stopped early)" if outputs.training["stopped_early"] else ""
     rows = [
-        ("base", f"{metadata.base_model.architecture}: {source}"),
+        ("base", f"{code(metadata.base_model.architecture)}: {source}"),
         ("parameters", f"{metadata.parameters:,} ({outputs.training['trainable_parameters']:,} trained)"),
         ("method", declared["method"]["kind"]),
         ("loss", ", ".join(f"{key} {value}" for key, value in declared["loss"].items())),

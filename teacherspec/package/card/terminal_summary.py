@@ -10,6 +10,7 @@ from teacherspec.package.quality_gates import find
 from teacherspec.package.run import PackageResult
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.runtime.escaping import printable
 
 MEBIBYTE = 1 << 20
 
@@ -36,7 +37,7 @@ def print_summary(packaged: PackageResult, timing: Path) -> None:
     table.add_column(no_wrap=True)
     table.add_column()
     for row in (*_measured(packaged.outputs), *_latency(timing)):
-        table.add_row(*row)
+        table.add_row(*map(_plain, row))
     colour = "green" if verdict(packaged.gates) == "ready" else "red"
     console = Console(highlight=False)
     console.print(table)
@@ -44,9 +45,16 @@ def print_summary(packaged: PackageResult, timing: Path) -> None:
         console.print(line, soft_wrap=True)
     size = packaged.size_bytes / MEBIBYTE
     console.print(
-        f"[bold {colour}]{verdict(packaged.gates).upper()}[/] {packaged.teacher} ({size:.1f} MiB)",
+        f"[bold {colour}]{verdict(packaged.gates).upper()}[/] {_plain(packaged.teacher)} ({size:.1f} MiB)",
         soft_wrap=True,
     )
+
+
+def _plain(text: object) -> str:
+    """Text as it is: it holds no markup of rich, and nothing that acts on a terminal."""
+    from rich.markup import escape
+
+    return escape(printable(str(text)))
 
 
 def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
@@ -92,4 +100,4 @@ def _gates(packaged: PackageResult) -> Iterator[str]:
     """A line a gate; the terminal wraps what is too long, a log keeps it whole."""
     for gate in packaged.gates:
         sign = "[green]pass[/]" if gate.passed else "[bold red]FAIL[/]"
-        yield f"{sign}  {gate.gate.metric} {format_limit(gate)}: {gate.reason}"
+        yield f"{sign}  {gate.gate.metric} {format_limit(gate)}: {_plain(gate.reason)}"

@@ -7,6 +7,7 @@ from teacherspec.package.card.card_findings import interval
 from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.quality_gates import Measurement, find
 from teacherspec.package.stage_outputs import PLOT, StageOutputs
+from teacherspec.runtime.escaping import markdown_code as code
 
 CLASSES_SHOWN = 20
 
@@ -90,7 +91,7 @@ def _classes(outputs: StageOutputs) -> str:
     measured = [row for row in outputs.classes if row["recall"] is not None]
     weakest = sorted(measured, key=lambda row: (row["recall"], row["label"]))[:CLASSES_SHOWN]
     rows = [
-        (f"`{row['label']}`", int(row["support"]), interval(_recall(row), 2), f"{row['precision'] or 0:.2f}")
+        (code(row["label"]), int(row["support"]), interval(_recall(row), 2), f"{row['precision'] or 0:.2f}")
         for row in weakest
     ]
     count = "All" if len(weakest) == len(outputs.classes) else f"The {len(weakest)} weakest of"

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from teacherspec.prepare.report.label_typos import misspelt
+from teacherspec.runtime.escaping import markdown_code as code
 
 FEW_ROWS = 1_000
 MANY_ROWS = 100_000
@@ -86,7 +87,7 @@ def _spelling(metrics: dict[str, Any]) -> str:
     rows = {label: sum(counts.values()) for label, counts in metrics["classes"].items()}
     intended = {rare: misspelt(rows, rare) for rare in rows}
     pairs = [
-        f"`{rare}` ({rows[rare]} rows) for `{common}` ({rows[common]})"
+        f"{code(rare)} ({rows[rare]} rows) for {code(common)} ({rows[common]})"
         for rare, common in intended.items()
         if common is not None
     ]
@@ -103,7 +104,7 @@ def _reported(metrics: dict[str, Any]) -> str:
     few = sorted(label for label, counts in metrics["classes"].items() if counts["test"] < FEW_REPORTED)
     if not few:
         return ""
-    names = ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
+    names = ", ".join(map(code, few[:5])) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
     return f"Fewer than {FEW_REPORTED} test rows of {names}: the intervals of their recall are wide."
 
 

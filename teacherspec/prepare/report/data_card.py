@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from teacherspec.runtime.escaping import markdown_code as code
 from teacherspec.spec.prepare.prepare import Policy, Prepare
 from teacherspec.spec.prepare.source_base import SourceBase
 from teacherspec.splits import Prepared
@@ -47,7 +48,8 @@ def data_card(prepared: Prepared, fields: RowSchema, section: Prepare, metrics: 
         f"{rows} rows in {len(prepared.splits)} splits"
         + (f", {len(prepared.label_names)} classes." if prepared.label_names else "."),
         "## Splits\n\n" + _table(("split", "role", "rows"), _splits(prepared)),
-        "## Columns\n\n" + _table(("column", "type"), _columns(fields, section)),
+        "## Columns\n\n"
+        + _table(("column", "type"), [(code(name), kind) for name, kind in _columns(fields, section)]),
         "## Sources\n\n" + _table(("source", "kind", "goes to", "rows used"), _sources(section)),
         "## Removed\n\n" + _table(("what", "rule", "rows"), _rules(section.policies(), metrics["rows"])),
         closing,
@@ -68,7 +70,7 @@ def _columns(fields: RowSchema, section: Prepare) -> list[tuple[str, str]]:
 def _sources(section: Prepare) -> list[tuple[object, ...]]:
     return [
         (
-            _place(source),
+            code(_place(source)),
             getattr(source, "kind", NONE),
             source.split if source.role is None else f"{source.split} ({source.role})",
             _used(source.weight, source.share, source.rows_per_class),
@@ -97,6 +99,4 @@ def _rules(policies: Mapping[str, Policy], rows: Mapping[str, int]) -> list[tupl
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
     rows = [columns, ["---"] * len(columns), *lines]
-    return "\n".join(
-        "| " + " | ".join(str(value).replace("|", "\\|") for value in row) + " |" for row in rows
-    )
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)

@@ -11,9 +11,14 @@ from teacherspec.plots.style import drawing, save_png
 from teacherspec.prepare.report.advice import advice
 from teacherspec.prepare.report.finding_messages import Finding
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text, write_tsv
+from teacherspec.runtime.escaping import markdown_code as code
 from teacherspec.spec.prepare.prepare import Policy
 
 EXAMPLES = 5
+
+LONGEST_LINE = 500
+"""Characters of an example; longer ones are cut."""
+
 NONE = "-"
 
 
@@ -109,7 +114,12 @@ def _splits(metrics: dict[str, Any], unit: str) -> str:
 
 def _changed(metrics: dict[str, Any]) -> str:
     changed = metrics.get("changed", {})
-    return "## Changed while reading\n\n" + _table(("", "rows"), list(changed.items())) if changed else ""
+    return (
+        "## Changed while reading\n\n"
+        + _table(("", "rows"), [(code(what), rows) for what, rows in changed.items()])
+        if changed
+        else ""
+    )
 
 
 def _measures(splits: dict[str, Any]) -> str:
@@ -122,13 +132,14 @@ def _measures(splits: dict[str, Any]) -> str:
                 if isinstance(summary, dict):
                     lines.setdefault(f"{column} {measure}", []).append(_measured(summary))
     caption = "Of a sample of each split: p05, p50 and p95, or shares."
-    table = _table(("", *splits), [(name, *cells) for name, cells in lines.items()])
+    table = _table(("", *splits), [(code(name), *cells) for name, cells in lines.items()])
     return f"## Measures\n\n{caption}\n\n{table}" if lines else ""
 
 
 def _measured(summary: dict[str, float]) -> str:
     return ", ".join(
-        str(value) if isinstance(value, int) else f"{name} {value:.3f}" for name, value in summary.items()
+        str(value) if isinstance(value, int) else f"{code(name)} {value:.3f}"
+        for name, value in summary.items()
     )
 
 
@@ -164,7 +175,7 @@ def _furthest(classes: Mapping[str, Mapping[str, int]], split: str) -> str:
         return abs(found - expected) / math.sqrt(max(expected, 1 / train))
 
     label = max(shares, key=distance)
-    return f"{label}: {shares[label][0]:.1%} ({shares[label][1]:.1%})"
+    return f"{code(label)}: {shares[label][0]:.1%} ({shares[label][1]:.1%})"
 
 
 def _distance(drift: dict[str, float], kind: str) -> str:
@@ -175,7 +186,9 @@ def _classes(metrics: dict[str, Any]) -> str:
     if not metrics["classes"]:
         return ""
     splits = list(next(iter(metrics["classes"].values())))
-    lines = [(label, *(counts[split] for split in splits)) for label, counts in metrics["classes"].items()]
+    lines = [
+        (code(label), *(counts[split] for split in splits)) for label, counts in metrics["classes"].items()
+    ]
     return "## Classes\n\n" + _table(("label", *splits), lines)
 
 
@@ -183,7 +196,7 @@ def _found(findings: Sequence[Finding]) -> str:
     sections = []
     for finding in findings:
         if finding.total:
-            examples = [f"- {line}" for line in islice(finding.lines(), EXAMPLES)]
+            examples = [f"- {code(line, LONGEST_LINE)}" for line in islice(finding.lines(), EXAMPLES)]
             more = [f"- … and {finding.total - EXAMPLES} more"] if finding.total > EXAMPLES else []
             sections.append("\n".join([f"### {finding.title}", "", *examples, *more]))
     return "\n\n".join(["## Found", *sections]) if sections else ""
@@ -191,8 +204,4 @@ def _found(findings: Sequence[Finding]) -> str:
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
     rows = [columns, ["---", *["---:"] * (len(columns) - 1)], *lines]
-    return "\n".join("| " + " | ".join(_cell(value) for value in row) + " |" for row in rows)
-
-
-def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)

@@ -42,11 +42,11 @@ def test_a_weak_class_is_a_blind_spot() -> None:
     predicted = [0] * 40 + [1] * 40 + [0] * 25 + [2] * 15
     findings = told(measured(labels, predicted))
     (spot,) = [one for one in findings if one.kind == "blind_spot"]
-    assert spot.sentence.startswith("Weak where label = wet: right on 37.5 % (")
+    assert spot.sentence.startswith("Weak where `label = wet`: right on 37.5 % (")
     assert "of 40 rows, against 100.0 % elsewhere (adjusted p < 0.0001)." in spot.sentence
     assert spot.numbers["accuracy"]["value"] == 15 / 40
     (confusion,) = of(findings, "confusion")
-    assert confusion.sentence == "Takes wet for cold in 25 of 40 rows."
+    assert confusion.sentence == "Takes `wet` for `cold` in 25 of 40 rows."
     kinds = [finding.kind for finding in findings]
     assert kinds == sorted(kinds, key=("strength", "weakness", "blind_spot").index)
 

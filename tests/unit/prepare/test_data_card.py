@@ -20,7 +20,7 @@ def test_the_card_is_one_that_the_hub_reads(workshop: Workshop) -> None:
         name: split.rows for name, split in prepared.splits.items()
     }
     assert [one["name"] for one in header["dataset_info"]["features"]] == ["id", "text", "label"]
-    assert "| data/rows.jsonl | jsonl | by_hash | 0.9 of them |" in card.text
+    assert "| `data/rows.jsonl` | jsonl | by_hash | 0.9 of them |" in card.text
     assert "| duplicates | `duplicates: drop` | 1 |" in card.text
 
 

@@ -49,8 +49,8 @@ def test_every_change_is_listed_by_id(workshop: Workshop) -> None:
     assert found.unchanged + len(set(found.moved) | {"m003", "m007"}) == 78
     page = changes_as_markdown(found)
     assert "| removed | 2 |" in page
-    assert "relabelled: 'm003': ant → bee" in page
-    assert "| dog | 0 | 9 |" in page
+    assert "relabelled: `m003`: `ant` → `bee`" in page
+    assert "| `dog` | 0 | 9 |" in page
 
 
 def test_another_seed_moves_rows_but_changes_none(workshop: Workshop) -> None:

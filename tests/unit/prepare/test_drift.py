@@ -64,4 +64,4 @@ def test_the_report_names_the_class_whose_share_differs_most(workshop: Workshop)
     labels = [row["label"] for row in workshop.rows("train")]
     share = labels.count(load_prepared(workshop.out).label_names.index("ant")) / len(labels)
     (line,) = [line for line in workshop.report().splitlines() if line.startswith("| more |") and "%" in line]
-    assert line.endswith(f"| ant: 100.0% ({share:.1%}) |")
+    assert line.endswith(f"| `ant`: 100.0% ({share:.1%}) |")

@@ -171,8 +171,8 @@ def test_the_report_lists_measures_and_changes(workshop: Workshop) -> None:
     assert metrics["splits"]["test"]["bytes"]["max"] > 1000
     assert "characters" not in str(metrics)
     for line in (
-        "| image: turned as EXIF says | 1 |",
-        "| image width | 72, 96, 96 | 96, 96, 96 |",
+        "| `image: turned as EXIF says` | 1 |",
+        "| `image width` | 72, 96, 96 | 96, 96, 96 |",
         "bytes p50",
     ):
         assert line in workshop.report()

@@ -38,7 +38,7 @@ def test_personal_data_is_counted_and_reported_without_its_text(workshop: Worksh
     workshop.write("data/rows.jsonl", jsonl(rows))
     workshop.prepare([{"kind": "jsonl", "path": "data/rows.jsonl"}])
     assert workshop.metrics()["looks_private"] == {"rows_searched": 61, "rows": 1, "e-mail address": 1}
-    assert "- data/rows.jsonl:61: e-mail address" in workshop.report()
+    assert "- `data/rows.jsonl:61: e-mail address" in workshop.report()
     assert "jane.doe" not in workshop.report()
 
 
