@@ -61,9 +61,9 @@ def command(
     Exit code 0: compared, whatever the result; 1: a side was never built, or there is no such revision.
     """
     from teacherspec.compare.compare import as_json, compare
-    from teacherspec.compare.html import as_html
-    from teacherspec.compare.markdown import as_markdown
     from teacherspec.compare.merge_base import compared_from
+    from teacherspec.compare.report.html import as_html
+    from teacherspec.compare.report.markdown import as_markdown
     from teacherspec.compare.revision import find_revision
 
     if output is not None and folder is not None:

@@ -13,6 +13,7 @@ from teacherspec.compare.gate_changes import GateChange, gate_changes
 from teacherspec.compare.merge_base import MissingCommits
 from teacherspec.compare.params_diff import Change, environment_changed, params_changed
 from teacherspec.compare.prediction_diff import PredictionDiff
+from teacherspec.compare.report_curves import Curve, report_curves
 from teacherspec.compare.reported_numbers import Number, numbers, reports_of
 from teacherspec.compare.revision import Revision
 from teacherspec.compare.stage_changes import StageBuild, stages_built
@@ -46,6 +47,7 @@ class TeacherDiff:
         predictions: paired tests, flips, classes and slices.
         data: changes of the prepared rows; None where they are the same, or could not be compared.
         same_data: the prepared rows are the same bytes.
+        curves: of the reports that differ.
         images: of the reports that differ.
         not_compared: a sentence for everything that could not be compared, with what to do.
     """
@@ -62,6 +64,7 @@ class TeacherDiff:
     predictions: PredictionDiff
     data: Changes | None
     same_data: bool
+    curves: tuple[Curve, ...]
     images: tuple[Image, ...]
     not_compared: tuple[str, ...]
 
@@ -101,6 +104,7 @@ def compare(base: Revision, head: Revision, missing_commits: MissingCommits | No
         predictions=found.predictions,
         data=found.data,
         same_data=found.same_data,
+        curves=report_curves(base, head),
         images=tuple(_images(base, head)),
         not_compared=tuple(dict.fromkeys(not_compared)),
     )
@@ -122,13 +126,14 @@ def _images(base: Revision, head: Revision) -> Iterator[Image]:
 
 
 def as_json(diff: TeacherDiff, *, texts: bool = True) -> dict[str, Any]:
-    """The comparison as values that JSON can hold; of images, only their paths.
+    """The comparison as values that JSON can hold; of images, only their paths; no curves.
 
     Args:
         diff: the comparison.
         texts: whether to include the content of flipped rows.
     """
     content = asdict(diff if texts else without_texts(diff))
+    del content["curves"]
     content["images"] = [image.path for image in diff.images]
     return content
 

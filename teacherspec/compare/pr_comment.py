@@ -15,6 +15,13 @@ MAX_LENGTH = 65_000
 """Characters of a comment: GitHub refuses 65,536."""
 
 PER_PAGE = 100
+
+MOST_PAGES = 50
+"""Pages of comments that are searched for the own one."""
+
+BOT = "github-actions[bot]"
+"""Author of what the token of a GitHub workflow writes; such a token may not read its own name."""
+
 SECONDS = 30
 
 Outcome = Literal["created", "updated", "unchanged", "not allowed"]
@@ -30,6 +37,8 @@ class Discussion:
         comment: path before the id of one.
         update: method that replaces the text of one.
         headers: of every request, with the token.
+        author: keys of a comment that lead to the name of its author; the last is that of `/user` too.
+        unnamed: name of the author where the token may not read its own; None where that is not known.
     """
 
     api: str
@@ -37,6 +46,8 @@ class Discussion:
     comment: str
     update: Literal["PATCH", "PUT"]
     headers: Mapping[str, str]
+    author: tuple[str, str]
+    unnamed: str | None
 
 
 def on_github(api: str, repository: str, number: int, token: str) -> Discussion:
@@ -50,7 +61,8 @@ def on_github(api: str, repository: str, number: int, token: str) -> Discussion:
     """
     issues = f"/repos/{repository}/issues"
     headers = {"Accept": "application/vnd.github+json", "Authorization": f"Bearer {token}"}
-    return Discussion(api, f"{issues}/{number}/comments", f"{issues}/comments", "PATCH", headers)
+    paths = f"{issues}/{number}/comments", f"{issues}/comments"
+    return Discussion(api, *paths, "PATCH", headers, ("user", "login"), BOT)
 
 
 def on_gitlab(api: str, project: str, number: int, token: str) -> Discussion:
@@ -63,11 +75,13 @@ def on_gitlab(api: str, project: str, number: int, token: str) -> Discussion:
         token: of a project or person, with scope `api`; that of a job may not comment.
     """
     notes = f"/projects/{quote(project, safe='')}/merge_requests/{number}/notes"
-    return Discussion(api, notes, notes, "PUT", {"PRIVATE-TOKEN": token})
+    return Discussion(api, notes, notes, "PUT", {"PRIVATE-TOKEN": token}, ("author", "username"), None)
 
 
 def put_comment(discussion: Discussion, text: str) -> Outcome:
-    """Create the comment, or replace the text of an existing one.
+    """Create the comment, or replace the text of an existing one by the same author.
+
+    A comment of somebody else is never touched, whatever it begins with: its author could edit it afterwards.
 
     A token without permission to write (that of a pull request from a fork) is not an error: the summary or
     the artifacts of the job show the same text.
@@ -77,8 +91,10 @@ def put_comment(discussion: Discussion, text: str) -> Outcome:
     """
     body = fitting(f"{MARK}\n{text}")
     try:
+        author = _own_name(discussion)
         for comment in _comments(discussion):
-            if str(comment.get("body") or "").startswith(MARK):
+            is_own = author is not None and _name(comment.get(discussion.author[0]), discussion) == author
+            if is_own and str(comment.get("body") or "").startswith(MARK):
                 if comment["body"] == body:
                     return "unchanged"
                 path = f"{discussion.comment}/{int(comment['id'])}"
@@ -105,15 +121,28 @@ def fitting(text: str) -> str:
 
 
 def _comments(discussion: Discussion) -> Iterator[Mapping[str, Any]]:
-    page = 1
-    while True:
+    for page in range(1, MOST_PAGES + 1):
         found = _request(discussion, "GET", f"{discussion.comments}?per_page={PER_PAGE}&page={page}", None)
         if not isinstance(found, list):
             raise TypeError("a list of comments was expected")
         yield from found
         if len(found) < PER_PAGE:
             return
-        page += 1
+
+
+def _own_name(discussion: Discussion) -> str | None:
+    """The author that comments of this token have."""
+    try:
+        return _name(_request(discussion, "GET", "/user", None), discussion) or discussion.unnamed
+    except HTTPError as error:
+        if error.code in {401, 403, 404}:  # the token of a workflow
+            return discussion.unnamed
+        raise
+
+
+def _name(user: Any, discussion: Discussion) -> str | None:
+    name = user.get(discussion.author[1]) if isinstance(user, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def _request(discussion: Discussion, method: str, path: str, content: Mapping[str, str] | None) -> Any:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from teacherspec.compare.revision import Revision
-from teacherspec.package.quality_gates import Measurement
+from teacherspec.compare.value_limits import LARGEST_TEXT, check_limits
+from teacherspec.package.quality_gates import Measurement, is_finite
 from teacherspec.run_records.conflicts import refuse_conflict
 
 REPORTS = ("evaluate", "calibrate", "ratings", "package")
@@ -22,13 +23,29 @@ class Number:
     after: Measurement | None
 
     @property
+    def differs(self) -> bool:
+        """Whether the sides report other numbers."""
+        return self.before != self.after
+
+    @property
+    def moved(self) -> bool:
+        """Whether a side's value is outside the interval of the other."""
+        if self.before is None or self.after is None:
+            return False
+        return _is_outside(self.after.value, self.before) or _is_outside(self.before.value, self.after)
+
+    @property
     def change(self) -> float | None:
         """after - before."""
         return None if self.before is None or self.after is None else self.after.value - self.before.value
 
 
+def _is_outside(value: float, other: Measurement) -> bool:
+    return other.low is not None and other.high is not None and not other.low <= value <= other.high
+
+
 def reports_of(side: Revision) -> dict[str, Any]:
-    """Stage → content of its `metrics.json`, of those that exist and can be parsed.
+    """Stage → content of its `metrics.json`, of those that exist, can be parsed and keep the limits.
 
     Raises:
         UserError: one holds an unresolved conflict.
@@ -38,8 +55,9 @@ def reports_of(side: Revision) -> dict[str, Any]:
         text = side.text(f"reports/{stage}/metrics.json")
         refuse_conflict(text or "", f"{side.name}: reports/{stage}/metrics.json")
         try:
-            found[stage] = json.loads(text) if text is not None else None
-        except ValueError:
+            found[stage] = json.loads(text) if text is not None and len(text) <= LARGEST_TEXT else None
+            check_limits(found[stage])
+        except (ValueError, RecursionError):
             found[stage] = None
     return {stage: content for stage, content in found.items() if isinstance(content, Mapping)}
 
@@ -54,10 +72,11 @@ def numbers(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Number, .
 
 def _numbers(report: Any, prefix: str = "") -> Iterator[tuple[str, Measurement]]:
     if isinstance(report, Mapping):
-        if isinstance(report.get("value"), int | float):
-            yield prefix, Measurement(report["value"], report.get("low"), report.get("high"))
+        if is_finite(report.get("value")):
+            ends = [report.get(end) if is_finite(report.get(end)) else None for end in ("low", "high")]
+            yield prefix, Measurement(report["value"], *ends)
             return
         for name, value in report.items():
             yield from _numbers(value, f"{prefix}.{name}" if prefix else name)
-    elif isinstance(report, int | float) and not isinstance(report, bool):
+    elif is_finite(report):
         yield prefix, Measurement(report)

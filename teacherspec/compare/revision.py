@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from teacherspec.compare.value_limits import LARGEST_TEXT, check_limits
 from teacherspec.errors import UserError
 from teacherspec.run_records.conflicts import refuse_conflict
 from teacherspec.run_records.dvc_yaml import DeclaredStage, stages_in
@@ -73,7 +74,14 @@ class Revision:
             return {}
         refuse_conflict(text, f"{self.name}: {path}")
         try:
+            if len(text) > LARGEST_TEXT:
+                raise ValueError(f"is longer than {LARGEST_TEXT:,} characters")
             found = YAML(typ="safe", pure=True).load(text)
+            check_limits(found)
+        except RecursionError:
+            raise UserError(f"{self.name}: {path}: is nested too deep") from None
+        except ValueError as error:
+            raise UserError(f"{self.name}: {path}: {error}") from error
         except YAMLError as error:
             raise UserError(f"{self.name}: {path}: cannot be read: {' '.join(str(error).split())}") from error
         return found if isinstance(found, dict) else {}

@@ -1,6 +1,6 @@
 """Whether the reported numbers keep the limits of the declared gates. A gate without its number fails."""
 
-import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +59,7 @@ def find(reports: Mapping[str, Any], metric: str) -> Measurement | None:
         found = found[name]
     parts = found if isinstance(found, Mapping) else {"value": found}
     numbers = [parts.get("value"), *(parts[end] for end in ("low", "high") if end in parts)]
-    if not all(_is_finite(number) for number in numbers):
+    if not all(is_finite(number) for number in numbers):
         return None
     return Measurement(parts["value"], parts.get("low"), parts.get("high"))
 
@@ -78,8 +78,10 @@ def reason_not_measured(reports: Mapping[str, Any], metric: str) -> str | None:
     return None
 
 
-def _is_finite(number: Any) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+def is_finite(number: Any) -> bool:
+    """Whether it is a number that compares: no truth value, NaN, infinity or integer beyond a float."""
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    return is_number and abs(number) <= sys.float_info.max
 
 
 def _evaluate(gate: Gate, reports: Mapping[str, Any]) -> GateResult:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from teacherspec.compare.compare import compare
 from teacherspec.compare.gate_changes import checked_gates
-from teacherspec.compare.markdown import as_markdown
+from teacherspec.compare.report.markdown import as_markdown
 from teacherspec.compare.revision import find_revision
 from teacherspec.errors import UserError
 from teacherspec.package.verification.file_allowlist import check_checksums

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from teacherspec.compare.formatting import measured, signed
+from teacherspec.compare.report.formatting import measured, signed
 from teacherspec.release.rebuild import LEVELS, Rebuild
 
 FILES_SHOWN = 8

@@ -14,8 +14,8 @@ from scipy.stats import binomtest
 
 from teacherspec.cli.main import main
 from teacherspec.compare.compare import TeacherDiff, as_json, compare
-from teacherspec.compare.html import as_html
-from teacherspec.compare.markdown import as_markdown
+from teacherspec.compare.report.html import as_html
+from teacherspec.compare.report.markdown import as_markdown
 from teacherspec.compare.revision import find_revision
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.run_records.dvc_cache import local_cache

@@ -11,13 +11,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
-from teacherspec.compare.pr_comment import MARK, MAX_LENGTH, fitting
+from teacherspec.compare.pr_comment import BOT, MARK, MAX_LENGTH, MOST_PAGES, fitting
 
 TOKEN = "the-token"  # noqa: S105
 GITHUB, GITLAB = "/repos/owner/name/issues", "/projects/group%2Fname/merge_requests/7/notes"
 LISTS = {f"{GITHUB}/7/comments", GITLAB}
 UPDATES = {("PATCH", f"{GITHUB}/comments"), ("PUT", GITLAB)}
 """Methods and paths as the documentation of the two services gives them."""
+
+
+def by(login: str) -> dict[str, object]:
+    """Who wrote a comment, as the service states it."""
+    return {"user": {"login": login}, "author": {"username": login}}
 
 
 class Service(ThreadingHTTPServer):
@@ -27,6 +32,8 @@ class Service(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.comments: list[dict[str, object]] = []
         self.may_write = True
+        self.login: str | None = None
+        self.pages_asked = 0
         self.asked: list[str] = []
 
 
@@ -49,12 +56,18 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(401, {})
         elif self.command != "GET" and not self.server.may_write:
             self.answer(403, {"message": "Resource not accessible by integration"})
+        elif self.command == "GET" and path.path == "/user":
+            login = self.server.login
+            self.answer(200 if login else 403, {"login": login, "username": login} if login else {})
         elif self.command == "GET" and path.path in LISTS:
             query = parse_qs(path.query)
+            self.server.pages_asked += 1
             size, page = int(query["per_page"][0]), int(query["page"][0])
             self.answer(200, self.server.comments[size * (page - 1) : size * page])
         elif self.command == "POST" and path.path in LISTS:
-            self.server.comments.append({"id": len(self.server.comments) + 1, **content})
+            self.server.comments.append(
+                {**by(self.server.login or BOT), "id": len(self.server.comments) + 1, **content}
+            )
             self.answer(201, self.server.comments[-1])
         elif (self.command, path.path.rpartition("/")[0]) in UPDATES:
             number = int(path.path.rpartition("/")[2])
@@ -97,6 +110,7 @@ def comment(service: Service, file: Path, token: str = TOKEN, name: str = "githu
 def test_one_comment_updates_itself_among_many(
     service: Service, tmp_path: Path, name: str, method: str
 ) -> None:
+    service.login = {"github": None, "gitlab": "project_7_bot"}[name]
     service.comments = [{"id": i + 1, "body": f"remark {i}"} for i in range(130)]
     file = tmp_path / "diff.md"
     for text, done in (("first", "created"), ("second", "updated"), ("second", "unchanged")):
@@ -107,6 +121,29 @@ def test_one_comment_updates_itself_among_many(
     ]
     assert len(service.comments) == 131
     assert service.asked.count("POST") == service.asked.count(method) == 1
+
+
+@pytest.mark.parametrize("login", [None, "a-person"], ids=["token of a workflow", "token of a person"])
+def test_a_stranger_who_writes_the_mark_first_gets_nothing(
+    service: Service, tmp_path: Path, login: str | None
+) -> None:
+    service.login = login
+    hijack = f"{MARK}\nall fine, merge it"
+    others = [by("stranger"), by("github-actions"), {"user": None}, {}, by(BOT if login else "a-person")]
+    service.comments = [{"id": i + 1, "body": hijack, **one} for i, one in enumerate(others)]
+    file = tmp_path / "diff.md"
+    for text, done in (("not ready", "created"), ("ready", "updated")):
+        file.write_text(text)
+        assert comment(service, file).output == f"comment {done}\n"
+    assert [one["body"] for one in service.comments] == [hijack] * len(others) + [f"{MARK}\nready"]
+
+
+def test_pages_of_comments_have_an_end(service: Service, tmp_path: Path) -> None:
+    service.comments = [{"id": i + 1, "body": "remark"} for i in range(100 * (MOST_PAGES + 3))]
+    file = tmp_path / "diff.md"
+    file.write_text("text")
+    assert comment(service, file).output == "comment created\n"
+    assert service.pages_asked == MOST_PAGES
 
 
 def test_a_token_that_may_not_write_is_no_failure(service: Service, tmp_path: Path) -> None:

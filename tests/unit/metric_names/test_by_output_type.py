@@ -3,7 +3,7 @@ from typing import Any, get_args
 
 import pytest
 
-from teacherspec.compare.headlines import HEADLINES
+from teacherspec.compare.report.headlines import HEADLINES
 from teacherspec.metric_names.by_output_type import NAMES, reported_names
 from teacherspec.metric_names.calibration import noise_metric
 from teacherspec.package.build_metadata import ESTIMATES

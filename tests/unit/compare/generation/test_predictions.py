@@ -17,11 +17,11 @@ from scipy.stats import binomtest
 from teacherspec.compare.compare import TeacherDiff, as_json
 from teacherspec.compare.flips_and_slices import without_content
 from teacherspec.compare.generation.predictions import compare_predictions
-from teacherspec.compare.html import as_html
-from teacherspec.compare.markdown import as_markdown
 from teacherspec.compare.paired_predictions import SideArtifacts, Sides
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.prediction_diff import PredictionDiff
+from teacherspec.compare.report.html import as_html
+from teacherspec.compare.report.markdown import as_markdown
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.predictions.generation import Answer, TokenPredictions, save_answers, save_token_predictions
 from teacherspec.predictions.index import PredictionIndex, save_index
@@ -223,6 +223,7 @@ def test_answers_are_shown_and_hidden_with_the_texts(tmp_path: Path, render: Cal
         predictions=compared(tmp_path, BEFORE, AFTER)[0],
         data=None,
         same_data=True,
+        curves=(),
         images=(),
         not_compared=(),
     )

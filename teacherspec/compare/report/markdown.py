@@ -5,10 +5,13 @@ from html import escape
 
 from teacherspec.compare.compare import TeacherDiff, without_texts
 from teacherspec.compare.flips_and_slices import Flip, Flips, GroupChange
-from teacherspec.compare.formatting import difference, measured, number, p_value, several, signed
-from teacherspec.compare.headlines import headlines
-from teacherspec.compare.markdown_tables import folded, table
+from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.params_diff import Change
+from teacherspec.compare.report.calibration_table import calibration_rows
+from teacherspec.compare.report.directions import verdict
+from teacherspec.compare.report.formatting import difference, measured, number, p_value, several, signed
+from teacherspec.compare.report.headlines import headlines
+from teacherspec.compare.report.markdown_tables import folded, table
 from teacherspec.compare.stage_changes import STATES
 from teacherspec.prepare.dataset_diff import changes_as_markdown
 from teacherspec.runtime.escaping import cut
@@ -75,30 +78,35 @@ def _pair(before: str, after: str) -> str:
 
 def _tests(diff: TeacherDiff) -> Iterator[str]:
     tests = diff.predictions.tests
-    yield from table(
-        ("metric", "rows:", "before:", "after:", "change (95 %):", "p:", "q:", ""),
-        (
-            [
-                code(test.metric), str(test.rows), number(test.before), number(test.after),
-                difference(test.difference), p_value(test.p_value), p_value(test.q_value),
-                "**significant**" if test.differs else "",
-            ]
-            for test in tests
-        ),
-    )  # fmt: skip
+    yield from _test_table([test for test in tests if test.differs])
+    others = [test for test in tests if not test.differs]
+    yield from folded(f"{several(len(others), 'metric')} without a clear change", _test_table(others))
     if tests:
         yield ""
         yield (
             "Shares of rows: McNemar's exact test; the others: paired bootstrap over rows, or over images "
-            "where these have several texts. q: p adjusted over this table (Benjamini–Hochberg); "
-            "*significant* where q ≤ 0.05."
+            "where these have several texts. q: p adjusted over these metrics (Benjamini–Hochberg); *better* "
+            "and *worse* where q ≤ 0.05."
         )
     unchanged = diff.predictions.unchanged
-    if unchanged:
-        yield ""
-        yield f"Equal on every row, so not tested: {', '.join(map(code, unchanged))}."
+    title = f"{several(len(unchanged), 'metric')} equal on every row, so not tested"
+    yield from folded(title, [", ".join(map(code, unchanged))] if unchanged else [])
     for split, rows in diff.predictions.left_out.items():
         yield f"Rows of {code(split)} not paired (new, removed, edited or relabelled): {rows}."
+
+
+def _test_table(tests: Sequence[PairedTest]) -> Iterator[str]:
+    return table(
+        ("metric", "", "before:", "after:", "change (95 %):", "q:", "rows:"),
+        (
+            [
+                code(test.metric), f"**{verdict(test)}**" if test.differs else verdict(test),
+                number(test.before), number(test.after), difference(test.difference),
+                p_value(test.q_value), str(test.rows),
+            ]
+            for test in tests
+        ),
+    )  # fmt: skip
 
 
 def _flips(flips: Flips) -> Iterator[str]:
@@ -122,7 +130,7 @@ def _flip(flip: Flip, texts: bool) -> list[str]:
 
 def _groups(diff: TeacherDiff) -> Iterator[str]:
     for name, groups in (("Classes", diff.predictions.classes), ("Slices", diff.predictions.slices)):
-        if not groups:
+        if not any(group.changed for group in groups):
             continue
         significant = [group for group in groups if group.significant]
         yield (
@@ -149,20 +157,9 @@ def _group_table(groups: Sequence[GroupChange]) -> Iterator[str]:
 
 
 def _calibration(diff: TeacherDiff) -> Iterator[str]:
-    """Each calibration metric before and after calibration, on the base and on the head revision."""
-    found = {number.metric: number for number in diff.numbers if number.metric.startswith("calibrate.")}
-    rows = []
-    for metric, plain in found.items():
-        after = found.get(f"{metric.removesuffix('.before')}.after")
-        if metric.endswith((".ece.before", ".nll.before", ".brier.before")) and after is not None:
-            sides = [(plain.before, after.before), (plain.after, after.after)]
-            rows.append(
-                [code(metric.removesuffix(".before")), *(f"{measured(a)} → {measured(b)}" for a, b in sides)]
-            )
-    temperature = found.get("calibrate.calibration.temperature")
-    if temperature is not None:
-        rows.insert(0, ["temperature", measured(temperature.before), measured(temperature.after)])
-    return table(("raw → calibrated", "base", "head"), rows)
+    """Each calibration metric, raw and calibrated, on the base and on the head revision."""
+    rows = ([code(name), *sides] for name, *sides in calibration_rows(diff.numbers))
+    return table(("raw → calibrated", "before", "after"), rows)
 
 
 def _data(diff: TeacherDiff) -> Iterator[str]:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from teacherspec.compare.compare import TeacherDiff
-from teacherspec.compare.formatting import difference, measured, number, p_value, several
 from teacherspec.compare.merge_base import MissingCommits
 from teacherspec.compare.paired_tests import PairedTest
+from teacherspec.compare.report.directions import verdict
+from teacherspec.compare.report.formatting import difference, measured, number, p_value, several
 from teacherspec.runtime.escaping import markdown_code as code
 
 HEADLINES = (
@@ -86,12 +87,13 @@ def _gain(diff: TeacherDiff) -> Iterator[str]:
     for found in diff.numbers:
         if found.metric.startswith("evaluate.gain.") and found.metric.endswith(".accuracy"):
             sides = f"{measured(found.before)} → {measured(found.after)}"
-            yield f"- {found.metric} over the untrained base: {sides}"
+            yield f"- {code(found.metric)} over the untrained base: {sides}"
 
 
 def _test(test: PairedTest) -> str:
-    verdict = "significant" if test.differs else "not significant"
+    found = verdict(test)
     return (
-        f"{code(test.metric)} {number(test.before)} → {number(test.after)}: {difference(test.difference)}, "
-        f"p = {p_value(test.p_value)}, {verdict}"
+        f"{code(test.metric)} {number(test.before)} → {number(test.after)}: "
+        f"{f'**{found}**' if test.differs else found}, {difference(test.difference)}, "
+        f"q = {p_value(test.q_value)}".replace("= <", "<")
     )

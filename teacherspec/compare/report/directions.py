@@ -1,0 +1,58 @@
+"""Whether a change of a metric is better or worse."""
+
+from typing import Literal
+
+from teacherspec.compare.paired_tests import PairedTest
+
+SMALLER = frozenset(
+    {
+        "nll", "nll_macro", "nll_per_answer", "perplexity", "brier", "brier_reliability", "ece",
+        "ece_equal_mass", "classwise_ece", "smooth_ece", "mce", "rmsce", "debiased_squared", "aurc", "augrc",
+        "flip_rate", "fpr_at_95_in_recall", "fpr_at_95_out_recall", "median_rank", "repetition", "empty",
+    }
+)  # fmt: skip
+"""Names of metrics of which a smaller value is better."""
+
+LARGER = frozenset(
+    {
+        "accuracy", "balanced_accuracy", "macro_f1", "matthews", "auroc", "aupr_in", "aupr_out",
+        "correctness_auroc", "brier_resolution", "exact_match", "bleu", "chrf", "rouge1", "rouge2", "rougeL",
+        "rougeLsum", "stopped", "recall_at_1", "recall_at_5", "recall_at_10", "win_rate",
+        "win_rate_where_different",
+    }
+)  # fmt: skip
+"""Names of metrics of which a larger value is better."""
+
+WHEN = frozenset({"before", "after"})
+"""Last part of the name of a metric that is measured before and after calibration."""
+
+UNITS = {"bleu": "points of 100", "chrf": "points of 100", "perplexity": "perplexity", "median_rank": "rank"}
+"""Name of a metric → its unit, where that is neither a share nor nats."""
+
+Verdict = Literal["better", "worse", "changed", "no clear change"]
+
+
+def measure(metric: str) -> str:
+    """The last part of a dotted name that says what is measured: `ece` of `calibrate.test.ece.after`."""
+    parts = metric.split(".")
+    return parts[-2] if parts[-1] in WHEN and len(parts) > 1 else parts[-1]
+
+
+def direction(metric: str) -> int:
+    """1 where a larger value is better, -1 where a smaller one is, 0 where neither is."""
+    name = measure(metric)
+    return (name in LARGER) - (name in SMALLER)
+
+
+def verdict(test: PairedTest) -> Verdict:
+    """What a paired test shows, in a word."""
+    if not test.differs:
+        return "no clear change"
+    better = direction(test.metric) * test.difference.value
+    return "changed" if better == 0 else "better" if better > 0 else "worse"
+
+
+def unit(metric: str) -> str:
+    """What its values count: metrics of one unit share an axis."""
+    name = measure(metric)
+    return "nats" if name.startswith("nll") else UNITS.get(name, "share")
