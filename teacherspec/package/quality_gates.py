@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from teacherspec.metric_names.calibration import noise_metric
-from teacherspec.runtime.escaping import markdown_code
 from teacherspec.spec.package import Gate
 
 
@@ -120,7 +119,7 @@ def _calibration_findings(gate: Gate, reports: Mapping[str, Any]) -> Iterator[tu
     if worsened is not None and worsened.value:
         yield (
             False,
-            f"calibration made {markdown_code(split)} worse: declare `calibrate.method: {{kind: auto}}`",
+            f"calibration made {split} worse: declare `calibrate.method: {{kind: auto}}`",
         )
 
 

@@ -25,7 +25,13 @@ from teacherspec.run_records.receipt import (
     receipt_path,
     record_path,
 )
+from teacherspec.run_records.report_agreement import disagreements
 from teacherspec.runtime.merge_conflicts import line_of_conflict
+
+PREDICTIONS = "artifacts/evaluate"
+
+MEASURERS = (("evaluate", "outs"), ("calibrate", "deps"))
+"""Stages that measure the predictions, and where their entries name them."""
 
 Kind = Literal["stale", "inconsistent"]
 
@@ -78,7 +84,16 @@ def check_lock(root: Path = Path()) -> list[Finding]:
         found += _edited_reports(stage, entry, root)
         found += _wrong_receipt(stage, entry)
         found += _unreadable_record(stage, root)
-    return found
+    return [*found, *_contradictions(lock, root)]
+
+
+def _contradictions(lock: Mapping[str, Any], root: Path) -> Iterator[Finding]:
+    """Reports that contradict each other, where both stages measured the same predictions."""
+    measured = [hashes(lock.get(stage, {}).get(kind, ())).get(PREDICTIONS) for stage, kind in MEASURERS]
+    if measured[0] is not None and measured[0] == measured[1]:
+        for path, problem in disagreements(root):
+            advice = "one of them was edited; score again from the predictions (docs/gitops.md)"
+            yield Finding(path.parts[1], "inconsistent", str(path), f"{problem}; {advice}")
 
 
 def _changed_declaration(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iterator[Finding]:

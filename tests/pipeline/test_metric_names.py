@@ -15,6 +15,7 @@ from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metric_names.perturbations import IMAGE, TEXT
+from teacherspec.run_records.report_agreement import disagreements
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.calibrate import Calibrate
@@ -134,6 +135,8 @@ def test_a_build_reports_the_numbers_that_gates_may_name(
     paths = Paths(data, tmp_path / "finetune", predictions, reports / "evaluate", reports / "latency.json")
     run_evaluate(toy.task, evaluate, paths, lambda: base)
     run_calibrate(Calibrate(resamples=100), predictions, tmp_path / "calibrate", reports / "calibrate")
+
+    assert not list(disagreements(tmp_path))
 
     found = set[str]()
     for stage in ("evaluate", "calibrate"):
