@@ -27,9 +27,9 @@ def check_limits(value: Any) -> None:
         part, rest = open_parts[-1]
         if len(open_parts) > DEEPEST:
             raise ValueError(f"is nested more than {DEEPEST} levels deep")
-        following = next((one for one in rest if id(one) not in counts), None)
-        if following is not None:
-            open_parts.append((following, _parts(following)))
+        following = next(((one,) for one in rest if id(one) not in counts), ())  # a part may be None
+        if following:
+            open_parts.append((following[0], _parts(following[0])))
             continue
         open_parts.pop()
         counts[id(part)] = 1 + sum(counts[id(one)] for one in _parts(part))

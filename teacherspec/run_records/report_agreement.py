@@ -1,8 +1,8 @@
 """Whether committed reports agree with each other: what one stage measured, another measured again.
 
 Receipts find accidents: whoever edits a number can write the receipt anew, because nothing in it is secret.
-The same number stands in several reports, so that an edit of one alone is found without data. Who edits all of
-them is found by scoring again from the predictions (docs/gitops.md).
+The same number stands in several reports, so that an edit of one alone is found without data. Who edits all
+of them is found by scoring again from the predictions (docs/gitops.md).
 """
 
 import csv
@@ -56,8 +56,9 @@ def _number(report: Any, *names: str) -> float | None:
     for name in names:
         report = report.get(name) if isinstance(report, Mapping) else None
     value: Any = report.get("value") if isinstance(report, Mapping) else report
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return None
 
 
 def _accuracy(confusion: Path) -> float | None:
@@ -68,4 +69,4 @@ def _accuracy(confusion: Path) -> float | None:
         rows = list(csv.DictReader(file, delimiter="\t"))
     if not rows or not {"label", "predicted"} <= rows[0].keys():
         return None
-    return sum(row["label"] == row["predicted"] for row in rows) / len(rows)
+    return sum(bool(row["label"] == row["predicted"]) for row in rows) / len(rows)

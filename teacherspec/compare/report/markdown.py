@@ -20,6 +20,9 @@ from teacherspec.runtime.escaping import markdown_code as code
 EXAMPLES = 5
 """Flipped rows shown for each direction."""
 
+LONGEST_NOTE = 600
+"""Characters of a note about what could not be compared; longer ones are cut."""
+
 
 def as_markdown(diff: TeacherDiff, *, texts: bool = True) -> str:
     """The whole comparison.
@@ -41,7 +44,7 @@ def as_markdown(diff: TeacherDiff, *, texts: bool = True) -> str:
         "Stages": _stages(diff),
         "All numbers": _numbers(diff),
         "Images that changed": (f"- {code(image.path)}" for image in diff.images),
-        "Could not be compared": (f"- {code(line)}" for line in diff.not_compared),
+        "Could not be compared": (f"- {code(line, LONGEST_NOTE)}" for line in diff.not_compared),
     }
     lines = [f"# Teacher: {code(diff.base)} → {code(diff.head)}", "", *headlines(diff)]
     for title, content in sections.items():

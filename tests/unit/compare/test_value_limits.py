@@ -57,7 +57,7 @@ def test_shared_parts_are_counted_each_time_but_walked_once() -> None:
         value = [value, value]
     with pytest.raises(ValueError, match="aliases"):
         check_limits(value)
-    check_limits({"a": [{"b": list(range(1000))}] * 50})
+    check_limits({"a": [{"b": list(range(1000))}] * 50, "none": None, "empty": [None, {}, None, []]})
 
 
 @pytest.mark.parametrize(
