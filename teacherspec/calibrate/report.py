@@ -13,12 +13,19 @@ from teacherspec.plots.reliability import ReliabilityPanel, reliability_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import AFTER, BEFORE, drawing, save_png
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_tsv
+from teacherspec.runtime.headline_metrics import write_headline
 from teacherspec.spec.calibrate import Calibrate
 
 RELIABILITY_COLUMNS = (
     "stage", "bin", "lower", "upper", "confidence", "accuracy", "accuracy_low", "accuracy_high",
     "band_low", "band_high", "count",
 )  # fmt: skip
+HEADLINE = (
+    "calibration.temperature", "calibration.fitted", "test.ece.before", "*.ece.after", "*.nll.after",
+    "*.worsened", "*.max_probability.after.auroc",
+)  # fmt: skip
+"""Names of the numbers of `headline.json`."""
+
 RISK_COLUMNS = ("stage", "coverage", "risk")
 
 RISK_POINTS = 100
@@ -31,7 +38,7 @@ Bins = Mapping[str, tuple[ReliabilityBin, ...]]
 
 
 def write_report(report: Path, result: Calibrated, section: Calibrate) -> None:
-    """Write `reliability.tsv` and `risk_coverage.tsv`, the folder `plots` and last `metrics.json`.
+    """Write `reliability.tsv`, `risk_coverage.tsv`, the folder `plots`, `headline.json`, last `metrics.json`.
 
     `plots` holds `reliability.png`, `risk_coverage.png` and the tables of the output type.
 
@@ -53,6 +60,7 @@ def write_report(report: Path, result: Calibrated, section: Calibrate) -> None:
         for name, table in result.tables.items():
             write_tsv(plots / name, table.columns, table.rows)
         _draw(plots, result, bins)
+    write_headline(report, result.metrics, HEADLINE)
     write_json(report / "metrics.json", round_floats(dict(result.metrics)))
 
 

@@ -14,6 +14,14 @@ from teacherspec.plots.learning_curves import Learning, learning_figure
 from teacherspec.plots.risk_coverage import RiskLine, risk_coverage_figure
 from teacherspec.plots.style import BEFORE, MUTED, RIGHT, drawing, save_png
 from teacherspec.runtime.atomic_io import read_json, round_floats, write_json, write_tsv
+from teacherspec.runtime.headline_metrics import write_headline
+
+HEADLINE = (
+    "*.accuracy", "gain.*", "loss_ratio", "test.nll", "test.macro_f1", "test.nll_per_answer",
+    "test.perplexity", "test.generated.exact_match", "test.generated.chrf",
+    "test.*.recall_at_1",
+)  # fmt: skip
+"""Names of the numbers of `headline.json`."""
 
 RISK_COLUMNS = ("split", "coverage", "risk")
 
@@ -25,8 +33,9 @@ LINE_COLOURS = (RIGHT, BEFORE, "#3b8a5a", "#8b5fb0", MUTED)
 
 
 def write_metrics(report: Path, metrics: Mapping[str, Any], findings: Sequence[Finding]) -> None:
-    """Write `metrics.json` and `findings.json`, rounded."""
+    """Write `metrics.json`, `headline.json` and `findings.json`, rounded."""
     write_json(report / "metrics.json", round_floats(dict(metrics)))
+    write_headline(report, metrics, HEADLINE)
     write_json(report / "findings.json", round_floats([asdict(finding) for finding in findings]))
 
 

@@ -40,6 +40,8 @@ def measure(metric: str) -> str:
 
 def direction(metric: str) -> int:
     """1 where a larger value is better, -1 where a smaller one is, 0 where neither is."""
+    if ".gain." in metric:  # over a baseline, turned so that more is better
+        return 1
     name = measure(metric)
     return (name in LARGER) - (name in SMALLER)
 

@@ -12,7 +12,14 @@ from teacherspec.prepare.report.advice import advice
 from teacherspec.prepare.report.finding_messages import Finding
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text, write_tsv
 from teacherspec.runtime.escaping import markdown_code as code
+from teacherspec.runtime.headline_metrics import write_headline
 from teacherspec.spec.prepare.prepare import Policy
+
+HEADLINE = (
+    "rows.read", "rows.kept", "rows.quarantined", "rows.duplicates", "rows.leaks", "looks_private.rows",
+    "splits.*.rows",
+)  # fmt: skip
+"""Names of the numbers of `headline.json`."""
 
 EXAMPLES = 5
 
@@ -30,7 +37,7 @@ def write_reports(
     picture: DataPicture,
     card: str,
 ) -> None:
-    """Write `metrics.json`, `classes.tsv` (a line a class and split), `data.png`, `card.md`, `report.md`."""
+    """Write `headline.json`, `classes.tsv` (class and split), `data.png`, the reports and `metrics.json`."""
     counts = [
         (label, split, rows) for label, splits in metrics["classes"].items() for split, rows in splits.items()
     ]
@@ -39,6 +46,7 @@ def write_reports(
     write_text(folder / "report.md", report(metrics, findings, policies, picture.unit))
     with drawing():
         save_png(data_figure(picture), folder / "data.png")
+    write_headline(folder, metrics, HEADLINE)
     write_json(folder / "metrics.json", round_floats(metrics))
 
 

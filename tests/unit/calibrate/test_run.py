@@ -82,6 +82,7 @@ def test_two_builds_give_the_same_bytes(tmp_path):
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
     assert {path.name for path in files} == {
         "calibration.json",
+        "headline.json",
         "classes.tsv",
         "metrics.json",
         "reliability.png",

@@ -19,7 +19,7 @@ WITHOUT = (
 )  # fmt: skip
 """Counts, targets and parameters, of which neither more nor less is better."""
 
-PARTLY = ("abstention", "floor_", "noise_", "chance_at_")
+PARTLY = ("abstention", "loss_ratio_", "floor_", "noise_", "chance_at_")
 
 
 @pytest.mark.parametrize("output_type", ["classification", "generation", "retrieval"])
