@@ -11,10 +11,12 @@ from teacherspec.base.memory_estimate import activation_bytes, memory_plan
 from teacherspec.base.probe_sampling import SEED, sample
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.safetensors_check import Tensor
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.splits import Prepared, open_split
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
+from teacherspec.tasks.shared.tied_head import is_tied
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -61,11 +63,21 @@ def measure_fit(
     return {
         "architecture": type(model).__name__,
         "parameters": {"total": parameters, "backbone": built.parameters, "by_dtype": _by_dtype(tensors)},
+        **_head(model, folder),
         "unread_tensors": {"count": len(built.unread), "first": list(built.unread[:UNREAD_SHOWN])},
         **task.fit_report(processor, {"train": train, "validation": validation}, built),
         "memory_bytes": memory_plan(parameters, activations, probe),
         "untrained": measure_baseline(task, model, processor, train, validation),
     }
+
+
+def _head(model: "PreTrainedModel", folder: Path) -> dict[str, Any]:
+    """Whether the head of a language model is tied to the token embedding, and what its config says."""
+    tied = is_tied(model)
+    if tied is None:
+        return {}
+    declared = read_json(folder / "config.json").get("tie_word_embeddings")
+    return {"head": {"tied": tied, "declared_tied": declared}}
 
 
 def _by_dtype(tensors: Mapping[str, Tensor]) -> dict[str, int]:

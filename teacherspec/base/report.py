@@ -28,8 +28,19 @@ def write_report(
 - Files: {len(manifest["files"])}, digest `{manifest["digest"]}`
 """
     untrained = describe_baseline(fit["untrained"])
-    sections = [summary, *task.describe_fit(fit), *_unread(fit), *untrained, *_memory(fit["memory_bytes"])]
+    notes = [*_head(fit), *_unread(fit)]
+    sections = [summary, *task.describe_fit(fit), *notes, *untrained, *_memory(fit["memory_bytes"])]
     return "\n".join(sections)
+
+
+def _head(fit: Mapping[str, Any]) -> Iterator[str]:
+    head = fit.get("head")
+    if head and head["declared_tied"] and not head["tied"]:
+        yield (
+            "- config.json ties the head to the token embedding, and the files hold a head with values of "
+            "its own. These are used, and the teacher's config says untied; transformers 4 reads the base "
+            "otherwise.\n"
+        )
 
 
 def _unread(fit: Mapping[str, Any]) -> Iterator[str]:

@@ -41,7 +41,7 @@ def command(count: int, split: str, prepared: Path) -> None:
     data = load_prepared(prepared)
     if split not in data.splits:
         raise UserError(f"--split: given {split}; allowed: {', '.join(data.splits)}")
-    processor = task.load_processor(fetch(spec.base.source, CACHE))
+    processor = task.load_base_processor(fetch(spec.base.source, CACHE))
     encoder, tokenizer = task.encoder(processor), task.tokenizer(processor)
     rows = open_split(data.splits[split])
     for row in rows.select(range(min(count, len(rows)))):

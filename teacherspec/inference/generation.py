@@ -15,6 +15,7 @@ from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated, generate
 from teacherspec.text.logit_moments import TokenSums, token_sums
 from teacherspec.text.packing import Example, counts
+from teacherspec.text.thoughts import ending_tokens, is_open
 
 if TYPE_CHECKING:
     import torch
@@ -115,7 +116,7 @@ def answer(
     decoding: Decoding,
     batch_size: int,
 ) -> list[tuple[Generated, str]]:
-    """The model's answers to the rows' prompts, as ids and as text.
+    """The model's answers to the rows' prompts, as ids and as the text that counts.
 
     Args:
         task: the declared task.
@@ -153,7 +154,17 @@ def answer(
         for at, one in zip(chosen, answers, strict=True)
     }
     found = [by_row[at] for at in range(len(rows))]
-    return [(one, text(tokenizer, prompt, one.ids)) for prompt, one in zip(prompts, found, strict=True)]
+    return [
+        (one, reply(task, tokenizer, prompt, one.ids)) for prompt, one in zip(prompts, found, strict=True)
+    ]
+
+
+def reply(task: GenerationTask, tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:
+    """The text of answered ids that is compared with references."""
+    ends = ending_tokens(tokenizer) if task.learns_thoughts else frozenset()
+    after = next((len(ids) - at for at, token in enumerate(reversed(ids)) if token in ends), 0)
+    opened = not after and task.learns_thoughts and is_open(tokenizer.decode(prompt))
+    return task.reply(text(tokenizer, [*prompt, *ids[:after]], ids[after:]), opened=opened)
 
 
 def text(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:

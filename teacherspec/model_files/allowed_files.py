@@ -28,7 +28,10 @@ NAMES = frozenset(
         "1_Pooling/config.json",
     }
 )
-FOLDERS = frozenset({"1_Pooling", "2_Normalize"})
+FOLDERS = frozenset({"1_Pooling", "2_Normalize", "additional_chat_templates"})
+NAMED_TEMPLATE = re.compile(r"additional_chat_templates/\w[\w-]{0,63}\.jinja", re.ASCII)
+"""Where transformers 5 saves the chat templates of a base that has several."""
+
 WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 LEGAL = re.compile(r"(LICEN[CS]E|NOTICE|COPYING|USE_POLICY)(\.md|\.txt)?")
 
@@ -64,7 +67,8 @@ def is_weights(name: str) -> bool:
 
 def is_allowed(name: str) -> bool:
     """Whether a base may hold the file `name` (relative to its folder, `/` between parts)."""
-    return name in NAMES or is_weights(name) or LEGAL.fullmatch(name) is not None
+    patterns = (WEIGHTS, LEGAL, NAMED_TEMPLATE)
+    return name in NAMES or any(pattern.fullmatch(name) for pattern in patterns)
 
 
 def why_refused(name: str) -> str:

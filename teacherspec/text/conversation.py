@@ -1,6 +1,6 @@
 """The training data of a language model: turns of a conversation, those of the assistant supervised."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -16,11 +16,13 @@ class Turn:
         role: of the speaker.
         content: the text.
         images: positions of images in the content, in characters, ascending.
+        learned: whether a turn of the assistant is supervised.
     """
 
     role: Role
     content: str
     images: tuple[int, ...] = ()
+    learned: bool = True
 
     def parts(self) -> Iterator[str | None]:
         """Texts, none empty, and images (None), in their order."""
@@ -30,6 +32,11 @@ class Turn:
             yield None
             done = place
         yield from filter(None, (self.content[done:],))
+
+    def from_character(self, start: int) -> "Turn":
+        """The turn without the text before `start`; its images stay."""
+        places = tuple(max(0, place - start) for place in self.images)
+        return replace(self, content=self.content[start:], images=places)
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,15 @@ class Conversation:
         if system is None or self.prompt[0].role == "system":
             return self
         return replace(self, prompt=(Turn("system", system), *self.prompt))
+
+    def with_answers(self, change: Callable[[str], str], *, earlier_only: bool) -> "Conversation":
+        """The same with the answers of the assistant changed, or only those before the last."""
+        prompt = [
+            replace(turn, content=change(turn.content)) if turn.role == "assistant" else turn
+            for turn in self.prompt
+        ]
+        answers = self.answers if earlier_only else tuple(map(change, self.answers))
+        return replace(self, prompt=tuple(prompt), answers=answers)
 
 
 def problem_with_turns(turns: Sequence[tuple[str, str]]) -> str | None:

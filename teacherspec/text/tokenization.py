@@ -1,6 +1,6 @@
 """Conversations as token ids, with the supervised tokens marked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -10,6 +10,8 @@ from teacherspec.errors import BaseModelError, DataError
 from teacherspec.text.chat_rendering import Rendered, Renderer, special_texts
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.image_placeholders import ImageText
+from teacherspec.text.shortening import without_front
+from teacherspec.text.thoughts import without_marks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,6 +32,7 @@ class Encoded(NamedTuple):
         answer_start: where the last answer begins; generation starts from the ids before it.
         cut: tokens removed from the prompt to make it fit.
         split: whether the text was tokenised in pieces, because a token would have crossed a boundary.
+        unlearned: earlier answers that are not supervised, see `Rendered`.
     """
 
     input_ids: list[int]
@@ -37,6 +40,7 @@ class Encoded(NamedTuple):
     answer_start: int
     cut: int
     split: bool
+    unlearned: int
 
 
 class Tokens(NamedTuple):
@@ -45,13 +49,13 @@ class Tokens(NamedTuple):
     Attributes:
         ids: the tokens.
         supervised: 1 for each supervised one.
-        uncut: 1 for each that is never cut: those of images, and those that the tokenizer prepends.
+        images: how many are of images.
         split: whether the text was tokenised in pieces.
     """
 
     ids: list[int]
     supervised: list[int]
-    uncut: list[int]
+    images: int
     split: bool
 
 
@@ -105,77 +109,85 @@ class Encoder:
             DataError: it holds a special token, cannot be rendered, or is too long; without the row's name.
         """
         self._refuse_special(conversation)
-        tokens = self._prefixed(
-            self._tokenise(self._expanded(self.renderer.render(conversation), conversation))
-        )
+        rendered = self.renderer.render(conversation)
+        tokens = whole = self._tokenised(conversation, rendered)
+        if len(whole.ids) > self.max_length:
+            if self.over_long == "refuse":
+                raise DataError(_too_long(whole, self.max_length))
+            tokens = self._fitted(
+                conversation, self.max_length, lambda cut: self._tokenised(cut, self.renderer.render(cut))
+            )
         last_stop = len(tokens.ids) - 1 - tokens.supervised[::-1].index(1)
         gaps = [at for at in range(last_stop) if not tokens.supervised[at]]
-        answer_start = gaps[-1] + 1 if gaps else 0
-        excess = max(0, len(tokens.ids) - self.max_length)
-        if excess:
-            self._refuse_long(tokens, answer_start)
-        left = _without_front(tokens.uncut[:answer_start], excess) + list(
-            range(answer_start, len(tokens.ids))
+        return Encoded(
+            tokens.ids,
+            tokens.supervised,
+            answer_start=gaps[-1] + 1 if gaps else 0,
+            cut=len(whole.ids) - len(tokens.ids),
+            split=tokens.split,
+            unlearned=rendered.unlearned,
         )
-        ids, supervised = ([column[at] for at in left] for column in (tokens.ids, tokens.supervised))
-        return Encoded(ids, supervised, answer_start - excess, excess, tokens.split)
 
     def encode_prompt(self, conversation: Conversation, most: int | None = None) -> list[int]:
         """The input of generation, as a server encodes the prompt alone.
 
         Args:
             conversation: its answers are ignored.
-            most: longest prompt; a longer one is cut at its front, except for images. None cuts nothing.
+            most: longest prompt; the texts of the user in a longer one are cut at their front. None cuts
+                nothing.
 
         Raises:
             DataError: as `encode`.
         """
         self._refuse_special(conversation)
+        tokens = self._prompt_tokens(conversation)
+        if most is not None and len(tokens.ids) > most:
+            tokens = self._fitted(conversation, most, self._prompt_tokens)
+        return tokens.ids
+
+    def _prompt_tokens(self, conversation: Conversation) -> Tokens:
         rendered = self._expanded(Rendered(self.renderer.prompt(conversation), ()), conversation)
-        tokens = self._prefixed(self._whole(rendered)[0])
-        excess = max(0, len(tokens.ids) - (most or len(tokens.ids)))
-        if excess > tokens.uncut.count(0):
-            raise DataError(
-                f"has images of {sum(tokens.uncut)} tokens, more than task.max_length ({self.max_length}); "
-                "raise it"
-            )
-        return [tokens.ids[at] for at in _without_front(tokens.uncut, excess)]
+        tokens, _ = self._whole(rendered)
+        return tokens._replace(ids=self.prefix + tokens.ids)
+
+    def _fitted(
+        self, conversation: Conversation, most: int, tokenised: Callable[[Conversation], Tokens]
+    ) -> Tokens:
+        """The tokens of the conversation, at most `most`, the texts of the user cut as far as needed."""
+        tokens = tokenised(conversation)
+        while (excess := len(tokens.ids) - most) > 0:
+            shorter = without_front(conversation, excess, self._token_starts)
+            if shorter == conversation:
+                seen = f", {tokens.images} of them of images" if tokens.images else ""
+                raise DataError(
+                    f"has {len(tokens.ids)} tokens{seen}, with the texts of the user cut to their last words "
+                    f"(task.max_length is {self.max_length}), which leaves no room for all else; raise it, "
+                    "or take the row out"
+                )
+            conversation, tokens = shorter, tokenised(shorter)
+        return tokens
+
+    def _token_starts(self, text: str) -> list[int]:
+        both = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return [start for start, end in both["offset_mapping"] if end > start]
 
     def _expanded(self, rendered: Rendered, conversation: Conversation) -> Rendered:
         return rendered if self.images is None else self.images.expand(rendered, conversation.images)
 
-    def _prefixed(self, tokens: Tokens) -> Tokens:
-        count = len(self.prefix)
-        return Tokens(
-            self.prefix + tokens.ids,
-            [0] * count + tokens.supervised,
-            [1] * count + tokens.uncut,
-            tokens.split,
+    def _tokenised(self, conversation: Conversation, rendered: Rendered) -> Tokens:
+        tokens = self._tokenise(self._expanded(rendered, conversation))
+        return tokens._replace(
+            ids=self.prefix + tokens.ids, supervised=[0] * len(self.prefix) + tokens.supervised
         )
 
     def _refuse_special(self, conversation: Conversation) -> None:
         for text in (*(turn.content for turn in conversation.prompt), *conversation.answers):
+            bare = without_marks(text)
             for token in special_texts(self.tokenizer):
-                if token in text:
+                if token in bare:
                     raise DataError(
                         f"holds {token}, which the tokenizer reads as one special token; take it out"
                     )
-
-    def _refuse_long(self, tokens: Tokens, answer_start: int) -> None:
-        length, answer = len(tokens.ids), len(tokens.ids) - answer_start
-        shown = sum(tokens.uncut) - len(self.prefix)
-        if self.over_long == "refuse":
-            seen = f", {shown} of them of images" if shown else ""
-            raise DataError(
-                f"has {length} tokens{seen} (task.max_length is {self.max_length}); raise it, or declare "
-                "task.over_long: truncate_prompt"
-            )
-        if length - self.max_length >= tokens.uncut[:answer_start].count(0):
-            seen = f" and images of {shown}, which are never cut" if shown else ""
-            raise DataError(
-                f"has an answer of {answer} tokens{seen}, which leaves no room for a prompt "
-                f"(task.max_length is {self.max_length}); raise it, or take the row out"
-            )
 
     def _tokenise(self, rendered: Rendered) -> Tokens:
         """One tokenisation of the whole text; in pieces only where a token crosses a boundary."""
@@ -191,22 +203,24 @@ class Encoder:
     def _whole(self, rendered: Rendered) -> tuple[Tokens, list[tuple[int, int]]]:
         both = self.tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
         offsets: list[tuple[int, int]] = both["offset_mapping"]
-        supervised, uncut = (
+        supervised, images = (
             [int(_inside(a, b, spans)) for a, b in offsets] for spans in (rendered.spans, rendered.images)
         )
-        return Tokens(list(both["input_ids"]), supervised, uncut, split=False), offsets
+        return Tokens(list(both["input_ids"]), supervised, sum(images), split=False), offsets
 
     def _in_pieces(self, rendered: Rendered) -> Tokens:
         """Each piece tokenised by itself, all but the first as continuations."""
-        found = Tokens([], [], [], split=True)
+        ids: list[int] = []
+        supervised: list[int] = []
+        images = 0
         inner = {edge for span in (*rendered.spans, *rendered.images) for edge in span}
         for start, end in pairwise(sorted({0, len(rendered.text), *inner})):
             piece = rendered.text[start:end]
-            ids = self._continuation(piece) if start else self._plain(piece)
-            found.ids.extend(ids)
-            found.supervised.extend([int(_inside(start, end, rendered.spans))] * len(ids))
-            found.uncut.extend([int(_inside(start, end, rendered.images))] * len(ids))
-        return found
+            of_piece = self._continuation(piece) if start else self._plain(piece)
+            ids.extend(of_piece)
+            supervised.extend([int(_inside(start, end, rendered.spans))] * len(of_piece))
+            images += len(of_piece) * _inside(start, end, rendered.images)
+        return Tokens(ids, supervised, images, split=True)
 
     def _plain(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -220,10 +234,12 @@ class Encoder:
         return self._plain(text)
 
 
-def _without_front(uncut: Sequence[int], count: int) -> list[int]:
-    """Indices that are left after removing the first `count` of those that may be cut."""
-    cut = set([at for at, stays in enumerate(uncut) if not stays][:count])
-    return [at for at in range(len(uncut)) if at not in cut]
+def _too_long(tokens: Tokens, most: int) -> str:
+    seen = f", {tokens.images} of them of images" if tokens.images else ""
+    return (
+        f"has {len(tokens.ids)} tokens{seen} (task.max_length is {most}); raise it, or declare "
+        "task.over_long: truncate_prompt"
+    )
 
 
 def _inside(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:

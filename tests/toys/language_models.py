@@ -73,15 +73,17 @@ def _trained(vocabulary: int, adds_bos: bool) -> str:
     return tokenizer.to_str()
 
 
-def tiny_tokenizer(template: str | None = None, *, adds_bos: bool = True) -> PreTrainedTokenizerFast:
-    """Byte-level BPE of 400 ids; pad is the end token, as in most bases."""
+def tiny_tokenizer(
+    template: str | None = None, *, adds_bos: bool = True, more: tuple[str, ...] = ()
+) -> PreTrainedTokenizerFast:
+    """Byte-level BPE of 400 ids and `more` special tokens; pad is the end token, as in most bases."""
     return PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(_trained(400, adds_bos)),
         bos_token="<s>",
         eos_token="</s>",
         unk_token="<unk>",
         pad_token="</s>",
-        extra_special_tokens=list(SPECIAL[3:]),
+        extra_special_tokens=[*SPECIAL[3:], *more],
         chat_template=template,
     )
 

@@ -53,7 +53,7 @@ def measure_baseline(
         "answers": [
             {
                 "prompt": task.conversation(row).prompt[-1].content,
-                "reference": task.conversation(row).answers[0],
+                "reference": task.reply(task.conversation(row).answers[0]),
                 "greedy": one[1],
                 "drawn": other[1],
             }

@@ -79,7 +79,7 @@ def evaluate_generation(context: EvaluationContext) -> str | None:
     _write_predictions(context, outputs.scored, answers)
     log_progress("reports")
     texts = {
-        str(row["id"]): (prompt_text(task, row), task.conversation(row).answers[0])
+        str(row["id"]): (prompt_text(task, row), task.reply(task.conversation(row).answers[0]))
         for row in context.splits["test"]
     }
     analysis = GenerationAnalysis(

@@ -33,7 +33,7 @@ def gather_prompts(task: GenerationTask, rows: Any, most: int) -> Prompts:
         conversation = task.conversation(row)
         key = (conversation.prompt, *(sha256_bytes(image) for image in conversation.images))
         first.setdefault(key, at)
-        references.setdefault(key, {}).update(dict.fromkeys(conversation.answers))
+        references.setdefault(key, {}).update(dict.fromkeys(map(task.reply, conversation.answers)))
     keys = list(first)
     chosen = np.unique(np.linspace(0, len(keys) - 1, min(most, len(keys))).round().astype(int))
     picked = [dict(rows[first[keys[at]]]) for at in chosen]

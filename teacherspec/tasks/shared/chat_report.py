@@ -1,13 +1,16 @@
 """How a language model's base suits instruction data: end token, chat template, lengths of answers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report
-from teacherspec.text.chat_rendering import special_texts
+from teacherspec.text.chat_rendering import ChatRenderer, Renderer, special_texts
+from teacherspec.text.chat_template import chosen_template, options
+from teacherspec.text.conversation import Conversation, Turn
 from teacherspec.text.tokenization import Encoder
 
 if TYPE_CHECKING:
@@ -88,6 +91,7 @@ def rendering_report(
             "supervised_tokens": sum(supervised),
             "longest_answer": max(supervised),
             "boundary_splits": int(np.count_nonzero(rows["split"])),
+            "unlearned_answers": sum(rows["unlearned"]),
             "round_trip": _round_trips(tokenizer, texts[name]),
         }
     return {
@@ -95,6 +99,27 @@ def rendering_report(
         "chat_template": tokenizer.chat_template is not None,
         "stop_token": {"text": encoder.renderer.stop, "id": encoder.stop_id},
     }
+
+
+def template_report(
+    tokenizer: "PreTrainedTokenizerBase", renderer: Renderer, today: date | None
+) -> dict[str, Any]:
+    """What decides the text around a conversation besides its messages; JSON-able.
+
+    Args:
+        tokenizer: with the chat template that is packaged.
+        renderer: of the task.
+        today: the declared day.
+    """
+    question = "?"
+    prompt = renderer.prompt(Conversation((Turn("user", question),), ()))
+    found: dict[str, Any] = {"before_answer": prompt.rpartition(question)[2], "today": today and str(today)}
+    if not isinstance(renderer, ChatRenderer):
+        return found
+    read = options(chosen_template(tokenizer.chat_template, None, None))
+    tokens = {name for name in read if name.endswith("_token")}
+    absent = sorted(tokens - set(tokenizer.special_tokens_map))
+    return {**found, "options": sorted(read - tokens), "absent_tokens": absent}
 
 
 def _round_trips(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> float:
@@ -111,6 +136,7 @@ def describe(fit: Mapping[str, Any]) -> Iterator[str]:
     template = "has a chat template" if fit["chat_template"] else "has no chat template"
     stop = fit["stop_token"]
     yield f"The base {template}. An answer ends with `{stop['text']}` (id {stop['id']}), supervised too.\n"
+    yield from _describe_template(fit["rendering"])
     yield "| split | tokens | supervised | longest answer | rows split at a boundary | round trip |"
     yield "|---|--:|--:|--:|--:|--:|"
     for name, data in fit["data"].items():
@@ -118,3 +144,20 @@ def describe(fit: Mapping[str, Any]) -> Iterator[str]:
         cells = f"{data['longest_answer']} | {data['boundary_splits']} | {data['round_trip']:.1%}"
         yield f"| {name} | {data['tokens']} | {share} | {cells} |"
     yield ""
+    for name, data in fit["data"].items():
+        if count := data["unlearned_answers"]:
+            yield (
+                f"- {name}: {count} earlier answers are read but not learned: the chat template writes them "
+                "differently from what inference would give.\n"
+            )
+
+
+def _describe_template(rendering: Mapping[str, Any]) -> Iterator[str]:
+    """What the text of a prompt depends on besides its messages."""
+    yield f"Written before every answer, as part of the prompt: `{rendering['before_answer']!r}`.\n"
+    if rendering["today"]:
+        yield f"The chat template writes a day; for this teacher it is always {rendering['today']}.\n"
+    if left := rendering.get("options"):
+        yield f"Options of the chat template, all left out in training: {', '.join(left)}.\n"
+    for name in rendering.get("absent_tokens", ()):
+        yield f"- The chat template asks for `{name}`, which this tokenizer lacks: nothing is written.\n"

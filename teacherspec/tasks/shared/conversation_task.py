@@ -21,6 +21,7 @@ from teacherspec.text.block_attention import use_block_attention
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.lm_head import narrow_head
 from teacherspec.text.packing import SUPERVISED, Example, pack, pad
+from teacherspec.text.thoughts import Thoughts, refuse_thought, reply, without_thought
 from teacherspec.text.tokenization import Encoder, OverLong
 
 if TYPE_CHECKING:
@@ -61,12 +62,34 @@ class ConversationTask(GenerationTask, SupervisedLoss):
     """Longest conversation in tokens, special tokens and answer included."""
 
     over_long: OverLong = "refuse"
-    """What happens to a longer conversation: `refuse` stops with its id; `truncate_prompt` cuts the prompt
-    at its front, so that the whole answer is trained on."""
+    """What happens to a longer conversation: `refuse` stops and names it; `truncate_prompt` cuts the texts
+    of the user at their front, the oldest first; all else stays whole: system prompt, template, answer."""
+
+    thoughts: Thoughts = "none"
+    """Thoughts before answers, such as `<think>…</think>`. `none`: rows have none; where the chat template
+    writes an empty one, it belongs to the prompt and is neither learned nor scored. `learned`: the thought of
+    the last answer is learned with it; the answer after it is compared with references. `dropped`: as `none`,
+    with the thoughts of the rows removed."""
 
     def declare_template(self, processor: Any, template: str) -> None:
-        """Make a declared chat template the processor's own, so that it is saved with it."""
+        """Make a chat template the processor's own, so that it is saved with it."""
         processor.chat_template = template
+
+    def image_placeholder(self, processor: Any) -> str | None:
+        """Text that a chat template writes for an image; None for kinds without images."""
+        return None
+
+    def load_base_processor(self, folder: Path) -> Any:
+        """The processor of a base, with the chat template that is packaged. Raises `BaseModelError`."""
+        processor = self.load_processor(folder)
+        self._fix_template(processor)
+        return processor
+
+    def _fix_template(self, processor: Any) -> None:
+        image = self.image_placeholder(processor)
+        template = self.rendering.packaged_template(self.tokenizer(processor), self.thoughts, image)
+        if template is not None:
+            self.declare_template(processor, template)
 
     def row_format(self) -> RowFormat:
         """The declared format of rows."""
@@ -75,12 +98,33 @@ class ConversationTask(GenerationTask, SupervisedLoss):
     def encoder(self, processor: Any) -> Encoder:
         """From conversations to token ids. Raises `BaseModelError`."""
         tokenizer = self.tokenizer(processor)
-        renderer = self.rendering.renderer(tokenizer, self.row_format().frame)
+        renderer = self.rendering.renderer(tokenizer, self.row_format().frame, self.thoughts)
         return Encoder(tokenizer, renderer, self.max_length, self.over_long)
 
     def conversation(self, row: Row) -> Conversation:
-        """The conversation in a row, under the declared system prompt."""
-        return self.row_format().conversation(row).with_system(self.system)
+        """The conversation in a row, under the declared system prompt, with the thoughts that count."""
+        found = self.row_format().conversation(row).with_system(self.system)
+        if self.thoughts == "none":
+            return found
+        return found.with_answers(without_thought, earlier_only=self.learns_thoughts)
+
+    def learned_conversation(self, row: Row) -> Conversation:
+        """The conversation in a row to learn from. Raises `DataError` where it has an undeclared thought."""
+        found = self.conversation(row)
+        if self.thoughts == "none":
+            for turn in found.turns():
+                if turn.role == "assistant":
+                    refuse_thought(turn.content)
+        return found
+
+    @property
+    def learns_thoughts(self) -> bool:
+        """Whether answers begin with a thought that is not compared with references."""
+        return self.thoughts == "learned"
+
+    def reply(self, text: str, *, opened: bool = False) -> str:
+        """What counts of an answer: all of it, or what follows its thought where thoughts are learned."""
+        return reply(text, opened=opened) if self.learns_thoughts else text
 
     def row_schema(self) -> RowSchema:
         """The prompt, which decides the split of a row, and the answers."""
@@ -111,9 +155,8 @@ class ConversationTask(GenerationTask, SupervisedLoss):
             BaseModelError: the base does not load, or has no stop token.
         """
         model, processor = self._load(folder, start)
+        self._fix_template(processor)
         chat_report.set_generation_config(model, self.tokenizer(processor), self.encoder(processor).stop_id)
-        if (template := self.rendering.declared_template) is not None:
-            self.declare_template(processor, template)
         return model, processor
 
     def load(self, folder: Path) -> "tuple[PreTrainedModel, Any]":
@@ -137,12 +180,12 @@ class ConversationTask(GenerationTask, SupervisedLoss):
         return narrow_head(model), processor
 
     def encode(self, processor: Any, rows: "Dataset") -> "Dataset":
-        """Rows → `input_ids`, `supervised`, `answer_start`, `cut`, `split` and `length`, in their order.
+        """Rows → the columns of `Encoded` and `length`, in their order.
 
         Raises:
             DataError: rows hold special tokens, cannot be rendered or do not fit; names the first of them.
         """
-        return encode_rows(self.encoder(processor), self.conversation, rows, self.image_columns)
+        return encode_rows(self.encoder(processor), self.learned_conversation, rows, self.image_columns)
 
     def lengths(self, encoded: "Dataset") -> Sequence[int]:
         """Tokens of each example."""
@@ -200,10 +243,14 @@ class ConversationTask(GenerationTask, SupervisedLoss):
         for rows in splits.values():
             self.encode(processor, rows)  # refuses what does not fit
         texts = {name: self.tokenizer_probe_texts(rows) for name, rows in splits.items()}
+        encoder = self.encoder(processor)
         return {
             "context": {"base": backbone.context, "declared": self.max_length},
             "vocabulary": {"embedding_rows": backbone.embeddings, "tokenizer": backbone.tokens},
-            **chat_report.rendering_report(self.encoder(processor), encoded, texts, self.max_length),
+            "rendering": chat_report.template_report(
+                encoder.tokenizer, encoder.renderer, self.rendering.today
+            ),
+            **chat_report.rendering_report(encoder, encoded, texts, self.max_length),
         }
 
     def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:

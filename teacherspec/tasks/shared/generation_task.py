@@ -30,6 +30,10 @@ class GenerationTask(Kind):
     def load_processor(self, folder: Path) -> Any:
         """The processor in a model folder. Raises `BaseModelError`."""
 
+    @abstractmethod
+    def load_base_processor(self, folder: Path) -> Any:
+        """The processor of a base as fine-tuning starts with it. Raises `BaseModelError`."""
+
     def tokenizer(self, processor: Any) -> Any:
         """The tokenizer: the processor itself, or a part of it."""
         return processor
@@ -41,6 +45,20 @@ class GenerationTask(Kind):
     @abstractmethod
     def conversation(self, row: Row) -> Conversation:
         """The conversation in a row. Raises `DataError` where images and text do not match."""
+
+    @property
+    def learns_thoughts(self) -> bool:
+        """Whether answers begin with a thought that is not compared with references."""
+        return False
+
+    def reply(self, text: str, *, opened: bool = False) -> str:
+        """What of a generated text is compared with references.
+
+        Args:
+            text: as generated.
+            opened: whether the prompt already opened a thought.
+        """
+        return text
 
     def from_request(self, row: Row) -> Row:
         """A row sent for inference, with its images as `prepare` stores them. Raises `ColumnError`."""

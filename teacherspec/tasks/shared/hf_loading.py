@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared.model_head import draw_head, head_names, is_within, may_be_missing
+from teacherspec.tasks.shared.tied_head import state_tied_head
 
 if TYPE_CHECKING:
     import torch
@@ -121,6 +122,7 @@ def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> 
         )
     if new_head:
         draw_head(model, head)
+    state_tied_head(model)
     return model.train(False)
 
 

@@ -1,12 +1,16 @@
 """`task.rendering`: how a conversation becomes text, plain or by a chat template."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field as Param
+from pydantic import model_validator
 
 from teacherspec.spec.section import Section
 from teacherspec.tasks.shared import chat_report
-from teacherspec.text.chat_rendering import PlainRenderer, Renderer, chat_renderer
+from teacherspec.text.chat_rendering import PlainRenderer, Renderer, chat_renderer, completed_template
+from teacherspec.text.chat_template import chosen_template, fixed_template
+from teacherspec.text.thoughts import Thoughts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,11 +30,20 @@ class Plain(Section):
     """Text of the special token that ends an answer; omit for the tokenizer's end token."""
 
     @property
-    def declared_template(self) -> None:
-        """A plain rendering declares no chat template."""
+    def today(self) -> None:
+        """A plain rendering writes no day."""
+
+    def packaged_template(
+        self, tokenizer: "PreTrainedTokenizerBase", thoughts: Thoughts, image: str | None = None
+    ) -> None:
+        """A plain rendering decides nothing on the chat template of the base."""
 
     def renderer(
-        self, tokenizer: "PreTrainedTokenizerBase", default_frame: str, image: str | None = None
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        default_frame: str,
+        thoughts: Thoughts,
+        image: str | None = None,
     ) -> Renderer:
         """How conversations, and images by the text `image`, become text. Raises `BaseModelError`."""
         stop = self.stop if self.stop is not None else chat_report.end_token(tokenizer)
@@ -54,16 +67,48 @@ class Chat(Section):
     template: str | None = Param(default=None, min_length=1, max_length=100_000)
     """A chat template in Jinja; omit for the base's own."""
 
-    @property
-    def declared_template(self) -> str | None:
-        """The chat template that the processor is saved with; None keeps the base's own."""
-        return self.template
+    template_name: str | None = Param(default=None, min_length=1, max_length=100)
+    """Which of several chat templates of the base, such as `tool_use`; omit for `default`."""
+
+    today: date | None = None
+    """The day that a chat template with the present day writes into every prompt, in training and for ever
+    after, such as "2024-07-26" in quotes; omit for templates without."""
+
+    @model_validator(mode="after")
+    def _names_one_template(self) -> Self:
+        if self.template is not None and self.template_name is not None:
+            raise ValueError("template and template_name both choose the chat template; declare one of them")
+        return self
+
+    def packaged_template(
+        self, tokenizer: "PreTrainedTokenizerBase", thoughts: Thoughts, image: str | None = None
+    ) -> str:
+        """The chat template with all decided on which a prompt would depend besides its messages.
+
+        Args:
+            tokenizer: as the base has it.
+            thoughts: `task.thoughts`.
+            image: text that the template writes for an image.
+
+        Raises:
+            BaseModelError: there is none that can be learned from.
+        """
+        template = chosen_template(tokenizer.chat_template, self.template, self.template_name)
+        return completed_template(tokenizer, fixed_template(template, self.today), thoughts, image)
 
     def renderer(
-        self, tokenizer: "PreTrainedTokenizerBase", default_frame: str, image: str | None = None
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        default_frame: str,
+        thoughts: Thoughts,
+        image: str | None = None,
     ) -> Renderer:
-        """How conversations, and images by the text `image`, become text. Raises `BaseModelError`."""
-        return chat_renderer(tokenizer, self.template, image)
+        """How conversations, and images by the text `image`, become text, in the tokenizer's own template.
+
+        Raises:
+            BaseModelError: the tokenizer has none, or not the one of `packaged_template`.
+        """
+        return chat_renderer(tokenizer, chosen_template(tokenizer.chat_template, None, None), thoughts, image)
 
     def usage_snippet(self, system: str | None, default_frame: str) -> str:
         """Lines of a program from `question` to `batch`, with `tokenizer` alone."""

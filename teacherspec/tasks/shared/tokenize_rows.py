@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
 from teacherspec.text.conversation import Conversation
-from teacherspec.text.tokenization import Encoder
+from teacherspec.text.tokenization import Encoded, Encoder
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,7 +20,7 @@ def encode_rows(
     rows: "Dataset",
     extra_columns: Sequence[str] = (),
 ) -> "Dataset":
-    """Rows → `input_ids`, `supervised`, `answer_start`, `cut`, `split` and `length`, in their order.
+    """Rows → the columns of `Encoded` and `length`, in their order.
 
     Args:
         encoder: of the task.
@@ -40,7 +40,7 @@ def encode_rows(
             return encoder.encode(conversation(row))._asdict()
         except DataError as error:
             problems.append(f"row {row['id']}: {error}")
-            return {"input_ids": [], "supervised": [], "answer_start": 0, "cut": 0, "split": False}
+            return Encoded([], [], answer_start=0, cut=0, split=False, unlearned=0)._asdict()
 
     encoded = rows.map(
         encode_row, remove_columns=rows.column_names, keep_in_memory=True, load_from_cache_file=False

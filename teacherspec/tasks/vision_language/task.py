@@ -73,13 +73,17 @@ class VisionLanguage(ConversationTask, SeparateParts):
         return processor.tokenizer
 
     def declare_template(self, processor: Any, template: str) -> None:
-        """Make a declared chat template that of the processor and of its tokenizer."""
+        """Make a chat template that of the processor and of its tokenizer."""
         processor.chat_template = processor.tokenizer.chat_template = template
+
+    def image_placeholder(self, processor: Any) -> str | None:
+        """Text that a chat template writes for an image."""
+        return vlm_processor.image_text(processor).placeholder
 
     def encoder(self, processor: Any) -> Encoder:
         """From conversations with images to token ids. Raises `BaseModelError`."""
         frame, images = self.row_format().frame, vlm_processor.image_text(processor)
-        renderer = self.rendering.renderer(processor.tokenizer, frame, images.placeholder)
+        renderer = self.rendering.renderer(processor.tokenizer, frame, self.thoughts, images.placeholder)
         return Encoder(processor.tokenizer, renderer, self.max_length, self.over_long, images)
 
     def conversation(self, row: Row) -> Conversation:

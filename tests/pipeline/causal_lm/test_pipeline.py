@@ -1,13 +1,20 @@
 """The whole pipeline for a tiny model of each family: every stage's own code, up to a verified package."""
 
+import datetime
+import shutil
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from transformers import AutoTokenizer
+from transformers.utils import chat_template_utils
 
+from teacherspec.package.golden_examples import check_golden
+from teacherspec.package.verification.package_reader import open_package
 from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
 from teacherspec.runtime.atomic_io import read_json
-from tests.pipeline.causal_lm.conftest import run_pipeline
+from tests.pipeline.causal_lm.conftest import DATED, run_pipeline
 from tests.pipeline.causal_lm.toys import task
 
 
@@ -36,6 +43,28 @@ def test_the_plots_are_those_of_generation(pipeline_run):
 def test_the_package_passes_its_own_checks(pipeline_run):
     found = {check.name: check.problems for check in verify(pipeline_run.teacher)}
     assert found == dict.fromkeys(found, ())
+
+
+def test_the_package_passes_its_own_checks_on_any_day(pipeline_run, monkeypatch):
+    class Later(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.datetime(2031, 3, 1)
+
+    monkeypatch.setattr(chat_template_utils, "datetime", Later)
+    tokenizer = AutoTokenizer.from_pretrained(pipeline_run.teacher / "model")
+    served = tokenizer.apply_chat_template([{"role": "user", "content": "?"}], tokenize=False)
+    assert served.startswith("26 Jul 2024")
+    found = {check.name: check.problems for check in verify(pipeline_run.teacher)}
+    assert found == dict.fromkeys(found, ())
+
+
+def test_a_package_with_an_undecided_day_is_called_that_and_not_tampered_with(pipeline_run, tmp_path):
+    teacher = tmp_path / "teacher"
+    shutil.copytree(pipeline_run.teacher, teacher)
+    (teacher / "model/chat_template.jinja").write_text(DATED)
+    problem, *_ = check_golden(open_package(teacher))
+    assert "writes the present day into prompts (line 1)" in problem
 
 
 def test_predictions_do_not_depend_on_the_batch(pipeline_run, tmp_path):
@@ -75,3 +104,4 @@ def test_every_family_goes_down_the_road(family, tmp_path):
     assert found == dict.fromkeys(found, ())
     metrics = read_json(run.stages.reports / "evaluate/metrics.json")
     assert metrics["gain"]["test"]["nll"]["low"] > 0
+    assert metrics["test"]["generated"]["exact_match"]["value"] > 0.5, "also after an empty thought"

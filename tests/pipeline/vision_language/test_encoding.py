@@ -78,8 +78,9 @@ def test_a_long_prompt_is_cut_around_its_images():
     made, long = processor(), "0 1 2 3 4 5 6 7 8 9 " * 4 + "<image> 9 8 7?"
     kind = task(max_length=32, over_long="truncate_prompt")
     encoded = kind.encoder(made).encode(kind.conversation(row(long)))
-    assert len(encoded.input_ids) == 32
+    assert 24 <= len(encoded.input_ids) <= 32
     assert encoded.cut > 0
+    assert made.tokenizer.decode(encoded.input_ids).startswith("USER: ")
     assert encoded.input_ids.count(made.image_token_id) == SEEN
     assert (
         made.tokenizer.decode(
@@ -87,8 +88,8 @@ def test_a_long_prompt_is_cut_around_its_images():
         )
         == " red</s>"
     )
-    prompt = kind.encoder(made).encode_prompt(kind.conversation(row(long)), 20)
-    assert len(prompt) == 20
+    prompt = kind.encoder(made).encode_prompt(kind.conversation(row(long)), 30)
+    assert len(prompt) <= 30
     assert prompt.count(made.image_token_id) == SEEN
     assert made.tokenizer.decode(prompt).endswith("9 8 7? ASSISTANT:")
 
@@ -100,7 +101,7 @@ def test_a_long_prompt_is_cut_around_its_images():
         (
             {"max_length": 16, "over_long": "truncate_prompt"},
             row(images=3),
-            f"and images of {3 * SEEN}, which are never cut, which leaves no room",
+            f"{3 * SEEN} of them of images, with the texts of the user cut to their last words",
         ),
         ({}, row("<image> <image>?"), "has 1 images and 2 marks <image>"),
         ({}, row(answer="<image>"), "has <image> in a turn of the assistant"),

@@ -301,6 +301,14 @@ AT_THE_GATE: dict[str, tuple[Spoil, str]] = {
     "adapter": (write("adapter_config.json", b"{}"), "adapter_config.json: belongs to an adapter"),
     "hidden file": (write(".gitattributes", b"x"), ".gitattributes: is hidden"),
     "folder": (write("original/params.json", b"{}"), "original: is a folder"),
+    "code among the chat templates": (
+        write("additional_chat_templates/tool_use.py", b"x"),
+        "tool_use.py: is code",
+    ),
+    "folder among the chat templates": (
+        write("additional_chat_templates/more/tool_use.jinja", b"x"),
+        "additional_chat_templates/more: is a folder",
+    ),
     "pickle in the pooling folder": (
         write("1_Pooling/pytorch_model.bin", b"x"),
         "pytorch_model.bin: may contain",

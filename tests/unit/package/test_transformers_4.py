@@ -46,6 +46,13 @@ def llama(rope: dict[str, Any]) -> Callable[[], Any]:
     return lambda: LlamaForCausalLM(LlamaConfig(**SHAPE, rope_parameters=rope))
 
 
+def own_head() -> LlamaForCausalLM:
+    """Declared as tied, and trained to a head of its own."""
+    model = LlamaForCausalLM(LlamaConfig(**SHAPE, tie_word_embeddings=True))
+    model.get_output_embeddings().weight = torch.nn.Parameter(torch.randn(SHAPE["vocab_size"], 32))
+    return model
+
+
 MADE: dict[str, tuple[str, Callable[[], Any]]] = {
     "llama": ("AutoModelForCausalLM", llama(ROPE)),
     "llama3 rope": ("AutoModelForCausalLM", llama(LLAMA3_ROPE)),
@@ -53,6 +60,7 @@ MADE: dict[str, tuple[str, Callable[[], Any]]] = {
     "qwen2": ("AutoModelForCausalLM", lambda: tiny_model("qwen2")),
     "qwen3": ("AutoModelForCausalLM", lambda: tiny_model("qwen3")),
     "gpt2": ("AutoModelForCausalLM", lambda: tiny_model("gpt2")),
+    "own head": ("AutoModelForCausalLM", own_head),
     "bert": (
         "AutoModelForSequenceClassification",
         lambda: BertForSequenceClassification(BertConfig(vocab_size=400, **LAYERS, **CLASSES)),

@@ -17,7 +17,7 @@ LONG = Conversation((Turn("user", "1?"), Turn("assistant", "2"), Turn("user", "3
 
 def chat(template, **options):
     tokenizer = tiny_tokenizer(template)
-    return Encoder(tokenizer, chat_renderer(tokenizer, None), options.pop("max_length", 200), **options)
+    return Encoder(tokenizer, chat_renderer(tokenizer, template), options.pop("max_length", 200), **options)
 
 
 def plain(frame="{prompt}", **options):
@@ -113,10 +113,10 @@ def test_a_row_that_does_not_fit_is_refused_or_cut_from_the_front_of_the_prompt(
     whole = plain().encode(row)
     with pytest.raises(DataError, match=r"task\.max_length is 8"):
         plain(max_length=8).encode(row)
-    cut = plain(max_length=8, over_long="truncate_prompt").encode(row)
-    assert (len(cut.input_ids), cut.cut) == (8, len(whole.input_ids) - 8)
-    assert cut.input_ids == [1, *whole.input_ids[-7:]]
-    assert cut.supervised[-2:] == [1, 1]
+    encoder = plain(max_length=8, over_long="truncate_prompt")
+    cut = encoder.encode(row)
+    assert marked(encoder.tokenizer, cut) == "<s>5 6 7 8 9«5</s>»"
+    assert cut.cut == len(whole.input_ids) - len(cut.input_ids) > 0
     with pytest.raises(DataError, match="leaves no room"):
         plain(max_length=8, over_long="truncate_prompt").encode(
             Conversation((Turn("user", "0"),), ("0 1 2 3 4 5 6 7 8 9",))
@@ -129,8 +129,6 @@ def test_a_special_token_in_the_data_is_refused():
 
 
 def test_templates_that_cannot_be_learned_from_are_refused():
-    with pytest.raises(BaseModelError, match="no chat template"):
-        chat_renderer(tiny_tokenizer(), None)
     endless = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
     with pytest.raises(BaseModelError, match="never stop"):
         chat_renderer(tiny_tokenizer(), endless)
@@ -138,8 +136,7 @@ def test_templates_that_cannot_be_learned_from_are_refused():
     with pytest.raises(BaseModelError, match="leaves the answer out"):
         chat_renderer(tiny_tokenizer(), silent)
     forgetful = "{{ messages | length }}" + CHATML
-    with pytest.raises(DataError, match="differently once more turns follow"):
-        chat(forgetful).encode(LONG)
+    assert chat(forgetful).encode(LONG).unlearned == 1, "another prompt in inference"
     with pytest.raises(DataError, match="no system prompts"):
         chat(MISTRAL).encode(SHORT.with_system("Be brief."))
 
@@ -158,3 +155,44 @@ def test_templates_that_cannot_be_learned_from_are_refused():
 def test_roles(roles, message):
     problem = problem_with_turns([(role, "x") for role in roles])
     assert (problem is None) if message is None else message in problem
+
+
+QUICK = "The quick brown fox jumps over the lazy dog. " * 8 + "What is the colour of the sky?"
+
+
+@pytest.mark.parametrize("template", [CHATML, LLAMA3], ids=["chatml", "llama3"])
+@pytest.mark.parametrize("most", [47, 60, 90])
+def test_only_the_text_of_the_user_is_cut_between_words(template, most):
+    row = Conversation((Turn("user", QUICK),), ("yes",)).with_system("Question: Answer: yes no")
+    encoder = chat(template, max_length=most, over_long="truncate_prompt")
+    encoded = encoder.encode(row)
+    text = encoder.tokenizer.decode(encoded.input_ids)
+    whole = chat(template, max_length=1000)
+    before, _, after = whole.tokenizer.decode(whole.encode(row).input_ids).partition(QUICK)
+    assert text.startswith(before)
+    assert text.endswith(after)
+    left = text.removeprefix(before).removesuffix(after)
+    assert f" {QUICK}".endswith(f" {left}"), "whole words"
+    assert most - 6 <= len(encoded.input_ids) <= most
+    served = encoder.encode_prompt(row, most)
+    assert encoder.tokenizer.decode(served).startswith(before)
+    assert len(served) <= most
+
+
+def test_the_oldest_text_is_cut_first_and_answers_never():
+    turns = (Turn("user", QUICK), Turn("assistant", "1 2 3 4"), Turn("user", "no " * 20 + "The fox?"))
+    encoder = chat(CHATML, max_length=60, over_long="truncate_prompt")
+    text = marked(encoder.tokenizer, encoder.encode(Conversation(turns, ("yes",))))
+    assert text.startswith("<|im_start|>user\nsky?<|im_end|>\n<|im_start|>assistant\n«1 2 3 4<|im_end|>»")
+    assert text.endswith("no The fox?<|im_end|>\n<|im_start|>assistant\n«yes<|im_end|>»")
+
+
+def test_letters_stay_whole_where_a_text_has_no_spaces():
+    text = "e\N{COMBINING ACUTE ACCENT}\N{CJK UNIFIED IDEOGRAPH-5929}" * 40
+    encoder = plain(max_length=30, over_long="truncate_prompt")
+    encoded = encoder.encode(Conversation((Turn("user", text),), ("5",)))
+    left = encoder.tokenizer.decode(encoded.input_ids[1 : encoded.answer_start])
+    assert text.endswith(left)
+    assert left[0] != "\N{COMBINING ACUTE ACCENT}"
+    assert "\N{REPLACEMENT CHARACTER}" not in left
+    assert 20 <= len(encoded.input_ids) <= 30
