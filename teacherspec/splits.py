@@ -4,7 +4,7 @@
 columns `id`, those of the task (`label` is int32, -1 where a row has none) and the kept columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 Role = Literal["train", "validation", "calibration", "test", "shifted", "ood"]
 ROLES: tuple[Role, ...] = get_args(Role)
 INDEX_NAME = "prepared.json"
+SCRATCH = Path(".scratch")
+
+REQUIRED_SPLITS = ("train", "validation", "calibration", "test")
+
+RESERVED_NAMES = (
+    "base", "candidate_set_size", "gain", "loss_ratio", "loss_ratio_out_of_fold", "out_of_fold", "robustness",
+)  # fmt: skip
+"""Keys of `reports/evaluate/metrics.json` that are not names of splits."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,49 @@ def load_prepared(folder: Path) -> Prepared:
     return Prepared(index["task"], tuple(index["label_names"]), splits)
 
 
-def open_split(split: Split, cache: Path = Path(".scratch")) -> "Dataset":
+def check_splits(prepared: Prepared) -> None:
+    """Every split that the numbers need exists, with enough rows for an interval and a name of its own.
+
+    Raises:
+        DataError: names every split that is missing, has fewer than two rows, or has the name of a metric.
+    """
+    missing = [name for name in REQUIRED_SPLITS if name not in prepared.splits]
+    small = [split for split in prepared.splits.values() if split.rows < 2]
+    reserved = [name for name in RESERVED_NAMES if name in prepared.splits]
+    problems = [f"prepare: there is no {name} split to evaluate on; declare one" for name in missing]
+    problems += [
+        f"prepare: split {split.name} has {split.rows} rows, too few for any interval; give it more"
+        for split in small
+    ]
+    problems += [
+        f"prepare: a split cannot be called {name}, which is the name of a metric; rename it"
+        for name in reserved
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def places_file(root: Path, sha256: str) -> Path:
+    """Where the file and line of each row of a split are, on the machine where `prepare` ran.
+
+    They are in no stage's outs: the same rows in another order would have other places, and change nothing
+    else.
+    """
+    return root / SCRATCH / "places" / f"{sha256}.parquet"
+
+
+def load_places(split: Split, root: Path = Path()) -> Sequence[str] | None:
+    """`file:line` of each row of a split, in its order; None where `prepare` did not run here."""
+    import pyarrow.parquet as pq
+
+    path = places_file(root, split.sha256)
+    if not path.is_file():
+        return None
+    places: list[str] = pq.read_table(path)["place"].to_pylist()
+    return places
+
+
+def open_split(split: Split, cache: Path = SCRATCH) -> "Dataset":
     """The rows of a split as a memory-mapped `datasets.Dataset`, in the order of the file.
 
     Parquet cannot be memory-mapped; the rows are converted once to `<cache>/splits/<sha256>.arrow` and mapped

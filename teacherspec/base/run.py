@@ -12,13 +12,14 @@ from teacherspec.base.memory_estimate import require_memory
 from teacherspec.base.pin import pin, stated_licenses
 from teacherspec.base.report import write_report
 from teacherspec.base.retrieval import baseline as retrieval
+from teacherspec.base.row_faults import refuse_rows
 from teacherspec.base.sandboxed_load import ProbeRows, load_in_sandbox
 from teacherspec.model_files.manifest import CACHE
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.model_files.sources.registry import fetch
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
-from teacherspec.splits import load_prepared, open_split
+from teacherspec.splits import check_splits, load_prepared, open_split
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import model_init
@@ -49,6 +50,7 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path =
         UserError: the base cannot be fetched, trusted, loaded or fitted, or there is no prepared data.
     """
     data = load_prepared(prepared)
+    check_splits(data)
     folder = fetch(base.source, cache)
     contents = check_folder(folder, weights_needed=base.init == "pretrained")
     manifest = pin(base, folder, contents.files, contents.config)
@@ -56,6 +58,7 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path =
         open_split(split)  # the limited child may write nothing
     built = load_in_sandbox(folder, ProbeRows(task, data.splits), init=base.init)
     task.check_base(folder, built)
+    refuse_rows(task, folder, data)
     require_memory(built, folder)
     baseline = BASELINES[task.output_type]
     fit: dict[str, Any] = round_floats(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from teacherspec.errors import DataError
 from teacherspec.evaluate.classification.evaluate import evaluate_classification
 from teacherspec.evaluate.context import EvaluationContext, Paths, log_progress
 from teacherspec.evaluate.generation.evaluate import evaluate_generation
@@ -16,17 +15,10 @@ from teacherspec.runtime.atomic_io import write_json
 from teacherspec.runtime.device_placement import fits_each
 from teacherspec.spec.base import Base
 from teacherspec.spec.evaluate import Evaluate
-from teacherspec.splits import Prepared, load_prepared
+from teacherspec.splits import check_splits, load_prepared
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit, model_init
-
-REQUIRED_SPLITS = ("train", "validation", "calibration", "test")
-
-RESERVED_NAMES = (
-    "base", "candidate_set_size", "gain", "loss_ratio", "loss_ratio_out_of_fold", "out_of_fold", "robustness",
-)  # fmt: skip
-"""Keys of `metrics.json` that are not names of splits."""
 
 OUTPUT_TYPES: Mapping[OutputType, Callable[[EvaluationContext], str | None]] = {
     "classification": evaluate_classification,
@@ -80,25 +72,3 @@ def run_evaluate(
     test, rows = context.splits["test"], section.latency_examples
     write_json(paths.timing, measure_latency(task, model, processor, test, rows, section.batch_size))
     return headline
-
-
-def check_splits(prepared: Prepared) -> None:
-    """Every split that the numbers need exists, with enough rows for an interval and a name of its own.
-
-    Raises:
-        DataError: names every split that is missing, has fewer than two rows, or has the name of a metric.
-    """
-    missing = [name for name in REQUIRED_SPLITS if name not in prepared.splits]
-    small = [split for split in prepared.splits.values() if split.rows < 2]
-    reserved = [name for name in RESERVED_NAMES if name in prepared.splits]
-    problems = [f"prepare: there is no {name} split to evaluate on; declare one" for name in missing]
-    problems += [
-        f"prepare: split {split.name} has {split.rows} rows, too few for any interval; give it more"
-        for split in small
-    ]
-    problems += [
-        f"prepare: a split cannot be called {name}, which is the name of a metric; rename it"
-        for name in reserved
-    ]
-    if problems:
-        raise DataError(problems)

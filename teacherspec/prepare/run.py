@@ -74,7 +74,8 @@ def prepare(
         check_minimums(assignment, section.min_rows_per_class, ingested.place, problems)
         problems.refuse_any()
         layout = Layout(kind, fields, section.keep_columns, section.folds, section.seed)
-        prepared = write_splits(out, ingested, assignment, layout, [quarantine.path] if quarantining else [])
+        extras = [quarantine.path] if quarantining else []
+        prepared = write_splits(root, out, ingested, assignment, layout, extras)
         quarantined = Finding(
             "Quarantined", quarantine.problems.total, lambda: iter(quarantine.problems.shown())
         )

@@ -15,7 +15,7 @@ from teacherspec.prepare.mmap_columns import Indices, chunks
 from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import fold_of, split_keys
 from teacherspec.runtime.atomic_io import new_folder, sha256_file, write_parquet_parts
-from teacherspec.splits import Prepared, Role, Split, save_index
+from teacherspec.splits import Prepared, Role, Split, places_file, save_index
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 if TYPE_CHECKING:
@@ -46,9 +46,16 @@ class Layout:
 
 
 def write_splits(
-    out: Path, ingested: Ingested, assignment: Assignment, layout: Layout, extras: Sequence[Path]
+    root: Path,
+    out: Path,
+    ingested: Ingested,
+    assignment: Assignment,
+    layout: Layout,
+    extras: Sequence[Path],
 ) -> Prepared:
     """Write every split, the index and copies of the extra files as one new folder, atomically.
+
+    The places of the rows are written to the scratch folder below `root`.
 
     Rows are in the order of their content hash: the same rows give the same bytes in whatever order they
     were read, and any prefix of a split is a random sample of it.
@@ -62,11 +69,21 @@ def write_splits(
             write_parquet_parts(path, schema, _parts(schema, ingested, assignment, layout, number))
             role = cast(Role, assignment.roles[number])
             splits[name] = Split(name, role, int(sizes[number]), sha256_file(path), out / path.name)
+            _write_places(places_file(root, splits[name].sha256), ingested, assignment, number)
         prepared = Prepared(layout.task, assignment.label_names, splits)
         save_index(folder, prepared)
         for extra in extras:
             shutil.copyfile(extra, folder / extra.name)
     return prepared
+
+
+def _write_places(path: Path, ingested: Ingested, assignment: Assignment, split: int) -> None:
+    """Where each row of a split was read, in the order of its file."""
+    import pyarrow as pa
+
+    schema = pa.schema([("place", pa.string())])
+    places = (list(map(ingested.place, part)) for part in _even_parts(assignment.rows_of(split), PART_ROWS))
+    write_parquet_parts(path, schema, (pa.table([part], schema=schema) for part in places))
 
 
 def _schema(layout: Layout, kinds: dict[str, TypesSeen], with_fold: bool) -> "pa.Schema":

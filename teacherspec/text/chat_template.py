@@ -81,10 +81,17 @@ def parsed(template: str) -> "nodes.Template":
 
 
 def options(template: str) -> frozenset[str]:
-    """Names that a template reads and does not define, other than those that every caller gives."""
-    from jinja2 import meta
+    """Names that a template reads and leaves to the caller, other than those that every caller gives.
 
-    return frozenset(meta.find_undeclared_variables(parsed(template))) - GIVEN
+    A name that it sets itself is one of them where it asks whether the caller defined it.
+    """
+    from jinja2 import meta, nodes
+
+    tree = parsed(template)
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    tests = (test for test in tree.find_all(nodes.Test) if test.name in ("defined", "undefined"))
+    asked = {test.node.name for test in tests if isinstance(test.node, nodes.Name)}
+    return frozenset(meta.find_undeclared_variables(tree) - (own - asked)) - GIVEN
 
 
 def depends_on_day(template: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field as Param
 
+from teacherspec.errors import DataError
 from teacherspec.tasks.shared import chat_report, hf_loading
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.generation_task import GenerationTask
@@ -186,6 +187,16 @@ class ConversationTask(GenerationTask, SupervisedLoss):
             DataError: rows hold special tokens, cannot be rendered or do not fit; names the first of them.
         """
         return encode_rows(self.encoder(processor), self.learned_conversation, rows, self.image_columns)
+
+    def refused_rows(self, folder: Path, rows: "Dataset") -> Iterator[tuple[int, str]]:
+        """Rows that hold special tokens, cannot be rendered or do not fit. Raises `BaseModelError`."""
+        encoder = self.encoder(self.load_base_processor(folder))
+        encoder.stop_id  # noqa: B018 - an invalid stop token is an error of the base, not of a row
+        for number, row in enumerate(rows):
+            try:
+                encoder.encode(self.learned_conversation(row))
+            except DataError as error:
+                yield number, str(error)
 
     def lengths(self, encoded: "Dataset") -> Sequence[int]:
         """Tokens of each example."""

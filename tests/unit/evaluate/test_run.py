@@ -12,11 +12,11 @@ from transformers import set_seed
 
 from teacherspec.errors import DataError, DeclarationError, UserError
 from teacherspec.evaluate.context import Paths
-from teacherspec.evaluate.run import check_splits, run_evaluate
+from teacherspec.evaluate.run import run_evaluate
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.index import load_index
 from teacherspec.spec.evaluate import Evaluate
-from teacherspec.splits import load_prepared
+from teacherspec.splits import check_splits, load_prepared
 from teacherspec.tasks.shared.hf_saving import save_pretrained
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification

@@ -131,6 +131,7 @@ def test_options_are_what_a_caller_may_give():
     assert options(published.QWEN3) == {"enable_thinking"}
     assert options(published.LLAMA32) == {"bos_token", "date_string"}
     assert options(published.CHATML) == set()
+    assert options("{% if messages %}{% set day = 1 %}{% endif %}{{ day }}") == set()
     assert options("{% generation %}{{ messages }}{% endgeneration %}") == set()
 
 

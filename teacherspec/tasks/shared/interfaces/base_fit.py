@@ -76,6 +76,14 @@ class BaseFit(ABC):
             BaseModelError: the base cannot take inputs as declared.
         """
 
+    def refused_rows(self, folder: Path, rows: "Dataset") -> Iterator[tuple[int, str]]:
+        """Rows that cannot be learned from or scored with this base: the index, and what is wrong with it.
+
+        Raises:
+            BaseModelError: the base's processor does not load, or suits no row.
+        """
+        return iter(())
+
     @abstractmethod
     def fit_report(
         self, processor: Any, splits: "Mapping[str, Dataset]", backbone: BaseSummary
