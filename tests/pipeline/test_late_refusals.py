@@ -1,0 +1,118 @@
+"""What stages after `base` may refuse, each with the early check that finds the same fault.
+
+A refusal after hours of training costs them. So a new one needs an entry here: the check in `check`,
+`prepare` or `base` that raises before the first optimizer step, or why nothing could have known it.
+"""
+
+import ast
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2] / "teacherspec"
+LATE = ("calibrate", "evaluate", "finetune", "inference", "package")
+ERRORS = {"BaseModelError", "DataError", "UserError"}
+
+EARLY = {
+    "calibrate/classification/calibrate.py:check_splits": "teacherspec.splits:check_splits",
+    "calibrate/generation/calibrate.py:check_splits": "teacherspec.splits:check_splits",
+    "calibrate/retrieval/calibrate.py:check_splits": "teacherspec.splits:check_splits",
+    "finetune/cross_fit.py:_folds": "teacherspec.check.rules.training:cross_fitting_has_folds",
+    "finetune/inputs.py:load_inputs": "teacherspec.splits:check_splits",
+    "inference/batch_loader.py:check_not_empty": "teacherspec.splits:check_splits",
+    "package/run.py:_declared_splits": "teacherspec.check.rules.packaging:soft_targets_are_splits",
+    "package/stage_outputs.py:number": "teacherspec.check.rules.packaging:gates_are_measured",
+}
+"""Late refusal → the early check of the same fault."""
+
+BEFORE_THE_FIRST_STEP = {
+    "finetune/freezing.py:freeze",
+    "finetune/inputs.py:initial_model",
+    "finetune/lora.py:_targets",
+    "finetune/lora.py:adapt",
+    "finetune/qlora.py:quantize",
+    "finetune/trainer.py:__init__",
+}
+"""Raised by `finetune` while it builds what it trains."""
+
+ONLY_RESULTS_SHOW = {
+    "finetune/callbacks.py:on_log": "the loss is not finite",
+    "finetune/lora.py:merge": "merging rounds the logits away",
+    "inference/classification.py:predict": "a logit is not finite",
+    "inference/generation.py:_score": "a logit is not finite",
+    "inference/retrieval.py:predict_pairs": "an embedding is not finite",
+    "package/golden_examples.py:write_golden": "the packaged model gives other outputs",
+    "package/run.py:require_ready": "a gate is missed where on_not_ready is fail",
+}
+
+TOUCHED_BY_HAND = {
+    "evaluate/classification/evaluate.py:check_classes",
+    "evaluate/run.py:load_base",
+    "finetune/train.py:train",
+    "package/aligned_rows.py:aligned_batches",
+    "package/stage_outputs.py:_require_agreement",
+    "package/stage_outputs.py:load_stage_outputs",
+    "package/verification/package_reader.py:require_package",
+}
+"""Outputs of stages that do not belong together: DVC rebuilds them; the declaration is right."""
+
+OTHER_COMMANDS = {
+    "package/provenance/signing.py:problems",
+    "package/provenance/signing.py:sign",
+    "package/push.py:push_to_hub",
+    "package/push.py:push_to_remote",
+    "package/push.py:require_releasable",
+}
+"""Commands on a finished package."""
+
+LATE_STILL = {
+    "evaluate/generation/text_metrics.py:is_correct": "evaluate.generation.extract matches no reference",
+    "evaluate/retrieval/evaluate.py:candidate_set_size": "a split has no wrong candidates",
+    "evaluate/slice_features.py:by_edges": "a sliced column holds texts",
+    "evaluate/slice_features.py:by_value": "a sliced column has too many values",
+    "package/generation/soft_targets.py:write_token_targets": "package.top_k is not below the vocabulary",
+    "package/vocab_trimming.py:trim_vocabulary": "package.trim_vocabulary does not fit the vocabulary",
+}
+"""Known before, from sections that no early stage depends on; repaired without training again."""
+
+
+def refusals() -> Iterator[str]:
+    """`file:function` of every refusal in the packages of late stages."""
+
+    def walk(node: ast.AST, file: str, function: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            inside = child.name if isinstance(child, ast.FunctionDef) else function
+            match child:
+                case ast.Raise(exc=ast.Call(func=ast.Name(id=name))) if name in ERRORS:
+                    yield f"{file}:{inside}"
+            yield from walk(child, file, inside)
+
+    for package in LATE:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            file = path.relative_to(ROOT).as_posix()
+            yield from walk(ast.parse(path.read_text(encoding="utf-8")), file, "")
+
+
+def test_every_late_refusal_has_an_early_check_or_a_reason() -> None:
+    reasons = (BEFORE_THE_FIRST_STEP, ONLY_RESULTS_SHOW, TOUCHED_BY_HAND, OTHER_COMMANDS, LATE_STILL)
+    listed = [*EARLY, *(entry for group in reasons for entry in group)]
+    assert len(listed) == len(set(listed))
+    found = set(refusals())
+    assert found - set(listed) == set(), "raised late: check it in `base`, or list it here with the reason"
+    assert set(listed) - found == set(), "no longer raised: take it out"
+
+
+def test_the_early_checks_exist() -> None:
+    for check in EARLY.values():
+        module, _, name = check.partition(":")
+        assert callable(getattr(import_module(module), name)), check
+
+
+def test_rows_are_refused_early_by_the_code_that_encodes_them_later() -> None:
+    """`base` encodes every split of conversations; other kinds refuse no row after `prepare`."""
+    raising = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tasks").rglob("*.py")
+        if "raise DataError" in path.read_text(encoding="utf-8")
+    }
+    assert raising == {"tasks/shared/tokenize_rows.py", "tasks/vision_language/insert_images.py"}
