@@ -132,7 +132,7 @@ def _read_table(
     table: Table, checker: RowChecker, indexer: RowIndexer, into: Ingested, quarantine: Quarantine
 ) -> None:
     before = into.rows_read
-    with table.open(checker.known) as opened:
+    with table.open({*checker.known, *checker.conditions}) as opened:
         checker.check_table(table, opened.columns)
         for row in opened.rows:
             if isinstance(row, BlankRow):

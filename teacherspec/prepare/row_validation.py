@@ -35,6 +35,13 @@ class ExtraColumns:
     no_group: frozenset[str] = frozenset()
 
 
+IN_PROMPT = (
+    "belongs to the prompt of the row, and would be dropped; write such rows as `task.rows: messages`, or "
+    "remove it on purpose with a transform `{kind: drop, columns: […]}`"
+)
+"""What is wrong with a column that conditions the answer and is not read."""
+
+
 class CheckedRow(NamedTuple):
     """A valid row, with values in the order of the columns.
 
@@ -54,6 +61,7 @@ class RowChecker:
 
     Attributes:
         known: columns of the file that are used.
+        conditions: columns that are read only to see that nothing of the prompt is dropped.
         changed: kind of change to values while reading → how often.
     """
 
@@ -64,7 +72,7 @@ class RowChecker:
             return source.columns.get(name, name)
 
         def read_from(rule: ValueReader) -> str:
-            return source.columns.get(rule.name, rule.source_column)
+            return source.columns.get(rule.name, column(rule.source_column))
 
         self._columns = source.columns
         needed = fields.without_label() if source.role == "ood" else fields
@@ -81,8 +89,9 @@ class RowChecker:
         self._id_counts = not external and source.ids == "use"
         self._no_group = extra_columns.no_group
         self._others = source.other_columns
+        self.conditions = fields.conditions
         self._required = [
-            *map(read_from, needed.columns()),
+            *(read_from(rule) for rule in needed.columns() if not rule.optional),
             *(
                 column(name)
                 for name in (*extra_columns.keep, *([extra_columns.group] if extra_columns.group else []))
@@ -98,7 +107,7 @@ class RowChecker:
             self._id,
         }
         allowed = [
-            *(rule.name for rule in fields.columns()),
+            *dict.fromkeys(name for rule in fields.columns() for name in (rule.name, rule.source_column)),
             *extra_columns.keep,
             "id",
             *filter(None, [extra_columns.group]),
@@ -158,9 +167,12 @@ class RowChecker:
         )
         if not values.keys() <= self.known:
             wrong += self._unused(values)
+            wrong += self._dropped(values)
         return wrong or row
 
     def _value(self, rule: ValueReader, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
+        if column not in values and rule.optional:
+            return rule.read(None)
         if column not in values:
             hint = self._renamed(column, values)
             wrong.append(f"{rule.name}: missing (no {shown(column)} in this row{hint and f'; {hint}'})")
@@ -215,10 +227,22 @@ class RowChecker:
             return None
         return json.dumps(value)
 
+    def _dropped(self, values: dict[str, Any]) -> list[str]:
+        """Values that belong to the prompt, which ignoring other columns would drop."""
+        if self._others != "ignore":
+            return []
+        return [
+            f"{shown(column)}: {IN_PROMPT}"
+            for column in self.conditions
+            if column not in self.known and values.get(column) not in (None, "", [], {})
+        ]
+
     def _unused(self, columns: Sequence[str] | dict[str, Any]) -> list[str]:
         extra = [column for column in columns if column not in self.known]
         if self._others == "ignore" or not extra:
             return []
         names = ", ".join(shown(column) for column in extra[:10])
+        if conditioning := [column for column in extra if column in self.conditions]:
+            return [f"{', '.join(map(shown, conditioning))}: {IN_PROMPT}"]
         remedy = "name it in `prepare.keep_columns` or declare `other_columns: ignore`"
         return [f"{names}: the task does not use it; {remedy}"]

@@ -1,11 +1,14 @@
 """The declared transforms applied to rows. `Filter` is evaluated by `common-expression-language`."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from teacherspec.spec.prepare.transforms import (
     Constant,
+    Drop,
     Filter,
     Map,
     RemoveControls,
@@ -22,7 +25,10 @@ Values = dict[str, Any]
 Apply = Callable[[Values], bool]
 """Changes the values of a row in place; False where the row is to be left out. Raises `ColumnError`."""
 
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
+_SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1f]")
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+"""Sequences that a terminal reads as colours and movements; without their first character they would show."""
 
 
 class RowTransform(NamedTuple):
@@ -60,11 +66,38 @@ def _strip(section: Strip) -> RowTransform:
 
 
 def _unicode(section: Unicode) -> RowTransform:
-    return _of_texts(section, lambda text: unicode_form(section.form, text))
+    if section.form == "NFC":
+        return _of_texts(section, lambda text: unicode_form("NFC", text))
+
+    def compatible(text: str) -> str:
+        if text.isascii():
+            return text
+        return "".join(
+            unicode_form("NFC" if at % 2 else "NFKC", piece)
+            for at, piece in enumerate(_raised_or_lowered().split(text))
+        )
+
+    return _of_texts(section, compatible)
+
+
+@cache
+def _raised_or_lowered() -> re.Pattern[str]:
+    """Superscripts, subscripts, fractions and digits in circles: as plain digits they join what is next to
+    them and read as another number.
+    """
+    tags = ("<super>", "<sub>", "<fraction>", "<circle>")
+    found = (
+        chr(code) for code in range(0x80, 0x30000) if unicodedata.decomposition(chr(code)).startswith(tags)
+    )
+    return re.compile(f"([{''.join(found)}]+)")
 
 
 def _remove_controls(section: RemoveControls) -> RowTransform:
-    return _of_texts(section, lambda text: _CONTROLS.sub("", text))
+    return _of_texts(section, _without_controls)
+
+
+def _without_controls(text: str) -> str:
+    return _CONTROLS.sub("", _SEPARATORS.sub("\n", _TERMINAL.sub("", text)))
 
 
 def _map(section: Map) -> RowTransform:
@@ -90,6 +123,15 @@ def _constant(section: Constant) -> RowTransform:
     return RowTransform(frozenset({section.column}), apply)
 
 
+def _drop(section: Drop) -> RowTransform:
+    def apply(values: Values) -> bool:
+        for column in section.columns:
+            values.pop(column, None)
+        return True
+
+    return RowTransform(frozenset(section.columns), apply)
+
+
 def _filter(section: Filter) -> RowTransform:
     import cel
 
@@ -113,6 +155,7 @@ _COMPILERS: Mapping[type, Callable[[Any], RowTransform]] = {
     RemoveControls: _remove_controls,
     Map: _map,
     Constant: _constant,
+    Drop: _drop,
     Filter: _filter,
 }
 """One entry for each kind of transform."""

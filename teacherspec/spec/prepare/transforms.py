@@ -31,11 +31,14 @@ class Unicode(TextTransform):
     """The change."""
 
     form: Literal["NFC", "NFKC"]
-    """`NFC` composes letters and marks; `NFKC` also replaces compatible forms (wide letters, ligatures)."""
+    """`NFC` composes letters and marks; `NFKC` also replaces compatible forms (wide letters,
+    ligatures), except for superscripts, subscripts, fractions and digits in circles, which would then read as
+    other numbers."""
 
 
 class RemoveControls(TextTransform):
-    """Remove control characters, except tab and line ends."""
+    """Remove control characters, except tab and line ends, and colours of terminals; separators of pages and
+    records become line ends, so that no words are joined."""
 
     kind: Literal["remove_controls"]
     """The change."""
@@ -70,6 +73,16 @@ class Constant(Section):
     """Its value."""
 
 
+class Drop(Section):
+    """Rows without some columns, such as a system prompt that is not to be learned from."""
+
+    kind: Literal["drop"]
+    """The change."""
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    """Columns of the file."""
+
+
 class Filter(Section):
     """Only rows for which an expression holds."""
 
@@ -92,7 +105,9 @@ class Filter(Section):
         return keep_if
 
 
-Transform = Annotated[Strip | Unicode | RemoveControls | Map | Constant | Filter, Field(discriminator="kind")]
+Transform = Annotated[
+    Strip | Unicode | RemoveControls | Map | Constant | Drop | Filter, Field(discriminator="kind")
+]
 
 
 def cel_message(error: Exception) -> str:

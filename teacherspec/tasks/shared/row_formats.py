@@ -18,6 +18,10 @@ ALPACA_FRAME = (
 """Frame of plain text for Alpaca rows (Taori et al. 2023)."""
 
 
+CONDITIONS = ("system", "system_prompt", "history", "context", "documents", "tools", "functions")
+"""Columns of instruction data, besides those of a format, that other programs put into the prompt."""
+
+
 @dataclass(frozen=True)
 class RowFormat:
     """One format of rows.
@@ -39,7 +43,9 @@ def _prompt_completion(row: Mapping[str, Any]) -> Conversation:
 
 
 def _messages(row: Mapping[str, Any]) -> Conversation:
-    turns = tuple(Turn(turn["role"], turn["content"]) for turn in row["prompt"])
+    turns = tuple(
+        Turn(turn["role"], turn["content"], learned=turn.get("learned", True)) for turn in row["prompt"]
+    )
     return Conversation(turns, tuple(row.get("answer", ())))
 
 
@@ -50,7 +56,11 @@ def _alpaca(row: Mapping[str, Any]) -> Conversation:
 
 ROW_FORMATS: Mapping[RowFormatName, RowFormat] = {
     "prompt_completion": RowFormat(
-        lambda _: RowSchema(content=(TextColumn("prompt"),), answers=(AnswerColumn("completion"),)),
+        lambda _: RowSchema(
+            content=(TextColumn("prompt"),),
+            answers=(AnswerColumn("completion"),),
+            conditions=(*CONDITIONS, "input", "instruction"),
+        ),
         _prompt_completion,
         "{prompt}",
     ),
@@ -58,6 +68,7 @@ ROW_FORMATS: Mapping[RowFormatName, RowFormat] = {
         lambda in_parts: RowSchema(
             content=(PromptMessagesColumn("prompt", in_parts),),
             answers=(LastMessageColumn("answer", in_parts),),
+            conditions=CONDITIONS,
         ),
         _messages,
         "{prompt}",
@@ -66,6 +77,7 @@ ROW_FORMATS: Mapping[RowFormatName, RowFormat] = {
         lambda _: RowSchema(
             content=(TextColumn("instruction"), OptionalTextColumn("input")),
             answers=(AnswerColumn("output"),),
+            conditions=CONDITIONS,
         ),
         _alpaca,
         ALPACA_FRAME,

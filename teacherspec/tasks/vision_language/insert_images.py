@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from teacherspec.errors import DataError
-from teacherspec.tasks.shared.columns.messages import IMAGE_MARK
+from teacherspec.tasks.shared.columns.message_formats import IMAGE_MARK
 from teacherspec.text.conversation import Conversation, Turn
 
 

@@ -5,6 +5,7 @@ A row as `prepare` stores it: `{"id": …, "images": [b"\\x89PNG…"], "prompt":
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -93,7 +94,7 @@ class VisionLanguage(ConversationTask, SeparateParts):
     def row_schema(self) -> RowSchema:
         """The images and the prompt, which decide the split of a row, and the answers."""
         schema = super().row_schema()
-        return RowSchema(content=(IMAGES, *schema.content), answers=schema.answers)
+        return replace(schema, content=(IMAGES, *schema.content))
 
     def from_request(self, row: Row) -> Row:
         """A row sent for inference, an image as the bytes of a file or its path. Raises `ColumnError`."""

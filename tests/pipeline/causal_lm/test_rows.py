@@ -52,10 +52,15 @@ def test_messages_lie_in_one_column_and_are_asked_and_answered_apart():
         (TURNS[:2], "must end with a turn of the assistant"),
         (
             [{"role": "user", "content": "x", "name": "y"}, TURNS[2]],
-            "turn 1 must have a role and a content only",
+            "turn 1: must have a role and a content only .*name would be dropped",
         ),
         ([{"role": "user", "content": " "}, TURNS[2]], "turn 1: content is blank"),
-        ([{"role": "tool", "content": "x"}, TURNS[2]], "has the role tool"),
+        ([{"role": "tool", "content": "x"}, TURNS[2]], "uses tools, .*kind: filter"),
+        ([{"role": "critic", "content": "x"}, TURNS[2]], "has the role critic"),
+        ([TURNS[1], {**TURNS[2], "tool_calls": [{"id": "1"}]}], "uses tools"),
+        ([TURNS[1], {**TURNS[2], "weight": 0}], "weights of all are 0"),
+        ([TURNS[1], {**TURNS[2], "weight": 0.5}], "turn 2: weight must be 0 or 1"),
+        ([{"role": "user", "content": [{"type": "image"}]}, TURNS[2]], "turn 1: content must have parts"),
     ],
 )
 def test_wrong_turns_are_refused_by_number(turns, message):
@@ -101,3 +106,46 @@ def test_alpaca_joins_instruction_and_input():
 
 def test_a_row_without_an_answer_can_be_asked():
     assert task().conversation({"prompt": "a"}).answers == ()
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [
+            {"from": "system", "value": "Be brief."},
+            {"from": "human", "value": "Hi"},
+            {"from": "gpt", "value": "Hello"},
+        ],
+        [{**turn, "name": None, "tool_calls": [], "weight": None} for turn in TURNS],
+        [{"role": "developer", "content": "Be brief."}, *TURNS[1:]],
+        [TURNS[0], {"role": "user", "content": [{"type": "text", "text": "Hi"}]}, {**TURNS[2], "weight": 1}],
+        [*TURNS, {"role": "user", "content": "And?"}, {"role": "assistant", "content": "No.", "weight": 0}],
+    ],
+    ids=["sharegpt", "null keys", "developer", "parts", "weightless end"],
+)
+def test_the_same_conversation_in_other_words(turns):
+    conversation = task(rows="messages").conversation(read("messages", {"messages": turns}))
+    assert conversation.turns() == tuple(Turn(turn["role"], turn["content"]) for turn in TURNS)
+
+
+def test_weights_and_the_order_of_roles_are_kept():
+    turns = [
+        {"role": "assistant", "content": "Welcome."},
+        {"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "two"}]},
+        {"role": "user", "content": "three"},
+        {"role": "assistant", "content": "Four", "weight": 0},
+        TURNS[1],
+        TURNS[2],
+    ]
+    prompt = task(rows="messages").conversation(read("messages", {"messages": turns})).prompt
+    assert [turn.learned for turn in prompt] == [True, True, True, False, True]
+    assert prompt[1].content == "One\ntwo", "no words are joined"
+
+
+def test_a_thought_under_a_key_of_its_own_is_one():
+    turns = [TURNS[1], {**TURNS[2], "reasoning_content": "easy"}]
+    row = read("messages", {"messages": turns})
+    assert task(rows="messages", thoughts="dropped").conversation(row).answers == ("Hello",)
+    assert task(rows="messages", thoughts="learned").conversation(row).answers == (
+        "<think>\neasy\n</think>\n\nHello",
+    )

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from teacherspec.tasks.shared.row_formats import ROW_FORMATS
 from tests.unit.prepare.toy_data import HALVES, Workshop, jsonl, messages, text_fields
 
 ONE_FILE = [{"kind": "jsonl", "path": "data/rows.jsonl"}]
@@ -180,3 +181,57 @@ def test_fractions_that_chance_explains_are_not_reported(workshop: Workshop) -> 
     workshop.prepare(ONE_FILE)
     assert "received other shares" not in workshop.report()
     assert "groups" not in workshop.metrics()["by_hash"]
+
+
+# Instruction data
+
+
+ALPACA = {"instruction": "Add.", "output": "3"}
+
+
+def test_alpaca_rows_need_no_input(workshop: Workshop) -> None:
+    rows = [{**ALPACA, "instruction": f"Add {at}."} for at in range(40)]
+    workshop.write("data/rows.jsonl", jsonl([*rows, {**ALPACA, "instruction": "Add all.", "input": "1 2"}]))
+    workshop.fields = ROW_FORMATS["alpaca"].schema(False)
+    workshop.prepare(ONE_FILE, near_duplicates=None)
+    found = [row for split in workshop.all_rows().values() for row in split]
+    assert Counter(row["input"] for row in found) == {"": 40, "1 2": 1}
+
+
+@pytest.mark.parametrize("others", ["refuse", "ignore"])
+@pytest.mark.parametrize("column", ["system", "history"])
+def test_columns_of_the_prompt_are_never_dropped_in_silence(
+    workshop: Workshop, others: str, column: str
+) -> None:
+    given = {"system": "Answer in French.", "history": [["a", "b"]]}[column]
+    rows = [{**ALPACA, "instruction": f"Add {at}.", column: given} for at in range(40)]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    source = [{**ONE_FILE[0], "other_columns": others}]
+    workshop.fields = ROW_FORMATS["alpaca"].schema(False)
+    (line,) = workshop.refusal(source)
+    assert f"'{column}': belongs to the prompt of the row" in line
+    assert "rows: messages" in line
+    assert "(and 39 more like it)" in line
+    assert "ignore" not in line
+    dropped = [{**source[0], "transforms": [{"kind": "drop", "columns": [column]}]}]
+    workshop.prepare(dropped, near_duplicates=None)
+    assert workshop.metrics()["rows"]["kept"] == 40
+
+
+def test_a_blank_column_of_the_prompt_may_be_ignored(workshop: Workshop) -> None:
+    rows = [{**ALPACA, "instruction": f"Add {at}.", "system": "", "history": []} for at in range(40)]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    source = [{**ONE_FILE[0], "other_columns": "ignore"}]
+    workshop.fields = ROW_FORMATS["alpaca"].schema(False)
+    workshop.prepare(source, near_duplicates=None)
+    assert workshop.metrics()["rows"]["kept"] == 40
+
+
+def test_conversations_may_have_another_column(workshop: Workshop) -> None:
+    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]
+    rows = [{"conversations": [{**turns[0], "value": f"Hi {at}"}, turns[1]]} for at in range(40)]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    source = [{**ONE_FILE[0], "columns": {"messages": "conversations"}}]
+    workshop.fields = ROW_FORMATS["messages"].schema(False)
+    workshop.prepare(source, near_duplicates=None)
+    assert workshop.metrics()["rows"]["kept"] == 40

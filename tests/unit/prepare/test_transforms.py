@@ -23,6 +23,18 @@ def changed(row: dict, transform: dict) -> dict | None:
         ({"kind": "unicode", "columns": ("text",), "form": "NFC"}, "e\u0301", "\u00e9"),
         ({"kind": "unicode", "columns": ("text",), "form": "NFKC"}, "\ufb01n", "fin"),
         ({"kind": "remove_controls", "columns": ("text",)}, "a\x00\x1b\tb\n", "a\tb\n"),
+        (
+            {"kind": "unicode", "columns": ("text",), "form": "NFKC"},
+            "\uff11\u00bd m\u00b2",
+            "1\u00bd m\u00b2",
+        ),
+        (
+            {"kind": "remove_controls", "columns": ("text",)},
+            "one\x0ctwo\x0bthree\x1efour",
+            "one\ntwo\nthree\nfour",
+        ),
+        ({"kind": "remove_controls", "columns": ("text",)}, "\x1b[31;1mred\x1b[0m", "red"),
+        ({"kind": "drop", "columns": ("system",)}, "a", "a"),
         ({"kind": "strip", "columns": ("text", "more")}, 5, 5),
         ({"kind": "map", "column": "text", "values": {"1": "one"}}, 1, "one"),
         ({"kind": "map", "column": "text", "values": {"1": "one"}, "others": "keep"}, 2, 2),

@@ -29,6 +29,9 @@ class ValueReader(ABC):
 
     name: str
 
+    optional: ClassVar[bool] = False
+    """Whether a row without the column is read as one with null in it."""
+
     @property
     def source_column(self) -> str:
         """Column of the file that it is read from, unless `columns` of the source names another."""

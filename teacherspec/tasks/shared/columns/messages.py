@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.tasks.shared.columns.base import Column, ColumnError, shown
+from teacherspec.tasks.shared.columns.message_formats import TOOLS, joined, read_message
 from teacherspec.tasks.shared.columns.text import TextColumn, compared
-from teacherspec.text.conversation import problem_with_turns
+from teacherspec.text.conversation import problem_with_roles
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_MESSAGES = 1_000
-
-IMAGE_MARK = "<image>"
-"""Stands for an image in a text, as in LLaVA's own rows, whatever the token of the base."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +19,8 @@ class MessagesColumn(Column):
     """A list of `{"role": …, "content": …}` that ends with an answer of the assistant.
 
     Attributes:
-        in_parts: whether a content may be a list of `{"type": "text", "text": …}` and `{"type": "image"}`;
-            an image is stored as `IMAGE_MARK`.
+        in_parts: whether a content may hold `{"type": "image"}` as well as texts; it is stored as
+            `IMAGE_MARK`.
     """
 
     in_parts: bool = False
@@ -32,54 +30,51 @@ class MessagesColumn(Column):
         """Column of the file that holds both prompt and answer."""
         return "messages"
 
-    def _messages(self, value: Any, with_answer: bool = True) -> list[dict[str, str]]:
+    def _messages(self, value: Any, with_answer: bool = True) -> list[dict[str, Any]]:
         """Messages that end with an answer of the assistant, or with the prompt for one."""
         least = 2 if with_answer else 1
         if not isinstance(value, list | tuple) or not least <= len(value) <= MAX_MESSAGES:
             raise ColumnError(f"must be a list of {least} to {MAX_MESSAGES} turns (given {shown(value)})")
-        messages = []
-        for number, message in enumerate(value, start=1):
-            if not isinstance(message, dict) or set(message) != {"role", "content"}:
-                raise ColumnError(
-                    f"turn {number} must have a role and a content only (given {shown(message)})"
-                )
-            try:
-                messages.append({"role": str(message["role"]), "content": self._content(message["content"])})
-            except ColumnError as error:
-                raise ColumnError(f"turn {number}: content {error}") from error
-        turns = [(message["role"], message["content"]) for message in messages]
-        if not with_answer and turns[-1][0] == "assistant":
+        messages = [self._message(number, message) for number, message in enumerate(value, start=1)]
+        if with_answer and messages[-1]["role"] == "assistant":
+            # Nothing that is learned depends on what follows the last answer with a weight.
+            while messages and not (messages[-1]["role"] == "assistant" and messages[-1]["learned"]):
+                messages.pop()
+            if not messages:
+                raise ColumnError("has no answer to learn from: the weights of all are 0")
+        roles = [message["role"] for message in messages]
+        if not with_answer and roles[-1] == "assistant":
             raise ColumnError("must end with a turn of the user, which is answered; take the last answer out")
-        if problem := problem_with_turns(turns if with_answer else [*turns, ("assistant", "")]):
+        if problem := problem_with_roles(roles if with_answer else [*roles, "assistant"]):
             raise ColumnError(problem)
         return messages
 
-    def _content(self, value: Any) -> str:
-        parts = value if self.in_parts and isinstance(value, list | tuple) else None
-        return TextColumn("content").read(value if parts is None else "".join(map(_part, parts)))
-
-
-def _part(value: Any) -> str:
-    match value:
-        case {"type": "text", "text": str(text), **rest} if not any(rest.values()):
-            return text
-        case {"type": "image", **rest} if not any(rest.values()):
-            return IMAGE_MARK
-    raise ColumnError(
-        'must have parts such as {"type": "image"}, whose image is in the column of images, and '
-        f'{{"type": "text", "text": …}} (given {shown(value)})'
-    )
+    def _message(self, number: int, given: Any) -> dict[str, Any]:
+        try:
+            message = read_message(given)
+            content = message.content
+            if isinstance(content, list | tuple):
+                content = joined(content, with_images=self.in_parts)
+        except ColumnError as error:
+            if str(error) == TOOLS:
+                raise
+            raise ColumnError(f"turn {number}: {error}") from error
+        try:
+            text = TextColumn("content").read(content)
+        except ColumnError as error:
+            raise ColumnError(f"turn {number}: content {error}") from error
+        return {"role": message.role, "content": text, "learned": message.learned}
 
 
 @dataclass(frozen=True)
 class PromptMessagesColumn(MessagesColumn):
     """The messages before the last answer."""
 
-    def read(self, value: Any) -> list[dict[str, str]]:
+    def read(self, value: Any) -> list[dict[str, Any]]:
         """All messages but the last. Raises `ColumnError`."""
         return self._messages(value)[:-1]
 
-    def from_request(self, value: Any) -> list[dict[str, str]]:
+    def from_request(self, value: Any) -> list[dict[str, Any]]:
         """All messages, the last of which is the user's. Raises `ColumnError`."""
         return self._messages(value, with_answer=False)
 
@@ -92,7 +87,7 @@ class PromptMessagesColumn(MessagesColumn):
         """A list of messages."""
         import pyarrow as pa
 
-        return pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+        return pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("learned", pa.bool_())]))
 
     def text(self, value: Any) -> str:
         """The contents one after the other."""

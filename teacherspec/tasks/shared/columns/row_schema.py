@@ -16,15 +16,18 @@ class RowSchema:
         label: the class of the row, or None for tasks without classes. Rows of role `ood` have none.
         answers: what the model is trained to give besides a class (a completion, references). Rows of
             equal content may have several.
+        conditions: names of columns that programs read as part of the prompt, and this task does not: values
+            in them are never ignored.
     """
 
     content: tuple[Column, ...]
     label: LabelColumn | None = None
     answers: tuple[Column, ...] = ()
+    conditions: tuple[str, ...] = ()
 
     def without_label(self) -> "RowSchema":
         """The same row where no class is known."""
-        return RowSchema(self.content, None, self.answers)
+        return replace(self, label=None)
 
     def compared_exactly(self) -> "RowSchema":
         """The same row, where texts that differ in case or white space are different content."""
@@ -32,7 +35,7 @@ class RowSchema:
         def exact(columns: tuple[Column, ...]) -> tuple[Column, ...]:
             return tuple(replace(column, exact=True) for column in columns)
 
-        return RowSchema(exact(self.content), self.label, exact(self.answers))
+        return replace(self, content=exact(self.content), answers=exact(self.answers))
 
     def images(self) -> tuple[VisualColumn, ...]:
         """The columns of the content that hold images."""

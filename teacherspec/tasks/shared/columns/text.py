@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from teacherspec.tasks.shared.columns.base import Column, ColumnError, shown
 from teacherspec.text.unicode_forms import is_blank, unicode_form
@@ -59,7 +59,9 @@ class TextColumn(Column):
 
 @dataclass(frozen=True)
 class OptionalTextColumn(TextColumn):
-    """A text that may be left empty or null."""
+    """A text that may be left empty, null or out."""
+
+    optional: ClassVar[bool] = True
 
     def read(self, value: Any) -> str:
         """The text as given, null as the empty text. Raises `ColumnError`."""
