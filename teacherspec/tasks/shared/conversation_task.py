@@ -138,10 +138,8 @@ class ConversationTask(GenerationTask, SupervisedLoss):
     def probe_processor(self, folder: Path, rows: "Dataset") -> Iterator[str]:
         """Every conversation rendered and tokenised, images in it."""
         yield "chat template and tokenizer"
-        processor = self.load_processor(folder)
-        if (template := self.rendering.declared_template) is not None:
-            self.declare_template(processor, template)
-        self.encode(processor, rows)
+        for _ in self.refused_rows(folder, rows):
+            pass  # `base` names such rows afterwards, by file and line
 
     def check_base(self, folder: Path, backbone: BaseSummary) -> None:
         """Refuse a `max_length` beyond the base's context. Raises `BaseModelError`."""
