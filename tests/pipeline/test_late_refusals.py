@@ -62,6 +62,7 @@ OTHER_COMMANDS = {
     "package/push.py:push_to_hub",
     "package/push.py:push_to_remote",
     "package/push.py:require_releasable",
+    "package/verification/static_checks.py:require_sound",
 }
 """Commands on a finished package."""
 
