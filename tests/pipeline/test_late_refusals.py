@@ -18,7 +18,7 @@ EARLY = {
     "calibrate/generation/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "calibrate/retrieval/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "finetune/cross_fit.py:_folds": "teacherspec.check.rules.training:cross_fitting_has_folds",
-    "finetune/inputs.py:load_inputs": "teacherspec.splits:check_splits",
+    "finetune/inputs.py:fitting_splits": "teacherspec.splits:check_splits",
     "inference/batch_loader.py:check_not_empty": "teacherspec.splits:check_splits",
     "package/run.py:_declared_splits": "teacherspec.check.rules.packaging:soft_targets_are_splits",
     "package/stage_outputs.py:number": "teacherspec.check.rules.packaging:gates_are_measured",
@@ -27,7 +27,9 @@ EARLY = {
 
 BEFORE_THE_FIRST_STEP = {
     "finetune/freezing.py:freeze",
+    "finetune/head_learning_rate.py:split_off_head",
     "finetune/inputs.py:initial_model",
+    "finetune/linear_probe_first.py:output_layer",
     "finetune/lora.py:_targets",
     "finetune/lora.py:adapt",
     "finetune/qlora.py:quantize",
@@ -47,7 +49,6 @@ ONLY_RESULTS_SHOW = {
 
 TOUCHED_BY_HAND = {
     "evaluate/classification/evaluate.py:check_classes",
-    "evaluate/run.py:load_base",
     "finetune/train.py:train",
     "package/aligned_rows.py:aligned_batches",
     "package/stage_outputs.py:_require_agreement",
