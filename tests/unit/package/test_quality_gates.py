@@ -14,7 +14,11 @@ from teacherspec.spec.package import DEFAULT_GATES
 from tests.toys.packaged_teacher import section
 
 REPORTS: dict[str, Any] = {
-    "evaluate": {"loss_ratio": 1.1, "test": {"accuracy": {"value": 0.91, "low": 0.88, "high": 0.94}}},
+    "evaluate": {
+        "gain": {"test": {"accuracy": {"value": 0.02, "low": 0.01, "high": 0.03}}},
+        "loss_ratio": 1.1,
+        "test": {"accuracy": {"value": 0.91, "low": 0.88, "high": 0.94}},
+    },
     "calibrate": {
         "test": {"ece": {"after": {"value": 0.04, "low": 0.01, "high": 0.06}, "noise_after": 0.05}},
         "calibration": {"fitted": 1},
