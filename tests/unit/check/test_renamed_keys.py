@@ -6,6 +6,7 @@ import pytest
 
 from teacherspec.check.declaration import Spec
 from teacherspec.check.parsing.renamed_keys import RENAMED
+from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.spec.section import Section
 from tests.unit.check.example import changed, problems
@@ -13,10 +14,12 @@ from tests.unit.check.example import changed, problems
 OLD = {
     ("finetune", "head_first"): "  head_first: {epochs: 2}\n",
     ("finetune", "interpolation"): "  interpolation: 0.5\n",
+    ("finetune", "reproducibility"): "  reproducibility: portable\n",
     ("finetune", "method", "whole"): "  method: {kind: lora, whole: [projector]}\n",
 }
 SECTIONS: dict[tuple[str | int, ...], type[Section]] = {
     (): Spec,
+    ("base",): Base,
     ("finetune",): Finetune,
     ("finetune", "method"): Lora,
 }
@@ -31,6 +34,6 @@ def test_an_old_key_is_answered_with_its_new_name(tmp_path: Path, where: tuple[s
 
 def test_the_new_names_are_keys_and_the_old_ones_are_not() -> None:
     for where, new in RENAMED.items():
-        fields = SECTIONS[where[:-1]].model_fields
-        assert new in fields
-        assert where[-1] not in fields
+        *section, name = new.split(".")
+        assert name in SECTIONS[tuple(section) or where[:-1]].model_fields
+        assert where[-1] not in SECTIONS[where[:-1]].model_fields
