@@ -36,8 +36,8 @@ class ExtraColumns:
 
 
 IN_PROMPT = (
-    "belongs to the prompt of the row, and would be dropped; write such rows as `task.rows: messages`, or "
-    "remove it on purpose with a transform `{kind: drop, columns: […]}`"
+    "belongs to the prompt of the row, and would be dropped; {remedy}, or remove it on purpose with a "
+    "transform `{{kind: drop, columns: […]}}`"
 )
 """What is wrong with a column that conditions the answer and is not read."""
 
@@ -61,7 +61,8 @@ class RowChecker:
 
     Attributes:
         known: columns of the file that are used.
-        conditions: columns that are read only to see that nothing of the prompt is dropped.
+        conditions: columns that are read only to see that nothing of the prompt is dropped, and how
+            to declare each.
         changed: kind of change to values while reading → how often.
     """
 
@@ -232,8 +233,8 @@ class RowChecker:
         if self._others != "ignore":
             return []
         return [
-            f"{shown(column)}: {IN_PROMPT}"
-            for column in self.conditions
+            f"{shown(column)}: {IN_PROMPT.format(remedy=remedy)}"
+            for column, remedy in self.conditions.items()
             if column not in self.known and values.get(column) not in (None, "", [], {})
         ]
 
@@ -243,6 +244,7 @@ class RowChecker:
             return []
         names = ", ".join(shown(column) for column in extra[:10])
         if conditioning := [column for column in extra if column in self.conditions]:
-            return [f"{', '.join(map(shown, conditioning))}: {IN_PROMPT}"]
+            remedies = "; ".join(dict.fromkeys(self.conditions[column] for column in conditioning))
+            return [f"{', '.join(map(shown, conditioning))}: {IN_PROMPT.format(remedy=remedies)}"]
         remedy = "name it in `prepare.keep_columns` or declare `other_columns: ignore`"
         return [f"{names}: the task does not use it; {remedy}"]

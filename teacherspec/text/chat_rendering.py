@@ -5,11 +5,17 @@ separately tokenised text.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teacherspec.errors import BaseModelError, DataError
-from teacherspec.text.chat_template import decided_option, refuse_addresses, with_opening
+from teacherspec.text.chat_template import (
+    decided_option,
+    refuse_addresses,
+    with_opening,
+    with_system_in_user,
+)
 from teacherspec.text.conversation import Conversation, Turn
 from teacherspec.text.thoughts import Marks, Thoughts, marks_in, split_thought
 
@@ -109,9 +115,10 @@ class ChatRenderer:
         text = self.apply(conversation.prompt, True)
         for number, turn in enumerate(conversation.prompt, start=1):
             if any(part is not None and part.strip() not in text for part in turn.parts()):
+                remedy = f"{SYSTEM_IN_USER}, or " if turn.role == "system" else ""
                 raise DataError(
                     f"turn {number}: the chat template does not write the text of the {turn.role} as it is; "
-                    "declare another task.rendering.template"
+                    f"declare {remedy}another task.rendering.template"
                 )
         return text
 
@@ -158,6 +165,8 @@ class ChatRenderer:
                 found.append((len(before), len(before) + len(written)))
         return found
 
+
+SYSTEM_IN_USER = "`task.rendering.system_in: user_turn`"
 
 Renderer = PlainRenderer | ChatRenderer
 """How conversations become text."""
@@ -301,17 +310,26 @@ def _apply(
 ) -> str:
     from jinja2 import TemplateError
 
+    def rendered(given: str) -> str:
+        return str(
+            tokenizer.apply_chat_template(
+                messages, chat_template=given, tokenize=False, add_generation_prompt=answer_follows
+            )
+        )
+
     messages: list[dict[str, Any]] = [
         {"role": turn.role, "content": _in_parts(turn) if in_parts else turn.content} for turn in turns
     ]
+    failures = (TemplateError, TypeError, ValueError, KeyError)
     try:
-        return str(
-            tokenizer.apply_chat_template(
-                messages, chat_template=template, tokenize=False, add_generation_prompt=answer_follows
-            )
-        )
-    except (TemplateError, TypeError, ValueError, KeyError) as error:
-        raise DataError(f"the chat template refuses these turns: {error}") from error
+        return rendered(template)
+    except failures as error:
+        remedy = ""
+        if turns[0].role == "system":
+            with suppress(*failures):
+                rendered(with_system_in_user(template))
+                remedy = f"; {SYSTEM_IN_USER} writes the system prompt before the first text of the user"
+        raise DataError(f"the chat template refuses these turns: {error}{remedy}") from error
 
 
 def _in_parts(turn: Turn) -> list[dict[str, str]]:

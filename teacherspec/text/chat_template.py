@@ -130,6 +130,18 @@ def with_option(template: str, name: str, *, value: bool) -> str:
     return f"{{% set {name} = {str(value).lower()} %}}\n{template}"
 
 
+def with_system_in_user(template: str) -> str:
+    """The template that writes a system prompt and a blank line before the first text of the user."""
+    begins = "messages | length > 1 and messages[0]['role'] == 'system' and messages[1]['role'] == 'user'"
+    system, content = "messages[0]['content']", "messages[1]['content']"
+    # Kinds with images give a list of parts for each content.
+    texts = f"{system} + '\\n\\n' + {content}"
+    parts = f"{system} + [{{'type': 'text', 'text': '\\n\\n'}}] + {content}"
+    joined = f"({texts}) if {content} is string else ({parts})"
+    first = f"[{{'role': 'user', 'content': {joined}}}]"
+    return f"{{% if {begins} %}}{{% set messages = {first} + messages[2:] %}}{{% endif %}}\n{template}"
+
+
 def with_opening(template: str, opening: str) -> str:
     """The template that ends the prefix of an answer with `opening`."""
     return f"{template}{{% if add_generation_prompt %}}{{{{ {opening!r} }}}}{{% endif %}}"

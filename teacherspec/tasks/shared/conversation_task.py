@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field as Param
+from pydantic import model_validator
 
 from teacherspec.errors import DataError
 from teacherspec.tasks.shared import chat_report, hf_loading
@@ -15,7 +16,14 @@ from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProb
 from teacherspec.tasks.shared.interfaces.capabilities import LossTerms, SupervisedLoss
 from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared.rendering import Chat, Plain
-from teacherspec.tasks.shared.row_formats import ROW_FORMATS, RowFormat, RowFormatName
+from teacherspec.tasks.shared.row_formats import (
+    ROW_FORMATS,
+    PromptColumn,
+    RowFormat,
+    RowFormatName,
+    with_earlier_turns,
+    with_prompt_columns,
+)
 from teacherspec.tasks.shared.text_report import refuse_longer
 from teacherspec.tasks.shared.tokenize_rows import encode_rows
 from teacherspec.text.block_attention import use_block_attention
@@ -53,6 +61,11 @@ class ConversationTask(GenerationTask, SupervisedLoss):
     """Format of the rows: `prompt_completion` (columns `prompt`, `completion`), `messages` (a column of turns
     with `role` and `content`, the last the assistant's) or `alpaca` (`instruction`, `input`, `output`)."""
 
+    prompt_columns: tuple[PromptColumn, ...] = ()
+    """Columns besides those of the format that belong to the prompt, and may be empty or missing in a row:
+    `system` is its system prompt, `history` its earlier turns as a list of pairs `[question, answer]`, whose
+    answers are learned too."""
+
     rendering: Annotated[Plain | Chat, Param(discriminator="kind")] = Plain()
     """How a conversation becomes text."""
 
@@ -71,6 +84,18 @@ class ConversationTask(GenerationTask, SupervisedLoss):
     writes an empty one, it belongs to the prompt and is neither learned nor scored. `learned`: the thought of
     the last answer is learned with it; the answer after it is compared with references. `dropped`: as `none`,
     with the thoughts of the rows removed."""
+
+    @model_validator(mode="after")
+    def _prompt_columns_fit_the_rows(self) -> Self:
+        if len(set(self.prompt_columns)) < len(self.prompt_columns):
+            raise ValueError("prompt_columns names a column twice")
+        if self.rows == "messages" and "history" in self.prompt_columns:
+            raise ValueError(
+                "prompt_columns: history goes into the column of messages where rows is messages"
+            )
+        if "history" in self.prompt_columns and self.rendering.kind == "plain":
+            raise ValueError("prompt_columns: history needs `rendering: {kind: chat}`, which separates turns")
+        return self
 
     def declare_template(self, processor: Any, template: str) -> None:
         """Make a chat template the processor's own, so that it is saved with it."""
@@ -104,7 +129,7 @@ class ConversationTask(GenerationTask, SupervisedLoss):
 
     def conversation(self, row: Row) -> Conversation:
         """The conversation in a row, under the declared system prompt, with the thoughts that count."""
-        found = self.row_format().conversation(row).with_system(self.system)
+        found = with_earlier_turns(self.row_format().conversation(row), row).with_system(self.system)
         if self.thoughts == "none":
             return found
         return found.with_answers(without_thought, earlier_only=self.learns_thoughts)
@@ -129,7 +154,7 @@ class ConversationTask(GenerationTask, SupervisedLoss):
 
     def row_schema(self) -> RowSchema:
         """The prompt, which decides the split of a row, and the answers."""
-        return self.row_format().schema(bool(self.image_columns))
+        return with_prompt_columns(self.row_format().schema(bool(self.image_columns)), self.prompt_columns)
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The contents of all turns of the rows."""

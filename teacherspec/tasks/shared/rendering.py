@@ -9,7 +9,7 @@ from pydantic import model_validator
 from teacherspec.spec.section import Section
 from teacherspec.tasks.shared import chat_report
 from teacherspec.text.chat_rendering import PlainRenderer, Renderer, chat_renderer, completed_template
-from teacherspec.text.chat_template import chosen_template, fixed_template
+from teacherspec.text.chat_template import chosen_template, fixed_template, with_system_in_user
 from teacherspec.text.thoughts import Thoughts
 
 if TYPE_CHECKING:
@@ -74,6 +74,10 @@ class Chat(Section):
     """The day that a chat template with the present day writes into every prompt, in training and for ever
     after, such as "2024-07-26" in quotes; omit for templates without."""
 
+    system_in: Literal["own_turn", "user_turn"] = "own_turn"
+    """Where a system prompt stands: in a turn of its own, or before the first text of the user, for chat
+    templates that refuse system turns, such as Gemma's; the packaged template puts it there."""
+
     @model_validator(mode="after")
     def _names_one_template(self) -> Self:
         if self.template is not None and self.template_name is not None:
@@ -94,7 +98,8 @@ class Chat(Section):
             BaseModelError: there is none that can be learned from.
         """
         template = chosen_template(tokenizer.chat_template, self.template, self.template_name)
-        return completed_template(tokenizer, fixed_template(template, self.today), thoughts, image)
+        template = completed_template(tokenizer, fixed_template(template, self.today), thoughts, image)
+        return with_system_in_user(template) if self.system_in == "user_turn" else template
 
     def renderer(
         self,

@@ -149,3 +149,73 @@ def test_a_thought_under_a_key_of_its_own_is_one():
     assert task(rows="messages", thoughts="learned").conversation(row).answers == (
         "<think>\neasy\n</think>\n\nHello",
     )
+
+
+HISTORY = [["One?", "1"], ["Two?", "2"]]
+EARLIER = tuple(
+    Turn(role, text) for pair in HISTORY for role, text in zip(("user", "assistant"), pair, strict=True)
+)
+FORMATS = {
+    "prompt_completion": {"prompt": "Three?", "completion": "3"},
+    "alpaca": {"instruction": "Three?", "output": "3"},
+    "messages": {"messages": [{"role": "user", "content": "Three?"}, {"role": "assistant", "content": "3"}]},
+}
+
+
+def stored(kind, row):
+    """A row as `prepare` stores it, columns that it lacks as null."""
+    return {rule.name: rule.read(row.get(rule.source_column)) for rule in kind.row_schema().columns()}
+
+
+@pytest.mark.parametrize("form", ["prompt_completion", "alpaca"])
+def test_columns_of_the_prompt_are_its_turns(form):
+    kind = task(rows=form, prompt_columns=["system", "history"], system="declared")
+    full = stored(kind, {**FORMATS[form], "system": "Count.", "history": HISTORY})
+    question = Turn("user", "Three?")
+    assert kind.conversation(full).prompt == (Turn("system", "Count."), *EARLIER, question)
+    assert kind.conversation(full).answers == ("3",)
+    for nothing in ({}, {"system": "", "history": []}, {"system": None, "history": None}):
+        empty = stored(kind, {**FORMATS[form], **nothing})
+        assert kind.conversation(empty).prompt == (Turn("system", "declared"), question)
+    system, history, *_ = kind.row_schema().columns()
+    assert history.key(full["history"]) != history.key(HISTORY[:1])
+    assert history.from_json(json.loads(json.dumps(history.to_json(full["history"])))) == HISTORY
+    assert system.name == "system"
+
+
+def test_a_system_prompt_in_a_column_goes_before_messages():
+    kind = task(rows="messages", prompt_columns=["system"])
+    row = stored(kind, {**FORMATS["messages"], "system": "Count."})
+    assert kind.conversation(row).prompt == (Turn("system", "Count."), Turn("user", "Three?"))
+    same = stored(kind, {"messages": TURNS, "system": TURNS[0]["content"]})
+    assert [turn.role for turn in kind.conversation(same).prompt] == ["system", "user"]
+    with pytest.raises(DataError, match="two system prompts"):
+        kind.conversation(stored(kind, {"messages": TURNS, "system": "Count."}))
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        ("One?", "must be a list of at most"),
+        ([["One?", "1"], ["Two?"]], "item 2 must be a pair .*rows: messages"),
+        ([{"role": "user", "content": "One?"}], "item 1 must be a pair"),
+        ([["One?", " "]], "item 1: is blank"),
+        ([["One?", 1]], "item 1: must be a text"),
+    ],
+)
+def test_a_history_in_another_form_is_refused(history, message):
+    with pytest.raises(ColumnError, match=message):
+        stored(task(prompt_columns=["history"]), {**FORMATS["prompt_completion"], "history": history})
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"prompt_columns": ["system", "system"]}, "twice"),
+        ({"prompt_columns": ["history"], "rows": "messages"}, "column of messages"),
+        ({"prompt_columns": ["history"], "rendering": {"kind": "plain"}}, "kind: chat"),
+    ],
+)
+def test_columns_of_the_prompt_that_do_not_fit_are_refused_by_the_declaration(declared, message):
+    with pytest.raises(ValueError, match=message):
+        task(**declared)

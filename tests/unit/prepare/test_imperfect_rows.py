@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from teacherspec.tasks.shared.row_formats import ROW_FORMATS
+from teacherspec.tasks.shared.row_formats import ROW_FORMATS, with_prompt_columns
 from tests.unit.prepare.toy_data import HALVES, Workshop, jsonl, messages, text_fields
 
 ONE_FILE = [{"kind": "jsonl", "path": "data/rows.jsonl"}]
@@ -210,12 +210,31 @@ def test_columns_of_the_prompt_are_never_dropped_in_silence(
     workshop.fields = ROW_FORMATS["alpaca"].schema(False)
     (line,) = workshop.refusal(source)
     assert f"'{column}': belongs to the prompt of the row" in line
-    assert "rows: messages" in line
+    assert f"declare `task.prompt_columns: [{column}]`" in line
     assert "(and 39 more like it)" in line
     assert "ignore" not in line
     dropped = [{**source[0], "transforms": [{"kind": "drop", "columns": [column]}]}]
     workshop.prepare(dropped, near_duplicates=None)
     assert workshop.metrics()["rows"]["kept"] == 40
+
+
+def test_declared_columns_of_the_prompt_are_kept_and_part_of_the_content(workshop: Workshop) -> None:
+    rows: list[dict[str, object]] = [
+        {**ALPACA, "instruction": f"Add {at}.", "system_prompt": "Be brief.", "history": [["a", "b"]]}
+        for at in range(40)
+    ]
+    others = [{**ALPACA, "instruction": "Add 0."}, {**rows[1], "history": [["a", "c"]]}]
+    workshop.write("data/rows.jsonl", jsonl([*rows, *others]))
+    workshop.fields = with_prompt_columns(ROW_FORMATS["alpaca"].schema(False), ("system", "history"))
+    source = [{**ONE_FILE[0], "columns": {"system": "system_prompt"}}]
+    workshop.prepare(source, near_duplicates=None)
+    found = [row for split in workshop.all_rows().values() for row in split]
+    assert Counter(row["system"] for row in found) == {"Be brief.": 41, "": 1}
+    assert Counter(str(row["history"]) for row in found) == {
+        "[['a', 'b']]": 40,
+        "[['a', 'c']]": 1,
+        "[]": 1,
+    }
 
 
 def test_a_blank_column_of_the_prompt_may_be_ignored(workshop: Workshop) -> None:

@@ -1,6 +1,7 @@
 """Chat templates like those of published models: one prompt on any day, in training as in inference."""
 
 import datetime
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
@@ -16,6 +17,7 @@ from teacherspec.text.chat_template import (
     random_parts,
     refuse_addresses,
     with_day,
+    with_system_in_user,
 )
 from teacherspec.text.conversation import Conversation, Turn
 from teacherspec.text.tokenization import Encoder
@@ -65,6 +67,41 @@ def test_training_reads_the_prompt_that_the_package_gives(name):
         assert answer.strip() == conversation.answers[0], "nothing of the template is learned"
         assert encoded.input_ids[-1] == made.stop_id
         assert all(turn.content in prompt for turn in conversation.prompt), "nothing is left out"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_system_prompt_before_the_text_of_the_user_is_what_a_user_could_have_written(name):
+    tokenizer = tiny_tokenizer(with_system_in_user(template_of(name)), more=published.TOKENS)
+    made = Encoder(tokenizer, chat_renderer(tokenizer, tokenizer.chat_template), 500)
+    for conversation in (SHORT, LONG):
+        first, *others = conversation.prompt
+        by_hand = replace(conversation, prompt=(Turn("user", f"Be brief.\n\n{first.content}"), *others))
+        under = conversation.with_system("Be brief.")
+        assert made.encode(under) == encoder(name).encode(by_hand)
+        assert served(tokenizer, under) == served(encoder(name).tokenizer, by_hand), "also for other programs"
+        assert made.encode(conversation) == encoder(name).encode(conversation), "nothing changes without one"
+
+
+def test_contents_in_parts_get_the_system_prompt_as_parts():
+    parts = "{% for p in m.content %}|{{ p.text or p.type }}{% endfor %}"
+    template = "{% for m in messages %}{{ m.role }}" + parts + "{% endfor %}"
+    image, text = {"type": "image"}, {"type": "text", "text": "2?"}
+    messages = [
+        {"role": "system", "content": [{"type": "text", "text": "S"}]},
+        {"role": "user", "content": [image, text]},
+    ]
+    tokenizer = tiny_tokenizer(with_system_in_user(template))
+    assert tokenizer.apply_chat_template(messages, tokenize=False) == "user|S|\n\n|image|2?"
+
+
+@pytest.mark.parametrize(
+    "turns", [(SHORT, True), (Conversation((Turn("assistant", "Hi"), *SHORT.prompt), ("5",)), False)]
+)
+def test_the_refusal_of_a_system_prompt_names_what_helps_where_it_does(turns):
+    conversation, helps = turns
+    with pytest.raises(DataError, match="System role not supported") as caught:
+        encoder("GEMMA2").encode(conversation.with_system("Be brief."))
+    assert ("`task.rendering.system_in: user_turn`" in str(caught.value)) == helps
 
 
 @pytest.mark.parametrize("name", sorted(DATED))

@@ -1,6 +1,7 @@
 """The columns of a task's row, by what they are for."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from teacherspec.tasks.shared.columns.base import Column, VisualColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn
@@ -16,14 +17,14 @@ class RowSchema:
         label: the class of the row, or None for tasks without classes. Rows of role `ood` have none.
         answers: what the model is trained to give besides a class (a completion, references). Rows of
             equal content may have several.
-        conditions: names of columns that programs read as part of the prompt, and this task does not: values
-            in them are never ignored.
+        conditions: columns that programs read as part of the prompt, and this task does not: values in them
+            are never ignored. Each with how to declare it, in words.
     """
 
     content: tuple[Column, ...]
     label: LabelColumn | None = None
     answers: tuple[Column, ...] = ()
-    conditions: tuple[str, ...] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
     def without_label(self) -> "RowSchema":
         """The same row where no class is known."""
