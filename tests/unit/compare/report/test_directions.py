@@ -12,7 +12,7 @@ from teacherspec.metrics.scores.intervals import Interval
 GAIN = PairedTest("evaluate.test.accuracy", 9, 0.5, 0.7, Interval(0.2, 0.1, 0.3), 0.001, 0.001, "")
 WITHOUT = (
     "rows", "tokens", "change", "p_value", "argmax_changed", "fitted", "temperature", "standard_error",
-    "signed", "brier_uncertainty", "loss_ratio", "nll_change", "queries", "candidates", "images", "texts",
+    "signed", "brier_uncertainty", "loss_ratio", "queries", "candidates", "images", "texts",
     "length_ratio", "candidate_set_size", "worsened", "wins", "ties", "losses", "ratings", "skipped",
     "outdated", "raters", "left_preferred", "preference", "rating", "shown", "rated", "identical", "pairs",
     "teacher", "opponent", "difference",
