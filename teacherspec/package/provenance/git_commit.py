@@ -43,7 +43,7 @@ def public_url(url: str) -> str | None:
     parts = urlsplit(url)
     if parts.scheme not in ("https", "ssh", "git") or not parts.hostname:
         return None
-    return f"https://{parts.hostname}{parts.path.removesuffix('.git')}"
+    return f"https://{parts.hostname}{parts.path.rstrip('/').removesuffix('.git')}"
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -16,8 +16,8 @@ SHOWN_CHARACTERS = 120
 NEEDED = "signatures need the package model-signing; install it with `pip install 'teacherspec[signing]'`"
 
 
-def sign(folder: Path, signature: Path, private_key: Path) -> None:
-    """Sign every file of the package in `folder` with an elliptic-curve key (PEM); write `signature`.
+def sign(signed: Path, signature: Path, private_key: Path) -> None:
+    """Sign one file, or every file of a folder, with an elliptic-curve key (PEM); write `signature`.
 
     Raises:
         UserError: the key cannot be used, or model-signing is not installed.
@@ -27,7 +27,7 @@ def sign(folder: Path, signature: Path, private_key: Path) -> None:
     except ImportError as error:
         raise UserError(NEEDED) from error
     try:
-        with without_links(folder) as files:
+        with without_links(signed) as files:
             signing.Config().use_elliptic_key_signer(private_key=private_key).sign(files, signature)
     except (AttributeError, ValueError, TypeError, OSError) as error:  # AttributeError: another kind of key
         raise UserError(
@@ -38,7 +38,7 @@ def sign(folder: Path, signature: Path, private_key: Path) -> None:
 
 @contextmanager
 def without_links(folder: Path) -> Iterator[Path]:
-    """The folder itself, or a copy where DVC's links stand for files: model-signing refuses links."""
+    """The folder or file itself, or a copy where DVC's links stand for files: model-signing refuses links."""
     if not any(path.is_symlink() for path in folder.rglob("*")):
         yield folder
         return
@@ -48,7 +48,7 @@ def without_links(folder: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Signature:
-    """A signature that a package must have.
+    """A signature that a package, or a file, must have.
 
     Attributes:
         file: the detached signature.
@@ -58,8 +58,8 @@ class Signature:
     file: Path
     public_key: Path
 
-    def problems(self, folder: Path) -> list[str]:
-        """Why this is no signature of exactly the files in `folder` by this key; empty where it is.
+    def problems(self, signed: Path) -> list[str]:
+        """Why this is no signature by this key of exactly the file, or the files of the folder, `signed`.
 
         Raises:
             UserError: model-signing is not installed.
@@ -72,7 +72,7 @@ class Signature:
         if missing:
             return missing
         try:
-            with without_links(folder) as files:
+            with without_links(signed) as files:
                 verifying.Config().use_elliptic_key_verifier(public_key=self.public_key).verify(
                     files, self.file
                 )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from teacherspec.package.golden_examples import check_golden
 from teacherspec.package.output_types import OUTPUT_TYPES, PackagedOutputs
+from teacherspec.package.provenance.attested_build import AttestedBuild
 from teacherspec.package.provenance.signing import Signature
 from teacherspec.package.verification.checksums import files_below
 from teacherspec.package.verification.consistency_checks import (
@@ -79,6 +80,7 @@ def verify(
     signature: Signature | None = None,
     choice: RowChoice | None = None,
     limits: Limits | None = None,
+    build: AttestedBuild | None = None,
 ) -> tuple[Check, ...]:
     """Check the package in `folder`.
 
@@ -87,14 +89,17 @@ def verify(
         signature: what must sign it, where that is known.
         choice: which soft targets are computed again; None for a draw that nobody can know beforehand.
         limits: of the child process that loads the package; None for those of its size.
+        build: what must attest it, where that is known.
 
     Returns:
-        All checks in their order; those after a failed `files`, `checksums`, `signature` or `metadata` are
-        skipped, because nothing unknown is loaded.
+        All checks in their order; those after a failed `files`, `checksums`, `signature`, `attestation` or
+        `metadata` are skipped, because nothing unknown is loaded.
     """
     safety = {name: check for name, check in STATIC.items() if name != "metadata"}
     if signature is not None:
         safety["signature"] = signature.problems
+    if build is not None:
+        safety["attestation"] = build.problems
     safety["metadata"] = STATIC["metadata"]
     checks: list[Check] = []
     for name, check in safety.items():
@@ -102,6 +107,8 @@ def verify(
         if checks[-1].problems:
             rest = [*safety, *CONTENTS][len(checks) :]
             return (*checks, *(Check(name, skipped=True) for name in rest))
+        if name == "attestation" and build is not None:
+            checks[-1] = replace(checks[-1], note=build.summary())
     return (*checks, *_bounded(folder, choice or RowChoice(), limits or limits_of(folder)))
 
 
