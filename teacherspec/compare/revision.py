@@ -143,15 +143,22 @@ def repository() -> "Git":
     """The repository around the current folder.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it belongs to another user, as where a container mounts one.
     """
+    from pygit2 import GitError
     from scmrepo.exceptions import SCMError
     from scmrepo.git import Git
 
     try:
-        return Git()
+        git = Git()
     except SCMError as error:
         raise UserError(f"not in a git repository: {error}") from error
+    try:
+        git.pygit2  # noqa: B018 (opened here, where the reason of a refusal can be shown)
+    except GitError as error:
+        trust = f"if you trust it: git config --global --add safe.directory {git.root_dir}"
+        raise UserError(f"git: {error}{f'; {trust}' if 'not owned by' in str(error) else ''}") from error
+    return git
 
 
 def project_folder() -> str:

@@ -14,7 +14,8 @@ def git(*arguments: str, root: Path | None = None) -> str:
     Raises:
         UserError: it failed, with its message.
     """
-    return _output(["git", *arguments], root, None)
+    # Paths as they are, not as `"donn\\303\\251es"`.
+    return _output(["git", "-c", "core.quotePath=false", *arguments], root, None)
 
 
 def dvc(
@@ -44,5 +45,5 @@ def _output(command: Sequence[str], root: Path | None, environment: Mapping[str,
     if found.returncode:
         message = " ".join((found.stderr or found.stdout).split())
         name = Path(command[0]).name if command[0] == "git" else "dvc"
-        raise UserError(f"{name} {command[1] if name == 'git' else command[3]}: {message}")
+        raise UserError(f"{name} {command[3]}: {message}")
     return found.stdout

@@ -60,7 +60,8 @@ def check_version(version: str) -> Iterator[str]:
 
 def check_working_tree() -> Iterator[str]:
     """Everything is committed: only committed files are in the tag."""
-    for line in git("status", "--porcelain", "--", ".").splitlines():
+    # Whatever the user's `status.showUntrackedFiles` hides.
+    for line in git("status", "--porcelain", "--untracked-files=normal", "--", ".").splitlines():
         yield f"{line[3:]}: not committed; commit it or undo the change"
 
 

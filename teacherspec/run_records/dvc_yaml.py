@@ -28,6 +28,7 @@ class DeclaredStage:
         params: file → keys of it, dots between parts; no keys: the whole file.
         cached: outs in DVC's cache.
         in_git: outs, metrics and plots in git.
+        frozen: `dvc freeze` was used on it: DVC never runs it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class DeclaredStage:
     params: Mapping[str, tuple[str, ...]]
     cached: tuple[str, ...]
     in_git: tuple[str, ...]
+    frozen: bool
 
     @property
     def outs(self) -> tuple[str, ...]:
@@ -103,6 +105,7 @@ def _stage(name: str, entry: Mapping[str, Any]) -> DeclaredStage:
         params={file: tuple(keys) for file, keys in params.items()},
         cached=tuple(cached),
         in_git=tuple(in_git),
+        frozen=entry.get("frozen") is True,
     )
 
 

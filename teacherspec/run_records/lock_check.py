@@ -77,13 +77,16 @@ def check_lock(root: Path = Path()) -> list[Finding]:
             found.append(Finding(name, "stale", str(LOCK), f"the stage never ran; {RERUN}"))
             continue
         entry = lock[name]
-        found += _changed_declaration(stage, entry)
-        found += _changed_params(stage, entry, root)
-        found += _changed_sources(stage, entry, md5s, root)
-        found += _mixed_runs(stage, entry, lock, producers)
-        found += _edited_reports(stage, entry, root)
-        found += _wrong_receipt(stage, entry)
-        found += _unreadable_record(stage, root)
+        of_stage = [
+            *_changed_declaration(stage, entry),
+            *_changed_params(stage, entry, root),
+            *_changed_sources(stage, entry, md5s, root),
+            *_mixed_runs(stage, entry, lock, producers),
+            *_edited_reports(stage, entry, root),
+            *_wrong_receipt(stage, entry),
+            *_unreadable_record(stage, root),
+        ]
+        found += [*_frozen(stage), *of_stage] if of_stage else []
     return [*found, *_contradictions(lock, root)]
 
 
@@ -94,6 +97,13 @@ def _contradictions(lock: Mapping[str, Any], root: Path) -> Iterator[Finding]:
         for path, problem in disagreements(root):
             advice = "one of them was edited; score again from the predictions (docs/gitops.md)"
             yield Finding(path.parts[1], "inconsistent", str(path), f"{problem}; {advice}")
+
+
+def _frozen(stage: DeclaredStage) -> Iterator[Finding]:
+    """Why the advice of the other findings has no effect; `dvc repro -f` writes new hashes of inputs all the same."""
+    if stage.frozen:
+        problem = f"DVC never runs a frozen stage; run `dvc unfreeze {stage.name}` first"
+        yield Finding(stage.name, "stale", f"{DVC_YAML}: frozen", problem)
 
 
 def _changed_declaration(stage: DeclaredStage, entry: Mapping[str, Any]) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def to_commit(root: Path) -> list[str]:
     """What a build left to be committed, as a command: DVC's own hint knows only `dvc.lock`."""
     paths = [str(PARAMS), str(LOCK), "reports"]
     # The user's own git, found by PATH.
-    command = ["git", "status", "--porcelain", "--", *paths]
+    command = ["git", "status", "--porcelain", "--untracked-files=normal", "--", *paths]
     shown = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stdout
     changed = [path for path in paths if any(f"{path}" in line[3:] for line in shown.splitlines())]
     return [f"To commit this build: git add {' '.join(changed)}"] if changed else []

@@ -1,8 +1,9 @@
 """Names that a reader takes for the same although their characters differ.
 
 Full confusability is in the tables of Unicode (UTS #39). Here are the differences that happen to labels: of
-case, white space, invisible characters, forms of Unicode, and letters of the Cyrillic, Greek and Armenian
-alphabets that look like Latin ones.
+case, white space, invisible characters, forms of Unicode, letters of the Cyrillic, Greek and Armenian
+alphabets that look like Latin ones, and whole numbers written in several ways (`1`, `01` and `1.0`: what
+spreadsheets and data frames make of a column that has gaps).
 """
 
 import re
@@ -14,6 +15,7 @@ _INVISIBLE = re.compile(
 )
 """Characters without a picture that are of no category of their own: fillers and variation selectors."""
 
+_WHOLE_NUMBER = re.compile(r"\+?(-?)0*(\d+?)(?:\.0+)?")
 _MARKS = {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"'}
 _LETTERS = dict(
     zip(
@@ -51,6 +53,10 @@ def _plain_marks(name: str) -> str:
     )
 
 
+def _plain_number(name: str) -> str:
+    return _WHOLE_NUMBER.sub(r"\1\2", name) if _WHOLE_NUMBER.fullmatch(name) else name
+
+
 _UNSEEN: Mapping[str, Callable[[str], str]] = {
     "invisible characters": _without_invisible,
     "white space": _one_space,
@@ -64,11 +70,14 @@ _DIFFERENCES: Mapping[str, Callable[[str], str]] = {
     "case": str.casefold,
     "dashes or quotes": _plain_marks,
     "letters of another alphabet that look the same": _like_latin,
+    "the way a number is written": _plain_number,
 }
 """Kind of difference → what removes it. Letters are compared before their case: `В` looks like `B`, `в` does
 not look like `b`."""
 
-_ORDER = (*_UNSEEN.values(), _nfkc, _plain_marks, _like_latin, str.casefold, *_UNSEEN.values())
+_ORDER = (
+    *_UNSEEN.values(), _nfkc, _plain_marks, _like_latin, str.casefold, _plain_number, *_UNSEEN.values()
+)  # fmt: skip
 
 
 def seen(name: str) -> str:

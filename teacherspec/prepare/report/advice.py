@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from teacherspec.prepare.report.label_typos import misspelt
+from teacherspec.runtime.atomic_io import WHOLE_NUMBER
 from teacherspec.runtime.escaping import markdown_code as code
 
 FEW_ROWS = 1_000
@@ -15,13 +16,15 @@ WORTHWHILE = 0.01
 OFF = 0.05
 LARGE_GROUP = 0.05
 """Difference from a declared fraction, and share of a group, from which they are reported."""
+_NO_LABEL = frozenset({"nan", "none", "null", "nil", "n/a", "na", "<na>", "-", "?", "unlabeled", "unlabelled"})
+"""Names, folded in case, that data frames, JSON and public data sets give to a label that is missing."""
 FEW_REPORTED = 30
 """Test rows of a class below which its recall is imprecise (95 % interval wider than ±0.17)."""
 
 
 def advice(metrics: dict[str, Any]) -> list[str]:
     """Sentences for the author of the declaration, each with its number."""
-    advisers = (_amount, _fractions, _balance, _spelling, _curve, _depth, _reported, _personal)
+    advisers = (_amount, _fractions, _balance, _spelling, _no_labels, _curve, _depth, _reported, _personal)
     sentences = (advise(metrics) for advise in advisers)
     return [sentence for sentence in sentences if sentence]
 
@@ -97,6 +100,23 @@ def _spelling(metrics: dict[str, Any]) -> str:
         f"Labels that may be misspelt: {', '.join(pairs[:5])}"
         + (f" and {len(pairs) - 5} more" if len(pairs) > 5 else "")
         + ". Correct the rows, or declare a transform of `kind: map`."
+    )
+
+
+def _no_labels(metrics: dict[str, Any]) -> str:
+    """Classes that are no class but stand for rows without a label, as data frames and data sets write them."""
+    rows = {label: sum(counts.values()) for label, counts in metrics["classes"].items()}
+    numbers = all(WHOLE_NUMBER.fullmatch(label) for label in rows)
+    found = [
+        f"`{label}` ({count} rows)"
+        for label, count in rows.items()
+        if label.casefold() in _NO_LABEL or (numbers and label == "-1" and "0" in rows)
+    ]
+    if not found:
+        return ""
+    return (
+        f"Classes whose name usually stands for no label: {', '.join(found)}. The teacher learns them as any "
+        "other class. If these rows have no label, leave them out by a transform of `kind: filter`."
     )
 
 

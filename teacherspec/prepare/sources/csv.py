@@ -42,7 +42,7 @@ def _open_file(source: CsvSource, name: str, path: Path, wanted: Collection[str]
         )
         header = list(source.names or _read_header(name, lines, reader, source.delimiter))
         _check_header(name, header, wanted, source.delimiter)
-        yield OpenTable(tuple(header), _rows(lines, reader, header))
+        yield OpenTable(tuple(header), _rows(lines, reader, header, source.delimiter))
 
 
 def _read_header(name: str, lines: TextLines, reader: Iterator[list[str]], delimiter: str) -> list[str]:
@@ -56,6 +56,11 @@ def _read_header(name: str, lines: TextLines, reader: Iterator[list[str]], delim
                 )
             header = next((fields for fields in reader if fields), [])
     except csv.Error as error:
+        if "new-line character" in str(error):
+            raise DataError(
+                f"{name}: its lines end with CR alone, as old spreadsheets write them; convert it "
+                "(`tr '\\r' '\\n' < old.csv > new.csv`)"
+            ) from error
         raise DataError(f"{name}:{lines.number}: the header cannot be read: {error}") from error
     if fault := lines.take_fault():
         raise DataError(f"{name}:{fault[1]}:{fault[2]}: {fault[0]}")
@@ -79,7 +84,9 @@ def _check_header(name: str, header: list[str], wanted: Collection[str], delimit
                 )
 
 
-def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> Iterator[AnyRow]:
+def _rows(
+    lines: TextLines, reader: Iterator[list[str]], header: list[str], delimiter: str
+) -> Iterator[AnyRow]:
     width = len(header)
     while True:
         first_line = lines.number + 1
@@ -94,6 +101,8 @@ def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> I
         if fault := lines.take_fault():
             what, number, byte = fault
             yield BadRow(number, what, byte, fields)
+        elif what := _not_one_row(fields, header, delimiter):
+            yield BadRow(first_line, what, given=fields)
         elif len(fields) == width:
             yield Row(first_line, dict(zip(header, fields, strict=True)))
         elif not fields:
@@ -104,6 +113,24 @@ def _rows(lines: TextLines, reader: Iterator[list[str]], header: list[str]) -> I
                 f"{width} columns are named, this row has {len(fields)}; quote or complete it",
                 given=fields,
             )
+
+
+def _not_one_row(fields: list[str], header: list[str], delimiter: str) -> str:
+    """Why fields that were read without an error are not one row of the file; empty where they are."""
+    if [field.removeprefix("\ufeff") for field in fields] == header:
+        return (
+            "holds the names of the columns, as where files were joined; remove the line (or `names` of the "
+            "source, if it is the header of the file)"
+        )
+    if fields and fields[0].startswith("\ufeff"):
+        return "begins with a byte order mark, as where files were joined; remove it"
+    if delimiter == "\t" and any("\t" in field and "\n" in field for field in fields):
+        # Rows of TSV files often begin with a quote that quotes nothing: up to the next one all is one value.
+        return (
+            "a quoted value holds tabs and line breaks, so it may be several rows; declare `quoted: false` if "
+            "quotes are plain characters in this file, otherwise take the tabs out of the value"
+        )
+    return ""
 
 
 def _explain(error: str, further_lines: int) -> str:

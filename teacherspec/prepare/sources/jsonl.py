@@ -57,7 +57,7 @@ def _row(number: int, text: str) -> Row | BadRow:
     try:
         value = decode_strictly(text)
     except json.JSONDecodeError as error:
-        return BadRow(number, f"broken JSON: {error.msg}", error.pos + 1, text)
+        return BadRow(number, f"broken JSON: {_explain(error)}", error.pos + 1, text)
     except RecursionError:
         return BadRow(number, "broken JSON: nested too deeply", None, text)
     except InvalidJsonError as error:
@@ -67,6 +67,14 @@ def _row(number: int, text: str) -> Row | BadRow:
     if not isinstance(value, dict):
         return BadRow(number, f"must be a JSON object (given {shown(value)})", None, text)
     return Row(number, value)
+
+
+def _explain(error: json.JSONDecodeError) -> str:
+    if error.doc.startswith("\ufeff"):
+        return "begins with a byte order mark, as where files were joined; remove it"
+    if error.msg == "Extra data" and error.doc[error.pos] == "{":
+        return "a second object begins here, as where files were joined; put it on a line of its own"
+    return error.msg
 
 
 def _refuse_array(name: str, first_line: str) -> None:

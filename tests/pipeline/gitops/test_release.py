@@ -64,6 +64,7 @@ def test_all_problems_are_reported_at_once(repository: Repository) -> None:
     repository.edit("params.yaml", "temperature: 0.8", "temperature: 0.9")
     repository.commit("Raise a gate too far, and do not build")
     (repository.root / "stray.txt").write_text("stray")
+    repository.git("config", "status.showUntrackedFiles", "no")  # as people set it in large repositories
     weights = repository.root / "artifacts/teacher/weights.json"
     weights.chmod(0o644)
     weights.write_text("{}")

@@ -1,5 +1,6 @@
 """The table of invalid data files: how each is made and the message it must be refused with."""
 
+import codecs
 import gzip
 import json
 import os
@@ -7,10 +8,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 import pyarrow as pa
+from fsspec.implementations.memory import MemoryFileSystem
 
 from teacherspec.runtime.atomic_io import sha256_bytes
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
@@ -92,6 +94,16 @@ LABELS = pa.array([row["label"] for row in messages(60)])
 TEXTS = pa.array([row["text"] for row in messages(60)])
 
 # --- JSON lines -----------------------------------------------------------------------------------
+whole(
+    "files joined with byte order marks",
+    "rows.jsonl:61:1: broken JSON: begins with a byte order mark, as where files were joined",
+    codecs.BOM_UTF8 + GOOD + codecs.BOM_UTF8 + GOOD,
+)
+whole(
+    "files joined without a line end",
+    "rows.jsonl:60:54: broken JSON: a second object begins here, as where files were joined",
+    GOOD.removesuffix(b"\n") + GOOD,
+)
 whole("last line cut", "rows.jsonl:60:", GOOD[:-12])
 lines("a line that is no JSON", "rows.jsonl:61:1: broken JSON", "text: hello, label: ant")
 lines("two broken lines", "rows.jsonl:61:", "{", "}")
@@ -473,6 +485,42 @@ table(
     "rows.csv:63:4: byte 0xe9 is not UTF-8",
     f'text,label\n{CSV_ROWS}"over\ntwo\xe9 lines",ant\n'.encode("latin-1"),
 )
+table(
+    "files joined with their headers",
+    "rows.csv:62: holds the names of the columns, as where files were joined",
+    f"text,label\n{CSV_ROWS}text,label\nhello,ant\n",
+)
+table(
+    "files joined with byte order marks and headers",
+    "rows.csv:62: holds the names of the columns, as where files were joined",
+    f"\ufefftext,label\n{CSV_ROWS}\ufefftext,label\nhello,ant\n",
+)
+table(
+    "a header where names are declared",
+    "rows.csv:1: holds the names of the columns",
+    f"text,label\n{CSV_ROWS}",
+    names=["text", "label"],
+)
+table(
+    "files without headers joined with byte order marks",
+    "rows.csv:61: begins with a byte order mark, as where files were joined",
+    f"\ufeff{CSV_ROWS}\ufeffhello,ant\n",
+    names=["text", "label"],
+)
+table(
+    "quotes that quote nothing in TSV",
+    "rows.csv:12: a quoted value holds tabs and line breaks, so it may be several rows; declare `quoted: false`",
+    "text\tlabel\n"
+    + CSV_ROWS.replace(",", "\t")
+    .replace("message number 10", '"message number 10')
+    .replace("number 13 about b", 'number 13 about b"'),
+    delimiter="\t",
+)
+table(
+    "lines that end with CR alone",
+    "data/rows.csv: its lines end with CR alone",
+    f"text,label\n{CSV_ROWS}".replace("\n", "\r"),
+)
 table("a NUL byte in CSV", "rows.csv:62:2: contains a NUL byte", f"text,label\n{CSV_ROWS}x\x00y,ant\n")
 table(
     "a field longer than a line may be",
@@ -611,26 +659,41 @@ table(
 )
 
 
+class Cloud(MemoryFileSystem):
+    """A stand-in for a cloud store."""
+
+    protocol = "cloud"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("cloud://", "memory://")))
+
+
+fsspec.register_implementation("cloud", Cloud, clobber=True)
+
+
 def remote(title: str, message: str, stored: bytes | None, declared: bytes) -> None:
     """A case of a file elsewhere, by the stand-in for a cloud store."""
 
     def build(workshop: Workshop) -> Sources:
-        url = "memory://bad/rows.jsonl"
+        url = "cloud://bad/rows.jsonl"
         if stored is not None:
             with fsspec.open(url, "wb") as file:
                 file.write(stored)
         else:
-            url = "memory://bad/nothing.jsonl"
+            url = "cloud://bad/nothing.jsonl"
         return [{"kind": "jsonl", "url": url, "sha256": sha256_bytes(declared)}]
 
     CASES.append(Case(title, message, build))
 
 
-remote("a remote file that changed", "memory://bad/rows.jsonl: is not the declared file", GOOD, GOOD[:-1])
-remote("a remote file that is not there", "memory://bad/nothing.jsonl: cannot be downloaded", None, GOOD)
+remote("a remote file that changed", "cloud://bad/rows.jsonl: is not the declared file", GOOD, GOOD[:-1])
+remote("a remote file that is not there", "cloud://bad/nothing.jsonl: cannot be downloaded", None, GOOD)
 remote(
     "a remote file with a broken line",
-    "memory://bad/rows.jsonl:61:2: broken JSON",
+    "cloud://bad/rows.jsonl:61:2: broken JSON",
     GOOD + b"{\n",
     GOOD + b"{\n",
 )

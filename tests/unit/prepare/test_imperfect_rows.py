@@ -1,8 +1,11 @@
 """Rows as other programs write them: read where their meaning is clear, else the error says how."""
 
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
+from datasets import ClassLabel, Dataset, Features, Value
 
 from teacherspec.tasks.shared.row_formats import ROW_FORMATS, with_prompt_columns
 from tests.unit.prepare.toy_data import HALVES, Workshop, jsonl, messages, text_fields
@@ -112,7 +115,66 @@ def test_the_first_line_of_excel_is_no_header(workshop: Workshop) -> None:
     assert 'declare `delimiter: ";"`' in workshop.refusal([ONE_TABLE])[0]
 
 
+# Rows without a label
+
+
+def write_class_numbers(path: Path) -> None:
+    """60 rows as public data sets have them: class numbers with names, and -1 for six rows without a label."""
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["ant", "bee", "cat"])})
+    rows = [{**row, "label": -1 if at % 10 == 0 else at % 3} for at, row in enumerate(messages(60))]
+    path.parent.mkdir()
+    Dataset.from_list(rows, features=features).to_parquet(path)
+
+
+def test_class_numbers_without_a_name_are_refused_with_the_filter_that_leaves_them_out(
+    workshop: Workshop,
+) -> None:
+    write_class_numbers(workshop.root / "data/rows.parquet")
+    source: dict[str, Any] = {"kind": "parquet", "path": "data/rows.parquet"}
+    (line,) = workshop.refusal([source])
+    assert (remedy := 'type(label) == string') in line
+    source["transforms"] = [{"kind": "filter", "keep_if": remedy}]
+    assert workshop.prepare([source]).label_names == ("ant", "bee", "cat")
+    assert workshop.metrics()["rows"]["kept"] == 54
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "None", "N/A", "-", "unlabeled"])
+def test_a_class_named_like_a_missing_label_is_advised(workshop: Workshop, name: str) -> None:
+    rows = [{**row, "label": name} if at % 10 == 0 else row for at, row in enumerate(messages(120))]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare(ONE_FILE)
+    assert f"usually stands for no label: `{name}` (12 rows)" in workshop.report()
+
+
+@pytest.mark.parametrize(("others", "advised"), [((0, 1), True), ((1, 2), False), (("a", "b"), False)])
+def test_minus_one_is_advised_where_classes_count_from_zero(
+    workshop: Workshop, others: tuple[int | str, ...], advised: bool
+) -> None:
+    none = -1 if isinstance(others[0], int) else "-1"
+    rows = [{**row, "label": (none, *others)[at % 3]} for at, row in enumerate(messages(120))]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare(ONE_FILE)
+    assert ("stands for no label" in workshop.report()) == advised
+
+
 # Labels that look alike
+
+
+@pytest.mark.parametrize("other", ["1.0", "01", "+1", "1.000"])
+def test_the_same_number_written_in_two_ways_is_refused(workshop: Workshop, other: str) -> None:
+    rows = [{**row, "label": str(at % 3)} for at, row in enumerate(messages(60))]
+    rows += [{**row, "label": other} for row in messages(9, 100)]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    (line,) = workshop.refusal(ONE_FILE)
+    assert f"{min(other, '1')!r}" in line
+    assert "differ only in the way a number is written" in line
+
+
+def test_different_numbers_are_different_labels(workshop: Workshop) -> None:
+    names = ["1.0", "1.1", "1.10", "-1", "10", "v1"]
+    rows = [{**row, "label": names[at % 6]} for at, row in enumerate(messages(240))]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    assert set(workshop.prepare(ONE_FILE).label_names or ()) == set(names)
 
 
 def test_labels_that_look_alike_are_refused_once_with_both_places(workshop: Workshop) -> None:

@@ -53,6 +53,18 @@ def test_a_built_pipeline_agrees_and_a_second_build_writes_the_same_bytes(toy: P
     assert record["level"] in ("R1", "R2", "R3")
 
 
+def test_a_frozen_stage_whose_inputs_changed_is_found_with_the_remedy(toy: Path) -> None:
+    run(toy, "dvc", "freeze", "evaluate")
+    assert check_lock() == []
+    edit(toy, "params.yaml", "steps: 4", "steps: 5")
+    for force in ((), ("--force",)):
+        # With --force DVC writes the hash of the new model into the entry of the evaluation of the old one.
+        run(toy, "dvc", "repro", "--quiet", *force)
+        frozen, *others = [finding for finding in check_lock() if finding.stage == "evaluate"]
+        assert "dvc unfreeze evaluate" in frozen.problem
+        assert [other.kind for other in others] == ["inconsistent" if force else "stale"]
+
+
 def test_checking_the_lock_needs_no_data_no_cache_and_no_git(toy: Path) -> None:
     for folder in ("artifacts", ".dvc", ".git"):
         subprocess.run(["rm", "-rf", folder], check=True)
