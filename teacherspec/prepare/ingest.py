@@ -179,5 +179,5 @@ def _refuse_mixed_types(into: Ingested, fields: RowSchema, problems: Problems) -
             text, number = types.first["text"], types.first["number"]
             what = f"{name}: a text here, a number at {number}; write all as one or the other"
             if types is into.label_types:  # public data sets write rows without a label as class number -1
-                what += ", or leave rows without a class name out (`keep_if: \"type(label) == string\"`)"
+                what += ', or leave rows without a class name out (`keep_if: "type(label) == string"`)'
             problems.add(text, what)

@@ -100,7 +100,10 @@ def _contradictions(lock: Mapping[str, Any], root: Path) -> Iterator[Finding]:
 
 
 def _frozen(stage: DeclaredStage) -> Iterator[Finding]:
-    """Why the advice of the other findings has no effect; `dvc repro -f` writes new hashes of inputs all the same."""
+    """Why the advice of the other findings has no effect.
+
+    `dvc repro --force` does not run it either, but writes the hashes of its new inputs into the lock.
+    """
     if stage.frozen:
         problem = f"DVC never runs a frozen stage; run `dvc unfreeze {stage.name}` first"
         yield Finding(stage.name, "stale", f"{DVC_YAML}: frozen", problem)

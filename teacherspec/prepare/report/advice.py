@@ -16,7 +16,9 @@ WORTHWHILE = 0.01
 OFF = 0.05
 LARGE_GROUP = 0.05
 """Difference from a declared fraction, and share of a group, from which they are reported."""
-_NO_LABEL = frozenset({"nan", "none", "null", "nil", "n/a", "na", "<na>", "-", "?", "unlabeled", "unlabelled"})
+_NO_LABEL = frozenset(
+    {"nan", "none", "null", "nil", "n/a", "na", "<na>", "-", "?", "unlabeled", "unlabelled"}
+)
 """Names, folded in case, that data frames, JSON and public data sets give to a label that is missing."""
 FEW_REPORTED = 30
 """Test rows of a class below which its recall is imprecise (95 % interval wider than ±0.17)."""

@@ -30,7 +30,7 @@ def test_a_repository_of_another_user_is_refused_with_the_remedy(
     monkeypatch.setenv("HOME", str(project / "nobody"))  # no safe.directory of who runs the tests
     for path in (project, project / ".git"):
         os.chown(path, 4321, 4321)
-    with pytest.raises(UserError, match=r"not owned by .* git config --global --add safe\.directory") as error:
+    with pytest.raises(UserError, match=r"not owned by .* --add safe\.directory") as error:
         repository()
     assert str(error.value).endswith(str(project))
 

@@ -660,40 +660,40 @@ table(
 
 
 class Cloud(MemoryFileSystem):
-    """A stand-in for a cloud store."""
+    """A stand-in for a cloud store of a scheme that is allowed and needs a library of its own."""
 
-    protocol = "cloud"
+    protocol = "oss"
     store: ClassVar[dict[str, Any]] = {}
     pseudo_dirs: ClassVar[list[str]] = [""]
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
-        return str(super()._strip_protocol(path.replace("cloud://", "memory://")))
+        return str(super()._strip_protocol(path.replace("oss://", "memory://")))
 
 
-fsspec.register_implementation("cloud", Cloud, clobber=True)
+fsspec.register_implementation("oss", Cloud, clobber=True)
 
 
 def remote(title: str, message: str, stored: bytes | None, declared: bytes) -> None:
     """A case of a file elsewhere, by the stand-in for a cloud store."""
 
     def build(workshop: Workshop) -> Sources:
-        url = "cloud://bad/rows.jsonl"
+        url = "oss://bad/rows.jsonl"
         if stored is not None:
             with fsspec.open(url, "wb") as file:
                 file.write(stored)
         else:
-            url = "cloud://bad/nothing.jsonl"
+            url = "oss://bad/nothing.jsonl"
         return [{"kind": "jsonl", "url": url, "sha256": sha256_bytes(declared)}]
 
     CASES.append(Case(title, message, build))
 
 
-remote("a remote file that changed", "cloud://bad/rows.jsonl: is not the declared file", GOOD, GOOD[:-1])
-remote("a remote file that is not there", "cloud://bad/nothing.jsonl: cannot be downloaded", None, GOOD)
+remote("a remote file that changed", "oss://bad/rows.jsonl: is not the declared file", GOOD, GOOD[:-1])
+remote("a remote file that is not there", "oss://bad/nothing.jsonl: cannot be downloaded", None, GOOD)
 remote(
     "a remote file with a broken line",
-    "cloud://bad/rows.jsonl:61:2: broken JSON",
+    "oss://bad/rows.jsonl:61:2: broken JSON",
     GOOD + b"{\n",
     GOOD + b"{\n",
 )

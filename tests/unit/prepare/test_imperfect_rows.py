@@ -132,7 +132,7 @@ def test_class_numbers_without_a_name_are_refused_with_the_filter_that_leaves_th
     write_class_numbers(workshop.root / "data/rows.parquet")
     source: dict[str, Any] = {"kind": "parquet", "path": "data/rows.parquet"}
     (line,) = workshop.refusal([source])
-    assert (remedy := 'type(label) == string') in line
+    assert (remedy := "type(label) == string") in line
     source["transforms"] = [{"kind": "filter", "keep_if": remedy}]
     assert workshop.prepare([source]).label_names == ("ant", "bee", "cat")
     assert workshop.metrics()["rows"]["kept"] == 54
