@@ -106,7 +106,7 @@ def _spelling(metrics: dict[str, Any]) -> str:
 
 
 def _no_labels(metrics: dict[str, Any]) -> str:
-    """Classes that are no class but stand for rows without a label, as data frames and data sets write them."""
+    """Classes whose name stands for rows without a label in data frames, JSON and public data sets."""
     rows = {label: sum(counts.values()) for label, counts in metrics["classes"].items()}
     numbers = all(WHOLE_NUMBER.fullmatch(label) for label in rows)
     found = [

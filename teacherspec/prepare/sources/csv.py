@@ -127,8 +127,8 @@ def _not_one_row(fields: list[str], header: list[str], delimiter: str) -> str:
     if delimiter == "\t" and any("\t" in field and "\n" in field for field in fields):
         # Rows of TSV files often begin with a quote that quotes nothing: up to the next one all is one value.
         return (
-            "a quoted value holds tabs and line breaks, so it may be several rows; declare `quoted: false` if "
-            "quotes are plain characters in this file, otherwise take the tabs out of the value"
+            "a quoted value holds tabs and line breaks, so it may be several rows; declare `quoted: false` "
+            "if quotes are plain characters in this file, otherwise take the tabs out of the value"
         )
     return ""
 

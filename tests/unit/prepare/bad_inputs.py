@@ -509,7 +509,7 @@ table(
 )
 table(
     "quotes that quote nothing in TSV",
-    "rows.csv:12: a quoted value holds tabs and line breaks, so it may be several rows; declare `quoted: false`",
+    "rows.csv:12: a quoted value holds tabs and line breaks, so it may be several rows; declare `quoted",
     "text\tlabel\n"
     + CSV_ROWS.replace(",", "\t")
     .replace("message number 10", '"message number 10')

@@ -119,7 +119,7 @@ def test_the_first_line_of_excel_is_no_header(workshop: Workshop) -> None:
 
 
 def write_class_numbers(path: Path) -> None:
-    """60 rows as public data sets have them: class numbers with names, and -1 for six rows without a label."""
+    """60 rows as public data sets have them: class numbers with names, and -1 for six without a label."""
     features = Features({"text": Value("string"), "label": ClassLabel(names=["ant", "bee", "cat"])})
     rows = [{**row, "label": -1 if at % 10 == 0 else at % 3} for at, row in enumerate(messages(60))]
     path.parent.mkdir()
@@ -132,7 +132,8 @@ def test_class_numbers_without_a_name_are_refused_with_the_filter_that_leaves_th
     write_class_numbers(workshop.root / "data/rows.parquet")
     source: dict[str, Any] = {"kind": "parquet", "path": "data/rows.parquet"}
     (line,) = workshop.refusal([source])
-    assert (remedy := "type(label) == string") in line
+    remedy = "type(label) == string"
+    assert remedy in line
     source["transforms"] = [{"kind": "filter", "keep_if": remedy}]
     assert workshop.prepare([source]).label_names == ("ant", "bee", "cat")
     assert workshop.metrics()["rows"]["kept"] == 54
