@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from teacherspec.splits import Prepared
+
 Measure = Callable[[Any, Any, Any, "Dataset", "Dataset"], dict[str, Any]]
 """Task, model, processor, train and validation rows → numbers, as JSON values."""
 
 Describe = Callable[[Mapping[str, Any]], Iterator[str]]
 """These numbers → lines of Markdown."""
+
+
+Refuse = Callable[[Any, "Prepared"], None]
+"""Task and splits → `DataError` where no teacher of the task can be measured on one of them."""
+
+
+def accept_splits(task: Any, prepared: "Prepared") -> None:
+    """For types of output that can be measured on any rows."""
 
 
 class Baseline(NamedTuple):
@@ -20,8 +30,10 @@ class Baseline(NamedTuple):
         measure: gives the numbers.
         describe: writes them for the report.
         headline: writes a few words for the terminal.
+        refuse_splits: refuses splits on which nothing can be measured.
     """
 
     measure: Measure
     describe: Describe
     headline: Callable[[Mapping[str, Any]], str]
+    refuse_splits: Refuse = accept_splits

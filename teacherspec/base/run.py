@@ -29,7 +29,9 @@ BASELINES: Mapping[OutputType, Baseline] = {
         classification.measure_baseline, classification.describe_baseline, classification.headline
     ),
     "generation": Baseline(generation.measure_baseline, generation.describe_baseline, generation.headline),
-    "retrieval": Baseline(retrieval.measure_baseline, retrieval.describe_baseline, retrieval.headline),
+    "retrieval": Baseline(
+        retrieval.measure_baseline, retrieval.describe_baseline, retrieval.headline, retrieval.refuse_splits
+    ),
 }
 """How a base is measured untrained: one entry for each type of output."""
 
@@ -59,8 +61,9 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path =
     built = load_in_sandbox(folder, ProbeRows(task, data.splits), init=base.init)
     task.check_base(folder, built)
     refuse_rows(task, folder, data)
-    require_memory(built, folder)
     baseline = BASELINES[task.output_type]
+    baseline.refuse_splits(task, data)
+    require_memory(built, folder)
     fit: dict[str, Any] = round_floats(
         measure_fit(task, folder, model_init(base), data, built, contents.tensors, baseline.measure)
     )

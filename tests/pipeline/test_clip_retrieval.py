@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from teacherspec.base.retrieval.baseline import refuse_splits
 from teacherspec.base.run import run_base
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.predict import command
+from teacherspec.errors import DataError
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
@@ -222,3 +224,16 @@ def test_other_ways_to_train_go_the_whole_road(
     monkeypatch.setenv(machine.WORKERS, "0")
     run_pipeline(family, {"epochs": 1, **finetune})
     assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
+
+
+@pytest.mark.parametrize("column", ["image", "text"])
+def test_a_split_without_wrong_candidates_is_refused_before_training(column: str, tmp_path: Path) -> None:
+    splits = {name: captioned(tmp_path, name, role, 4, 1) for name, role in ROLES.items()}
+    refuse_splits(TASK, Prepared("clip_retrieval", (), splits))
+    one = splits["calibration"]
+    rows = pq.read_table(one.path)
+    same = pa.array([rows[column][0].as_py()] * len(rows), rows.schema.field(column).type)
+    write_parquet(one.path, rows.set_column(rows.schema.get_field_index(column), column, same))
+    splits["calibration"] = Split(one.name, one.role, one.rows, sha256_file(one.path), one.path)
+    with pytest.raises(DataError, match=r"split calibration: .* no wrong candidates"):
+        refuse_splits(TASK, Prepared("clip_retrieval", (), splits))

@@ -17,6 +17,7 @@ EARLY = {
     "calibrate/classification/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "calibrate/generation/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "calibrate/retrieval/calibrate.py:check_splits": "teacherspec.splits:check_splits",
+    "evaluate/retrieval/evaluate.py:candidate_set_size": "teacherspec.base.retrieval.baseline:refuse_splits",
     "finetune/cross_fit.py:_folds": "teacherspec.check.rules.training:cross_fitting_has_folds",
     "finetune/inputs.py:fitting_splits": "teacherspec.splits:check_splits",
     "inference/batch_loader.py:check_not_empty": "teacherspec.splits:check_splits",
@@ -69,7 +70,6 @@ OTHER_COMMANDS = {
 
 LATE_STILL = {
     "evaluate/generation/text_metrics.py:is_correct": "evaluate.generation.extract matches no reference",
-    "evaluate/retrieval/evaluate.py:candidate_set_size": "a split has no wrong candidates",
     "evaluate/slice_features.py:by_edges": "a sliced column holds texts",
     "evaluate/slice_features.py:by_value": "a sliced column has too many values",
     "package/generation/soft_targets.py:write_token_targets": "package.top_k is not below the vocabulary",
@@ -117,4 +117,8 @@ def test_rows_are_refused_early_by_the_code_that_encodes_them_later() -> None:
         for path in (ROOT / "tasks").rglob("*.py")
         if "raise DataError" in path.read_text(encoding="utf-8")
     }
-    assert raising == {"tasks/shared/tokenize_rows.py", "tasks/vision_language/insert_images.py"}
+    assert raising == {
+        "tasks/shared/row_formats.py",
+        "tasks/shared/tokenize_rows.py",
+        "tasks/vision_language/insert_images.py",
+    }

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.base.probe_sampling import SEED, sample
-from teacherspec.errors import BaseModelError
+from teacherspec.errors import BaseModelError, DataError
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.scores.intervals import wilson_interval
-from teacherspec.metrics.scores.retrieval import RECALLED, Paired, image_to_text
+from teacherspec.metrics.scores.retrieval import (
+    RECALLED,
+    SMALLEST_CANDIDATE_SET,
+    Paired,
+    image_to_text,
+    largest_candidate_set,
+)
+from teacherspec.splits import Prepared, open_split
+from teacherspec.tasks.shared.columns.base import Column
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from datasets import Dataset
 
 EMBEDDED_ROWS = 1_000
@@ -50,6 +59,35 @@ def measure_baseline(
             measured[name][f"recall_at_{k}"] = asdict(wilson_interval(hits, len(ranks.rank)))
             measured[name][f"chance_at_{k}"] = ranks.chance(k)
     return measured
+
+
+def refuse_splits(task: Kind, prepared: Prepared) -> None:
+    """Refuse splits without wrong candidates, in which nothing can be compared, before anything is trained.
+
+    Raises:
+        DataError: in some split all texts belong to one image, or all images to one text.
+    """
+    schema = task.row_schema()
+    (image,), (text,) = schema.content, schema.answers
+    problems = []
+    for split in prepared.splits.values():
+        rows = open_split(split)
+        nothing = np.zeros((len(rows), 0), np.float32)
+        numbers = [_numbers(rows, column) for column in (image, text)]
+        if largest_candidate_set(Paired(nothing, nothing, *numbers)) < SMALLEST_CANDIDATE_SET:
+            problems.append(
+                f"prepare: split {split.name}: every text belongs to one image, or every image to one text; "
+                "there are no wrong candidates in it. Give it more rows"
+            )
+    if problems:
+        raise DataError(problems)
+
+
+def _numbers(rows: "Dataset", column: Column) -> "npt.NDArray[np.int64]":
+    """`[N]` numbers of the values, equal where `prepare` takes them for equal."""
+    keys: dict[bytes, int] = {}
+    values = rows.select_columns([column.name])
+    return np.array([keys.setdefault(column.key(row[column.name]), len(keys)) for row in values], np.int64)
 
 
 def refuse_one_embedding(pairs: Paired) -> None:

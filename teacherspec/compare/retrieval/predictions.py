@@ -16,7 +16,7 @@ from teacherspec.compare.prediction_diff import PredictionDiff, SplitDiff, compa
 from teacherspec.compare.retrieval.metric_tests import candidate_set_tests, recall_tests
 from teacherspec.compare.retrieval.pairing import common_rows, run_queries
 from teacherspec.metric_names.retrieval import DIRECTIONS
-from teacherspec.metrics.scores.retrieval import largest_candidate_set
+from teacherspec.metrics.scores.retrieval import SMALLEST_CANDIDATE_SET, largest_candidate_set
 from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.predictions.retrieval import (
     Comparison,
@@ -24,8 +24,6 @@ from teacherspec.predictions.retrieval import (
     load_comparison,
     load_embedding_predictions,
 )
-
-SMALLEST_CANDIDATE_SET = 2
 
 
 def compare_predictions(sides: Sides, not_compared: list[str]) -> PredictionDiff:

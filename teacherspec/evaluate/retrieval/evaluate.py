@@ -12,7 +12,7 @@ from teacherspec.evaluate.retrieval.page import write_retrieval_page
 from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, write_plots
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.loss_ratio import loss_ratio
-from teacherspec.metrics.scores.retrieval import largest_candidate_set
+from teacherspec.metrics.scores.retrieval import SMALLEST_CANDIDATE_SET, largest_candidate_set
 from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.predictions.retrieval import (
     OUTPUT_TYPE,
@@ -26,8 +26,6 @@ from teacherspec.runtime.atomic_io import new_folder
 
 CANDIDATE_SET_SIZE = 100
 """Largest number of candidates in a set."""
-
-SMALLEST_CANDIDATE_SET = 2
 
 
 def evaluate_retrieval(context: EvaluationContext) -> str | None:

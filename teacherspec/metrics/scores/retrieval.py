@@ -17,6 +17,9 @@ QUERIES_AT_ONCE = 1_024
 RECALLED = (1, 5, 10)
 """The k of recall at k that reports state."""
 
+SMALLEST_CANDIDATE_SET = 2
+"""Candidates of which one is wrong."""
+
 
 @dataclass(frozen=True)
 class Paired:

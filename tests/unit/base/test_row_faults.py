@@ -66,7 +66,10 @@ def test_rows_that_fit_pass(place):
 
 def test_a_template_that_refuses_every_row_is_one_line(place):
     base = lm_base(place / "base", "llama", GEMMA2.replace("<end_of_turn>", "<|eot_id|>"))
-    with pytest.raises(DataError, match=r"^data/train.jsonl:1: .*System role not supported .and 8 more rows"):
+    with pytest.raises(
+        DataError,
+        match=r"^data/train.jsonl:1: .*System role not supported; .*system_in: user_turn.* .and 8 more rows",
+    ):
         refuse_rows(task(system="Be brief."), base, prepared(place, "test", []))
 
 
@@ -80,3 +83,25 @@ def test_without_places_the_row_keeps_its_name_and_the_remedy_is_said(place):
     first, remedy = caught.value.problems
     assert first.startswith("test, row test1: holds <s>")
     assert "run it here" in remedy
+
+
+@pytest.mark.parametrize("split", sorted(ROLES))
+def test_two_system_prompts_of_one_row_are_named_by_its_place(place, split):
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What?"}]
+    tables = {
+        name: pa.table(
+            {
+                "id": [f"{name}0", f"{name}1"],
+                "system": ["", "Be kind." if name == split else "Be brief."],
+                "prompt": [turns, turns],
+                "answer": [["brown"], ["brown"]],
+            }
+        )
+        for name in ROLES
+    }
+    made = write_prepared(place, "causal_lm", tables)
+    kind = task(rows="messages", prompt_columns=["system"])
+    with pytest.raises(DataError) as caught:
+        refuse_rows(kind, lm_base(place / "base"), made)
+    first, _ = caught.value.problems
+    assert first.startswith(f"{split}, row {split}1: has two system prompts, in the column system and in its")
