@@ -1,10 +1,11 @@
 """`teacherspec predict DIR [FILE]`."""
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -26,14 +27,16 @@ DIGITS = 6
 
 @click.command("predict")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("rows", metavar="[FILE]", type=click.File(encoding="utf-8"), default="-")
+@click.argument("rows", metavar="[FILE]", type=click.File("rb"), default="-")
 @click.option(
     "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows per forward pass."
 )
 @click.option("--max-new-tokens", type=click.IntRange(1), help="Longest answer; default: as in evaluation.")
 @click.option("--unchecked", is_flag=True, help="Go without the checks of files, checksums and metadata.")
 @report_user_errors()
-def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | None, unchecked: bool) -> None:
+def command(
+    folder: Path, rows: BinaryIO, batch_size: int, max_new_tokens: int | None, unchecked: bool
+) -> None:
     """Print calibrated predictions of the teacher package in DIR for rows of FILE (stdin by default).
 
     A row is a JSON object on one line with the columns of the task, such as {"text": "…"}, {"prompt": "…"},
@@ -48,27 +51,31 @@ def command(folder: Path, rows: TextIO, batch_size: int, max_new_tokens: int | N
 
     teacher = load_teacher(folder, unchecked=unchecked)
     answer = SERVED[teacher.task.output_type](teacher, max_new_tokens)
-    read = read_rows(rows, rows.name, teacher.task.row_schema())
+    read = read_rows(rows, getattr(rows, "name", "<stdin>"), teacher.task.row_schema())
     while batch := list(islice(read, batch_size)):
         for row, prediction in zip(batch, answer(batch), strict=True):
             known = {"id": row["id"]} if "id" in row else {}
             click.echo(printable_json(json.dumps({**known, **prediction}, ensure_ascii=False)))
 
 
-def read_rows(lines: Iterable[str], name: str, fields: RowSchema) -> Iterator[dict[str, Any]]:
-    """Rows of a JSONL file, blank lines skipped.
+def read_rows(lines: Iterable[bytes], name: str, fields: RowSchema) -> Iterator[dict[str, Any]]:
+    """Rows of a JSONL file in UTF-8, blank lines and a byte order mark skipped.
 
     Raises:
         DataError: at the first line that holds no row of the task, naming it.
     """
     for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield _row(line, f"{name}:{number}", fields)
+        content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        if content.strip():
+            yield _row(content, f"{name}:{number}", fields)
 
 
-def _row(line: str, where: str, fields: RowSchema) -> dict[str, Any]:
+def _row(line: bytes, where: str, fields: RowSchema) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start + 1} of the line is 0x{line[error.start]:02x}"
+        raise DataError(f"{where}: is not UTF-8 ({byte}); save the file as UTF-8") from error
     except ValueError as error:
         raise DataError(f"{where}: is not JSON ({error}); give one object per line") from error
     if not isinstance(row, dict):

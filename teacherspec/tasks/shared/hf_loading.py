@@ -22,6 +22,14 @@ SAFE = {"trust_remote_code": False, "local_files_only": True}
 TIMM_GIVEN_TWICE = frozenset({"num_classes", "in_chans"})
 """Arguments of timm's models that transformers' wrapper passes by itself, and timm writes too."""
 
+USUAL_OUTPUTS = {
+    "return_dict": True,
+    "output_hidden_states": False,
+    "output_attentions": False,
+    "torchscript": False,
+}
+"""Keys of a config that change what a forward pass returns, which some bases keep from whoever saved them."""
+
 DROPOUT_SUFFIXES = ("dropout", "dropout_prob", "pdrop", "drop_rate")
 
 
@@ -44,6 +52,9 @@ def quiet_libraries() -> None:
 
 def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float | None) -> Any:
     """Read `config.json`; declare the labels of a new head and override every dropout rate.
+
+    Outputs are the usual ones, whatever the file says: without `return_dict` no output has a name, and
+    transformers refuses to save a model that also returns its attentions.
 
     Args:
         folder: a model folder.
@@ -71,11 +82,20 @@ def load_config(folder: Path, label_names: Sequence[str] | None, dropout: float 
     if label_names is not None:
         config.id2label = dict(enumerate(label_names))
         config.label2id = {name: index for index, name in enumerate(label_names)}
+    parts = (config, *(getattr(config, name) for name in config.sub_configs))
+    for part in parts:
+        _set_usual_outputs(part)
     if dropout is not None:
-        for part in (config, *(getattr(config, name) for name in config.sub_configs)):
+        for part in parts:
             for name in [name for name in part.to_dict() if name.endswith(DROPOUT_SUFFIXES)]:
                 setattr(part, name, dropout)
     return config
+
+
+def _set_usual_outputs(config: Any) -> None:
+    for name, usual in USUAL_OUTPUTS.items():
+        if getattr(config, name, usual) != usual:
+            setattr(config, name, usual)
 
 
 def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> "PreTrainedModel":

@@ -75,7 +75,7 @@ class TextClassification(ClassificationTask):
         """
         from transformers import AutoModelForSequenceClassification
 
-        tokenizer = hf_loading.load_tokenizer(folder, self.max_length)
+        tokenizer = self._load_tokenizer(folder)
         config = hf_loading.load_config(folder, label_names, start.dropout)
         config.problem_type = "single_label_classification"
         config.pad_token_id = tokenizer.pad_token_id
@@ -90,7 +90,18 @@ class TextClassification(ClassificationTask):
 
         config = hf_loading.load_config(folder, None, None)
         model = hf_loading.load_weights(AutoModelForSequenceClassification, folder, config, new_head=False)
-        return model, hf_loading.load_tokenizer(folder, self.max_length)
+        return model, self._load_tokenizer(folder)
+
+    def _load_tokenizer(self, folder: Path) -> "PreTrainedTokenizerBase":
+        """The tokenizer, padding where its class does and cutting at the end, whatever its settings say.
+
+        Padding on the left, as many save it who generate with the base, moves the positions of a model with
+        absolute ones: the logits of a text would depend on the longest text of its batch.
+        """
+        tokenizer = hf_loading.load_tokenizer(folder, self.max_length)
+        tokenizer.padding_side = type(tokenizer).padding_side
+        tokenizer.truncation_side = "right"
+        return tokenizer
 
     def encode(self, tokenizer: "PreTrainedTokenizerBase", rows: "Dataset") -> "Dataset":
         """Rows → model inputs, `labels` and `length` (tokens), in the order of the rows."""

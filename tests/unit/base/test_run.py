@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from teacherspec.base.run import run_base
 from teacherspec.errors import BaseModelError, DataError
 from teacherspec.model_files.manifest import open_base
 from teacherspec.spec.base import Base
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_prepared
 
@@ -75,6 +77,47 @@ def test_a_head_of_another_task_is_replaced() -> None:
     model.save_pretrained("model")
     fit = run()
     assert fit["unread_tensors"] == {"count": 2, "first": ["classifier.bias", "classifier.weight"]}
+
+
+def edit(name: str, **values: Any) -> None:
+    path = Path("model", name)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_logits_of_a_text_do_not_depend_on_its_batch(side: str) -> None:
+    """A base with absolute positions, saved by somebody who padded or cut on the left to generate with it."""
+    edit("tokenizer_config.json", padding_side=side, truncation_side=side)
+    model, tokenizer = TASK.load_base(Path("model"), LABELS, ModelInit())
+    rows = [{"text": "snow is very"}, {"text": "the sun is very hot outside here again now"}]
+    with torch.inference_mode():
+        together = model(**TASK.batch(tokenizer, rows)).logits[0]
+        alone = model(**TASK.batch(tokenizer, rows[:1])).logits[0]
+    torch.testing.assert_close(together, alone)
+    cut = TASK.batch(tokenizer, [{"text": "sun " + "the " * 40}])["input_ids"][0]
+    assert tokenizer.convert_ids_to_tokens(cut)[:2] == ["[CLS]", "sun"], "cut at the end, as documented"
+    model.save_pretrained("saved")
+    tokenizer.save_pretrained("saved")
+    kept = TASK.load(Path("saved"))[1]
+    assert (kept.padding_side, kept.truncation_side) == ("right", "right")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"return_dict": False},
+        {"output_hidden_states": True, "output_attentions": True},
+        {"torchscript": True},
+    ],
+    ids=str,
+)
+def test_outputs_that_a_config_declares_do_not_reach_the_teacher(values: dict[str, bool]) -> None:
+    edit("config.json", **values)
+    run()
+    model, _ = TASK.load_base(Path("model"), LABELS, ModelInit())
+    model.save_pretrained("saved")
+    saved = json.loads(Path("saved/config.json").read_text())
+    assert not {name: saved[name] for name, value in values.items() if saved.get(name) == value}
 
 
 def test_truncation_and_unknown_words_are_counted() -> None:

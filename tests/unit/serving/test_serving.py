@@ -116,6 +116,27 @@ def test_predict_answers_each_row_in_order(
     assert [answer.get("id") for answer in answers] == ["a", None, None]
 
 
+def test_predict_reads_what_editors_of_other_systems_write(packaged_teacher: PackagedTeacher) -> None:
+    """A byte order mark is no part of the first row; another encoding is named by its line and byte."""
+
+    def read(content: bytes) -> tuple[int, str, str]:
+        done = CliRunner().invoke(main, ["predict", str(packaged_teacher.folder)], input=content)
+        return done.exit_code, done.stdout, done.stderr
+
+    row = json.dumps({"id": "a", "text": "snow and ice"}).encode()
+    assert read(b"\xef\xbb\xbf" + row + b"\r\n") == read(row)
+    assert read(row)[0] == 0
+    latin = row + b"\n" + '{"text": "caf\u00e9"}'.encode("latin-1")
+    for content, where in (
+        (latin, ":2: is not UTF-8 (byte 14 of the line is 0xe9)"),
+        (row.decode().encode("utf-16"), ":1: is not UTF-8 (byte 1 of the line is 0xff)"),
+        (b"\n\xef\xbb\xbf" + row, ":2: is not JSON"),
+    ):
+        code, _, errors = read(content)
+        assert (code, len(errors.splitlines())) == (1, 1)
+        assert where in errors
+
+
 def test_predict_abstains_below_the_proven_score(
     packaged_teacher: PackagedTeacher, teacher: ClassificationTeacher
 ) -> None:
