@@ -101,7 +101,7 @@ def _set_usual_outputs(config: Any) -> None:
 def load_weights(auto_class: Any, folder: Path, config: Any, new_head: bool) -> "PreTrainedModel":
     """Load safetensors weights in float32, refusing any tensor that is missing outside a new head.
 
-    What a new head may lack beside it, see `may_be_missing`.
+    What may be missing next to a new head, see `may_be_missing`.
 
     Float32 always: transformers 5 otherwise keeps the dtype of the file, and training bfloat16 weights
     loses most updates to rounding.

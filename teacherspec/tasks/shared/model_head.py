@@ -29,10 +29,10 @@ def head_names(model: "PreTrainedModel") -> tuple[str, ...]:
 def outside_base_model(model: "PreTrainedModel") -> tuple[str, ...]:
     """Dotted names of the modules with parameters that are no part of the backbone, in their order."""
     children = dict(model.named_children())
-    beside = [name for name, child in children.items() if next(child.parameters(), None) is not None]
+    siblings = [name for name, child in children.items() if next(child.parameters(), None) is not None]
     if model.base_model_prefix not in children:
         return head_names(model)
-    others = [name for name in beside if name != model.base_model_prefix]
+    others = [name for name in siblings if name != model.base_model_prefix]
     return tuple(dict.fromkeys([*others, *head_names(model)]))
 
 
@@ -115,7 +115,9 @@ def _label_dependent(model: "PreTrainedModel") -> list[str]:
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         other = type(model)(config)
     shapes = {name: parameter.shape for name, parameter in other.named_parameters()}
-    return [name for name, parameter in model.named_parameters() if parameter.shape != shapes[name]]
+    # What was added to the model is no part of its head.
+    known = ((name, parameter) for name, parameter in model.named_parameters() if name in shapes)
+    return [name for name, parameter in known if parameter.shape != shapes[name]]
 
 
 def _module_of(parameter: str, model: "PreTrainedModel") -> str:
