@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from teacherspec.compare.partial_clone import get_missing_files
 from teacherspec.compare.value_limits import LARGEST_TEXT, check_limits
 from teacherspec.errors import UserError
 from teacherspec.run_records.conflicts import refuse_conflict
@@ -136,7 +137,9 @@ class Revision:
 @cache
 def _files_of(root: Path, commit: str) -> Any:  # noqa: ARG001 - part of the key
     """The files of a commit of the repository around `root`; a commit never changes, so it is opened once."""
-    return repository().get_fs(commit)
+    git = repository()
+    get_missing_files(git, commit)
+    return git.get_fs(commit)
 
 
 def repository() -> "Git":
