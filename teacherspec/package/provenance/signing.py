@@ -71,6 +71,8 @@ class Signature:
         missing = [f"{path}: not found" for path in (self.file, self.public_key) if not path.is_file()]
         if missing:
             return missing
+        if (unusable := _unusable(self.public_key)) is not None:
+            return [unusable]
         try:
             with without_links(signed) as files:
                 verifying.Config().use_elliptic_key_verifier(public_key=self.public_key).verify(
@@ -80,3 +82,20 @@ class Signature:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:SHOWN_CHARACTERS]
             return [f"{self.file}: signs other files, or with another key than {self.public_key} ({reason})"]
         return []
+
+
+def _unusable(public_key: Path) -> str | None:
+    """Why a file is no elliptic-curve public key in PEM; None where it is one."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    content = public_key.read_bytes()
+    if b"PRIVATE KEY-----" in content:
+        return f"{public_key}: is a private key; give the public one, of `openssl ec -in KEY -pubout`"
+    try:
+        if isinstance(load_pem_public_key(content), EllipticCurvePublicKey):
+            return None
+    except (ValueError, UnsupportedAlgorithm):
+        pass
+    return f"{public_key}: is no elliptic-curve public key in PEM, of which signatures are made here"

@@ -21,6 +21,12 @@ MANY_ENLARGED = 0.5
 MUCH_LARGER = 4
 """Ratio of shorter side to input side above which detail is lost."""
 
+USUAL_SPANS = (0.5, 20.0)
+"""From black to white: 1 or 2 where values are only scaled, 4 to 5 with the deviations of ImageNet."""
+
+SWITCHES = {"image_mean": "do_normalize", "image_std": "do_normalize", "rescale_factor": "do_rescale"}
+"""Settings that a processor keeps, and does not apply, where the switch is off."""
+
 
 def check_processor(folder: Path, processor: Any) -> None:
     """Refuse a processor whose outputs cannot be stacked, or do not match the model's position embeddings.
@@ -77,11 +83,21 @@ def _refused_size(folder: Path, shape: tuple[int, ...]) -> str | None:
 
 
 def normalisation(processor: Any) -> dict[str, Any]:
-    """What a student needs to preprocess images like the teacher, JSON-able."""
+    """What a student needs to preprocess images like the teacher, JSON-able; None is not applied.
+
+    `black` is the least value that the model gets for a black image, `white` the greatest for a white one.
+    """
+    from PIL import Image
+
     height, width = input_sizes(processor)[0]
     settings = processor.to_dict()
     names = ("image_mean", "image_std", "rescale_factor", "resample", "do_center_crop")
-    return {"height": height, "width": width, **{name: settings.get(name) for name in names}}
+    applied = {name: settings.get(name) if settings.get(SWITCHES.get(name), True) else None for name in names}
+    black, white = pixel_values(
+        processor, [Image.new("RGB", (width, height), one) for one in ("black", "white")]
+    )
+    seen = {"black": float(black.min()), "white": float(white.max())}
+    return {"height": height, "width": width, **applied, **seen}
 
 
 def size_report(contents: Iterable[bytes], side: int) -> dict[str, Any]:
@@ -119,16 +135,21 @@ def describe_images(fit: Mapping[str, Any]) -> Iterator[str]:
     """Lines of Markdown on `input` and `data` of `fit.json`."""
     size = fit["input"]
     yield "## Data\n"
-    yield (
-        f"The model reads {size['width']}×{size['height']} pixels, rescaled by {size['rescale_factor']:.6g}, "
-        f"less {size['image_mean']}, divided by {size['image_std']}.\n"
-    )
+    black, white = size["black"], size["white"]
+    pixels = f"{size['width']}×{size['height']} pixels"
+    yield f"The model reads {pixels}; black is {black:.3g}, white is {white:.3g}.\n"
     yield "| split | examples | shorter side: smallest | median | largest | enlarged |"
     yield "|---|--:|--:|--:|--:|--:|"
     for name, data in fit["data"].items():
         sides = " | ".join(str(value) for value in data["shorter_side"].values())
         yield f"| {name} | {data['examples']} | {sides} | {data['enlarged_share']:.2%} |"
     yield ""
+    if not USUAL_SPANS[0] <= white - black <= USUAL_SPANS[1]:
+        yield (
+            "- No usual base was trained with such values for black and white: compare `do_rescale`, "
+            "`rescale_factor`, `image_mean` and `image_std` of its processor with those it was trained with; "
+            "means of bytes (123.7) and of shares (0.485) are easily confused.\n"
+        )
     for name, data in fit["data"].items():
         if data["enlarged_share"] > MANY_ENLARGED:
             yield f"- Most images of {name} are smaller than the input: a base for smaller ones is faster.\n"

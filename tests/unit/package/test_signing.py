@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from teacherspec.cli.main import main
+from teacherspec.package.provenance.signing import Signature
 from teacherspec.package.verification.checksums import write_sums
 from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.toys.packaged_teacher import PackagedTeacher
@@ -94,6 +95,29 @@ def test_signature_and_key_belong_together(packaged_teacher: PackagedTeacher, tm
     done = run("verify-package", str(packaged_teacher.folder), "--signature", str(tmp_path / "teacher.sig"))
     assert done.exit_code == 2
     assert "belong together" in done.stderr
+
+
+@signed
+def test_a_file_that_is_no_public_key_is_named_as_what_it_is(place: Path) -> None:
+    """Otherwise a key mixed up reads like a package that somebody changed."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    run("sign", "teacher", "--private-key", "mine.pem")
+    of_ssh = ed25519.Ed25519PrivateKey.generate().public_key()
+    pem = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    Path("ed25519.pub").write_bytes(of_ssh.public_bytes(*pem))
+    for key, reason in (
+        ("mine.pem", "is a private key; give the public one"),
+        ("ed25519.pub", "is no elliptic-curve public key in PEM"),
+        ("teacher.sig", "is no elliptic-curve public key in PEM"),
+        ("other.pub", "signs other files, or with another key"),
+    ):
+        problems = Signature(Path("teacher.sig"), Path(key)).problems(Path("teacher"))
+        assert [reason in problem for problem in problems] == [True], problems
+    windows = Path("mine.pub").read_bytes().replace(b"\n", b"\r\n")
+    Path("windows.pub").write_bytes(windows)
+    assert Signature(Path("teacher.sig"), Path("windows.pub")).problems(Path("teacher")) == []
 
 
 def test_without_the_library_it_says_what_to_install(

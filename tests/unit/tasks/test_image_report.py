@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -12,7 +13,7 @@ from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.shared.hf_loading import load_image_processor
 from teacherspec.tasks.shared.image_dataset import pixel_values, trimmed
-from teacherspec.tasks.shared.image_report import describe_images, size_report
+from teacherspec.tasks.shared.image_report import describe_images, normalisation, size_report
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.image import LABELS, toy_image_base
@@ -158,7 +159,39 @@ def test_sizes_by_hand() -> None:
         "enlarged_share": pytest.approx(1 / 3),
         "much_larger_share": pytest.approx(1 / 3),
     }
-    seen = {"width": 32, "height": 32, "rescale_factor": 1 / 255, "image_mean": [0.5], "image_std": [0.5]}
+    seen = {"width": 32, "height": 32, "black": -1.0, "white": 1.0}
     text = "\n".join(describe_images({"input": seen, "data": {"train": {**report, "enlarged_share": 0.9}}}))
     assert "| train | 3 | 20 | 40 | 300 | 90.00% |" in text
     assert "Most images of train are smaller" in text
+    assert "No usual base" not in text
+
+
+BYTES = {"image_mean": [123.7, 116.3, 103.5], "image_std": [58.4, 57.1, 57.4]}
+
+
+@pytest.mark.parametrize(
+    ("values", "black", "white", "usual"),
+    [
+        ({}, -1, 1, True),
+        ({"do_normalize": False}, 0, 1, True),
+        ({"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}, -2.118, 2.64, True),
+        ({"do_rescale": False}, -1, 509, False),
+        ({"do_rescale": False, **BYTES}, -2.118, 2.639, True),
+        (BYTES, -2.118, -1.786, False),
+    ],
+    ids=["usual", "shares", "ImageNet", "bytes taken for shares", "bytes", "shares taken for bytes"],
+)
+def test_the_report_states_the_values_that_the_model_gets(
+    tmp_path: Path, values: dict[str, object], black: float, white: float, usual: bool
+) -> None:
+    """A switch that is off leaves its settings in the file, unused."""
+    processor = load_image_processor(settings(toy_image_base(tmp_path / "base"), **values))
+    seen = normalisation(processor)
+    assert (seen["black"], seen["white"]) == pytest.approx((black, white), abs=0.01)
+    picture = Image.new("RGB", (32, 32), (30, 60, 90))
+    shares = np.array([30, 60, 90]) * (1 if seen["rescale_factor"] is None else seen["rescale_factor"])
+    if seen["image_mean"] is not None:
+        shares = (shares - seen["image_mean"]) / seen["image_std"]
+    assert pixel_values(processor, [picture])[0, :, 0, 0].numpy() == pytest.approx(shares, abs=1e-4)
+    text = "\n".join(describe_images({"input": seen, "data": {}}))
+    assert ("No usual base" in text) != usual
