@@ -193,6 +193,8 @@ class ConversationTask(GenerationTask, SupervisedLoss):
         processor = self.load_processor(folder)
         # For batches of prompts; `collate` lays out training examples.
         self.tokenizer(processor).padding_side = "left"
+        # As `evaluate` decodes: transformers 4 otherwise makes `x!= y` of an answer `x != y`.
+        self.tokenizer(processor).clean_up_tokenization_spaces = False
         config = hf_loading.load_config(folder, None, start.dropout)
         auto_class = getattr(transformers, self.auto_class)
         if start.init == "config":

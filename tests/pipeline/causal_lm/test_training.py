@@ -122,3 +122,14 @@ def test_prompts_are_padded_on_the_left_without_changing_the_next_token(base):
         together = kind.logits(model, kind.batch(tokenizer, rows))
         alone = torch.cat([kind.logits(model, kind.batch(tokenizer, [row])) for row in rows])
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_teacher_keeps_the_spaces_of_its_answers(tmp_path):
+    """Bases such as Llama 3 ask version 4 of transformers to take out those before punctuation."""
+    base = lm_base(tmp_path / "base")
+    settings = json.loads((base / "tokenizer_config.json").read_text())
+    settings["clean_up_tokenization_spaces"] = True
+    (base / "tokenizer_config.json").write_text(json.dumps(settings))
+    task().load_base(base, (), ModelInit())[1].save_pretrained(tmp_path / "saved")
+    saved = json.loads((tmp_path / "saved/tokenizer_config.json").read_text())
+    assert saved["clean_up_tokenization_spaces"] is False
