@@ -8,14 +8,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import fsspec
 import pyarrow as pa
-from fsspec.implementations.memory import MemoryFileSystem
 
 from teacherspec.runtime.atomic_io import sha256_bytes
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from tests.unit.prepare.cloud_store import CLOUD
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages, text_fields
 
 Sources = Sequence[dict[str, Any]]
@@ -659,31 +659,16 @@ table(
 )
 
 
-class Cloud(MemoryFileSystem):
-    """A stand-in for a cloud store of a scheme that is allowed and needs a library of its own."""
-
-    protocol = "oss"
-    store: ClassVar[dict[str, Any]] = {}
-    pseudo_dirs: ClassVar[list[str]] = [""]
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return str(super()._strip_protocol(path.replace("oss://", "memory://")))
-
-
-fsspec.register_implementation("oss", Cloud, clobber=True)
-
-
 def remote(title: str, message: str, stored: bytes | None, declared: bytes) -> None:
     """A case of a file elsewhere, by the stand-in for a cloud store."""
 
     def build(workshop: Workshop) -> Sources:
-        url = "oss://bad/rows.jsonl"
+        url = f"{CLOUD}://bad/rows.jsonl"
         if stored is not None:
             with fsspec.open(url, "wb") as file:
                 file.write(stored)
         else:
-            url = "oss://bad/nothing.jsonl"
+            url = f"{CLOUD}://bad/nothing.jsonl"
         return [{"kind": "jsonl", "url": url, "sha256": sha256_bytes(declared)}]
 
     CASES.append(Case(title, message, build))

@@ -13,6 +13,7 @@ from dvc.repo import Repo as DvcRepo
 
 from teacherspec.prepare.sources.remote_files import DOWNLOADS
 from teacherspec.runtime.atomic_io import sha256_bytes
+from tests.unit.prepare.cloud_store import CLOUD
 from tests.unit.prepare.toy_data import Workshop, jsonl, messages
 
 CONTENT = jsonl(messages(60)).encode()
@@ -28,9 +29,9 @@ def plain(workshop: Workshop) -> dict[str, list[dict]]:
 
 def memory_file(name: str, content: bytes) -> dict[str, str]:
     """A source that reads a file of fsspec's in-memory file system."""
-    with fsspec.open(f"memory://{name}", "wb") as file:
+    with fsspec.open(f"{CLOUD}://{name}", "wb") as file:
         file.write(content)
-    return {"kind": "jsonl", "url": f"memory://{name}", "sha256": sha256_bytes(content)}
+    return {"kind": "jsonl", "url": f"{CLOUD}://{name}", "sha256": sha256_bytes(content)}
 
 
 @pytest.fixture
@@ -96,13 +97,13 @@ def test_another_file_than_declared_is_refused(workshop: Workshop) -> None:
     source = memory_file("bucket/moved.jsonl", CONTENT)
     memory_file("bucket/moved.jsonl", CONTENT[:-80])
     (problem,) = workshop.refusal([source])
-    assert problem.startswith("memory://bucket/moved.jsonl: is not the declared file (its sha256 is ")
+    assert problem.startswith(f"{CLOUD}://bucket/moved.jsonl: is not the declared file (its sha256 is ")
     assert list((workshop.root / DOWNLOADS).iterdir()) == []
 
 
 def test_problems_of_a_remote_file_name_its_line(workshop: Workshop) -> None:
     assert workshop.refusal([memory_file("bucket/broken.jsonl", CONTENT + b"{\n")]) == (
-        "memory://bucket/broken.jsonl:61:2: broken JSON: Expecting property name enclosed in double quotes",
+        f"{CLOUD}://bucket/broken.jsonl:61:2: broken JSON: Expecting property name enclosed in double quotes",
     )
 
 
