@@ -71,7 +71,7 @@ def test_wrong_turns_are_refused_by_number(turns, message):
 def asked(row):
     """A row as `predict` reads it, and its conversation."""
     kind = task(rows="messages")
-    (found,) = read_rows([json.dumps(row)], "rows.jsonl", kind.row_schema())
+    (found,) = read_rows([json.dumps(row).encode()], "rows.jsonl", kind.row_schema())
     return kind.conversation(found)
 
 

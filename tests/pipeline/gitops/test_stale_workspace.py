@@ -70,7 +70,7 @@ def test_where_the_bytes_are_nowhere_the_diff_names_them_and_shows_no_numbers(st
 
 def test_rows_are_those_of_the_commits(stale: Repository) -> None:
     shown = [run("diff-data", "main", *after).stdout for after in ((), ("HEAD",), ("pr",))]
-    assert "'rows-new'" in shown[0]
+    assert "`rows-new`" in shown[0]
     assert shown[0] == shown[1] == shown[2]
 
 

@@ -43,7 +43,7 @@ def write(name: str, content: bytes) -> Spoil:
     """Put a file there, or replace one."""
 
     def spoil(folder: Path) -> None:
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
 
     return spoil

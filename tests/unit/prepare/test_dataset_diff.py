@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,13 +80,17 @@ def test_a_revision_is_read_from_the_cache(workshop: Workshop, monkeypatch: pyte
     workshop.prepare([SOURCE])
     monkeypatch.chdir(workshop.root)
     git = dulwich.porcelain.init(".")
+    stage = {"cmd": "true", "outs": ["artifacts/prepare"]}
+    workshop.write("dvc.yaml", json.dumps({"stages": {"prepare": stage}}))
     with DvcRepo.init(".") as dvc:
-        dvc.add("artifacts/prepare")
+        dvc.commit("prepare", force=True)
     dulwich.porcelain.add(git)
     dulwich.porcelain.commit(git, message=b"one", author=b"a <a@b>", committer=b"a <a@b>")
     workshop.write("data/rows.jsonl", jsonl(messages(82)))
     shutil.rmtree(workshop.out)
     workshop.prepare([SOURCE])
+    with DvcRepo(".") as dvc:
+        dvc.commit("prepare", force=True)
     result = CliRunner().invoke(command, ["HEAD"])
     assert result.exit_code == 0, result.output
     assert "| added | 2 |" in result.output
