@@ -96,7 +96,7 @@ def test_a_revision_is_read_from_the_cache(workshop: Workshop, monkeypatch: pyte
     assert "| added | 2 |" in result.output
     refused = CliRunner().invoke(command, ["nonsense"])
     assert refused.exit_code == 1
-    assert "nonsense: neither a folder nor a revision" in refused.stderr
+    assert "nonsense: no such branch, tag, commit or experiment" in refused.stderr
 
 
 def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
