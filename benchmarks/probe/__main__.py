@@ -1,4 +1,4 @@
-"""Whether the student probe ranks teachers as it should: `python -m benchmarks.probe teachers`, then `probe`."""
+"""Whether the student probe ranks teachers as it should: `python -m benchmarks.probe teachers`, …."""
 
 from pathlib import Path
 
