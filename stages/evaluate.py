@@ -6,10 +6,9 @@ import click
 
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
-from teacherspec.model_files.manifest import open_base
+from teacherspec.model_files.manifest import open_base, pinned_base
 from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import launch_workers, load_sections, record_run, report_user_errors
-from teacherspec.spec.base import Base
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
@@ -19,7 +18,6 @@ class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
-    base: Base
     evaluate: Evaluate
 
 
@@ -37,11 +35,11 @@ def main(
     prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path, about: Path | None
 ) -> None:
     """Evaluate MODEL, and the untrained base in MANIFEST, on PREPARED; write OUTPUT, REPORT, TIMING."""
-    base = (spec := load_sections(Sections)).base
+    spec, base = load_sections(Sections), pinned_base(manifest)
     if not pin_if_declared(base.reproducibility) and launch_workers("stages.evaluate"):
         return
     paths = Paths(prepared, model, output, report, timing, about)
-    if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(base, manifest), base):
+    if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(manifest), base):
         click.echo(headline)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from teacherspec.model_files.manifest import pinned_base
 from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import launch_workers, load_sections, record_run, report_user_errors
-from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
@@ -16,7 +16,6 @@ class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
-    base: Base
     finetune: Finetune
 
 
@@ -30,14 +29,14 @@ def main(prepared: Path, manifest: Path, output: Path) -> None:
     """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
     spec = load_sections(Sections)
     # Portable is one process: several would round otherwise.
-    if not pin_if_declared(spec.base.reproducibility) and launch_workers("stages.finetune"):
+    if not pin_if_declared(pinned_base(manifest).reproducibility) and launch_workers("stages.finetune"):
         return
     from teacherspec.tasks.shared.hf_loading import quiet_libraries
 
     quiet_libraries()  # before anything imports them
     from teacherspec.finetune.run import run_finetune
 
-    run_finetune(spec.task, spec.base, spec.finetune, prepared, manifest, output)
+    run_finetune(spec.task, spec.finetune, prepared, manifest, output)
 
 
 if __name__ == "__main__":

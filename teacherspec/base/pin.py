@@ -32,10 +32,9 @@ def pin(base: Base, folder: Path, files: tuple[str, ...], config: Mapping[str, A
     if problems:
         raise BaseModelError(problems)
     return {
-        "source": base.source.model_dump(),
+        **base.model_dump(mode="json", exclude={"sha256"}),
         "architecture": config.get("model_type", ""),
         "architectures": config.get("architectures") or [],
-        "license": base.license,
         "files": entries,
         "digest": sha256_bytes(encode_json(entries).encode()),
     }

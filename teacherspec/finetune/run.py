@@ -10,12 +10,11 @@ from teacherspec.finetune.cross_fit import cross_fit
 from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.qlora import library_version
 from teacherspec.finetune.train import finetune
-from teacherspec.model_files.manifest import open_base
+from teacherspec.model_files.manifest import open_base, pinned_base
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.runtime.file_lock import exclusive_lock
 from teacherspec.runtime.resume_key import loaded_code, run_key
-from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import INDEX_NAME, load_prepared
 from teacherspec.tasks.shared.interfaces.kind import Kind
@@ -27,7 +26,6 @@ LIBRARIES = ("accelerate", "numpy", "peft", "tokenizers", "torch", "transformers
 
 def run_finetune(
     task: Kind,
-    base: Base,
     section: Finetune,
     prepared: Path,
     manifest: Path,
@@ -38,10 +36,9 @@ def run_finetune(
 
     Args:
         task: the declared task.
-        base: `params.yaml: base`.
         section: `params.yaml: finetune`.
         prepared: folder that `prepare` wrote.
-        manifest: the base's manifest, with whose hashes every file is compared.
+        manifest: names the base; every file is compared with its hashes.
         output: folder to create.
         scratch: parent of the runs' checkpoint folders.
 
@@ -49,7 +46,7 @@ def run_finetune(
         UserError: data, base, declaration and machine do not fit together.
     """
     distributed.init()
-    init = model_init(base, section.dropout)
+    init = model_init(pinned_base(manifest), section.dropout)
     key = run_key(
         {
             "task": task.model_dump(mode="json"),
@@ -63,7 +60,7 @@ def run_finetune(
         }
     )
     is_main = distributed.is_main_process()
-    folder = distributed.broadcast(open_base(base, manifest) if is_main else Path())
+    folder = distributed.broadcast(open_base(manifest) if is_main else Path())
     run = scratch / distributed.broadcast(key)
     training = Training(task, section, folder, load_prepared(prepared), init)
     with exclusive_lock(run.with_suffix(".lock"), f"finetune in {run}") if is_main else nullcontext():

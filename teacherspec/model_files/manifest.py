@@ -1,12 +1,16 @@
-"""The files of a base as its manifest lists them, on this machine or another, every byte verified.
+"""The base as its manifest names it: how it was declared, and its files, every byte verified.
 
 The manifest is in git and contains no measured number, so stages that depend on it are stale only when the
-base changes. `base/pin.py` writes it.
+base changes: they read it instead of `params.yaml: base`, where several candidates may be declared.
+`base/pin.py` writes it.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import FOLDERS
@@ -18,30 +22,48 @@ CACHE = Path(".scratch/base")
 """Where downloaded bases are, relative to the repository."""
 
 
-def open_base(base: Base, manifest: Path, cache: Path = CACHE) -> Path:
+def pinned_base(manifest: Path) -> Base:
+    """The base that the manifest pins, as it was declared.
+
+    Args:
+        manifest: `reports/base/manifest.json`.
+
+    Raises:
+        BaseModelError: there is no manifest, or none that this version wrote.
+    """
+    contents = _read(manifest)
+    declared = {name: contents[name] for name in Base.model_fields if name in contents}
+    try:
+        return Base.model_validate_json(json.dumps(declared))
+    except ValidationError as error:
+        raise BaseModelError(f"{manifest}: is no manifest of a base; run the stage `base` again") from error
+
+
+def open_base(manifest: Path, cache: Path = CACHE) -> Path:
     """A local folder whose files are those of the manifest, every byte verified now.
 
     Args:
-        base: the declared base.
         manifest: `reports/base/manifest.json`.
         cache: where downloaded bases are.
 
     Raises:
-        BaseModelError: there is no manifest, it is of another base, or a file is missing, added or changed.
+        BaseModelError: there is no manifest, or a file is missing, added or changed.
     """
-    if not manifest.is_file():
-        raise BaseModelError(f"{manifest}: not found; run the stage `base` first")
-    expected = read_json(manifest)
-    if expected["source"] != base.source.model_dump():
-        raise BaseModelError(f"{manifest}: written for another base.source; run the stage `base` again")
-    folder = fetch(base.source, cache)
+    folder = fetch(pinned_base(manifest).source, cache)
     problems = [
         f"{folder / name}: {state}, {manifest} expects {wanted}; restore it, or run the stage `base` again"
-        for name, wanted, state in _differences(folder, expected["files"])
+        for name, wanted, state in _differences(folder, _read(manifest)["files"])
     ]
     if problems:
         raise BaseModelError(problems)
     return folder
+
+
+def _read(manifest: Path) -> dict[str, Any]:
+    if not manifest.is_file():
+        raise BaseModelError(f"{manifest}: not found; run the stage `base` first")
+    contents: dict[str, Any] = read_json(manifest)
+    return contents
 
 
 def _differences(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:

@@ -108,7 +108,7 @@ def run_pipeline(family: str, finetune: dict[str, Any]) -> Stages:
     declared = Finetune.model_validate_json(json.dumps({**FINETUNE, **finetune}))
     run_base(TASK, base, stages.prepared, stages.reports / "base")
     manifest = stages.reports / "base/manifest.json"
-    run_finetune(TASK, base, declared, stages.prepared, manifest, stages.finetuned)
+    run_finetune(TASK, declared, stages.prepared, manifest, stages.finetuned)
     report = stages.reports / "evaluate"
     paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
     run_evaluate(TASK, Evaluate(resamples=100, latency_examples=10), paths, lambda: Path("base"))

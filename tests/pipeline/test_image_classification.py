@@ -59,11 +59,11 @@ def run_pipeline(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
     )
     run_base(TASK, declared_base, stages.prepared, stages.reports / "base")
     manifest = stages.reports / "base/manifest.json"
-    run_finetune(TASK, declared_base, declared, stages.prepared, manifest, stages.finetuned)
+    run_finetune(TASK, declared, stages.prepared, manifest, stages.finetuned)
     evaluating = Evaluate(resamples=100, latency_examples=10, perturbations=("jpeg_3", "noise_5"))
     report = stages.reports / "evaluate"
     paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
-    run_evaluate(TASK, evaluating, paths, lambda: open_base(declared_base, manifest), declared_base)
+    run_evaluate(TASK, evaluating, paths, lambda: open_base(manifest), declared_base)
     run_calibrate(Calibrate(resamples=100), stages.evaluated, stages.calibrated, stages.reports / "calibrate")
     package = Package.model_validate_json(json.dumps(PACKAGE))
     spec = {"task": TASK.model_dump(mode="json"), "base": base, "package": package.model_dump(mode="json")}

@@ -44,7 +44,7 @@ AFTER_EDIT = {
 AFTER_PARAM = {
     "task.max_length": OF_THE_TASK,
     "prepare.seed": ("check", "prepare", "package"),
-    "base.license": ("check", "base", "finetune", "evaluate", "package"),
+    "base.license": ("check", "base", "package"),  # and what follows where the manifest changes
     "finetune.epochs": ("check", "finetune", "package"),
     "evaluate.batch_size": ("check", "evaluate", "ratings", "package"),
     "calibrate.method": ("check", "calibrate", "package"),

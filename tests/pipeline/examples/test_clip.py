@@ -52,10 +52,10 @@ def test_the_declaration_walks_the_photos_with_a_tiny_base(
     prepare(tmp_path, task.kind, task.row_schema(), spec.prepare, Path("prepared"), Path("reports/prepare"))
     run_base(task, spec.base, Path("prepared"), Path("reports/base"))
     manifest = Path("reports/base/manifest.json")
-    run_finetune(task, spec.base, spec.finetune, Path("prepared"), manifest, Path("finetuned"))
+    run_finetune(task, spec.finetune, Path("prepared"), manifest, Path("finetuned"))
     report = Path("reports/evaluate")
     paths = Paths(Path("prepared"), Path("finetuned"), Path("evaluated"), report, report / "t.json")
-    run_evaluate(task, spec.evaluate, paths, lambda: open_base(spec.base, manifest))
+    run_evaluate(task, spec.evaluate, paths, lambda: open_base(manifest))
     fit = read_json(Path("reports/base/fit.json"))
     assert fit["texts"]["data"]["prompts"]["truncated_share"] == 0
     assert fit["texts"]["data"]["prompts"]["unknown_token_share"] == 0

@@ -60,7 +60,7 @@ def workplace(folder: Path, kind: str, evaluate: Mapping[str, Any] | None = None
     source = {"kind": "path", "folder": "base"}
     base = Base.model_validate({"source": source, "license": "mit"})
     files = {path.name: {"sha256": sha256_file(path)} for path in (folder / "base").iterdir()}
-    write_json(folder / "manifest.json", {"source": base.source.model_dump(), "files": files})
+    write_json(folder / "manifest.json", {**base.model_dump(exclude={"sha256"}), "files": files})
     declared = {
         "task": TASKS[kind],
         "base": {"source": source, "license": "mit"},

@@ -17,7 +17,6 @@ from teacherspec.finetune.train import finetune
 from teacherspec.inference.classification import predict
 from teacherspec.inference.load import load_model
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
-from teacherspec.spec.base import Base
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split, save_index
 from teacherspec.tasks.shared.interfaces.model import ModelInit
@@ -82,14 +81,12 @@ def test_logits_of_each_row_come_from_the_model_of_the_other_folds(base: Path, p
 
 
 def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyPatch, **values: Any) -> Path:
-    write_json(Path("manifest.json"), {"files": {}})
-    monkeypatch.setattr(stage, "open_base", lambda base_section, manifest: base)
-
     source = {"kind": "path", "folder": "base"}
-    declared = Base.model_validate({"source": source, "license": "mit"})
+    write_json(Path("manifest.json"), {"source": source, "license": "mit", "files": {}})
+    monkeypatch.setattr(stage, "open_base", lambda manifest: base)
     folder = prepared.splits["train"].path.parent
     section = declare(**{"cross_fit": True, **values})
-    stage.run_finetune(TASK, declared, section, folder, Path("manifest.json"), Path(output))
+    stage.run_finetune(TASK, section, folder, Path("manifest.json"), Path(output))
     return Path(output)
 
 

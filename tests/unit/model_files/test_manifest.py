@@ -1,13 +1,12 @@
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from teacherspec.base.pin import pin, stated_licenses
 from teacherspec.errors import BaseModelError
-from teacherspec.model_files.manifest import open_base
+from teacherspec.model_files.manifest import open_base, pinned_base
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.base import Base
@@ -32,7 +31,8 @@ def _pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_manifest_holds_every_byte_and_nothing_measured() -> None:
     manifest = json.loads(MANIFEST.read_text())
-    assert set(manifest) == {"source", "architecture", "architectures", "license", "files", "digest"}
+    declared_keys = {"source", "license", "pooling", "init", "reproducibility"}
+    assert set(manifest) == declared_keys | {"architecture", "architectures", "files", "digest"}
     assert set(manifest["files"]) == {path.name for path in Path("model").iterdir()}
     for name, entry in manifest["files"].items():
         content = Path("model", name).read_bytes()
@@ -55,7 +55,7 @@ def test_the_digest_covers_names_and_contents() -> None:
 
 
 def test_an_unchanged_base_opens() -> None:
-    assert open_base(declared(), MANIFEST) == Path("model")
+    assert open_base(MANIFEST) == Path("model")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_any_difference_is_refused(change: object, complaint: str) -> None:
     assert callable(change)
     change(Path("model"))
     with pytest.raises(BaseModelError, match=complaint):
-        open_base(declared(), MANIFEST)
+        open_base(MANIFEST)
 
 
 def test_one_flipped_bit_of_the_weights_is_refused() -> None:
@@ -80,15 +80,19 @@ def test_one_flipped_bit_of_the_weights_is_refused() -> None:
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(BaseModelError, match=r"model\.safetensors: has changed"):
-        open_base(declared(), MANIFEST)
+        open_base(MANIFEST)
 
 
-def test_a_manifest_of_another_source_or_none_is_refused() -> None:
-    shutil.copytree("model", "other")
-    with pytest.raises(BaseModelError, match="written for another base"):
-        open_base(declared("other"), MANIFEST)
+def test_later_stages_read_how_the_base_was_declared() -> None:
+    assert pinned_base(MANIFEST) == declared()
+
+
+def test_no_manifest_or_another_file_is_refused() -> None:
+    write_json(Path("other.json"), {"source": {"kind": "path"}})
+    with pytest.raises(BaseModelError, match="is no manifest of a base"):
+        pinned_base(Path("other.json"))
     with pytest.raises(BaseModelError, match="not found; run the stage `base` first"):
-        open_base(declared(), Path("nowhere.json"))
+        open_base(Path("nowhere.json"))
 
 
 def test_declared_hashes_are_compared() -> None:
