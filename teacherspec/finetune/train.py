@@ -83,10 +83,15 @@ def train(training: Training, inputs: TrainingInputs, scratch: Path) -> Determin
     trainer.remove_callback(ProgressCallback)
     if machine.processes() > 1:  # else all processes would drop out the same places of their different rows
         set_seed(section.seed + machine.rank())
+    if trainer.running_mean is not None and checkpoint is not None:
+        trainer.running_mean.load(checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     best = trainer.state.best_model_checkpoint
     if best is None or not Path(best).exists():
         raise DataError(f"{scratch}: the best checkpoint is gone; remove this folder and run the stage again")
+    if trainer.running_mean is not None:
+        trainer.running_mean.load(Path(best))
+        trainer.running_mean.replace_weights()
     return trainer
 
 
@@ -100,6 +105,7 @@ def make_trainer(training: Training, inputs: TrainingInputs, **given: Any) -> De
         "train_dataset": inputs.train,
         "eval_dataset": inputs.validation,
         "head_learning_rate": training.section.head_learning_rate,
+        "decay": None if (mean := training.section.running_mean) is None else mean.decay,
     }
     if isinstance(loss, Contrastive):
         return ContrastiveTrainer(pairing=loss.pairing, **given)

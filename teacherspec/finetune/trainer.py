@@ -6,11 +6,13 @@ Its loop, optimizer, schedule, checkpoints and logging are used as they are. Ove
 - `get_train_dataloader`, because Trainer's own sampler repeats rows to fill up the last batch;
 - `get_eval_dataloader` and `evaluation_loop`, because Trainer gathers padded batches and averages means;
 - `create_optimizer`, because the head may have a learning rate of its own;
-- `_save_checkpoint`, because Trainer takes the best checkpoint of a sharded model for lost.
+- `evaluate`, because the running mean of the weights may be what is measured;
+- `_save_checkpoint`, because Trainer takes the best checkpoint of a sharded model for lost, and for the mean.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from teacherspec.errors import UserError
 from teacherspec.finetune.head_learning_rate import split_off_head
 from teacherspec.finetune.losses import IGNORE_INDEX
 from teacherspec.finetune.micro_batches import IgnorableExamples, MicroBatches, ignoring_collate
+from teacherspec.finetune.running_mean import RunningMean, UpdateMean
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.length_batches import longest_first
@@ -41,6 +44,7 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         processor: of the model.
         micro_batches: batch sampler of this process; a callback tells it the epoch.
         head_learning_rate: peak learning rate of the parameters outside the backbone; None for that of all.
+        running_mean: of the trained weights, where it is what is measured and kept.
     """
 
     def __init__(
@@ -50,14 +54,23 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         processor: Any,
         micro_batches: MicroBatches,
         head_learning_rate: float | None = None,
+        decay: float | None = None,
         **given: Any,
     ) -> None:
+        if decay is not None and not machine.holds_whole_model():
+            raise UserError(
+                "finetune.running_mean: every process needs the whole model, which FSDP and DeepSpeed shard; "
+                "use DDP, or drop it"
+            )
         wrap_blocks_for_fsdp(given["model"])
         super().__init__(data_collator=task.collate(processor), **given)
         self.task = task
         self.processor = processor
         self.micro_batches = micro_batches
         self.head_learning_rate = head_learning_rate
+        self.running_mean = None if decay is None else RunningMean(self.model, decay)
+        if self.running_mean is not None:
+            self.add_callback(UpdateMean(self.running_mean))
         if task.capability(PairEmbeddings) and machine.processes() > 1:
             raise UserError(
                 f"finetune: a task of pairs trains in one process (given: {machine.processes()}): several "
@@ -122,6 +135,12 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
             pin_memory=self.args.dataloader_pin_memory,
         )
 
+    def evaluate(self, *given: Any, **named: Any) -> dict[str, float]:
+        """The validation metrics: of the running mean of the weights where there is one."""
+        with nullcontext() if self.running_mean is None else self.running_mean.in_place():
+            metrics: dict[str, float] = super().evaluate(*given, **named)
+        return metrics
+
     def evaluation_loop(
         self,
         dataloader: DataLoader[Any],
@@ -170,15 +189,17 @@ class DeterministicTrainer(Trainer):  # type: ignore[misc]
         return dict(self.task.measure(values, labels))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Create the folder before Trainer looks for it.
+        """Create the folder before Trainer looks for it; add the running mean, whose file is marked with it.
 
         For a sharded model transformers 5.23 checks `os.path.exists(best_checkpoint_dir)` before the folder
         is written, and would then restore an earlier checkpoint without a warning.
         """
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         if distributed.is_main_process():
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             folder.mkdir(parents=True, exist_ok=True)
         super()._save_checkpoint(model, trial)
+        if distributed.is_main_process() and self.running_mean is not None:
+            self.running_mean.save(folder)
 
 
 def concatenated(arrays: Sequence[Array]) -> Array:
@@ -227,7 +248,9 @@ def consolidated_model(trainer: Trainer, initial: Callable[[], Any]) -> Any:
     if not distributed.is_main_process():
         return None
     if weights is None:
-        return trainer.model
+        # Without the wrapper that computes every forward pass in the declared precision: what is merged,
+        # compared and recorded from here on is the model as it is loaded later.
+        return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     model = initial()
     model.load_state_dict(weights)
     return model

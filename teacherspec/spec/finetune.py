@@ -103,6 +103,16 @@ class EarlyStopping(Section):
     """Smallest change of the metric that counts as improvement, in the metric's unit."""
 
 
+class RunningMean(Section):
+    """Use the exponential running mean of the trained weights (EMA) in place of the last ones: less dependent
+    on the last batches, often better calibrated, at the cost of one more copy of them in memory
+    (Morales-Brotons et al. 2024, arXiv 2411.18704)."""
+
+    decay: float = Field(default=0.98, gt=0.0, lt=1.0)
+    """Share of itself that the mean keeps at each optimizer step: it covers about the last 1 / (1 - decay)
+    steps. As long as there were fewer, it is the plain mean of all weights so far."""
+
+
 class Finetune(Section):
     """Supervised fine-tuning of the base on the train split."""
 
@@ -172,6 +182,10 @@ class Finetune(Section):
 
     early_stopping: EarlyStopping | None = None
     """Omit to train all epochs; the best checkpoint is used either way."""
+
+    running_mean: RunningMean | None = None
+    """Measure, choose and package the running mean of the weights; omit for the weights themselves. Of LoRA
+    it is the mean of the low-rank factors, before they are merged; `weight_interpolation` comes last."""
 
     weight_interpolation: float | None = Field(default=None, gt=0.0, lt=1.0)
     """Interpolate linearly between the weights that training started from and the fine-tuned ones, with this

@@ -152,6 +152,15 @@ def test_four_bits_are_copied_and_never_shared_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_running_mean_is_that_of_one_process_and_never_sharded(tmp_path: Path) -> None:
+    place = workplace(tmp_path / "place", "text_classification", epochs=2, running_mean={"decay": 0.8})
+    assert same(finetune(place, "one", None), finetune(place, "two", DDP))
+    done = run_door("finetune", place, "prepared", "manifest.json", "shared", config=FSDP2)
+    assert done.returncode == 1
+    assert done.stderr.count("finetune.running_mean: every process needs the whole model") == 1, done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [DDP, FSDP2], ids=["ddp", "fsdp2"])
 def test_killed_processes_leave_no_orphan_and_end_in_the_same_bytes(tmp_path: Path, config: Path) -> None:
     values: dict[str, Any] = {"epochs": 8, "dropout": 0.1, "early_stopping": {"patience": 9}}
