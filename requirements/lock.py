@@ -52,7 +52,7 @@ def main() -> None:
     """Write the files."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     pipeline = freeze([pin for group in PIPELINE for pin in groups[group]])
-    everything = freeze([*pipeline, *groups["dev"], *groups["qlora"]])
+    everything = freeze([*pipeline, *groups["dev"], *groups["qlora"], *groups["gguf"]])
     development = [line for line in everything if line not in pipeline]
     (ROOT / "requirements.txt").write_text(HEADER + "\n".join(pipeline) + "\n")
     (ROOT / "requirements-dev.txt").write_text(

@@ -12,7 +12,13 @@ from teacherspec.spec.base import Base
 FRONT_MATTER_BYTES = 65_536
 
 
-def pin(base: Base, folder: Path, files: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, Any]:
+def pin(
+    base: Base,
+    folder: Path,
+    files: tuple[str, ...],
+    config: Mapping[str, Any],
+    gguf: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """The manifest of a folder that passed the security scan.
 
     Args:
@@ -20,6 +26,7 @@ def pin(base: Base, folder: Path, files: tuple[str, ...], config: Mapping[str, A
         folder: its files.
         files: their names relative to `folder`.
         config: the parsed `config.json`.
+        gguf: the file that the folder was converted from, as `gguf.convert.describe` has it.
 
     Raises:
         BaseModelError: a declared hash differs, or the files state another licence.
@@ -28,13 +35,16 @@ def pin(base: Base, folder: Path, files: tuple[str, ...], config: Mapping[str, A
     entries = {
         name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for name, path in paths.items()
     }
-    problems = [*_hash_problems(base, folder, entries), *_license_problems(base, folder)]
+    declared = {**entries, **({gguf["file"]: gguf} if gguf else {})}
+    problems = [*_hash_problems(base, folder, declared), *_license_problems(base, folder, gguf)]
     if problems:
         raise BaseModelError(problems)
     return {
         **base.model_dump(mode="json", exclude={"sha256"}),
+        "source": base.source.pin(),
         "architecture": config.get("model_type", ""),
         "architectures": config.get("architectures") or [],
+        **({"gguf": dict(gguf)} if gguf else {}),
         "files": entries,
         "digest": sha256_bytes(encode_json(entries).encode()),
     }
@@ -54,12 +64,15 @@ def _hash_problems(base: Base, folder: Path, entries: Mapping[str, Mapping[str, 
     return problems
 
 
-def _license_problems(base: Base, folder: Path) -> list[str]:
+def _license_problems(base: Base, folder: Path, gguf: Mapping[str, Any] | None) -> list[str]:
     stated = stated_licenses(folder)
+    place = folder / "README.md"
+    if gguf and not stated and isinstance(gguf["license"], str):
+        stated, place = [gguf["license"][:64]], Path(gguf["file"])
     if not stated or base.license.casefold() in {name.casefold() for name in stated}:
         return []
     given = f"states licence {' or '.join(stated)}, base.license declares {base.license}"
-    return [f"{folder / 'README.md'}: {given}; read the licence and declare the one that applies"]
+    return [f"{place}: {given}; read the licence and declare the one that applies"]
 
 
 def stated_licenses(folder: Path) -> list[str]:

@@ -28,9 +28,18 @@ def write_report(
 - Files: {len(manifest["files"])}, digest `{manifest["digest"]}`
 """
     untrained = describe_baseline(fit["untrained"])
-    notes = [*_head(fit), *_unread(fit)]
+    notes = [*_gguf(manifest), *_head(fit), *_unread(fit)]
     sections = [summary, *task.describe_fit(fit), *notes, *untrained, *_memory(fit["memory_bytes"])]
     return "\n".join(sections)
+
+
+def _gguf(manifest: Mapping[str, Any]) -> Iterator[str]:
+    if read := manifest.get("gguf"):
+        types = ", ".join(f"{count} {name}" for name, count in read["tensors"].items())
+        yield (
+            f"- Read from `{read['file']}` ({read['bytes']:,} bytes, SHA-256 `{read['sha256']}`): tensors "
+            f"stored as {types}, decoded to float32. What that storage lost stays lost; it is not measured.\n"
+        )
 
 
 def _head(fit: Mapping[str, Any]) -> Iterator[str]:

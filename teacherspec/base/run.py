@@ -14,9 +14,10 @@ from teacherspec.base.report import write_report
 from teacherspec.base.retrieval import baseline as retrieval
 from teacherspec.base.row_faults import refuse_rows
 from teacherspec.base.sandboxed_load import ProbeRows, load_in_sandbox
+from teacherspec.model_files.gguf.convert import describe
 from teacherspec.model_files.manifest import CACHE
 from teacherspec.model_files.security_scan import check_folder
-from teacherspec.model_files.sources.registry import fetch
+from teacherspec.model_files.sources.registry import fetch, fetch_gguf
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
 from teacherspec.splits import check_splits, load_prepared, open_split
@@ -55,7 +56,8 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path =
     check_splits(data)
     folder = fetch(base.source, cache)
     contents = check_folder(folder, weights_needed=base.init == "pretrained")
-    manifest = pin(base, folder, contents.files, contents.config)
+    source = fetch_gguf(base.source, cache)
+    manifest = pin(base, folder, contents.files, contents.config, describe(source) if source else None)
     for split in data.splits.values():
         open_split(split)  # the limited child may write nothing
     built = load_in_sandbox(folder, ProbeRows(task, data.splits), init=base.init)

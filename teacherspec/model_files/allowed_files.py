@@ -43,7 +43,10 @@ REASONS = (
         "*.safetensors",
         "contains tensors that would not be read; weights are `model.safetensors` or its shards",
     ),
-    ("*.gguf", "contains weights in another format; convert them to safetensors"),
+    (
+        "*.gguf",
+        "contains weights in another format; name it in `base.source.gguf` to have it read, or remove it",
+    ),
     ("*.onnx", "contains weights in another format; convert them to safetensors"),
 )
 PICKLES = (
@@ -69,6 +72,16 @@ def is_allowed(name: str) -> bool:
     """Whether a base may hold the file `name` (relative to its folder, `/` between parts)."""
     patterns = (WEIGHTS, LEGAL, NAMED_TEMPLATE)
     return name in NAMES or any(pattern.fullmatch(name) for pattern in patterns)
+
+
+def is_notice(name: str) -> bool:
+    """Whether `name` is a licence or the README, which belong to weights in any format."""
+    return name == "README.md" or LEGAL.fullmatch(name) is not None
+
+
+def is_wanted(name: str, gguf: str | None) -> bool:
+    """Whether a source's file `name` is fetched: those of a base, or its one GGUF and notices."""
+    return is_allowed(name) if gguf is None else name == gguf or is_notice(name)
 
 
 def why_refused(name: str) -> str:

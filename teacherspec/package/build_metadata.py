@@ -51,7 +51,10 @@ def build_metadata(
             "task": prepared.task,
             "label_names": prepared.label_names,
             "label_names_sha256": label_names_sha256(prepared.label_names),
-            "base_model": {key: provenance.base[key] for key in ("source", "architecture", "license")},
+            "base_model": {
+                **{key: provenance.base[key] for key in ("source", "architecture", "license")},
+                "stored_as": provenance.base.get("gguf", {}).get("tensors"),
+            },
             "parameters": parameters,
             "vocabulary": tokens,
             "examples": training["train_rows"],

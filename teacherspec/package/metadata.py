@@ -40,6 +40,9 @@ class BaseModelInfo(Section):
     license: str
     """Licence of the base."""
 
+    stored_as: dict[str, Count] | None = None
+    """Tensors by ggml type (such as `Q4_1`) where the base was read from a GGUF; null otherwise."""
+
 
 class Vocabulary(Section):
     """Tokens of the model: students that compare distributions over them need the same `rows`."""

