@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from teacherspec.compare.paired_tests import FALSE_DISCOVERY_RATE, Hits
-from teacherspec.evaluate.slice_features import SlicingFeature
 from teacherspec.evaluate.slices import single_slices
+from teacherspec.evaluation_rows.slice_features import SlicingFeature
 from teacherspec.metrics.multiple_testing import adjusted
 from teacherspec.metrics.significance import mcnemar_exact
 

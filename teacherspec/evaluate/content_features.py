@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.evaluate.slice_features import (
+from teacherspec.evaluation_rows.slice_features import (
     LENGTH,
     SlicingFeature,
     by_quartiles,

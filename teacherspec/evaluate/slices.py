@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.evaluate.slice_features import SlicingFeature
+from teacherspec.evaluation_rows.slice_features import SlicingFeature
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 from teacherspec.metrics.scores.intervals import Interval, wilson_interval
 

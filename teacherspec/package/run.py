@@ -26,7 +26,7 @@ from teacherspec.package.stage_outputs import (
     load_stage_outputs,
 )
 from teacherspec.package.verification.checksums import files_below, write_sums
-from teacherspec.package.vocab_trimming import trim_vocabulary
+from teacherspec.package.vocab_trimming import require_vocabulary, trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, scratch_folder, write_json, write_text
 from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.spec.augmentation import VIEWS
@@ -75,8 +75,8 @@ def run_package(
         report: folder for `metrics.json` and `readiness.md`.
 
     Raises:
-        UserError: outputs of the stages do not belong together, or a gate failed where `on_not_ready` is
-            `fail`.
+        UserError: outputs of the stages do not belong together, the vocabulary is not as declared, or a gate
+            failed where `on_not_ready` is `fail`.
     """
     pin_if_declared(spec["base"].get("reproducibility", ""))
     outputs = load_stage_outputs(stages)
@@ -84,6 +84,7 @@ def run_package(
     gates = evaluate_gates(section.gates, outputs.reports)
     if section.on_not_ready == "fail":
         require_ready(gates)
+    require_vocabulary(section, stages.finetuned / "model")
     made_from = provenance(spec, outputs.prepared, outputs.manifest, stages.evaluated / "predictions")
     of_type = OUTPUT_TYPES[task.output_type]
     with new_folder(teacher) as folder:

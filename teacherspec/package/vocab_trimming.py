@@ -9,7 +9,24 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.package.vocab_fingerprint import vocabulary
+from teacherspec.spec.package import Package
 from teacherspec.tasks.shared.hf_saving import save_pretrained
+
+
+def require_vocabulary(section: Package, model: Path) -> None:
+    """Refuse a declaration that does not fit the vocabulary of a model folder.
+
+    Raises:
+        UserError: it asks for rows that are not there or takes those of tokens, or for too many tokens.
+    """
+    found = vocabulary(model)
+    if found is not None and found["rows"] is not None:
+        problems = list(section.vocabulary_problems(found["rows"], found["highest_id"] + 1))
+    else:
+        none = "package.trim_vocabulary: this teacher has no vocabulary; drop the key"
+        problems = [none] * (section.trim_vocabulary is not None)
+    if problems:
+        raise UserError(problems)
 
 
 def trim_vocabulary(task: Any, source: Path, rows: int, target: Path) -> int:
@@ -18,23 +35,12 @@ def trim_vocabulary(task: Any, source: Path, rows: int, target: Path) -> int:
     Args:
         task: the declared task, whose model has a vocabulary.
         source: a fine-tuned model folder.
-        rows: how many are kept, from the first on.
+        rows: how many are kept, from the first on; `require_vocabulary` found them fit.
         target: folder to create.
 
     Returns:
         The number of parameters that are left.
-
-    Raises:
-        UserError: there are not so many rows, or a token would lose its own.
     """
-    found = vocabulary(source)
-    if found is None or found["rows"] is None:
-        raise UserError("package.trim_vocabulary: this teacher has no vocabulary; drop the key")
-    if not found["highest_id"] < rows <= found["rows"]:
-        raise UserError(
-            f"package.trim_vocabulary: given {rows}; allowed: {found['highest_id'] + 1} (the highest token "
-            f"id is {found['highest_id']}) to {found['rows']} (the rows of the model)"
-        )
     model, processor = task.load(source)
     model.resize_token_embeddings(rows, mean_resizing=False)
     save_pretrained(model, processor, target)

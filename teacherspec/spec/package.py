@@ -1,6 +1,7 @@
 """`params.yaml: package`: quality gates, soft targets, and the texts of the model card."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -131,6 +132,23 @@ class Package(Section):
 
     push: Annotated[PushToHub | PushToRemote, Field(discriminator="kind")] | None = None
     """Where `python -m teacherspec push` uploads the teacher; `dvc repro` never does."""
+
+    def vocabulary_problems(self, rows: int, tokens: int) -> Iterator[str]:
+        """What `trim_vocabulary` and `top_k` want of a vocabulary that is not there.
+
+        Args:
+            rows: of the embedding and the head.
+            tokens: highest token id of the tokenizer plus one.
+        """
+        kept = self.trim_vocabulary
+        if kept is not None and not tokens <= kept <= rows:
+            yield (
+                f"package.trim_vocabulary: given {kept}; allowed: {tokens} (the highest token id is "
+                f"{tokens - 1}) to {rows} (the rows of the model)"
+            )
+        elif self.top_k is not None and self.top_k >= (kept or rows):
+            limit = f"below {kept or rows}, the size of the vocabulary"
+            yield f"package.top_k: given {self.top_k}; allowed: {limit}"
 
     @field_validator("gates")
     @classmethod

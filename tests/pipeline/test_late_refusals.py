@@ -1,7 +1,8 @@
 """What stages after `base` may refuse, each with the early check that finds the same fault.
 
 A refusal after hours of training costs them. So a new one needs an entry here: the check in `check`,
-`prepare` or `base` that raises before the first optimizer step, or why nothing could have known it.
+`prepare`, `base` or `check_rows` that raises before the first optimizer step, or why nothing could have known
+it.
 """
 
 import ast
@@ -10,19 +11,23 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2] / "teacherspec"
-LATE = ("calibrate", "evaluate", "finetune", "inference", "package")
+LATE = ("calibrate", "evaluate", "evaluation_rows", "finetune", "inference", "package")
 ERRORS = {"BaseModelError", "DataError", "UserError"}
 
 EARLY = {
     "calibrate/classification/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "calibrate/generation/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "calibrate/retrieval/calibrate.py:check_splits": "teacherspec.splits:check_splits",
+    "evaluate/generation/text_metrics.py:is_correct": "teacherspec.check_rows.run:pattern_problems",
     "evaluate/retrieval/evaluate.py:candidate_set_size": "teacherspec.base.retrieval.baseline:refuse_splits",
+    "evaluation_rows/slice_features.py:by_edges": "teacherspec.check_rows.run:column_problems",
+    "evaluation_rows/slice_features.py:by_value": "teacherspec.check_rows.run:column_problems",
     "finetune/cross_fit.py:_folds": "teacherspec.check.rules.training:cross_fitting_has_folds",
     "finetune/inputs.py:fitting_splits": "teacherspec.splits:check_splits",
     "inference/batch_loader.py:check_not_empty": "teacherspec.splits:check_splits",
     "package/run.py:_declared_splits": "teacherspec.check.rules.packaging:soft_targets_are_splits",
     "package/stage_outputs.py:number": "teacherspec.check.rules.packaging:gates_are_measured",
+    "package/vocab_trimming.py:require_vocabulary": "teacherspec.check_rows.run:vocabulary_problems",
 }
 """Late refusal → the early check of the same fault."""
 
@@ -70,15 +75,6 @@ OTHER_COMMANDS = {
 }
 """Commands on a finished package."""
 
-LATE_STILL = {
-    "evaluate/generation/text_metrics.py:is_correct": "evaluate.generation.extract matches no reference",
-    "evaluate/slice_features.py:by_edges": "a sliced column holds texts",
-    "evaluate/slice_features.py:by_value": "a sliced column has too many values",
-    "package/generation/soft_targets.py:write_token_targets": "package.top_k is not below the vocabulary",
-    "package/vocab_trimming.py:trim_vocabulary": "package.trim_vocabulary does not fit the vocabulary",
-}
-"""Known before, from sections that no early stage depends on; repaired without training again."""
-
 
 def refusals() -> Iterator[str]:
     """`file:function` of every refusal in the packages of late stages."""
@@ -98,11 +94,13 @@ def refusals() -> Iterator[str]:
 
 
 def test_every_late_refusal_has_an_early_check_or_a_reason() -> None:
-    reasons = (BEFORE_THE_FIRST_STEP, ONLY_RESULTS_SHOW, TOUCHED_BY_HAND, OTHER_COMMANDS, LATE_STILL)
+    reasons = (BEFORE_THE_FIRST_STEP, ONLY_RESULTS_SHOW, TOUCHED_BY_HAND, OTHER_COMMANDS)
     listed = [*EARLY, *(entry for group in reasons for entry in group)]
     assert len(listed) == len(set(listed))
     found = set(refusals())
-    assert found - set(listed) == set(), "raised late: check it in `base`, or list it here with the reason"
+    assert found - set(listed) == set(), (
+        "raised late: check it in `check_rows`, or list it here with the reason"
+    )
     assert set(listed) - found == set(), "no longer raised: take it out"
 
 

@@ -17,7 +17,7 @@ import pytest
 from tests.toys.text import LABELS, toy_base, toy_rows
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("check", "prepare", "base", "finetune", "evaluate", "calibrate", "package")
+STAGES = ("check", "prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "package")
 ROWS = {"train": 24, "validation": 10, "calibration": 20, "test": 10}
 
 MODULE = '''

@@ -12,7 +12,17 @@ ROOT = Path(__file__).parents[2]
 SPEC = sorted((ROOT / "teacherspec" / "spec").rglob("*.py"))
 
 LIBRARIES = {"PIL", "pyarrow", "torch", "transformers", "datasets", "fsspec", "cel", "scipy", "sklearn"}
-STAGES = {"prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package", "model_files"}
+STAGES = {
+    "prepare",
+    "base",
+    "check_rows",
+    "finetune",
+    "evaluate",
+    "calibrate",
+    "ratings",
+    "package",
+    "model_files",
+}
 
 VALIDATORS_OF_TEXT = {"fsspec", "cel"}
 """Libraries that validate an address or a filter expression; imported only where one is declared."""

@@ -15,10 +15,10 @@ from tests.policy.imported_libraries import distributions_of, group_of_each_pin
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = Pipeline(ROOT)
-STAGES = ("check", "prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package")
+STAGES = ("check", "prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "ratings", "package")
 CHECKED = "artifacts/check/valid.txt"
 
-MOST_LINES_OF_CODE = 18
+MOST_LINES_OF_CODE = 19
 """Lines of `deps` for code that a stage may have: borders are folders, no lists of files."""
 
 
@@ -101,6 +101,12 @@ def test_check_depends_on_every_param_and_every_stage_on_check() -> None:
         assert CHECKED in PIPELINE.stages[stage]["deps"], stage
 
 
+def test_the_training_waits_for_the_check_of_what_follows_it() -> None:
+    assert "artifacts/check_rows/valid.txt" in PIPELINE.stages["finetune"]["deps"]
+    assert {"evaluate", "package"} <= PIPELINE.sections_declared("check_rows")
+    assert not {"evaluate", "package"} & PIPELINE.sections_declared("finetune")
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_one_name_everywhere(stage: str) -> None:
     assert f"python -m stages.{stage} " in PIPELINE.stages[stage]["cmd"]
@@ -155,6 +161,9 @@ WITHOUT_EFFECT = {
     ("prepare", "model"),  # imported in methods of the kinds of task that this stage never calls
     ("base", "reports"),  # huggingface_hub fetches what is then checked by hash
     *((stage, "gguf") for stage in STAGES if stage != "base"),  # what was converted is compared by hash
+    ("check_rows", "language"),  # it looks for a pattern in texts and measures nothing
+    ("check_rows", "model"),  # as for `prepare`
+    ("check_rows", "reports"),
     ("finetune", "reports"),
     ("ratings", "model"),  # as for `prepare`
     ("ratings", "reports"),

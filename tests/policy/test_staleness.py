@@ -8,7 +8,7 @@ import pytest
 
 from tests.policy.pipeline_copy import PipelineCopy
 
-OF_THE_TASK = ("check", "prepare", "base", "finetune", "evaluate", "package")
+OF_THE_TASK = ("check", "prepare", "base", "check_rows", "finetune", "evaluate", "package")
 """Everything that knows the kind of task."""
 
 AFTER_EDIT = {
@@ -16,12 +16,15 @@ AFTER_EDIT = {
     "teacherspec/check/cross_checks.py": ("check",),
     "teacherspec/prepare/run.py": ("prepare",),
     "teacherspec/base/run.py": ("base",),
+    "teacherspec/check_rows/run.py": ("check_rows",),
     "teacherspec/finetune/train.py": ("finetune",),
     "teacherspec/evaluate/run.py": ("evaluate",),
     "teacherspec/calibrate/run.py": ("calibrate",),
     "teacherspec/ratings/run.py": ("ratings",),
     "teacherspec/package/run.py": ("package",),
     "stages/calibrate.py": ("calibrate",),
+    # What is checked before the training and computed after it: no training.
+    "teacherspec/evaluation_rows/slice_features.py": ("check_rows", "evaluate"),
     # Plots never retrain.
     "teacherspec/plots/style.py": ("prepare", "evaluate", "calibrate"),
     # Another kind of task leaves this teacher as it is; its own kind does not.
@@ -46,15 +49,15 @@ AFTER_PARAM = {
     "prepare.seed": ("check", "prepare", "package"),
     "base.license": ("check", "base", "package"),  # and what follows where the manifest changes
     "finetune.epochs": ("check", "finetune", "package"),
-    "evaluate.batch_size": ("check", "evaluate", "ratings", "package"),
+    "evaluate.batch_size": ("check", "check_rows", "evaluate", "ratings", "package"),
     "calibrate.method": ("check", "calibrate", "package"),
-    "package.description": ("check", "package"),
+    "package.description": ("check", "check_rows", "package"),
     "fintune": ("check",),  # a misspelt section is refused by the one stage that sees it
 }
 """Key of `params.yaml` → the stages that another value makes stale."""
 
 AFTER_VERSION = {
-    "data": ("prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package"),
+    "data": ("prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "ratings", "package"),
     "model": ("base", "finetune", "evaluate", "package"),
     "pipeline": (),
     "dev": (),

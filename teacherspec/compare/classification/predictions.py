@@ -17,7 +17,7 @@ from teacherspec.evaluate.classification.analysis import automatic_features
 from teacherspec.evaluate.classification.declared_slices import declared_feature
 from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.content_features import read_content
-from teacherspec.evaluate.slice_features import SlicingFeature, by_label
+from teacherspec.evaluation_rows.slice_features import SlicingFeature, by_label
 from teacherspec.predictions.classification import Predictions
 from teacherspec.spec.evaluate import Evaluate
 

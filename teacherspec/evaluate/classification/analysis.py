@@ -20,7 +20,6 @@ from teacherspec.evaluate.context import EvaluationContext
 from teacherspec.evaluate.finding import Finding
 from teacherspec.evaluate.gain import gain_findings
 from teacherspec.evaluate.robustness import Robustness, measure_robustness
-from teacherspec.evaluate.slice_features import SlicingFeature, by_label
 from teacherspec.evaluate.slices import (
     SliceQuality,
     discover,
@@ -28,6 +27,7 @@ from teacherspec.evaluate.slices import (
     single_slices,
     weakest_first,
 )
+from teacherspec.evaluation_rows.slice_features import SlicingFeature, by_label
 from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 from teacherspec.metrics.scores.intervals import wilson_interval

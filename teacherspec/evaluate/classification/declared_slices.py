@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from teacherspec.evaluate.classification.eval_table import EvalTable
-from teacherspec.evaluate.slice_features import (
+from teacherspec.evaluation_rows.slice_features import (
     LENGTH,
     SlicingFeature,
+    by_column,
     by_confidence,
     by_edges,
     by_label,
-    by_value,
     length,
     no_slices,
 )
@@ -29,10 +29,7 @@ def declared_feature(declared: Section, table: EvalTable) -> SlicingFeature:
 
 
 def _column(declared: ColumnSlices, table: EvalTable) -> SlicingFeature:
-    values = table.content.columns[declared.column]
-    if declared.edges is None:
-        return by_value(declared.column, values)
-    return by_edges(declared.column, values, declared.edges)
+    return by_column(declared, table.content.columns[declared.column])
 
 
 def _length(declared: LengthSlices, table: EvalTable) -> SlicingFeature:

@@ -9,10 +9,10 @@ from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.generation.findings import all_findings
 from teacherspec.evaluate.generation.metrics import token_gain, token_quality
 from teacherspec.evaluate.generation.page import write_generation_page
-from teacherspec.evaluate.generation.prompts import Prompts, gather_prompts, prompt_text
 from teacherspec.evaluate.generation.report import GenerationAnalysis, write_plots
 from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_correct, text_quality
 from teacherspec.evaluate.thumbnails import rating_images
+from teacherspec.evaluation_rows.prompts import ANSWERED, Prompts, gather_prompts, prompt_text
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
 from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.predictions.generation import (
@@ -28,9 +28,6 @@ from teacherspec.runtime.atomic_io import new_folder
 from teacherspec.spec.generation import Generation
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated
-
-ANSWERED = ("calibration", "test")
-"""Splits with generated answers: one to fit the confidence of answers, one to report it."""
 
 Generations = Sequence[tuple[Generated, str]]
 """Token ids and text of each answer."""

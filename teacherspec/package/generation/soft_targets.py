@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from teacherspec.errors import DataError
 from teacherspec.inference.load import load_model
 from teacherspec.package.card.dataset_card import dataset_card
 from teacherspec.package.generation.token_targets import (
@@ -71,21 +70,14 @@ def write_token_targets(
         model_folder: `model/` of the package, which computes the targets.
         splits: the declared splits.
         target: folder to create.
-        top_k: likeliest tokens stored a position, or None to choose.
+        top_k: likeliest tokens stored a position, fewer than the vocabulary has, or None to choose.
         sampled_tokens: tokens drawn a position, or None for none.
 
     Returns:
         Split name → number of rows.
-
-    Raises:
-        DataError: `top_k` is not below the size of the vocabulary.
     """
     model, tokenizer = load_model(task, model_folder)
     vocabulary = int(model.config.get_text_config().vocab_size)
-    if top_k is not None and top_k >= vocabulary:
-        raise DataError(
-            f"package.top_k: given {top_k}; allowed: below {vocabulary}, the size of the vocabulary"
-        )
     k = top_k or choose_k(task, model, tokenizer, open_split(splits[0]), vocabulary)
     stored = StoredTokens(k, sampled_tokens or 0)
     scratch = SCRATCH / _scratch_key(task, model_folder, splits, stored)

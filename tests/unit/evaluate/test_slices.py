@@ -9,7 +9,6 @@ import pytest
 
 from teacherspec.evaluate.classification.analysis import all_slices, automatic_features
 from teacherspec.evaluate.classification.eval_table import EvalTable
-from teacherspec.evaluate.slice_features import SlicingFeature, by_value
 from teacherspec.evaluate.slices import (
     COLUMNS,
     Slice,
@@ -18,6 +17,7 @@ from teacherspec.evaluate.slices import (
     pair_slices,
     single_slices,
 )
+from teacherspec.evaluation_rows.slice_features import SlicingFeature, by_value
 from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 from teacherspec.spec.evaluate import ColumnSlices, Evaluate
 from tests.unit.evaluate.toy_runs import drawn, measured

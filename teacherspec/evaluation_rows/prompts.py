@@ -1,4 +1,4 @@
-"""The prompts that are answered, with their references."""
+"""The prompts that `evaluate` answers, with their references."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,22 @@ import numpy as np
 from teacherspec.runtime.atomic_io import sha256_bytes
 from teacherspec.tasks.shared.generation_task import GenerationTask
 
+ANSWERED = ("calibration", "test")
+"""Splits with generated answers: one to fit the confidence of answers, one to report it."""
+
 
 @dataclass(frozen=True)
 class Prompts:
     """Rows to answer: one for each distinct prompt, with all answers that the split gives to it.
 
     Attributes:
+        numbers: of these rows in the split.
         rows: with the columns of the task.
         references: of each row, those of all rows with the same prompt.
         texts: text of each prompt, before the chat template.
     """
 
+    numbers: Sequence[int]
     rows: Sequence[dict[str, Any]]
     references: Sequence[tuple[str, ...]]
     texts: Sequence[str]
@@ -36,9 +41,13 @@ def gather_prompts(task: GenerationTask, rows: Any, most: int) -> Prompts:
         references.setdefault(key, {}).update(dict.fromkeys(map(task.reply, conversation.answers)))
     keys = list(first)
     chosen = np.unique(np.linspace(0, len(keys) - 1, min(most, len(keys))).round().astype(int))
-    picked = [dict(rows[first[keys[at]]]) for at in chosen]
+    numbers = [first[keys[at]] for at in chosen]
+    picked = [dict(rows[number]) for number in numbers]
     return Prompts(
-        picked, [tuple(references[keys[at]]) for at in chosen], [prompt_text(task, row) for row in picked]
+        numbers,
+        picked,
+        [tuple(references[keys[at]]) for at in chosen],
+        [prompt_text(task, row) for row in picked],
     )
 
 

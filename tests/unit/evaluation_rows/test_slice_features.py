@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from teacherspec.errors import DataError
 from teacherspec.evaluate.classification.declared_slices import FEATURES, declared_feature
-from teacherspec.evaluate.slice_features import (
+from teacherspec.evaluation_rows.slice_features import (
     LENGTH,
     NO_SLICE,
     SlicingFeature,

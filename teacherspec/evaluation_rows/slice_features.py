@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from teacherspec.errors import DataError
 from teacherspec.metrics.scores.validation import FloatArray, IntArray
+from teacherspec.spec.evaluate import ColumnSlices
 
 NO_SLICE = -1
 """Code of a row that lies in no slice of the feature."""
@@ -90,6 +91,17 @@ def by_edges(name: str, values: Sequence[Any] | npt.NDArray[Any], edges: Sequenc
         (f"{name} < {edges[0]:g}", *between, f"{name} ≥ {edges[-1]:g}"),
         np.where(np.isnan(numbers), NO_SLICE, codes),
     )
+
+
+def by_column(declared: ColumnSlices, values: Sequence[Any]) -> SlicingFeature:
+    """The slices that a section of `evaluate.slices` declares of a column `[N]`.
+
+    Raises:
+        DataError: the column cannot be sliced as declared.
+    """
+    if declared.edges is None:
+        return by_value(declared.column, values)
+    return by_edges(declared.column, values, declared.edges)
 
 
 def by_quartiles(name: str, values: Sequence[Any] | npt.NDArray[Any]) -> SlicingFeature:

@@ -1,0 +1,41 @@
+"""Check `evaluate` and `package` as declared against the prepared rows and the base, before the training."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.check_rows.run import check_rows
+from teacherspec.runtime.atomic_io import write_text
+from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
+from teacherspec.spec.evaluate import Evaluate
+from teacherspec.spec.package import Package
+from teacherspec.spec.section import Section
+from teacherspec.tasks import Task
+
+FIT = "evaluate and package fit the rows and the base\n"
+"""Never changes, so that an edit of these sections makes `finetune` wait for this stage and not run again."""
+
+
+class Sections(Section):
+    """What this stage reads of `params.yaml`."""
+
+    task: Task
+    evaluate: Evaluate
+    package: Package
+
+
+@click.command()
+@click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("fit", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@report_user_errors()
+@record_run()
+def main(prepared: Path, fit: Path, output: Path) -> None:
+    """Check the declaration against PREPARED and the FIT of the base; write the constant OUTPUT."""
+    spec = load_sections(Sections)
+    check_rows(spec.task, spec.evaluate, spec.package, prepared, fit)
+    write_text(output, FIT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The stage `check_rows`: what `evaluate` and `package` declare, against the rows and the base."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from teacherspec.check_rows.extract_pattern import pattern_problems
+from teacherspec.errors import DataError, UserError
+from teacherspec.evaluation_rows.slice_features import by_column
+from teacherspec.runtime.atomic_io import read_json
+from teacherspec.spec.evaluate import ColumnSlices, Evaluate
+from teacherspec.spec.package import Package
+from teacherspec.splits import Split, load_prepared, open_split
+from teacherspec.tasks.shared.generation_task import GenerationTask
+from teacherspec.tasks.shared.interfaces.kind import Kind
+
+
+def check_rows(task: Kind, evaluate: Evaluate, package: Package, prepared: Path, fit: Path) -> None:
+    """Refuse what the stages after the training would refuse, as far as rows and base show it.
+
+    Args:
+        task: the declared task.
+        evaluate: `params.yaml: evaluate`.
+        package: `params.yaml: package`.
+        prepared: output folder of `prepare`.
+        fit: `reports/base/fit.json`.
+
+    Raises:
+        UserError: all problems, each with its key.
+    """
+    splits = load_prepared(prepared).splits
+    problems = [
+        *column_problems(evaluate.slices, splits["test"]),
+        *vocabulary_problems(package, read_json(fit)),
+    ]
+    generates = task.capability(GenerationTask)
+    if generates is not None and evaluate.generation is not None:
+        problems += pattern_problems(generates, evaluate.generation, splits)
+    if problems:
+        raise UserError(problems)
+
+
+def column_problems(declared: Sequence[Any], test: Split) -> Iterator[str]:
+    """Columns of the test split that cannot be sliced as declared."""
+    for one in declared:
+        if isinstance(one, ColumnSlices):
+            try:
+                by_column(one, open_split(test)[one.column][:])
+            except DataError as error:
+                yield from error.problems
+
+
+def vocabulary_problems(package: Package, fit: Mapping[str, Any]) -> Iterator[str]:
+    """What `package` wants of the vocabulary that the base does not have."""
+    sizes = fit.get("vocabulary", {})
+    if sizes.get("embedding_rows") is not None and sizes.get("tokenizer") is not None:
+        yield from package.vocabulary_problems(sizes["embedding_rows"], sizes["tokenizer"])
