@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from teacherspec.plots.data import DataPicture
-from teacherspec.prepare.dedup_and_split import assign_splits
-from teacherspec.prepare.ingest import ingest, new_row_store
+from teacherspec.prepare.dedup_and_split import Assignment, assign_splits
+from teacherspec.prepare.ingest import Ingested, ingest, new_row_store
 from teacherspec.prepare.min_rows import check_minimums
 from teacherspec.prepare.mmap_columns import Workspace
 from teacherspec.prepare.pii import search_pii
@@ -24,6 +25,14 @@ from teacherspec.runtime.machine import DEFAULT_MEMORY_MIB
 from teacherspec.spec.prepare.prepare import Policy, Prepare
 from teacherspec.splits import Prepared
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
+
+
+class Rows(NamedTuple):
+    """The rows of one run: as they were read, their columns, and where each belongs."""
+
+    ingested: Ingested
+    fields: RowSchema
+    assignment: Assignment
 
 
 def prepare(
@@ -67,35 +76,45 @@ def prepare(
         problems.refuse_any()
         row_store.seal()
         assignment = assign_splits(ingested, fields, section, problems, Workspace(folder, memory_bytes))
-        messages = FindingMessages(ingested, fields, assignment)
-        findings = messages.findings()
-        _refuse(messages.repeated_ids(), "", problems)
-        _refuse_by_policy(findings, section.policies(), problems)
+        rows = Rows(ingested, fields, assignment)
+        findings = _accepted_findings(FindingMessages(*rows), section.policies(), problems)
         check_minimums(assignment, section.min_rows_per_class, ingested.place, problems)
         problems.refuse_any()
         layout = Layout(kind, fields, section.keep_columns, section.folds, section.seed)
-        extras = [quarantine.path] if quarantining else []
-        prepared = write_splits(root, out, ingested, assignment, layout, extras)
-        quarantined = Finding(
-            "Quarantined", quarantine.problems.total, lambda: iter(quarantine.problems.shown())
-        )
-        pii = search_pii(ingested, fields, assignment)
-        numbers = metrics(ingested, fields, assignment, section, pii, quarantine.rows)
-        reported = [quarantined, *findings.values(), pii.finding(ingested)]
-        in_train = {label: splits["train"] for label, splits in numbers["classes"].items()}
-        sizes = size_quantiles(ingested, assignment)
-        picture = DataPicture(in_train, sizes, fields.unit(), pictures(ingested, fields, assignment))
-        card = data_card(prepared, fields, section, numbers)
-        write_reports(reports, numbers, reported, section.policies(), picture, card)
+        prepared = write_splits(root, out, ingested, assignment, layout, [quarantine.path] * quarantining)
+        _report(reports, prepared, section, rows, quarantine, findings)
     return prepared
 
 
-def _refuse_by_policy(
-    findings: Mapping[str, Finding], policies: Mapping[str, Policy], problems: Problems
+def _report(
+    reports: Path,
+    prepared: Prepared,
+    section: Prepare,
+    rows: Rows,
+    quarantine: Quarantine,
+    findings: Mapping[str, Finding],
 ) -> None:
+    ingested, fields, assignment = rows
+    quarantined = Finding("Quarantined", quarantine.problems.total, lambda: iter(quarantine.problems.shown()))
+    pii = search_pii(*rows)
+    numbers = metrics(*rows, section, pii, quarantine.rows)
+    in_train = {label: splits["train"] for label, splits in numbers["classes"].items()}
+    picture = DataPicture(in_train, size_quantiles(ingested, assignment), fields.unit(), pictures(*rows))
+    reported = [quarantined, *findings.values(), pii.finding(ingested)]
+    card = data_card(prepared, fields, section, numbers)
+    write_reports(reports, numbers, reported, section.policies(), picture, card)
+
+
+def _accepted_findings(
+    messages: FindingMessages, policies: Mapping[str, Policy], problems: Problems
+) -> dict[str, Finding]:
+    """All findings; those that are refused become problems."""
+    findings = messages.findings()
+    _refuse(messages.repeated_ids(), "", problems)
     for name, policy in policies.items():
         if policy.action == "refuse":
             _refuse(findings[name], f"; or declare `prepare.{policy.declared}: drop`", problems)
+    return findings
 
 
 def _refuse(finding: Finding, remedy: str, problems: Problems) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from teacherspec.errors import BaseModelError, DataError
-from teacherspec.text.chat_rendering import Rendered, Renderer, special_texts
+from teacherspec.text.chat_rendering import Rendered, Renderer
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.image_placeholders import ImageText
 from teacherspec.text.shortening import without_front
@@ -245,3 +245,10 @@ def _too_long(tokens: Tokens, most: int) -> str:
 def _inside(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
     """Whether a token of these characters lies in a span; a token without characters never does."""
     return any(a <= start and end <= b for a, b in spans) and end > start
+
+
+def special_texts(tokenizer: "PreTrainedTokenizerBase") -> list[str]:
+    """Texts that the tokenizer reads as one special token each, the longest first."""
+    added = tokenizer.added_tokens_decoder.values()
+    texts = {token.content for token in added if token.special} | set(tokenizer.all_special_tokens)
+    return sorted(texts, key=lambda text: (-len(text), text))

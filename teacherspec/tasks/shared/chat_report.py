@@ -8,10 +8,10 @@ import numpy as np
 
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared.text_report import describe_lengths, length_report
-from teacherspec.text.chat_rendering import ChatRenderer, Renderer, special_texts
+from teacherspec.text.chat_rendering import ChatRenderer, Renderer
 from teacherspec.text.chat_template import chosen_template, options
 from teacherspec.text.conversation import Conversation, Turn
-from teacherspec.text.tokenization import Encoder
+from teacherspec.text.tokenization import Encoder, special_texts
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,9 @@ from pydantic import model_validator
 
 from teacherspec.spec.section import Section
 from teacherspec.tasks.shared import chat_report
-from teacherspec.text.chat_rendering import PlainRenderer, Renderer, chat_renderer, completed_template
+from teacherspec.text.chat_rendering import PlainRenderer, Renderer
 from teacherspec.text.chat_template import chosen_template, fixed_template, with_system_in_user
+from teacherspec.text.template_probe import chat_renderer, completed_template
 from teacherspec.text.thoughts import Thoughts
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import pytest
 from transformers.utils import chat_template_utils
 
 from teacherspec.errors import BaseModelError, DataError
-from teacherspec.text.chat_rendering import chat_renderer, completed_template
 from teacherspec.text.chat_template import (
     chosen_template,
     fixed_template,
@@ -20,6 +19,7 @@ from teacherspec.text.chat_template import (
     with_system_in_user,
 )
 from teacherspec.text.conversation import Conversation, Turn
+from teacherspec.text.template_probe import chat_renderer, completed_template
 from teacherspec.text.tokenization import Encoder
 from tests.toys import chat_templates as published
 from tests.toys.language_models import tiny_tokenizer

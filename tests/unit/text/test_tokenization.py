@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacherspec.errors import BaseModelError, DataError
-from teacherspec.text.chat_rendering import PlainRenderer, chat_renderer
+from teacherspec.text.chat_rendering import PlainRenderer
 from teacherspec.text.conversation import Conversation, Turn, problem_with_roles
+from teacherspec.text.template_probe import chat_renderer
 from teacherspec.text.tokenization import Encoder
 from tests.toys.language_models import CHATML, LLAMA3, MISTRAL, tiny_tokenizer
 from tests.toys.trained_language_model import marked
