@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from teacherspec.check.parsing.renamed_keys import RENAMED
 from teacherspec.compare.reported_numbers import reports_of
 from teacherspec.compare.revision import Revision
 from teacherspec.package.card.readiness import format_limit
@@ -52,12 +53,17 @@ def checked_gates(side: Revision) -> dict[str, GateResult]:
     if not side.params:
         return {}
     declared = (side.params.get("package") or {}).get("gates")
-    gates = (
-        DEFAULT_GATES
-        if declared is None
-        else with_gain_gate(TypeAdapter(tuple[Gate, ...]).validate_json(json.dumps(declared)))
-    )
+    gates = DEFAULT_GATES if declared is None else with_gain_gate(_parsed(declared))
     return {result.gate.metric: result for result in evaluate_gates(gates, reports_of(side))}
+
+
+def _parsed(declared: list[dict[str, Any]]) -> tuple[Gate, ...]:
+    """Gates as a commit declares them, which may be older than the names of today's keys."""
+    renamed = [
+        {RENAMED.get(("package", "gates", key), key): value for key, value in gate.items()}
+        for gate in declared
+    ]
+    return TypeAdapter(tuple[Gate, ...]).validate_json(json.dumps(renamed))
 
 
 def _change(metric: str, before: GateResult | None, after: GateResult | None) -> GateChange:
@@ -93,4 +99,4 @@ def _is_looser(before: Gate, after: Gate) -> bool:
     """Whether some number passes `after` and fails `before`."""
     lowered = before.at_least is not None and (after.at_least is None or after.at_least < before.at_least)
     raised = before.at_most is not None and (after.at_most is None or after.at_most > before.at_most)
-    return lowered or raised or (before.judge == "bound" and after.judge == "point")
+    return lowered or raised or (before.tested == "bound" and after.tested == "point")

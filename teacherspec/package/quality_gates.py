@@ -99,11 +99,11 @@ def _evaluate(gate: Gate, reports: Mapping[str, Any]) -> GateResult:
 def _findings(gate: Gate, measured: Measurement, noise: Measurement | None) -> Iterator[tuple[bool, str]]:
     """For each limit of the gate: whether it is kept, and a sentence."""
     if gate.at_least is not None:
-        yield _compared(gate.judge, measured.value, measured.low, gate.at_least, above=True)
+        yield _compared(gate.tested, measured.value, measured.low, gate.at_least, above=True)
     if gate.at_most is None:
         return
     limit = gate.at_most if noise is None else max(gate.at_most, noise.value)
-    kept, text = _compared(gate.judge, measured.value, measured.high, limit, above=False)
+    kept, text = _compared(gate.tested, measured.value, measured.high, limit, above=False)
     if limit > gate.at_most:
         text += f", the 95 % point of noise; {gate.at_most:g} cannot be tested on so few rows"
     yield kept, text
@@ -124,19 +124,19 @@ def _calibration_findings(gate: Gate, reports: Mapping[str, Any]) -> Iterator[tu
 
 
 def _compared(
-    judge: str, value: float, pessimistic: float | None, limit: float, *, above: bool
+    tested: str, value: float, pessimistic: float | None, limit: float, *, above: bool
 ) -> tuple[bool, str]:
     """Compare the value or the pessimistic end with the limit; report where the other would differ."""
 
     def keeps(number: float) -> bool:
         return number >= limit if above else number <= limit
 
-    if judge == "bound" and pessimistic is None:
-        return False, "has no interval, so there is no bound to compare; declare `judge: point`"
-    tested = value if judge == "point" or pessimistic is None else pessimistic
-    sign = ("≥" if above else "≤") if keeps(tested) else ("<" if above else ">")
-    subject = "" if judge == "point" else "bound "
-    text = f"{subject}{tested:.4g} {sign} {limit:.4g}"
-    if judge == "point" and pessimistic is not None and keeps(value) and not keeps(pessimistic):
+    if tested == "bound" and pessimistic is None:
+        return False, "has no interval, so there is no bound to compare; declare `tested: point`"
+    compared = value if tested == "point" or pessimistic is None else pessimistic
+    sign = ("≥" if above else "≤") if keeps(compared) else ("<" if above else ">")
+    subject = "" if tested == "point" else "bound "
+    text = f"{subject}{compared:.4g} {sign} {limit:.4g}"
+    if tested == "point" and pessimistic is not None and keeps(value) and not keeps(pessimistic):
         text += f", by its value only: the interval reaches {pessimistic:.4g}"
-    return keeps(tested), text
+    return keeps(compared), text

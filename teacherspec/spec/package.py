@@ -27,7 +27,7 @@ class Gate(Section):
     """Highest value that passes, in the unit of the metric. A calibration error also passes up to the
     95 % point of its noise: below that it shows nothing about the model."""
 
-    judge: Literal["point", "bound"] = "point"
+    tested: Literal["point", "bound"] = "point"
     """What must keep the limit: `point`, the measured value; `bound`, the pessimistic end of its interval,
     so that sampling luck does not pass."""
 

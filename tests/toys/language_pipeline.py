@@ -25,7 +25,7 @@ from teacherspec.tasks.shared.interfaces.model import ModelInit
 PACKAGE = {
     "name": "colours", "description": "Names colours.", "intended_use": "Tests.", "data_license": "cc0-1.0",
     "gates": [
-        {"metric": "evaluate.gain.test.nll", "at_least": 0.0, "judge": "bound"},
+        {"metric": "evaluate.gain.test.nll", "at_least": 0.0, "tested": "bound"},
         {"metric": "evaluate.test.generated.stopped", "at_least": 0.9},
         {"metric": "calibrate.calibration.fitted", "at_least": 1},
     ],

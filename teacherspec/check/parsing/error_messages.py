@@ -96,7 +96,8 @@ class Explainer:
 
     def _unknown_key(self, detail: ErrorDetails) -> str:
         parent = self.tree.follow(detail["loc"][:-1], self.document.values)
-        if renamed := RENAMED.get((*parent.where, detail["loc"][-1])):
+        place = (*parent.where, detail["loc"][-1])
+        if renamed := RENAMED.get(tuple(step for step in place if isinstance(step, str))):
             return f"this key is now called {renamed}: rename it"
         allowed = list(parent.schema.get("properties", {}))
         meant = self._meant(detail)

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-RENAMED: Mapping[tuple[str | int, ...], str] = {
+RENAMED: Mapping[tuple[str, ...], str] = {
     ("finetune", "head_first"): "linear_probe_first",
     ("finetune", "interpolation"): "weight_interpolation",
     ("finetune", "reproducibility"): "base.reproducibility",
     ("finetune", "method", "whole"): "modules_to_save",
+    ("package", "gates", "judge"): "tested",
 }
-"""Place of the old key → new name of the key, in the same section unless it names another."""
+"""Place of the old key, without numbers of items → new name, in the same section unless it names another."""

@@ -34,21 +34,21 @@ def gate(metric: str, **values: Any) -> Gate:
     ("metric", "limits", "passed", "says"),
     [
         ("evaluate.test.accuracy", {"at_least": 0.9}, True, "the interval reaches 0.88"),
-        ("evaluate.test.accuracy", {"at_least": 0.9, "judge": "bound"}, False, "bound 0.88 < 0.9"),
-        ("evaluate.test.accuracy", {"at_least": 0.85, "judge": "bound"}, True, "bound 0.88 ≥ 0.85"),
+        ("evaluate.test.accuracy", {"at_least": 0.9, "tested": "bound"}, False, "bound 0.88 < 0.9"),
+        ("evaluate.test.accuracy", {"at_least": 0.85, "tested": "bound"}, True, "bound 0.88 ≥ 0.85"),
         ("evaluate.test.accuracy", {"at_most": 0.92}, True, "the interval reaches 0.94"),
-        ("evaluate.test.accuracy", {"at_most": 0.92, "judge": "bound"}, False, "bound 0.94 > 0.92"),
+        ("evaluate.test.accuracy", {"at_most": 0.92, "tested": "bound"}, False, "bound 0.94 > 0.92"),
         ("evaluate.loss_ratio", {"at_least": 1.0, "at_most": 1.2}, True, "1.1 ≥ 1; 1.1 ≤ 1.2"),
         ("evaluate.loss_ratio", {"at_least": 1.15, "at_most": 1.2}, False, "1.1 < 1.15"),
-        ("evaluate.loss_ratio", {"at_least": 1.0, "judge": "bound"}, False, "no interval"),
+        ("evaluate.loss_ratio", {"at_least": 1.0, "tested": "bound"}, False, "no interval"),
         ("evaluate.test.nll", {"at_most": 1.0}, False, "not measured"),
         ("evaluate.test", {"at_most": 1.0}, False, "not measured"),
         ("evaluate.test.accuracy.value.deeper", {"at_most": 1.0}, False, "not measured"),
         ("calibrate.test.ece.after", {"at_most": 0.04}, True, "cannot be tested on so few rows"),
-        ("calibrate.test.ece.after", {"at_most": 0.04, "judge": "bound"}, False, "bound 0.06 > 0.05"),
+        ("calibrate.test.ece.after", {"at_most": 0.04, "tested": "bound"}, False, "bound 0.06 > 0.05"),
     ],
 )
-def test_a_gate_is_judged(metric: str, limits: dict[str, Any], passed: bool, says: str) -> None:
+def test_a_gate_is_checked(metric: str, limits: dict[str, Any], passed: bool, says: str) -> None:
     (result,) = evaluate_gates([gate(metric, **limits)], REPORTS)
     assert result.passed is passed
     assert says in result.reason
@@ -98,7 +98,7 @@ def test_the_bound_is_never_easier_than_the_point(
     reports = {"evaluate": {"m": {"value": value, "low": value - below, "high": value + above}}}
     limits = {"at_most" if at_most else "at_least": limit}
     bound, point = evaluate_gates(
-        [gate("evaluate.m", judge="bound", **limits), gate("evaluate.m", **limits)], reports
+        [gate("evaluate.m", tested="bound", **limits), gate("evaluate.m", **limits)], reports
     )
     assert point.passed or not bound.passed
     assert point.passed == (value <= limit if at_most else value >= limit)
