@@ -3,7 +3,6 @@
 import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from teacherspec.serving.retrieval import RetrievalTeacher
 
 DIGITS = 6
+BATCHES_OF_A_FILE = 64
+"""Batches whose rows are sorted by length together: little padding is left, and the first lines come soon."""
 
 
 @click.command("predict")
@@ -41,7 +42,8 @@ def command(
 
     A row is a JSON object on one line with the columns of the task, such as {"text": "…"}, {"prompt": "…"},
     {"messages": [{"role": "user", "content": "…"}]} or, by the path of a file, {"image": "photo.jpg"}. An
-    `id` is copied to the output. Each row gives a line, in the same order, as soon as its batch is full.
+    `id` is copied to the output. Each row gives a line, in the same order: from a pipe as soon as a batch
+    is full; of a file some thousand rows are read at once, so that rows of similar length share a batch.
     Classifiers: label, confidence, all probs, and with `calibrate.abstain` whether the teacher abstains.
     Language models: the greedy answer, its length, the mean calibrated log-probability of its tokens (nats),
     and the confidence that it is right, where that was fitted. Retrieval: the embedding of the image and, if
@@ -50,10 +52,11 @@ def command(
     from teacherspec.serving import load_teacher
 
     teacher = load_teacher(folder, unchecked=unchecked)
-    answer = SERVED[teacher.task.output_type](teacher, max_new_tokens)
+    answer = SERVED[teacher.task.output_type](teacher, batch_size, max_new_tokens)
     read = read_rows(rows, getattr(rows, "name", "<stdin>"), teacher.task.row_schema())
-    while batch := list(islice(read, batch_size)):
-        for row, prediction in zip(batch, answer(batch), strict=True):
+    at_once = batch_size * (BATCHES_OF_A_FILE if rows.seekable() else 1)
+    for some in in_lists(read, at_once):
+        for row, prediction in zip(some, answer(some), strict=True):
             known = {"id": row["id"]} if "id" in row else {}
             click.echo(printable_json(json.dumps({**known, **prediction}, ensure_ascii=False)))
 
@@ -68,6 +71,23 @@ def read_rows(lines: Iterable[bytes], name: str, fields: RowSchema) -> Iterator[
         content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         if content.strip():
             yield _row(content, f"{name}:{number}", fields)
+
+
+def in_lists(rows: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    """Rows, `size` at once; those before a line that holds no row come before its `DataError`."""
+    some: list[dict[str, Any]] = []
+    try:
+        for row in rows:
+            some.append(row)
+            if len(some) == size:
+                yield some
+                some = []
+    except DataError:
+        if some:
+            yield some
+        raise
+    if some:
+        yield some
 
 
 def _row(line: bytes, where: str, fields: RowSchema) -> dict[str, Any]:
@@ -94,13 +114,13 @@ def _row(line: bytes, where: str, fields: RowSchema) -> dict[str, Any]:
     return row
 
 
-def serve_classes(teacher: "ClassificationTeacher", max_new_tokens: int | None) -> "Answer":
+def serve_classes(teacher: "ClassificationTeacher", batch_size: int, max_new_tokens: int | None) -> "Answer":
     """From rows to `label`, `confidence`, `probs` by label of each, and `abstains` where that is declared."""
     if max_new_tokens is not None:
         raise click.UsageError("--max-new-tokens: this teacher is a classifier, which writes no answers")
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        logits = teacher.logits(rows, batch_size=len(rows))
+        logits = teacher.logits(rows, batch_size=batch_size)
         abstained = teacher.abstains(logits).tolist()
         for probs, abstains in zip(teacher.calibrated(logits).tolist(), abstained, strict=True):
             top = max(range(len(probs)), key=probs.__getitem__)
@@ -115,11 +135,11 @@ def serve_classes(teacher: "ClassificationTeacher", max_new_tokens: int | None) 
     return answer
 
 
-def serve_answers(teacher: "GenerationTeacher", max_new_tokens: int | None) -> "Answer":
+def serve_answers(teacher: "GenerationTeacher", batch_size: int, max_new_tokens: int | None) -> "Answer":
     """From rows to the answer of each and its confidence."""
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for found in teacher.answers(rows, max_new_tokens=max_new_tokens, batch_size=len(rows)):
+        for found in teacher.answers(rows, max_new_tokens=max_new_tokens, batch_size=batch_size):
             text = {"answer": found.text, "tokens": found.tokens, "stopped": found.stopped}
             yield {
                 **text,
@@ -129,16 +149,16 @@ def serve_answers(teacher: "GenerationTeacher", max_new_tokens: int | None) -> "
     return answer
 
 
-def serve_embeddings(teacher: "RetrievalTeacher", max_new_tokens: int | None) -> "Answer":
+def serve_embeddings(teacher: "RetrievalTeacher", batch_size: int, max_new_tokens: int | None) -> "Answer":
     """From rows to `image_embeds`, and with a text to `text_embeds` and the `cosine` of both."""
     if max_new_tokens is not None:
         raise click.UsageError("--max-new-tokens: this teacher is a dual encoder, which writes no answers")
 
     def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        images = teacher.images([row["image"] for row in rows], batch_size=len(rows))
+        images = teacher.images([row["image"] for row in rows], batch_size=batch_size)
         given = [row["text"] for row in rows if "text" in row]
         try:
-            texts = iter(teacher.texts(given, batch_size=len(rows)))
+            texts = iter(teacher.texts(given, batch_size=batch_size))
         except ColumnError as error:
             raise DataError(f"text: {error}") from error
         for row, image in zip(rows, images, strict=True):
@@ -152,11 +172,11 @@ def serve_embeddings(teacher: "RetrievalTeacher", max_new_tokens: int | None) ->
 
 
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
-"""From the rows of a batch to the prediction for each."""
+"""From rows to the prediction for each."""
 
-SERVED: Mapping[OutputType, Callable[[Any, int | None], Answer]] = {
+SERVED: Mapping[OutputType, Callable[[Any, int, int | None], Answer]] = {
     "classification": serve_classes,
     "retrieval": serve_embeddings,
     "generation": serve_answers,
 }
-"""Output type → from a teacher and `--max-new-tokens` to its predictions."""
+"""Output type → from a teacher, `--batch-size` and `--max-new-tokens` to its predictions."""

@@ -1,6 +1,6 @@
 """A packaged classifier in use: rows in, calibrated probabilities out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ from teacherspec.inference.load import load_model
 from teacherspec.metrics.ood import confidence_log_odds
 from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.runtime.length_batches import longest_first
 from teacherspec.serving.requests import with_images
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
@@ -56,10 +57,19 @@ class ClassificationTeacher:
         )
 
     def logits(self, rows: Sequence[Row], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
-        """Raw logits `[N, C]` of rows with the task's content columns, such as `{"text": …}`."""
-        if not rows:
-            return np.empty((0, len(self.label_names)), np.float32)
-        return np.concatenate(list(self._batches(rows, batch_size)))
+        """Raw logits `[N, C]` of rows with the task's content columns, such as `{"text": …}`.
+
+        Rows of similar length share a batch; the order of the rows is kept.
+        """
+        import torch
+
+        logits = np.empty((len(rows), len(self.label_names)), np.float32)
+        for chosen in longest_first(len(rows), self._lengths(rows), batch_size):
+            batch = self.task.batch(self.processor, [with_images(self.task, rows[at]) for at in chosen])
+            with torch.inference_mode():
+                inputs = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
+                logits[chosen] = self.task.logits(self.model, inputs).float().cpu().numpy()
+        return logits
 
     def probs(self, rows: Sequence[Row], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float64]:
         """Calibrated probabilities `[N, C]` of rows with the task's content columns."""
@@ -75,15 +85,10 @@ class ClassificationTeacher:
             return np.zeros(len(logits), np.bool_)
         return confidence_log_odds(logits) < self.abstention
 
-    def _batches(self, rows: Sequence[Row], batch_size: int) -> Iterator[npt.NDArray[np.float32]]:
-        import torch
-
-        for start in range(0, len(rows), batch_size):
-            some = [with_images(self.task, row) for row in rows[start : start + batch_size]]
-            batch = self.task.batch(self.processor, some)
-            with torch.inference_mode():
-                inputs = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
-                yield self.task.logits(self.model, inputs).float().cpu().numpy()
+    def _lengths(self, rows: Sequence[Row]) -> list[int] | None:
+        """Characters of each row, near enough to its tokens to group rows; None for tasks without texts."""
+        texts = [column.name for column in self.task.row_schema().texts()]
+        return [sum(len(str(row[name])) for name in texts) for row in rows] if texts else None
 
 
 def abstention_score(rule: Mapping[str, Any] | None) -> float | None:

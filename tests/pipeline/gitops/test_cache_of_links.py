@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 def packed(repository: Repository, folder: str) -> str:
     """SHA-256 of the archive of the release."""
-    repository.teacherspec("pack-release", "teacher@v1.0.0", folder)
+    repository.teacherspec("pack-release", "teacher@v1.0.0", folder, code=None)  # 1: a toy misses its gates
     (archive,) = (repository.root / folder).glob("*.tar")
     return hashlib.sha256(archive.read_bytes()).hexdigest()
 

@@ -116,6 +116,25 @@ def test_predict_answers_each_row_in_order(
     assert [answer.get("id") for answer in answers] == ["a", None, None]
 
 
+def test_rows_of_similar_length_share_a_batch_and_keep_their_order(
+    packaged_teacher: PackagedTeacher, teacher: ClassificationTeacher, tmp_path: Path
+) -> None:
+    texts = ["snow " * (1 + (7 * number) % 9) for number in range(9)]
+    seen: list[list[str]] = []
+
+    def watched(some: list[str], **options: object) -> object:
+        seen.append(some)
+        return teacher.processor(some, **options)
+
+    logits = replace(teacher, processor=watched).logits([{"text": text} for text in texts], batch_size=3)
+    assert seen == [list(some) for some in np.array_split(sorted(texts, key=len, reverse=True), 3)]
+    np.testing.assert_allclose(logits, [teacher.logits([{"text": text}])[0] for text in texts], atol=1e-5)
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    _, answers, _ = predict(packaged_teacher, "", str(tmp_path / "rows.jsonl"), "--batch-size", "3")
+    confidence = teacher.calibrated(logits).max(axis=1).tolist()
+    assert [answer["confidence"] for answer in answers] == pytest.approx(confidence, abs=1e-5)
+
+
 def test_predict_reads_what_editors_of_other_systems_write(packaged_teacher: PackagedTeacher) -> None:
     """A byte order mark is no part of the first row; another encoding is named by its line and byte."""
 
