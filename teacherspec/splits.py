@@ -15,8 +15,11 @@ from teacherspec.runtime.atomic_io import read_json, replacing, write_json
 if TYPE_CHECKING:
     from datasets import Dataset
 
-Role = Literal["train", "validation", "calibration", "test", "shifted", "ood"]
+Role = Literal["train", "validation", "calibration", "test", "shifted", "ood", "transfer"]
 ROLES: tuple[Role, ...] = get_args(Role)
+UNLABELLED: tuple[Role, ...] = ("ood", "transfer")
+"""Roles of rows without a label, of which no quality is measured."""
+
 INDEX_NAME = "prepared.json"
 SCRATCH = Path(".scratch")
 

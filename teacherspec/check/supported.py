@@ -17,6 +17,7 @@ class Supported:
         tokens: whether `package` may choose tokens of soft targets and trim the vocabulary.
         calibration: kinds of `calibrate.method`; None allows all.
         abstention: whether `calibrate.abstain` sets a confidence below which the teacher abstains.
+        transfer: why rows without an answer (`role: transfer`) cannot be taken; empty where they can.
     """
 
     answers: bool = False
@@ -25,11 +26,21 @@ class Supported:
     tokens: bool = False
     calibration: tuple[str, ...] | None = ("temperature", "none")
     abstention: bool = False
+    transfer: str = ""
 
 
 SUPPORTED: Mapping[OutputType, Supported] = {
     "classification": Supported(slices=True, calibration=None, abstention=True),
-    "generation": Supported(answers=True, tokens=True),
-    "retrieval": Supported(perturbations=False),
+    "generation": Supported(
+        answers=True,
+        tokens=True,
+        transfer="soft targets are distributions of the tokens of an answer, and these rows have none: "
+        "declare answers (of the teacher itself, or of another model) and the role shifted",
+    ),
+    "retrieval": Supported(
+        perturbations=False,
+        transfer="a row is a pair of image and text, which is its own label: declare its split, or the role "
+        "shifted",
+    ),
 }
 """One entry for each output type."""

@@ -15,6 +15,7 @@ QUALITY = ROWS | ReportedNames(
 EVALUATED: Mapping[str, ReportedNames] = {
     **dict.fromkeys(("train", "validation", "calibration", "test", "shifted"), QUALITY),
     "ood": ROWS,
+    "transfer": ROWS,
 }
 """Role of a split → what `evaluate` reports of it."""
 

@@ -66,7 +66,7 @@ class Vocabulary(Section):
 class SplitRows(Section):
     """One prepared split."""
 
-    role: Literal["train", "validation", "calibration", "test", "shifted", "ood"]
+    role: Literal["train", "validation", "calibration", "test", "shifted", "ood", "transfer"]
     """What the split was used for."""
 
     rows: Count

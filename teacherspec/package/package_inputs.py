@@ -5,8 +5,14 @@ from pathlib import Path
 
 from teacherspec.package.stage_outputs import StageOutputs, Stages
 from teacherspec.spec.package import Package
-from teacherspec.splits import Split
+from teacherspec.splits import Prepared, Split
 from teacherspec.tasks.shared.interfaces.kind import Kind
+
+
+def target_splits(section: Package, prepared: Prepared) -> tuple[str, ...]:
+    """Names of the splits in `distill/`: the declared ones, and every one of role `transfer`."""
+    transfer = (split.name for split in prepared.of_role("transfer"))
+    return (*section.soft_targets, *(name for name in transfer if name not in section.soft_targets))
 
 
 @dataclass(frozen=True)

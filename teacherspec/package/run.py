@@ -14,7 +14,7 @@ from teacherspec.package.generation.soft_targets import SCRATCH
 from teacherspec.package.golden_examples import write_golden
 from teacherspec.package.model_export import pack_model
 from teacherspec.package.output_types import OUTPUT_TYPES
-from teacherspec.package.package_inputs import PackageInputs
+from teacherspec.package.package_inputs import PackageInputs, target_splits
 from teacherspec.package.provenance.attestation import attest
 from teacherspec.package.provenance.provenance import provenance
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
@@ -147,7 +147,7 @@ def _declared_splits(section: Package, outputs: StageOutputs) -> tuple[Split, ..
         raise DataError(
             f"package.soft_targets: no split {', '.join(unknown)} was prepared (allowed: {', '.join(splits)})"
         )
-    return tuple(splits[name] for name in section.soft_targets)
+    return tuple(splits[name] for name in target_splits(section, outputs.prepared))
 
 
 def copy_reports(stages: Stages, folder: Path) -> None:

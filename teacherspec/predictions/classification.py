@@ -15,7 +15,8 @@ from teacherspec.predictions.index import read_split
 from teacherspec.runtime.atomic_io import write_parquet
 
 NO_LABEL = -1
-"""Label of a row that belongs to none of the classes (role `ood`)."""
+"""Label of a row that belongs to none of the classes (role `ood`), or whose class is unknown
+(role `transfer`)."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ class PredictionIndex:
 
     Attributes:
         label_names: class names, in the order of the logits' columns.
-        roles: split name → role (`train`, `validation`, `calibration`, `test`, `shifted`, `ood`).
+        roles: split name → role (`train`, `validation`, `calibration`, `test`, `shifted`, `ood`,
+            `transfer`).
         rows: split name → number of rows.
         output_type: what the predictions hold, see `teacherspec.tasks.shared.interfaces.kind.OutputType`.
     """

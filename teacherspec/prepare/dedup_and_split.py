@@ -20,7 +20,7 @@ from teacherspec.prepare.row_sampling import sampled_rows
 from teacherspec.prepare.split_assignment import assign, split_keys
 from teacherspec.runtime.atomic_io import WHOLE_NUMBER, number_first
 from teacherspec.spec.prepare.prepare import Prepare
-from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS
+from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS, TRANSFER
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.text.look_alikes import difference, look_alikes, spelt_out
 
@@ -36,7 +36,7 @@ class Assignment:
 
     Attributes:
         label_names: class names in the order of the logits; empty for tasks without classes.
-        split_names: ordered by nearness to the report: `train` first, `test` last.
+        split_names: ordered by nearness to the report: transfer sets first, then `train`, `test` last.
         roles: of each split; those of role `external` are never stored.
         split: `[N]` index into `split_names`.
         label: `[N]` index into `label_names`, -1 without.
@@ -59,8 +59,9 @@ class Assignment:
     workspace: Workspace
 
     def stored(self) -> list[tuple[int, str]]:
-        """Number and name of each split that is stored."""
-        return [(at, name) for at, name in enumerate(self.split_names) if self.roles[at] != "external"]
+        """Number and name of each split that is stored: `train` first, transfer sets last."""
+        numbers = sorted(range(len(self.roles)), key=lambda at: self.roles[at] == TRANSFER)
+        return [(at, self.split_names[at]) for at in numbers if self.roles[at] != "external"]
 
     def rows_of(self, split: int, most_rows: int | None = None) -> Iterator[Indices]:
         """The kept rows of a split in parts, in the order of their content hash.
@@ -228,7 +229,12 @@ def _splits(
     roles = dict(zip(FIXED_SPLITS, FIXED_SPLITS, strict=True))
     additional = {source.split: source.role for source in section.sources if source.role is not None}
     *fitted, last = FIXED_SPLITS
-    names = (*fitted, *sorted(additional, key=lambda name: (additional[name] != "external", name)), last)
+    # A content that a transfer row shares with any other split stays there, where it may have a label.
+    transfer = sorted(name for name, role in additional.items() if role == TRANSFER)
+    others = sorted(
+        additional.keys() - set(transfer), key=lambda name: (additional[name] != "external", name)
+    )
+    names = (*transfer, *fitted, *others, last)
     table = ingested.row_store.numbers("table")
     declared = [section.sources[source].split for source in ingested.sources]
     target = np.array([names.index(name) if name != BY_HASH else -1 for name in declared], np.int8)

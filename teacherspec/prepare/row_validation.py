@@ -10,6 +10,7 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import Table
 from teacherspec.prepare.transforms import compile_transform
 from teacherspec.spec.prepare.source_base import SourceBase
+from teacherspec.spec.prepare.split_names import WITHOUT_LABEL
 from teacherspec.tasks.shared.columns.base import ColumnError, ValueReader, nearest, shown
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn
@@ -76,7 +77,7 @@ class RowChecker:
             return source.columns.get(rule.name, column(rule.source_column))
 
         self._columns = source.columns
-        needed = fields.without_label() if source.role == "ood" else fields
+        needed = fields.without_label() if source.role in WITHOUT_LABEL else fields
         external = source.role == "external"
         if external:
             needed, extra_columns = RowSchema(fields.content), ExtraColumns()

@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
-from teacherspec.splits import Prepared, Role, Split, save_index
+from teacherspec.splits import UNLABELLED, Prepared, Role, Split, save_index
 from tests.toys.pictures import encoded
 
 LABELS = ("blue", "green", "red")
@@ -119,7 +119,7 @@ def toy_image_split(folder: Path, name: str, role: Role, count: int, seed: int) 
     labels = draw.integers(0, 3, count)
     images = [toy_image(int(label), draw) for label in labels]
     given = np.where(draw.random(count) < 0.1, draw.integers(0, 3, count), labels)
-    stored = np.full(count, -1) if role == "ood" else given
+    stored = np.full(count, -1) if role in UNLABELLED else given
     path = folder / f"{name}.parquet"
     table = pa.table(
         {
@@ -149,6 +149,7 @@ def toy_image_prepared(
         name: toy_image_split(folder, name, role, train if name == "train" else other, seed)
         for seed, (name, role) in enumerate(sorted(roles.items()))
     }
+    splits["transfer"] = toy_image_split(folder, "transfer", "transfer", other, len(roles))
     prepared = Prepared(task, LABELS, splits)
     save_index(folder, prepared)
     return prepared

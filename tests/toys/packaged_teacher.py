@@ -19,7 +19,7 @@ from teacherspec.spec.calibrate import Abstention, Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
-from teacherspec.splits import Prepared, Role, save_index
+from teacherspec.splits import UNLABELLED, Prepared, Role, save_index
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.text import LABELS, toy_base, toy_rows, toy_split
@@ -48,6 +48,7 @@ ROLES: dict[str, Role] = {
     "test": "test",
     "shifted": "shifted",
     "out_of_scope": "ood",
+    "transfer": "transfer",
 }
 
 
@@ -77,7 +78,9 @@ def noisy_prepared(folder: Path) -> Prepared:
         texts, labels = toy_rows(384 if name == "train" else 64, seed)
         draw = np.random.default_rng(seed)
         noisy = [int(draw.integers(len(LABELS))) if draw.random() < 0.15 else label for label in labels]
-        splits[name] = toy_split(folder, name, role, texts, [-1] * len(texts) if role == "ood" else noisy)
+        splits[name] = toy_split(
+            folder, name, role, texts, [-1] * len(texts) if role in UNLABELLED else noisy
+        )
     prepared = Prepared("text_classification", LABELS, splits)
     save_index(folder, prepared)
     return prepared

@@ -83,7 +83,7 @@ def toy_split(folder: Path, name: str, role: Role, texts: Sequence[str], labels:
 
 
 def toy_prepared(folder: Path, train: int = 96, other: int = 32) -> Prepared:
-    """All splits of a toy task: the four fixed ones, a shifted and an out-of-scope set."""
+    """All splits of a toy task: the four fixed ones, a shifted, an out-of-scope and an unlabelled set."""
     roles: dict[str, Role] = {
         "train": "train",
         "validation": "validation",
@@ -96,6 +96,8 @@ def toy_prepared(folder: Path, train: int = 96, other: int = 32) -> Prepared:
     for seed, (name, role) in enumerate(sorted(roles.items())):
         texts, labels = toy_rows(train if name == "train" else other, seed)
         splits[name] = toy_split(folder, name, role, texts, [-1] * other if role == "ood" else labels)
+    texts, _ = toy_rows(other, len(roles))
+    splits["transfer"] = toy_split(folder, "transfer", "transfer", texts, [-1] * other)
     prepared = Prepared("text_classification", LABELS, splits)
     save_index(folder, prepared)
     return prepared

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from teacherspec.check.declaration import Spec
 from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule
+from teacherspec.check.supported import SUPPORTED
+from teacherspec.spec.prepare.split_names import TRANSFER
 
 
 def columns_belong_to_the_task(spec: Spec) -> Iterator[Finding]:
@@ -41,8 +43,18 @@ def out_of_scope_rows_need_labels(spec: Spec) -> Iterator[Finding]:
                 yield Finding(("prepare", "sources", index, "role"), what)
 
 
+def transfer_rows_can_be_answered(spec: Spec) -> Iterator[Finding]:
+    """Rows without an answer get soft targets only where the model needs none to give its output."""
+    if reason := SUPPORTED[spec.task.output_type].transfer:
+        for index, source in enumerate(spec.prepare.sources):
+            if source.role == TRANSFER:
+                what = f"a {spec.task.kind} task cannot take transfer rows: {reason}"
+                yield Finding(("prepare", "sources", index, "role"), what)
+
+
 RULES = (
     Rule(("task", "prepare"), columns_belong_to_the_task),
     Rule(("task", "prepare"), keep_columns_are_extra),
     Rule(("task", "prepare"), out_of_scope_rows_need_labels),
+    Rule(("task", "prepare"), transfer_rows_can_be_answered),
 )

@@ -33,7 +33,7 @@ from teacherspec.metrics.multiple_testing import adjusted, fisher_exact
 from teacherspec.metrics.scores.intervals import wilson_interval
 from teacherspec.predictions.classification import Predictions
 from teacherspec.spec.evaluate import Evaluate
-from teacherspec.splits import Prepared
+from teacherspec.splits import UNLABELLED, Prepared
 
 UNCHANGED = "it changes no row of test"
 UNSEEN = ("validation", "calibration", "test")
@@ -132,7 +132,7 @@ def all_metrics(
     robustness: Sequence[Robustness],
 ) -> dict[str, Any]:
     """Quality of every labelled split, rows of the others, loss ratio and robustness."""
-    metrics: dict[str, Any] = {split.name: {"rows": split.rows} for split in prepared.of_role("ood")}
+    metrics: dict[str, Any] = {split.name: {"rows": split.rows} for split in prepared.of_role(*UNLABELLED)}
     for name in prepared.splits.keys() - metrics.keys():
         metrics[name] = quality(
             predictions[name], confidence=section.confidence, resamples=section.resamples, seed=section.seed

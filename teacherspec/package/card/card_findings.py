@@ -15,6 +15,9 @@ MEMORISED = 1.2
 MEMORISED_ENTROPY = 0.5
 """Share of the held-out entropy below which targets on train rows count as memorised."""
 
+UNSURE = 2.0
+"""Times the entropy of calibration rows from which rows without a label are reported as other than those."""
+
 LARGEST_TAIL = 0.01
 """Mean tail mass above which more tokens should be stored."""
 
@@ -72,8 +75,30 @@ def advice(
         )
     else:
         sentences += _memorised(outputs, soft_targets["entropy"])
+    sentences += _transfer(outputs, soft_targets["entropy"])
     tokens = soft_targets.get("tokens")
     return sentences if tokens is None else [*sentences, *_of_tokens(tokens, vocabulary or {})]
+
+
+def _transfer(outputs: StageOutputs, entropy: Mapping[str, float]) -> Iterator[str]:
+    """How many rows without a label there are, and whether they look like those that the teacher knows."""
+    splits = outputs.prepared.of_role("transfer")
+    if not splits:
+        return
+    names = ", ".join(f"`{split.name}`" for split in splits)
+    yield (
+        f"{sum(split.rows for split in splits)} soft targets ({names}) are of rows without a label, which "
+        "the teacher was not fitted on. Nothing measures how often it is right there: students learn from "
+        "its distribution alone."
+    )
+    known = [entropy[one.name] for one in outputs.prepared.of_role("calibration") if one.name in entropy]
+    unsure = [one.name for one in splits if known and entropy[one.name] > UNSURE * known[0]]
+    for name in unsure:
+        yield (
+            f"Targets of `{name}` have {entropy[name]:.3f} nats of entropy, those of calibration rows "
+            f"{known[0]:.3f}: many of its rows may belong to no label. Compare students with and without the "
+            "least certain ones."
+        )
 
 
 def _of_tokens(tokens: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.quality_gates import Measurement, find
 from teacherspec.package.stage_outputs import PLOT, StageOutputs
 from teacherspec.runtime.escaping import markdown_code as code
+from teacherspec.splits import UNLABELLED
 
 CLASSES_SHOWN = 20
 
@@ -28,7 +29,7 @@ def model_index(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
 def _results(outputs: StageOutputs) -> str:
     columns = ("split", "rows", "accuracy", "macro F1", "NLL (nats)", "Brier")
     names = ("accuracy", "macro_f1", "nll", "brier")
-    splits = [split for split in outputs.prepared.splits.values() if split.role != "ood"]
+    splits = [split for split in outputs.prepared.splits.values() if split.role not in UNLABELLED]
     rows = [
         (
             split.name,

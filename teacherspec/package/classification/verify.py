@@ -15,6 +15,7 @@ from teacherspec.package.verification.consistency_checks import check_reported
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.package.verification.recomputed_targets import check_recomputed
 from teacherspec.runtime.atomic_io import read_json
+from teacherspec.splits import UNLABELLED
 
 
 def check_labels(opened: OpenedPackage) -> Iterator[str]:
@@ -41,10 +42,10 @@ def check_targets(opened: OpenedPackage) -> Iterator[str]:
     yield from check_recomputed(opened, ("logits",))
     yield from check_reported(opened, lambda split: _measured(opened, split))
     for split, row_count in opened.metadata.soft_targets.rows.items():
-        if opened.metadata.splits[split].role == "ood" and row_count:
+        if opened.metadata.splits[split].role in UNLABELLED and row_count:
             for batch in read_shards(opened.folder / "distill", split, ["label"]):
                 if (batch["label"].to_numpy() != -1).any():
-                    yield f"distill: {split}: rows that belong to no class have a label"
+                    yield f"distill: {split}: rows without a class have a label"
                     break
 
 

@@ -9,6 +9,7 @@ from teacherspec.package.stage_outputs import CLASSES, read_classes
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import encode_json, read_json
+from teacherspec.splits import UNLABELLED
 
 PICTURE_PIXELS = 1 << 25
 PNG_END = b"IEND\xaeB`\x82"
@@ -87,7 +88,7 @@ def check_reported(
         tolerance: largest difference.
     """
     for split in opened.metadata.soft_targets.rows:
-        if opened.metadata.splits[split].role == "ood":
+        if opened.metadata.splits[split].role in UNLABELLED:
             continue
         for name, value in measured(split).items():
             stated = find(opened.reports, f"evaluate.{split}.{name}")

@@ -10,7 +10,7 @@ from teacherspec.package.build_metadata import build_metadata
 from teacherspec.package.card.dataset_card import dataset_card
 from teacherspec.package.card.model_card import model_card
 from teacherspec.package.output_types import OUTPUT_TYPES
-from teacherspec.package.package_inputs import PackageInputs
+from teacherspec.package.package_inputs import PackageInputs, target_splits
 from teacherspec.package.provenance.provenance import Provenance
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
 from teacherspec.package.resumable_shards import shard_paths
@@ -59,7 +59,7 @@ def check_metadata_fields(opened: OpenedPackage) -> Iterator[str]:
     parts = parts_of(opened)
     rows = {
         split: sum(pq.read_metadata(path).num_rows for path in shard_paths(opened.folder / "distill", split))
-        for split in opened.section.soft_targets
+        for split in target_splits(opened.section, parts.inputs.outputs.prepared)
     }
     statistics = OUTPUT_TYPES[opened.task.output_type].target_statistics(opened.folder, list(rows))
     found = build_metadata(
@@ -90,10 +90,11 @@ def check_cards(opened: OpenedPackage) -> Iterator[str]:
     People read them, and `datasets` reads from the second which files to load.
     """
     parts, folder = parts_of(opened), opened.folder
+    names = target_splits(opened.section, parts.inputs.outputs.prepared)
     text = OUTPUT_TYPES[opened.task.output_type].targets_text(opened.metadata.soft_targets)
     cards = {
         "README.md": model_card(parts.inputs, parts.gates, opened.metadata),
-        "distill/README.md": dataset_card(folder / "distill", opened.section.soft_targets, text),
+        "distill/README.md": dataset_card(folder / "distill", names, text),
     }
     for name, own in cards.items():
         given = (folder / name).read_text(encoding="utf-8")

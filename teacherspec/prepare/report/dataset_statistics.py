@@ -16,6 +16,7 @@ from teacherspec.prepare.report.drift import class_drift, word_drift
 from teacherspec.prepare.report.learning_curve import learning_curve
 from teacherspec.prepare.report.reached_fractions import reached_fractions
 from teacherspec.spec.prepare.prepare import Prepare
+from teacherspec.splits import UNLABELLED
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 QUANTILES = {"p05": 0.05, "p50": 0.50, "p95": 0.95, "max": 1.0}
@@ -33,12 +34,13 @@ def metrics(
     counts = assignment.class_counts()
     drift = word_drift(ingested, fields, assignment)
     splits = {}
+    train, _ = assignment.stored()[0]
     for number, name in assignment.stored():
         splits[name] = _split(ingested, fields.unit(), assignment, number, counts[number])
         splits[name] |= measures(ingested, fields, assignment, number)
         distances = drift.get(name, {})
-        if number > 0 and counts[number].sum() > 0:
-            distances |= class_drift(counts[[0, number]])
+        if number != train and counts[number].sum() > 0:
+            distances |= class_drift(counts[[train, number]])
         if distances:
             splits[name]["drift"] = distances
     rows = _rows(ingested, assignment) | {"quarantined": quarantined}
@@ -117,7 +119,9 @@ def balance(counts: npt.NDArray[np.int64]) -> float:
 
 def _classes(assignment: Assignment) -> dict[str, dict[str, int]]:
     counts = assignment.class_counts()
-    labelled = [(number, name) for number, name in assignment.stored() if assignment.roles[number] != "ood"]
+    labelled = [
+        (number, name) for number, name in assignment.stored() if assignment.roles[number] not in UNLABELLED
+    ]
     return {
         label: {name: int(counts[number, index]) for number, name in labelled}
         for index, label in enumerate(assignment.label_names)

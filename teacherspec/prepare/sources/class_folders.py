@@ -11,6 +11,7 @@ from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.path_checks import is_no_data, problem_of_file, tracks_missing
 from teacherspec.spec.prepare.sources import ClassFolderSource, ImageFolderSource, TextFolderSource
+from teacherspec.spec.prepare.split_names import WITHOUT_LABEL
 from teacherspec.tasks.shared.columns.base import ColumnError
 
 
@@ -45,7 +46,8 @@ def image_tables(source: ImageFolderSource, root: Path) -> list[Table]:
 
 def _tables(source: ClassFolderSource, root: Path, content: FileContent) -> list[Table]:
     tables = []
-    for folder in _class_folders(root, root / source.path):
+    flat = source.role in WITHOUT_LABEL and _is_flat(root, root / source.path)
+    for folder in [root / source.path] if flat else _class_folders(root, root / source.path):
         names: list[str] = []
         opened = partial(_open, source, content, root, folder, names)
         tables.append(Table(str(folder.relative_to(root)), counts_lines=False, open=opened, names=names))
@@ -88,6 +90,12 @@ def _row(
         return BadRow(number, str(error))
     label = unicodedata.normalize("NFC", path.parent.name)
     return Row(number, dict(zip(columns, (value, label, path.name), strict=False)))
+
+
+def _is_flat(root: Path, folder: Path) -> bool:
+    """Whether the files of rows without labels lie in the folder itself, which is one of the repository."""
+    inside = folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
+    return inside and not any(entry.is_dir() for entry in folder.iterdir() if not is_no_data(entry.name))
 
 
 def _class_folders(root: Path, folder: Path) -> list[Path]:

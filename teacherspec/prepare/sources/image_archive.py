@@ -11,6 +11,7 @@ from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.archives import Member, read_archive
 from teacherspec.prepare.sources.path_checks import is_no_data, resolve
 from teacherspec.spec.prepare.sources import ImageArchiveSource
+from teacherspec.spec.prepare.split_names import WITHOUT_LABEL
 
 
 def tables(source: ImageArchiveSource, root: Path) -> list[Table]:
@@ -46,14 +47,18 @@ def _rows(
         names.append(member.name)
         repeated = member.name in read
         read.add(member.name)
-        yield _row(len(names), member, prefix, columns, repeated)
+        yield _row(len(names), member, prefix, columns, repeated, flat=source.role in WITHOUT_LABEL)
     if not read:
         there = ", ".join(sorted(other_folders)[:10]) or "none"
         raise DataError(f"{name}: no files in the folder `{source.folder}` of the archive (found: {there})")
 
 
-def _row(number: int, member: Member, prefix: str, columns: tuple[str, ...], repeated: bool) -> AnyRow:
+def _row(
+    number: int, member: Member, prefix: str, columns: tuple[str, ...], repeated: bool, *, flat: bool
+) -> AnyRow:
     label, slash, file = member.name.removeprefix(prefix).partition("/")
+    if flat and not slash:  # a row that needs no label needs no folder of a class
+        label, slash, file = "", "/", label
     if not slash or "/" in file or label.startswith((".", "__MACOSX")) or file.startswith("."):
         return BadRow(number, f"is not `{prefix}<label>/<file>`; remove it from the archive")
     if repeated:

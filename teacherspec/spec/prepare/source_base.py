@@ -1,12 +1,13 @@
 """What all kinds of data sources declare, and what those that read files declare."""
 
 import re
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from teacherspec.spec.prepare.path_rules import problem_of_path, problem_of_url
-from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS
+from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS, TRANSFER
 from teacherspec.spec.prepare.transforms import Transform
 from teacherspec.spec.section import Section
 
@@ -33,6 +34,11 @@ RepositoryPath = Annotated[str, AfterValidator(_path_inside_repository)]
 """A path relative to the repository, inside it."""
 
 
+def _default_split(validated: Mapping[str, Any]) -> str:
+    """Where rows of a source go that declares no `split`, from the fields before it."""
+    return TRANSFER if validated.get("role") == TRANSFER else BY_HASH
+
+
 class SourceBase(Section):
     """What every source declares."""
 
@@ -49,14 +55,16 @@ class SourceBase(Section):
     transforms: tuple[Transform, ...] = ()
     """Changes to each row, in this order, before it is validated."""
 
-    split: str = Field(default=BY_HASH, pattern=r"^[a-z][a-z0-9_]{0,39}$")
-    """`by_hash`: rows are distributed by `fractions`. `train`, `validation`, `calibration`, `test`: a
-    ready-made split. Any other name: an additional evaluation set, with a `role`."""
-
-    role: Literal["shifted", "ood", "external"] | None = None
+    role: Literal["shifted", "ood", "external", "transfer"] | None = None
     """For any other split. `shifted`: the same labels, another distribution. `ood`: out of distribution,
     rows that belong to no label. `external`: a public benchmark, never stored; its contents are kept out of
-    `train`, `validation` and `calibration`."""
+    `train`, `validation` and `calibration`. `transfer`: rows without a label, for students only: the teacher
+    predicts them, and they are always among its soft targets. A label that they have is not read."""
+
+    split: str = Field(default_factory=_default_split, pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    """`by_hash`: rows are distributed by `fractions`. `train`, `validation`, `calibration`, `test`: a
+    ready-made split. Any other name: an additional set, with a `role`. Omit for `by_hash`, and for
+    `transfer` where the role is that."""
 
     weight: float | None = Field(default=None, gt=0)
     """Weight in the mix of all sources that declare one: rows are used in proportion to the weights, as many
@@ -68,6 +76,12 @@ class SourceBase(Section):
 
     rows_per_class: int | None = Field(default=None, ge=1)
     """Most rows of each class to use; the same rows for the same seed as long as the class keeps them."""
+
+    @model_validator(mode="after")
+    def _has_classes_to_sample(self) -> Self:
+        if self.rows_per_class is not None and self.role == TRANSFER:
+            raise ValueError("`rows_per_class` needs classes, which transfer rows have not: declare `share`")
+        return self
 
     @model_validator(mode="after")
     def _is_mixed_one_way(self) -> Self:
@@ -88,7 +102,9 @@ class SourceBase(Section):
             raise ValueError(f"split `{self.split}` has no role; name an additional set or drop `role`")
         if not fixed and self.role is None:
             known = ", ".join((BY_HASH, *FIXED_SPLITS))
-            raise ValueError(f"split `{self.split}` needs a role: shifted, ood, external (without: {known})")
+            raise ValueError(
+                f"split `{self.split}` needs a role: shifted, ood, external, transfer (without: {known})"
+            )
         return self
 
     def local_paths(self) -> tuple[str, ...]:

@@ -87,7 +87,10 @@ class JsonDocumentSource(FileSource):
 
 
 class ClassFolderSource(SourceBase):
-    """`path/<label>/<file>`: the folder of a file is its label. The name of the file is the column `file`."""
+    """`path/<label>/<file>`: the folder of a file is its label. The name of the file is the column `file`.
+
+    Files of rows without a label (roles `transfer` and `ood`) may lie in `path` itself.
+    """
 
     path: RepositoryPath
     """Folder relative to the repository."""
@@ -120,7 +123,7 @@ class ImageFolderSource(ClassFolderSource):
 class ImageArchiveSource(SourceBase):
     """Images in a tar (plain, `.gz`, `.zst`) or zip: `<folder>/<label>/<file>`.
 
-    Columns: `image`, `label`, `file`.
+    Columns: `image`, `label`, `file`. Rows without a label (roles `transfer` and `ood`) need no `<label>/`.
     """
 
     kind: Literal["image_archive"]

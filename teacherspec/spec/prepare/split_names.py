@@ -5,3 +5,9 @@ BY_HASH = "by_hash"
 
 FIXED_SPLITS = ("train", "validation", "calibration", "test")
 """The splits that every teacher has, in the order of the pipeline."""
+
+TRANSFER = "transfer"
+"""Role of unlabelled rows, and the name of their split unless declared otherwise."""
+
+WITHOUT_LABEL = ("ood", TRANSFER)
+"""Roles of sources whose rows need no label."""

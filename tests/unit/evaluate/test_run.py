@@ -74,11 +74,12 @@ def test_leaves_predictions_metrics_and_times(place: Path) -> None:
     assert set(metrics) == {*index.roles, "base", "gain", "loss_ratio", "robustness"}
     assert set(metrics["robustness"]) == {"case", "punctuation", "typos"}
     assert 0 <= metrics["robustness"]["typos"]["flip_rate"]["value"] <= 1
-    assert metrics["out_of_scope"] == {"rows": 32}, "rows without labels have no accuracy"
+    for name in ("out_of_scope", "transfer"):
+        assert metrics[name] == {"rows": 32}, "rows without labels have no accuracy"
     for name in index.roles:
         predictions = load_predictions(out / "evaluate", name)
         assert predictions.logits.shape == (index.rows[name], 3)
-        if name != "out_of_scope":
+        if name not in ("out_of_scope", "transfer"):
             hits = predictions.logits.argmax(1) == predictions.labels
             assert metrics[name]["accuracy"]["value"] == pytest.approx(hits.mean(), abs=1e-6)
             assert metrics[name]["rows"] == index.rows[name]

@@ -71,7 +71,10 @@ def test_one_split_can_be_chosen_and_an_unknown_one_is_refused(
     ]
     wrong = run(str(packaged_teacher.folder), f"{out}-2", "--to", "safetensors-logits", "--split", "test")
     assert wrong.exit_code == 1
-    assert "no soft targets of test (there are calibration, out_of_scope, train, validation)" in wrong.stderr
+    assert (
+        "no soft targets of test (there are calibration, out_of_scope, train, transfer, validation)"
+        in wrong.stderr
+    )
     assert not (tmp_path / "out-2").exists()
 
 

@@ -142,7 +142,7 @@ def test_the_bill_lists_model_base_data_and_libraries(packaged_teacher: Packaged
     assert metrics["evaluate.test.accuracy"]["confidenceInterval"]["lowerBound"] == str(stated["low"])
     kinds = [part["type"] for part in bom["components"]]
     assert kinds.count("machine-learning-model") == 1
-    assert kinds.count("data") == 6
+    assert kinds.count("data") == 7
     assert "torch" in {part["name"] for part in bom["components"]}
     refs = [part["bom-ref"] for part in bom["components"]]
     assert sorted(bom["dependencies"][0]["dependsOn"]) == sorted(set(refs))

@@ -111,7 +111,7 @@ def test_soft_targets_open_as_a_data_set_and_are_the_predictions(
     packaged_teacher: PackagedTeacher, tmp_path: Path
 ) -> None:
     opened = load_dataset(str(packaged_teacher.folder / "distill"), "soft", cache_dir=str(tmp_path / "cache"))
-    assert sorted(opened) == ["calibration", "out_of_scope", "train", "validation"]
+    assert sorted(opened) == ["calibration", "out_of_scope", "train", "transfer", "validation"]
     for name, rows in opened.items():
         predicted = load_predictions(packaged_teacher.stages.evaluated, name)
         prepared = open_split(packaged_teacher.result.outputs.prepared.splits[name], tmp_path)
