@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.export.package_reader import Source
+from teacherspec.package.classification.ensemble import COLUMNS as ENSEMBLE
+from teacherspec.package.classification.ensemble import LOG_PROBS, UNCERTAINTIES
 from teacherspec.package.classification.soft_targets import FOLD, OUT_OF_FOLD_LOGITS
 from teacherspec.runtime.atomic_io import read_json, replacing, write_json, write_text
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 
 README = """\
 `<split>.safetensors` holds `logits` `[N, C]` float32 at temperature 1 and `labels` `[N]` int32 (-1: none),
-after cross-fitting also `fold` `[N]` int8 (-1: none) and `out_of_fold_logits` `[N, C]` (NaN: none).
+after cross-fitting also `fold` `[N]` int8 (-1: none) and `out_of_fold_logits` `[N, C]` (NaN: none), of an
+ensemble `ensemble_log_probs` `[N, C]`, `aleatoric` and `epistemic` `[N]` (NaN: none).
 `<split>.json` holds the ids and content hashes of the same rows, in the same order: join by them.
 
     from safetensors.numpy import load_file
@@ -32,7 +35,7 @@ def export_safetensors_logits(source: Source, splits: list[str], target: Path) -
         "content_sha256",
         "label",
         "logits",
-        *(sorted({FOLD, OUT_OF_FOLD_LOGITS} & source.columns)),
+        *(sorted({FOLD, OUT_OF_FOLD_LOGITS, *ENSEMBLE} & source.columns)),
     ]
     for split in splits:
         batches = list(source.batches(split, names))
@@ -40,10 +43,11 @@ def export_safetensors_logits(source: Source, splits: list[str], target: Path) -
             "logits": np.concatenate([_matrix(batch["logits"]) for batch in batches]),
             "labels": np.concatenate([batch["label"].to_numpy().astype(np.int32) for batch in batches]),
         }
-        if OUT_OF_FOLD_LOGITS in names:
-            tensors[OUT_OF_FOLD_LOGITS] = np.concatenate(
-                [_matrix(batch[OUT_OF_FOLD_LOGITS]) for batch in batches]
-            )
+        for name in {OUT_OF_FOLD_LOGITS, LOG_PROBS}.intersection(names):
+            tensors[name] = np.concatenate([_matrix(batch[name]) for batch in batches])
+        for name in set(UNCERTAINTIES).intersection(names):
+            tensors[name] = np.concatenate([batch[name].to_numpy(zero_copy_only=False) for batch in batches])
+        if FOLD in names:
             tensors[FOLD] = np.concatenate([batch[FOLD].to_numpy() for batch in batches])
         with replacing(target / f"{split}.safetensors") as partial:
             save_file(tensors, partial, {"teacher": source.name, "temperature": "1"})

@@ -4,6 +4,9 @@ A teacher has memorised its own train rows, and a soft target that repeats the l
 Cross-fitting (Dao et al. 2021, https://arxiv.org/abs/2104.09732) fine-tunes one further model for each fold,
 on the other folds, and runs it on the fold that it was not trained on. The folds are those of `prepare`: they
 follow from the hash of the content or the group, so that no copy of a row is in another fold.
+
+The same models together are an ensemble (`finetune.ensemble`): run on the rows that no model was trained on,
+they show where they disagree.
 """
 
 import shutil
@@ -25,11 +28,14 @@ from teacherspec.splits import Prepared, Split, open_split
 OUT_OF_FOLD = "out_of_fold.parquet"
 """File in the output of the stage: `id`, `fold`, `logits`, in the order of the train split."""
 
+HELD_BACK = ("train", "test")
+"""Splits that the ensemble is not run on: its models have seen train rows, and test rows are no targets."""
+
 FOLD = "fold"
 """Column of the train split, written by `prepare`."""
 
 
-def cross_fit(training: Training, scratch: Path) -> Path:
+def cross_fit(training: Training, scratch: Path) -> tuple[Path, ...]:
     """Fine-tune one model for each fold, exactly like the teacher, and collect its logits on that fold.
 
     After a kill, folds whose logits are stored are not trained again, and an interrupted training resumes
@@ -40,7 +46,8 @@ def cross_fit(training: Training, scratch: Path) -> Path:
         scratch: folder for what is unfinished.
 
     Returns:
-        The Parquet file with the logits of all train rows, inside `scratch`.
+        Parquet files inside `scratch`: the logits of all train rows, and for an ensemble
+        `ensemble-<split>.parquet` with the logits of every model on the rows of each other split.
 
     Raises:
         DataError: the train split has no folds.
@@ -53,9 +60,23 @@ def cross_fit(training: Training, scratch: Path) -> Path:
             if distributed.is_main_process():
                 print(f"finetune: fold {place} of {len(folds)}", file=sys.stderr, flush=True)
             _predict_fold(training, fold, scratch, predictions)
+    files = {name: scratch / f"ensemble-{name}.parquet" for name in _predicted_splits(training)}
     if distributed.is_main_process():
         _concatenate(train, scratch, folds)
-    return scratch / OUT_OF_FOLD
+        for name, file in files.items():
+            _join_members(file, [_member(scratch, fold, name) for fold in folds])
+    return (scratch / OUT_OF_FOLD, *files.values())
+
+
+def _predicted_splits(training: Training) -> list[str]:
+    """Splits that every model is run on; none without `finetune.ensemble`."""
+    splits = training.prepared.splits if training.section.ensemble else {}
+    return [name for name in splits if name not in HELD_BACK]
+
+
+def _member(scratch: Path, fold: int, split: str) -> Path:
+    """Predictions of the model of a fold on another split."""
+    return scratch / f"fold-{fold}-{split}.parquet"
 
 
 def _folds(train: Split) -> list[int]:
@@ -83,8 +104,12 @@ def _predict_fold(training: Training, fold: int, scratch: Path, output: Path) ->
     model, processor = load_model(task, trained / "model")
     batch_size = machine.batch_layout(training.section.batch_size).micro_batch
     processor = task.cache_shared_inputs(model, processor)
+    for name in _predicted_splits(training):
+        found = predict(task, model, processor, open_split(prepared.splits[name], scratch), batch_size)
+        if distributed.is_main_process():
+            save_predictions(_member(scratch, fold, name), found)
     predictions = predict(task, model, processor, open_split(held_out, scratch), batch_size)
-    if distributed.is_main_process():
+    if distributed.is_main_process():  # written last: a fold that has them is complete
         save_predictions(output, predictions)
         shutil.rmtree(trained)
 
@@ -125,3 +150,14 @@ def _concatenate(train: Split, folder: Path, folds: Sequence[int]) -> None:
     order = pq.read_table(train.path, columns=["id", FOLD])
     logits = table["logits"].take([places[name] for name in order["id"].to_pylist()])
     write_parquet(folder / OUT_OF_FOLD, order.append_column("logits", logits))
+
+
+def _join_members(target: Path, members: Sequence[Path]) -> None:
+    """Write `id` and, for each model, its logits as `fold_<k>`, in the order of the split."""
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(path, columns=["id", "logits"]) for path in members]
+    joined = tables[0].select(["id"])
+    for place, table in enumerate(tables):
+        joined = joined.append_column(f"fold_{place}", table["logits"])
+    write_parquet(target, joined)

@@ -65,7 +65,7 @@ def run_finetune(
     training = Training(task, section, folder, load_prepared(prepared), init)
     with exclusive_lock(run.with_suffix(".lock"), f"finetune in {run}") if is_main else nullcontext():
         folds = run.with_name(f"{run.name}-folds")
-        extra_files = (cross_fit(training, folds),) if section.cross_fit else ()
+        extra_files = cross_fit(training, folds) if section.cross_fit else ()
         finetune(training, run, output, extra_files)
         if is_main:
             shutil.rmtree(folds, ignore_errors=True)

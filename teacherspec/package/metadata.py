@@ -108,6 +108,22 @@ class OutOfFold(Section):
     """Share of rows whose label they find."""
 
 
+class EnsembleSplit(Section):
+    """Soft targets of the models of cross-fitting together, on rows that none of them was fitted on."""
+
+    aleatoric: float
+    """Mean over the rows of the mean entropy of the models, nats."""
+
+    epistemic: float
+    """Mean over the rows of the mutual information between class and model, nats: their disagreement."""
+
+    nll: float | None
+    """Mean negative log-likelihood of the labels under the mean distribution, nats; null without labels."""
+
+    accuracy: float | None
+    """Share of rows whose label the mean distribution finds; null without labels."""
+
+
 class TokenTargets(Section):
     """What is stored of each answered position of a language model."""
 
@@ -148,6 +164,9 @@ class SoftTargets(Section):
 
     out_of_fold: OutOfFold | None
     """The cross-fitted targets on train rows, where there are some."""
+
+    ensemble: dict[SplitName, EnsembleSplit] | None = None
+    """Split → the targets of `finetune.ensemble`, where it is declared."""
 
     tokens: TokenTargets | None = None
     """What is stored a position, where the teacher is a language model."""

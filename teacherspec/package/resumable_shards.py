@@ -57,6 +57,13 @@ def shard_name(split: str, shard: int, shards: int) -> str:
     return f"{split}-{shard:05d}-of-{shards:05d}.parquet"
 
 
+def columns_of(folder: Path, split: str) -> frozenset[str]:
+    """Names of the columns of the soft targets of a split."""
+    import pyarrow.parquet as pq
+
+    return frozenset(pq.read_schema(shard_paths(folder, split)[0]).names)
+
+
 def write_shards(
     folder: Path,
     split: str,

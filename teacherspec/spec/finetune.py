@@ -1,8 +1,8 @@
 """`params.yaml: finetune`: how the base is adapted to the task."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.spec.section import Section
@@ -197,3 +197,14 @@ class Finetune(Section):
     """Fine-tune one further model for each fold of `prepare.folds`, on the other folds, and store its logits
     on that fold: soft targets of train rows from models that were not trained on them. Off by default: it
     costs as many trainings as there are folds."""
+
+    ensemble: bool = False
+    """Run the models of `cross_fit` on all splits but `train` and `test` too, for soft targets from their
+    mean distribution, with their disagreement: see the page on the teacher package. On train rows the
+    out-of-fold logits are the only ones of a model that has not seen the row."""
+
+    @model_validator(mode="after")
+    def _ensemble_has_models(self) -> Self:
+        if self.ensemble and not self.cross_fit:
+            raise ValueError("`ensemble` uses the models of `cross_fit`: declare `cross_fit: true`")
+        return self

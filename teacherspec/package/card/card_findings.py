@@ -49,8 +49,9 @@ def advice(
     Args:
         outputs: what the stages left.
         label_smoothing: of the training.
-        soft_targets: `entropy`, split → nats; `out_of_fold`, None or what cross-fitting gave; `tokens`, None
-            or what is stored of the tokens of a language model.
+        soft_targets: `entropy`, split → nats; `out_of_fold`, None or what cross-fitting gave; `ensemble`,
+            None or split → what its models give together; `tokens`, None or what is stored of the tokens of
+            a language model.
         vocabulary: of the packaged model, None where it reads no text.
     """
     ratio = outputs.number("evaluate.loss_ratio").value
@@ -75,9 +76,26 @@ def advice(
         )
     else:
         sentences += _memorised(outputs, soft_targets["entropy"])
+    sentences += _ensemble(outputs, soft_targets.get("ensemble") or {})
     sentences += _transfer(outputs, soft_targets["entropy"])
     tokens = soft_targets.get("tokens")
     return sentences if tokens is None else [*sentences, *_of_tokens(tokens, vocabulary or {})]
+
+
+def _ensemble(outputs: StageOutputs, ensemble: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """What the models of cross-fitting give together, next to the packaged model."""
+    for name, found in ensemble.items():
+        own = find(outputs.reports, f"evaluate.{name}.nll")
+        against = (
+            ""
+            if found["nll"] is None or own is None
+            else f"; NLL of the labels {found['nll']:.3f}, of `logits` {own.value:.3f}"
+        )
+        yield (
+            f"`ensemble_log_probs` of `{name}`: the mean of models that had not seen these rows, each with "
+            f"{found['aleatoric']:.3f} nats of entropy, and {found['epistemic']:.3f} more by their "
+            f"disagreement{against}."
+        )
 
 
 def _transfer(outputs: StageOutputs, entropy: Mapping[str, float]) -> Iterator[str]:

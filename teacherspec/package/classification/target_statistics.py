@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.metrics.scores.softmax import log_softmax
+from teacherspec.package.classification.ensemble import COLUMNS as ENSEMBLE
+from teacherspec.package.classification.ensemble import LOG_PROBS, UNCERTAINTIES, matrix, stored_ensemble
 from teacherspec.package.classification.soft_targets import FOLD, OUT_OF_FOLD_LOGITS
-from teacherspec.package.resumable_shards import read_shards, shard_paths
+from teacherspec.package.resumable_shards import columns_of, read_shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,9 +39,20 @@ class _Sums:
         self.counts["nll"] -= own.sum()
         self.counts["hits"] += int((log_probs[known].argmax(1) == labels[known]).sum())
 
+    def add_ensemble(self, batch: "pa.RecordBatch") -> None:
+        """Count the mean distribution of the models of cross-fitting, and their disagreement."""
+        found = stored_ensemble(batch)
+        self.add(matrix(batch[LOG_PROBS]), batch["label"].to_numpy())
+        self.counts["aleatoric"] += found.aleatoric.sum()
+        self.counts["epistemic"] += found.epistemic.sum()
+
     def mean(self, name: str, over: str) -> float:
         """A sum over a count, rounded as reports are."""
         return round(float(self.counts[name] / max(1, self.counts[over])), DIGITS)
+
+    def quality(self) -> dict[str, float]:
+        """Mean `nll` (nats) and `accuracy` of the rows with a label."""
+        return {"nll": self.mean("nll", "labelled"), "accuracy": self.mean("hits", "labelled")}
 
 
 def target_statistics(package: Path, splits: Sequence[str]) -> dict[str, Any]:
@@ -52,37 +65,37 @@ def target_statistics(package: Path, splits: Sequence[str]) -> dict[str, Any]:
     Returns:
         `entropy`: split → mean entropy of the packaged model's distribution at temperature 1, nats;
         `out_of_fold`: None, or `folds`, `entropy` and `nll` (nats) and `accuracy` of the cross-fitted rows;
-        `tokens`: None.
+        `ensemble`: None, or split → `aleatoric`, `epistemic` (nats), and `nll` and `accuracy` where the rows
+        have labels; `tokens`: None.
     """
-    entropy = {}
+    entropy, together = {}, {}
     crossed = _Sums()
     for split in splits:
-        own = _Sums()
+        own, joined = _Sums(), _Sums()
         for batch in read_shards(package / "distill", split, _columns(package, split)):
             labels = batch["label"].to_numpy()
-            own.add(_logits(batch["logits"]), labels)
+            own.add(matrix(batch["logits"]), labels)
+            if LOG_PROBS in batch.schema.names and not batch[LOG_PROBS].null_count:
+                joined.add_ensemble(batch)
             if OUT_OF_FOLD_LOGITS in batch.schema.names:
                 there = batch.filter(batch[OUT_OF_FOLD_LOGITS].is_valid())
                 if len(there):
                     crossed.folds |= set(there[FOLD].to_pylist())
-                    crossed.add(_logits(there[OUT_OF_FOLD_LOGITS]), there["label"].to_numpy())
+                    crossed.add(matrix(there[OUT_OF_FOLD_LOGITS]), there["label"].to_numpy())
         entropy[split] = own.mean("entropy", "rows")
-    if not crossed.counts["rows"]:
-        return {"entropy": entropy, "out_of_fold": None, "tokens": None}
-    names = {"entropy": ("entropy", "rows"), "nll": ("nll", "labelled"), "accuracy": ("hits", "labelled")}
-    means = {name: crossed.mean(*parts) for name, parts in names.items()}
-    out_of_fold = {"folds": len(crossed.folds), **means}
-    return {"entropy": entropy, "out_of_fold": out_of_fold, "tokens": None}
+        if joined.counts["rows"]:
+            together[split] = {
+                **{name: joined.mean(name, "rows") for name in UNCERTAINTIES},
+                **(joined.quality() if joined.counts["labelled"] else dict.fromkeys(("nll", "accuracy"))),
+            }
+    out_of_fold = None
+    if crossed.counts["rows"]:
+        means = {"entropy": crossed.mean("entropy", "rows"), **crossed.quality()}
+        out_of_fold = {"folds": len(crossed.folds), **means}
+    return {"entropy": entropy, "out_of_fold": out_of_fold, "ensemble": together or None, "tokens": None}
 
 
 def _columns(package: Path, split: str) -> list[str]:
     """The columns of numbers that are there: contents, such as images, are not read."""
-    import pyarrow.parquet as pq
-
-    names = pq.read_schema(shard_paths(package / "distill", split)[0]).names
-    return [name for name in ("label", "logits", FOLD, OUT_OF_FOLD_LOGITS) if name in names]
-
-
-def _logits(column: "pa.Array") -> npt.NDArray[np.float32]:
-    flat: npt.NDArray[np.float32] = column.flatten().to_numpy()
-    return flat.reshape(len(column), -1)
+    names = columns_of(package / "distill", split)
+    return [name for name in ("label", "logits", FOLD, OUT_OF_FOLD_LOGITS, *ENSEMBLE) if name in names]

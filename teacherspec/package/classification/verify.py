@@ -9,7 +9,9 @@ from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.metrics.scores.softmax import log_softmax, top_label
 from teacherspec.package.build_metadata import label_names_sha256
-from teacherspec.package.resumable_shards import CONFIG, read_shards
+from teacherspec.package.classification.ensemble import COLUMNS as ENSEMBLE
+from teacherspec.package.classification.ensemble import LOG_PROBS, contradictions, stored_ensemble
+from teacherspec.package.resumable_shards import CONFIG, columns_of, read_shards
 from teacherspec.package.verification.calibration_checks import check_calibrated_nll
 from teacherspec.package.verification.consistency_checks import check_reported
 from teacherspec.package.verification.package_reader import OpenedPackage
@@ -47,6 +49,29 @@ def check_targets(opened: OpenedPackage) -> Iterator[str]:
                 if (batch["label"].to_numpy() != -1).any():
                     yield f"distill: {split}: rows without a class have a label"
                     break
+    for split in opened.metadata.soft_targets.rows:
+        yield from (f"distill: {split}: {problem}" for problem in _ensemble_problems(opened, split))
+
+
+def _ensemble_problems(opened: OpenedPackage, split: str) -> Iterator[str]:
+    """Targets of the models of cross-fitting together that are missing, or that no models can give."""
+    declared = bool(opened.spec.get("finetune", {}).get("ensemble"))
+    if (LOG_PROBS in columns_of(opened.folder / "distill", split)) != declared:
+        yield f"its columns of an ensemble are not those of finetune.ensemble: {str(declared).lower()}"
+        return
+    if not declared:
+        return
+    crossed = opened.metadata.soft_targets.out_of_fold
+    in_train = opened.metadata.splits[split].role == "train"
+    for batch in read_shards(opened.folder / "distill", split, ENSEMBLE):
+        if any(batch[name].null_count != (len(batch) if in_train else 0) for name in ENSEMBLE):
+            yield "targets of an ensemble are null on train rows, and on no others"
+            return
+        if not in_train:
+            found = list(contradictions(stored_ensemble(batch), crossed.folds if crossed else None))
+            yield from found
+            if found:
+                return
 
 
 def _measured(opened: OpenedPackage, split: str) -> dict[str, float]:

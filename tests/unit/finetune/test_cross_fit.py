@@ -51,15 +51,23 @@ def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-SECTION: Finetune = declare(cross_fit=True)
+SECTION: Finetune = declare(cross_fit=True, ensemble=True)
+TOGETHER = {
+    f"ensemble-{name}.parquet"
+    for name in ("calibration", "out_of_scope", "shifted", "transfer", "validation")
+}
 
 
 def test_logits_of_each_row_come_from_the_model_of_the_other_folds(base: Path, prepared: Prepared) -> None:
     training = Training(TASK, SECTION, base, prepared, ModelInit())
-    table = pq.read_table(cross_fit_module.cross_fit(training, Path("run")))
+    out_of_fold, *together = cross_fit_module.cross_fit(training, Path("run"))
+    assert {path.name for path in together} == TOGETHER
+    table = pq.read_table(out_of_fold)
+    transfer = pq.read_table("run/ensemble-transfer.parquet")
     train = pq.read_table(prepared.splits["train"].path)
     assert table["id"].to_pylist() == train["id"].to_pylist()
     assert table["fold"].to_pylist() == train["fold"].to_pylist()
+    unlabelled = prepared.splits["transfer"]
     # Independently: drop the fold by hand, train, predict.
     for fold in range(FOLDS):
         rest = train.filter(pa.compute.not_equal(train["fold"], fold))
@@ -72,6 +80,10 @@ def test_logits_of_each_row_come_from_the_model_of_the_other_folds(base: Path, p
         found = predict(
             TASK, *load_model(TASK, Path("by_hand/model")), open_split(prepared.splits["train"]), 32
         )
+        other = predict(TASK, *load_model(TASK, Path("by_hand/model")), open_split(unlabelled), 32)
+        assert transfer["id"].to_pylist() == list(other.ids)
+        member = np.array(transfer[f"fold_{fold}"].to_pylist(), np.float32)
+        np.testing.assert_allclose(member, other.logits, atol=1e-5)
         own = np.asarray(train["fold"]) == fold
         stored = np.array(table["logits"].to_pylist(), np.float32)
         np.testing.assert_allclose(stored[own], found.logits[own], atol=1e-5)
@@ -93,9 +105,9 @@ def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyP
 def test_the_teacher_does_not_change_and_folds_are_not_trained_twice(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uninterrupted = digest(run(prepared, base, "uninterrupted", monkeypatch))
+    uninterrupted = digest(run(prepared, base, "uninterrupted", monkeypatch, ensemble=True))
     without = digest(run(prepared, base, "without", monkeypatch, cross_fit=False))
-    assert uninterrupted.keys() - without.keys() == {cross_fit_module.OUT_OF_FOLD}
+    assert uninterrupted.keys() - without.keys() == {cross_fit_module.OUT_OF_FOLD, *TOGETHER}
     assert {name for name in without if uninterrupted[name] != without[name]} == {"training.json"}, (
         "its declaration differs"
     )
@@ -111,9 +123,9 @@ def test_the_teacher_does_not_change_and_folds_are_not_trained_twice(
 
     monkeypatch.setattr(cross_fit_module, "finetune", counting)
     with pytest.raises(KeyboardInterrupt):
-        run(prepared, base, "killed", monkeypatch)
+        run(prepared, base, "killed", monkeypatch, ensemble=True)
     assert not Path("killed").exists()
-    assert digest(run(prepared, base, "killed", monkeypatch)) == uninterrupted
+    assert digest(run(prepared, base, "killed", monkeypatch, ensemble=True)) == uninterrupted
     assert trained == ["fold-0", "fold-1", "fold-1", "fold-2"]
     assert not list(Path(".scratch/finetune").glob("*-folds")), "nothing is left behind"
 
