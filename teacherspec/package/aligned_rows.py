@@ -18,7 +18,7 @@ ROWS_PER_SHARD = 1 << 20
 
 
 def aligned_batches(
-    rows: Path, predictions: Path, others: Path | None = None
+    rows: Path, predictions: Path, extra: Path | None = None
 ) -> "Iterator[tuple[Any, Any, Any]]":
     """Record batches of the same rows of three Parquet files; None for the third where it is not given.
 
@@ -30,7 +30,7 @@ def aligned_batches(
     import pyarrow.parquet as pq
 
     with ExitStack() as stack:
-        paths = [path for path in (rows, predictions, others) if path is not None]
+        paths = [path for path in (rows, predictions, extra) if path is not None]
         first, *others = [stack.enter_context(pq.ParquetFile(path)) for path in paths]
         problem = f"{predictions}: holds other rows than {rows}; run `dvc repro` again"
         if any(file.metadata.num_rows != first.metadata.num_rows for file in others):
