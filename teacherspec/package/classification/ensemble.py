@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.disagreement import Ensemble, ensemble
+from teacherspec.metrics.scores.disagreement import Ensemble, ensemble
 from teacherspec.metrics.scores.softmax import log_softmax
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax
 from scipy.stats import entropy
 
-from teacherspec.metrics.disagreement import ensemble
+from teacherspec.metrics.scores.disagreement import ensemble
 
 LOGITS = arrays(
     np.float64,
