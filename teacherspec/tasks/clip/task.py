@@ -34,6 +34,7 @@ from teacherspec.tasks.shared.dual_encoder_model import (
     load_processor,
 )
 from teacherspec.tasks.shared.dual_encoder_task import REPORT_ROWS, DualEncoderTask
+from teacherspec.tasks.shared.high_bit_images import IntensityRange, as_given
 from teacherspec.tasks.shared.image_dataset import pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.image_text_dataset import PairExamples, TrainingPairs, collate_pairs
@@ -68,6 +69,10 @@ class Clip(DualEncoderTask, ClassificationTask, ExtraTargets, PromptedClasses):
     label_names: LabelNames | None = None
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
+    intensity_range: IntensityRange | None = None
+    """Values of images of more than 8 bits a channel that become black and white, such as `{high: 4095}` for
+    12 bits in files of 16; omit for the range of their type. Images of 8 bits stay as they are."""
+
     @model_validator(mode="after")
     def _phrases_are_of_labels(self) -> Self:
         unknown = sorted(set(self.phrases) - set(self.label_names or self.phrases))
@@ -95,7 +100,7 @@ class Clip(DualEncoderTask, ClassificationTask, ExtraTargets, PromptedClasses):
                 "names = [name for _, name in sorted(model.config.id2label.items())]\n"
                 'words = [{"label": phrases.get(name, name), **row} for name in names]\n'
                 "texts = [template.format(**slots) for slots in words for template in templates]\n"
-                'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+                f'image = Image.new("RGB", (64, 64))  # {as_given(self.intensity_range)}\n'
                 "batch = processor(\n"
                 '    text=texts, images=[image], padding="max_length", truncation=True,\n'
                 f'    max_length={self.max_length}, return_tensors="pt",\n'
@@ -112,7 +117,8 @@ class Clip(DualEncoderTask, ClassificationTask, ExtraTargets, PromptedClasses):
     def row_schema(self) -> RowSchema:
         """An image, the texts that templates name, and one of the labels."""
         texts = tuple(TextColumn(column) for column in text_columns(self.templates))
-        return RowSchema((ImageColumn("image"), *texts), LabelColumn("label", self.label_names))
+        image = ImageColumn("image", intensities=self.intensity_range)
+        return RowSchema((image, *texts), LabelColumn("label", self.label_names))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The templates, and the texts of the rows."""

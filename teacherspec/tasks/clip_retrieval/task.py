@@ -5,6 +5,7 @@ An image may come in several rows, with a text each; so may a text.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -30,6 +31,7 @@ from teacherspec.tasks.shared.dual_encoder_model import (
     load_processor,
 )
 from teacherspec.tasks.shared.dual_encoder_task import REPORT_ROWS, DualEncoderTask
+from teacherspec.tasks.shared.high_bit_images import IntensityRange, as_given
 from teacherspec.tasks.shared.image_dataset import pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.interfaces.capabilities import Pairs, RetrievalInputs
@@ -60,6 +62,10 @@ class ClipRetrieval(DualEncoderTask, RetrievalInputs):
     kind: Literal["clip_retrieval"]
     """The kind of task; also the name of the module that implements it."""
 
+    intensity_range: IntensityRange | None = None
+    """Values of images of more than 8 bits a channel that become black and white, such as `{high: 4095}` for
+    12 bits in files of 16; omit for the range of their type. Images of 8 bits stay as they are."""
+
     def usage_snippet(self) -> UsageSnippet:
         """Embeddings of images and texts, and the logits of every combination."""
         return UsageSnippet(
@@ -67,7 +73,7 @@ class ClipRetrieval(DualEncoderTask, RetrievalInputs):
             (
                 'processor = AutoProcessor.from_pretrained("model", backend="pil")\n'
                 'model = AutoModel.from_pretrained("model").eval()\n'
-                'images = [Image.new("RGB", (64, 64))]  # yours, upright and RGB\n'
+                f'images = [Image.new("RGB", (64, 64))]  # {as_given(self.intensity_range)}\n'
                 'texts = ["a text of yours", "another one"]\n'
                 "batch = processor(\n"
                 '    text=texts, images=images, padding="max_length", truncation=True,\n'
@@ -80,9 +86,13 @@ class ClipRetrieval(DualEncoderTask, RetrievalInputs):
             ),
         )
 
+    @property
+    def _image(self) -> ImageColumn:
+        return replace(IMAGE, intensities=self.intensity_range)
+
     def row_schema(self) -> RowSchema:
         """An image, which alone decides the split so that all its texts stay together, and a text."""
-        return RowSchema(content=(IMAGE,), answers=(TEXT,))
+        return RowSchema(content=(self._image,), answers=(TEXT,))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts of the rows."""
@@ -129,7 +139,7 @@ class ClipRetrieval(DualEncoderTask, RetrievalInputs):
 
     def image_inputs(self, processor: DualProcessor, images: Sequence[Any]) -> Batch:
         """Images of requests or as stored, both as bytes. Raises `ColumnError`."""
-        decoded = [decode(IMAGE.read(image)) for image in images]
+        decoded = [decode(self._image.read(image)) for image in images]
         return {"pixel_values": pixel_values(processor.images, decoded)}
 
     def text_inputs(self, processor: DualProcessor, texts: Sequence[Any]) -> Batch:

@@ -15,6 +15,7 @@ from teacherspec.tasks.shared.classification_task import ClassificationTask
 from teacherspec.tasks.shared.columns.image import ImageColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.high_bit_images import IntensityRange, as_given
 from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, collate_images, pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.image_report import check_processor, describe_images, images_report
@@ -47,9 +48,14 @@ class ImageClassification(ClassificationTask, RecordedViews):
     label_names: LabelNames | None = None
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
+    intensity_range: IntensityRange | None = None
+    """Values of images of more than 8 bits a channel that become black and white, such as `{high: 4095}` for
+    12 bits in files of 16; omit for the range of their type. Images of 8 bits stay as they are."""
+
     def row_schema(self) -> RowSchema:
         """An image, which decides the split of a row, and one of the labels."""
-        return RowSchema(content=(ImageColumn("image"),), label=LabelColumn("label", self.label_names))
+        image = ImageColumn("image", intensities=self.intensity_range)
+        return RowSchema(content=(image,), label=LabelColumn("label", self.label_names))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """None: there is no tokenizer."""
@@ -133,7 +139,7 @@ class ImageClassification(ClassificationTask, RecordedViews):
             (
                 'processor = AutoImageProcessor.from_pretrained("model", backend="pil")\n'
                 'model = AutoModelForImageClassification.from_pretrained("model").eval()\n'
-                'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+                f'image = Image.new("RGB", (64, 64))  # {as_given(self.intensity_range)}\n'
                 'batch = processor([image], return_tensors="pt")\n'
                 "with torch.inference_mode():\n"
                 "    logits = model(**batch).logits\n"

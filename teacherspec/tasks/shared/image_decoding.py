@@ -14,6 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from teacherspec.tasks.shared.high_bit_images import (
+    PHOTOMETRIC,
+    STORED_BITS,
+    WHITE_IS_ZERO,
+    IntensityRange,
+    UnknownValuesError,
+    bits_of_a_channel,
+    highest,
+    in_range,
+    scaled_to_8_bits,
+    unused_bits,
+)
 from teacherspec.tasks.shared.unread_images import unread_image
 
 if TYPE_CHECKING:
@@ -26,10 +38,7 @@ _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _MAGIC = (_JPEG, _PNG, b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-_ORIENTATION, _GPS, _BITS, _PHOTOMETRIC = 0x0112, 0x8825, 0x0102, 0x0106
-_WHITE_IS_ZERO = 0
-_PNG_DEPTH_AT = 24  # of the file: signature, length and name of IHDR, width, height
-_STORED_BITS, _MOST_USED_BITS = 8, 14
+_ORIENTATION, _GPS = 0x0112, 0x8825
 _PLAIN_MODES = {"1", "L", "P", "RGB"}
 
 # JPEG markers (ITU-T T.81, table B.1). In a scan, `ff` before `00` or a restart (`d0`-`d7`) is data.
@@ -82,7 +91,7 @@ def encode_small(image: "Image") -> bytes:
     return min(encode_png(image), sink.getvalue(), key=len)
 
 
-def plain_image(content: bytes, max_pixels: int) -> PlainImage:
+def plain_image(content: bytes, max_pixels: int, intensities: IntensityRange | None = None) -> PlainImage:
     """Validate an image completely and convert it to the bytes that are stored.
 
     Upright as EXIF says; transparency laid on white; palettes, CMYK and YCbCr as RGB; 16 bits scaled to 8.
@@ -90,6 +99,7 @@ def plain_image(content: bytes, max_pixels: int) -> PlainImage:
     Args:
         content: of a file.
         max_pixels: width times height above which nothing is decoded.
+        intensities: range of values of more than 8 bits that is kept; None for that of their type.
 
     Raises:
         ImageError: no image, cut short, too large, animated, or pixel values without a known range.
@@ -107,10 +117,13 @@ def plain_image(content: bytes, max_pixels: int) -> PlainImage:
         warnings.simplefilter("ignore")
         tags = image.getexif()
     changes = ["place (GPS) removed"] if _GPS in tags else []
-    deep = _bits_of_a_channel(loaded, content) > _STORED_BITS
-    pixels = _as_rgb(loaded, changes)
-    if deep and not loaded.mode.startswith("I;16"):
-        changes.append("the upper 8 of 16 bits kept" + _unused_bits(_highest(loaded) << _STORED_BITS))
+    deep = bits_of_a_channel(loaded, content) > STORED_BITS
+    if deep and intensities is not None:
+        pixels = _as_rgb(_in_range(loaded, content, intensities, changes), changes)
+    else:
+        pixels = _as_rgb(loaded, changes)
+        if deep and not loaded.mode.startswith("I;16"):
+            changes.append("the upper 8 of 16 bits kept" + unused_bits(highest(loaded) << STORED_BITS))
     # Pillow rotates TIFF while loading and then drops the tag; other formats are rotated here.
     turned = tags.get(_ORIENTATION, 1) != 1
     if turned:
@@ -170,16 +183,26 @@ def _loaded(content: bytes, max_pixels: int) -> "Image":
     return image
 
 
+def _in_range(image: "Image", content: bytes, intensities: IntensityRange, changes: list[str]) -> "Image":
+    """8-bit pixels of the declared range of values; appends what was done to `changes`."""
+    try:
+        found, change = in_range(image, content, intensities)
+    except UnknownValuesError as error:
+        raise ImageError(str(error)) from error
+    changes.append(change)
+    return found
+
+
 def _as_rgb(image: "Image", changes: list[str]) -> "Image":
     """RGB pixels; appends changes that lose information to `changes`."""
     from PIL import Image, ImageOps
 
     if image.mode.startswith("I;16"):
-        changes.append("16 bits scaled to 8" + _unused_bits(_highest(image)))
-        if image.format == "TIFF" and image.getexif().get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        changes.append("16 bits scaled to 8" + unused_bits(highest(image)))
+        if image.format == "TIFF" and image.getexif().get(PHOTOMETRIC) == WHITE_IS_ZERO:
             changes.append("inverted, as white is 0")  # Pillow inverts images of 8 bits only
-            return ImageOps.invert(_scaled(image))
-        return _scaled(image)
+            return ImageOps.invert(scaled_to_8_bits(image))
+        return scaled_to_8_bits(image)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         if layer.getchannel("A").getextrema() != (255, 255):
@@ -191,45 +214,10 @@ def _as_rgb(image: "Image", changes: list[str]) -> "Image":
         changes.append("CMYK to RGB")
     elif image.mode not in ("1", "L", "P", "RGB", "YCbCr"):
         raise ImageError(
-            f"has pixels of kind {image.mode!r}, whose range is not known; save it with 8 bits a channel"
+            f"has pixels of kind {image.mode!r}, whose range is not known; declare "
+            "task.intensity_range, or save it with 8 bits a channel"
         )
     return image.convert("RGB")
-
-
-def _bits_of_a_channel(image: "Image", content: bytes) -> int:
-    """Bits of a channel in the file: Pillow reads colours of 16 bits as 8 without a word."""
-    if image.format == "PNG":
-        return content[_PNG_DEPTH_AT]
-    if image.format != "TIFF":
-        return _STORED_BITS
-    bits = image.getexif().get(_BITS, _STORED_BITS)  # of a TIFF: its own tags, one number or one a channel
-    return max(bits) if isinstance(bits, tuple) else int(bits)
-
-
-def _highest(image: "Image") -> int:
-    """The largest value of grey or of a colour."""
-    import numpy as np
-
-    values = np.atleast_3d(np.asarray(image))
-    return int(values[..., :3].max())
-
-
-def _unused_bits(highest: int) -> str:
-    """What is lost where the values of 16 bits end far below the largest one, as 12 bits of a scanner do."""
-    used = int(highest).bit_length()
-    levels = (int(highest) >> _STORED_BITS) + 1
-    if not 0 < used <= _MOST_USED_BITS:
-        return ""
-    return f", of which only {used} are used: at most {levels} of 256 levels are left"
-
-
-def _scaled(image: "Image") -> "Image":
-    """16-bit grey → 8 bits: Pillow's own conversion would cut everything above 255."""
-    import numpy as np
-    from PIL import Image
-
-    values = np.asarray(image).astype(np.uint32)
-    return Image.fromarray(((values * 255 + 32_767) // 65_535).astype(np.uint8)).convert("RGB")
 
 
 def _upright(pixels: "Image", given: "Image") -> "Image":

@@ -13,6 +13,7 @@ from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared.columns.image_list import ImageListColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.conversation_task import ConversationTask
+from teacherspec.tasks.shared.high_bit_images import IntensityRange, as_given
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 from teacherspec.tasks.shared.interfaces.capabilities import SeparateParts, TrainableParts
 from teacherspec.tasks.shared.interfaces.model import ModelInit, Row
@@ -46,6 +47,10 @@ class VisionLanguage(ConversationTask, SeparateParts):
     kind: Literal["vision_language"]
     """The kind of task; also the name of the module that implements it."""
 
+    intensity_range: IntensityRange | None = None
+    """Values of images of more than 8 bits a channel that become black and white, such as `{high: 4095}` for
+    12 bits in files of 16; omit for the range of their type. Images of 8 bits stay as they are."""
+
     def usage_snippet(self) -> UsageSnippet:
         """Logits of the token after an image."""
         return UsageSnippet(
@@ -56,7 +61,7 @@ class VisionLanguage(ConversationTask, SeparateParts):
             (
                 'processor = AutoProcessor.from_pretrained("model")\n'
                 'model = AutoModelForImageTextToText.from_pretrained("model").eval()\n'
-                'image = Image.new("RGB", (64, 64))  # yours, upright and RGB\n'
+                f'image = Image.new("RGB", (64, 64))  # {as_given(self.intensity_range)}\n'
                 "prompt = processor.image_token  # where the image is shown in your prompt\n"
                 'batch = processor(images=[image], text=[prompt], return_tensors="pt")\n'
                 'batch.pop("token_type_ids", None)\n'
@@ -91,14 +96,18 @@ class VisionLanguage(ConversationTask, SeparateParts):
         """The conversation in a row with its images in place. Raises `DataError`."""
         return insert_images(super().conversation(row), row[IMAGES.name])
 
+    @property
+    def _images(self) -> ImageListColumn:
+        return replace(IMAGES, intensities=self.intensity_range)
+
     def row_schema(self) -> RowSchema:
         """The images and the prompt, which decide the split of a row, and the answers."""
         schema = super().row_schema()
-        return replace(schema, content=(IMAGES, *schema.content))
+        return replace(schema, content=(self._images, *schema.content))
 
     def from_request(self, row: Row) -> Row:
         """A row sent for inference, an image as the bytes of a file or its path. Raises `ColumnError`."""
-        return {**row, IMAGES.name: IMAGES.from_request(row[IMAGES.name])}
+        return {**row, IMAGES.name: self._images.from_request(row[IMAGES.name])}
 
     def vision_inputs(self, processor: Any, images: Sequence[bytes]) -> "Mapping[str, torch.Tensor]":
         """`pixel_values` and the inputs that go with them."""

@@ -158,7 +158,8 @@ def test_16_bits_of_which_few_are_used_are_noted(bits: int, colour_type: int) ->
         values[..., -1] = 65_535
     (change,) = COLUMN.changes(deep_png(values, colour_type))
     assert change.endswith(
-        f", of which only {bits} are used: at most {2 ** (bits - 8)} of 256 levels are left"
+        f", of which only {bits} are used: at most {2 ** (bits - 8)} of 256 levels are left; "
+        f"`task.intensity_range: {{high: {2**bits - 1}}}` keeps them"
     )
 
 

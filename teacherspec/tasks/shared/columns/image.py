@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from teacherspec.tasks.shared.columns.base import ColumnError, VisualColumn, shown
+from teacherspec.tasks.shared.high_bit_images import IntensityRange
 from teacherspec.tasks.shared.image_decoding import FORMATS, ImageError, PlainImage, decode, plain_image
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ class ImageColumn(VisualColumn):
     Attributes:
         max_pixels: largest width times height; larger ones are refused before they are decoded. 2^26 pixels
             take 200 MB.
+        intensities: range of values of more than 8 bits a channel that is kept; None for that of their type.
     """
 
     max_pixels: int = 1 << 26
+    intensities: IntensityRange | None = None
 
     unit: ClassVar[str] = "bytes"
     hash_bytes: ClassVar[int] = HASH_SIDE * HASH_SIDE // 8
@@ -54,12 +57,12 @@ class ImageColumn(VisualColumn):
 
     def _plain(self, value: Any) -> PlainImage:
         content = _bytes_of(value)
-        if _last.given is not content or _last.plain is None:
+        if _last.given is not content or _last.by != self or _last.plain is None:
             try:
-                _last.plain = plain_image(content, self.max_pixels)
+                _last.plain = plain_image(content, self.max_pixels, self.intensities)
             except ImageError as error:
                 raise ColumnError(str(error)) from error
-            _last.given = content
+            _last.given, _last.by = content, self
         return _last.plain
 
     def key(self, value: Any) -> bytes:
@@ -152,6 +155,7 @@ class _LastRead:
     """Cache of the last image read: methods are called on it one after the other, and decoding is slow."""
 
     given: bytes | None = None
+    by: ImageColumn | None = None
     plain: PlainImage | None = None
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from teacherspec.tasks.shared.columns.base import ColumnError, VisualColumn, shown
 from teacherspec.tasks.shared.columns.image import GREY_SIDE, ImageColumn
+from teacherspec.tasks.shared.high_bit_images import IntensityRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,17 +25,19 @@ class ImageListColumn(VisualColumn):
     Attributes:
         max_images: most images of a row.
         max_pixels: of an image, see `ImageColumn`.
+        intensities: of the images, see `ImageColumn`.
     """
 
     max_images: int = 64
     max_pixels: int = 1 << 26
+    intensities: IntensityRange | None = None
 
     unit: ClassVar[str] = "bytes"
     hash_bytes: ClassVar[int] = ImageColumn.hash_bytes
 
     @property
     def _image(self) -> ImageColumn:
-        return ImageColumn(self.name, self.max_pixels)
+        return ImageColumn(self.name, self.max_pixels, self.intensities)
 
     def read(self, value: Any) -> list[bytes]:
         """The bytes to store of each image. Raises `ColumnError`, with the number of the image."""
