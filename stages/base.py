@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from teacherspec.base.candidates.report import verdict
 from teacherspec.base.run import BASELINES, run_base
 from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.runtime.terminal import print_lines
-from teacherspec.spec.base import Base
+from teacherspec.spec.base_candidates import DeclaredBase
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
@@ -17,7 +18,7 @@ class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
-    base: Base
+    base: DeclaredBase
 
 
 @click.command()
@@ -30,6 +31,8 @@ def main(prepared: Path, reports: Path) -> None:
     spec = load_sections(Sections)
     pin_if_declared(spec.base.reproducibility)
     fit = run_base(spec.task, spec.base, prepared, reports)
+    if "candidates" in fit:
+        print_lines(verdict(fit["candidates"]))
     untrained = BASELINES[spec.task.output_type].headline(fit["untrained"])
     print_lines(f"{fit['architecture']}: {fit['parameters']['total']:,} parameters, {untrained}")
 

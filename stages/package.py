@@ -8,7 +8,7 @@ from teacherspec.package.card.terminal_summary import print_summary
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
-from teacherspec.spec.base import Base
+from teacherspec.spec.base_candidates import DeclaredBase
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
@@ -23,7 +23,7 @@ class Sections(Section):
 
     task: Task
     prepare: Prepare
-    base: Base
+    base: DeclaredBase
     finetune: Finetune
     evaluate: Evaluate
     calibrate: Calibrate

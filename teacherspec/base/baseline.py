@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from teacherspec.base.candidates.scores import Scores
     from teacherspec.splits import Prepared
 
 Measure = Callable[[Any, Any, Any, "Dataset", "Dataset"], dict[str, Any]]
 """Task, model, processor, train and validation rows → numbers, as JSON values."""
+
+MeasureScores = Callable[[Any, Any, Any, "Dataset", "Dataset"], "Scores"]
+"""The same arguments → the scores that candidates are ranked by."""
 
 Describe = Callable[[Mapping[str, Any]], Iterator[str]]
 """These numbers → lines of Markdown."""
@@ -29,11 +33,13 @@ class Baseline(NamedTuple):
     Attributes:
         measure: gives the numbers.
         describe: writes them for the report.
+        scores: what several candidates are ranked by.
         headline: writes a few words for the terminal.
         refuse_splits: refuses splits on which nothing can be measured.
     """
 
     measure: Measure
     describe: Describe
+    scores: MeasureScores
     headline: Callable[[Mapping[str, Any]], str]
     refuse_splits: Refuse = accept_splits

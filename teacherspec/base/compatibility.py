@@ -59,7 +59,7 @@ def measure_fit(
     )
     parameters = sum(parameter.numel() for parameter in model.parameters())
     probe = task.memory_probe(processor, train)
-    activations = _forward(task, model, probe, folder)
+    activations = forward_pass(task, model, probe, folder)
     return {
         "architecture": type(model).__name__,
         "parameters": {"total": parameters, "backbone": built.parameters, "by_dtype": _by_dtype(tensors)},
@@ -88,8 +88,12 @@ def _by_dtype(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     return counts
 
 
-def _forward(task: Kind, model: "PreTrainedModel", probe: MemoryProbe, folder: Path) -> int:
-    """One forward pass on real rows: bytes of activations."""
+def forward_pass(task: Kind, model: "PreTrainedModel", probe: MemoryProbe, folder: Path) -> int:
+    """One forward pass on real rows: bytes of activations.
+
+    Raises:
+        BaseModelError: it fails, or gives values that are not finite.
+    """
     import torch
 
     try:

@@ -40,7 +40,7 @@ def pin(
     if problems:
         raise BaseModelError(problems)
     return {
-        **base.model_dump(mode="json", exclude={"sha256"}),
+        **base.model_dump(mode="json", exclude={"sha256"}, exclude_none=True),
         "source": base.source.pin(),
         "architecture": config.get("model_type", ""),
         "architectures": config.get("architectures") or [],

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from teacherspec.base.baseline import Describe
+from teacherspec.base.candidates.report import describe_candidates
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 
@@ -16,6 +17,8 @@ def write_report(
 ) -> str:
     """Markdown from the manifest, the fit report and the licences that the base's files state."""
     source = ", ".join(f"{key} `{value}`" for key, value in sorted(manifest["source"].items()))
+    if layers := manifest.get("layers"):
+        source += f"; its first {layers} layers"
     origin = "as its README states" if stated else "as declared; the base's files state none"
     parameters = fit["parameters"]
     stored = ", ".join(parameters["by_dtype"]) or "none: all weights are random"
@@ -29,7 +32,9 @@ def write_report(
 """
     untrained = describe_baseline(fit["untrained"])
     notes = [*_gguf(manifest), *_head(fit), *_unread(fit)]
-    sections = [summary, *task.describe_fit(fit), *notes, *untrained, *_memory(fit["memory_bytes"])]
+    compared = describe_candidates(fit["candidates"]) if "candidates" in fit else ()
+    fitted = [*task.describe_fit(fit), *notes, *untrained, *_memory(fit["memory_bytes"])]
+    sections = [summary, *compared, *fitted]
     return "\n".join(sections)
 
 

@@ -5,21 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.base.baseline import Baseline
+from teacherspec.base.candidates.choose import choose_base
+from teacherspec.base.checked_base import check_base
 from teacherspec.base.classification import baseline as classification
+from teacherspec.base.classification import candidate_scores as classification_scores
 from teacherspec.base.compatibility import measure_fit
 from teacherspec.base.generation import baseline as generation
-from teacherspec.base.memory_estimate import require_memory
-from teacherspec.base.pin import pin, stated_licenses
+from teacherspec.base.generation import candidate_scores as generation_scores
 from teacherspec.base.report import write_report
 from teacherspec.base.retrieval import baseline as retrieval
-from teacherspec.base.row_faults import refuse_rows
-from teacherspec.base.sandboxed_load import ProbeRows, load_in_sandbox
-from teacherspec.model_files.gguf.convert import describe
+from teacherspec.base.retrieval import candidate_scores as retrieval_scores
 from teacherspec.model_files.manifest import CACHE
-from teacherspec.model_files.security_scan import check_folder
-from teacherspec.model_files.sources.registry import fetch, fetch_gguf
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
+from teacherspec.spec.base_candidates import BaseCandidates
 from teacherspec.splits import check_splits, load_prepared, open_split
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
@@ -27,24 +26,39 @@ from teacherspec.tasks.shared.interfaces.model import model_init
 
 BASELINES: Mapping[OutputType, Baseline] = {
     "classification": Baseline(
-        classification.measure_baseline, classification.describe_baseline, classification.headline
+        measure=classification.measure_baseline,
+        describe=classification.describe_baseline,
+        scores=classification_scores.candidate_scores,
+        headline=classification.headline,
     ),
-    "generation": Baseline(generation.measure_baseline, generation.describe_baseline, generation.headline),
+    "generation": Baseline(
+        measure=generation.measure_baseline,
+        describe=generation.describe_baseline,
+        scores=generation_scores.candidate_scores,
+        headline=generation.headline,
+    ),
     "retrieval": Baseline(
-        retrieval.measure_baseline, retrieval.describe_baseline, retrieval.headline, retrieval.refuse_splits
+        measure=retrieval.measure_baseline,
+        describe=retrieval.describe_baseline,
+        scores=retrieval_scores.candidate_scores,
+        headline=retrieval.headline,
+        refuse_splits=retrieval.refuse_splits,
     ),
 }
 """How a base is measured untrained: one entry for each type of output."""
 
 
-def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path = CACHE) -> dict[str, Any]:
+def run_base(
+    task: Kind, declared: Base | BaseCandidates, prepared: Path, output: Path, cache: Path = CACHE
+) -> dict[str, Any]:
     """Write `manifest.json`, `fit.json` and `report.md` to `output`; return the fit report.
 
-    Nothing is written before every check has passed.
+    Nothing is written before every check has passed. The manifest is that of the chosen base and holds no
+    number that was measured: it changes when another base is chosen, and not before.
 
     Args:
         task: the declared task.
-        base: `params.yaml: base`.
+        declared: `params.yaml: base`.
         prepared: output folder of `prepare`.
         output: `reports/base`.
         cache: where downloaded bases are.
@@ -54,25 +68,25 @@ def run_base(task: Kind, base: Base, prepared: Path, output: Path, cache: Path =
     """
     data = load_prepared(prepared)
     check_splits(data)
-    folder = fetch(base.source, cache)
-    contents = check_folder(folder, weights_needed=base.init == "pretrained")
-    source = fetch_gguf(base.source, cache)
-    manifest = pin(base, folder, contents.files, contents.config, describe(source) if source else None)
-    for split in data.splits.values():
-        open_split(split)  # the limited child may write nothing
-    built = load_in_sandbox(folder, ProbeRows(task, data.splits), init=base.init)
-    task.check_base(folder, built)
-    refuse_rows(task, folder, data)
     baseline = BASELINES[task.output_type]
     baseline.refuse_splits(task, data)
-    require_memory(built, folder)
-    fit: dict[str, Any] = round_floats(
-        measure_fit(task, folder, model_init(base), data, built, contents.tensors, baseline.measure)
-    )
+    for split in data.splits.values():
+        open_split(split)  # the limited child may write nothing
+    if isinstance(declared, BaseCandidates):
+        checked, comparison = choose_base(task, declared, data, cache, baseline.scores)
+        candidates = {"candidates": comparison.summary()}
+    else:
+        checked, candidates = check_base(task, declared, data, cache), {}
+    measured = measure_fit(
+        task, checked.folder, model_init(checked.base), data, checked.built, checked.contents.tensors,
+        baseline.measure,
+    )  # fmt: skip
+    fit: dict[str, Any] = round_floats({**measured, **candidates})
     write_json(output / "fit.json", fit)
     write_text(
-        output / "report.md", write_report(task, manifest, fit, stated_licenses(folder), baseline.describe)
+        output / "report.md",
+        write_report(task, checked.manifest, fit, checked.stated_licenses, baseline.describe),
     )
     # Written last: its presence shows that the base passed.
-    write_json(output / "manifest.json", manifest)
+    write_json(output / "manifest.json", checked.manifest)
     return fit

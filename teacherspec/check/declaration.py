@@ -1,6 +1,6 @@
 """The whole declaration: all sections together."""
 
-from teacherspec.spec.base import Base
+from teacherspec.spec.base_candidates import DeclaredBase
 from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
@@ -19,8 +19,8 @@ class Spec(Section):
     prepare: Prepare
     """Where the rows come from, how they are cleaned and split."""
 
-    base: Base
-    """The pre-trained model the teacher starts from."""
+    base: DeclaredBase
+    """The pre-trained model the teacher starts from, or candidates for it."""
 
     finetune: Finetune
     """How the base is adapted to the task."""

@@ -1,6 +1,7 @@
 """`teacherspec show-tokens`: the tokens of some rows, with the supervised ones marked."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,13 @@ from teacherspec.errors import UserError
 from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 from teacherspec.runtime.escaping import printable_lines
 from teacherspec.runtime.terminal import print_lines
+
+if TYPE_CHECKING:
+    from teacherspec.spec.base import Base
+    from teacherspec.spec.base_candidates import BaseCandidates
+
+MANIFEST = Path("reports/base/manifest.json")
+"""Where the stage `base` states which candidate it chose."""
 
 
 @click.command("show-tokens")
@@ -28,8 +36,6 @@ def command(count: int, split: str, prepared: Path) -> None:
     are not loaded.
     """
     from teacherspec.check.run import check
-    from teacherspec.model_files.manifest import CACHE
-    from teacherspec.model_files.sources.registry import fetch
     from teacherspec.splits import load_prepared, open_split
     from teacherspec.tasks.shared.generation_task import GenerationTask
     from teacherspec.text.token_display import marked_tokens
@@ -41,7 +47,7 @@ def command(count: int, split: str, prepared: Path) -> None:
     data = load_prepared(prepared)
     if split not in data.splits:
         raise UserError(f"--split: given {split}; allowed: {', '.join(data.splits)}")
-    processor = task.load_base_processor(fetch(spec.base.source, CACHE))
+    processor = task.load_base_processor(_base_folder(spec.base))
     encoder, tokenizer = task.encoder(processor), task.tokenizer(processor)
     rows = open_split(data.splits[split])
     for row in rows.select(range(min(count, len(rows)))):
@@ -54,3 +60,12 @@ def command(count: int, split: str, prepared: Path) -> None:
             )
         print_lines("")
         print_lines("")
+
+
+def _base_folder(declared: "Base | BaseCandidates") -> Path:
+    """The files of the declared base, or of the chosen one where several are declared."""
+    from teacherspec.model_files.manifest import CACHE, open_base
+    from teacherspec.model_files.sources.registry import fetch
+    from teacherspec.spec.base import Base
+
+    return fetch(declared.source, CACHE) if isinstance(declared, Base) else open_base(MANIFEST)

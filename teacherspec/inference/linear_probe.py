@@ -5,7 +5,7 @@ reproducible on every CPU makes this fit reproducible too.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,8 +66,12 @@ def fit_linear_probe(
         class_weights: `[C]` of the rows' losses, or None.
         bias: whether the classifier has one.
     """
-    fits = penalised_fits(*train, classes, class_weights, bias=bias)
-    return min((_scaled(fit, *validation) for fit in fits), key=lambda fit: fit.validation_nll)
+    return best_scaled(penalised_fits(*train, classes, class_weights, bias=bias), *validation)
+
+
+def best_scaled(fits: Iterable[LinearProbe], features: "torch.Tensor", labels: "torch.Tensor") -> LinearProbe:
+    """The fit with the lowest NLL on rows `[M, H]` with labels `[M]`, each scaled as these rows prefer."""
+    return min((_scaled(fit, features, labels) for fit in fits), key=lambda fit: fit.validation_nll)
 
 
 def _scaled(fit: LinearProbe, features: "torch.Tensor", labels: "torch.Tensor") -> LinearProbe:

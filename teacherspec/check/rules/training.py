@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from teacherspec.check.declaration import Spec
+from teacherspec.check.parsing.diagnostics import Where
 from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule
 from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings, RecordedViews, SupervisedLoss
@@ -59,7 +60,7 @@ def weight_interpolation_has_two_ends(spec: Spec) -> Iterator[Finding]:
     if spec.task.has_new_head and not spec.finetune.linear_probe_first:
         what = "the new head starts from random weights: declare linear_probe_first: true, or drop it"
         yield Finding(where, what)
-    if spec.base.init == "config":
+    if _starts_from_random_weights(spec):
         yield Finding(where, "a base without weights has none to interpolate with: drop it")
 
 
@@ -70,7 +71,7 @@ def linear_probe_has_a_head(spec: Spec) -> Iterator[Finding]:
     where, method = ("finetune", "linear_probe_first"), spec.finetune.method
     if not spec.task.has_new_head:
         yield Finding(where, f"a {spec.task.kind} task gets no new head to train first: drop it")
-    elif spec.base.init == "config":
+    elif _starts_from_random_weights(spec):
         yield Finding(where, "a base without weights has no features to protect from a new head: drop it")
     elif method.kind == "full" and method.freeze == "backbone":
         yield Finding(where, "only the head is trained anyway (method.freeze: backbone): drop it")
@@ -86,8 +87,8 @@ def head_learning_rate_has_a_head(spec: Spec) -> Iterator[Finding]:
 def augmentation_and_pooling_fit_the_input(spec: Spec) -> Iterator[Finding]:
     """Augmentation is for images, pooling of tokens for texts."""
     if spec.task.augments_images:
-        if spec.base.pooling != "first":
-            yield Finding(("base", "pooling"), "is for encoders of text: drop it")
+        for place in _pooling_means(spec):
+            yield Finding(place, "is for encoders of text: drop it")
     elif spec.finetune.augmentation is not None:
         what = f"a {spec.task.kind} row holds no image to change: drop it"
         yield Finding(("finetune", "augmentation"), what)
@@ -113,8 +114,9 @@ def selection_metric_is_measured(spec: Spec) -> Iterator[Finding]:
 
 def pooling_needs_a_new_head(spec: Spec) -> Iterator[Finding]:
     """Pooling sums up an input for a new head."""
-    if spec.base.pooling != "first" and not spec.task.has_new_head:
-        yield Finding(("base", "pooling"), f"a {spec.task.kind} task reads every token: drop it")
+    if not spec.task.has_new_head:
+        for place in _pooling_means(spec):
+            yield Finding(place, f"a {spec.task.kind} task reads every token: drop it")
 
 
 def portable_training_is_float32(spec: Spec) -> Iterator[Finding]:
@@ -122,6 +124,15 @@ def portable_training_is_float32(spec: Spec) -> Iterator[Finding]:
     if spec.base.reproducibility == "portable" and spec.finetune.precision != "fp32":
         what = f"base.reproducibility: portable needs fp32 (given {spec.finetune.precision})"
         yield Finding(("finetune", "precision"), what)
+
+
+def _starts_from_random_weights(spec: Spec) -> bool:
+    return any(base.init == "config" for _, base in spec.base.placed())
+
+
+def _pooling_means(spec: Spec) -> Iterator[Where]:
+    """The places where another pooling than that of every architecture is declared."""
+    return ((*place, "pooling") for place, base in spec.base.placed() if base.pooling != "first")
 
 
 RULES = (

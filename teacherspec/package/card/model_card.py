@@ -131,6 +131,8 @@ def _training(outputs: StageOutputs, metadata: Metadata) -> str:
     declared = outputs.training["declared"]
     texts = {key: value for key, value in metadata.base_model.source.items() if isinstance(value, str)}
     source = ", ".join(f"{key} {code(value)}" for key, value in sorted(texts.items()))
+    if layers := outputs.manifest.get("layers"):
+        source += f"; its first {layers} layers"
     early = " (stopped early)" if outputs.training["stopped_early"] else ""
     rows = [
         ("base", f"{code(metadata.base_model.architecture)}: {source}"),

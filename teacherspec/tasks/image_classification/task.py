@@ -153,12 +153,18 @@ class ImageClassification(ClassificationTask, RecordedViews):
         """
         if not has_base_model(model):
             return head_inputs(model, batch["pixel_values"])
-        outputs = model.base_model(pixel_values=batch["pixel_values"])
-        pooled: torch.Tensor | None = outputs.get("pooler_output")
-        if pooled is not None:
-            return pooled.flatten(1)
-        hidden: torch.Tensor = outputs.last_hidden_state  # [B, L, H], or [B, H, height, width]
-        return hidden.mean(1) if hidden.ndim == 3 else hidden.mean((2, 3))
+        return _pooled(model.base_model(pixel_values=batch["pixel_values"]))
+
+    def layer_features(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """The features, and before them the means of the hidden states that are as wide, `[B, L, H]`."""
+        import torch
+
+        if not has_base_model(model):
+            return super().layer_features(model, batch)
+        outputs = model.base_model(pixel_values=batch["pixel_values"], output_hidden_states=True)
+        last = _pooled(outputs)
+        means = [_mean(hidden) for hidden in (outputs.get("hidden_states") or ())[:-1]]
+        return torch.stack([*(part for part in means if part.shape == last.shape), last], dim=1)
 
     def fit_report(
         self, processor: Any, splits: "Mapping[str, Dataset]", backbone: BaseSummary
@@ -174,3 +180,14 @@ class ImageClassification(ClassificationTask, RecordedViews):
         """Some images: all take the same memory."""
         count = min(len(rows), PROBE_ROWS)
         return MemoryProbe(self.batch(processor, [rows[index] for index in range(count)]), count, 1)
+
+
+def _pooled(outputs: Any) -> "torch.Tensor":
+    """`[B, H]` of a backbone's outputs: pooled by itself, else the mean."""
+    pooled: torch.Tensor | None = outputs.get("pooler_output")
+    return _mean(outputs.last_hidden_state) if pooled is None else pooled.flatten(1)
+
+
+def _mean(hidden: "torch.Tensor") -> "torch.Tensor":
+    """`[B, H]` of hidden states `[B, L, H]` or `[B, H, height, width]`."""
+    return hidden.mean(1) if hidden.ndim == 3 else hidden.mean((2, 3))

@@ -193,3 +193,13 @@ class TextClassification(ClassificationTask):
         inputs = {key: value for key, value in batch.items() if key != "labels"}
         hidden = model.base_model(**inputs).last_hidden_state
         return hf_loading.mean_pool(hidden, batch["attention_mask"])
+
+    def layer_features(self, model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]") -> "torch.Tensor":
+        """Means over real tokens of the embeddings and of every layer's hidden states, `[B, L, H]`."""
+        import torch
+
+        inputs = {key: value for key, value in batch.items() if key != "labels"}
+        outputs = model.base_model(**inputs, output_hidden_states=True)
+        layers = (*outputs.hidden_states[:-1], outputs.last_hidden_state)  # the last one normalised
+        pooled = [hf_loading.mean_pool(hidden, batch["attention_mask"]) for hidden in layers]
+        return torch.stack([part for part in pooled if part.shape == pooled[-1].shape], dim=1)

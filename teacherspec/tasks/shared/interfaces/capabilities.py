@@ -99,6 +99,10 @@ class FrozenFeatures(ABC):
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Features `[B, H]` of the frozen backbone."""
 
+    def layer_features(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """The same of several layers, `[B, L, H]`: those as wide as the last one, which comes last."""
+        return self.features(model, batch).unsqueeze(1)
+
 
 class PromptedClasses(ABC):
     """Kinds whose classes are texts, so that a base may give two of them the same embedding."""
