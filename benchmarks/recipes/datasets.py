@@ -125,7 +125,8 @@ DATASETS: dict[str, Callable[[Path, Path], BenchmarkSet]] = {
 
 
 def _sentence_encoder() -> Path:
-    return fetch(check(Path("params.yaml")).base.source, CACHE)
+    (_, base), *_ = check(Path("params.yaml")).base.placed()
+    return fetch(base.source, CACHE)
 
 
 def _csv(path: Path) -> Rows:

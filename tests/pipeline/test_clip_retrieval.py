@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from teacherspec.base.retrieval.baseline import refuse_splits
+from teacherspec.base.retrieval.candidate_scores import candidate_scores
 from teacherspec.base.run import run_base
 from teacherspec.calibrate.run import run_calibrate
 from teacherspec.cli.predict import command
@@ -31,8 +32,9 @@ from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
-from teacherspec.splits import Prepared, Role, Split, save_index
+from teacherspec.splits import Prepared, Role, Split, load_prepared, open_split, save_index
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
+from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.clip import CONTEXT, toy_dual_base
 from tests.toys.image import toy_image
 
@@ -92,6 +94,18 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.chdir(tmp_path_factory.mktemp("pipeline"))
         patch.setenv(machine.WORKERS, "0")
         yield run_pipeline("clip", {})
+
+
+def test_candidates_are_ranked_by_what_the_base_finds_in_both_directions(stages: Stages) -> None:
+    model, processor = TASK.load_base(Path("base"), (), ModelInit())
+    rows = open_split(load_prepared(stages.prepared).splits["validation"])
+    found = candidate_scores(TASK, model, processor, rows, rows)["recall_at_1"]
+    measured = read_json(stages.reports / "base/fit.json")["untrained"]
+    both = [measured[name] for name in ("image_to_text", "text_to_image")]
+    queries = [one["queries"] for one in both]
+    recalls = [one["recall_at_1"]["value"] for one in both]
+    assert found.value == pytest.approx(np.average(recalls, weights=queries), abs=1e-6)
+    assert found.higher_is_better
 
 
 def run_pipeline(family: str, finetune: dict[str, Any]) -> Stages:

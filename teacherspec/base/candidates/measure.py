@@ -84,10 +84,16 @@ def mean_gflops(task: Kind, model: Any, processor: Any, rows: "Dataset") -> floa
     the choice of a base must not.
     """
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
+    from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+    def attention(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:  # noqa: ARG001
+        operations: int = sdpa_flop_count(query, key, value)  # type: ignore[no-untyped-call]
+        return operations
+
+    # torch counts the attention kernels of accelerators only.
+    kernels = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention}
     counted = rows.select(range(min(len(rows), COUNTED_ROWS)))
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping=kernels)
     with torch.no_grad(), counter:
         for row in counted:
             task.logits(model, task.batch(processor, [dict(row)]))

@@ -59,8 +59,8 @@ def over_half_samples(statistic: Callable[[IntArray], float], rows: int) -> Scor
     """A score that is no mean over rows, the higher the better.
 
     Such a score takes a row that a bootstrap draws twice for two, and is another with fewer rows. Halves
-    drawn without replacement vary as much as the whole does between samples of rows (delete-half jackknife, Shao
-    and Wu 1989); their differences to their mean are put around the value on all rows.
+    drawn without replacement vary as much as the whole does between samples of rows (delete-half jackknife,
+    Shao and Wu 1989); their differences to their mean are put around the value on all rows.
 
     Args:
         statistic: from row indices to the score.
