@@ -31,6 +31,9 @@ OUT_OF_FOLD = "out_of_fold.parquet"
 HELD_BACK = ("train", "test")
 """Splits that the ensemble is not run on: its models have seen train rows, and test rows are no targets."""
 
+FOLD_MODEL = "fold-{}"
+"""Folder of a fold's model in the scratch folder, where the teacher is the mean of these models."""
+
 FOLD = "fold"
 """Column of the train split, written by `prepare`."""
 
@@ -79,6 +82,11 @@ def _member(scratch: Path, fold: int, split: str) -> Path:
     return scratch / f"fold-{fold}-{split}.parquet"
 
 
+def fold_models(training: Training, scratch: Path) -> list[Path]:
+    """What each training of `cross_fit` left, where the teacher is made of them."""
+    return [scratch / FOLD_MODEL.format(fold) for fold in _folds(training.prepared.splits["train"])]
+
+
 def _folds(train: Split) -> list[int]:
     """The folds that have rows."""
     import pyarrow.parquet as pq
@@ -97,7 +105,7 @@ def _predict_fold(training: Training, fold: int, scratch: Path, output: Path) ->
         _split_by_fold(prepared.splits["train"], fold, scratch)
     distributed.barrier()
     rest, held_out = (_train_split(scratch / f"{part}-{fold}.parquet") for part in ("rest", "held-out"))
-    trained = scratch / f"fold-{fold}"
+    trained = scratch / FOLD_MODEL.format(fold)
     if not distributed.broadcast(trained.is_dir()):
         part = Prepared(prepared.task, prepared.label_names, {**prepared.splits, "train": rest})
         finetune(replace(training, prepared=part), scratch / f"training-{fold}", trained)
@@ -111,7 +119,8 @@ def _predict_fold(training: Training, fold: int, scratch: Path, output: Path) ->
     predictions = predict(task, model, processor, open_split(held_out, scratch), batch_size)
     if distributed.is_main_process():  # written last: a fold that has them is complete
         save_predictions(output, predictions)
-        shutil.rmtree(trained)
+        if training.section.teacher != "mean_of_folds":
+            shutil.rmtree(trained)
 
 
 def _split_by_fold(train: Split, fold: int, folder: Path) -> None:

@@ -12,7 +12,7 @@ from teacherspec.errors import DataError, UserError
 from teacherspec.finetune.freezing import freeze_batch_norm
 from teacherspec.finetune.lora import adapt
 from teacherspec.runtime import machine
-from teacherspec.spec.finetune import Finetune
+from teacherspec.spec.finetune import Chance, Finetune
 from teacherspec.splits import Prepared, Split, open_split
 from teacherspec.tasks.shared.interfaces.capabilities import SeparateParts, TrainableParts
 from teacherspec.tasks.shared.interfaces.kind import Kind
@@ -30,6 +30,7 @@ class Training:
         prepared: the prepared splits.
         init: how the model is initialised from the base.
         head: weights of an output layer that was fitted before; without them it is drawn at random.
+        number: which of the trainings that differ in their seed alone, from 0.
     """
 
     task: Kind
@@ -38,6 +39,12 @@ class Training:
     prepared: Prepared
     init: ModelInit
     head: Path | None = None
+    number: int = 0
+
+    def seed_of(self, chance: Chance) -> int:
+        """The seed of what is drawn at random, below 2³²."""
+        varies = chance in self.section.seeds_vary
+        return (self.section.seed + self.number * varies) % 2**32
 
     def fitting_splits(self) -> tuple[Split, Split]:
         """The splits `train` and `validation`. Raises `DataError` where one is missing."""
@@ -79,14 +86,14 @@ def load_inputs(training: Training) -> TrainingInputs:
     """
     section = training.section
     train, validation = (open_split(split) for split in training.fitting_splits())
-    seed_everything(section.seed)
+    seed_everything(training.seed_of("initial_weights"))
     model, processor = initial_model(training)
     label_names = training.prepared.label_names
     return TrainingInputs(
         model=model,
         processor=processor,
         train=training.task.encode_training(
-            processor, train, label_names, section.augmentation, section.seed
+            processor, train, label_names, section.augmentation, training.seed_of("data_order")
         ),
         train_labels=train["label"] if "label" in train.column_names else None,
         validation=training.task.encode(processor, validation),

@@ -55,7 +55,7 @@ def _fitted(training: Training) -> "dict[str, torch.Tensor]":
 
     task, section, prepared = training.task, training.section, training.prepared
     splits = [open_split(split) for split in training.fitting_splits()]
-    seed_everything(section.seed)
+    seed_everything(training.seed_of("initial_weights"))
     model, processor = task.load_base(training.base, prepared.label_names, training.init)
     name, layer = output_layer(model, len(prepared.label_names))
     # With its output layer replaced, the model gives what that layer reads, pooled as the architecture pools.

@@ -84,7 +84,9 @@ class MicroBatches:
         return full * self.layout.accumulation + self._rounds(rest)
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = epoch_order(self.count, self.lengths, self.batch_size, self.seed + self.epoch)
+        # Seeds that follow each other share no order: no training has more than a thousand epochs.
+        seed = 1_000 * self.seed + self.epoch
+        order = epoch_order(self.count, self.lengths, self.batch_size, seed)
         micro = self.layout.micro_batch
         for start in range(0, self.count, self.batch_size):
             step = order[start : start + self.batch_size]

@@ -6,9 +6,11 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from teacherspec.finetune.cross_fit import cross_fit
+from teacherspec.finetune.cross_fit import cross_fit, fold_models
 from teacherspec.finetune.inputs import Training
+from teacherspec.finetune.mean_model import write_mean
 from teacherspec.finetune.qlora import library_version
+from teacherspec.finetune.seeds import finetune_seeds, write_teacher
 from teacherspec.finetune.train import finetune
 from teacherspec.model_files.manifest import open_base, pinned_base
 from teacherspec.runtime import distributed, machine
@@ -65,10 +67,17 @@ def run_finetune(
     training = Training(task, section, folder, load_prepared(prepared), init)
     with exclusive_lock(run.with_suffix(".lock"), f"finetune in {run}") if is_main else nullcontext():
         folds = run.with_name(f"{run.name}-folds")
+        seeds = run.with_name(f"{run.name}-seeds")
         extra_files = cross_fit(training, folds) if section.cross_fit else ()
-        finetune(training, run, output, extra_files)
+        if section.teacher == "mean_of_folds":
+            write_mean(training, fold_models(training, folds), run, output, extra_files)
+        elif section.seeds is None:
+            finetune(training, run, output, extra_files)
+        else:
+            write_teacher(training, finetune_seeds(training, section.seeds, seeds), run, output, extra_files)
         if is_main:
-            shutil.rmtree(folds, ignore_errors=True)
+            for folder in (folds, seeds):
+                shutil.rmtree(folder, ignore_errors=True)
     distributed.shutdown()
 
 

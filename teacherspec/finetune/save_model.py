@@ -30,7 +30,7 @@ def write_outcome(
     Raises:
         UserError: merging low-rank updates changes the logits.
     """
-    task, section, prepared = training.task, training.section, training.prepared
+    task, section = training.task, training.section
     rows = [inputs.validation[i] for i in range(min(8, len(inputs.validation)))]
     batch = {
         name: values.to(trained.device)
@@ -41,7 +41,7 @@ def write_outcome(
     model = merge(task.logits, trained, section.method, batch)
     facts = training_facts(training, inputs, trainer)
     if section.weight_interpolation is not None:
-        seed_everything(section.seed)  # the same new weights as before training
+        seed_everything(training.seed_of("initial_weights"))  # the same new weights as before training
         start, _ = start_model(training)
         interpolate_weights(model, start, section.weight_interpolation)
         facts["validation_before_interpolation"] = facts["validation"]
@@ -51,14 +51,20 @@ def write_outcome(
     with new_folder(output) as folder:
         for file in extra_files:
             shutil.copyfile(file, folder / file.name)
-        save_pretrained(model, inputs.processor, folder / "model")
-        if section.augmentation is not None and section.augmentation.recorded_views:
-            train = open_split(prepared.splits["train"])
-            task.require(RecordedViews).write_views(
-                folder / VIEWS, model, inputs.processor, train, section.augmentation, section.seed
-            )
+        write_model(training, model, inputs.processor, folder)
         write_log(folder / "log", trainer.state.log_history, tuple(task.selection_metrics))
         write_json(folder / "training.json", facts)
+
+
+def write_model(training: Training, model: Any, processor: Any, folder: Path) -> None:
+    """Write the folder `model`, and where declared the recorded views of training images, into `folder`."""
+    save_pretrained(model, processor, folder / "model")
+    augmentation = training.section.augmentation
+    if augmentation is not None and augmentation.recorded_views:
+        train = open_split(training.prepared.splits["train"])
+        training.task.require(RecordedViews).write_views(
+            folder / VIEWS, model, processor, train, augmentation, training.seed_of("data_order")
+        )
 
 
 def training_facts(

@@ -60,29 +60,10 @@ def train(training: Training, inputs: TrainingInputs, scratch: Path) -> Determin
         UserError: the declaration does not fit the machine, or training diverges.
         DataError: the best checkpoint was removed meanwhile.
     """
-    task, section = training.task, training.section
     checkpoint = checkpoint_to_resume(scratch)
-    layout = machine.batch_layout(section.batch_size)
-    micro_batches = MicroBatches(
-        len(inputs.train),
-        task.lengths(inputs.train),
-        section.batch_size,
-        layout,
-        seed=section.seed,
-        rank=machine.rank(),
-        processes=machine.processes(),
-    )
-    trainer = make_trainer(
-        training,
-        inputs,
-        micro_batches=micro_batches,
-        args=training_arguments(training, len(inputs.train), layout, scratch),
-        callbacks=callbacks(training, micro_batches, inputs.train),
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(ProgressCallback)
+    trainer = build_trainer(training, inputs, scratch)
     if machine.processes() > 1:  # else all processes would drop out the same places of their different rows
-        set_seed(section.seed + machine.rank())
+        set_seed(training.seed_of("dropout") + machine.rank())
     if trainer.running_mean is not None and checkpoint is not None:
         trainer.running_mean.load(checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -95,7 +76,36 @@ def train(training: Training, inputs: TrainingInputs, scratch: Path) -> Determin
     return trainer
 
 
-def make_trainer(training: Training, inputs: TrainingInputs, **given: Any) -> DeterministicTrainer:
+def build_trainer(training: Training, inputs: TrainingInputs, scratch: Path) -> DeterministicTrainer:
+    """The trainer before its first step, with checkpoints in `scratch`.
+
+    Raises:
+        UserError: the declaration does not fit the machine.
+    """
+    batch_size = training.section.batch_size
+    layout = machine.batch_layout(batch_size)
+    micro_batches = MicroBatches(
+        len(inputs.train),
+        training.task.lengths(inputs.train),
+        batch_size,
+        layout,
+        seed=training.seed_of("data_order"),
+        rank=machine.rank(),
+        processes=machine.processes(),
+    )
+    trainer = _trainer(
+        training,
+        inputs,
+        micro_batches=micro_batches,
+        args=training_arguments(training, len(inputs.train), layout, scratch),
+        callbacks=callbacks(training, micro_batches, inputs.train),
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    return trainer
+
+
+def _trainer(training: Training, inputs: TrainingInputs, **given: Any) -> DeterministicTrainer:
     """The trainer of the declared loss: of terms that add up, or of all pairs of a step."""
     task, loss = training.task, training.section.loss
     given |= {
@@ -138,7 +148,7 @@ def training_arguments(
     interval = max(1, -(-steps_per_epoch // section.evaluations_per_epoch))
     return TrainingArguments(
         output_dir=str(scratch),
-        seed=section.seed,
+        seed=training.seed_of("dropout"),
         num_train_epochs=section.epochs,
         per_device_train_batch_size=layout.micro_batch,
         gradient_accumulation_steps=layout.accumulation,

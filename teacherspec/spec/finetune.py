@@ -1,11 +1,16 @@
 """`params.yaml: finetune`: how the base is adapted to the task."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.spec.section import Section
+
+Chance = Literal["initial_weights", "data_order", "dropout"]
+"""What a training draws at random."""
+
+CHANCES: tuple[Chance, ...] = get_args(Chance)
 
 SelectionMetric = Literal[
     "nll", "accuracy", "macro_f1", "brier", "recall_at_1", "recall_at_5", "recall_at_10"
@@ -118,6 +123,20 @@ class Finetune(Section):
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the new head's weights, the order of the examples, and dropout."""
+
+    seeds: int | None = Field(default=None, ge=2, le=100)
+    """Train so many times, with `seed` and the whole numbers after it, and report the spread of the metrics
+    over these trainings; omit for one. Costs as many trainings, and disk for as many models."""
+
+    seeds_vary: tuple[Chance, ...] = Field(default=CHANCES, min_length=1)
+    """What changes with the seed from one training to the next, the rest stays that of `seed`: weights that
+    are drawn at random (head, low-rank updates), the order of the examples (and augmentation), dropout."""
+
+    teacher: Literal["first_seed", "best_seed", "mean_of_seeds", "mean_of_folds"] = "first_seed"
+    """Which weights become the teacher: of the first training; of the one with the best `selection_metric` on
+    validation; or the mean over all of the parameters (Wortsman et al. 2022, arXiv 2203.05482), which must
+    have started from equal or fitted heads. `mean_of_folds` is the mean of the models of `cross_fit`; none is
+    then trained on all rows."""
 
     method: Annotated[Full | Lora, Field(discriminator="kind")] = Full()
     """Which parameters are trained."""

@@ -104,6 +104,49 @@ def cross_fitting_has_folds(spec: Spec) -> Iterator[Finding]:
             yield Finding(where, "there are no folds to fit on: declare prepare.folds, such as 5")
 
 
+def seeds_vary_something(spec: Spec) -> Iterator[Finding]:
+    """What changes with the seed is drawn at random at all, in more than one training."""
+    finetune, where = spec.finetune, ("finetune", "seeds_vary")
+    if finetune.seeds is None:
+        if "seeds_vary" in finetune.model_fields_set:
+            yield Finding(where, "there is one training: declare seeds, such as 5, or drop it")
+        return
+    if len(set(finetune.seeds_vary)) < len(finetune.seeds_vary):
+        yield Finding(where, "names one more than once: drop it")
+    if set(finetune.seeds_vary) == {"initial_weights"} and not _draws_weights(spec):
+        what = "no weights are drawn at random here, so that all trainings would be the same: add data_order"
+        yield Finding(where, what)
+
+
+def teacher_is_trained(spec: Spec) -> Iterator[Finding]:
+    """The declared teacher comes of the declared trainings, and a mean of models that began alike."""
+    finetune, where = spec.finetune, ("finetune", "teacher")
+    if finetune.teacher == "mean_of_folds":
+        if not finetune.cross_fit:
+            yield Finding(where, "there are no models of folds: declare cross_fit: true")
+        if finetune.seeds is not None:
+            what = "a mean of folds is no training on all rows, whose seeds could vary: drop one of both"
+            yield Finding(("finetune", "seeds"), what)
+    elif finetune.teacher != "first_seed" and finetune.seeds is None:
+        yield Finding(where, f"{finetune.teacher} needs several trainings: declare seeds, such as 5")
+    elif finetune.teacher == "mean_of_seeds" and _start_apart(spec):
+        what = "models that start from other random weights have no useful mean: declare"
+        yield Finding(where, f"{what} linear_probe_first: true, or seeds_vary: [data_order, dropout]")
+
+
+def _start_apart(spec: Spec) -> bool:
+    """Whether trainings start from weights that are no low-rank update of the same ones."""
+    new_head = spec.task.has_new_head and not spec.finetune.linear_probe_first
+    varies = "initial_weights" in spec.finetune.seeds_vary
+    return varies and (new_head or spec.base.init == "config")
+
+
+def _draws_weights(spec: Spec) -> bool:
+    """Whether weights that the seed decides remain in the model when training begins."""
+    new_head = spec.task.has_new_head and not spec.finetune.linear_probe_first
+    return new_head or spec.finetune.method.kind == "lora" or spec.base.init == "config"
+
+
 def selection_metric_is_measured(spec: Spec) -> Iterator[Finding]:
     """The metric that chooses the checkpoint is one that the task measures."""
     given, known = spec.finetune.selection_metric, sorted(spec.task.selection_metrics)
@@ -145,6 +188,8 @@ RULES = (
     Rule(("task", "finetune"), head_learning_rate_has_a_head),
     Rule(("task", "base", "finetune"), augmentation_and_pooling_fit_the_input),
     Rule(("task", "prepare", "finetune"), cross_fitting_has_folds),
+    Rule(("task", "base", "finetune"), seeds_vary_something),
+    Rule(("task", "base", "finetune"), teacher_is_trained),
     Rule(("task", "finetune"), selection_metric_is_measured),
     Rule(("task", "base"), pooling_needs_a_new_head),
 )

@@ -31,10 +31,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return toy_base(tmp_path_factory.mktemp("base"))
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def folded_splits(folder: Path) -> Prepared:
     """Toy splits whose train rows have folds of unequal size, as hashes give."""
-    folder = tmp_path_factory.mktemp("prepared")
     plain = toy_prepared(folder)
     train = plain.splits["train"]
     table = pq.read_table(train.path)
@@ -44,6 +42,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     prepared = Prepared(plain.task, plain.label_names, {**plain.splits, "train": folded})
     save_index(folder, prepared)
     return prepared
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return folded_splits(tmp_path_factory.mktemp("prepared"))
 
 
 @pytest.fixture(autouse=True)

@@ -146,7 +146,7 @@ def test_a_checkpoint_with_a_damaged_mean_is_not_resumed(base: Path, prepared: P
 
 
 def test_interpolation_with_the_start_comes_after_the_mean(base: Path, prepared: Prepared) -> None:
-    values = {**MEAN, "linear_probe_first": True}
+    values = {**MEAN, "linear_probe_first": True, "epochs": 1}
     declared = training(base, prepared, **values)
     seed_everything(0)
     start, _ = start_model(replace(declared, head=fit_head(declared, Path("head"))))
