@@ -27,6 +27,7 @@ REQUIRED_SPLITS = ("train", "validation", "calibration", "test")
 
 RESERVED_NAMES = (
     "base", "candidate_set_size", "gain", "loss_ratio", "loss_ratio_out_of_fold", "out_of_fold", "robustness",
+    "seeds",
 )  # fmt: skip
 """Keys of `reports/evaluate/metrics.json` that are not names of splits."""
 

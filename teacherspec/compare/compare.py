@@ -16,6 +16,7 @@ from teacherspec.compare.prediction_diff import PredictionDiff
 from teacherspec.compare.report_curves import Curve, report_curves
 from teacherspec.compare.reported_numbers import Number, numbers, reports_of
 from teacherspec.compare.revision import Revision
+from teacherspec.compare.seed_noise import SeedComparison, compare_seeds, with_seed_noise
 from teacherspec.compare.stage_changes import StageBuild, stages_built
 from teacherspec.errors import UserError
 from teacherspec.prepare.dataset_diff import Changes
@@ -50,6 +51,7 @@ class TeacherDiff:
         curves: of the reports that differ.
         images: of the reports that differ.
         not_compared: a sentence for everything that could not be compared, with what to do.
+        seeds: metrics over several seeds, where a side declares some.
     """
 
     base: str
@@ -67,6 +69,7 @@ class TeacherDiff:
     curves: tuple[Curve, ...]
     images: tuple[Image, ...]
     not_compared: tuple[str, ...]
+    seeds: tuple[SeedComparison, ...] = ()
 
 
 def compare(base: Revision, head: Revision, missing_commits: MissingCommits | None = None) -> TeacherDiff:
@@ -91,6 +94,8 @@ def compare(base: Revision, head: Revision, missing_commits: MissingCommits | No
         artifacts = ArtifactComparison(base, head, stack)
         found = artifacts.compare()
     not_compared = artifacts.not_compared
+    reported = numbers(reports_of(base), reports_of(head))
+    seeds = compare_seeds(reported)
     return TeacherDiff(
         base=base.title,
         head=head.title,
@@ -98,15 +103,16 @@ def compare(base: Revision, head: Revision, missing_commits: MissingCommits | No
         params=params_changed(base, head),
         environment=environment_changed(base, head),
         stages=stages_built(base, head),
-        numbers=numbers(reports_of(base), reports_of(head)),
+        numbers=reported,
         gates=_gates(base, head, not_compared),
         same_predictions=found.same_predictions,
-        predictions=found.predictions,
+        predictions=replace(found.predictions, tests=with_seed_noise(found.predictions.tests, seeds)),
         data=found.data,
         same_data=found.same_data,
         curves=report_curves(base, head),
         images=tuple(_images(base, head)),
         not_compared=tuple(dict.fromkeys(not_compared)),
+        seeds=seeds,
     )
 
 

@@ -48,6 +48,8 @@ class PairedTest:
         q_value: adjusted over the metrics of the comparison that differ on some row (Benjamini & Hochberg
             1995).
         method: how it was tested.
+        within_seed_noise: whether other seeds of the two recipes may explain the difference, where seeds are
+            declared.
     """
 
     metric: str
@@ -58,6 +60,7 @@ class PairedTest:
     p_value: float
     q_value: float
     method: str
+    within_seed_noise: bool = False
 
     @property
     def differs(self) -> bool:

@@ -11,7 +11,7 @@ FindingKind = Literal["strength", "weakness", "blind_spot"]
 MEMORISED = 1.2
 """Loss ratio above which train rows count as memorised."""
 
-FIXED_NAMES = ("train", "validation", "calibration", "test", "base", "gain", "out_of_fold")
+FIXED_NAMES = ("train", "validation", "calibration", "test", "base", "gain", "out_of_fold", "seeds")
 """Keys of `metrics.json` with an NLL that are no further sets of rows."""
 
 

@@ -3,7 +3,14 @@
 from collections.abc import Collection, Mapping
 
 from teacherspec.metric_names.calibration import COMPARED_CLASSES, FIT_CLASSES
-from teacherspec.metric_names.reported_names import ReportedNames, gained, nested, of_splits, prefixed
+from teacherspec.metric_names.reported_names import (
+    ReportedNames,
+    gained,
+    nested,
+    of_splits,
+    over_seeds,
+    prefixed,
+)
 
 ROWS = ReportedNames(frozenset({"rows"}))
 
@@ -57,5 +64,6 @@ def classification_names(roles: Mapping[str, str], perturbations: Collection[str
         )
         | of_splits("evaluate", roles, EVALUATED)
         | gained(roles, QUALITY)
+        | over_seeds(roles)
         | of_splits("calibrate", roles, CALIBRATED)
     )

@@ -3,7 +3,14 @@
 from collections.abc import Collection, Mapping
 
 from teacherspec.metric_names.calibration import COMPARED, FIT, WHEN
-from teacherspec.metric_names.reported_names import ReportedNames, gained, nested, of_splits, prefixed
+from teacherspec.metric_names.reported_names import (
+    ReportedNames,
+    gained,
+    nested,
+    of_splits,
+    over_seeds,
+    prefixed,
+)
 
 TOKENS = frozenset(
     {"accuracy", "brier", "ece", "nll", "nll_macro", "nll_per_answer", "perplexity", "rows", "tokens"}
@@ -55,5 +62,5 @@ def generation_names(roles: Mapping[str, str], perturbations: Collection[str]) -
         | prefixed("ratings", nested(OPPONENTS, RATINGS)),
     )
     evaluated = dict.fromkeys(roles.values(), ReportedNames(TOKENS))
-    of_all |= gained(roles, ReportedNames(TOKENS))
+    of_all |= gained(roles, ReportedNames(TOKENS)) | over_seeds(roles)
     return of_all | of_splits("evaluate", roles, evaluated) | of_splits("calibrate", roles, CALIBRATED)

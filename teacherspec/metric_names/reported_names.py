@@ -44,6 +44,19 @@ def gained(roles: Mapping[str, str], base_quality: ReportedNames) -> ReportedNam
     return of_splits("evaluate.gain", reported, by_role) | of_splits("evaluate.base", reported, of_base)
 
 
+SEEDS = ReportedNames(sometimes=frozenset({"trainings", "accuracy", "accuracy_sd", "nll", "nll_sd"}))
+"""What `evaluate` reports over trainings with several seeds, of each split that all their models ran."""
+
+
+def over_seeds(roles: Mapping[str, str]) -> ReportedNames:
+    """Names of the mean and the spread over seeds.
+
+    Args:
+        roles: split name → role.
+    """
+    return of_splits("evaluate.seeds", roles, dict.fromkeys(("validation", "test", "shifted"), SEEDS))
+
+
 def prefixed(prefix: str, names: Collection[str]) -> frozenset[str]:
     """Each name after `prefix` and a dot."""
     return frozenset(f"{prefix}.{name}" for name in names)

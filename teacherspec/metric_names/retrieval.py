@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from teacherspec.metric_names.calibration import COMPARED_CLASSES, FIT_CLASSES
-from teacherspec.metric_names.reported_names import ReportedNames, gained, nested, of_splits
+from teacherspec.metric_names.reported_names import ReportedNames, gained, nested, of_splits, over_seeds
 from teacherspec.metrics.scores.retrieval import RECALLED
 
 DIRECTIONS = ("image_to_text", "text_to_image")
@@ -29,6 +29,6 @@ def retrieval_names(roles: Mapping[str, str], perturbations: Collection[str]) ->
     """Names of all numbers, see `by_output_type.reported_names`; perturbations are not measured."""
     del perturbations
     of_all = ReportedNames(frozenset({"evaluate.loss_ratio", "evaluate.candidate_set_size"}))
-    of_all |= gained(roles, ReportedNames(QUALITY))
+    of_all |= gained(roles, ReportedNames(QUALITY)) | over_seeds(roles)
     evaluated = dict.fromkeys(roles.values(), ReportedNames(QUALITY))
     return of_all | of_splits("evaluate", roles, evaluated) | of_splits("calibrate", roles, CALIBRATED)

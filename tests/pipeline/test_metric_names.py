@@ -12,9 +12,10 @@ from teacherspec.calibrate.run import run_calibrate
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.inputs import Training
-from teacherspec.finetune.train import finetune
+from teacherspec.finetune.seeds import finetune_seeds, write_teacher
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metric_names.perturbations import IMAGE, TEXT
+from teacherspec.metric_names.reported_names import over_seeds
 from teacherspec.run_records.report_agreement import disagreements
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
@@ -124,10 +125,11 @@ def test_a_build_reports_the_numbers_that_gates_may_name(
     data.mkdir()
     prepared = toy.prepare(data)
     toy.base(base)
-    declared = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, **toy.finetune}
+    declared = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "seeds": 2, **toy.finetune}
     section = Finetune.model_validate_json(json.dumps(declared))
     training = Training(toy.task, section, base, prepared, ModelInit())
-    finetune(training, tmp_path / "run", tmp_path / "finetune")
+    trained = finetune_seeds(training, 2, tmp_path / "seeds")
+    write_teacher(training, trained, tmp_path / "run", tmp_path / "finetune", ())
     evaluate = Evaluate.model_validate_json(
         json.dumps({"resamples": 100, "latency_examples": 10, **toy.evaluate})
     )
@@ -145,3 +147,4 @@ def test_a_build_reports_the_numbers_that_gates_may_name(
     names = reported_names(toy.task.output_type, roles, toy.perturbations)
     assert found - names.all == set(), "reported, but no gate may name them"
     assert names.always - found == set(), "promised, but not reported"
+    assert over_seeds(roles).sometimes <= found

@@ -22,6 +22,16 @@ def gates_are_measured(spec: Spec) -> Iterator[Finding]:
             yield Finding(("package", "gates", index, "metric"), f"{what}{did_you_mean(gate.metric, known)})")
 
 
+def gates_have_their_trainings(spec: Spec) -> Iterator[Finding]:
+    """Numbers over seeds, and numbers out of fold, need the trainings that give them."""
+    for index, gate in enumerate(spec.package.gates):
+        where = ("package", "gates", index, "metric")
+        if gate.metric.startswith("evaluate.seeds.") and spec.finetune.seeds is None:
+            yield Finding(where, f"{gate.metric} needs several trainings: declare finetune.seeds, such as 5")
+        if "out_of_fold" in gate.metric and not spec.finetune.cross_fit:
+            yield Finding(where, f"{gate.metric} needs models of folds: declare finetune.cross_fit: true")
+
+
 def soft_targets_are_splits(spec: Spec) -> Iterator[Finding]:
     """Soft targets are taken from splits that `prepare` makes."""
     splits = [name for name in split_roles(spec.prepare) if name != "test"]
@@ -43,6 +53,7 @@ def token_options_need_tokens(spec: Spec) -> Iterator[Finding]:
 
 RULES = (
     Rule(("task", "prepare", "evaluate", "package"), gates_are_measured),
+    Rule(("finetune", "package"), gates_have_their_trainings),
     Rule(("prepare", "package"), soft_targets_are_splits),
     Rule(("task", "package"), token_options_need_tokens),
 )

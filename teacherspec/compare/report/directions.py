@@ -3,12 +3,14 @@
 from typing import Literal
 
 from teacherspec.compare.paired_tests import PairedTest
+from teacherspec.compare.seed_noise import SeedComparison
 
 SMALLER = frozenset(
     {
         "nll", "nll_macro", "nll_per_answer", "perplexity", "brier", "brier_reliability", "ece",
         "ece_equal_mass", "classwise_ece", "smooth_ece", "mce", "rmsce", "debiased_squared", "aurc", "augrc",
         "flip_rate", "fpr_at_95_in_recall", "fpr_at_95_out_recall", "median_rank", "repetition", "empty",
+        "accuracy_sd", "nll_sd",
     }
 )  # fmt: skip
 """Names of metrics of which a smaller value is better."""
@@ -29,7 +31,7 @@ WHEN = frozenset({"before", "after"})
 UNITS = {"bleu": "points of 100", "chrf": "points of 100", "perplexity": "perplexity", "median_rank": "rank"}
 """Name of a metric → its unit, where that is neither a share nor nats."""
 
-Verdict = Literal["better", "worse", "changed", "no clear change"]
+Verdict = Literal["better", "worse", "changed", "no clear change", "within seed noise"]
 
 
 def measure(metric: str) -> str:
@@ -50,8 +52,17 @@ def verdict(test: PairedTest) -> Verdict:
     """What a paired test shows, in a word."""
     if not test.differs:
         return "no clear change"
+    if test.within_seed_noise:  # these two models differ, the recipes perhaps not
+        return "within seed noise"
     better = direction(test.metric) * test.difference.value
     return "changed" if better == 0 else "better" if better > 0 else "worse"
+
+
+def seed_verdict(found: SeedComparison) -> Verdict:
+    """What a comparison over seeds shows, in a word."""
+    if found.within_noise:
+        return "within seed noise"
+    return "better" if direction(found.metric) * found.difference.value > 0 else "worse"
 
 
 def unit(metric: str) -> str:

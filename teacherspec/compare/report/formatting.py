@@ -1,6 +1,7 @@
 """Numbers as a pull request shows them."""
 
 from teacherspec.metrics.scores.intervals import Interval
+from teacherspec.metrics.seed_variance import Trainings
 from teacherspec.package.quality_gates import Measurement
 
 
@@ -29,6 +30,11 @@ def difference(found: Interval) -> str:
 def p_value(value: float) -> str:
     """A p-value with two significant digits."""
     return f"{value:.2g}" if value >= 0.001 else "< 0.001"
+
+
+def over_seeds(found: Trainings) -> str:
+    """`0.881 ± 0.004 (5)`: mean, standard deviation and number of trainings; a single one as it is."""
+    return number(found.mean) if found.count < 2 else f"{number(found.mean)} ± {found.sd:.2g} ({found.count})"
 
 
 def several(count: int, one: str) -> str:

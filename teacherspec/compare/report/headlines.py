@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from teacherspec.compare.compare import TeacherDiff
 from teacherspec.compare.merge_base import MissingCommits
 from teacherspec.compare.paired_tests import PairedTest
-from teacherspec.compare.report.directions import verdict
-from teacherspec.compare.report.formatting import difference, measured, number, p_value, several
+from teacherspec.compare.report.directions import seed_verdict, verdict
+from teacherspec.compare.report.formatting import difference, measured, number, over_seeds, p_value, several
+from teacherspec.compare.seed_noise import SeedComparison
 from teacherspec.runtime.escaping import markdown_code as code
 
 HEADLINES = (
@@ -52,6 +53,9 @@ def _predictions(diff: TeacherDiff) -> Iterator[str]:
     for test in found.tests:
         if test.metric in HEADLINES:
             yield f"- {_test(test)}"
+    for seeds in diff.seeds:
+        if seeds.metric in HEADLINES:
+            yield f"- {_seeds(seeds)}"
     if found.unchanged:
         yield f"- {several(len(found.unchanged), 'metric')} equal on every row, so not tested"
     for flips in found.flips:
@@ -88,6 +92,13 @@ def _gain(diff: TeacherDiff) -> Iterator[str]:
         if found.metric.startswith("evaluate.gain.") and found.metric.endswith(".accuracy"):
             sides = f"{measured(found.before)} → {measured(found.after)}"
             yield f"- {code(found.metric)} over the untrained base: {sides}"
+
+
+def _seeds(found: SeedComparison) -> str:
+    return (
+        f"{code(found.metric)} over seeds {over_seeds(found.before)} → {over_seeds(found.after)}: "
+        f"**{seed_verdict(found)}**, {difference(found.difference)}"
+    )
 
 
 def _test(test: PairedTest) -> str:

@@ -10,7 +10,7 @@ from teacherspec.compare.compare import TeacherDiff, without_texts
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.report import formatting
 from teacherspec.compare.report.calibration_table import calibration_rows
-from teacherspec.compare.report.directions import direction, unit, verdict
+from teacherspec.compare.report.directions import direction, seed_verdict, unit, verdict
 from teacherspec.compare.report.headlines import headlines
 from teacherspec.compare.reported_numbers import Number
 from teacherspec.compare.stage_changes import STATES
@@ -78,6 +78,8 @@ def _environment() -> Any:
         "difference": formatting.difference,
         "p_value": formatting.p_value,
         "several": formatting.several,
+        "over_seeds": formatting.over_seeds,
+        "seed_verdict": seed_verdict,
         "cut": cut,
         "inline": inline,
         "moved": _moved,

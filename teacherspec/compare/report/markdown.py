@@ -8,8 +8,16 @@ from teacherspec.compare.flips_and_slices import Flip, Flips, GroupChange
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.params_diff import Change
 from teacherspec.compare.report.calibration_table import calibration_rows
-from teacherspec.compare.report.directions import verdict
-from teacherspec.compare.report.formatting import difference, measured, number, p_value, several, signed
+from teacherspec.compare.report.directions import seed_verdict, verdict
+from teacherspec.compare.report.formatting import (
+    difference,
+    measured,
+    number,
+    over_seeds,
+    p_value,
+    several,
+    signed,
+)
 from teacherspec.compare.report.headlines import headlines
 from teacherspec.compare.report.markdown_tables import folded, table
 from teacherspec.compare.stage_changes import STATES
@@ -36,6 +44,7 @@ def as_markdown(diff: TeacherDiff, *, texts: bool = True) -> str:
         "Params": _changes(diff.params),
         "Gates": _gates(diff),
         "Metrics on the same rows": _tests(diff),
+        "Over seeds": _seeds(diff),
         "Flipped rows": (line for flips in diff.predictions.flips for line in _flips(flips)),
         "Classes and slices": _groups(diff),
         "Calibration": _calibration(diff),
@@ -110,6 +119,26 @@ def _test_table(tests: Sequence[PairedTest]) -> Iterator[str]:
             for test in tests
         ),
     )  # fmt: skip
+
+
+def _seeds(diff: TeacherDiff) -> Iterator[str]:
+    yield from table(
+        ("metric", "", "before:", "after:", "change of the mean (95 %):", "q:"),
+        (
+            [
+                code(one.metric), seed_verdict(one), over_seeds(one.before), over_seeds(one.after),
+                difference(one.difference), p_value(one.q_value),
+            ]
+            for one in diff.seeds
+        ),
+    )  # fmt: skip
+    if diff.seeds:
+        yield ""
+        yield (
+            "Mean ± standard deviation (number of trainings). Whether the recipes differ, not only the two "
+            "packaged models: Student's t (Welch), on the same rows; one training counts as a draw with the "
+            "spread of the other side."
+        )
 
 
 def _flips(flips: Flips) -> Iterator[str]:

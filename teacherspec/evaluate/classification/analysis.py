@@ -20,6 +20,7 @@ from teacherspec.evaluate.context import EvaluationContext
 from teacherspec.evaluate.finding import Finding
 from teacherspec.evaluate.gain import gain_findings
 from teacherspec.evaluate.robustness import Robustness, measure_robustness
+from teacherspec.evaluate.seeds import SeedScore, seed_findings, seed_metrics
 from teacherspec.evaluate.slices import (
     SliceQuality,
     discover,
@@ -54,6 +55,7 @@ class Analysis:
         suspects: likely label errors.
         examples: misclassified and undecided rows of the test split.
         findings: sentences.
+        seeds: scores of the model of each seed; empty for one training.
     """
 
     metrics: Mapping[str, Any]
@@ -65,6 +67,7 @@ class Analysis:
     suspects: Sequence[LabelSuspect]
     examples: Sequence[Example]
     findings: Sequence[Finding]
+    seeds: Sequence[SeedScore]
 
     @property
     def weak_classes(self) -> frozenset[str]:
@@ -79,6 +82,7 @@ def analyse(
     untrained: Mapping[str, Predictions],
     tables: Mapping[str, EvalTable],
     perturbed: Mapping[str, tuple[Predictions, int]],
+    seeds: Sequence[SeedScore] = (),
 ) -> Analysis:
     """Measure everything that follows from predictions.
 
@@ -88,6 +92,7 @@ def analyse(
         untrained: the same of the untrained base, of every set that is reported.
         tables: the same with their rows, of every labelled split but `train`.
         perturbed: perturbation → predictions of the changed test rows, and how many rows changed.
+        seeds: scores of the model of each seed.
 
     Raises:
         DataError: a column cannot be sliced as declared.
@@ -101,9 +106,13 @@ def analyse(
         metrics["robustness"]["not_measured"] = unchanged
     metrics |= out_of_fold_metrics(context.paths.finetuned, predictions, **context.intervals)
     metrics |= against_base(predictions, untrained, **context.intervals)
+    metrics |= seed_metrics(seeds, section.confidence)
     findings = all_findings(
         test,
-        gains=gain_findings(metrics, opponent(context)),
+        gains=(
+            *gain_findings(metrics, opponent(context)),
+            *seed_findings(metrics, seeds, opponent(context)),
+        ),
         slices=slices,
         robustness=robustness,
         shifts=compare_shifts(test, shifted, section.confidence),
@@ -122,6 +131,7 @@ def analyse(
         suspects=label_suspects({name: tables[name] for name in UNSEEN}),
         examples=hard_examples(test),
         findings=findings,
+        seeds=seeds,
     )
 
 

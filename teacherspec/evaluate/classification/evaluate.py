@@ -1,6 +1,8 @@
 """Evaluation of classification: quality, slices, robustness, likely label errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,14 +19,19 @@ from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.gain import gain_text
 from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
-from teacherspec.evaluate.slices import SliceQuality
+from teacherspec.evaluate.seeds import score_seeds, write_seeds
 from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.inference.classification import predict
+from teacherspec.metrics.scores.proper_scores import nll
+from teacherspec.metrics.scores.softmax import top_label
 from teacherspec.predictions.classification import Predictions, SliceRows, save_predictions, save_slices
 from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder, write_bytes
 from teacherspec.splits import Prepared
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 def evaluate_classification(context: EvaluationContext) -> str | None:
@@ -38,6 +45,7 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
     """
     section, data, schema = context.section, context.data, context.task.row_schema()
     predictions, perturbed = _predict(context)
+    seeds = score_seeds(context, predictions, partial(_logits, context), lambda _, found: _scores(found))
     untrained = predict_untrained(context)
     distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
     if not distributed.is_main_process():
@@ -48,9 +56,9 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
         )
         for split in data.of_role("validation", "calibration", "test", "shifted")
     }
-    analysis = analyse(context, predictions, untrained, tables, perturbed)
+    analysis = analyse(context, predictions, untrained, tables, perturbed, seeds)
     sheets = contact_sheets(schema, context.splits, analysis.examples)
-    _write_predictions(context, predictions, untrained, analysis.slices, sheets)
+    _write_predictions(context, predictions, untrained, analysis, sheets)
     log_progress("reports")
     write_metrics(context.paths.report, analysis.metrics, analysis.findings)
     write_plots(context.paths, analysis, section.confidence)
@@ -68,7 +76,7 @@ def _predict(
     predictions = {}
     for name, rows in context.splits.items():
         log_progress(f"{name}, {len(rows)} rows")
-        predictions[name] = predict(task, model, processor, rows, section.batch_size)
+        predictions[name] = _logits(context, context.teacher, rows)
     check_classes(context.data, predictions["test"])
     log_progress(f"test under {len(perturbations)} perturbations, {', '.join(perturbations) or 'none'}")
     perturbed = predict_perturbed(
@@ -82,6 +90,14 @@ def _predict(
         seed=section.seed,
     )
     return predictions, perturbed
+
+
+def _logits(context: EvaluationContext, loaded: tuple[Any, Any], rows: "Dataset") -> Predictions:
+    return predict(context.task, *loaded, rows, context.section.batch_size)
+
+
+def _scores(found: Predictions) -> tuple[float, float]:
+    return float((top_label(found.logits) == found.labels).mean()), nll(found.logits, found.labels)
 
 
 def headline(analysis: Analysis) -> str:
@@ -110,7 +126,7 @@ def _write_predictions(
     context: EvaluationContext,
     predictions: Mapping[str, Predictions],
     untrained: Mapping[str, Predictions],
-    slices: Sequence[SliceQuality],
+    analysis: Analysis,
     sheets: Mapping[str, bytes],
 ) -> None:
     """Predictions of teacher and base, slices of the test split, contact sheets, and the index last."""
@@ -122,8 +138,12 @@ def _write_predictions(
             save_predictions(folder / "untrained" / f"{name}.parquet", found)
         save_slices(
             folder,
-            [SliceRows(one.slice.name, one.family, np.flatnonzero(one.slice.rows())) for one in slices],
+            [
+                SliceRows(one.slice.name, one.family, np.flatnonzero(one.slice.rows()))
+                for one in analysis.slices
+            ],
         )
+        write_seeds(folder, analysis.seeds)
         for name, sheet in sheets.items():
             write_bytes(folder / "pictures" / f"{name}.png", sheet)
         roles = {name: split.role for name, split in splits.items()}

@@ -11,6 +11,7 @@ from teacherspec.evaluate.generation.metrics import token_gain, token_quality
 from teacherspec.evaluate.generation.page import write_generation_page
 from teacherspec.evaluate.generation.report import GenerationAnalysis, write_plots
 from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_correct, text_quality
+from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
 from teacherspec.evaluate.thumbnails import rating_images
 from teacherspec.evaluation_rows.prompts import ANSWERED, Prompts, gather_prompts, prompt_text
 from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
@@ -45,6 +46,7 @@ class Outputs:
         base_greedy: the same of the base.
         sampled: the teacher's sampled answers to the test prompts; empty where none are declared.
         log_probs: split name → log-probabilities of the greedy answers, see `answer_log_probs`.
+        seeds: scores of the model of each seed; empty for one training.
     """
 
     scored: Mapping[str, TokenPredictions]
@@ -54,6 +56,7 @@ class Outputs:
     base_greedy: Mapping[str, Generations]
     sampled: Generations
     log_probs: Mapping[str, Sequence[tuple[float, ...]]]
+    seeds: Sequence[SeedScore]
 
 
 def evaluate_generation(context: EvaluationContext) -> str | None:
@@ -73,15 +76,14 @@ def evaluate_generation(context: EvaluationContext) -> str | None:
         return None
     metrics = _measure(context, outputs, generation)
     answers = {name: _answers(task, outputs, name, generation) for name in ANSWERED}
-    _write_predictions(context, outputs.scored, answers)
+    _write_predictions(context, outputs, answers)
     log_progress("reports")
     texts = {
         str(row["id"]): (prompt_text(task, row), task.reply(task.conversation(row).answers[0]))
         for row in context.splits["test"]
     }
-    analysis = GenerationAnalysis(
-        metrics, all_findings(metrics), outputs.scored["test"], texts, answers["test"]
-    )
+    findings = [*all_findings(metrics), *seed_findings(metrics, outputs.seeds, "its untrained base")]
+    analysis = GenerationAnalysis(metrics, findings, outputs.scored["test"], texts, answers["test"])
     write_metrics(context.paths.report, metrics, analysis.findings)
     write_plots(context.paths, analysis)
     write_generation_page(context.paths, analysis, context.section, generation.shown)
@@ -113,12 +115,18 @@ def _run_inference(context: EvaluationContext, task: GenerationTask, generation:
     for name in ANSWERED:
         ids = [one for one, _ in teacher[name]]
         log_probs[name] = list(answer_log_probs(task, *context.teacher, prompts[name].rows, ids, batch_size))
+    seeds = score_seeds(
+        context,
+        scored,
+        lambda loaded, rows: predict_tokens(task, *loaded, rows, batch_size),
+        lambda _, found: (float(found.hit.mean()), float(found.nll().mean())),
+    )
     log_progress("the untrained base on the same rows")
     base = context.load_base()
     reported = ["test", *(split.name for split in context.data.of_role("shifted"))]
     base_scored = {name: predict_tokens(task, *base, splits[name], batch_size) for name in reported}
     base_greedy = {name: answers(base, name, greedy) for name in ANSWERED}
-    return Outputs(scored, base_scored, prompts, teacher, base_greedy, sampled, log_probs)
+    return Outputs(scored, base_scored, prompts, teacher, base_greedy, sampled, log_probs, seeds)
 
 
 def _measure(context: EvaluationContext, outputs: Outputs, generation: Generation) -> dict[str, Any]:
@@ -142,7 +150,7 @@ def _measure(context: EvaluationContext, outputs: Outputs, generation: Generatio
     metrics["gain"] = {
         name: token_gain(outputs.scored[name], part, **options) for name, part in outputs.base_scored.items()
     }
-    return metrics
+    return metrics | seed_metrics(outputs.seeds, context.section.confidence)
 
 
 def _answers(task: GenerationTask, outputs: Outputs, name: str, generation: Generation) -> list[Answer]:
@@ -181,13 +189,12 @@ def headline(metrics: Mapping[str, Any]) -> str:
 
 
 def _write_predictions(
-    context: EvaluationContext,
-    scored: Mapping[str, TokenPredictions],
-    answers: Mapping[str, Sequence[Answer]],
+    context: EvaluationContext, outputs: Outputs, answers: Mapping[str, Sequence[Answer]]
 ) -> None:
-    """Predictions of every split, generated answers, and the index last."""
+    """Predictions of every split, generated answers, scores of each seed, and the index last."""
     with new_folder(context.paths.output) as folder:
-        for name, predictions in scored.items():
+        write_seeds(folder, outputs.seeds)
+        for name, predictions in outputs.scored.items():
             save_token_predictions(folder, name, predictions)
         for name, written in answers.items():
             save_answers(folder, name, written)

@@ -1,15 +1,16 @@
 """Evaluation of retrieval between images and texts, compared with the untrained base."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import DataError
 from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.retrieval.findings import all_findings
-from teacherspec.evaluate.retrieval.metrics import retrieval_gain, retrieval_quality
+from teacherspec.evaluate.retrieval.metrics import candidate_scores, retrieval_gain, retrieval_quality
 from teacherspec.evaluate.retrieval.page import write_retrieval_page
 from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, write_plots
+from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
 from teacherspec.inference.retrieval import predict_pairs
 from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.metrics.scores.retrieval import SMALLEST_CANDIDATE_SET, largest_candidate_set
@@ -23,6 +24,9 @@ from teacherspec.predictions.retrieval import (
 )
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 CANDIDATE_SET_SIZE = 100
 """Largest number of candidates in a set."""
@@ -38,21 +42,28 @@ def evaluate_retrieval(context: EvaluationContext) -> str | None:
         UserError: the model is broken, or a split has no wrong candidates to compare with.
     """
     section, splits = context.section, context.splits
+
+    def embed(loaded: tuple[Any, Any], rows: "Dataset") -> EmbeddingPredictions:
+        return predict_pairs(context.task, *loaded, rows, section.batch_size)
+
     predictions = {}
     for name, rows in splits.items():
         log_progress(f"{name}, {len(rows)} rows")
-        predictions[name] = predict_pairs(context.task, *context.teacher, rows, section.batch_size)
+        predictions[name] = embed(context.teacher, rows)
+    size = candidate_set_size(predictions)
+
+    def scores(model: Any, found: EmbeddingPredictions) -> tuple[float, float]:
+        right, _, losses = candidate_scores(found, comparison_of(model, size, section.seed))
+        return float(right.mean()), float(losses.mean())
+
+    seeds = score_seeds(context, predictions, embed, scores)
     log_progress("the untrained base on the same rows")
     base = context.load_base()
     shifted_names = [split.name for split in context.data.of_role("shifted")]
-    untrained = {
-        name: predict_pairs(context.task, *base, splits[name], section.batch_size)
-        for name in ("test", *shifted_names)
-    }
+    untrained = {name: embed(base, splits[name]) for name in ("test", *shifted_names)}
     distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
     if not distributed.is_main_process():
         return None
-    size = candidate_set_size(predictions)
     own, of_base = (comparison_of(model, size, section.seed) for model, _ in (context.teacher, base))
     metrics: dict[str, Any] = {
         name: retrieval_quality(part, own, **context.intervals) for name, part in predictions.items()
@@ -66,12 +77,14 @@ def evaluate_retrieval(context: EvaluationContext) -> str | None:
         name: retrieval_gain((predictions[name], own), (part, of_base), **context.intervals)
         for name, part in untrained.items()
     }
-    _write_predictions(context, predictions, own)
+    metrics |= seed_metrics(seeds, section.confidence)
+    _write_predictions(context, predictions, own, seeds)
     log_progress("reports")
     texts = {str(row["id"]): str(row["text"]) for row in splits["test"].select_columns(["id", "text"])}
     shifted = {name: predictions[name] for name in shifted_names}
     reported = {"test": predictions["test"], **shifted}
-    analysis = RetrievalAnalysis(metrics, all_findings(metrics), reported, own, texts)
+    findings = [*all_findings(metrics), *seed_findings(metrics, seeds, "its untrained base")]
+    analysis = RetrievalAnalysis(metrics, findings, reported, own, texts)
     write_metrics(context.paths.report, metrics, analysis.findings)
     write_plots(context.paths, analysis)
     write_retrieval_page(context.paths, analysis, section, context.task.row_schema(), splits["test"])
@@ -116,10 +129,14 @@ def headline(metrics: Mapping[str, Any]) -> str:
 
 
 def _write_predictions(
-    context: EvaluationContext, predictions: Mapping[str, EmbeddingPredictions], comparison: Comparison
+    context: EvaluationContext,
+    predictions: Mapping[str, EmbeddingPredictions],
+    comparison: Comparison,
+    seeds: Sequence[SeedScore],
 ) -> None:
-    """Embeddings of every split, how they are compared, and the index last."""
+    """Embeddings of every split, how they are compared, scores of each seed, and the index last."""
     with new_folder(context.paths.output) as folder:
+        write_seeds(folder, seeds)
         for name, part in predictions.items():
             save_embedding_predictions(folder, name, part)
         save_comparison(folder, comparison)

@@ -37,7 +37,7 @@ def retrieval_quality(
     """
     options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
     queries = dict(zip(DIRECTIONS, (found.pairs, found.pairs.swapped()), strict=True))
-    right, confidences, losses = _candidate_scores(found, comparison)
+    right, confidences, losses = candidate_scores(found, comparison)
     images = np.concatenate([found.image_of, found.image_of])
     return {
         "rows": len(found.ids),
@@ -62,7 +62,7 @@ def retrieval_gain(
         base: the same of the base.
         intervals: level, resamples of images, and seed.
     """
-    scores = [_candidate_scores(*one) for one in (teacher, base)]
+    scores = [candidate_scores(*one) for one in (teacher, base)]
     _, of = np.unique(np.tile(teacher[0].image_of, 2), return_inverse=True)
     gains = {
         "accuracy": scores[0][0].astype(np.float64) - scores[1][0],
@@ -72,7 +72,7 @@ def retrieval_gain(
     return dict(gain(sums, np.bincount(of), **intervals))
 
 
-def _candidate_scores(
+def candidate_scores(
     found: EmbeddingPredictions, comparison: Comparison
 ) -> tuple[npt.NDArray[np.bool_], FloatArray, FloatArray]:
     """Of the candidate sets of both directions `[Q]`: whether right, confidence, and NLL in nats."""

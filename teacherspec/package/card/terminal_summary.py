@@ -67,6 +67,11 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
     for name in names:
         gained = interval(outputs.number(f"evaluate.gain.{name}.accuracy"))
         yield "gain" if name == "test" else "", gained, f"{name}; accuracy over its untrained base"
+    if mean := find(outputs.reports, "evaluate.seeds.test.accuracy"):
+        sd, count = (
+            outputs.number(f"evaluate.seeds.test.{name}").value for name in ("accuracy_sd", "trainings")
+        )
+        yield "seeds", f"{mean.value:.3f} ± {sd:.3f}", f"test; accuracy of {count:g} trainings, mean ± sd"
     before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
     noise = outputs.number("calibrate.test.ece.noise_after").value
     yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise{_harm(outputs)}"

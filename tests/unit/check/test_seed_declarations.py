@@ -43,6 +43,22 @@ def test_it_is_refused_once(tmp_path: Path, lines: list[str], says: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        ("evaluate.seeds.test.accuracy", "needs several trainings: declare finetune.seeds, such as 5"),
+        ("evaluate.out_of_fold.accuracy", "needs models of folds: declare finetune.cross_fit: true"),
+        ("evaluate.loss_ratio_out_of_fold", "needs models of folds: declare finetune.cross_fit: true"),
+    ],
+)
+def test_a_gate_on_trainings_that_are_not_declared_is_refused(tmp_path: Path, metric: str, says: str) -> None:
+    gate = ("evaluate.test.accuracy", metric)
+    (found,) = problems(tmp_path, changed(gate))
+    assert "31:16: package.gates[0].metric: " in found
+    assert says in found
+    assert problems(tmp_path, changed(gate, finetune("seeds: 2", "cross_fit: true"), FOLDS)) == []
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         ["seeds: 3"],

@@ -15,7 +15,7 @@ WITHOUT = (
     "signed", "brier_uncertainty", "loss_ratio", "queries", "candidates", "images", "texts",
     "length_ratio", "candidate_set_size", "worsened", "wins", "ties", "losses", "ratings", "skipped",
     "outdated", "raters", "left_preferred", "preference", "rating", "shown", "rated", "identical", "pairs",
-    "teacher", "opponent", "difference",
+    "teacher", "opponent", "difference", "trainings",
 )  # fmt: skip
 """Counts, targets and parameters, of which neither more nor less is better."""
 
@@ -42,3 +42,9 @@ def test_a_significant_change_is_better_or_worse_by_the_direction_of_its_metric(
     assert (verdict(GAIN), verdict(loss)) == ("better", "worse")
     assert verdict(replace(GAIN, q_value=0.06)) == "no clear change"
     assert verdict(replace(GAIN, metric="calibrate.test.signed.after")) == "changed"
+
+
+def test_a_significant_difference_of_two_models_that_seeds_may_explain_is_called_so() -> None:
+    noisy = replace(GAIN, within_seed_noise=True)
+    assert verdict(noisy) == "within seed noise"
+    assert verdict(replace(noisy, q_value=0.06)) == "no clear change"

@@ -13,8 +13,10 @@ from teacherspec.compare.report.html import as_html, inline
 from teacherspec.compare.report.markdown import as_markdown
 from teacherspec.compare.report_curves import Curve
 from teacherspec.compare.reported_numbers import Number
+from teacherspec.compare.seed_noise import SeedComparison
 from teacherspec.compare.stage_changes import StageBuild
 from teacherspec.metrics.scores.intervals import Interval
+from teacherspec.metrics.seed_variance import Trainings
 from teacherspec.package.quality_gates import Measurement
 from teacherspec.prepare.dataset_diff import Changes
 from tests.toys.hostile import BEACON, LINK, QUOTES, TAG, live_in_html, live_in_markdown
@@ -103,6 +105,18 @@ def test_curves_of_both_sides_share_their_axes() -> None:
     section = part(as_html(DIFF), "Calibration")
     assert 'class="line base" points="50.00,75.00 100.00,0.00"' in section
     assert 'class="line head" points="50.00,100.00 100.00,50.00"' in section
+
+
+def test_recipes_are_compared_over_their_seeds() -> None:
+    several, one = Trainings(0.8, 0.02, 5), Trainings(0.81, 0.0, 1)
+    noise = SeedComparison("evaluate.test.accuracy", several, one, Interval(0.01, -0.04, 0.06), 0.6, 0.6)
+    diff = replace(DIFF, seeds=(noise,))
+    markdown, section = as_markdown(diff), part(as_html(diff), "Over seeds")
+    assert "over seeds 0.8 ± 0.02 (5) → 0.81: **within seed noise**, +0.01 (-0.04 to +0.06)" in markdown
+    assert "## Over seeds" in markdown
+    assert "within seed noise" in section
+    assert "0.8 ± 0.02 (5)" in section
+    assert "Over seeds" not in as_html(DIFF) + as_markdown(DIFF)
 
 
 def test_nothing_from_data_is_live_on_the_page_or_in_markdown() -> None:
