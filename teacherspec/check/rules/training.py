@@ -138,13 +138,13 @@ def _start_apart(spec: Spec) -> bool:
     """Whether trainings start from weights that are no low-rank update of the same ones."""
     new_head = spec.task.has_new_head and not spec.finetune.linear_probe_first
     varies = "initial_weights" in spec.finetune.seeds_vary
-    return varies and (new_head or spec.base.init == "config")
+    return varies and (new_head or _starts_from_random_weights(spec))
 
 
 def _draws_weights(spec: Spec) -> bool:
     """Whether weights that the seed decides remain in the model when training begins."""
     new_head = spec.task.has_new_head and not spec.finetune.linear_probe_first
-    return new_head or spec.finetune.method.kind == "lora" or spec.base.init == "config"
+    return new_head or spec.finetune.method.kind == "lora" or _starts_from_random_weights(spec)
 
 
 def selection_metric_is_measured(spec: Spec) -> Iterator[Finding]:
