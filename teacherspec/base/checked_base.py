@@ -28,7 +28,7 @@ class CheckedBase:
         folder: its files.
         contents: what the security scan found in it.
         manifest: content of `manifest.json`.
-        stated_licenses: licences that its README states.
+        stated_licenses: licences that its files state.
         built: summary of the base from the sandbox.
     """
 
@@ -58,7 +58,7 @@ def check_base(task: Kind, base: Base, prepared: Prepared, cache: Path) -> Check
     source = fetch_gguf(base.source, cache)
     converted = describe(source) if source else None
     manifest = pin(base, folder, contents.files, contents.config, converted)
-    stated = stated_licenses(folder)
+    stated = stated_licenses(folder, converted)
     if base.layers is not None:  # of files whose hashes were compared with the declared ones
         folder = first_layers(folder, base.layers, cache)
         contents = check_folder(folder, weights_needed)

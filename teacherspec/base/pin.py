@@ -65,21 +65,22 @@ def _hash_problems(base: Base, folder: Path, entries: Mapping[str, Mapping[str, 
 
 
 def _license_problems(base: Base, folder: Path, gguf: Mapping[str, Any] | None) -> list[str]:
-    stated = stated_licenses(folder)
+    stated = stated_licenses(folder, gguf)
     place = folder / "README.md"
-    if gguf and not stated and isinstance(gguf["license"], str):
-        stated, place = [gguf["license"][:64]], Path(gguf["file"])
+    if gguf and not place.is_file():
+        place = Path(gguf["file"])
     if not stated or base.license.casefold() in {name.casefold() for name in stated}:
         return []
     given = f"states licence {' or '.join(stated)}, base.license declares {base.license}"
     return [f"{place}: {given}; read the licence and declare the one that applies"]
 
 
-def stated_licenses(folder: Path) -> list[str]:
-    """Licences that the front matter of the base's README names; empty where it names none."""
+def stated_licenses(folder: Path, gguf: Mapping[str, Any] | None = None) -> list[str]:
+    """Licences that the front matter of the base's README names, else its GGUF; empty where none does."""
     readme = folder / "README.md"
     if not readme.is_file():
-        return []
+        stated = gguf and gguf["license"]
+        return [stated[:64]] if isinstance(stated, str) else []
     with readme.open("rb") as file:
         text = file.read(FRONT_MATTER_BYTES).decode("utf-8", errors="replace")
     front = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)

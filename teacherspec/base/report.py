@@ -19,7 +19,7 @@ def write_report(
     source = ", ".join(f"{key} `{value}`" for key, value in sorted(manifest["source"].items()))
     if layers := manifest.get("layers"):
         source += f"; its first {layers} layers"
-    origin = "as its README states" if stated else "as declared; the base's files state none"
+    origin = "as its files state" if stated else "as declared; the base's files state none"
     parameters = fit["parameters"]
     stored = ", ".join(parameters["by_dtype"]) or "none: all weights are random"
     summary = f"""\

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SCORED_ROWS = 500
 SCORED_AT_ONCE = 8
 ANSWERED_ROWS = 3
+LOOKED_AT = 200
+"""Rows among which those with different prompts are looked for."""
+
 GREEDY = Decoding(max_new_tokens=64)
 DRAWN = Decoding(max_new_tokens=64, temperature=0.7, top_p=0.9, seed=SEED)
 
@@ -39,7 +42,9 @@ def measure_baseline(
     sums = np.bincount(found.row, weights=found.nll(), minlength=len(rows))
     draws = bootstrap(lambda chosen: sums[chosen].sum() / found.tokens[chosen].sum(), len(rows), seed=SEED)
     nll = interval_of(float(draws.observed), draws.resampled)
-    prompts = [dict(row) for row in rows.select(range(min(len(rows), ANSWERED_ROWS)))]
+    # Data sets with several references have a row for each; one of them is shown.
+    asked = {str(task.conversation(row).prompt): row for row in rows.select(range(min(len(rows), LOOKED_AT)))}
+    prompts = [dict(row) for row in list(asked.values())[:ANSWERED_ROWS]]
     greedy, drawn = (
         answer(task, model, tokenizer, prompts, decoding, SCORED_AT_ONCE) for decoding in (GREEDY, DRAWN)
     )

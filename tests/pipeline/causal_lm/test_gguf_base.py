@@ -49,6 +49,7 @@ def test_manifest_and_report_state_file_hash_and_quantisation() -> None:
     assert manifest["gguf"]["file"] == "tiny.gguf"
     assert set(manifest["files"]) >= {"config.json", "model.safetensors", "tokenizer.json"}
     report = Path("reports/report.md").read_text()
+    assert "apache-2.0 (as its files state)" in report
     assert "tensors stored as 5 F32, 16 Q8_0, decoded to float32" in report
     folder = open_base(Path("reports/manifest.json"))
     assert (folder / "model.safetensors").is_file()
