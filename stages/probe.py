@@ -1,0 +1,47 @@
+"""Teach small students with and without the teacher; it runs no teacher."""
+
+from pathlib import Path
+
+import click
+
+from teacherspec.probe.run import run_probe
+from teacherspec.probe.sources import Sources
+from teacherspec.runtime.cpu_determinism import pin_if_declared
+from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
+from teacherspec.spec.base import Base
+from teacherspec.spec.probe import Probe
+from teacherspec.spec.section import Section
+from teacherspec.splits import load_prepared
+from teacherspec.tasks import Task
+
+
+class Sections(Section):
+    """What this stage reads of `params.yaml`."""
+
+    task: Task
+    base: Base
+    probe: Probe
+
+
+@click.command()
+@click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("evaluated", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("calibrated", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("fit", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("report", type=click.Path(path_type=Path))
+@report_user_errors()
+@record_run()
+def main(prepared: Path, evaluated: Path, calibrated: Path, fit: Path, output: Path, report: Path) -> None:
+    """Probe the teacher by its predictions EVALUATED on PREPARED; write OUTPUT and REPORT."""
+    spec = load_sections(Sections)
+    if spec.probe.students:
+        pin_if_declared(spec.base.reproducibility)
+    content = [column.name for column in spec.task.row_schema().content]
+    sources = Sources(load_prepared(prepared), content, evaluated, calibrated)
+    for line in run_probe(spec.probe, sources, fit, output, report):
+        click.echo(line)
+
+
+if __name__ == "__main__":
+    main()

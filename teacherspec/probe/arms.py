@@ -1,0 +1,63 @@
+"""The arms of a probe: what a student is taught by. All else is equal between them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from teacherspec.spec.probe import Probe
+
+Targets = Literal["none", "top_label", "raw", "calibrated", "shuffled"]
+"""Where the soft targets of an arm come from; `shuffled` are the raw ones of another row."""
+
+HARD, PSEUDO = "hard", "pseudo"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to teach a student.
+
+    Attributes:
+        name: as reports show it.
+        targets: the soft targets.
+        temperature: by which logits of teacher and student are divided in the soft term.
+        weight: of the soft term; the labels weigh the rest.
+    """
+
+    name: str
+    targets: Targets
+    temperature: float
+    weight: float
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it may be recommended: it learns from the teacher's probabilities of the row itself."""
+        return self.targets in ("raw", "calibrated")
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it must not lift."""
+        return self.targets == "shuffled"
+
+
+def arms(section: Probe, *, calibrated: bool) -> tuple[Arm, ...]:
+    """All arms, `hard` first.
+
+    Args:
+        section: temperatures and weights.
+        calibrated: whether calibrated targets differ from raw ones.
+    """
+    return tuple(_arms(section, calibrated=calibrated))
+
+
+def _arms(section: Probe, *, calibrated: bool) -> Iterator[Arm]:
+    yield Arm(HARD, "none", 1.0, 0.0)
+    yield Arm(PSEUDO, "top_label", 1.0, 1.0)
+    for temperature in section.temperatures:
+        yield Arm(f"soft, T {temperature:g}", "raw", temperature, 1.0)
+        if calibrated:
+            yield Arm(f"soft, T {temperature:g}, calibrated", "calibrated", temperature, 1.0)
+    middle = section.temperatures[len(section.temperatures) // 2]
+    for weight in section.weights:
+        for temperature in section.temperatures:
+            yield Arm(f"mix {weight:g}, T {temperature:g}", "raw", temperature, weight)
+        yield Arm(f"shuffled {weight:g}, T {middle:g}", "shuffled", middle, weight)

@@ -1,0 +1,173 @@
+"""The rows that students of a classifier learn from and are scored on, with the teacher's targets."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teacherspec.calibrators.fitted import Calibrator, Identity, parse_calibrator
+from teacherspec.errors import DataError
+from teacherspec.predictions.classification import load_predictions
+from teacherspec.predictions.index import load_index
+from teacherspec.probe.choice import CHOICE
+from teacherspec.probe.outcome import ScoredSet
+from teacherspec.runtime.atomic_io import read_json
+from teacherspec.spec.probe import Probe
+from teacherspec.splits import Prepared
+
+CHOOSING = ("validation", "calibration")
+"""Roles of the splits whose rows choose epoch and arm."""
+
+TRANSFER = "transfer"
+"""Role of splits without labels, whose rows only soft targets can use."""
+
+REPORTED = ("test", "shifted")
+"""Roles of the splits that lift is reported on."""
+
+READ = ("train", TRANSFER, *CHOOSING, *REPORTED)
+
+FEWEST_ROWS = 2
+"""Rows a class of the smallest budget: fewer leave a student nothing to generalise from."""
+
+
+@dataclass(frozen=True)
+class TeacherRows:
+    """Rows of some splits with the teacher's logits.
+
+    Attributes:
+        ids: `[N]`.
+        labels: `[N]` int64; `NO_LABEL` where a row has none.
+        logits: `[N, C]` float32, raw.
+        content: `[N]`, what a student reads.
+    """
+
+    ids: Sequence[str]
+    labels: npt.NDArray[np.int64]
+    logits: npt.NDArray[np.float32]
+    content: Sequence[Any]
+
+    def scored(self, name: str) -> ScoredSet:
+        """As a set that students are scored on."""
+        right = (self.logits.argmax(axis=1) == self.labels).astype(np.float32)
+        return ScoredSet(name, self.ids, self.labels, right)
+
+
+@dataclass(frozen=True)
+class ProbeRows:
+    """All rows of a probe.
+
+    Attributes:
+        train: rows that students learn from; those without a label come last.
+        labelled: how many of them have a label.
+        choice: rows by which epoch and arm are chosen.
+        reported: name of the split → its rows: test, then each shifted set.
+        classes: C.
+        calibrator: of the teacher.
+    """
+
+    train: TeacherRows
+    labelled: int
+    choice: TeacherRows
+    reported: Mapping[str, TeacherRows]
+    classes: int
+    calibrator: Calibrator
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether calibrated targets differ from raw ones."""
+        return not isinstance(self.calibrator, Identity)
+
+    def scored_sets(self) -> dict[str, TeacherRows]:
+        """Everything that students are scored on, by name; the rows that choose first."""
+        return {CHOICE: self.choice, **self.reported}
+
+
+def load_rows(
+    section: Probe, prepared: Prepared, evaluated: Path, calibrated: Path, column: str
+) -> ProbeRows:
+    """Read rows, predictions and calibrator, and check that students can learn from them.
+
+    Args:
+        section: `params.yaml: probe`.
+        prepared: the splits.
+        evaluated: `artifacts/evaluate`.
+        calibrated: `artifacts/calibrate`.
+        column: of the prepared rows that a student reads.
+
+    Raises:
+        DataError: predictions are of other rows or not finite, or rows are too few; every problem.
+    """
+    index = load_index(evaluated)
+    wanted = [name for role in READ for name in index.splits(role)]
+    rows: dict[str, TeacherRows] = {}
+    problems: list[str] = []
+    for name in wanted:
+        try:
+            rows[name] = _rows_of_split(prepared.splits[name].path, evaluated, name, column, section.max_rows)
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(problems)
+    of_role = {role: [rows[name] for name in index.splits(role)] for role in READ}
+    labelled = _joined(of_role["train"])
+    _refuse_too_few(section, labelled, len(index.label_names))
+    return ProbeRows(
+        train=_joined([labelled, *of_role[TRANSFER]]),
+        labelled=len(labelled.ids),
+        choice=_joined([one for role in CHOOSING for one in of_role[role]]),
+        reported={name: rows[name] for role in REPORTED for name in index.splits(role)},
+        classes=len(index.label_names),
+        calibrator=parse_calibrator(read_json(calibrated / "calibration.json")["calibrator"]),
+    )
+
+
+def _rows_of_split(path: Path, evaluated: Path, name: str, column: str, most: int) -> TeacherRows:
+    """The rows of a split, joined to the teacher's predictions by id; some of them where there are more."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=["id", column])
+    predictions = load_predictions(evaluated, name)
+    places = {row_id: place for place, row_id in enumerate(predictions.ids)}
+    ids = table["id"].to_pylist()
+    if missing := [row_id for row_id in ids if row_id not in places]:
+        raise DataError(
+            f"{evaluated}: no prediction of row {missing[0]} of split {name} ({len(missing)} such rows); "
+            "run `dvc repro`"
+        )
+    kept = np.arange(len(ids))
+    if len(ids) > most:
+        kept = np.sort(np.random.default_rng([len(ids), most]).choice(len(ids), most, replace=False))
+    order = np.asarray([places[ids[row]] for row in kept], np.intp)
+    logits = predictions.logits[order]
+    if bad := np.flatnonzero(~np.isfinite(logits).all(axis=1)).tolist():
+        raise DataError(
+            f"{evaluated}: the teacher's logits for row {ids[kept[bad[0]]]} of split {name} are not finite "
+            f"({len(bad)} such rows); run `evaluate` again"
+        )
+    content = table[column].take(kept).to_pylist()
+    return TeacherRows(
+        [ids[row] for row in kept], predictions.labels[order].astype(np.int64), logits, content
+    )
+
+
+def _joined(parts: Sequence[TeacherRows]) -> TeacherRows:
+    return TeacherRows(
+        [row_id for part in parts for row_id in part.ids],
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.logits for part in parts]),
+        [value for part in parts for value in part.content],
+    )
+
+
+def _refuse_too_few(section: Probe, train: TeacherRows, classes: int) -> None:
+    smallest = math.floor(section.budgets[0] * len(train.ids))
+    if smallest < FEWEST_ROWS * classes:
+        raise DataError(
+            f"probe.budgets: {section.budgets[0]:g} of {len(train.ids)} train rows are {smallest} for "
+            f"{classes} classes (needed: {FEWEST_ROWS} a class, {FEWEST_ROWS * classes}); declare a larger "
+            "share, or give more rows"
+        )
