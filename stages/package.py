@@ -14,6 +14,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.spec.prepare.prepare import Prepare
+from teacherspec.spec.probe import Probe
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
@@ -27,6 +28,7 @@ class Sections(Section):
     finetune: Finetune
     evaluate: Evaluate
     calibrate: Calibrate
+    probe: Probe
     package: Package
 
 
@@ -41,8 +43,8 @@ class Sections(Section):
 def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
     """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; print a summary with TIMING."""
     spec, stages = load_sections(Sections), Stages(artifacts, reports)
-    built = run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report)
-    print_summary(built, timing)
+    declared = spec.model_dump(mode="json")
+    print_summary(run_package(spec.package, spec.task, declared, stages, teacher, report), timing)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import click
 
 from teacherspec.probe.run import run_probe
 from teacherspec.probe.sources import Sources
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
-from teacherspec.spec.base import Base
 from teacherspec.spec.probe import Probe
 from teacherspec.spec.section import Section
 from teacherspec.splits import load_prepared
@@ -19,27 +19,27 @@ class Sections(Section):
     """What this stage reads of `params.yaml`."""
 
     task: Task
-    base: Base
     probe: Probe
 
 
 @click.command()
-@click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("evaluated", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("calibrated", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("fit", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("artifacts", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("base", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @report_user_errors()
 @record_run()
-def main(prepared: Path, evaluated: Path, calibrated: Path, fit: Path, output: Path, report: Path) -> None:
-    """Probe the teacher by its predictions EVALUATED on PREPARED; write OUTPUT and REPORT."""
+def main(artifacts: Path, base: Path, output: Path, report: Path) -> None:
+    """Probe the teacher by its predictions in ARTIFACTS; BASE holds the reports on its base.
+
+    Writes the scores of rows to OUTPUT, numbers and plots to REPORT.
+    """
     spec = load_sections(Sections)
     if spec.probe.students:
-        pin_if_declared(spec.base.reproducibility)
+        pin_if_declared(read_json(base / "manifest.json")["reproducibility"])
     content = [column.name for column in spec.task.row_schema().content]
-    sources = Sources(load_prepared(prepared), content, evaluated, calibrated)
-    for line in run_probe(spec.probe, sources, fit, output, report):
+    sources = Sources(load_prepared(artifacts / "prepare"), content, artifacts)
+    for line in run_probe(spec.probe, sources, base / "fit.json", output, report):
         click.echo(line)
 
 

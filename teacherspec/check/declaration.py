@@ -6,6 +6,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.spec.prepare.prepare import Prepare
+from teacherspec.spec.probe import Probe
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
@@ -30,6 +31,9 @@ class Spec(Section):
 
     calibrate: Calibrate
     """How the probabilities are calibrated."""
+
+    probe: Probe
+    """The students that show what the teacher is worth; `{}` for none."""
 
     package: Package
     """What the teacher package holds, and the gates it must pass."""

@@ -1,8 +1,10 @@
 """What a declaration may ask of a teacher, by the output type of its task."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from teacherspec.tasks.shared.columns.base import Column
+from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
 
@@ -18,6 +20,7 @@ class Supported:
         calibration: kinds of `calibrate.method`; None allows all.
         abstention: whether `calibrate.abstain` sets a confidence below which the teacher abstains.
         transfer: why rows without an answer (`role: transfer`) cannot be taken; empty where they can.
+        students: kinds of `probe.students`, by what they read of a row.
     """
 
     answers: bool = False
@@ -27,10 +30,13 @@ class Supported:
     calibration: tuple[str, ...] | None = ("temperature", "none")
     abstention: bool = False
     transfer: str = ""
+    students: Mapping[type[Column], tuple[str, ...]] = field(default_factory=dict)
 
 
 SUPPORTED: Mapping[OutputType, Supported] = {
-    "classification": Supported(slices=True, calibration=None, abstention=True),
+    "classification": Supported(
+        slices=True, calibration=None, abstention=True, students={TextColumn: ("bag_of_ngrams",)}
+    ),
     "generation": Supported(
         answers=True,
         tokens=True,

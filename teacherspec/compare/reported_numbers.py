@@ -10,7 +10,7 @@ from teacherspec.compare.value_limits import LARGEST_TEXT, check_limits
 from teacherspec.package.quality_gates import Measurement, is_finite
 from teacherspec.run_records.conflicts import refuse_conflict
 
-REPORTS = ("evaluate", "calibrate", "ratings", "package")
+REPORTS = ("evaluate", "calibrate", "probe", "ratings", "package")
 """Stages whose `metrics.json` is compared."""
 
 

@@ -22,13 +22,16 @@ CLASSES = "evaluate/plots/classes.tsv"
 RATINGS = "ratings/metrics.json"
 """Results of the human evaluation, among the reports."""
 
+PROBED, LIFT_PLOT = "probe/metrics.json", "probe/plots/lift.png"
+"""What the teacher is worth to students, and its picture."""
+
 SLICES = "calibrate/plots/slices.tsv"
 """Calibration of each slice, which only classification has."""
 
 REPORTS = ("evaluate/findings.json", "evaluate/metrics.json", "calibrate/metrics.json", PLOT)
 """Reports that go into `eval/` of a package, one folder a stage."""
 
-OPTIONAL_REPORTS = (CLASSES, RATINGS, SLICES)
+OPTIONAL_REPORTS = (CLASSES, LIFT_PLOT, PROBED, RATINGS, SLICES)
 """Reports that go there where they exist."""
 
 
@@ -74,7 +77,8 @@ class StageOutputs:
         training: `training.json` of `finetune`.
         manifest: the base's manifest.
         calibration: `calibration.json`.
-        reports: `evaluate`, `calibrate` and `ratings` → their `metrics.json`; no ratings are an empty one.
+        reports: `evaluate`, `calibrate`, `probe` and `ratings` → their `metrics.json`; without students or
+            ratings an empty one.
         findings: sentences of `evaluate`: `kind` (`strength`, `weakness`, `blind_spot`), `sentence`, ….
         classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined,
             and empty for other types of output.
@@ -119,7 +123,7 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
         "calibrate": reports / "calibrate/metrics.json",
     }
     classes = reports / CLASSES
-    rated = reports / RATINGS
+    optional = {"probe": reports / PROBED, "ratings": reports / RATINGS}
     needed = (*texts.values(), reports / PLOT)
     missing = [f"{path}: not found; run `dvc repro`" for path in needed if not path.is_file()]
     if missing:
@@ -135,7 +139,7 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
         reports={
             "evaluate": found["evaluate"],
             "calibrate": found["calibrate"],
-            "ratings": read_json(rated) if rated.is_file() else {},
+            **{name: read_json(path) if path.is_file() else {} for name, path in optional.items()},
         },
         findings=found["findings"],
         classes=read_classes(classes),

@@ -14,11 +14,19 @@ class Sources:
     Attributes:
         prepared: the splits.
         content: columns of a row that the teacher reads.
-        evaluated: folder of its predictions.
-        calibrated: folder of its calibrator.
+        artifacts: folder with one folder of artifacts a stage, named like it.
     """
 
     prepared: Prepared
     content: Sequence[str]
-    evaluated: Path
-    calibrated: Path
+    artifacts: Path
+
+    @property
+    def evaluated(self) -> Path:
+        """The predictions."""
+        return self.artifacts / "evaluate"
+
+    @property
+    def calibrated(self) -> Path:
+        """The calibrator."""
+        return self.artifacts / "calibrate"

@@ -83,6 +83,7 @@ base:
 finetune: {epochs: 1, batch_size: 8, learning_rate: 5.0e-3}
 evaluate: {resamples: 100, latency_examples: 10}
 calibrate: {resamples: 100}
+probe: {}
 package:
   name: tickets
   description: A toy.

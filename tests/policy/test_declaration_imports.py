@@ -19,6 +19,7 @@ STAGES = {
     "finetune",
     "evaluate",
     "calibrate",
+    "probe",
     "ratings",
     "package",
     "model_files",

@@ -21,7 +21,10 @@ LAYERS = (
     {"model_files", "predictions", "plots", "text"},
     {"calibrators", "tasks"},
     {"evaluation_rows", "inference", "metric_names"},
-    {"check", "check_rows", "prepare", "base", "finetune", "evaluate", "calibrate", "ratings", "package"},
+    {
+        "check", "check_rows", "prepare", "base", "finetune", "evaluate", "calibrate", "probe", "ratings",
+        "package",
+    },
     {"memory_plan", "run_records", "serving"},
     {"compare", "export"},
     {"release"},

@@ -8,7 +8,11 @@ import pytest
 
 from tests.policy.pipeline_copy import PipelineCopy
 
+<<<<<<< HEAD
 OF_THE_TASK = ("check", "prepare", "base", "check_rows", "finetune", "evaluate", "package")
+=======
+OF_THE_TASK = ("check", "prepare", "base", "finetune", "evaluate", "probe", "package")
+>>>>>>> 4261ba2 (Stage probe is part of the pipeline)
 """Everything that knows the kind of task."""
 
 AFTER_EDIT = {
@@ -20,18 +24,20 @@ AFTER_EDIT = {
     "teacherspec/finetune/train.py": ("finetune",),
     "teacherspec/evaluate/run.py": ("evaluate",),
     "teacherspec/calibrate/run.py": ("calibrate",),
+    "teacherspec/probe/run.py": ("probe",),
     "teacherspec/ratings/run.py": ("ratings",),
     "teacherspec/package/run.py": ("package",),
     "stages/calibrate.py": ("calibrate",),
     # What is checked before the training and computed after it: no training.
     "teacherspec/evaluation_rows/slice_features.py": ("check_rows", "evaluate"),
     # Plots never retrain.
-    "teacherspec/plots/style.py": ("prepare", "evaluate", "calibrate"),
+    "teacherspec/plots/style.py": ("prepare", "evaluate", "calibrate", "probe"),
     # Another kind of task leaves this teacher as it is; its own kind does not.
     "teacherspec/tasks/causal_lm/task.py": ("check",),
     "teacherspec/tasks/text_classification/task.py": OF_THE_TASK,
     # A new option of a section: the stages that read the section.
     "teacherspec/spec/calibrate.py": ("check", "calibrate", "package"),
+    "teacherspec/spec/probe.py": ("check", "probe", "package"),
     "teacherspec/spec/finetune.py": ("check", "finetune", "package"),
     "teacherspec/spec/prepare/prepare.py": ("check", "prepare", "package"),
     # What only people and reviews run.
@@ -51,14 +57,24 @@ AFTER_PARAM = {
     "finetune.epochs": ("check", "finetune", "package"),
     "evaluate.batch_size": ("check", "check_rows", "evaluate", "ratings", "package"),
     "calibrate.method": ("check", "calibrate", "package"),
+<<<<<<< HEAD
     "package.description": ("check", "check_rows", "package"),
+=======
+    "probe.students": ("check", "probe", "package"),
+    "package.description": ("check", "package"),
+>>>>>>> 4261ba2 (Stage probe is part of the pipeline)
     "fintune": ("check",),  # a misspelt section is refused by the one stage that sees it
 }
 """Key of `params.yaml` → the stages that another value makes stale."""
 
 AFTER_VERSION = {
+<<<<<<< HEAD
     "data": ("prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "ratings", "package"),
     "model": ("base", "finetune", "evaluate", "package"),
+=======
+    "data": ("prepare", "base", "finetune", "evaluate", "calibrate", "probe", "ratings", "package"),
+    "model": ("base", "finetune", "evaluate", "probe", "package"),
+>>>>>>> 4261ba2 (Stage probe is part of the pipeline)
     "pipeline": (),
     "dev": (),
 }

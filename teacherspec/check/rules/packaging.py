@@ -8,6 +8,7 @@ from teacherspec.check.rule import Finding, Rule, split_roles
 from teacherspec.check.supported import SUPPORTED
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metric_names.perturbations import perturbation_names
+from teacherspec.metric_names.probe import probe_names
 
 
 def gates_are_measured(spec: Spec) -> Iterator[Finding]:
@@ -15,7 +16,9 @@ def gates_are_measured(spec: Spec) -> Iterator[Finding]:
     perturbations = spec.evaluate.perturbations
     if perturbations is None:
         perturbations = tuple(perturbation_names(spec.task.row_schema()))
-    known = reported_names(spec.task.output_type, split_roles(spec.prepare), perturbations).all
+    roles = split_roles(spec.prepare)
+    probed = probe_names(roles, len(spec.probe.students), len(spec.probe.budgets))
+    known = (reported_names(spec.task.output_type, roles, perturbations) | probed).all
     for index, gate in enumerate(spec.package.gates):
         if gate.metric not in known:
             what = f"no stage measures {gate.metric} (measured are {listed(sorted(known))}"
@@ -52,7 +55,7 @@ def token_options_need_tokens(spec: Spec) -> Iterator[Finding]:
 
 
 RULES = (
-    Rule(("task", "prepare", "evaluate", "package"), gates_are_measured),
+    Rule(("task", "prepare", "evaluate", "probe", "package"), gates_are_measured),
     Rule(("finetune", "package"), gates_have_their_trainings),
     Rule(("prepare", "package"), soft_targets_are_splits),
     Rule(("task", "package"), token_options_need_tokens),

@@ -136,11 +136,12 @@ def open_package(folder: Path, choice: RowChoice | None = None) -> OpenedPackage
     spec, task = load_spec(folder)
     metadata = Metadata.model_validate_json((folder / "metadata.json").read_bytes())
     measured = {
-        stage: folder / "eval" / stage / "metrics.json" for stage in ("evaluate", "calibrate", "ratings")
+        stage: folder / "eval" / stage / "metrics.json"
+        for stage in ("evaluate", "calibrate", "probe", "ratings")
     }
     reports = {
-        # Ratings exist only for teachers that generate text.
-        stage: read_json(path) if stage != "ratings" or path.is_file() else {}
+        # A teacher may have been probed or rated, or not.
+        stage: read_json(path) if stage in ("evaluate", "calibrate") or path.is_file() else {}
         for stage, path in measured.items()
     }
     section = Package.model_validate_json(json.dumps(spec["package"]))

@@ -42,6 +42,7 @@ prepare:
   fractions: {train: 0.6, validation: 0.1, calibration: 0.15, test: 0.15}
   data: data
 calibrate: {}
+probe: {}
 package:
   name: toy
   description: A toy.

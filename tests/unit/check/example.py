@@ -31,6 +31,7 @@ evaluate:
   batch_size: 64
 calibrate:
   n_bins: 15
+probe: {}
 package:
   name: mailroom
   description: Sorts messages.
