@@ -33,7 +33,7 @@ class Spec(Section):
     """How the probabilities are calibrated."""
 
     probe: Probe
-    """The students that show what the teacher is worth; `{}` for none."""
+    """The students that show what the teacher is worth, `{}` for none."""
 
     package: Package
     """What the teacher package holds, and the gates it must pass."""

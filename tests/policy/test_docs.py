@@ -298,7 +298,7 @@ def test_the_table_of_stages_is_that_of_the_pipeline() -> None:
     table = re.findall(r"^\| `(\w+)` \| .* \| ([^|]+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     stages = pipeline()
     assert [name for name, _ in table] == list(stages)
-    sections = {"task", "prepare", "base", "finetune", "evaluate", "calibrate", "package"}
+    sections = {"task", "prepare", "base", "finetune", "evaluate", "calibrate", "probe", "package"}
     for name, edits in table:
         read = {param for param in stages[name]["params"] if isinstance(param, str)}
         named = {"anything in `params.yaml`": set(), "any section": sections}

@@ -8,11 +8,7 @@ import pytest
 
 from tests.policy.pipeline_copy import PipelineCopy
 
-<<<<<<< HEAD
-OF_THE_TASK = ("check", "prepare", "base", "check_rows", "finetune", "evaluate", "package")
-=======
-OF_THE_TASK = ("check", "prepare", "base", "finetune", "evaluate", "probe", "package")
->>>>>>> 4261ba2 (Stage probe is part of the pipeline)
+OF_THE_TASK = ("check", "prepare", "base", "check_rows", "finetune", "evaluate", "probe", "package")
 """Everything that knows the kind of task."""
 
 AFTER_EDIT = {
@@ -57,24 +53,17 @@ AFTER_PARAM = {
     "finetune.epochs": ("check", "finetune", "package"),
     "evaluate.batch_size": ("check", "check_rows", "evaluate", "ratings", "package"),
     "calibrate.method": ("check", "calibrate", "package"),
-<<<<<<< HEAD
     "package.description": ("check", "check_rows", "package"),
-=======
     "probe.students": ("check", "probe", "package"),
-    "package.description": ("check", "package"),
->>>>>>> 4261ba2 (Stage probe is part of the pipeline)
     "fintune": ("check",),  # a misspelt section is refused by the one stage that sees it
 }
 """Key of `params.yaml` → the stages that another value makes stale."""
 
 AFTER_VERSION = {
-<<<<<<< HEAD
-    "data": ("prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "ratings", "package"),
-    "model": ("base", "finetune", "evaluate", "package"),
-=======
-    "data": ("prepare", "base", "finetune", "evaluate", "calibrate", "probe", "ratings", "package"),
+    "data": (
+        "prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "probe", "ratings", "package",
+    ),
     "model": ("base", "finetune", "evaluate", "probe", "package"),
->>>>>>> 4261ba2 (Stage probe is part of the pipeline)
     "pipeline": (),
     "dev": (),
 }

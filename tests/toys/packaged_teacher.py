@@ -14,11 +14,14 @@ from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.train import finetune
 from teacherspec.package.run import PackageResult, run_package
 from teacherspec.package.stage_outputs import Stages
+from teacherspec.probe.run import run_probe
+from teacherspec.probe.sources import Sources
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.calibrate import Abstention, Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
+from teacherspec.spec.probe import BagOfNgrams, Probe
 from teacherspec.splits import UNLABELLED, Prepared, Role, save_index
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
@@ -39,6 +42,14 @@ SPEC = {
     "task": TASK.model_dump(mode="json"),
     "base": {"source": {"kind": "path", "folder": "/home/someone/base", "outside_repository": True}},
 }
+
+
+PROBE = Probe(
+    students=(BagOfNgrams(kind="bag_of_ngrams", hidden=8, features=32, epochs=4),),
+    temperatures=(1.0,),
+    weights=(0.5,),
+    seeds=2,
+)
 
 
 ROLES: dict[str, Role] = {
@@ -121,5 +132,9 @@ def build_packaged_teacher(place: Path) -> PackagedTeacher:
             stages.calibrated,
             stages.reports / "calibrate",
         )
+        write_json(stages.reports / "base/fit.json", {"parameters": {"total": 30_000}})
+        sources = Sources(prepared, ["text"], stages.artifacts)
+        probing = (PROBE, sources, stages.reports / "base/fit.json")
+        list(run_probe(*probing, stages.artifacts / "probe", stages.reports / "probe"))
         packaged = package(stages, place)
     return PackagedTeacher(stages, place / "teacher", place / "report", packaged)

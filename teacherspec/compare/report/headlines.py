@@ -1,5 +1,6 @@
 """The most important changes of a comparison, one Markdown line each."""
 
+import re
 from collections.abc import Iterator
 
 from teacherspec.compare.compare import TeacherDiff
@@ -9,6 +10,9 @@ from teacherspec.compare.report.directions import seed_verdict, verdict
 from teacherspec.compare.report.formatting import difference, measured, number, over_seeds, p_value, several
 from teacherspec.compare.seed_noise import SeedComparison
 from teacherspec.runtime.escaping import markdown_code as code
+
+LIFT = re.compile(r"probe\.[a-z0-9_]+\.lift")
+"""Lift of the first student on a set."""
 
 HEADLINES = (
     "evaluate.test.nll_per_answer",
@@ -29,6 +33,7 @@ def headlines(diff: TeacherDiff) -> Iterator[str]:
         yield f"- {_missing_commits(diff.missing_commits)}"
     yield from _gates(diff)
     yield from _gain(diff)
+    yield from _lift(diff)
     yield from _predictions(diff)
     yield from _builds(diff)
     if diff.not_compared:
@@ -99,6 +104,14 @@ def _seeds(found: SeedComparison) -> str:
         f"{code(found.metric)} over seeds {over_seeds(found.before)} → {over_seeds(found.after)}: "
         f"**{seed_verdict(found)}**, {difference(found.difference)}"
     )
+
+
+def _lift(diff: TeacherDiff) -> Iterator[str]:
+    """What each side is worth to a small student, on every set that is reported."""
+    for found in diff.numbers:
+        if LIFT.fullmatch(found.metric):
+            sides = f"{measured(found.before)} → {measured(found.after)}"
+            yield f"- {code(found.metric)} of a student over labels only: {sides}"
 
 
 def _test(test: PairedTest) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from teacherspec.package.card.probe_numbers import advice_of
 from teacherspec.package.quality_gates import Measurement, find
 from teacherspec.package.stage_outputs import StageOutputs
 
@@ -55,7 +56,7 @@ def advice(
         vocabulary: of the packaged model, None where it reads no text.
     """
     ratio = outputs.number("evaluate.loss_ratio").value
-    sentences = [TEMPERATURES]
+    sentences = advice_of(outputs.reports["probe"]) or [TEMPERATURES]
     if label_smoothing > 0:
         sentences.append(
             f"Trained with label smoothing {label_smoothing:g}, which erases part of what wrong classes "

@@ -9,6 +9,7 @@ from teacherspec.package.card.human_eval_card import human_evaluation
 from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.card.readiness import as_table
 from teacherspec.package.card.seeds import seeds_section
+from teacherspec.package.card.students import students_section
 from teacherspec.package.card.usage_snippets import loading_code
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.output_types import OUTPUT_TYPES
@@ -48,6 +49,7 @@ def model_card(inputs: PackageInputs, gates: Sequence[GateResult], metadata: Met
         _training(outputs, metadata),
         gain_section(task, outputs),
         seeds_section(outputs),
+        students_section(outputs),
         *OUTPUT_TYPES[task.output_type].card_sections(outputs),
         human_evaluation(outputs.reports["ratings"]),
         "## Strengths\n\n" + _bullets(card_findings.strengths(outputs)),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.package.card.card_findings import interval
+from teacherspec.package.card.probe_numbers import points, probed_sets
 from teacherspec.package.card.readiness import format_limit, verdict
 from teacherspec.package.quality_gates import find
 from teacherspec.package.run import PackageResult
@@ -72,6 +73,9 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
             outputs.number(f"evaluate.seeds.test.{name}").value for name in ("accuracy_sd", "trainings")
         )
         yield "seeds", f"{mean.value:.3f} ± {sd:.3f}", f"test; accuracy of {count:g} trainings, mean ± sd"
+    for name, probed in probed_sets(outputs.reports["probe"]).items():
+        shown = f"{name}; points of accuracy of a student, over labels only"
+        yield "lift" if name == "test" else "", points(probed["lift"]), shown
     before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
     noise = outputs.number("calibrate.test.ece.noise_after").value
     yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise{_harm(outputs)}"

@@ -31,7 +31,6 @@ evaluate:
   batch_size: 64
 calibrate:
   n_bins: 15
-probe: {}
 package:
   name: mailroom
   description: Sorts messages.
@@ -39,6 +38,7 @@ package:
   data_license: cc0-1.0
   gates:
     - {metric: evaluate.test.accuracy, at_least: 0.9}
+probe: {}
 """
 
 

@@ -90,6 +90,7 @@ base: {source: {kind: path, folder: models/clip}, license: mit}
 finetune: {epochs: 3, batch_size: 32, learning_rate: 1.0e-5, loss: {kind: contrastive}}
 evaluate: {}
 calibrate: {}
+probe: {}
 package:
   {name: mine, description: Finds., intended_use: Teaching., data_license: cc0-1.0}
 """

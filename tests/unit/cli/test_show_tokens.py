@@ -19,6 +19,7 @@ base: {source: {kind: path, folder: base}, license: mit}
 finetune: {epochs: 1, batch_size: 8, learning_rate: 1.0e-3}
 evaluate: {}
 calibrate: {}
+probe: {}
 package:
   name: toy
   description: Toy.
