@@ -84,7 +84,7 @@ ONE_PROBLEM = {
         changed(("learning_rate: 2e-4", "learning_rate: 2e-4\n  ? [a]\n  : x")),
         "21:5: finetune: a key must be a text",
     ),
-    "two documents": (RIGHT + "---\ntask: 1\n", "32:1: a second document starts here"),
+    "two documents": (RIGHT + "---\ntask: 1\n", "33:1: a second document starts here"),
     "YAML directive": ("%YAML 1.1\n---\n" + RIGHT, "1:1: a YAML directive changes how values are read"),
     "tab": (changed(("  epochs: 3", "\tepochs: 3")), "18:1: a tab in the indentation: use spaces"),
     "a merge half done": (
@@ -292,7 +292,7 @@ ONE_PROBLEM = {
         changed(("owner/encoder", HUGGING_FACE)),
         "14:9: base.source.id: looks like a Hugging Face token: remove it, revoke it",
     ),
-    "GitHub token in a comment": (RIGHT + f"# {GITHUB}\n", "32:3: looks like a GitHub token"),
+    "GitHub token in a comment": (RIGHT + f"# {GITHUB}\n", "33:3: looks like a GitHub token"),
     "AWS key as a key": (changed(("  max_length: 64", f"  {AWS}: 64")), "looks like an AWS access key"),
 }
 
