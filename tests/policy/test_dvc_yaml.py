@@ -16,7 +16,8 @@ from tests.policy.imported_libraries import distributions_of, group_of_each_pin
 ROOT = Path(__file__).parents[2]
 PIPELINE = Pipeline(ROOT)
 STAGES = (
-    "check", "prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "probe", "ratings", "package",
+    "check", "prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "probe", "ratings",
+    "package",
 )  # fmt: skip
 CHECKED = "artifacts/check/valid.txt"
 

@@ -61,7 +61,15 @@ AFTER_PARAM = {
 
 AFTER_VERSION = {
     "data": (
-        "prepare", "base", "check_rows", "finetune", "evaluate", "calibrate", "probe", "ratings", "package",
+        "prepare",
+        "base",
+        "check_rows",
+        "finetune",
+        "evaluate",
+        "calibrate",
+        "probe",
+        "ratings",
+        "package",
     ),
     "model": ("base", "finetune", "evaluate", "probe", "package"),
     "pipeline": (),
