@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.evaluate.html import inline_png
+from teacherspec.runtime.html_pages import inline_picture
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.image_decoding import encode_png, encode_small
 
@@ -39,7 +39,7 @@ def thumbnails(
 ) -> dict[tuple[str, str], str]:
     """(split, row id) → the first image as the value of a `src` attribute."""
     images = row_images(schema, splits, wanted, THUMBNAIL)
-    return {key: inline_png(encode_png(image)) for key, image in images.items()}
+    return {key: inline_picture(encode_png(image)) for key, image in images.items()}
 
 
 def rating_images(schema: RowSchema, row: Mapping[str, Any]) -> tuple[bytes, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from teacherspec.ratings.pair_sampling import Drawn, token
 from teacherspec.runtime.atomic_io import write_bytes, write_text
 from teacherspec.runtime.escaping import no_formula
+from teacherspec.runtime.html_pages import inline_picture, page_templates
 
 TEMPLATE, STYLE, SCRIPT = "sheet.html.j2", "sheet.css", "sheet.js"
 
@@ -21,9 +22,6 @@ CSV_COLUMNS = (
     "preference", "left_rating", "right_rating", "comment",
 )  # fmt: skip
 """Columns of the CSV sheet; raters fill `rater` and the last four."""
-
-PNG = b"\x89PNG"
-"""How a PNG begins."""
 
 
 def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
@@ -38,8 +36,6 @@ def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
         seed: of their tokens.
         question: to the raters.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     folder = Path(__file__).parent
     style, script = ((folder / name).read_text(encoding="utf-8") for name in (STYLE, SCRIPT))
     content = {
@@ -52,31 +48,23 @@ def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
                 "left": left,
                 "right": right,
                 "expected": pair.expected,
-                "pictures": [inline(picture) for picture in pair.pictures],
+                "pictures": [inline_picture(picture) for picture in pair.pictures],
             }
             for pair, (left, right) in zip(drawn.shown, sides(drawn), strict=True)
         ],
     }
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
+    return (
+        page_templates(folder, {})
+        .get_template(TEMPLATE)
+        .render(
+            content=content,
+            style=style,
+            script=script,
+            style_digest=_csp_digest(style),
+            script_digest=_csp_digest(script),
+            pictured=any(pair.pictures for pair in drawn.shown),
+        )
     )
-    return environment.get_template(TEMPLATE).render(
-        content=content,
-        style=style,
-        script=script,
-        style_digest=_csp_digest(style),
-        script_digest=_csp_digest(script),
-        pictured=any(pair.pictures for pair in drawn.shown),
-    )
-
-
-def inline(picture: bytes) -> str:
-    """A picture as the value of a `src` attribute: the page needs no other file."""
-    kind = "png" if picture.startswith(PNG) else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def _csp_digest(text: str) -> str:

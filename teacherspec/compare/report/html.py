@@ -1,10 +1,9 @@
 """The comparison as one self-contained HTML file: no script, no network, everything embedded."""
 
-import base64
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from teacherspec.compare.compare import TeacherDiff, without_texts
 from teacherspec.compare.paired_tests import PairedTest
@@ -15,9 +14,7 @@ from teacherspec.compare.report.headlines import headlines
 from teacherspec.compare.reported_numbers import Number
 from teacherspec.compare.stage_changes import STATES
 from teacherspec.runtime.escaping import cut
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from teacherspec.runtime.html_pages import inline_picture, page_templates
 
 TEMPLATE = "diff.html.j2"
 
@@ -35,7 +32,7 @@ def as_html(diff: TeacherDiff, *, texts: bool = True) -> str:
     diff = diff if texts else without_texts(diff)
     tests = diff.predictions.tests
     return str(
-        _environment()
+        page_templates(Path(__file__).parent, FILTERS)
         .get_template(TEMPLATE)
         .render(
             diff=diff,
@@ -47,7 +44,7 @@ def as_html(diff: TeacherDiff, *, texts: bool = True) -> str:
             scales=_scales(tests),
             counts=Counter(verdict(test) for test in tests),
             calibration=list(calibration_rows(diff.numbers)),
-            images=[(image.path, _data_url(image.before), _data_url(image.after)) for image in diff.images],
+            images=[(image.path, *map(_picture, (image.before, image.after))) for image in diff.images],
             others=_others(diff),
             flips_shown=FLIPS_SHOWN,
         )
@@ -58,51 +55,6 @@ def _others(diff: TeacherDiff) -> list[Number]:
     """Numbers of the reports that differ and that no paired test covers."""
     tested = {test.metric for test in diff.predictions.tests}
     return [found for found in diff.numbers if found.differs and found.metric not in tested]
-
-
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "number": formatting.number,
-        "measured": formatting.measured,
-        "signed": formatting.signed,
-        "difference": formatting.difference,
-        "p_value": formatting.p_value,
-        "several": formatting.several,
-        "over_seeds": formatting.over_seeds,
-        "seed_verdict": seed_verdict,
-        "cut": cut,
-        "inline": inline,
-        "moved": _moved,
-    }
-    return environment
-
-
-def inline(line: str) -> "Markup":
-    """A line of Markdown of this project as HTML: code spans and bold, everything else escaped."""
-    from markupsafe import Markup
-
-    parts: list[Markup | str] = []
-    bold = False
-    for place, part in enumerate(line.split("`")):
-        if place % 2:
-            parts.append(Markup("<code>{}</code>").format(part.replace("\\|", "|")))
-            continue
-        for number, text in enumerate(part.split("**")):
-            if number:
-                bold = not bold
-                parts.append(Markup("<strong>") if bold else Markup("</strong>"))
-            parts.append(text)
-    return Markup("").join(parts)
 
 
 def _moved(tally: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
@@ -119,7 +71,20 @@ def _scales(tests: Sequence[PairedTest]) -> dict[str, float]:
     return scales
 
 
-def _data_url(image: bytes | None) -> str | None:
-    """An image as the value of a `src` attribute."""
-    encoded = None if image is None else base64.b64encode(image).decode("ascii")
-    return None if encoded is None else f"data:image/png;base64,{encoded}"
+def _picture(image: bytes | None) -> str | None:
+    return None if image is None else inline_picture(image)
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "number": formatting.number,
+    "measured": formatting.measured,
+    "signed": formatting.signed,
+    "difference": formatting.difference,
+    "p_value": formatting.p_value,
+    "several": formatting.several,
+    "over_seeds": formatting.over_seeds,
+    "seed_verdict": seed_verdict,
+    "cut": cut,
+    "moved": _moved,
+}
+"""Filters of the template."""

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from teacherspec.cli.verify_package import command
-from teacherspec.evaluate.html import code_spans
 from teacherspec.package.card.card_findings import weaknesses
 from teacherspec.package.card.terminal_summary import print_summary
 from teacherspec.package.classification.card import card_sections
+from teacherspec.runtime.html_pages import inline_markdown
 from tests.toys.hostile import TEXTS, live_in_html, live_in_markdown
 from tests.toys.packaged_teacher import PackagedTeacher
 from tests.unit.evaluate.test_findings import told
@@ -37,11 +37,11 @@ def test_findings_are_text_on_the_card_and_on_the_page(packaged_teacher: Package
     card = "\n".join(f"- {sentence}" for sentence in weaknesses(outputs))
     assert "evil.example" in card
     assert not live_in_markdown(card)
-    assert not live_in_html(" ".join(code_spans(sentence) for sentence in sentences))
+    assert not live_in_html(" ".join(inline_markdown(sentence) for sentence in sentences))
 
 
 def test_a_label_with_bars_and_quotes_reads_well_on_the_page() -> None:
-    assert code_spans("Takes `a\\|b` for `<c>`.") == "Takes <code>a|b</code> for <code>&lt;c&gt;</code>."
+    assert inline_markdown("Takes `a\\|b` for `<c>`.") == "Takes <code>a|b</code> for <code>&lt;c&gt;</code>."
 
 
 def test_names_of_files_cannot_forge_a_check(tmp_path: Path) -> None:

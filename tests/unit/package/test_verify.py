@@ -1,6 +1,7 @@
 """A table of tampers, each with the check that catches it, also where the checksums were written anew."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,10 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from teacherspec.cli.main import main
-from teacherspec.package.golden_examples import tolerances
+from teacherspec.package.golden_examples import check_golden, tolerances
 from teacherspec.package.stage_outputs import CLASSES, PLOT
 from teacherspec.package.verification.checksums import SUMS, write_sums
+from teacherspec.package.verification.package_reader import open_package
 from teacherspec.package.verification.verify import verify
 from teacherspec.runtime.atomic_io import read_json, write_json
 from tests.toys.packaged_teacher import PackagedTeacher
@@ -335,6 +337,18 @@ def test_tampering_is_caught_even_with_new_checksums(
         write_sums(teacher)
     failed = {check.name: check.problems for check in verify(teacher) if check.problems}
     assert caught in failed
+
+
+def test_without_golden_rows_no_model_runs(teacher: Path) -> None:
+    golden = teacher / "golden"
+    (golden / "rows.jsonl").write_text("")
+    for name in ("inputs", "logits"):
+        path = golden / f"{name}.safetensors"
+        save_file({key: value[:0] for key, value in load_file(path).items()}, path)
+    opened = open_package(teacher)
+    (problem,) = check_golden(opened)
+    assert re.fullmatch(r"golden: 0 rows, declared are \d+", problem)
+    assert "model_and_processor" not in vars(opened), "the model was not even loaded"
 
 
 @pytest.mark.parametrize("tamper", [tamper for tamper, _ in TAMPERS])

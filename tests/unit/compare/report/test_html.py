@@ -9,7 +9,7 @@ from teacherspec.compare.compare import TeacherDiff
 from teacherspec.compare.flips_and_slices import GroupChange
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.prediction_diff import PredictionDiff
-from teacherspec.compare.report.html import as_html, inline
+from teacherspec.compare.report.html import as_html
 from teacherspec.compare.report.markdown import as_markdown
 from teacherspec.compare.report_curves import Curve
 from teacherspec.compare.reported_numbers import Number
@@ -130,8 +130,3 @@ def test_groups_without_any_change_are_no_section() -> None:
     for render in (as_html, as_markdown):
         assert "changed significantly" not in render(still)
         assert "changed significantly" in render(DIFF)
-
-
-def test_inline_markdown_becomes_elements_and_nothing_else_does() -> None:
-    assert inline("**now** `a|b` <img>") == "<strong>now</strong> <code>a|b</code> &lt;img&gt;"
-    assert inline("**`x`**: y") == "<strong><code>x</code></strong>: y"
