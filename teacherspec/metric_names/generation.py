@@ -25,6 +25,9 @@ ANSWERS = frozenset(
 OF_WORDS = frozenset({"bleu", "rouge1", "rouge2", "rougeL", "rougeLsum"})
 """The same where it fits the references: their script, and whether they have enough words."""
 
+ANSWER_GAIN = frozenset({"chrf", "exact_match"})
+"""What `evaluate` reports of the gain of greedy answers over those of the untrained base."""
+
 TOKEN_COUNT = ReportedNames(frozenset({"tokens"}))
 
 CALIBRATED: Mapping[str, ReportedNames] = {
@@ -62,5 +65,10 @@ def generation_names(roles: Mapping[str, str], perturbations: Collection[str]) -
         | prefixed("ratings", nested(OPPONENTS, RATINGS)),
     )
     evaluated = dict.fromkeys(roles.values(), ReportedNames(TOKENS))
+<<<<<<< HEAD
     of_all |= gained(roles, ReportedNames(TOKENS)) | over_seeds(roles)
+=======
+    of_all |= gained(roles, ReportedNames(TOKENS))
+    of_all |= ReportedNames(prefixed("evaluate.gain.test.generated", ANSWER_GAIN))
+>>>>>>> 1b296bd (The gain of generated answers over those of the untrained base, paired)
     return of_all | of_splits("evaluate", roles, evaluated) | of_splits("calibrate", roles, CALIBRATED)

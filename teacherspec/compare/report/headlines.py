@@ -92,9 +92,9 @@ def _missing_commits(missing: MissingCommits) -> str:
 
 
 def _gain(diff: TeacherDiff) -> Iterator[str]:
-    """What each side gained in accuracy over its untrained base, on every set that is reported."""
+    """What each side gained over its untrained base: accuracy on every set, exact match of answers."""
     for found in diff.numbers:
-        if found.metric.startswith("evaluate.gain.") and found.metric.endswith(".accuracy"):
+        if found.metric.startswith("evaluate.gain.") and found.metric.endswith((".accuracy", ".exact_match")):
             sides = f"{measured(found.before)} → {measured(found.after)}"
             yield f"- {code(found.metric)} over the untrained base: {sides}"
 

@@ -10,7 +10,7 @@ from teacherspec.evaluate.generation.findings import all_findings
 from teacherspec.evaluate.generation.metrics import token_gain, token_quality
 from teacherspec.evaluate.generation.page import write_generation_page
 from teacherspec.evaluate.generation.report import GenerationAnalysis, write_plots
-from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_correct, text_quality
+from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_correct, text_gain, text_quality
 from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
 from teacherspec.evaluate.thumbnails import rating_images
 from teacherspec.evaluation_rows.prompts import ANSWERED, Prompts, gather_prompts, prompt_text
@@ -133,12 +133,15 @@ def _measure(context: EvaluationContext, outputs: Outputs, generation: Generatio
     """Content of `metrics.json`, not rounded."""
     options, prompts = context.intervals, outputs.prompts["test"]
 
-    def measured(answers: Generations) -> dict[str, Any]:
-        texts = [
+    def texts(answers: Generations) -> list[GeneratedText]:
+        return [
             GeneratedText(text.strip(), references, one.ids, one.stopped)
             for references, (one, text) in zip(prompts.references, answers, strict=True)
         ]
-        return text_quality(texts, _correct(prompts, answers, generation), generation, **options)
+
+    def measured(answers: Generations) -> dict[str, Any]:
+        correct = _correct(prompts, answers, generation)
+        return text_quality(texts(answers), correct, generation, **options)
 
     metrics: dict[str, Any] = {name: token_quality(part, **options) for name, part in outputs.scored.items()}
     metrics["loss_ratio"] = loss_ratio(*(metrics[name]["nll"]["value"] for name in ("validation", "train")))
@@ -150,6 +153,9 @@ def _measure(context: EvaluationContext, outputs: Outputs, generation: Generatio
     metrics["gain"] = {
         name: token_gain(outputs.scored[name], part, **options) for name, part in outputs.base_scored.items()
     }
+    own, base = outputs.greedy["test"], outputs.base_greedy["test"]
+    correct = _correct(prompts, own, generation), _correct(prompts, base, generation)
+    metrics["gain"]["test"]["generated"] = text_gain(texts(own), texts(base), correct, **options)
     return metrics | seed_metrics(outputs.seeds, context.section.confidence)
 
 

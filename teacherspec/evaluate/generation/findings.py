@@ -18,6 +18,7 @@ def all_findings(metrics: Mapping[str, Any]) -> list[Finding]:
     return [
         *_against_base(metrics),
         *gain_findings(metrics, "its untrained base"),
+        *answers_gained(metrics["gain"]["test"]["generated"]),
         *_generated(metrics),
         *_further_sets(metrics),
         *memorised(metrics["loss_ratio"]),
@@ -35,6 +36,23 @@ def _against_base(metrics: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("strength", "test answers", sentence, dict(gained))
     else:
         yield Finding("weakness", "test answers", f"No better than its base: {sentence}", dict(gained))
+
+
+def answers_gained(gained: Mapping[str, Mapping[str, float]]) -> Iterator[Finding]:
+    """Whether greedy answers got better, by exact match; by chrF where no answer matches a reference."""
+    name, scale, unit = ("exact_match", 100, "points")
+    words = "Exact match"
+    if not any(gained["exact_match"].values()):
+        name, scale, words = "chrf", 1, "chrF"
+    found = gained[name]
+    value, low, high = (f"{scale * found[part]:+.1f}" for part in ("value", "low", "high"))
+    sentence = f"{words} of greedy answers over its untrained base: {value} {unit} ({low} to {high})."
+    if found["low"] > 0:
+        yield Finding("strength", "gain of answers", sentence, dict(found))
+    elif found["high"] < 0:
+        yield Finding("weakness", "gain of answers", f"Worse answers: {sentence}", dict(found))
+    else:
+        yield Finding("weakness", "gain of answers", f"Nothing certain: {sentence}", dict(found))
 
 
 def _generated(metrics: Mapping[str, Any]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from teacherspec.errors import DataError
+from teacherspec.evaluate.gain import gain
 from teacherspec.metrics.scores.intervals import interval_of, mean_interval, wilson_interval
 from teacherspec.metrics.text_generation import (
     ROUGE_NAMES,
@@ -112,6 +113,50 @@ def text_quality(
         "length_ratio": mean([_length_ratio(one) for one in answers]),
         "repetition": mean([repeated_share(one.ids) for one in answers]),
     }
+
+
+def text_gain(
+    teacher: Sequence[GeneratedText],
+    base: Sequence[GeneratedText],
+    correct: tuple[Sequence[bool], Sequence[bool]],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> dict[str, dict[str, float]]:
+    """Gain of the teacher's answers over those of its untrained base to the same prompts, paired.
+
+    Args:
+        teacher: N answers.
+        base: those of the base, in the same order.
+        correct: `[N]` each, of `is_correct`: of the teacher and of the base.
+        confidence: level of the intervals.
+        resamples: bootstrap resamples of prompts.
+        seed: of the resamples.
+
+    Returns:
+        `exact_match` (a share; of what `evaluate.generation.extract` extracts, where it is declared) and
+        `chrf` (points of 100), positive where the teacher is better.
+    """
+    own, other = (np.asarray(flags, dtype=np.float64) for flags in correct)
+    matched = gain(
+        {"exact_match": own - other},
+        np.ones(len(own)),
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    ours, theirs = (
+        chrf([one.text for one in answers], [one.references for one in answers]).bootstrap(
+            n_resamples=resamples,
+            seed=seed,  # of the same prompts on both sides
+        )
+        for answers in (teacher, base)
+    )
+    change = interval_of(
+        float(ours.observed - theirs.observed), ours.resampled - theirs.resampled, confidence=confidence
+    )
+    return {**matched, "chrf": asdict(change)}
 
 
 def _rouges(texts: Sequence[str], references: Sequence[Sequence[str]], fit: Fit) -> dict[str, list[float]]:

@@ -17,8 +17,16 @@ def gain_section(task: Kind, outputs: StageOutputs) -> str:
         ]
         gains = [interval(outputs.number(f"evaluate.gain.{split}.{name}")) for name in ("accuracy", "nll")]
         rows.append((split, *(f"{one:.3f}" for one in accuracies), *gains))
+    answers = ""
+    if task.output_type == "generation":
+        names = {"exact match": "exact_match", "chrF": "chrf"}
+        gained = (
+            f"{words} {interval(outputs.number(f'evaluate.gain.test.generated.{name}'))}"
+            for words, name in names.items()
+        )
+        answers = f"\n\nGreedy answers to the same test prompts, paired: {', '.join(gained)}."
     columns = ("split", "base", "teacher", "gain in accuracy", "gain in NLL (nats)")
     return (
         f"## Gain\n\nThe teacher against {base} on the same rows, paired; above 0 the teacher is better. "
-        f"Before calibration.\n\n{markdown_table(columns, rows)}"
+        f"Before calibration.\n\n{markdown_table(columns, rows)}{answers}"
     )
