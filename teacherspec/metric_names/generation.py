@@ -65,10 +65,6 @@ def generation_names(roles: Mapping[str, str], perturbations: Collection[str]) -
         | prefixed("ratings", nested(OPPONENTS, RATINGS)),
     )
     evaluated = dict.fromkeys(roles.values(), ReportedNames(TOKENS))
-<<<<<<< HEAD
     of_all |= gained(roles, ReportedNames(TOKENS)) | over_seeds(roles)
-=======
-    of_all |= gained(roles, ReportedNames(TOKENS))
     of_all |= ReportedNames(prefixed("evaluate.gain.test.generated", ANSWER_GAIN))
->>>>>>> 1b296bd (The gain of generated answers over those of the untrained base, paired)
     return of_all | of_splits("evaluate", roles, evaluated) | of_splits("calibrate", roles, CALIBRATED)

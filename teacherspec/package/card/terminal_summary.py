@@ -68,7 +68,8 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
     for name in names:
         gained = interval(outputs.number(f"evaluate.gain.{name}.accuracy"))
         yield "gain" if name == "test" else "", gained, f"{name}; accuracy over its untrained base"
-<<<<<<< HEAD
+    if answers := find(outputs.reports, "evaluate.gain.test.generated.exact_match"):
+        yield "", interval(answers), "test; exact match of answers over its untrained base"
     if mean := find(outputs.reports, "evaluate.seeds.test.accuracy"):
         sd, count = (
             outputs.number(f"evaluate.seeds.test.{name}").value for name in ("accuracy_sd", "trainings")
@@ -77,10 +78,6 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
     for name, probed in probed_sets(outputs.reports["probe"]).items():
         shown = f"{name}; points of accuracy of a student, over labels only"
         yield "lift" if name == "test" else "", points(probed["lift"]), shown
-=======
-    if answers := find(outputs.reports, "evaluate.gain.test.generated.exact_match"):
-        yield "", interval(answers), "test; exact match of answers over its untrained base"
->>>>>>> 1b296bd (The gain of generated answers over those of the untrained base, paired)
     before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
     noise = outputs.number("calibrate.test.ece.noise_after").value
     yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise{_harm(outputs)}"
