@@ -25,6 +25,9 @@ SCRATCH = Path(".scratch")
 
 REQUIRED_SPLITS = ("train", "validation", "calibration", "test")
 
+CALIBRATION_ROWS = 20
+"""Rows below which the stage `calibrate` fits nothing."""
+
 RESERVED_NAMES = (
     "base", "candidate_set_size", "gain", "loss_ratio", "loss_ratio_out_of_fold", "out_of_fold", "robustness",
     "seeds",
@@ -104,18 +107,29 @@ def load_prepared(folder: Path) -> Prepared:
 
 
 def check_splits(prepared: Prepared) -> None:
-    """Every split that the numbers need exists, with enough rows for an interval and a name of its own.
+    """Every split that the numbers need exists, with enough rows for its use and a name of its own.
 
     Raises:
-        DataError: names every split that is missing, has fewer than two rows, or has the name of a metric.
+        DataError: names every split that is missing, has fewer than two rows or, to calibrate on, than
+            `CALIBRATION_ROWS`, or has the name of a metric.
     """
     missing = [name for name in REQUIRED_SPLITS if name not in prepared.splits]
     small = [split for split in prepared.splits.values() if split.rows < 2]
+    few = [
+        split
+        for split in prepared.splits.values()
+        if split.role == "calibration" and 2 <= split.rows < CALIBRATION_ROWS
+    ]
     reserved = [name for name in RESERVED_NAMES if name in prepared.splits]
     problems = [f"prepare: there is no {name} split to evaluate on; declare one" for name in missing]
     problems += [
         f"prepare: split {split.name} has {split.rows} rows, too few for any interval; give it more"
         for split in small
+    ]
+    problems += [
+        f"prepare: split {split.name} has {split.rows} rows; calibration needs at least {CALIBRATION_ROWS}, "
+        "add rows"
+        for split in few
     ]
     problems += [
         f"prepare: a split cannot be called {name}, which is the name of a metric; rename it"

@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+import pytest
+
+from teacherspec.calibrate.splits import MINIMUM_ROWS
+from teacherspec.errors import DataError
+from teacherspec.splits import REQUIRED_SPLITS, Prepared, Split, check_splits
+
 ROOT = Path(__file__).parents[2] / "teacherspec"
 LATE = ("calibrate", "evaluate", "evaluation_rows", "finetune", "inference", "package")
 ERRORS = {"BaseModelError", "DataError", "UserError"}
@@ -122,3 +128,16 @@ def test_rows_are_refused_early_by_the_code_that_encodes_them_later() -> None:
         "tasks/shared/tokenize_rows.py",
         "tasks/vision_language/insert_images.py",
     }
+
+
+def test_the_early_check_asks_for_as_many_rows_to_calibrate_on_as_the_late_one() -> None:
+    """`calibrate` reads predictions only, and so cannot import what reads splits."""
+    enough, few = (
+        Prepared("causal_lm", (), {name: Split(name, name, rows, "", Path()) for name in REQUIRED_SPLITS})
+        for rows in (MINIMUM_ROWS, MINIMUM_ROWS - 1)
+    )
+    check_splits(enough)
+    with pytest.raises(
+        DataError, match=f"calibration has {MINIMUM_ROWS - 1} rows; calibration needs at least"
+    ):
+        check_splits(few)

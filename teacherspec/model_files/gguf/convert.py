@@ -91,7 +91,7 @@ def _convert(file: Path, header: Header, notices: list[Path], folder: Path) -> N
     name = header.settings["general.architecture"]
     words, tokens = (header.settings[f"tokenizer.ggml.{key}"] for key in ("pre", "tokens"))
     head = head_size(name, header)
-    request = convert_worker.Request(file.resolve(), folder.resolve(), words, tokens.count, head)
+    request = convert_worker.Request(file.resolve(), folder.resolve(), name, words, tokens.count, head)
     seconds = CPU_LIMIT_SECONDS + header.values // VALUES_PER_SECOND
     memory = MEMORY_LIMIT_BYTES + file.stat().st_size + COPIES * FLOAT32_BYTES * header.values
     outcome = run_bounded(

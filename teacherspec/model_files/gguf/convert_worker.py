@@ -22,6 +22,7 @@ class Request:
     Attributes:
         file: a GGUF whose header passed the checks.
         target: the folder to write to.
+        architecture: as the file states it.
         words: `tokenizer.ggml.pre`: how the tokenizer splits a text.
         tokens: how many the tokenizer has.
         head_size: width of an attention head.
@@ -29,6 +30,7 @@ class Request:
 
     file: Path
     target: Path
+    architecture: str
     words: str
     tokens: int
     head_size: int
@@ -53,6 +55,11 @@ def run(request: Request) -> Iterator[tuple[str, Any]]:
         config = AutoConfig.from_pretrained(folder, **where)
         config.head_dim = request.head_size  # qwen3's is not read
         vars(config).pop("_model_name_or_path", None)  # a title
+        if config.model_type != request.architecture:
+            # Called "mistral", a Llama becomes one, whose tensors gguf cannot name, with a window of 4096.
+            own = {"model_type", "architectures", "sliding_window"}
+            same = {name: value for name, value in config.to_dict().items() if name not in own}
+            config = AutoConfig.for_model(request.architecture, **same)
         yield "step", "its weights"
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,

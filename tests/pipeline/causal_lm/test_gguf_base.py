@@ -34,7 +34,7 @@ def _repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toys.write_gguf(
         Path("models/tiny.gguf"), model, tokenizer, stored_as="Q8_0", general={"license": "apache-2.0"}
     )
-    lm_prepared(Path("prepare"), train=32, other=16)
+    lm_prepared(Path("prepare"), train=32, other=20)
 
 
 def run(declared: Base) -> dict[str, Any]:

@@ -249,6 +249,17 @@ def test_only_what_a_base_may_hold_comes_from_the_hub(good: Path, hub: Path) -> 
     assert fetch(declared) == folder
 
 
+def test_only_the_gguf_and_notices_come_from_the_hub(hub: Path) -> None:
+    (hub / "x.gguf").write_bytes(b"GGUF")
+    (hub / "LICENSE").write_text("free")
+    declared = base(kind="hub", id="a/b", revision=COMMIT, gguf="x.gguf")
+    file = registry.fetch_gguf(declared.source, CACHE)
+    assert file is not None
+    assert {path.name for path in file.parent.iterdir()} - {"README.md"} == {"x.gguf", "LICENSE"}
+    with pytest.raises(BaseModelError, match=r"contains no `y\.gguf`"):
+        fetch(base(kind="hub", id="a/b", revision=COMMIT, gguf="y.gguf"))
+
+
 def test_an_unknown_commit_is_one_line(hub: Path) -> None:
     with pytest.raises(
         BaseModelError, match=r"base\.source: a/b@ffffffffffff: cannot be fetched: .*404"

@@ -51,6 +51,15 @@ def test_logits_are_those_of_the_model_that_was_written(
     torch.testing.assert_close(logits(read), logits(tiny_model(family)), rtol=0, atol=1e-5)
 
 
+def test_a_file_called_mistral_gets_no_window_that_it_does_not_state(tmp_path: Path) -> None:
+    """transformers goes by the title of the file, and then finds no names for its tensors."""
+    folder = convert_once(written(tmp_path, general={"name": "mistral"}), tmp_path / "cache")
+    read = AutoModelForCausalLM.from_pretrained(folder)
+    assert read.config.model_type == "llama"
+    assert not hasattr(read.config, "sliding_window")
+    torch.testing.assert_close(logits(read), logits(tiny_model("llama")), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("adds_bos", [False, True])
 def test_tokens_template_and_ends_are_those_of_the_tokenizer(
     adds_bos: bool, llama: tuple[Path, Path], tmp_path: Path
