@@ -110,6 +110,7 @@ def artifact(
         "calibrator": fitted.calibrator.model_dump(mode="json"),
         "declared": section.method.model_dump(mode="json"),
         "keeps_argmax": fitted.calibrator.keeps_argmax,
+        "out_of_fold_rows": fitted.further_rows,
         "reason": fitted.reason,
         "row_ids_sha256": hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest(),
         "rows": len(ids),

@@ -12,12 +12,15 @@ REPORTED_ROWS = 2
 """Rows below which a split has no interval."""
 
 
-def split_problems(index: PredictionIndex, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def split_problems(
+    index: PredictionIndex, ids: Mapping[str, Sequence[str]], out_of_fold: Sequence[str] = ()
+) -> Iterator[str]:
     """Problems with roles and rows: not one split each, too few rows, or rows both fitted on and reported.
 
     Args:
         index: roles of the splits.
         ids: row ids by split.
+        out_of_fold: ids of train rows that are fitted on too.
     """
     for role in ("calibration", "test"):
         if len(index.splits(role)) != 1:
@@ -26,12 +29,12 @@ def split_problems(index: PredictionIndex, ids: Mapping[str, Sequence[str]]) -> 
         least = MINIMUM_ROWS if index.roles[name] == "calibration" else REPORTED_ROWS
         if len(rows) < least:
             yield f"prepare: split {name} has {len(rows)} rows; calibration needs at least {least}, add rows"
-    fitted_on = {row for name in index.splits("calibration") for row in ids[name]}
+    fitted_on = {row for name in index.splits("calibration") for row in ids[name]}.union(out_of_fold)
     for name, rows in ids.items():
         shared = fitted_on.intersection(rows) if index.roles[name] != "calibration" else set()
         if shared:
             yield (
-                f"prepare: {len(shared)} rows are in the calibration split and in {name}, such as "
+                f"prepare: {len(shared)} rows are in what the calibrator is fitted on and in {name}, such as "
                 f"{min(shared)}; no row may be in both"
             )
 

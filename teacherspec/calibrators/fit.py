@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from teacherspec.calibrators.affine import fit_dirichlet, fit_vector
@@ -30,8 +31,24 @@ from teacherspec.spec.calibrate import (
 )
 from teacherspec.spec.section import Section
 
+WITH_FURTHER = "with out-of-fold rows"
+"""After the name of a method that is fitted on further rows too."""
+
 DECLARED = "declared"
 """The reason of a calibrator that the declaration names."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that a calibrator may be fitted on.
+
+    Attributes:
+        logits: `[N, C]`, before any temperature.
+        labels: `[N]`.
+    """
+
+    logits: npt.ArrayLike
+    labels: npt.ArrayLike
 
 
 @dataclass(frozen=True)
@@ -42,11 +59,13 @@ class Fitted:
         calibrator: plain data; see `fitted.apply`.
         temperature: the temperature fit it is or starts from; None if it involves none.
         reason: why this calibrator, one sentence.
+        further_rows: number of rows of other models that it was fitted on too.
     """
 
     calibrator: Calibrator
     temperature: TemperatureFit | None
     reason: str
+    further_rows: int = 0
 
     @property
     def status(self) -> Status:
@@ -54,18 +73,28 @@ class Fitted:
         return "ok" if self.temperature is None else self.temperature.status
 
 
-def fit(method: Method, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
+def fit(method: Method, logits: npt.ArrayLike, labels: npt.ArrayLike, further: Rows | None = None) -> Fitted:
     """Fit the declared method.
 
     Args:
         method: `calibrate.method`.
         logits: `[N, C]`, before any temperature.
         labels: `[N]`.
+        further: rows of other models, to fit on too. `auto` chooses whether to, and scores no method on them.
 
     Raises:
         ValueError: wrong shapes, or values out of range, naming the row.
     """
-    return FITTERS[type(method)](method, logits, labels)
+    if isinstance(method, Auto):
+        return _auto(method, logits, labels, further)
+    if further is None:
+        return FITTERS[type(method)](method, logits, labels)
+    joined = [
+        np.concatenate([np.asarray(own), np.asarray(other)])
+        for own, other in ((logits, further.logits), (labels, further.labels))
+    ]
+    found = FITTERS[type(method)](method, *joined)
+    return replace(found, further_rows=len(joined[1]) - len(np.asarray(labels)))
 
 
 def _identity(_method: NoCalibration, _logits: npt.ArrayLike, _labels: npt.ArrayLike) -> Fitted:
@@ -99,17 +128,32 @@ def _histogram(method: HistogramBinning, logits: npt.ArrayLike, labels: npt.Arra
     return Fitted(fit_histogram(logits, labels, n_bins=method.n_bins), None, DECLARED)
 
 
-def _auto(method: Auto, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Fitted:
-    results = [
-        cross_validate(candidate.kind, partial(_calibrator, candidate), logits, labels, method)
+def _auto(method: Auto, logits: npt.ArrayLike, labels: npt.ArrayLike, further: Rows | None) -> Fitted:
+    """The simplest method that no other beats on held-out rows; fitted on further rows only if that wins."""
+    options = [
+        (candidate, rows)
         for candidate in CANDIDATES
+        for rows in ((None,) if further is None or isinstance(candidate, NoCalibration) else (None, further))
+    ]
+    results = [
+        cross_validate(
+            candidate.kind if rows is None else f"{candidate.kind} {WITH_FURTHER}",
+            partial(_calibrator, candidate, rows),
+            logits,
+            labels,
+            method,
+        )
+        for candidate, rows in options
     ]
     best, reason = choose(results)
-    return replace(fit(CANDIDATES[best], logits, labels), reason=reason)
+    chosen, rows = options[best]
+    return replace(fit(chosen, logits, labels, rows), reason=reason)
 
 
-def _calibrator(method: Method, logits: npt.ArrayLike, labels: npt.ArrayLike) -> Calibrator:
-    return fit(method, logits, labels).calibrator
+def _calibrator(
+    method: Method, further: Rows | None, logits: npt.ArrayLike, labels: npt.ArrayLike
+) -> Calibrator:
+    return fit(method, logits, labels, further).calibrator
 
 
 FITTERS: Mapping[type[Section], Callable[[Any, npt.ArrayLike, npt.ArrayLike], Fitted]] = {
@@ -120,6 +164,5 @@ FITTERS: Mapping[type[Section], Callable[[Any, npt.ArrayLike, npt.ArrayLike], Fi
     DirichletCalibration: _dirichlet,
     IsotonicRegression: _isotonic,
     HistogramBinning: _histogram,
-    Auto: _auto,
 }
-"""Section of the method → the function that fits it on logits `[N, C]` and labels `[N]`."""
+"""Section of a method but `auto` → the function that fits it on logits `[N, C]` and labels `[N]`."""

@@ -15,7 +15,7 @@ from teacherspec.metric_names.reported_names import (
 ROWS = ReportedNames(frozenset({"rows"}))
 
 QUALITY = ROWS | ReportedNames(
-    frozenset({"accuracy", "balanced_accuracy", "brier", "ece", "macro_f1", "nll"}),
+    frozenset({"accuracy", "balanced_accuracy", "brier", "ece", "entropy", "macro_f1", "nll"}),
     frozenset({"matthews"}),  # undefined where all labels or all predictions are of one class
 )
 
@@ -38,7 +38,7 @@ ABSTENTION = ReportedNames(sometimes=frozenset({"abstention.coverage", "abstenti
 
 CALIBRATED: Mapping[str, ReportedNames] = {
     "calibration": FIT_CLASSES
-    | ReportedNames(sometimes=frozenset({"abstention.proven", "abstention.threshold"})),
+    | ReportedNames(sometimes=frozenset({"abstention.proven", "abstention.threshold", "out_of_fold_rows"})),
     "test": COMPARED_CLASSES | ABSTENTION,
     "shifted": COMPARED_CLASSES | ABSTENTION,
     "ood": ROWS

@@ -19,6 +19,10 @@ NO_LABEL = -1
 (role `transfer`)."""
 
 
+OUT_OF_FOLD = "out_of_fold"
+"""In place of a split's name: predictions of train rows by models that were not trained on them."""
+
+
 @dataclass(frozen=True)
 class Predictions:
     """Logits of one split.

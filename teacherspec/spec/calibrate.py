@@ -117,6 +117,12 @@ class Calibrate(Section):
     method: Method = TemperatureScaling()
     """How probabilities are corrected."""
 
+    rows: Literal["calibration", "calibration_and_out_of_fold"] = "calibration"
+    """What a calibrator is fitted on. `calibration_and_out_of_fold` adds the train rows, with the logits of
+    the models of `finetune.cross_fit`, none of which was trained on the row: many more rows, but of models
+    that are not the teacher and were trained on fewer rows. With the method `auto` each method is then a
+    candidate with and without them, and the score on calibration rows alone decides. For classifiers."""
+
     abstain: Abstention | None = None
     """The confidence below which the teacher abstains; none by default. For classifiers."""
 

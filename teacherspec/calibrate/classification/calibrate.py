@@ -11,9 +11,9 @@ from teacherspec.calibrate.classification.report import CLASS_COLUMNS, class_row
 from teacherspec.calibrate.classification.slices import COLUMNS, calibration_by_slice
 from teacherspec.calibrate.result import WHEN, Calibrated, Table, artifact, fit_numbers, headline
 from teacherspec.calibrate.splits import split_problems
-from teacherspec.calibrators.fit import fit
+from teacherspec.calibrators.fit import Rows, fit
 from teacherspec.errors import DataError
-from teacherspec.predictions.classification import Predictions, load_predictions, load_slices
+from teacherspec.predictions.classification import OUT_OF_FOLD, Predictions, load_predictions, load_slices
 from teacherspec.predictions.index import PredictionIndex
 from teacherspec.spec.calibrate import Calibrate
 
@@ -33,12 +33,16 @@ def calibrate_classification(section: Calibrate, index: PredictionIndex, predict
         DataError: a split is missing or too small, rows overlap, or logits or labels are invalid.
     """
     splits = {name: load_predictions(predictions, name) for role in ROLES for name in index.splits(role)}
-    check_splits(index, splits)
+    unseen = load_predictions(predictions, OUT_OF_FOLD) if section.rows != "calibration" else None
+    check_splits(index, splits, unseen)
     (calibration,), (test,) = index.splits("calibration"), index.splits("test")
-    fitted = fit(section.method, splits[calibration].logits, splits[calibration].labels)
+    further = None if unseen is None else Rows(unseen.logits, unseen.labels)
+    fitted = fit(section.method, splits[calibration].logits, splits[calibration].labels, further)
     measured = measure_splits(index, splits, fitted.calibrator, section)
     in_sample = headline(measured[calibration], ("rows",), ("nll", "brier", "ece"))
     measured[calibration] = {**fit_numbers(fitted, measured[test]), **in_sample}
+    if unseen is not None:
+        measured[calibration]["out_of_fold_rows"] = fitted.further_rows
     rule = None
     if section.abstain is not None:
         (validation,) = index.splits("validation")
@@ -65,15 +69,20 @@ def calibrate_classification(section: Calibrate, index: PredictionIndex, predict
     )
 
 
-def check_splits(index: PredictionIndex, splits: Mapping[str, Predictions]) -> None:
-    """Check roles, rows, logits and labels of all splits.
+def check_splits(
+    index: PredictionIndex, splits: Mapping[str, Predictions], unseen: Predictions | None = None
+) -> None:
+    """Check roles, rows, logits and labels of all splits, and of train rows out of fold.
 
     Raises:
         DataError: names every problem.
     """
-    problems = list(split_problems(index, {name: split.ids for name, split in splits.items()}))
+    ids = {name: split.ids for name, split in splits.items()}
+    problems = list(split_problems(index, ids, () if unseen is None else unseen.ids))
     for name, split in splits.items():
         problems += _row_problems(name, index.roles[name], split, len(index.label_names))
+    if unseen is not None:
+        problems += _row_problems(OUT_OF_FOLD, "train", unseen, len(index.label_names))
     if problems:
         raise DataError(problems)
 

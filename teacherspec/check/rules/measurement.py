@@ -55,9 +55,21 @@ def output_type_supports_the_calibration(spec: Spec) -> Iterator[Finding]:
         yield Finding(("calibrate", "method", "kind"), what)
 
 
+def calibration_rows_are_predicted(spec: Spec) -> Iterator[Finding]:
+    """Rows out of fold need classes, and the models that predict them."""
+    if spec.calibrate.rows == "calibration":
+        return
+    where, kind = ("calibrate", "rows"), spec.task.kind
+    if not SUPPORTED[spec.task.output_type].abstention:
+        yield Finding(where, f"only classifiers have rows out of fold, no {kind} task: drop it")
+    elif not spec.finetune.cross_fit:
+        yield Finding(where, "no rows are predicted out of fold: declare finetune.cross_fit: true")
+
+
 RULES = (
     Rule(("prepare", "evaluate"), slices_have_their_columns),
     Rule(("task", "evaluate"), perturbations_fit_the_rows),
     Rule(("task", "evaluate"), output_type_supports_the_measurement),
     Rule(("task", "calibrate"), output_type_supports_the_calibration),
+    Rule(("task", "finetune", "calibrate"), calibration_rows_are_predicted),
 )

@@ -14,7 +14,7 @@ from teacherspec.evaluate.classification.label_errors import (
     label_suspects,
 )
 from teacherspec.evaluate.classification.metrics import quality
-from teacherspec.evaluate.classification.out_of_fold import out_of_fold_metrics
+from teacherspec.evaluate.classification.out_of_fold import load_out_of_fold, out_of_fold_metrics
 from teacherspec.evaluate.classification.untrained_base import classification_gain, opponent
 from teacherspec.evaluate.context import EvaluationContext
 from teacherspec.evaluate.finding import Finding
@@ -56,6 +56,7 @@ class Analysis:
         examples: misclassified and undecided rows of the test split.
         findings: sentences.
         seeds: scores of the model of each seed; empty for one training.
+        out_of_fold: predictions of train rows by models that had not seen them; None without cross-fitting.
     """
 
     metrics: Mapping[str, Any]
@@ -68,6 +69,7 @@ class Analysis:
     examples: Sequence[Example]
     findings: Sequence[Finding]
     seeds: Sequence[SeedScore]
+    out_of_fold: Predictions | None
 
     @property
     def weak_classes(self) -> frozenset[str]:
@@ -104,7 +106,8 @@ def analyse(
     metrics = all_metrics(section, prepared, predictions, robustness)
     if unchanged := {name: UNCHANGED for name, (_, changed) in perturbed.items() if not changed}:
         metrics["robustness"]["not_measured"] = unchanged
-    metrics |= out_of_fold_metrics(context.paths.finetuned, predictions, **context.intervals)
+    unseen = load_out_of_fold(context.paths.finetuned, predictions["train"])
+    metrics |= out_of_fold_metrics(unseen, predictions["validation"], **context.intervals)
     metrics |= against_base(predictions, untrained, **context.intervals)
     metrics |= seed_metrics(seeds, section.confidence)
     findings = all_findings(
@@ -132,6 +135,7 @@ def analyse(
         examples=hard_examples(test),
         findings=findings,
         seeds=seeds,
+        out_of_fold=unseen,
     )
 
 

@@ -24,7 +24,13 @@ from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.inference.classification import predict
 from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.metrics.scores.softmax import top_label
-from teacherspec.predictions.classification import Predictions, SliceRows, save_predictions, save_slices
+from teacherspec.predictions.classification import (
+    OUT_OF_FOLD,
+    Predictions,
+    SliceRows,
+    save_predictions,
+    save_slices,
+)
 from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder, write_bytes
@@ -136,6 +142,8 @@ def _write_predictions(
             save_predictions(folder / "predictions" / f"{name}.parquet", found)
         for name, found in untrained.items():
             save_predictions(folder / "untrained" / f"{name}.parquet", found)
+        if analysis.out_of_fold is not None:
+            save_predictions(folder / "predictions" / f"{OUT_OF_FOLD}.parquet", analysis.out_of_fold)
         save_slices(
             folder,
             [

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.scores.classification import balanced_accuracy, macro_f1, matthews, per_class
+from teacherspec.metrics.scores.disagreement import entropy
 from teacherspec.metrics.scores.intervals import (
     Interval,
     bootstrap,
@@ -17,7 +18,7 @@ from teacherspec.metrics.scores.intervals import (
     wilson_interval,
 )
 from teacherspec.metrics.scores.proper_scores import brier_per_row, nll_per_row
-from teacherspec.metrics.scores.softmax import softmax, top_label
+from teacherspec.metrics.scores.softmax import log_softmax, softmax, top_label
 from teacherspec.predictions.classification import Predictions
 
 CLASS_COLUMNS = (
@@ -39,8 +40,9 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
 
     Returns:
         `rows`; `accuracy` with Wilson interval; `nll` (nats a row), `brier`, `macro_f1` with bootstrap
-        interval; `balanced_accuracy`, `ece` (15 equal-width bins) as plain numbers, and so `matthews`
-        unless it is undefined because labels or predictions are all of one class.
+        interval; `balanced_accuracy`, `ece` (15 equal-width bins) and `entropy` (mean of the distributions,
+        nats) as plain numbers, and so `matthews` unless it is undefined because labels or predictions are all
+        of one class.
     """
     logits, labels = predictions.logits, predictions.labels
     probs, predicted = softmax(logits), top_label(logits)
@@ -63,6 +65,7 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
         "rows": rows,
         **{name: asdict(interval) for name, interval in intervals.items()},
         "balanced_accuracy": balanced_accuracy(labels, predicted, n_classes=classes),
+        "entropy": float(entropy(log_softmax(logits)).mean()),
         "ece": expected_calibration_error(*top_label_confidence(probs, labels)),
     }
     if np.ptp(labels) > 0 and np.ptp(predicted) > 0:

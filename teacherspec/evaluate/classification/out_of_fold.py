@@ -1,6 +1,5 @@
 """Predictions of the train rows by the models of cross-fitting, none of which was trained on the row."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +7,31 @@ import numpy as np
 
 from teacherspec.evaluate.classification.metrics import quality
 from teacherspec.metrics.loss_ratio import loss_ratio
+from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.predictions.classification import Predictions
 
 FILE = "out_of_fold.parquet"
 """In the output of `finetune`: `id` and `logits` of every train row, in the order of the split."""
 
 
+def load_out_of_fold(finetuned: Path, train: Predictions) -> Predictions | None:
+    """The predictions of train rows out of fold; None without cross-fitting.
+
+    Args:
+        finetuned: folder that `finetune` left.
+        train: predictions of the same rows by the teacher, for their labels.
+    """
+    import pyarrow.parquet as pq
+
+    if not (finetuned / FILE).is_file():
+        return None
+    table = pq.read_table(finetuned / FILE, columns=["id", "logits"])
+    logits = np.stack(table["logits"].to_numpy()).astype(np.float32)
+    return Predictions(table["id"].to_pylist(), train.labels, logits)
+
+
 def out_of_fold_metrics(
-    finetuned: Path, predictions: Mapping[str, Predictions], **intervals: Any
+    unseen: Predictions | None, validation: Predictions, **intervals: Any
 ) -> dict[str, Any]:
     """Quality of the train rows out of fold, and the loss ratio to them; nothing without cross-fitting.
 
@@ -24,20 +40,12 @@ def out_of_fold_metrics(
     where the two splits are alike, and far above only where validation rows are harder than train rows.
 
     Args:
-        finetuned: folder that `finetune` left.
-        predictions: of the splits `train`, for its labels, and `validation`.
+        unseen: predictions of train rows out of fold.
+        validation: predictions of the teacher.
         intervals: level, resamples and seed.
     """
-    import pyarrow.parquet as pq
-
-    if not (finetuned / FILE).is_file():
+    if unseen is None:
         return {}
-    table = pq.read_table(finetuned / FILE, columns=["id", "logits"])
-    logits = np.stack(table["logits"].to_numpy()).astype(np.float32)
-    own = Predictions(table["id"].to_pylist(), predictions["train"].labels, logits)
-    measured = quality(own, **intervals)
-    validation = quality(predictions["validation"], **intervals)["nll"]["value"]
-    return {
-        "out_of_fold": measured,
-        "loss_ratio_out_of_fold": loss_ratio(validation, measured["nll"]["value"]),
-    }
+    measured = quality(unseen, **intervals)
+    ratio = loss_ratio(nll(validation.logits, validation.labels), measured["nll"]["value"])
+    return {"out_of_fold": measured, "loss_ratio_out_of_fold": ratio}

@@ -37,12 +37,12 @@ def ensemble(log_probs: npt.ArrayLike) -> Ensemble:
     if given.ndim != 3 or not len(given):
         raise ValueError(f"expected log_probs [K, N, C] of K ≥ 1 models, got the shape {given.shape}")
     mean = np.logaddexp.reduce(given, axis=0) - np.log(len(given))
-    aleatoric = _entropy(given).mean(axis=0)
+    aleatoric = entropy(given).mean(axis=0)
     # Rounding may leave a negative difference where all models agree.
-    return Ensemble(mean, aleatoric, np.maximum(_entropy(mean) - aleatoric, 0.0))
+    return Ensemble(mean, aleatoric, np.maximum(entropy(mean) - aleatoric, 0.0))
 
 
-def _entropy(log_probs: FloatArray) -> FloatArray:
+def entropy(log_probs: FloatArray) -> FloatArray:
     """Entropy over the last axis, nats."""
     probs = np.exp(log_probs)
     entropy: FloatArray = -(probs * np.where(probs > 0, log_probs, 0.0)).sum(axis=-1)

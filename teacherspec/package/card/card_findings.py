@@ -72,8 +72,8 @@ def advice(
     if crossed:
         sentences.append(
             f"On train rows prefer `out_of_fold_logits`, from {crossed['folds']} models that had not seen "
-            f"them (accuracy {crossed['accuracy']:.3f}, entropy {crossed['entropy']:.3f} nats). The "
-            "teacher's calibration was not fitted for them."
+            f"them (accuracy {crossed['accuracy']:.3f}, entropy {crossed['entropy']:.3f} nats"
+            f"{_test_entropy(outputs)}). {_calibrated_for_them(outputs)}"
         )
     else:
         sentences += _memorised(outputs, soft_targets["entropy"])
@@ -81,6 +81,18 @@ def advice(
     sentences += _transfer(outputs, soft_targets["entropy"])
     tokens = soft_targets.get("tokens")
     return sentences if tokens is None else [*sentences, *_of_tokens(tokens, vocabulary or {})]
+
+
+def _test_entropy(outputs: StageOutputs) -> str:
+    """The entropy to compare with: that of the teacher on rows that it had not seen either."""
+    found = find(outputs.reports, "evaluate.test.entropy")
+    return "" if found is None else f"; the teacher's on test rows {found.value:.3f}"
+
+
+def _calibrated_for_them(outputs: StageOutputs) -> str:
+    if outputs.calibration.get("out_of_fold_rows", 0):
+        return "The teacher's calibration was fitted on them too."
+    return "The teacher's calibration was not fitted for them."
 
 
 def _ensemble(outputs: StageOutputs, ensemble: Mapping[str, Mapping[str, float]]) -> Iterator[str]:

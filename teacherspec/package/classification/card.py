@@ -27,19 +27,23 @@ def model_index(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
 
 
 def _results(outputs: StageOutputs) -> str:
-    columns = ("split", "rows", "accuracy", "macro F1", "NLL (nats)", "Brier")
-    names = ("accuracy", "macro_f1", "nll", "brier")
-    splits = [split for split in outputs.prepared.splits.values() if split.role not in UNLABELLED]
+    columns = ("split", "rows", "accuracy", "macro F1", "NLL (nats)", "Brier", "entropy (nats)")
+    names = ("accuracy", "macro_f1", "nll", "brier", "entropy")
+    shown = {
+        split.name: split.name for split in outputs.prepared.splits.values() if split.role not in UNLABELLED
+    }
+    unseen = find(outputs.reports, "evaluate.loss_ratio_out_of_fold")
+    if unseen is not None:
+        shown["out_of_fold"] = "train, out of fold"
     rows = [
         (
-            split.name,
-            split.rows,
-            *(interval(outputs.number(f"evaluate.{split.name}.{name}")) for name in names),
+            title,
+            int(outputs.number(f"evaluate.{name}.rows").value),
+            *(interval(outputs.number(f"evaluate.{name}.{metric}")) for metric in names),
         )
-        for split in splits
+        for name, title in shown.items()
     ]
     ratio = outputs.number("evaluate.loss_ratio").value
-    unseen = find(outputs.reports, "evaluate.loss_ratio_out_of_fold")
     out_of_fold = "" if unseen is None else f"; over the loss of train rows out of fold: {unseen.value:.3f}"
     return (
         "## Results\n\nIntervals in brackets; before calibration, at temperature 1.\n\n"
@@ -81,8 +85,15 @@ def calibration_results(outputs: StageOutputs) -> str:
 
     noise = find(outputs.reports, "calibrate.test.ece.noise_after")
     against = f"; a perfectly calibrated model shows up to {noise.value:.3f} on as many rows" if noise else ""
+    further = outputs.calibration.get("out_of_fold_rows", 0)
+    fitted_on = (
+        f" Fitted on {outputs.calibration['rows']} calibration rows, and on {further} train rows as models "
+        "that had not seen them predict these."
+        if further
+        else ""
+    )
     return (
-        f"Calibration on test: ECE {both('ece')}{against}; NLL {both('nll')}.\n\n"
+        f"Calibration on test: ECE {both('ece')}{against}; NLL {both('nll')}.{fitted_on}\n\n"
         f"![Reliability before and after calibration](eval/{PLOT})"
     )
 

@@ -13,7 +13,7 @@ from teacherspec.errors import DataError
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.ood import confidence_log_odds
 from teacherspec.metrics.scores.softmax import softmax
-from teacherspec.predictions.classification import NO_LABEL, load_predictions
+from teacherspec.predictions.classification import NO_LABEL, Predictions, load_predictions, save_predictions
 from teacherspec.spec.calibrate import (
     Abstention,
     Auto,
@@ -202,3 +202,47 @@ def test_refuses_a_calibration_split_too_small_to_fit(tmp_path):
 def test_the_stage_imports_no_torch_and_no_matplotlib():
     code = "import sys, stages.calibrate; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0
+
+
+ALL_ROWS = Calibrate(rows="calibration_and_out_of_fold", resamples=100)
+
+
+def with_out_of_fold(folder: Path, unseen: Predictions) -> Path:
+    save_predictions(folder / "predictions" / "out_of_fold.parquet", unseen)
+    return folder
+
+
+def test_rows_out_of_fold_are_fitted_on_and_never_reported(tmp_path):
+    folder = with_out_of_fold(toy_folder(tmp_path / "in", rows=100), toy_split("train", 4000, seed=9))
+    alone, reported_alone = run(QUICK, folder, tmp_path / "alone")
+    artifact, reported = run(ALL_ROWS, folder, tmp_path / "all")
+    assert artifact["standard_error"] < alone["standard_error"] / 4
+    assert artifact["temperature"] == pytest.approx(2.5, abs=4 * artifact["standard_error"])
+    assert (artifact["rows"], artifact["out_of_fold_rows"]) == (100, 4000)
+    assert artifact["row_ids_sha256"] == alone["row_ids_sha256"], "those of the calibration split"
+    assert reported["calibration"]["out_of_fold_rows"] == 4000
+    assert reported["calibration"]["rows"] == 100
+    assert reported.keys() == reported_alone.keys(), "no split of rows that were fitted on"
+    for measure in ("ece", "nll"):
+        assert reported["test"][measure]["before"] == reported_alone["test"][measure]["before"]
+    assert "out_of_fold_rows" not in reported_alone["calibration"]
+
+
+def test_auto_reports_whether_it_used_rows_out_of_fold(tmp_path):
+    sharper = toy_split("train", 4000, temperature=6.0, seed=9)
+    folder = with_out_of_fold(toy_folder(tmp_path / "in"), sharper)
+    artifact, reported = run(ALL_ROWS.model_copy(update={"method": Auto(kind="auto")}), folder, tmp_path)
+    assert reported["calibration"]["out_of_fold_rows"] == 0
+    assert "temperature with out-of-fold rows" in artifact["reason"], "it was a candidate"
+
+
+def test_rows_out_of_fold_that_are_reported_too_or_broken_are_refused(tmp_path):
+    test = toy_split("test", 400, seed=2)
+    with pytest.raises(DataError, match=r"400 rows are in what the calibrator is fitted on and in test"):
+        run(ALL_ROWS, with_out_of_fold(toy_folder(tmp_path / "shared"), test), tmp_path)
+    broken = toy_split("train", 50, seed=9)
+    broken.logits[7, 1] = np.nan
+    with pytest.raises(DataError, match=r"out_of_fold, row train-00007: logits are not finite"):
+        run(ALL_ROWS, with_out_of_fold(toy_folder(tmp_path / "broken"), broken), tmp_path)
+    with pytest.raises(DataError, match=r"no predictions of split `out_of_fold`"):
+        run(ALL_ROWS, toy_folder(tmp_path / "none"), tmp_path)

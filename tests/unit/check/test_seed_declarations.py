@@ -42,6 +42,13 @@ def test_it_is_refused_once(tmp_path: Path, lines: list[str], says: str) -> None
     assert says in found[0]
 
 
+def test_rows_out_of_fold_need_the_models_that_predict_them(tmp_path: Path) -> None:
+    rows = ("  n_bins: 15\n", "  rows: calibration_and_out_of_fold\n")
+    (found,) = problems(tmp_path, changed(rows))
+    assert "calibrate.rows: no rows are predicted out of fold: declare finetune.cross_fit: true" in found
+    assert problems(tmp_path, changed(rows, finetune("cross_fit: true"), FOLDS)) == []
+
+
 @pytest.mark.parametrize(
     ("metric", "says"),
     [

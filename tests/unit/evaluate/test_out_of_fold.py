@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
-from teacherspec.evaluate.classification.out_of_fold import FILE, out_of_fold_metrics
+from teacherspec.evaluate.classification.out_of_fold import FILE, load_out_of_fold, out_of_fold_metrics
 from teacherspec.evaluate.finding import memorised
 from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.metrics.scores.proper_scores import nll
@@ -44,17 +45,23 @@ def test_a_memoriser_shows_in_one_ratio_and_not_in_the_other(tmp_path: Path) -> 
     unseen = Predictions(train.ids, train.labels, train.logits.copy())
     unseen.logits[np.arange(300), train.labels] -= 28.0
     store(tmp_path, unseen)
-    splits = {"train": train, "validation": validation}
-    found = out_of_fold_metrics(tmp_path, splits, **OPTIONS)
+    loaded = load_out_of_fold(tmp_path, train)
+    assert loaded is not None
+    assert (loaded.labels == train.labels).all()
+    found = out_of_fold_metrics(loaded, validation, **OPTIONS)
     on_seen = loss_ratio(nll(validation.logits, validation.labels), nll(train.logits, train.labels))
     assert on_seen > 100
     assert 0.7 < found["loss_ratio_out_of_fold"] < 1.4
     assert found["out_of_fold"]["nll"]["value"] == pytest.approx(nll(unseen.logits, train.labels))
     assert found["out_of_fold"]["rows"] == 300
+    oracle = stats.entropy(np.exp(unseen.logits) / np.exp(unseen.logits).sum(1, keepdims=True), axis=1)
+    assert found["out_of_fold"]["entropy"] == pytest.approx(oracle.mean(), rel=1e-5)
 
 
 def test_without_cross_fitting_there_is_none(tmp_path: Path) -> None:
-    assert out_of_fold_metrics(tmp_path, {}, **OPTIONS) == {}
+    train = predicted(30, 0, 2.0)
+    assert load_out_of_fold(tmp_path, train) is None
+    assert out_of_fold_metrics(None, train, **OPTIONS) == {}
 
 
 def test_harder_validation_rows_are_told() -> None:
