@@ -6,6 +6,7 @@ import click
 
 from teacherspec.base.candidates.report import verdict
 from teacherspec.base.run import BASELINES, run_base
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.runtime.terminal import print_lines
@@ -31,8 +32,8 @@ def main(prepared: Path, reports: Path) -> None:
     spec = load_sections(Sections)
     pin_if_declared(spec.base.reproducibility)
     fit = run_base(spec.task, spec.base, prepared, reports)
-    if "candidates" in fit:
-        print_lines(verdict(fit["candidates"]))
+    if candidates := read_json(reports / "candidates.json"):
+        print_lines(verdict(candidates))
     untrained = BASELINES[spec.task.output_type].headline(fit["untrained"])
     print_lines(f"{fit['architecture']}: {fit['parameters']['total']:,} parameters, {untrained}")
 

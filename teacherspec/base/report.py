@@ -12,10 +12,11 @@ def write_report(
     task: Kind,
     manifest: Mapping[str, Any],
     fit: Mapping[str, Any],
+    candidates: Mapping[str, Any],
     stated: list[str],
     describe_baseline: Describe,
 ) -> str:
-    """Markdown from the manifest, the fit report and the licences that the base's files state."""
+    """Markdown from manifest, fit report, comparison of candidates and the licences that the files state."""
     source = ", ".join(f"{key} `{value}`" for key, value in sorted(manifest["source"].items()))
     if layers := manifest.get("layers"):
         source += f"; its first {layers} layers"
@@ -32,7 +33,7 @@ def write_report(
 """
     untrained = describe_baseline(fit["untrained"])
     notes = [*_gguf(manifest), *_head(fit), *_unread(fit)]
-    compared = describe_candidates(fit["candidates"]) if "candidates" in fit else ()
+    compared = describe_candidates(candidates) if candidates else ()
     fitted = [*task.describe_fit(fit), *notes, *untrained, *_memory(fit["memory_bytes"])]
     sections = [summary, *compared, *fitted]
     return "\n".join(sections)

@@ -51,10 +51,11 @@ BASELINES: Mapping[OutputType, Baseline] = {
 def run_base(
     task: Kind, declared: Base | BaseCandidates, prepared: Path, output: Path, cache: Path = CACHE
 ) -> dict[str, Any]:
-    """Write `manifest.json`, `fit.json` and `report.md` to `output`; return the fit report.
+    """Write `manifest.json`, `fit.json`, `candidates.json` and `report.md`; return the fit report.
 
-    Nothing is written before every check has passed. The manifest is that of the chosen base and holds no
-    number that was measured: it changes when another base is chosen, and not before.
+    Nothing is written before every check has passed. Manifest and fit are of the chosen base alone, so that
+    later stages are stale when another one is chosen, and not when another loses; the manifest holds no
+    number that was measured. `candidates.json` is empty where one base is declared.
 
     Args:
         task: the declared task.
@@ -74,18 +75,19 @@ def run_base(
         open_split(split)  # the limited child may write nothing
     if isinstance(declared, BaseCandidates):
         checked, comparison = choose_base(task, declared, data, cache, baseline.scores)
-        candidates = {"candidates": comparison.summary()}
+        candidates = round_floats(comparison.summary())
     else:
         checked, candidates = check_base(task, declared, data, cache), {}
-    measured = measure_fit(
+    measured_fit = measure_fit(
         task, checked.folder, model_init(checked.base), data, checked.built, checked.contents.tensors,
         baseline.measure,
     )  # fmt: skip
-    fit: dict[str, Any] = round_floats({**measured, **candidates})
+    fit: dict[str, Any] = round_floats(measured_fit)
     write_json(output / "fit.json", fit)
+    write_json(output / "candidates.json", candidates)
     write_text(
         output / "report.md",
-        write_report(task, checked.manifest, fit, checked.stated_licenses, baseline.describe),
+        write_report(task, checked.manifest, fit, candidates, checked.stated_licenses, baseline.describe),
     )
     # Written last: its presence shows that the base passed.
     write_json(output / "manifest.json", checked.manifest)

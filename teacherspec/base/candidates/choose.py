@@ -36,7 +36,7 @@ class Comparison:
     chosen: str
 
     def summary(self) -> dict[str, Any]:
-        """As JSON values, for `fit.json`."""
+        """As JSON values, for `candidates.json`."""
         each = {name: self._candidate(name, one) for name, one in self.measured.items()}
         return {
             "chosen": self.chosen,

@@ -1,4 +1,4 @@
-"""The comparison of candidates as Markdown, from `fit.json`."""
+"""The comparison of candidates as Markdown, from `candidates.json`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -36,7 +36,7 @@ def test_an_edit_of_a_losing_candidate_trains_nothing_and_another_choice_does(tm
     repository = new_repository(tmp_path)
     repository.edit("params.yaml", ONE_BASE, CANDIDATES)
     assert {"base", "finetune", "package"} <= set(ran(repository))
-    fit = json.loads((repository.root / "reports/base/fit.json").read_text())["candidates"]
+    fit = json.loads((repository.root / "reports/base/candidates.json").read_text())
     chosen, loser = fit["chosen"], next(name for name in fit["each"] if name != fit["chosen"])
     layers = {"two-layers": 2, "one-layer": 1}
     assert packaged_layers(repository) == layers[chosen]
@@ -46,7 +46,7 @@ def test_an_edit_of_a_losing_candidate_trains_nothing_and_another_choice_does(tm
     repository.edit("params.yaml", f"name: {loser},", f"name: other-{loser},")
     again = ran(repository)
     assert "base" in again
-    assert not {"finetune", "evaluate", "calibrate"} & set(again)
+    assert not {"check_rows", "finetune", "evaluate", "calibrate", "probe"} & set(again)
     assert f"other-{loser}" in (repository.root / "reports/base/report.md").read_text()
 
     repository.edit("params.yaml", "max_parameters: 100000", f"use: other-{loser}")

@@ -43,6 +43,7 @@ def run(task: TextClassification = TASK) -> dict[str, Any]:
 def test_leaves_manifest_fit_report_and_words(capfd: pytest.CaptureFixture[str]) -> None:
     fit = run()
     assert json.loads(Path("reports/fit.json").read_text()) == fit
+    assert json.loads(Path("reports/candidates.json").read_text()) == {}
     assert open_base(Path("reports/manifest.json")) == Path("model")
     assert fit["architecture"] == "BertForSequenceClassification"
     assert fit["parameters"]["total"] == fit["parameters"]["backbone"] + 32 * len(LABELS) + len(LABELS)

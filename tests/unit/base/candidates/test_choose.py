@@ -12,6 +12,7 @@ from teacherspec.base.candidates import measure, scores
 from teacherspec.base.run import run_base
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.manifest import open_base, pinned_base
+from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.base_candidates import BaseCandidates
 from teacherspec.splits import load_prepared, open_split
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
@@ -55,8 +56,9 @@ def declare(*candidates: dict[str, Any], **choice: Any) -> BaseCandidates:
 
 
 def run(declared: BaseCandidates) -> dict[str, Any]:
-    fit: dict[str, Any] = run_base(TASK, declared, Path("prepare"), Path("reports"))["candidates"]
-    return fit
+    run_base(TASK, declared, Path("prepare"), Path("reports"))
+    found: dict[str, Any] = read_json(Path("reports/candidates.json"))
+    return found
 
 
 def test_the_chosen_base_is_pinned_and_the_report_states_why(
@@ -108,14 +110,18 @@ def test_what_a_reviewer_reads_holds_every_candidate_and_the_manifest_no_measure
 
 
 @pytest.mark.usefixtures("_repository")
-def test_another_losing_candidate_leaves_the_manifest_as_it_is() -> None:
+def test_another_losing_candidate_leaves_what_later_stages_read_as_it_is() -> None:
     """So that no later stage runs again; a change of the chosen one does change it."""
+
+    def read_later() -> list[bytes]:
+        return [Path("reports", name).read_bytes() for name in ("manifest.json", "fit.json")]
+
     run(declare(*THREE[:2], use="one"))
-    before = Path("reports/manifest.json").read_bytes()
+    before = read_later()
     run(declare(*THREE[1:], use="one"))
-    assert Path("reports/manifest.json").read_bytes() == before
+    assert read_later() == before
     run(declare(*THREE[1:], use="other"))
-    assert Path("reports/manifest.json").read_bytes() != before
+    assert all(one != other for one, other in zip(read_later(), before, strict=True))
 
 
 @pytest.mark.usefixtures("_repository")
