@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from teacherspec.check_rows.run import check_rows
-from teacherspec.runtime.atomic_io import write_text
+from teacherspec.runtime.atomic_io import write_json, write_text
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
@@ -26,14 +26,19 @@ class Sections(Section):
 
 @click.command()
 @click.argument("prepared", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("fit", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("base", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("student", type=click.Path(dir_okay=False, path_type=Path))
 @report_user_errors()
 @record_run()
-def main(prepared: Path, fit: Path, output: Path) -> None:
-    """Check the declaration against PREPARED and the FIT of the base; write the constant OUTPUT."""
+def main(prepared: Path, base: Path, output: Path, student: Path) -> None:
+    """Check the declaration against PREPARED and the reports of BASE; write the constant OUTPUT.
+
+    The comparison with the declared student goes to STUDENT, which is empty without one.
+    """
     spec = load_sections(Sections)
-    check_rows(spec.task, spec.evaluate, spec.package, prepared, fit)
+    compared = check_rows(spec.task, spec.evaluate, spec.package, prepared, base)
+    write_json(student, compared or {})
     write_text(output, FIT)
 
 

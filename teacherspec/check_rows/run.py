@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.check_rows.extract_pattern import pattern_problems
+from teacherspec.check_rows.student import compare_student, student_problems
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluation_rows.slice_features import by_column
 from teacherspec.runtime.atomic_io import read_json
@@ -15,7 +16,9 @@ from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 
-def check_rows(task: Kind, evaluate: Evaluate, package: Package, prepared: Path, fit: Path) -> None:
+def check_rows(
+    task: Kind, evaluate: Evaluate, package: Package, prepared: Path, base: Path
+) -> dict[str, Any] | None:
     """Refuse what the stages after the training would refuse, as far as rows and base show it.
 
     Args:
@@ -23,21 +26,30 @@ def check_rows(task: Kind, evaluate: Evaluate, package: Package, prepared: Path,
         evaluate: `params.yaml: evaluate`.
         package: `params.yaml: package`.
         prepared: output folder of `prepare`.
-        fit: `reports/base/fit.json`.
+        base: `reports/base`.
+
+    Returns:
+        The comparison with the declared student; None without one.
 
     Raises:
         UserError: all problems, each with its key.
     """
-    splits = load_prepared(prepared).splits
+    splits, fit = load_prepared(prepared).splits, read_json(base / "fit.json")
     problems = [
         *column_problems(evaluate.slices, splits["test"]),
-        *vocabulary_problems(package, read_json(fit)),
+        *vocabulary_problems(package, fit),
     ]
+    student = None
     generates = task.capability(GenerationTask)
     if generates is not None and evaluate.generation is not None:
         problems += pattern_problems(generates, evaluate.generation, splits)
+    if generates is not None and package.student is not None:
+        width = package.trim_vocabulary or fit["vocabulary"]["embedding_rows"]
+        student = compare_student(generates, package.student, splits["train"], base / "manifest.json", width)
+        problems += student_problems(student)
     if problems:
         raise UserError(problems)
+    return student
 
 
 def column_problems(declared: Sequence[Any], test: Split) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """`metadata.json` of a package, from what the earlier stages left."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from teacherspec.package.card.card_findings import advice
 from teacherspec.package.card.readiness import verdict
-from teacherspec.package.metadata import Metadata
+from teacherspec.package.metadata import DeclaredStudent, Metadata
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.provenance.provenance import Provenance
 from teacherspec.package.quality_gates import GateResult, find
@@ -72,6 +73,9 @@ def build_metadata(
             "advice": tuple(advice(outputs, smoothing, soft_targets, tokens)),
             "license": outputs.manifest["license"],
             "data_license": section.data_license,
+            "student": DeclaredStudent.model_validate_json(json.dumps(outputs.student))
+            if outputs.student
+            else None,
             "verdict": verdict(gates),
             "least_transformers": least_version(read_json(inputs.folder / "model/config.json")),
             "libraries": dict(provenance.libraries),

@@ -21,9 +21,11 @@ from teacherspec.package.quality_gates import GateResult, evaluate_gates
 from teacherspec.package.stage_outputs import (
     OPTIONAL_REPORTS,
     REPORTS,
+    STUDENT,
     StageOutputs,
     Stages,
     load_stage_outputs,
+    read_student,
 )
 from teacherspec.package.verification.checksums import files_below, write_sums
 from teacherspec.package.vocab_trimming import require_vocabulary, trim_vocabulary
@@ -157,6 +159,8 @@ def copy_reports(stages: Stages, folder: Path) -> None:
     copies[stages.finetuned / "training.json"] = folder / "provenance/training.json"
     optional = [name for name in OPTIONAL_REPORTS if (stages.reports / name).is_file()]
     copies |= {stages.reports / name: folder / "eval" / name for name in optional}
+    if read_student(stages.reports):
+        copies[stages.reports / STUDENT] = folder / "eval" / STUDENT
     if (stages.finetuned / VIEWS).is_file():
         copies[stages.finetuned / VIEWS] = folder / "distill" / VIEWS
     for source, target in copies.items():

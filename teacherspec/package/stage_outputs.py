@@ -28,6 +28,9 @@ PROBED, LIFT_PLOT = "probe/metrics.json", "probe/plots/lift.png"
 SLICES = "calibrate/plots/slices.tsv"
 """Calibration of each slice, which only classification has."""
 
+STUDENT = "check_rows/student.json"
+"""The comparison with the declared student, among the reports; empty without one."""
+
 REPORTS = ("evaluate/findings.json", "evaluate/metrics.json", "calibrate/metrics.json", PLOT)
 """Reports that go into `eval/` of a package, one folder a stage."""
 
@@ -80,6 +83,7 @@ class StageOutputs:
         reports: `evaluate`, `calibrate`, `probe` and `ratings` → their `metrics.json`; without students or
             ratings an empty one.
         findings: sentences of `evaluate`: `kind` (`strength`, `weakness`, `blind_spot`), `sentence`, ….
+        student: the comparison with the declared student; empty without one.
         classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined,
             and empty for other types of output.
     """
@@ -91,6 +95,7 @@ class StageOutputs:
     reports: Mapping[str, Any]
     findings: Sequence[Mapping[str, Any]]
     classes: Sequence[Mapping[str, Any]]
+    student: Mapping[str, Any]
 
     def number(self, metric: str) -> Measurement:
         """The number with this dotted name.
@@ -143,7 +148,13 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
         },
         findings=found["findings"],
         classes=read_classes(classes),
+        student=read_student(reports),
     )
+
+
+def read_student(reports: Path) -> dict[str, Any]:
+    """The comparison with the declared student, below a folder of reports; empty where there is none."""
+    return read_json(reports / STUDENT) if (reports / STUDENT).is_file() else {}
 
 
 def _require_agreement(prepared: Prepared, stages: Stages) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from teacherspec.spec.section import Section
+from teacherspec.spec.student import Student
 
 SPLIT_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 SplitName = Annotated[str, StringConstraints(pattern=rf"^{SPLIT_NAME.pattern}$")]
@@ -126,6 +127,10 @@ class Package(Section):
     trim_vocabulary: int | None = Field(default=None, ge=1, le=10_000_000)
     """Rows of a language model's embedding and head that are packed, where its base padded them with rows
     that no token uses: students compare distributions of equal width only. Omit to keep all."""
+
+    student: Student | None = None
+    """The model that is to learn from a language model: its vocabulary, tokens, special tokens and chat
+    template are compared with the teacher's before anything is trained."""
 
     golden_examples: int = Field(default=16, ge=8, le=32)
     """Test rows packed with their logits, from which anyone proves to have loaded this teacher."""

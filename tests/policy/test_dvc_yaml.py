@@ -165,7 +165,6 @@ WITHOUT_EFFECT = {
     ("base", "reports"),  # huggingface_hub fetches what is then checked by hash
     *((stage, "gguf") for stage in STAGES if stage != "base"),  # what was converted is compared by hash
     ("check_rows", "language"),  # it looks for a pattern in texts and measures nothing
-    ("check_rows", "model"),  # as for `prepare`
     ("check_rows", "reports"),
     ("finetune", "reports"),
     ("ratings", "model"),  # as for `prepare`

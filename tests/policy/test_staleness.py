@@ -71,7 +71,7 @@ AFTER_VERSION = {
         "ratings",
         "package",
     ),
-    "model": ("base", "finetune", "evaluate", "probe", "package"),
+    "model": ("base", "check_rows", "finetune", "evaluate", "probe", "package"),
     "pipeline": (),
     "dev": (),
 }

@@ -48,7 +48,7 @@ def token_options_need_tokens(spec: Spec) -> Iterator[Finding]:
     """Options of tokens and vocabulary need a teacher that generates text."""
     if SUPPORTED[spec.task.output_type].tokens:
         return
-    for name in ("top_k", "sampled_tokens", "trim_vocabulary"):
+    for name in ("top_k", "sampled_tokens", "trim_vocabulary", "student"):
         if getattr(spec.package, name) is not None:
             what = f"a {spec.task.kind} teacher predicts no tokens (language models do): drop it"
             yield Finding(("package", name), what)

@@ -9,6 +9,7 @@ from teacherspec.package.card.human_eval_card import human_evaluation
 from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.card.readiness import as_table
 from teacherspec.package.card.seeds import seeds_section
+from teacherspec.package.card.student_card import declared_student
 from teacherspec.package.card.students import students_section
 from teacherspec.package.card.usage_snippets import loading_code
 from teacherspec.package.metadata import Metadata
@@ -55,6 +56,7 @@ def model_card(inputs: PackageInputs, gates: Sequence[GateResult], metadata: Met
         "## Strengths\n\n" + _bullets(card_findings.strengths(outputs)),
         "## Weaknesses and blind spots\n\n" + _bullets(card_findings.weaknesses(outputs)),
         _students(metadata),
+        declared_student(metadata),
         _licences(section, metadata),
         f"## Verify\n\n{VERIFY}",
     ]

@@ -39,6 +39,14 @@ def check_labels(opened: OpenedPackage) -> Iterator[str]:
     if vocabulary is None or vocabulary.rows is None:
         yield "metadata.json: a language model has a vocabulary"
         return
+    declared = opened.section.student
+    found = opened.metadata.student
+    if (declared is None) != (found is None):
+        yield "metadata.json: student is not that of package.student in provenance/spec.json"
+    if found is not None:
+        same = found.vocabulary.sha256 == vocabulary.sha256
+        if same == any(one.name == "vocabulary" for one in found.differences):
+            yield "metadata.json: student: its vocabulary and the stated differences contradict each other"
     for split in opened.metadata.soft_targets.rows:
         for batch in read_shards(opened.folder / "distill", split, ["token_ids"]):
             ids = batch["token_ids"].flatten().flatten().to_numpy()

@@ -87,7 +87,7 @@ def provenance(
         predictions: folder with one Parquet file a split.
     """
     return Provenance(
-        spec={**spec, "base": without_folder_path(spec["base"])},
+        spec=without_folder_paths(spec),
         data={split.name: split.sha256 for split in prepared.splits.values()},
         base=without_folder_path(manifest),
         predictions={name: sha256_file(predictions / f"{name}.parquet") for name in prepared.splits},
@@ -101,8 +101,17 @@ def digest(value: Any) -> str:
     return sha256_bytes(encode_json(value).encode())
 
 
+def without_folder_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections, with `without_folder_path` of base and student."""
+    package = spec.get("package", {})
+    private = {"base": without_folder_path(spec["base"])}
+    if package.get("student"):
+        private["package"] = {**package, "student": without_folder_path(package["student"])}
+    return {**spec, **private}
+
+
 def without_folder_path(described: Mapping[str, Any]) -> dict[str, Any]:
-    """A base's description, a folder outside the repository reduced to its name: its place is private."""
+    """A description with a folder outside the repository reduced to its name: its place is private."""
     source = dict(described["source"])
     if source.get("outside_repository"):
         source["folder"] = PurePosixPath(source["folder"]).name

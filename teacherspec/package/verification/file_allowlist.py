@@ -11,7 +11,7 @@ from teacherspec.errors import BaseModelError
 from teacherspec.model_files.allowed_files import PICKLES, is_allowed
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.package.resumable_shards import CONFIG
-from teacherspec.package.stage_outputs import OPTIONAL_REPORTS, REPORTS
+from teacherspec.package.stage_outputs import OPTIONAL_REPORTS, REPORTS, STUDENT
 from teacherspec.package.verification.checksums import SUMS, read_sums
 from teacherspec.runtime.atomic_io import sha256_file
 from teacherspec.runtime.dvc_links import is_dvc_link
@@ -42,6 +42,7 @@ NEEDED = {
 
 OPTIONAL = {
     **{f"eval/{name}": SMALL for name in OPTIONAL_REPORTS},
+    f"eval/{STUDENT}": SMALL,
     "distill/embeddings/classes.safetensors": LARGE,
     "distill/embeddings/scale.json": SMALL,
     "distill/views.parquet": None,

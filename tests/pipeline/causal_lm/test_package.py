@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,14 +17,16 @@ from teacherspec.cli.main import main
 from teacherspec.errors import UserError
 from teacherspec.package.card.card_findings import worse_calibrated
 from teacherspec.package.provenance.content_hash import content_sha256
+from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verification.checksums import write_sums
 from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
-from teacherspec.runtime.atomic_io import read_json, write_parquet
+from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 from teacherspec.serving import load_teacher
 from teacherspec.splits import load_prepared, open_split
-from tests.pipeline.causal_lm.conftest import package_again
+from tests.pipeline.causal_lm.conftest import DECLARED, package_again
 from tests.pipeline.causal_lm.toys import task
+from tests.toys import language_pipeline
 from tests.toys.language_models import CHATML, tiny_tokenizer
 
 
@@ -247,3 +250,45 @@ def test_the_card_states_where_calibration_made_it_worse(pipeline_run):
     assert "`shifted` worse: ECE 0.020 (0.010–0.030) → 0.080 (0.070–0.090). Do not trust" in sure
     (unsure,) = findings(low, middle, 0)
     assert unsure.endswith("the change 0.015 (-0.005–0.035) may be chance.")
+
+
+STUDENT = {
+    "source": {"kind": "hub", "id": "owner/small", "revision": "0123456789abcdef0123456789abcdef01234567"},
+    "learns": "text",
+    "files": {"tokenizer.json": "0" * 64},
+    "architecture": "gpt2",
+    "vocabulary": {"rows": 512, "tokens": 300, "sha256": "0" * 64},
+    "differences": [
+        {
+            "name": "vocabulary",
+            "what": "3 tokens have other ids, such as '`|' (3, in the student 4)",
+            "breaks": "probabilities of different tokens are compared",
+            "remedy": "declare `learns: text`",
+            "blocks": True,
+        }
+    ],
+    "possible": ["The teacher's answers as text."],
+}
+
+
+def test_the_declared_student_is_in_metadata_and_card(pipeline_run, tmp_path, monkeypatch):
+    reports = Path(shutil.copytree(pipeline_run.stages.reports, tmp_path / "reports"))
+    stages = Stages(pipeline_run.stages.artifacts, reports)
+    monkeypatch.chdir(tmp_path)
+    write_json(reports / "check_rows/student.json", STUDENT)
+    declared = {"source": STUDENT["source"], "learns": "text"}
+    teacher = language_pipeline.packaged(stages, task(**DECLARED["llama"]), tmp_path, student=declared)
+    assert read_json(teacher / "metadata.json")["student"] == STUDENT
+    card = (teacher / "README.md").read_text()
+    assert "### The declared student" in card
+    assert "probabilities of different tokens are compared" in card
+    assert [check for check in verify(teacher) if check.problems] == []
+    # Somebody hides the difference, and rewrites all files that say so.
+    hidden = {**STUDENT, "differences": []}
+    write_json(teacher / "eval/check_rows/student.json", hidden)
+    metadata = read_json(teacher / "metadata.json")
+    write_json(teacher / "metadata.json", {**metadata, "student": hidden})
+    write_sums(teacher)
+    failed = {check.name: check.problems for check in verify(teacher) if check.problems}
+    assert "contradict each other" in failed["labels"][0]
+    assert not (pipeline_run.teacher / "eval/check_rows").exists()

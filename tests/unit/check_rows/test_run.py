@@ -18,7 +18,7 @@ from teacherspec.evaluate.generation.text_metrics import is_correct
 from teacherspec.evaluation_rows.prompts import ANSWERED, gather_prompts
 from teacherspec.evaluation_rows.slice_features import MOST_VALUES
 from teacherspec.package.vocab_fingerprint import vocabulary
-from teacherspec.runtime.atomic_io import write_json, write_parquet
+from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
 from teacherspec.splits import Prepared, load_prepared, open_split, places_file
@@ -41,10 +41,10 @@ def problems(
     kind: Any, evaluate: dict[str, Any], package: dict[str, Any], fit: Any = SIZES
 ) -> tuple[str, ...]:
     """What is refused of `prepared/` with these keys."""
-    write_json(Path("fit.json"), fit)
+    write_json(Path("reports/fit.json"), fit)
     sections = Evaluate.model_validate_json(json.dumps(evaluate)), Package(**WORDS, **package)
     try:
-        check_rows(kind, *sections, Path("prepared"), Path("fit.json"))
+        check_rows(kind, *sections, Path("prepared"), Path("reports"))
     except UserError as error:
         return error.problems
     return ()
@@ -190,10 +190,10 @@ SECTIONS = {
 
 def run_stage(fit: Any, evaluate: dict[str, Any], package: dict[str, Any]) -> Result:
     """The command of the pipeline with these keys."""
-    write_json(Path("fit.json"), fit)
+    write_json(Path("reports/fit.json"), fit)
     declared = {**SECTIONS, "evaluate": evaluate, "package": {**SECTIONS["package"], **package}}
     Path("params.yaml").write_text(json.dumps(declared))
-    return CliRunner().invoke(main, ["prepared", "fit.json", "out/valid.txt"])
+    return CliRunner().invoke(main, ["prepared", "reports", "out/valid.txt", "out/student.json"])
 
 
 def test_the_stage_refuses_all_at_once_or_writes_a_constant() -> None:
@@ -206,6 +206,7 @@ def test_the_stage_refuses_all_at_once_or_writes_a_constant() -> None:
     for evaluate, kept in (extracting("#"), {}), ({}, {"trim_vocabulary": 300}):
         assert run_stage(SIZES, evaluate, kept).exit_code == 0
         assert Path("out/valid.txt").read_text() == FIT
+        assert read_json(Path("out/student.json")) == {}, "none is declared"
 
 
 def test_the_sizes_that_base_reports_are_those_that_package_finds() -> None:

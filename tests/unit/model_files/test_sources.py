@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,9 +13,8 @@ from teacherspec.errors import BaseModelError
 from teacherspec.model_files.manifest import CACHE
 from teacherspec.model_files.sources import registry
 from teacherspec.spec.base import Base, ModelSource
+from tests.toys.model_hub import COMMIT, model_hub
 from tests.toys.text import toy_base
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
@@ -177,66 +174,17 @@ def test_a_wheel_that_contains_a_name_twice_is_refused(good: Path, index: Path) 
 # --- hub ----------------------------------------------------------------------------------------------
 
 
-class Hub(BaseHTTPRequestHandler):
-    """The three answers that fetching a snapshot needs: the tree, a file's headers, a file."""
-
-    files: Path
-
-    def log_message(self, *_: object) -> None: ...
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        if self.path.startswith(f"/api/models/a/b/tree/{COMMIT}"):
-            entries = [
-                {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": self.oid(path)}
-                for path in sorted(self.files.iterdir())
-            ]
-            self.answer(json.dumps(entries).encode(), {"Content-Type": "application/json"})
-        elif self.path.startswith(f"/a/b/resolve/{COMMIT}/"):
-            path = self.files / self.path.rsplit("/", 1)[-1]
-            self.answer(path.read_bytes(), {"ETag": f'"{self.oid(path)}"', "X-Repo-Commit": COMMIT})
-        else:
-            self.send_error(404)
-
-    def oid(self, path: Path) -> str:
-        return hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
-
-    def answer(self, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(200)
-        for name, value in (headers | {"Content-Length": str(len(body))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-
 @pytest.fixture
 def hub(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A stand-in for the hub that serves one repository; yields the folder it serves."""
-    from huggingface_hub import constants
-
     served = tmp_path / "served"
     served.mkdir()
     for path in good.iterdir():
         (served / path.name).write_bytes(path.read_bytes())
     (served / "pytorch_model.bin").write_bytes(b"evil")
     (served / "modeling.py").write_bytes(b"evil")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Served", (Hub,), {"files": served}))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    yield served
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with model_hub(served, tmp_path / "cache", monkeypatch):
+        yield served
 
 
 def test_only_what_a_base_may_hold_comes_from_the_hub(good: Path, hub: Path) -> None:
