@@ -32,6 +32,9 @@ NAME_LIMIT_BYTES = 512
 TEXT_LIMIT_BYTES = 1 << 20
 """Longest text of a setting, such as a chat template, and longest token."""
 
+TEXTS_LIMIT = 1 << 21
+"""Most texts of an array; the merges of the largest public vocabularies are half a million."""
+
 KEPT_NUMBERS = 1 << 10
 DIMENSIONS_LIMIT = 4
 ALIGNMENT = 32
@@ -187,6 +190,8 @@ def _read_value(reader: _Reader, kind: int, what: str) -> Any:
         raise InvalidWeightsError(f"{what} is of unknown type {kind}")
     element, count = reader.numbers("IQ", what)
     if element == TEXT:
+        if count > TEXTS_LIMIT:
+            raise InvalidWeightsError(f"{what} has {count} texts; at most {TEXTS_LIMIT} are read")
         for _ in range(count):
             reader.text(TEXT_LIMIT_BYTES, what)
         return Array(element, count)
