@@ -14,6 +14,8 @@ import click
 from benchmarks.base_choice.table import write_tables
 
 RUNS = Path(__file__).with_name("runs.jsonl")
+RECIPES = Path(__file__).parents[1] / "recipes/runs.jsonl"
+TUNED = ("accuracy", "shifted_accuracy", "nll", "seconds")
 RECIPE = "probed head"
 """The default recipe of fine-tuning: the head starts as a linear probe, 0.7 of the weights are fine-tuned."""
 
@@ -30,8 +32,16 @@ def main() -> None:
     "--work", default=Path(".scratch/base_choice"), type=click.Path(path_type=Path), help="Scratch."
 )
 @click.option("--set", "sets", multiple=True, required=True, help="Data set; may be repeated.")
+@click.option("--candidate", "chosen", multiple=True, help="Candidate; may be repeated. By default all.")
 @click.option("--seeds", default=2, show_default=True, help="Seeds 0 to this number, exclusive.")
-def run(data: Path, models: Path | None, work: Path, sets: tuple[str, ...], seeds: int) -> None:
+def run(
+    data: Path,
+    models: Path | None,
+    work: Path,
+    sets: tuple[str, ...],
+    chosen: tuple[str, ...],
+    seeds: int,
+) -> None:
     """Measure what is missing in `runs.jsonl`: first all rankings, then trainings seed by seed."""
     from benchmarks.base_choice.candidates import SETS, with_candidate
     from teacherspec.tasks.shared.hf_loading import quiet_libraries
@@ -40,12 +50,18 @@ def run(data: Path, models: Path | None, work: Path, sets: tuple[str, ...], seed
     prepared = {name: SETS[name][0](data, work / name) for name in sets}
     for seed in (None, *range(seeds)):
         for name, dataset in prepared.items():
-            for candidate, made in SETS[name][1].items():
+            for candidate in chosen or SETS[name][1]:
+                made = SETS[name][1][candidate]
                 where = {"set": name, "candidate": candidate, "seed": seed}
                 started = with_candidate(dataset, made, models)
                 if started is None or where in _finished():
                     continue
-                found = _ranked(started) if seed is None else _tuned(started, seed, work / name / "scratch")
+                if seed is None:
+                    found = _ranked(started)
+                elif known := _known(name, made, seed):
+                    found = known
+                else:
+                    found = _tuned(started, seed, work / name / "scratch")
                 with RUNS.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({**where, **found}) + "\n")
                 click.echo(f"{where} done")
@@ -83,13 +99,28 @@ def _ranked(data: Any) -> dict[str, Any]:
     }
 
 
+def _known(name: str, candidate: Any, seed: int) -> dict[str, Any] | None:
+    """What benchmarks/recipes measured of the same training: the whole base of a set that is used whole."""
+    from benchmarks.base_choice.candidates import CUT, SETS
+
+    whole = next(iter(SETS[name][1].values()))
+    if name in CUT or candidate != whole:
+        return None
+    wanted = {"set": name, "seed": seed, "recipe": f"{RECIPE}, interpolated 0.7"}
+    for line in RECIPES.read_text(encoding="utf-8").splitlines():
+        found = json.loads(line)
+        if {key: found[key] for key in wanted} == wanted:
+            return {key: found[key] for key in TUNED}
+    return None
+
+
 def _tuned(data: Any, seed: int, scratch: Path) -> dict[str, Any]:
     """Test scores of the fine-tuned candidate."""
     from benchmarks.recipes.measure import measure
     from benchmarks.recipes.recipes import PROBED, Recipe
 
     (*_, found) = measure(RECIPE, Recipe(PROBED, interpolated=(0.7,)), data, seed, scratch)
-    return {key: found[key] for key in ("accuracy", "shifted_accuracy", "nll", "seconds")}
+    return {key: found[key] for key in TUNED}
 
 
 @main.command()

@@ -58,6 +58,9 @@ def small_helpdesk(data: Path, work: Path) -> BenchmarkSet:
     return replace(whole, prepared=Prepared(whole.prepared.task, whole.prepared.label_names, splits))
 
 
+CUT = frozenset({"helpdesk"})
+"""Sets of which fewer train rows are used than in benchmarks/recipes."""
+
 SETS: Mapping[str, tuple[Callable[[Path, Path], BenchmarkSet], Mapping[str, Candidate]]] = {
     "banking77": (banking77, ENCODERS),
     "helpdesk": (small_helpdesk, ENCODERS),

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from teacherspec.compare.artifact_diff import ArtifactComparison
+from teacherspec.compare.base_change import BaseChange, base_change
 from teacherspec.compare.flips_and_slices import without_content
 from teacherspec.compare.gate_changes import GateChange, gate_changes
 from teacherspec.compare.merge_base import MissingCommits
@@ -52,6 +53,7 @@ class TeacherDiff:
         images: of the reports that differ.
         not_compared: a sentence for everything that could not be compared, with what to do.
         seeds: metrics over several seeds, where a side declares some.
+        another_base: the bases, where they differ.
     """
 
     base: str
@@ -70,6 +72,7 @@ class TeacherDiff:
     images: tuple[Image, ...]
     not_compared: tuple[str, ...]
     seeds: tuple[SeedComparison, ...] = ()
+    another_base: BaseChange | None = None
 
 
 def compare(base: Revision, head: Revision, missing_commits: MissingCommits | None = None) -> TeacherDiff:
@@ -113,6 +116,7 @@ def compare(base: Revision, head: Revision, missing_commits: MissingCommits | No
         images=tuple(_images(base, head)),
         not_compared=tuple(dict.fromkeys(not_compared)),
         seeds=seeds,
+        another_base=base_change(base, head),
     )
 
 

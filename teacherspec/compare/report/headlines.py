@@ -32,6 +32,7 @@ def headlines(diff: TeacherDiff) -> Iterator[str]:
     if diff.missing_commits:
         yield f"- {_missing_commits(diff.missing_commits)}"
     yield from _gates(diff)
+    yield from _another_base(diff)
     yield from _gain(diff)
     yield from _lift(diff)
     yield from _predictions(diff)
@@ -49,6 +50,13 @@ def _gates(diff: TeacherDiff) -> Iterator[str]:
         yield "- **ready**: passes every gate"
     if loosened:
         yield f"- **loosened gates**: {', '.join(loosened)}"
+
+
+def _another_base(diff: TeacherDiff) -> Iterator[str]:
+    if change := diff.another_base:
+        sides = " → ".join("none" if side is None else code(side) for side in (change.before, change.after))
+        choice = f"; {code(change.choice)}" if change.choice else ""
+        yield f"- **another base**: {sides}{choice}"
 
 
 def _predictions(diff: TeacherDiff) -> Iterator[str]:

@@ -54,6 +54,8 @@ evaluate:
 calibrate:
   method: {kind: temperature}
 
+probe: {}
+
 package:
   name: toy
   description: Tells cold from hot from wet.
