@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Role = Literal["train", "validation", "calibration", "test", "shifted", "ood", "transfer"]
 ROLES: tuple[Role, ...] = get_args(Role)
 UNLABELLED: tuple[Role, ...] = ("ood", "transfer")
-"""Roles of rows without a label, of which no quality is measured."""
+"""Roles of rows without a label, or with answers that nobody vouches for: no quality is measured of them."""
 
 INDEX_NAME = "prepared.json"
 SCRATCH = Path(".scratch")

@@ -19,7 +19,7 @@ class Supported:
         tokens: whether `package` may choose tokens of soft targets and trim the vocabulary.
         calibration: kinds of `calibrate.method`; None allows all.
         abstention: whether `calibrate.abstain` sets a confidence below which the teacher abstains.
-        transfer: why rows without an answer (`role: transfer`) cannot be taken; empty where they can.
+        transfer: why rows of `role: transfer` cannot be taken; empty where they can.
         students: kinds of `probe.students`, by what they read of a row.
     """
 
@@ -40,8 +40,6 @@ SUPPORTED: Mapping[OutputType, Supported] = {
     "generation": Supported(
         answers=True,
         tokens=True,
-        transfer="soft targets are distributions of the tokens of an answer, and these rows have none: "
-        "declare answers (of the teacher itself, or of another model) and the role shifted",
     ),
     "retrieval": Supported(
         perturbations=False,

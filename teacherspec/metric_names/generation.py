@@ -28,6 +28,9 @@ OF_WORDS = frozenset({"bleu", "rouge1", "rouge2", "rougeL", "rougeLsum"})
 ANSWER_GAIN = frozenset({"chrf", "exact_match"})
 """What `evaluate` reports of the gain of greedy answers over those of the untrained base."""
 
+ROWS = ReportedNames(frozenset({"rows"}))
+"""What `evaluate` reports of rows whose answers nobody vouches for."""
+
 TOKEN_COUNT = ReportedNames(frozenset({"tokens"}))
 
 CALIBRATED: Mapping[str, ReportedNames] = {
@@ -64,7 +67,7 @@ def generation_names(roles: Mapping[str, str], perturbations: Collection[str]) -
         | prefixed("evaluate.test.sampled", ANSWERS | OF_WORDS)
         | prefixed("ratings", nested(OPPONENTS, RATINGS)),
     )
-    evaluated = dict.fromkeys(roles.values(), ReportedNames(TOKENS))
+    evaluated = {**dict.fromkeys(roles.values(), ReportedNames(TOKENS)), "transfer": ROWS}
     of_all |= gained(roles, ReportedNames(TOKENS)) | over_seeds(roles)
     of_all |= ReportedNames(prefixed("evaluate.gain.test.generated", ANSWER_GAIN))
     return of_all | of_splits("evaluate", roles, evaluated) | of_splits("calibrate", roles, CALIBRATED)

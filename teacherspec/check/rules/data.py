@@ -44,7 +44,7 @@ def out_of_scope_rows_need_labels(spec: Spec) -> Iterator[Finding]:
 
 
 def transfer_rows_can_be_answered(spec: Spec) -> Iterator[Finding]:
-    """Rows without an answer get soft targets only where the model needs none to give its output."""
+    """Not every output type has rows that students alone can use."""
     if reason := SUPPORTED[spec.task.output_type].transfer:
         for index, source in enumerate(spec.prepare.sources):
             if source.role == TRANSFER:

@@ -27,6 +27,7 @@ from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder
 from teacherspec.spec.generation import Generation
+from teacherspec.splits import UNLABELLED
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated
 
@@ -143,7 +144,10 @@ def _measure(context: EvaluationContext, outputs: Outputs, generation: Generatio
         correct = _correct(prompts, answers, generation)
         return text_quality(texts(answers), correct, generation, **options)
 
-    metrics: dict[str, Any] = {name: token_quality(part, **options) for name, part in outputs.scored.items()}
+    unmeasured = {one.name: {"rows": one.rows} for one in context.data.of_role(*UNLABELLED)}
+    metrics: dict[str, Any] = {
+        name: unmeasured.get(name) or token_quality(part, **options) for name, part in outputs.scored.items()
+    }
     metrics["loss_ratio"] = loss_ratio(*(metrics[name]["nll"]["value"] for name in ("validation", "train")))
     metrics["test"]["generated"] = measured(outputs.greedy["test"])
     if outputs.sampled:

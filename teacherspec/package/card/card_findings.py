@@ -117,10 +117,11 @@ def _transfer(outputs: StageOutputs, entropy: Mapping[str, float]) -> Iterator[s
     if not splits:
         return
     names = ", ".join(f"`{split.name}`" for split in splits)
+    what = "rows without a label" if outputs.prepared.label_names else "given answers that nobody vouches for"
     yield (
-        f"{sum(split.rows for split in splits)} soft targets ({names}) are of rows without a label, which "
-        "the teacher was not fitted on. Nothing measures how often it is right there: students learn from "
-        "its distribution alone."
+        f"{sum(split.rows for split in splits)} soft targets ({names}) are of {what}, which the teacher was "
+        "not fitted on. Nothing measures how often it is right there: students learn from its distribution "
+        "alone."
     )
     known = [entropy[one.name] for one in outputs.prepared.of_role("calibration") if one.name in entropy]
     unsure = [one.name for one in splits if known and entropy[one.name] > UNSURE * known[0]]

@@ -8,6 +8,7 @@ from teacherspec.package.card.markdown_table import markdown_table
 from teacherspec.package.classification.card import calibration_results
 from teacherspec.package.quality_gates import find
 from teacherspec.package.stage_outputs import StageOutputs
+from teacherspec.splits import UNLABELLED
 
 TEXTS = ("bleu", "chrf", "rougeL", "exact_match", "stopped", "tokens", "repetition")
 
@@ -47,7 +48,7 @@ def _results(outputs: StageOutputs) -> str:
 
 
 def _measured(outputs: StageOutputs) -> list[tuple[str, str, int]]:
-    splits = outputs.prepared.splits.values()
+    splits = [split for split in outputs.prepared.splits.values() if split.role not in UNLABELLED]
     base = ("test, untrained base", "base.test", outputs.prepared.splits["test"].rows)
     return [*((split.name, split.name, split.rows) for split in splits), base]
 

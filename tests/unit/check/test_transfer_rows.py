@@ -27,15 +27,17 @@ def test_no_gate_names_what_needs_their_labels(tmp_path: Path, metric: str) -> N
     assert f"no stage measures {metric}" in problem
 
 
-@pytest.mark.parametrize(
-    ("task", "reason"),
-    [
-        ("  kind: causal_lm\n  max_length: 64\n", "distributions of the tokens of an answer"),
-        ("  kind: clip_retrieval\n", "a pair of image and text, which is its own label"),
-    ],
-)
-def test_other_output_types_refuse_them_with_the_reason(tmp_path: Path, task: str, reason: str) -> None:
-    found = problems(tmp_path, changed((SOURCE, TRANSFER), (TASK, task), TOKENS))
+def test_retrieval_refuses_them_with_the_reason(tmp_path: Path) -> None:
+    found = problems(tmp_path, changed((SOURCE, TRANSFER), (TASK, "  kind: clip_retrieval\n")))
     (problem,) = [line for line in found if "transfer" in line]
-    assert problem.startswith("9:52: prepare.sources.1.role: ") or "prepare.sources" in problem
-    assert reason in problem
+    assert "prepare.sources[1].role: " in problem
+    assert "a pair of image and text, which is its own label" in problem
+
+
+def test_a_language_model_takes_them_and_measures_no_loss_of_them(tmp_path: Path) -> None:
+    gates = TOKENS[1] + "\n    - {metric: evaluate.transfer.rows, at_least: 1}"
+    task = "  kind: causal_lm\n  max_length: 64\n"
+    assert problems(tmp_path, changed((SOURCE, TRANSFER), (TASK, task), (TOKENS[0], gates))) == []
+    gates = TOKENS[1] + "\n    - {metric: evaluate.transfer.nll, at_most: 1}"
+    (problem,) = problems(tmp_path, changed((SOURCE, TRANSFER), (TASK, task), (TOKENS[0], gates)))
+    assert "no stage measures evaluate.transfer.nll" in problem
