@@ -1,4 +1,4 @@
-"""Answers that nobody vouches for, in rows of role `transfer`: packed for students, checked, never measured."""
+"""Answers that nobody vouches for (role `transfer`): packed for students, checked, and never measured."""
 
 from dataclasses import replace
 from pathlib import Path
