@@ -1,6 +1,6 @@
 """Slicing features of the content of rows, by the type of its columns: features that need no declaration."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ class RowContent:
 
 def read_content(schema: RowSchema, rows: "Dataset") -> RowContent:
     """Read the rows of a split."""
-    contents = [[column.text(value) for value in rows[column.name]] for column in schema.content]
+    contents = [list(map(column.text, values_of(rows, column.name))) for column in schema.content]
     texts = ["\n".join(parts) for parts in zip(*contents, strict=True)]
     own = {"id", *(column.name for column in schema.columns())}
     columns = {name: rows[name][:] for name in rows.column_names if name not in own}
@@ -66,8 +66,13 @@ def content_features(schema: RowSchema, rows: "Dataset", texts: Sequence[str]) -
     features = text_features(texts) if types & {TextColumn, TextListColumn} else []
     for column in schema.content:
         if compute := FEATURES.get(type(column)):
-            features += compute(rows[column.name][:])
+            features += compute(values_of(rows, column.name))
     return features
+
+
+def values_of(rows: "Dataset", name: str) -> Iterator[Any]:
+    """The values of a column one by one: those of images would not fit into memory together."""
+    return (row[name] for row in rows.select_columns([name]))
 
 
 def text_features(texts: Sequence[str]) -> list[SlicingFeature]:
@@ -75,7 +80,7 @@ def text_features(texts: Sequence[str]) -> list[SlicingFeature]:
     return [by_quartiles(LENGTH, length(texts)), *text_style_features(texts)]
 
 
-def image_features(contents: Sequence[bytes]) -> list[SlicingFeature]:
+def image_features(contents: Iterable[bytes]) -> list[SlicingFeature]:
     """Size, aspect ratio, brightness, contrast and colour of images."""
     measures = [_measure(decode(content)) for content in contents]
     names = ("pixels", "width over height", "brightness (0 to 255)", "contrast (0 to 255)")
@@ -91,7 +96,7 @@ def _measure(image: "Image") -> tuple[int, float, float, float, str]:
     return *shape, float(grey.mean()), float(grey.std()), "grey" if spread == 0 else "coloured"
 
 
-FEATURES: Mapping[type[Column], Callable[[Sequence[Any]], list[SlicingFeature]]] = {
+FEATURES: Mapping[type[Column], Callable[[Iterable[Any]], list[SlicingFeature]]] = {
     ImageColumn: image_features
 }
 """Type of a column that holds no text → slicing features of its values."""

@@ -63,8 +63,8 @@ def review(team: Path) -> None:
     )  # fmt: skip
     shown = summary.read_text()
     assert "| `finetune.epochs` | `1` | `3` |" in shown
-    assert "| finetune | rebuilt | `params finetune.epochs` |" in shown
-    assert "| prepare | reused |  |" in shown
+    assert "| `finetune` | rebuilt | `params finetune.epochs` |" in shown
+    assert "| `prepare` | reused |  |" in shown
     assert "McNemar" in shown
     assert "Could not be compared" not in shown
     with Service() as service:
