@@ -9,6 +9,7 @@ from torch.nn import functional
 from transformers import TrainerCallback
 
 from teacherspec.finetune.linear_probe_first import output_layer
+from teacherspec.finetune.running_mean import RunningMean, UpdateMean
 from teacherspec.finetune.trainer import DeterministicTrainer
 
 
@@ -38,15 +39,18 @@ class CandidateTrainer(DeterministicTrainer):
     """The product's trainer with a candidate's loss, learning rates or mean of weights.
 
     Attributes:
-        running_mean: the model with the mean of the weights, where the candidate has one.
+        mean_to_score: the running mean of the weights, where the candidate has one. It decides nothing,
+            unlike the product's `running_mean`, so that one training gives the scores of both.
     """
 
     def __init__(self, *, extras: Extras, classes: int, **given: Any) -> None:
         super().__init__(**given)
         self.extras, self.classes = extras, classes
-        self.running_mean = copy.deepcopy(self.model) if extras.ema is not None else None
-        if extras.ema is not None or extras.l2_start:
-            self.add_callback(AfterStep(self, copy.deepcopy(self.model)))
+        self.mean_to_score = None if extras.ema is None else RunningMean(self.model, extras.ema)
+        if self.mean_to_score is not None:
+            self.add_callback(UpdateMean(self.mean_to_score))
+        if extras.l2_start:
+            self.add_callback(PullToStart(self, copy.deepcopy(self.model)))
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -116,23 +120,16 @@ def _depths(model: Any) -> dict[int, int]:
     return {id(one): {**below, **within}.get(id(one), 0) for one in model.parameters()}
 
 
-class AfterStep(TrainerCallback):  # type: ignore[misc]
-    """Updates the running mean of the weights, and pulls them towards the start."""
+class PullToStart(TrainerCallback):  # type: ignore[misc]
+    """Pulls the weights towards the start after each step."""
 
     def __init__(self, trainer: CandidateTrainer, start: Any) -> None:
         self.trainer, self.start = trainer, start
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """After the optimizer's step."""
-        trainer, extras = self.trainer, self.trainer.extras
-        rate = trainer.lr_scheduler.get_last_lr()[0]
+        trainer = self.trainer
+        share = trainer.lr_scheduler.get_last_lr()[0] * trainer.extras.l2_start
         with torch.no_grad():
             for own, start in zip(trainer.model.parameters(), self.start.parameters(), strict=True):
-                if extras.l2_start:
-                    own.lerp_(start, rate * extras.l2_start)
-            if trainer.running_mean is not None:
-                share = max(1 - extras.ema, 1 / (state.global_step + 1))
-                for mean, own in zip(
-                    trainer.running_mean.parameters(), trainer.model.parameters(), strict=True
-                ):
-                    mean.lerp_(own, share)
+                own.lerp_(start, share)

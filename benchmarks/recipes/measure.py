@@ -76,8 +76,10 @@ def measure(
         trainer = _trained(training, recipe, scratch)
     seconds = time.process_time() - started
     yield _scores(name, data, trainer.model, trainer.processor, seconds)
-    if trainer.running_mean is not None:
-        yield _scores(f"{name}, running mean", data, trainer.running_mean, trainer.processor, seconds)
+    if trainer.mean_to_score is not None:
+        with trainer.mean_to_score.in_place():
+            of_mean = _scores(f"{name}, running mean", data, trainer.model, trainer.processor, seconds)
+        yield of_mean
     before = 1.0
     seed_everything(seed)
     start, _ = start_model(training)

@@ -129,12 +129,12 @@ def teacher_is_trained(spec: Spec) -> Iterator[Finding]:
             yield Finding(("finetune", "seeds"), what)
     elif finetune.teacher != "first_seed" and finetune.seeds is None:
         yield Finding(where, f"{finetune.teacher} needs several trainings: declare seeds, such as 5")
-    elif finetune.teacher == "mean_of_seeds" and _start_apart(spec):
+    elif finetune.teacher == "mean_of_seeds" and _start_from_other_weights(spec):
         what = "models that start from other random weights have no useful mean: declare"
         yield Finding(where, f"{what} linear_probe_first: true, or seeds_vary: [data_order, dropout]")
 
 
-def _start_apart(spec: Spec) -> bool:
+def _start_from_other_weights(spec: Spec) -> bool:
     """Whether trainings start from weights that are no low-rank update of the same ones."""
     new_head = spec.task.has_new_head and not spec.finetune.linear_probe_first
     varies = "initial_weights" in spec.finetune.seeds_vary

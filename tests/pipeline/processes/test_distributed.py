@@ -161,6 +161,17 @@ def test_the_running_mean_is_that_of_one_process_and_never_sharded(tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_seeds_are_trained_and_measured_together(tmp_path: Path) -> None:
+    values = {"seeds": 2, "seeds_vary": ["data_order"], "teacher": "mean_of_seeds"}
+    place = workplace(tmp_path / "place", "text_classification", epochs=2, **values)
+    one, two = finetune(place, "one", None), finetune(place, "two", DDP)
+    assert same(one, two)
+    alone = evaluate(place, "one", "alone", None, OMP_NUM_THREADS="1")
+    assert digest(alone) == digest(evaluate(place, "one", "together", DDP, OMP_NUM_THREADS="1"))
+    assert (alone / "seeds.tsv").is_file()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [DDP, FSDP2], ids=["ddp", "fsdp2"])
 def test_killed_processes_leave_no_orphan_and_end_in_the_same_bytes(tmp_path: Path, config: Path) -> None:
     values: dict[str, Any] = {"epochs": 8, "dropout": 0.1, "early_stopping": {"patience": 9}}
