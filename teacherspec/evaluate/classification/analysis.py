@@ -68,8 +68,8 @@ class Analysis:
     suspects: Sequence[LabelSuspect]
     examples: Sequence[Example]
     findings: Sequence[Finding]
-    seeds: Sequence[SeedScore]
-    out_of_fold: Predictions | None
+    seeds: Sequence[SeedScore] = ()
+    out_of_fold: Predictions | None = None
 
     @property
     def weak_classes(self) -> frozenset[str]:
