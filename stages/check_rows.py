@@ -1,4 +1,4 @@
-"""Check `evaluate` and `package` as declared against the prepared rows and the base, before the training."""
+"""Check `evaluate`, `probe` and `package` against the prepared rows and the base, before the training."""
 
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from teacherspec.runtime.atomic_io import write_json, write_text
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
+from teacherspec.spec.probe import Probe
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 
-FIT = "evaluate and package fit the rows and the base\n"
+FIT = "evaluate, probe and package fit the rows and the base\n"
 """Never changes, so that an edit of these sections makes `finetune` wait for this stage and not run again."""
 
 
@@ -21,6 +22,7 @@ class Sections(Section):
 
     task: Task
     evaluate: Evaluate
+    probe: Probe
     package: Package
 
 
@@ -37,7 +39,7 @@ def main(prepared: Path, base: Path, output: Path, student: Path) -> None:
     The comparison with the declared student goes to STUDENT, which is empty without one.
     """
     spec = load_sections(Sections)
-    compared = check_rows(spec.task, spec.evaluate, spec.package, prepared, base)
+    compared = check_rows(spec.task, spec.evaluate, spec.probe, spec.package, prepared, base)
     write_json(student, compared or {})
     write_text(output, FIT)
 

@@ -1,10 +1,17 @@
-"""Whether the student probe ranks teachers as it should: `python -m benchmarks.probe teachers`, …."""
+"""Whether the student probe ranks teachers as it should: `python -m benchmarks.probe teachers`, ….
 
+`teachers` and `probe` resume: what is in the scratch folder or in `runs.jsonl` is not computed again.
+"""
+
+import json
 from pathlib import Path
 
 import click
 
-WORK = Path(".scratch/probe")
+RUNS = Path(__file__).with_name("runs.jsonl")
+WORK = click.option(
+    "--work", default=Path(".scratch/probe"), type=click.Path(path_type=Path), help="Scratch."
+)
 
 
 @click.group()
@@ -13,12 +20,49 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--work", default=WORK, type=click.Path(path_type=Path), help="Scratch.")
+@WORK
 def teachers(work: Path) -> None:
     """Train what is missing in the scratch folder."""
     from benchmarks.probe.teachers import train_missing
 
     train_missing(work)
+
+
+@main.command()
+@WORK
+@click.option("--student", "students", multiple=True, help="Student; may be repeated. By default all.")
+def probe(work: Path, students: tuple[str, ...]) -> None:
+    """Probe every teacher that is trained, with each student, where `runs.jsonl` lacks it."""
+    from benchmarks.probe.measure import SECTIONS, lines
+    from benchmarks.probe.teachers import TEACHERS
+
+    for student in students or SECTIONS:
+        for teacher in TEACHERS:
+            done = RUNS.read_text(encoding="utf-8").splitlines() if RUNS.exists() else []
+            finished = {(line["teacher"], line["student"]) for line in map(json.loads, done)}
+            if (teacher, student) in finished or not (work / teacher / "calibrate").is_dir():
+                continue
+            found = [json.dumps(line) for line in lines(work, teacher, student)]
+            with RUNS.open("a", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in found)
+            click.echo("\n".join(found))
+
+
+@main.command()
+@WORK
+def speed(work: Path) -> None:
+    """CPU seconds an arm and epoch, all arms at once and one alone."""
+    from benchmarks.probe.measure import speed as measured
+
+    click.echo(json.dumps(measured(work)))
+
+
+@main.command()
+def table() -> None:
+    """Write the tables of the README."""
+    from benchmarks.probe.table import write_tables
+
+    write_tables(RUNS)
 
 
 main()

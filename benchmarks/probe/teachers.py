@@ -18,13 +18,11 @@ from teacherspec.calibrate.run import run_calibrate
 from teacherspec.check.run import check
 from teacherspec.finetune.inputs import Training, load_inputs, seed_everything, start_model
 from teacherspec.finetune.linear_probe_first import fit_head
-from teacherspec.finetune.micro_batches import MicroBatches
-from teacherspec.finetune.train import callbacks, make_trainer, training_arguments
+from teacherspec.finetune.train import build_trainer
 from teacherspec.finetune.weight_interpolation import interpolate_weights
 from teacherspec.inference.classification import predict
 from teacherspec.predictions.classification import save_predictions
 from teacherspec.predictions.index import PredictionIndex, save_index
-from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import new_folder, sha256_file, write_json, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, open_split
@@ -112,17 +110,8 @@ def _trained(training: Training, keep: str, scratch: Path) -> tuple[Any, Any]:
     if section.linear_probe_first:
         training = replace(training, head=fit_head(training, scratch))
     inputs = load_inputs(training)
-    layout = machine.batch_layout(section.batch_size)
-    lengths = training.task.lengths(inputs.train)
-    batches = MicroBatches(
-        len(inputs.train), lengths, section.batch_size, layout, seed=section.seed, rank=0, processes=1
-    )
-    arguments = training_arguments(training, len(inputs.train), layout, scratch / "checkpoints")
-    arguments.load_best_model_at_end = keep == "best"
-    trainer = make_trainer(
-        training, inputs, micro_batches=batches, args=arguments,
-        callbacks=callbacks(training, batches, inputs.train),
-    )  # fmt: skip
+    trainer = build_trainer(training, inputs, scratch / "checkpoints")
+    trainer.args.load_best_model_at_end = keep == "best"
     trainer.train()
     model = trainer.model
     if section.weight_interpolation is not None:

@@ -35,7 +35,10 @@ class Supported:
 
 SUPPORTED: Mapping[OutputType, Supported] = {
     "classification": Supported(
-        slices=True, calibration=None, abstention=True, students={TextColumn: ("bag_of_ngrams",)}
+        slices=True,
+        calibration=None,
+        abstention=True,
+        students={TextColumn: ("bag_of_ngrams", "text_cnn", "text_transformer")},
     ),
     "generation": Supported(
         answers=True,

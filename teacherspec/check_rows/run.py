@@ -1,5 +1,6 @@
-"""The stage `check_rows`: what `evaluate` and `package` declare, against the rows and the base."""
+"""The stage `check_rows`: what `evaluate`, `probe` and `package` declare, against the rows and the base."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,24 @@ from teacherspec.evaluation_rows.slice_features import by_column
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.evaluate import ColumnSlices, Evaluate
 from teacherspec.spec.package import Package
+from teacherspec.spec.probe import Probe
 from teacherspec.splits import Split, load_prepared, open_split
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
+WORD = re.compile(r"\b\w\w+\b")
+"""What scikit-learn takes for a word."""
+
 
 def check_rows(
-    task: Kind, evaluate: Evaluate, package: Package, prepared: Path, base: Path
+    task: Kind, evaluate: Evaluate, probe: Probe, package: Package, prepared: Path, base: Path
 ) -> dict[str, Any] | None:
     """Refuse what the stages after the training would refuse, as far as rows and base show it.
 
     Args:
         task: the declared task.
         evaluate: `params.yaml: evaluate`.
+        probe: `params.yaml: probe`.
         package: `params.yaml: package`.
         prepared: output folder of `prepare`.
         base: `reports/base`.
@@ -34,10 +40,13 @@ def check_rows(
     Raises:
         UserError: all problems, each with its key.
     """
-    splits, fit = load_prepared(prepared).splits, read_json(base / "fit.json")
+    found, fit = load_prepared(prepared), read_json(base / "fit.json")
+    splits = found.splits
     problems = [
         *column_problems(evaluate.slices, splits["test"]),
         *vocabulary_problems(package, fit),
+        *probe.budget_problems(splits["train"].rows, len(found.label_names)),
+        *word_problems(task, probe, splits["train"]),
     ]
     student = None
     generates = task.capability(GenerationTask)
@@ -60,6 +69,18 @@ def column_problems(declared: Sequence[Any], test: Split) -> Iterator[str]:
                 by_column(one, open_split(test)[one.column][:])
             except DataError as error:
                 yield from error.problems
+
+
+def word_problems(task: Kind, probe: Probe, train: Split) -> Iterator[str]:
+    """Students that read words where no train text holds one, as in languages that write no spaces."""
+    reading = [place for place, one in enumerate(probe.students) if getattr(one, "unit", "") == "word"]
+    if reading:
+        column = task.row_schema().content[0].name
+        if not any(WORD.search(text) for text in open_split(train)[column]):
+            yield (
+                f"probe.students.{reading[0]}.unit: no train text has a word of two letters or more; declare "
+                "character"
+            )
 
 
 def vocabulary_problems(package: Package, fit: Mapping[str, Any]) -> Iterator[str]:

@@ -58,35 +58,51 @@ def lift_figure(arms: Sequence[LiftLine], sets: Sequence[LiftLine], smallest: fl
     height = 1.5 + 0.24 * (len(arms) + len(sets))
     figure = Figure(figsize=(7.4, height), dpi=DPI, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(len(arms) + 0.6, len(sets) + 0.6))
+    upper.set_xlim(*_range([*arms, *sets]))
     _lifts(upper, arms, smallest)
     _lifts(lower, sets, smallest)
-    upper.set_title("Every arm on test: points of accuracy over the same student with labels only")
+    upper.set_title("Every arm on test, over the same student with labels only")
     lower.set_title("The recommended arm on every set")
     lower.set_xlabel("lift, points")
     legend: tuple[tuple[Part, str], ...] = (
-        ("recommended", "recommended by the rows that choose"),
+        ("recommended", "recommended by rows that choose"),
         ("control", "control: targets of another row"),
     )
     handles = [
         upper.plot([], [], color=COLOURS[part], marker="o", markersize=5, linewidth=1.4, label=label)[0]
         for part, label in legend
     ]
-    upper.legend(handles=handles, loc="best", labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.9)
+    upper.legend(
+        handles=handles, loc="upper right", labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.9
+    )
     return figure
 
 
 def _lifts(axes: "Axes", lines: Sequence[LiftLine], smallest: float) -> None:
     axes.axvspan(0, POINTS * smallest, color=BAND, alpha=0.5, linewidth=0)
     axes.axvline(0, color=INK, linewidth=1.0)
+    least = axes.get_xlim()[0]
     for place, line in enumerate(lines):
         colour = COLOURS[line.part]
-        axes.plot(
-            [POINTS * line.lift.low, POINTS * line.lift.high], [place, place], color=colour, linewidth=1.4
-        )
+        if POINTS * line.lift.high < least:
+            axes.plot([least], [place], color=colour, marker="<", markersize=6, clip_on=False)
+            text = f"{POINTS * line.lift.value:.1f}".replace("-", "−")
+            axes.annotate(text, (least, place), (8, -3), textcoords="offset points", color=colour, fontsize=8)
+            continue
+        ends = [POINTS * line.lift.low, POINTS * line.lift.high]
+        axes.plot(ends, [place, place], color=colour, linewidth=1.4)
         axes.plot([POINTS * line.lift.value], [place], color=colour, marker="o", markersize=5)
     axes.set_yticks(range(len(lines)), [writable(line.name) for line in lines])
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
+
+
+def _range(lines: Sequence[LiftLine]) -> tuple[float, float]:
+    """Ends of the axis: all that is no control fits; a control far below is shown by an arrow."""
+    shown = [line.lift for line in lines if line.part != "control"]
+    low, high = (POINTS * bound for bound in (min(one.low for one in shown), max(one.high for one in shown)))
+    margin = 0.12 * max(high - min(low, 0.0), 1.0)
+    return min(low, 0.0) - 3 * margin, max(high, 0.0) + margin
 
 
 def curves_figure(panels: Sequence[CurvePanel]) -> "Figure":
@@ -107,6 +123,7 @@ def curves_figure(panels: Sequence[CurvePanel]) -> "Figure":
                 label=f"{'labels only' if labels_only else writable(panel.arm)}, {rows:,} rows",
             )
         place.set(title=writable(panel.name), xlabel="epoch")
+        place.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel("accuracy, % (mean over seeds)")
     axes[-1].legend(loc="lower right", labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.9)
     return figure

@@ -1,5 +1,7 @@
 """`params.yaml: probe`: the students that show what the teacher is worth."""
 
+import math
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
@@ -43,7 +45,71 @@ class BagOfNgrams(TrainedStudent):
     """Width of the hidden layer; 0 for a linear student."""
 
 
-Student = Annotated[BagOfNgrams, Field()]
+class ReadsWords(TrainedStudent):
+    """How a student reads the words of a text in their order."""
+
+    unit: Literal["word", "character"] = "word"
+    """What a text is cut into; `character` for languages that write no spaces between words."""
+
+    words: int = Field(default=4096, ge=2, le=1_000_000)
+    """Units of the vocabulary: the most frequent of the train rows."""
+
+    length: int = Field(default=64, ge=2, le=4096)
+    """Units of a text that are read, from its beginning."""
+
+
+class TextCnn(ReadsWords):
+    """Embeddings, one convolution and the maximum over places (Kim 2014): reads windows of words."""
+
+    kind: Literal["text_cnn"]
+    """The architecture."""
+
+    width: int = Field(default=32, ge=1, le=4096)
+    """Width of the embeddings."""
+
+    window: int = Field(default=3, ge=1, le=31)
+    """Units that the convolution sees at once; odd, so that every unit is the middle of one window."""
+
+    channels: int = Field(default=64, ge=1, le=4096)
+    """Features of a window."""
+
+    @field_validator("window")
+    @classmethod
+    def _has_a_middle(cls, window: int) -> int:
+        if window % 2 == 0:
+            raise ValueError("must be odd")
+        return window
+
+
+class TextTransformer(ReadsWords):
+    """A small BERT from scratch with a vocabulary of its own; a cost of minutes a seed."""
+
+    kind: Literal["text_transformer"]
+    """The architecture."""
+
+    layers: int = Field(default=2, ge=1, le=12)
+    """Layers."""
+
+    heads: int = Field(default=4, ge=1, le=64)
+    """Attention heads of a layer."""
+
+    width: int = Field(default=64, ge=4, le=4096)
+    """Width of the model: a multiple of `heads`."""
+
+    learning_rate: float = Field(default=0.001, gt=0.0, le=1.0)
+    """Of AdamW, constant."""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of {self.heads} heads")
+        return self
+
+
+Student = Annotated[BagOfNgrams | TextCnn | TextTransformer, Field(discriminator="kind")]
+
+FEWEST_ROWS = 2
+"""Rows a class of the smallest budget: fewer leave a student nothing to generalise from."""
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -85,6 +151,21 @@ class Probe(Section):
         if any(high <= low for low, high in pairwise(values)):
             raise ValueError("must ascend, each value once")
         return values
+
+    def budget_problems(self, rows: int, classes: int) -> Iterator[str]:
+        """Whether the smallest budget leaves a student something to learn from.
+
+        Args:
+            rows: of the train split, with a label.
+            classes: of the task.
+        """
+        smallest = math.floor(self.budgets[0] * min(rows, self.max_rows))
+        if self.students and smallest < FEWEST_ROWS * classes:
+            yield (
+                f"probe.budgets: {self.budgets[0]:g} of {min(rows, self.max_rows)} train rows are {smallest} "
+                f"for {classes} classes (needed: {FEWEST_ROWS} a class, {FEWEST_ROWS * classes}); declare a "
+                "larger share, or give more rows"
+            )
 
     @model_validator(mode="after")
     def _students_differ(self) -> Self:

@@ -17,7 +17,7 @@ from teacherspec.errors import DataError
 from teacherspec.splits import REQUIRED_SPLITS, Prepared, Split, check_splits
 
 ROOT = Path(__file__).parents[2] / "teacherspec"
-LATE = ("calibrate", "evaluate", "evaluation_rows", "finetune", "inference", "package")
+LATE = ("calibrate", "evaluate", "evaluation_rows", "finetune", "inference", "package", "probe")
 ERRORS = {"BaseModelError", "DataError", "UserError"}
 
 EARLY = {
@@ -33,6 +33,9 @@ EARLY = {
     "inference/batch_loader.py:check_not_empty": "teacherspec.splits:check_splits",
     "package/run.py:_declared_splits": "teacherspec.check.rules.packaging:soft_targets_are_splits",
     "package/stage_outputs.py:number": "teacherspec.check.rules.packaging:gates_are_measured",
+    "probe/classification/bag_of_ngrams.py:encode": "teacherspec.check_rows.run:word_problems",
+    "probe/classification/rows.py:load_rows": "teacherspec.check_rows.run:check_rows",
+    "probe/classification/word_ids.py:encode": "teacherspec.check_rows.run:word_problems",
     "package/vocab_trimming.py:require_vocabulary": "teacherspec.check_rows.run:vocabulary_problems",
 }
 """Late refusal → the early check of the same fault."""
@@ -55,6 +58,7 @@ ONLY_RESULTS_SHOW = {
     "inference/classification.py:predict": "a logit is not finite",
     "inference/generation.py:_score": "a logit is not finite",
     "inference/retrieval.py:predict_pairs": "an embedding is not finite",
+    "probe/classification/training.py:train_arms": "the loss of a student is not finite",
     "package/golden_examples.py:write_golden": "the packaged model gives other outputs",
     "package/run.py:require_ready": "a gate is missed where on_not_ready is fail",
 }
@@ -63,6 +67,7 @@ TOUCHED_BY_HAND = {
     "evaluate/classification/evaluate.py:check_classes",
     "finetune/train.py:train",
     "package/aligned_rows.py:aligned_batches",
+    "probe/classification/rows.py:_rows_of_split",
     "package/stage_outputs.py:_require_agreement",
     "package/stage_outputs.py:load_stage_outputs",
     "package/verification/package_reader.py:require_package",

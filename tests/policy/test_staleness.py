@@ -33,7 +33,7 @@ AFTER_EDIT = {
     "teacherspec/tasks/text_classification/task.py": OF_THE_TASK,
     # A new option of a section: the stages that read the section.
     "teacherspec/spec/calibrate.py": ("check", "calibrate", "package"),
-    "teacherspec/spec/probe.py": ("check", "probe", "package"),
+    "teacherspec/spec/probe.py": ("check", "check_rows", "probe", "package"),
     "teacherspec/spec/finetune.py": ("check", "finetune", "package"),
     "teacherspec/spec/prepare/prepare.py": ("check", "prepare", "package"),
     # What only people and reviews run.
@@ -54,7 +54,7 @@ AFTER_PARAM = {
     "evaluate.batch_size": ("check", "check_rows", "evaluate", "ratings", "package"),
     "calibrate.method": ("check", "calibrate", "package"),
     "package.description": ("check", "check_rows", "package"),
-    "probe.students": ("check", "probe", "package"),
+    "probe.students": ("check", "check_rows", "probe", "package"),
     "fintune": ("check",),  # a misspelt section is refused by the one stage that sees it
 }
 """Key of `params.yaml` → the stages that another value makes stale."""

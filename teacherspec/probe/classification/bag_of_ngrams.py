@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -110,10 +110,6 @@ FIRST_LAYER_SD = 0.3
 
 def build(student: BagOfNgrams, inputs: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
     """The students of all arms with the weights of a seed."""
-    features = _sparse(inputs).weights.shape[1]
-    return BagOfNgramsArms(student, int(features), classes, arms, seed)
-
-
-def _sparse(inputs: Any) -> SparseRows:
-    assert isinstance(inputs, SparseRows)  # noqa: S101 (what `encode` gave)
-    return inputs
+    if not isinstance(inputs, SparseRows):
+        raise TypeError(f"{type(inputs).__name__}: not what `encode` gives")
+    return BagOfNgramsArms(student, int(inputs.weights.shape[1]), classes, arms, seed)

@@ -1,6 +1,5 @@
 """The rows that students of a classifier learn from and are scored on, with the teacher's targets."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +28,6 @@ REPORTED = ("test", "shifted")
 """Roles of the splits that lift is reported on."""
 
 READ = ("train", TRANSFER, *CHOOSING, *REPORTED)
-
-FEWEST_ROWS = 2
-"""Rows a class of the smallest budget: fewer leave a student nothing to generalise from."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,8 @@ def load_rows(
         raise DataError(problems)
     of_role = {role: [rows[name] for name in index.splits(role)] for role in READ}
     labelled = _joined(of_role["train"])
-    _refuse_too_few(section, labelled, len(index.label_names))
+    if too_few := list(section.budget_problems(len(labelled.ids), len(index.label_names))):
+        raise DataError(too_few)
     return ProbeRows(
         train=_joined([labelled, *of_role[TRANSFER]]),
         labelled=len(labelled.ids),
@@ -161,13 +158,3 @@ def _joined(parts: Sequence[TeacherRows]) -> TeacherRows:
         np.concatenate([part.logits for part in parts]),
         [value for part in parts for value in part.content],
     )
-
-
-def _refuse_too_few(section: Probe, train: TeacherRows, classes: int) -> None:
-    smallest = math.floor(section.budgets[0] * len(train.ids))
-    if smallest < FEWEST_ROWS * classes:
-        raise DataError(
-            f"probe.budgets: {section.budgets[0]:g} of {len(train.ids)} train rows are {smallest} for "
-            f"{classes} classes (needed: {FEWEST_ROWS} a class, {FEWEST_ROWS * classes}); declare a larger "
-            "share, or give more rows"
-        )

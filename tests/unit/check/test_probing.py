@@ -15,7 +15,7 @@ def found(folder: Path, probe: str, gate: str = GATE) -> list[str]:
 
 
 def test_a_declared_student_and_a_gate_on_its_lift_are_right(tmp_path: Path) -> None:
-    assert found(tmp_path, STUDENTS, "probe.test.lift, at_least: 0, judge: bound") == []
+    assert found(tmp_path, STUDENTS, "probe.test.lift, at_least: 0, tested: bound") == []
 
 
 def test_the_section_is_needed_because_dvc_needs_its_key(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
+from teacherspec.spec.probe import BagOfNgrams, Probe
 from teacherspec.splits import Prepared, load_prepared, open_split, places_file
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 from teacherspec.tasks.text_classification.task import TextClassification
@@ -38,11 +39,15 @@ def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def problems(
-    kind: Any, evaluate: dict[str, Any], package: dict[str, Any], fit: Any = SIZES
+    kind: Any,
+    evaluate: dict[str, Any],
+    package: dict[str, Any],
+    fit: Any = SIZES,
+    probe: Probe = Probe(),  # noqa: B008 (frozen)
 ) -> tuple[str, ...]:
     """What is refused of `prepared/` with these keys."""
     write_json(Path("reports/fit.json"), fit)
-    sections = Evaluate.model_validate_json(json.dumps(evaluate)), Package(**WORDS, **package)
+    sections = Evaluate.model_validate_json(json.dumps(evaluate)), probe, Package(**WORDS, **package)
     try:
         check_rows(kind, *sections, Path("prepared"), Path("reports"))
     except UserError as error:
@@ -184,6 +189,7 @@ SECTIONS = {
     "finetune": {"epochs": 1, "batch_size": 8, "learning_rate": 0.01},
     "evaluate": {},
     "calibrate": {},
+    "probe": {},
     "package": {**WORDS, "gates": [{"metric": "evaluate.gain.test.nll", "at_least": 0}]},
 }
 
@@ -194,6 +200,21 @@ def run_stage(fit: Any, evaluate: dict[str, Any], package: dict[str, Any]) -> Re
     declared = {**SECTIONS, "evaluate": evaluate, "package": {**SECTIONS["package"], **package}}
     Path("params.yaml").write_text(json.dumps(declared))
     return CliRunner().invoke(main, ["prepared", "reports", "out/valid.txt", "out/student.json"])
+
+
+def test_students_of_the_probe_need_words_and_rows() -> None:
+    """The toy has two train rows, of one class and one letter each."""
+    tickets(3)
+    student = BagOfNgrams(kind="bag_of_ngrams")
+    (word,) = problems(CLASSIFIER, {}, {}, probe=Probe(students=(student,)))
+    assert word == "probe.students.0.unit: no train text has a word of two letters or more; declare character"
+    (budget,) = Probe(students=(student,)).budget_problems(20, 3)
+    assert budget.startswith(
+        "probe.budgets: 0.25 of 20 train rows are 5 for 3 classes (needed: 2 a class, 6)"
+    )
+    characters = student.model_copy(update={"unit": "character"})
+    assert problems(CLASSIFIER, {}, {}, probe=Probe(students=(characters,), budgets=(1.0,))) == ()
+    assert problems(CLASSIFIER, {}, {}, probe=Probe()) == ()
 
 
 def test_the_stage_refuses_all_at_once_or_writes_a_constant() -> None:

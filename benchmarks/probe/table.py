@@ -1,0 +1,82 @@
+"""The tables of the README, from the lines of `runs.jsonl`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import spearmanr
+
+from benchmarks.page import fill
+from benchmarks.probe.measure import SECTIONS
+
+README = Path(__file__).with_name("README.md")
+
+EXPECTED = ("early-stopped", "best", "label-smoothed", "over-trained", "label-shuffled")
+"""The order of lift that was written down before the first run, the largest first."""
+
+Lines = Mapping[tuple[str, str, str], Mapping[str, Any]]
+"""Teacher, student and set → what was measured."""
+
+
+def write_tables(runs: Path) -> None:
+    """Fill the tables, and the correlations where every teacher was probed, into the README."""
+    found = [json.loads(line) for line in runs.read_text(encoding="utf-8").splitlines()]
+    by_place: Lines = {(one["teacher"], one["student"], one["set"]): one for one in found}
+    written: list[str] = []
+    for student in SECTIONS:
+        for name in dict.fromkeys(one["set"] for one in found if one["student"] == student):
+            written += [f"### {student}, {name}", "", *_table(by_place, student, name), ""]
+    fill(README, "tables", [*written, *_correlations(by_place)])
+
+
+def _table(found: Lines, student: str, name: str) -> list[str]:
+    titles = (
+        "teacher", "accuracy", "NLL", "ECE", "lift, points", "soft, T 2 alone", "control", "retention",
+        "recommended", "verdict",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(titles)} |", "|---|" + "--:|" * 7 + "---|---|"]
+    for teacher in EXPECTED:
+        one = found.get((teacher, student, name))
+        if one is not None:
+            cells = [
+                teacher, f"{one['accuracy']:.3f}", f"{one['nll']:.3f}", f"{one['ece']:.3f}", _points(one["lift"]),
+                f"{100 * one['soft_at_2']:+.1f}", f"{100 * one['control'][0]:+.1f}", f"{one['retention']:.3f}",
+                one["recommended"], one["verdict"],
+            ]  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _points(lift: Sequence[float]) -> str:
+    value, low, high = (100 * end for end in lift)
+    return f"{value:+.1f} ({low:.1f} to {high:.1f})"
+
+
+def _correlations(found: Lines) -> list[str]:
+    lifts = {
+        student: [found[teacher, student, "test"]["lift"][0] for teacher in EXPECTED]
+        for student in SECTIONS
+        if all((teacher, student, "test") in found for teacher in EXPECTED)
+    }
+    if not lifts:
+        return ["Not every teacher has been probed yet."]
+    first, *others = lifts
+    expected = [-place for place in range(len(EXPECTED))]
+    lines = [f"Spearman correlation over the five teachers, lift of {first} on test:", ""]
+    lines.append(f"- with the expected order: {_rho(lifts[first], expected):+.2f}")
+    for other in others:
+        lines.append(f"- with the lift of {other}: {_rho(lifts[first], lifts[other]):+.2f}")
+    for words, key, sign in (
+        ("accuracy", "accuracy", 1),
+        ("NLL, turned", "nll", -1),
+        ("ECE, turned", "ece", -1),
+        ("retention", "retention", 1),
+    ):
+        values = [sign * found[teacher, first, "test"][key] for teacher in EXPECTED]
+        lines.append(f"- with the teacher's {words}: {_rho(lifts[first], values):+.2f}")
+    return lines
+
+
+def _rho(first: Sequence[float], second: Sequence[float]) -> float:
+    return float(spearmanr(first, second).statistic)
