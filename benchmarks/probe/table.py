@@ -39,11 +39,11 @@ def _table(found: Lines, student: str, name: str) -> list[str]:
     for teacher in EXPECTED:
         one = found.get((teacher, student, name))
         if one is not None:
-            cells = [
-                teacher, f"{one['accuracy']:.3f}", f"{one['nll']:.3f}", f"{one['ece']:.3f}", _points(one["lift"]),
-                f"{100 * one['soft_at_2']:+.1f}", f"{100 * one['control'][0]:+.1f}", f"{one['retention']:.3f}",
-                one["recommended"], one["verdict"],
-            ]  # fmt: skip
+            numbers = [f"{one[key]:.3f}" for key in ("accuracy", "nll", "ece")]
+            lifts = [_points(one["lift"]), f"{100 * one['soft_at_2']:+.1f}"]
+            control = f"{100 * one['control'][0]:+.1f}"
+            words = [one["recommended"], one["verdict"]]
+            cells = [teacher, *numbers, *lifts, control, f"{one['retention']:.3f}", *words]
             lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -65,8 +65,7 @@ def _correlations(found: Lines) -> list[str]:
     expected = [-place for place in range(len(EXPECTED))]
     lines = [f"Spearman correlation over the five teachers, lift of {first} on test:", ""]
     lines.append(f"- with the expected order: {_rho(lifts[first], expected):+.2f}")
-    for other in others:
-        lines.append(f"- with the lift of {other}: {_rho(lifts[first], lifts[other]):+.2f}")
+    lines += [f"- with the lift of {other}: {_rho(lifts[first], lifts[other]):+.2f}" for other in others]
     for words, key, sign in (
         ("accuracy", "accuracy", 1),
         ("NLL, turned", "nll", -1),

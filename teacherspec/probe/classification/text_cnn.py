@@ -40,11 +40,12 @@ class TextCnnArms(torch.nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Logits `[A, B, C]` of ids `[B, L]`."""
-        ids = functional.pad(ids, (self.window // 2, self.window // 2), value=PAD)
         known = (ids != PAD)[:, None]
         embedded = functional.embedding(ids, self.embedding).transpose(1, 2) * known  # [B, A·E, L]
-        windows = functional.conv1d(embedded, self.kernel, self.shift, groups=self.arms)
-        found = functional.relu(windows).amax(2)  # [B, A·H]
+        half = self.window // 2
+        windows = functional.conv1d(embedded, self.kernel, self.shift, padding=half, groups=self.arms)
+        # Windows around padding count for nothing, so that no logit depends on the rest of a batch.
+        found = (functional.relu(windows) * known).amax(2)  # [B, A·H]
         return torch.bmm(found.view(len(ids), self.arms, -1).transpose(0, 1), self.last) + self.offset
 
 
