@@ -102,9 +102,12 @@ def digest(value: Any) -> str:
 
 
 def without_folder_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections, with `without_folder_path` of base and student."""
-    package = spec.get("package", {})
-    private = {"base": without_folder_path(spec["base"])}
+    """The sections, with `without_folder_path` of base, or each of its candidates, and student."""
+    package, base = spec.get("package", {}), spec["base"]
+    if "candidates" in base:
+        private = {"base": {**base, "candidates": [without_folder_path(one) for one in base["candidates"]]}}
+    else:
+        private = {"base": without_folder_path(base)}
     if package.get("student"):
         private["package"] = {**package, "student": without_folder_path(package["student"])}
     return {**spec, **private}

@@ -1,6 +1,11 @@
 import pytest
 
-from teacherspec.package.provenance.provenance import Provenance, digest, without_folder_path
+from teacherspec.package.provenance.provenance import (
+    Provenance,
+    digest,
+    without_folder_path,
+    without_folder_paths,
+)
 from teacherspec.runtime.atomic_io import read_json, sha256_file
 from tests.toys.packaged_teacher import PackagedTeacher
 
@@ -32,6 +37,10 @@ def test_the_place_of_a_base_outside_the_repository_is_private(packaged_teacher:
     assert without_folder_path(outside)["source"]["folder"] == "base"
     inside = {"source": {"kind": "path", "folder": "bases/mine", "outside_repository": False}}
     assert without_folder_path(inside) == inside
+    several = {"base": {"candidates": [{"name": "a", **outside}, {"name": "b", **inside}], "choice": {}}}
+    shown = without_folder_paths(several)["base"]
+    assert [one["source"]["folder"] for one in shown["candidates"]] == ["base", inside["source"]["folder"]]
+    assert shown["choice"] == {}
     assert read_json(packaged_teacher.folder / "provenance/spec.json")["base"]["source"]["folder"] == "base"
 
 
