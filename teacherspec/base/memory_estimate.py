@@ -29,7 +29,8 @@ def activation_bytes(
 ) -> "tuple[int, torch.Tensor]":
     """Bytes that one forward pass of `batch` keeps for the backward pass, and its logits.
 
-    Counts what autograd saves, once per storage, without the weights themselves.
+    Counts what autograd saves, once per storage, without the weights themselves. The model is left as it was:
+    BatchNorm would keep statistics of this one batch.
     """
     import torch
 
@@ -42,10 +43,13 @@ def activation_bytes(
             saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     model.train(True)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         logits = forward(model, batch)
     model.train(False)
+    for name, buffer in model.named_buffers():
+        buffer.copy_(buffers[name])
     return sum(saved.values()), logits.detach()
 
 
