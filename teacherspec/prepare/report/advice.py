@@ -118,7 +118,8 @@ def _no_labels(metrics: dict[str, Any]) -> str:
         return ""
     return (
         f"Classes whose name usually stands for no label: {', '.join(found)}. The teacher learns them as any "
-        "other class. If these rows have no label, leave them out by a transform of `kind: filter`."
+        "other class. If these rows have no label, leave them out by a transform of `kind: filter`, and "
+        "declare them as a further source of `role: transfer` where students shall learn from them."
     )
 
 
