@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import torch
 
 
+OF_ONE_MODEL = "validation_before_interpolation"
+"""Fact of a training that a mean of several has no counterpart of."""
+
+
 def write_mean(
     training: Training, trained: Sequence[Path], scratch: Path, output: Path, extra_files: Sequence[Path]
 ) -> None:
@@ -48,7 +52,8 @@ def write_mean(
             write_model(training, model, processor, folder)
             shutil.copytree(trained[0] / "log", folder / "log", copy_function=shutil.copyfile)
             summary = {
-                **facts[0],
+                **{name: fact for name, fact in facts[0].items() if name != OF_ONE_MODEL},
+                "train_rows": training.prepared.splits["train"].rows,  # of folds, all of them together
                 "validation": trainer.validation_metrics(model),
                 "validation_of_models": [one["validation"] for one in facts],
             }

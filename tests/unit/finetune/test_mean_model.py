@@ -67,4 +67,5 @@ def test_the_mean_of_folds_is_that_of_the_models_of_cross_fitting_whatever_is_ki
     stated = json.loads((output / "training.json").read_text())
     assert len(stated["validation_of_models"]) == len(models) == 3
     assert stated["validation"] not in stated["validation_of_models"]
+    assert stated["train_rows"] == prepared.splits["train"].rows, "each row was in most of the trainings"
     assert not [path for path in Path(".scratch/finetune").iterdir() if path.is_dir()], "nothing is left"
