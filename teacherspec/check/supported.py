@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from teacherspec.tasks.shared.columns.base import Column
+from teacherspec.tasks.shared.columns.image import ImageColumn
 from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
@@ -38,7 +39,10 @@ SUPPORTED: Mapping[OutputType, Supported] = {
         slices=True,
         calibration=None,
         abstention=True,
-        students={TextColumn: ("bag_of_ngrams", "text_cnn", "text_transformer")},
+        students={
+            TextColumn: ("bag_of_ngrams", "text_cnn", "text_transformer"),
+            ImageColumn: ("image_resnet", "image_vit"),
+        },
     ),
     "generation": Supported(
         answers=True,

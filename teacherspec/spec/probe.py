@@ -106,7 +106,62 @@ class TextTransformer(ReadsWords):
         return self
 
 
-Student = Annotated[BagOfNgrams | TextCnn | TextTransformer, Field(discriminator="kind")]
+class ReadsPixels(TrainedStudent):
+    """How a student sees an image: resized to a small square, without augmentation."""
+
+    side: int = Field(default=32, ge=8, le=512)
+    """Side of the square, pixels."""
+
+    learning_rate: float = Field(default=0.001, gt=0.0, le=1.0)
+    """Of AdamW, constant."""
+
+    weight_decay: float = Field(default=0.05, ge=0.0, le=10.0)
+    """Decoupled weight decay."""
+
+
+class ImageResnet(ReadsPixels):
+    """A small ResNet of basic blocks from scratch; a cost of minutes a seed."""
+
+    kind: Literal["image_resnet"]
+    """The architecture."""
+
+    stages: int = Field(default=3, ge=1, le=4)
+    """Stages of one block each; each doubles the channels."""
+
+    width: int = Field(default=16, ge=4, le=512)
+    """Channels of the first stage."""
+
+
+class ImageVit(ReadsPixels):
+    """A small ViT from scratch; a cost of minutes a seed."""
+
+    kind: Literal["image_vit"]
+    """The architecture."""
+
+    patch: int = Field(default=4, ge=1, le=64)
+    """Side of a patch, pixels: a divisor of `side`."""
+
+    layers: int = Field(default=2, ge=1, le=12)
+    """Layers."""
+
+    heads: int = Field(default=4, ge=1, le=64)
+    """Attention heads of a layer."""
+
+    width: int = Field(default=64, ge=4, le=4096)
+    """Width of the model: a multiple of `heads`."""
+
+    @model_validator(mode="after")
+    def _parts_divide(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of {self.heads} heads")
+        if self.side % self.patch:
+            raise ValueError(f"side {self.side} is no multiple of the patch's {self.patch}")
+        return self
+
+
+Student = Annotated[
+    BagOfNgrams | TextCnn | TextTransformer | ImageResnet | ImageVit, Field(discriminator="kind")
+]
 
 FEWEST_ROWS = 2
 """Rows a class of the smallest budget: fewer leave a student nothing to generalise from."""

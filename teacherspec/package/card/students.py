@@ -51,8 +51,8 @@ def students_section(outputs: StageOutputs) -> str:
 def _fewer(probed: Mapping[str, Any]) -> str:
     """The lift with the smallest budget of rows."""
     lifts = [
-        f"{points(found['fewer_rows']['lift'])} on {name}"
+        f"{points(found['fewer_rows']['lift'])} points on {name}"
         for name, found in probed_sets(probed).items()
         if "fewer_rows" in found
     ]
-    return f"\n\nWith the smallest budget of rows the lift is {', '.join(lifts)} points." if lifts else ""
+    return f"\n\nWith the smallest budget of rows the lift is {', '.join(lifts)}." if lifts else ""

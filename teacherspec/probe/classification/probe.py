@@ -10,7 +10,7 @@ import torch
 from teacherspec.probe.arms import arms
 from teacherspec.probe.budgets import budget_rows
 from teacherspec.probe.choice import CHOICE
-from teacherspec.probe.classification import bag_of_ngrams, text_cnn, text_transformer, word_ids
+from teacherspec.probe.classification import bag_of_ngrams, images, text_cnn, text_transformer, word_ids
 from teacherspec.probe.classification.rows import ProbeRows, load_rows
 from teacherspec.probe.classification.targets import arm_targets
 from teacherspec.probe.classification.training import Inputs, Lesson, scored_epochs, train_and_score
@@ -35,6 +35,8 @@ class StudentKind:
 STUDENTS: Mapping[str, StudentKind] = {
     "bag_of_ngrams": StudentKind(bag_of_ngrams.encode, bag_of_ngrams.build),
     "text_cnn": StudentKind(word_ids.encode, text_cnn.build),
+    "image_resnet": StudentKind(images.encode, images.build_resnet),
+    "image_vit": StudentKind(images.encode, images.build_vit),
     "text_transformer": StudentKind(word_ids.encode, text_transformer.build),
 }
 """Kind of student → how it is made."""

@@ -76,7 +76,7 @@ def test_seeds_draw_weights_and_leave_the_global_generator_alone() -> None:
 
 @pytest.mark.parametrize(
     "student",
-    [{"kind": "text_cnn", "epochs": 6, "width": 8, "channels": 16},
+    [{"kind": "text_cnn", "epochs": 12, "width": 16, "channels": 16, "weight_decay": 0.01},
      {"kind": "text_transformer", "epochs": 4, "width": 16, "heads": 2, "layers": 1}],
 )  # fmt: skip
 def test_a_probe_runs_with_it(student: dict[str, object], tmp_path: Path) -> None:
