@@ -22,7 +22,7 @@ SCORES = {
     "h_score": "H-score",
 }
 FEWEST_RANKED = 3
-"""Candidates below which a correlation of ranks tells nothing."""
+"""Fine-tuned candidates below which a correlation of ranks tells nothing."""
 
 
 def write_tables(runs: Path) -> None:
@@ -38,14 +38,11 @@ def write_tables(runs: Path) -> None:
             tuned[name][candidate].append(found)
     lines = []
     for name in sorted(tuned):
-        measured = {candidate: one for candidate, one in ranked[name].items() if candidate in tuned[name]}
-        lines += [f"### {name}", "", *_table(measured, tuned[name]), ""]
+        lines += [f"### {name}", "", *_table(ranked[name], tuned[name]), ""]
     fill(README, "tables", lines[:-1])
 
 
 def _table(measured: Mapping[str, Any], tuned: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
-    accuracy = {name: float(np.mean([run["accuracy"] for run in tuned[name]])) for name in measured}
-    shifted = {name: float(np.mean([run["shifted_accuracy"] for run in tuned[name]])) for name in measured}
     by_score = {
         score: ranks({name: _score(one[score]) for name, one in measured.items()}) for score in SCORES
     }
@@ -55,18 +52,24 @@ def _table(measured: Mapping[str, Any], tuned: Mapping[str, Sequence[Mapping[str
     ]
     for name, one in measured.items():
         cells = [f"{one[score]['value']:.3f} {_rank(by_score[score][name])}" for score in SCORES]
-        results = f"{accuracy[name]:.3f} | {shifted[name]:.3f} | {len(tuned[name])}"
-        lines.append(f"| {name} | {one['parameters']:,} | {' | '.join(cells)} | {results} |")
+        results = [_mean(tuned.get(name, ()), key) for key in ("accuracy", "shifted_accuracy")]
+        row = [name, f"{one['parameters']:,}", *cells, *results, str(len(tuned.get(name, ())))]
+        lines.append(f"| {' | '.join(row)} |")
     sizes = {name: one["parameters"] for name, one in measured.items()}
+    accuracy = {name: float(np.mean([run["accuracy"] for run in runs])) for name, runs in tuned.items()}
     lines += ["", "| score | may be the best | taken | below the best accuracy | Spearman with accuracy |"]
     lines += ["|---|---|---|--:|--:|"]
     for score, title in SCORES.items():
         best = possibly_best(by_score[score])
         taken = choose(best, sizes, "smallest")
-        lost = max(accuracy.values()) - accuracy[taken]
+        lost = f"{max(accuracy.values()) - accuracy[taken]:.3f}" if taken in accuracy else "–"
         agreement = _agreement(by_score[score], accuracy)
-        lines.append(f"| {title} | {'; '.join(best)} | {taken} | {lost:.3f} | {agreement} |")
+        lines.append(f"| {title} | {'; '.join(best)} | {taken} | {lost} | {agreement} |")
     return lines
+
+
+def _mean(runs: Sequence[Mapping[str, float]], key: str) -> str:
+    return f"{np.mean([run[key] for run in runs]):.3f}" if runs else "–"
 
 
 def _score(found: Mapping[str, Any]) -> Score:
@@ -79,7 +82,7 @@ def _rank(rank: Rank) -> str:
 
 
 def _agreement(ranked: Mapping[str, Rank], accuracy: Mapping[str, float]) -> str:
-    if len(ranked) < FEWEST_RANKED:
+    if len(accuracy) < FEWEST_RANKED:
         return "–"
-    found = spearmanr([-ranked[name].value for name in ranked], [accuracy[name] for name in ranked])
+    found = spearmanr([-ranked[name].value for name in accuracy], list(accuracy.values()))
     return f"{found.statistic:.2f}"
