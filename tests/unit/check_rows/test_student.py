@@ -17,6 +17,7 @@ from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.spec.base import Base
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
+from teacherspec.spec.probe import Probe
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 from tests.toys.language_models import CHATML, LLAMA3, tiny_tokenizer
 from tests.toys.model_hub import COMMIT, model_hub
@@ -70,7 +71,7 @@ def compared(source: dict[str, Any], learns: str = "text", **package: Any) -> di
     declared = Package.model_validate_json(
         json.dumps({**WORDS, "student": {"source": source, "learns": learns}, **package})
     )
-    found = check_rows(task(), Evaluate(), declared, Path("prepared"), Path("reports"))
+    found = check_rows(task(), Evaluate(), Probe(), declared, Path("prepared"), Path("reports"))
     assert found is not None
     return found
 
