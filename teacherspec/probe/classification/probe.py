@@ -1,6 +1,7 @@
 """The probe of a classifier: every declared student, with the teacher's logits as soft targets."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,19 @@ def probe_classification(section: Probe, sources: Sources) -> list[Outcome]:
     """
     (column,) = sources.content
     rows = load_rows(section, sources.prepared, sources.evaluated, sources.calibrated, column)
-    return [_outcome(section, student, rows) for student in section.students]
+    with one_thread():
+        return [_outcome(section, student, rows) for student in section.students]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small layers gain nothing from more threads, and sums depend on their number on some of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _outcome(section: Probe, student: Any, rows: ProbeRows) -> Outcome:
