@@ -73,7 +73,7 @@ def test_nothing_is_pushed_unless_declared(
     code, said = run(tmp_path, RIGHT, str(packaged_teacher.folder))
     assert code == 1
     assert "package.push is not declared, so nothing is pushed" in said
-    code, said = run(tmp_path, RIGHT + "  push: {kind: dvc}\n", "absent")
+    code, said = run(tmp_path, RIGHT.replace("package:\n", "package:\n  push: {kind: dvc}\n"), "absent")
     assert code == 1
     assert "there is no package to push" in said
 

@@ -5,10 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.spec.prepare.sources import DataSource
+from teacherspec.tasks import Task
 
 DOCS = Path(__file__).parents[3] / "docs" / "data.md"
 PAGES = (DOCS, DOCS.with_name("image-data.md"))
@@ -22,7 +24,10 @@ BLOCKS = [
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_a_block_declares_what_it_shows(block: str) -> None:
     declared = YAML(typ="safe", pure=True).load(block)
-    Prepare.model_validate_json(json.dumps(declared["prepare"]))
+    (section,) = declared
+    {"prepare": TypeAdapter(Prepare), "task": TypeAdapter(Task)}[section].validate_json(
+        json.dumps(declared[section])
+    )
 
 
 def test_every_kind_of_source_is_in_the_table() -> None:

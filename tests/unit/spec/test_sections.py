@@ -2,11 +2,14 @@
 
 import ast
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
 from teacherspec.check.declaration import Spec
+from teacherspec.spec.base import Base
+from teacherspec.spec.base_candidates import BaseCandidates
 from teacherspec.spec.section import Section
 
 ROOT = Path(__file__).parents[3]
@@ -23,8 +26,10 @@ SECTIONS = sorted(set(sections()), key=lambda section: section.__qualname__)
 
 
 def test_the_sections_of_the_declaration_are_among_them() -> None:
-    declared = {field.annotation for name, field in Spec.model_fields.items() if name != "task"}
-    assert declared < set(SECTIONS)
+    declared = {name: field.annotation for name, field in Spec.model_fields.items() if name != "task"}
+    alternatives = declared.pop("base")
+    assert {one.__origin__ for one in get_args(alternatives)} == {Base, BaseCandidates}
+    assert {*declared.values(), Base, BaseCandidates} < set(SECTIONS)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
