@@ -58,6 +58,15 @@ def speed(work: Path) -> None:
 
 
 @main.command()
+@click.argument("artifacts", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def client(artifacts: Path) -> None:
+    """Lift of a student that is trained from the package in ARTIFACTS by plain torch."""
+    from benchmarks.probe.client import lift
+
+    click.echo(json.dumps(lift(artifacts), ensure_ascii=False))
+
+
+@main.command()
 def table() -> None:
     """Write the tables of the README."""
     from benchmarks.probe.table import write_tables
