@@ -104,4 +104,5 @@ def test_every_family_goes_down_the_road(family, tmp_path):
     assert found == dict.fromkeys(found, ())
     metrics = read_json(run.stages.reports / "evaluate/metrics.json")
     assert metrics["gain"]["test"]["nll"]["low"] > 0
-    assert metrics["test"]["generated"]["exact_match"]["value"] > 0.5, "also after an empty thought"
+    gained = metrics["gain"]["test"]["generated"]["exact_match"]
+    assert gained["low"] > 0, "more right answers than the untrained base, also after an empty thought"
