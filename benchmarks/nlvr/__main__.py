@@ -42,9 +42,9 @@ def walk(work: Path, way: str) -> None:
         shutil.copytree(work / name, work / way / name, copy_function=os.link)
     for name in ("teacherspec", "stages", "pyproject.toml"):
         (work / way / name).symlink_to(ROOT / name)
-    road = parse_yaml((ROOT / DVC_YAML).read_text(encoding="utf-8"))["stages"]
+    stages = parse_yaml((ROOT / DVC_YAML).read_text(encoding="utf-8"))["stages"]
     for stage in STAGES:
-        command = [sys.executable, *road[stage]["cmd"].split()[1:]]
+        command = [sys.executable, *stages[stage]["cmd"].split()[1:]]
         subprocess.run(command, cwd=work / way, check=True)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from teacherspec.package.card.card_findings import advice
 from teacherspec.package.card.readiness import verdict
-from teacherspec.package.metadata import DeclaredStudent, Metadata
+from teacherspec.package.metadata import Metadata
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.provenance.provenance import Provenance
 from teacherspec.package.quality_gates import GateResult, find
 from teacherspec.package.stage_outputs import StageOutputs
+from teacherspec.package.student_metadata import DeclaredStudent
 from teacherspec.package.transformers_4 import least_version
 from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import read_json, sha256_bytes

@@ -3,16 +3,17 @@
 The models below are the format; `metadata.schema.json` in this folder is made from them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
+from teacherspec.package.metadata_fields import Count, Sha256
+from teacherspec.package.soft_targets_metadata import SoftTargets
+from teacherspec.package.student_metadata import DeclaredStudent
 from teacherspec.spec.package import SplitName
 from teacherspec.spec.section import Section
 
 SCHEMA_VERSION = 1
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0)]
 
 
 class Estimate(Section):
@@ -90,143 +91,6 @@ class Calibration(Section):
 
     ece_noise: float | None
     """95 % point of the error that a perfectly calibrated model shows on as many rows."""
-
-
-class OutOfFold(Section):
-    """Soft targets from models that were trained without the fold of the row they answer."""
-
-    folds: int
-    """Number of folds, and of such models."""
-
-    entropy: float
-    """Mean entropy of their distributions at temperature 1, nats."""
-
-    nll: float
-    """Mean negative log-likelihood of the labels, nats."""
-
-    accuracy: float
-    """Share of rows whose label they find."""
-
-
-class EnsembleSplit(Section):
-    """Soft targets of the models of cross-fitting together, on rows that none of them was fitted on."""
-
-    aleatoric: float
-    """Mean over the rows of the mean entropy of the models, nats."""
-
-    epistemic: float
-    """Mean over the rows of the mutual information between class and model, nats: their disagreement."""
-
-    nll: float | None
-    """Mean negative log-likelihood of the labels under the mean distribution, nats; null without labels."""
-
-    accuracy: float | None
-    """Share of rows whose label the mean distribution finds; null without labels."""
-
-
-class TokenTargets(Section):
-    """What is stored of each answered position of a language model."""
-
-    k: int
-    """Likeliest tokens stored of each position."""
-
-    sampled: int
-    """Tokens drawn of each position; 0 for none."""
-
-    positions: int
-    """Number of positions."""
-
-    tail_mass_mean: float
-    """Mean probability of all other tokens, whose logarithm is `tail_log_mass`."""
-
-    tail_mass_p95: float
-    """95 % point of the same, to 0.0001."""
-
-    tail_mass_p99: float
-    """99 % point of the same, to 0.0001."""
-
-
-class SoftTargets(Section):
-    """What lies in `distill/`."""
-
-    temperature: Literal[1]
-    """Temperature at which the logits are stored."""
-
-    rows: dict[SplitName, Count]
-    """Split → number of soft targets."""
-
-    on_train_share: float = Field(ge=0.0, le=1.0)
-    """Share of them on rows that the teacher was fitted on."""
-
-    entropy: dict[SplitName, float]
-    """Split → mean entropy of the stored distributions at temperature 1, nats. On train rows far below the
-    other splits: the teacher has memorised them."""
-
-    out_of_fold: OutOfFold | None
-    """The cross-fitted targets on train rows, where there are some."""
-
-    ensemble: dict[SplitName, EnsembleSplit] | None = None
-    """Split → the targets of `finetune.ensemble`, where it is declared."""
-
-    tokens: TokenTargets | None = None
-    """What is stored a position, where the teacher is a language model."""
-
-
-class StudentDifference(Section):
-    """One way in which the declared student's tokens are not the teacher's."""
-
-    name: str
-    """Of the comparison."""
-
-    what: str
-    """What is different."""
-
-    breaks: str
-    """What happens in training where it is not noticed."""
-
-    remedy: str
-    """What to do."""
-
-    blocks: bool
-    """Whether no distribution over tokens can be learned with it."""
-
-
-class StudentVocabulary(Section):
-    """Tokens of the declared student."""
-
-    rows: Count
-    """Rows of its embedding, and width of its logits."""
-
-    tokens: Count
-    """Number of tokens."""
-
-    sha256: Sha256
-    """Of the tokens with their ids."""
-
-
-class DeclaredStudent(Section):
-    """The comparison of the teacher with the student of `package.student`."""
-
-    source: dict[str, str | bool]
-    """Where its files are."""
-
-    learns: Literal["logits", "text"]
-    """What it was declared to learn from."""
-
-    files: dict[str, Sha256]
-    """File → SHA-256 of what was compared."""
-
-    architecture: str
-    """`model_type` of its config."""
-
-    vocabulary: StudentVocabulary
-    """Its tokens."""
-
-    differences: tuple[StudentDifference, ...]
-    """What is different; none where its tokens are the teacher's."""
-
-    possible: tuple[str, ...]
-    """What it can learn from this package."""
 
 
 class Digests(Section):

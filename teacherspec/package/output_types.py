@@ -16,13 +16,13 @@ from teacherspec.package.generation import soft_targets as generation_targets
 from teacherspec.package.generation import target_statistics as generation_statistics
 from teacherspec.package.generation import verify as generation_verify
 from teacherspec.package.golden_examples import GoldenOutputs
-from teacherspec.package.metadata import SoftTargets
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.retrieval import card as retrieval_card
 from teacherspec.package.retrieval import golden as retrieval_golden
 from teacherspec.package.retrieval import soft_targets as retrieval_targets
 from teacherspec.package.retrieval import target_statistics as retrieval_statistics
 from teacherspec.package.retrieval import verify as retrieval_verify
+from teacherspec.package.soft_targets_metadata import SoftTargets
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.tasks.shared.interfaces.declaration import OutputType

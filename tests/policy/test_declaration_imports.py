@@ -12,18 +12,8 @@ ROOT = Path(__file__).parents[2]
 SPEC = sorted((ROOT / "teacherspec" / "spec").rglob("*.py"))
 
 LIBRARIES = {"PIL", "pyarrow", "torch", "transformers", "datasets", "fsspec", "cel", "scipy", "sklearn"}
-STAGES = {
-    "prepare",
-    "base",
-    "check_rows",
-    "finetune",
-    "evaluate",
-    "calibrate",
-    "probe",
-    "ratings",
-    "package",
-    "model_files",
-}
+STAGES = {path.stem for path in (ROOT / "stages").glob("[a-z]*.py")} - {"check"} | {"model_files"}
+"""Packages of the stages that read rows or models, and one that opens models."""
 
 VALIDATORS_OF_TEXT = {"fsspec", "cel"}
 """Libraries that validate an address or a filter expression; imported only where one is declared."""

@@ -43,7 +43,7 @@ def ranks(scores: Mapping[str, Score]) -> dict[str, Rank]:
 def possibly_best(ranked: Mapping[str, Rank]) -> list[str]:
     """The candidate that ranks first, and those whose interval overlaps with its interval, best first.
 
-    One name means that the ranking is decided; several that these rows do not tell them apart.
+    One name means that the ranking is decided; several that these rows cannot rank them.
     """
     order = sorted(ranked, key=lambda name: (ranked[name].value, ranked[name].low))
     first = ranked[order[0]]

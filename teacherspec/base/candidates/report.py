@@ -48,7 +48,7 @@ def verdict(candidates: Mapping[str, Any]) -> str:
     tied = ", ".join(best)
     taken = "Chosen" if chosen in best else "Declared"
     return (
-        f"{taken}: {chosen}. Undecided by {by}: these rows do not tell {tied} apart "
+        f"{taken}: {chosen}. Undecided by {by}: these rows cannot rank {tied} "
         "(base.choice.undecided states which of them is taken)."
     )
 

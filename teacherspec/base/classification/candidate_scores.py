@@ -1,4 +1,4 @@
-"""What candidates for a classifier are ranked by: how well their frozen features tell the classes apart."""
+"""What candidates for a classifier are ranked by: how well their frozen features separate the classes."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

@@ -37,7 +37,7 @@ def convert_once(file: Path, cache: Path) -> Path:
     """The folder of a GGUF file's model, converted on first use.
 
     Args:
-        file: the GGUF; licences and `README.md` beside it go with it.
+        file: the GGUF; licences and `README.md` in its folder go with it.
         cache: parent folder of all downloaded bases.
 
     Raises:

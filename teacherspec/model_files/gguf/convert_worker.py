@@ -47,7 +47,7 @@ def run(request: Request) -> Iterator[tuple[str, Any]]:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    # In a folder of its own: loading also looks for other files beside the one that it is given.
+    # In a folder of its own: loading also looks for other files next to the one that it is given.
     with tempfile.TemporaryDirectory(dir=request.target.parent) as folder:
         Path(folder, ALONE).symlink_to(request.file.resolve())
         where: dict[str, Any] = {"gguf_file": ALONE, "trust_remote_code": False, "local_files_only": True}

@@ -20,9 +20,9 @@ from teacherspec.package.generation.token_targets import (
     token_schema,
     token_tables,
 )
-from teacherspec.package.metadata import SoftTargets
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.resumable_shards import CONFIG, write_shards
+from teacherspec.package.soft_targets_metadata import SoftTargets
 from teacherspec.package.verification.checksums import files_below
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import sha256_file, write_text

@@ -54,9 +54,9 @@ def test_the_digits_reach_what_their_readme_promises(tmp_path: Path) -> None:
     shutil.copy(EXAMPLES / "digits" / "params.yaml", tmp_path / "params.yaml")
     for name in ("teacherspec", "stages", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
-    road = parse_yaml((ROOT / DVC_YAML).read_text(encoding="utf-8"))["stages"]
+    stages = parse_yaml((ROOT / DVC_YAML).read_text(encoding="utf-8"))["stages"]
     for stage in STAGES:
-        command = [sys.executable, *road[stage]["cmd"].split()[1:]]
+        command = [sys.executable, *stages[stage]["cmd"].split()[1:]]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     evaluated = read_json(tmp_path / "reports" / "evaluate" / "metrics.json")

@@ -1,4 +1,4 @@
-"""Sentences are told only with the evidence behind them."""
+"""Findings are written only with the evidence behind them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from teacherspec.spec.evaluate import Evaluate
 from tests.unit.evaluate.toy_runs import drawn, measured
 
 
-def told(test: EvalTable, **values: Any) -> list[Finding]:
+def findings_of(test: EvalTable, **values: Any) -> list[Finding]:
     section = Evaluate()
     given: dict[str, Any] = {
         "slices": all_slices(section, test)[0],
@@ -33,14 +33,14 @@ def of(findings: list[Finding], subject: str) -> list[Finding]:
 
 
 def test_chance_is_no_blind_spot() -> None:
-    spots = [one for seed in range(10) for one in told(drawn(200, seed)) if one.kind == "blind_spot"]
+    spots = [one for seed in range(10) for one in findings_of(drawn(200, seed)) if one.kind == "blind_spot"]
     assert len(spots) <= 2
 
 
 def test_a_weak_class_is_a_blind_spot() -> None:
     labels = [0] * 40 + [1] * 40 + [2] * 40
     predicted = [0] * 40 + [1] * 40 + [0] * 25 + [2] * 15
-    findings = told(measured(labels, predicted))
+    findings = findings_of(measured(labels, predicted))
     (spot,) = [one for one in findings if one.kind == "blind_spot"]
     assert spot.sentence.startswith("Weak where `label = wet`: right on 37.5 % (")
     assert "of 40 rows, against 100.0 % elsewhere (adjusted p < 0.0001)." in spot.sentence
@@ -58,7 +58,7 @@ def test_low_confidence_is_no_blind_spot() -> None:
     test = measured(labels, predicted, confidence=np.where(unsure, 0.45, 0.97))
     slices = all_slices(Evaluate(), test)[0]
     assert [one.slice.name for one in slices if one.weak] == ["confidence < 0.5"]
-    findings = told(test)
+    findings = findings_of(test)
     assert not [one for one in findings if one.kind == "blind_spot"]
     (worth,) = of(findings, "confidence")
     assert worth.kind == "strength"
@@ -66,16 +66,16 @@ def test_low_confidence_is_no_blind_spot() -> None:
 
 
 def test_confident_mistakes_are_a_weakness() -> None:
-    (worth,) = of(told(drawn(200, 0, right=0.7, confidence=0.95)), "confidence")
+    (worth,) = of(findings_of(drawn(200, 0, right=0.7, confidence=0.95)), "confidence")
     assert worth.kind == "weakness"
-    assert of(told(drawn(200, 0, right=0.9, confidence=0.95)), "confidence") == [], "neither can be said"
-    assert of(told(drawn(200, 0, confidence=0.7)), "confidence") == [], "nothing is that sure"
+    assert of(findings_of(drawn(200, 0, right=0.9, confidence=0.95)), "confidence") == [], "neither"
+    assert of(findings_of(drawn(200, 0, confidence=0.7)), "confidence") == [], "nothing is that sure"
 
 
 def test_a_model_that_guesses_is_no_strength() -> None:
-    (accuracy,) = of(told(measured([0] * 90 + [1] * 10, [0] * 100)), "accuracy")
+    (accuracy,) = of(findings_of(measured([0] * 90 + [1] * 10, [0] * 100)), "accuracy")
     assert accuracy.kind == "weakness"
-    (accuracy,) = of(told(drawn(100, 0, right=0.9)), "accuracy")
+    (accuracy,) = of(findings_of(drawn(100, 0, right=0.9)), "accuracy")
     assert accuracy.kind == "strength"
 
 
@@ -88,7 +88,7 @@ def test_perturbations_are_told_by_their_loss() -> None:
         "breeze": (test.predictions, 200),
         "nothing": (test.predictions, 0),
     }
-    findings = told(test, robustness=measure_robustness(test.predictions, changed, confidence=0.95))
+    findings = findings_of(test, robustness=measure_robustness(test.predictions, changed, confidence=0.95))
     found = {one.numbers["perturbation"]: one for one in of(findings, "perturbation")}
     assert found["storm"].kind == "weakness"
     assert "20.0 % of the predictions change, accuracy changes by −" in found["storm"].sentence
@@ -99,15 +99,15 @@ def test_perturbations_are_told_by_their_loss() -> None:
 def test_shifts_are_told_by_their_loss() -> None:
     test = drawn(300, 0, right=0.95)
     shifted = {"calls": drawn(200, 1, right=0.6), "mails": drawn(400, 2, right=0.97)}
-    findings = of(told(test, shifts=compare_shifts(test, shifted, 0.95)), "shift")
+    findings = of(findings_of(test, shifts=compare_shifts(test, shifted, 0.95)), "shift")
     assert {one.numbers["split"]: one.kind for one in findings} == {"calls": "weakness", "mails": "strength"}
     assert compare_shifts(test, {}, 0.95) == []
 
 
 def test_memorising_is_told() -> None:
-    (memory,) = of(told(drawn(100, 0), loss_ratio=3.0), "loss_ratio")
+    (memory,) = of(findings_of(drawn(100, 0), loss_ratio=3.0), "loss_ratio")
     assert "3.00 times train loss" in memory.sentence
-    assert of(told(drawn(100, 0), loss_ratio=1.2), "loss_ratio") == []
+    assert of(findings_of(drawn(100, 0), loss_ratio=1.2), "loss_ratio") == []
 
 
 def test_p_values_are_readable() -> None:

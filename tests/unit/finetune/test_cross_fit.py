@@ -20,15 +20,10 @@ from teacherspec.runtime.atomic_io import sha256_file, write_json, write_parquet
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared, Split, open_split, save_index
 from teacherspec.tasks.shared.interfaces.model import ModelInit
-from tests.toys.text import toy_base, toy_prepared
+from tests.toys.text import toy_prepared
 from tests.unit.finetune.test_train import TASK, declare, digest
 
 FOLDS = 3
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_base(tmp_path_factory.mktemp("base"))
 
 
 def folded_splits(folder: Path) -> Prepared:
@@ -47,11 +42,6 @@ def folded_splits(folder: Path) -> Prepared:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return folded_splits(tmp_path_factory.mktemp("prepared"))
-
-
-@pytest.fixture(autouse=True)
-def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 SECTION: Finetune = declare(cross_fit=True, ensemble=True)

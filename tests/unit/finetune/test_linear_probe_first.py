@@ -14,18 +14,7 @@ from teacherspec.finetune.linear_probe_first import HEAD_FILE, fit_head
 from teacherspec.spec.finetune import Finetune
 from teacherspec.splits import Prepared
 from teacherspec.tasks.shared.interfaces.model import ModelInit
-from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_train import TASK, digest
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return toy_prepared(tmp_path_factory.mktemp("prepared"))
 
 
 def declare(**values: Any) -> Finetune:

@@ -11,24 +11,13 @@ from safetensors.torch import load_file
 from teacherspec.finetune import cross_fit as cross_fit_module
 from teacherspec.finetune.mean_model import mean_model
 from teacherspec.splits import Prepared
-from tests.toys.text import toy_base
 from tests.unit.finetune.test_cross_fit import folded_splits, run
 from tests.unit.finetune.test_train import TASK, digest
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return folded_splits(tmp_path_factory.mktemp("prepared"))
-
-
-@pytest.fixture(autouse=True)
-def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def test_the_mean_of_equal_models_is_each_of_them_bit_by_bit(

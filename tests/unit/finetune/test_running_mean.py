@@ -22,25 +22,9 @@ from teacherspec.inference.load import load_model
 from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.runtime import machine
 from teacherspec.splits import Prepared, open_split
-from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_train import TASK, digest, run, run_killed, training
 
 MEAN = {"running_mean": {"decay": 0.8}}
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return toy_prepared(tmp_path_factory.mktemp("prepared"))
-
-
-@pytest.fixture(autouse=True)
-def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("decay", [0.3, 0.9, 0.999])

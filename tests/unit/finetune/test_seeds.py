@@ -16,26 +16,10 @@ from teacherspec.runtime.machine import BatchLayout
 from teacherspec.spec.finetune import CHANCES
 from teacherspec.splits import Prepared
 from teacherspec.tasks.shared.interfaces.model import ModelInit
-from tests.toys.text import toy_base, toy_prepared
 from tests.unit.finetune.test_cross_fit import run
 from tests.unit.finetune.test_train import TASK, declare, digest
 
 ALIGNED = {"seeds_vary": ["data_order", "dropout"], "dropout": 0.1}
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return toy_prepared(tmp_path_factory.mktemp("prepared"))
-
-
-@pytest.fixture(autouse=True)
-def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -22,7 +22,6 @@ from teacherspec.spec.finetune import Finetune, Lora
 from teacherspec.splits import Prepared
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
-from tests.toys.text import toy_base, toy_prepared
 
 TASK = TextClassification(kind="text_classification", max_length=16)
 
@@ -30,21 +29,6 @@ TASK = TextClassification(kind="text_classification", max_length=16)
 def declare(**values: Any) -> Finetune:
     defaults = {"epochs": 3, "batch_size": 32, "learning_rate": 5e-3}
     return Finetune.model_validate_json(json.dumps({**defaults, **values}))
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return toy_prepared(tmp_path_factory.mktemp("prepared"))
-
-
-@pytest.fixture(autouse=True)
-def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def training(base: Path, prepared: Prepared, **values: Any) -> Training:

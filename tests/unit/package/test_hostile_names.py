@@ -13,7 +13,7 @@ from teacherspec.package.classification.card import card_sections
 from teacherspec.runtime.html_pages import inline_markdown
 from tests.toys.hostile import TEXTS, live_in_html, live_in_markdown
 from tests.toys.packaged_teacher import PackagedTeacher
-from tests.unit.evaluate.test_findings import told
+from tests.unit.evaluate.test_findings import findings_of
 from tests.unit.evaluate.toy_runs import measured
 
 CLASS = {"support": 9, "recall": 0.5, "recall_low": 0.3, "recall_high": 0.7, "precision": 0.5}
@@ -30,7 +30,7 @@ def test_the_names_of_classes_are_text_on_the_card(packaged_teacher: PackagedTea
 def test_findings_are_text_on_the_card_and_on_the_page(packaged_teacher: PackagedTeacher) -> None:
     labels = [0] * 40 + [1] * 40 + [2] * 40
     table = replace(measured(labels, [0] * 40 + [1] * 40 + [0] * 25 + [2] * 15), label_names=TEXTS[:3])
-    found = told(table)
+    found = findings_of(table)
     sentences = [finding.sentence for finding in found]
     assert any("evil.example" in sentence for sentence in sentences)
     outputs = replace(packaged_teacher.result.outputs, findings=[vars(finding) for finding in found])
