@@ -75,6 +75,7 @@ clean:
 
 # What the workflows run, step by step; each also works on a laptop. Results are in out/, which git ignores.
 export BASE ?= main
+export BUILDER ?= urn:teacherspec:builder:local
 export TAG ?= $(shell git describe --exact-match --match 'teacher@v*' 2>/dev/null)
 
 # Plugins of DVC for the remotes that .dvc/config names by their addresses.
@@ -126,3 +127,4 @@ verify: setup
 
 release-files: setup
 	python -m teacherspec pack-release "$$TAG" out/release
+	python -m teacherspec write-attestation artifacts/teacher --out out/release/attestation --builder "$$BUILDER"

@@ -22,7 +22,7 @@ RELIABILITY_COLUMNS = (
 )  # fmt: skip
 HEADLINE = (
     "calibration.temperature", "calibration.fitted", "test.ece.before", "*.ece.after", "*.nll.after",
-    "*.worsened", "*.max_probability.after.auroc",
+    "*.worsened", "*.max_probability.after.auroc", "test.abstention.*",
 )  # fmt: skip
 """Names of the numbers of `headline.json`."""
 

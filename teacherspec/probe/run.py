@@ -12,6 +12,9 @@ from teacherspec.probe.sources import Sources
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.probe import Probe
 
+POINTS = 100
+"""Points of a share."""
+
 
 def classification(section: Probe, sources: Sources) -> list[Outcome]:
     """Imported when needed: a probe without students waits for no torch."""
@@ -66,7 +69,3 @@ def _lines(measured: Sequence[Measured], teacher: int) -> Iterator[str]:
             f"{one.outcome.name}: {found.verdict}; lift {POINTS * ends.value:+.1f} points "
             f"({POINTS * ends.low:.1f} to {POINTS * ends.high:.1f}) on {name}, {one.recommended.name}"
         )
-
-
-POINTS = 100
-"""Points of a share."""
