@@ -53,9 +53,10 @@ class StageBuild:
 
 
 def stages_built(base: Revision, head: Revision) -> tuple[StageBuild, ...]:
-    """Every stage of either `dvc.lock`, in the order of `head`."""
-    names = [*head.stages, *(name for name in base.stages if name not in head.stages)]
-    return tuple(_stage(name, base, head) for name in names)
+    """Every stage of either `dvc.lock`, in the order of `dvc.yaml`: DVC appends new ones to the lock."""
+    locked = {**head.stages, **base.stages}
+    names = [name for name in head.declared_stages if name in locked]
+    return tuple(_stage(name, base, head) for name in dict.fromkeys([*names, *locked]))
 
 
 def _stage(name: str, base: Revision, head: Revision) -> StageBuild:

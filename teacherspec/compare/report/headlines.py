@@ -8,6 +8,7 @@ from teacherspec.compare.merge_base import MissingCommits
 from teacherspec.compare.paired_tests import PairedTest
 from teacherspec.compare.report.directions import seed_verdict, verdict
 from teacherspec.compare.report.formatting import difference, measured, number, over_seeds, p_value, several
+from teacherspec.compare.reported_numbers import Number
 from teacherspec.compare.seed_noise import SeedComparison
 from teacherspec.runtime.escaping import markdown_code as code
 
@@ -35,6 +36,7 @@ def headlines(diff: TeacherDiff) -> Iterator[str]:
     yield from _another_base(diff)
     yield from _gain(diff)
     yield from _lift(diff)
+    yield from _abstention(diff)
     yield from _predictions(diff)
     yield from _builds(diff)
     if diff.not_compared:
@@ -103,8 +105,7 @@ def _gain(diff: TeacherDiff) -> Iterator[str]:
     """What each side gained over its untrained base: accuracy on every set, exact match of answers."""
     for found in diff.numbers:
         if found.metric.startswith("evaluate.gain.") and found.metric.endswith((".accuracy", ".exact_match")):
-            sides = f"{measured(found.before)} → {measured(found.after)}"
-            yield f"- {code(found.metric)} over the untrained base: {sides}"
+            yield f"- {code(found.metric)} over the untrained base: {_sides(found)}"
 
 
 def _seeds(found: SeedComparison) -> str:
@@ -118,8 +119,21 @@ def _lift(diff: TeacherDiff) -> Iterator[str]:
     """What each side is worth to a small student, on every set that is reported."""
     for found in diff.numbers:
         if LIFT.fullmatch(found.metric):
-            sides = f"{measured(found.before)} → {measured(found.after)}"
-            yield f"- {code(found.metric)} of a student over labels only: {sides}"
+            yield f"- {code(found.metric)} of a student over labels only: {_sides(found)}"
+
+
+def _abstention(diff: TeacherDiff) -> Iterator[str]:
+    """Which share of the rows each side answers, where it changed."""
+    for found in diff.numbers:
+        if found.metric.endswith(".abstention.coverage") and found.differs:
+            none = found.after is not None and found.after.value == 0
+            warning = ": **abstains from every row**, as no confidence is proven" if none else ""
+            yield f"- {code(found.metric)}, the share not abstained from: {_sides(found)}{warning}"
+
+
+def _sides(found: Number) -> str:
+    before, after = measured(found.before), measured(found.after)
+    return f"{after}, as before" if before == after else f"{before} → {after}"
 
 
 def _test(test: PairedTest) -> str:

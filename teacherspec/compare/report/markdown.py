@@ -90,7 +90,10 @@ def _pair(before: str, after: str) -> str:
 
 def _tests(diff: TeacherDiff) -> Iterator[str]:
     tests = diff.predictions.tests
-    yield from _test_table([test for test in tests if test.differs])
+    differing = [test for test in tests if test.differs]
+    yield from _test_table(differing)
+    if not differing and (tests or diff.predictions.unchanged):
+        yield "None changed significantly."
     others = [test for test in tests if not test.differs]
     yield from folded(f"{several(len(others), 'metric')} without a clear change", _test_table(others))
     if tests:

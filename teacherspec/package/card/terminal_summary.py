@@ -78,6 +78,8 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
     for name, probed in probed_sets(outputs.reports["probe"]).items():
         shown = f"{name}; points of accuracy of a student, over labels only"
         yield "lift" if name == "test" else "", points(probed["lift"]), shown
+    if accepted := find(outputs.reports, "calibrate.test.abstention.coverage"):
+        yield "abstains", f"{1 - accepted.value:.3f}", f"test; {_risk(outputs)}"
     before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
     noise = outputs.number("calibrate.test.ece.noise_after").value
     yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise{_harm(outputs)}"
@@ -87,6 +89,16 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
     for split in outputs.prepared.of_role("ood"):
         auroc = outputs.number(f"calibrate.{split.name}.max_probability.after.auroc")
         yield "AUROC", interval(auroc), f"test against {split.name}"
+
+
+def _risk(outputs: StageOutputs) -> str:
+    """What is left wrong among the rows that are not abstained from."""
+    wrong = find(outputs.reports, "calibrate.test.abstention.risk")
+    return (
+        f"{wrong.value:.3f} of the rest is wrong"
+        if wrong
+        else "NO CONFIDENCE IS PROVEN for the declared risk"
+    )
 
 
 def _harm(outputs: StageOutputs) -> str:

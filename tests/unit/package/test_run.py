@@ -219,6 +219,7 @@ def test_the_closing_table_says_what_matters(
     for word in (
         "accuracy",
         "shifted",
+        "abstains",
         "ECE",
         "loss ratio",
         "AUROC",

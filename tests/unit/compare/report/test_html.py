@@ -130,3 +130,15 @@ def test_groups_without_any_change_are_no_section() -> None:
     for render in (as_html, as_markdown):
         assert "changed significantly" not in render(still)
         assert "changed significantly" in render(DIFF)
+
+
+@pytest.mark.parametrize(("after", "warns"), [(0.0, True), (0.6, False)])
+def test_a_changed_share_of_abstention_is_a_headline(after: float, warns: bool) -> None:
+    number = Number("calibrate.test.abstention.coverage", Measurement(0.7), Measurement(after))
+    gain = Number("evaluate.gain.test.accuracy", Measurement(0.1, 0.0, 0.2), Measurement(0.1, 0.0, 0.2))
+    top = as_markdown(replace(DIFF, numbers=(number, gain))).split("##")[0]
+    assert ("abstains from every row" in top) == warns
+    assert f"0.7 → {after:g}" in top
+    assert "over the untrained base: 0.1 (0 to 0.2), as before" in top
+    unchanged = replace(DIFF, numbers=(replace(number, after=number.before), gain))
+    assert "abstention" not in as_markdown(unchanged).split("##")[0]
