@@ -37,7 +37,7 @@ def print_summary(packaged: PackageResult, timing: Path) -> None:
     table.add_column()
     table.add_column(no_wrap=True)
     table.add_column()
-    for row in (*_measured(packaged.outputs), *_latency(timing)):
+    for row in (*_quality(packaged.outputs), *_reliability(packaged.outputs), *_latency(timing)):
         table.add_row(*map(_plain, row))
     colour = "green" if verdict(packaged.gates) == "ready" else "red"
     console = Console(highlight=False)
@@ -58,7 +58,7 @@ def _plain(text: object) -> str:
     return escape(printable(str(text)))
 
 
-def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
+def _quality(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
     names = ("test", *(split.name for split in outputs.prepared.of_role("shifted")))
     for words, metric in QUALITY.items():
         for name in names:
@@ -78,6 +78,10 @@ def _measured(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
     for name, probed in probed_sets(outputs.reports["probe"]).items():
         shown = f"{name}; points of accuracy of a student, over labels only"
         yield "lift" if name == "test" else "", points(probed["lift"]), shown
+
+
+def _reliability(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
+    """How far its probabilities can be trusted."""
     if accepted := find(outputs.reports, "calibrate.test.abstention.coverage"):
         yield "abstains", f"{1 - accepted.value:.3f}", f"test; {_risk(outputs)}"
     before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
