@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from teacherspec.package.topk_logits import draw_tokens, log_probs_at, reduce_logits
+from teacherspec.text.topk_logits import draw_tokens, log_probs_at, reduce_logits
 
 DRAWS = 22
 

@@ -22,6 +22,7 @@ class Supported:
         abstention: whether `calibrate.abstain` sets a confidence below which the teacher abstains.
         transfer: why rows of `role: transfer` cannot be taken; empty where they can.
         students: kinds of `probe.students`, by what they read of a row.
+        token_students: kinds of `probe.students` that read the tokens of rows without images.
     """
 
     answers: bool = False
@@ -32,6 +33,7 @@ class Supported:
     abstention: bool = False
     transfer: str = ""
     students: Mapping[type[Column], tuple[str, ...]] = field(default_factory=dict)
+    token_students: tuple[str, ...] = ()
 
 
 SUPPORTED: Mapping[OutputType, Supported] = {

@@ -44,7 +44,7 @@ def check_rows(
     splits = found.splits
     problems = [
         *column_problems(evaluate.slices, splits["test"]),
-        *vocabulary_problems(package, fit),
+        *vocabulary_problems(evaluate, package, fit),
         *probe.budget_problems(splits["train"].rows, len(found.label_names)),
         *word_problems(task, probe, splits["train"]),
     ]
@@ -83,8 +83,12 @@ def word_problems(task: Kind, probe: Probe, train: Split) -> Iterator[str]:
             )
 
 
-def vocabulary_problems(package: Package, fit: Mapping[str, Any]) -> Iterator[str]:
-    """What `package` wants of the vocabulary that the base does not have."""
+def vocabulary_problems(evaluate: Evaluate, package: Package, fit: Mapping[str, Any]) -> Iterator[str]:
+    """What `evaluate` and `package` want of the vocabulary that the base does not have."""
     sizes = fit.get("vocabulary", {})
-    if sizes.get("embedding_rows") is not None and sizes.get("tokenizer") is not None:
-        yield from package.vocabulary_problems(sizes["embedding_rows"], sizes["tokenizer"])
+    rows, tokens = sizes.get("embedding_rows"), sizes.get("tokenizer")
+    if rows is not None and tokens is not None:
+        yield from package.vocabulary_problems(rows, tokens)
+    if rows is not None and evaluate.top_k is not None and evaluate.top_k >= rows:
+        limit = f"below {rows}, the size of the vocabulary"
+        yield f"evaluate.top_k: given {evaluate.top_k}; allowed: {limit}"

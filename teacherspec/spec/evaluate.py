@@ -102,6 +102,10 @@ class Evaluate(Section):
     generation: Generation | None = None
     """How answers are generated and compared, for tasks that generate text; omit for the defaults."""
 
+    top_k: int | None = Field(default=None, ge=1, le=4096)
+    """Likeliest tokens stored of each supervised position of a language model, plus sums of the rest, from
+    which the students of `probe` learn; omit to store none. `package.top_k` is that of the package."""
+
     latency_examples: int = Field(default=100, ge=10, le=100_000)
     """Test examples timed one by one for the latency percentiles."""
 

@@ -60,7 +60,12 @@ def run_pipeline(
         init = ModelInit(section.dropout)
         finetune(Training(task, section, base, prepared, init), place / "run", stages.finetuned)
         declared = json.dumps(
-            {"resamples": 100, "latency_examples": 10, "generation": {"rows": 20, "max_new_tokens": 24}}
+            {
+                "resamples": 100,
+                "latency_examples": 10,
+                "top_k": 8,
+                "generation": {"rows": 20, "max_new_tokens": 24},
+            }
         )
         report = stages.reports / "evaluate"
         paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")

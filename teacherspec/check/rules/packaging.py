@@ -48,15 +48,17 @@ def token_options_need_tokens(spec: Spec) -> Iterator[Finding]:
     """Options of tokens and vocabulary need a teacher that generates text."""
     if SUPPORTED[spec.task.output_type].tokens:
         return
+    what = f"a {spec.task.kind} teacher predicts no tokens (language models do): drop it"
     for name in ("top_k", "sampled_tokens", "trim_vocabulary", "student"):
         if getattr(spec.package, name) is not None:
-            what = f"a {spec.task.kind} teacher predicts no tokens (language models do): drop it"
             yield Finding(("package", name), what)
+    if spec.evaluate.top_k is not None:
+        yield Finding(("evaluate", "top_k"), what)
 
 
 RULES = (
     Rule(("task", "prepare", "evaluate", "probe", "package"), gates_are_measured),
     Rule(("finetune", "package"), gates_have_their_trainings),
     Rule(("prepare", "package"), soft_targets_are_splits),
-    Rule(("task", "package"), token_options_need_tokens),
+    Rule(("task", "evaluate", "package"), token_options_need_tokens),
 )

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from teacherspec.check.declaration import Spec
 from teacherspec.check.rule import Finding, Rule
 from teacherspec.check.supported import SUPPORTED
+from teacherspec.tasks.shared.columns.base import VisualColumn
 
 
 def students_can_learn_the_task(spec: Spec) -> Iterator[Finding]:
     """A student reads what the rows of the task hold, and gives what the task asks for."""
-    by_column = SUPPORTED[spec.task.output_type].students
-    content = spec.task.row_schema().content
-    allowed = by_column.get(type(content[0]), ()) if len(content) == 1 else ()
+    allowed = _allowed(spec)
     for index, student in enumerate(spec.probe.students):
         where = ("probe", "students", index, "kind")
         if not allowed:
@@ -23,4 +22,23 @@ def students_can_learn_the_task(spec: Spec) -> Iterator[Finding]:
             yield Finding(where, what)
 
 
-RULES = (Rule(("task", "probe"), students_can_learn_the_task),)
+def _allowed(spec: Spec) -> tuple[str, ...]:
+    """Kinds of students that can learn the task."""
+    supported, content = SUPPORTED[spec.task.output_type], spec.task.row_schema().content
+    if supported.token_students and not any(isinstance(column, VisualColumn) for column in content):
+        return supported.token_students
+    return supported.students.get(type(content[0]), ()) if len(content) == 1 else ()
+
+
+def students_of_tokens_have_targets(spec: Spec) -> Iterator[Finding]:
+    """Students of language models learn from the likeliest tokens that `evaluate` stores."""
+    kinds = SUPPORTED[spec.task.output_type].token_students
+    if spec.evaluate.top_k is None and any(student.kind in kinds for student in spec.probe.students):
+        what = "stores no tokens that the students of `probe` could learn from: declare it, such as 16"
+        yield Finding(("evaluate", "top_k"), what)
+
+
+RULES = (
+    Rule(("task", "probe"), students_can_learn_the_task),
+    Rule(("task", "evaluate", "probe"), students_of_tokens_have_targets),
+)

@@ -14,7 +14,7 @@ from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_corre
 from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
 from teacherspec.evaluate.thumbnails import rating_images
 from teacherspec.evaluation_rows.prompts import ANSWERED, Prompts, gather_prompts, prompt_text
-from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
+from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens, predict_top_k
 from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.predictions.generation import (
     OUTPUT_TYPE,
@@ -24,6 +24,7 @@ from teacherspec.predictions.generation import (
     save_token_predictions,
 )
 from teacherspec.predictions.index import PredictionIndex, save_index
+from teacherspec.predictions.top_k_tokens import TopKTokens, save_top_k, save_vocabulary
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder
 from teacherspec.spec.generation import Generation
@@ -48,6 +49,7 @@ class Outputs:
         sampled: the teacher's sampled answers to the test prompts; empty where none are declared.
         log_probs: split name → log-probabilities of the greedy answers, see `answer_log_probs`.
         seeds: scores of the model of each seed; empty for one training.
+        top_k: split name → the likeliest tokens; empty where none are declared.
     """
 
     scored: Mapping[str, TokenPredictions]
@@ -58,6 +60,7 @@ class Outputs:
     sampled: Generations
     log_probs: Mapping[str, Sequence[tuple[float, ...]]]
     seeds: Sequence[SeedScore]
+    top_k: Mapping[str, TopKTokens]
 
 
 def evaluate_generation(context: EvaluationContext) -> str | None:
@@ -94,10 +97,13 @@ def evaluate_generation(context: EvaluationContext) -> str | None:
 def _run_inference(context: EvaluationContext, task: GenerationTask, generation: Generation) -> Outputs:
     """Everything that needs a model."""
     splits, batch_size = context.splits, context.section.batch_size
-    scored = {}
+    scored, top_k, k = {}, {}, context.section.top_k
     for name, rows in splits.items():
         log_progress(f"{name}, {len(rows)} rows")
-        scored[name] = predict_tokens(task, *context.teacher, rows, batch_size)
+        if k is None:
+            scored[name] = predict_tokens(task, *context.teacher, rows, batch_size)
+        else:
+            scored[name], top_k[name] = predict_top_k(task, *context.teacher, rows, batch_size, k)
     prompts = {name: gather_prompts(task, splits[name], generation.rows) for name in ANSWERED}
     greedy = Decoding(generation.max_new_tokens, seed=context.section.seed)
 
@@ -127,7 +133,7 @@ def _run_inference(context: EvaluationContext, task: GenerationTask, generation:
     reported = ["test", *(split.name for split in context.data.of_role("shifted"))]
     base_scored = {name: predict_tokens(task, *base, splits[name], batch_size) for name in reported}
     base_greedy = {name: answers(base, name, greedy) for name in ANSWERED}
-    return Outputs(scored, base_scored, prompts, teacher, base_greedy, sampled, log_probs, seeds)
+    return Outputs(scored, base_scored, prompts, teacher, base_greedy, sampled, log_probs, seeds, top_k)
 
 
 def _measure(context: EvaluationContext, outputs: Outputs, generation: Generation) -> dict[str, Any]:
@@ -206,6 +212,10 @@ def _write_predictions(
         write_seeds(folder, outputs.seeds)
         for name, predictions in outputs.scored.items():
             save_token_predictions(folder, name, predictions)
+        for name, tokens in outputs.top_k.items():
+            save_top_k(folder, name, tokens)
+        if outputs.top_k:
+            save_vocabulary(folder, int(context.teacher[0].config.get_text_config().vocab_size))
         for name, written in answers.items():
             save_answers(folder, name, written)
         roles = {name: split.role for name, split in context.data.splits.items()}

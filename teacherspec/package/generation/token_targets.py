@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.package.provenance.content_hash import content_sha256
-from teacherspec.package.topk_logits import SCALARS, TopK, draw_tokens, reduce_logits
 from teacherspec.splits import Split
 from teacherspec.tasks.shared.generation_task import GenerationTask
+from teacherspec.text.topk_logits import SCALARS, TopK, draw_tokens, reduce_logits
 
 if TYPE_CHECKING:
     import pyarrow as pa

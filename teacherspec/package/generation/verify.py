@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from teacherspec.package.generation.token_targets import predicting_positions
 from teacherspec.package.resumable_shards import read_shards
-from teacherspec.package.topk_logits import SCALARS, reduce_at
 from teacherspec.package.verification.calibration_checks import check_calibrated_nll
 from teacherspec.package.verification.consistency_checks import check_reported
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.package.verification.recomputed_targets import choose_rows
 from teacherspec.tasks.shared.generation_task import GenerationTask
+from teacherspec.text.topk_logits import SCALARS, reduce_at
 
 WORK = 2e9
 """Rows times parameters of a split that are computed again; answers cost more than rows of classifiers."""

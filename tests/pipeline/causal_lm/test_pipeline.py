@@ -13,6 +13,7 @@ from teacherspec.package.golden_examples import check_golden
 from teacherspec.package.verification.package_reader import open_package
 from teacherspec.package.verification.verify import verify
 from teacherspec.predictions.generation import load_answers, load_token_predictions
+from teacherspec.predictions.top_k_tokens import load_top_k, load_vocabulary
 from teacherspec.runtime.atomic_io import read_json
 from tests.pipeline.causal_lm.conftest import DATED, run_pipeline
 from tests.pipeline.causal_lm.toys import task
@@ -94,6 +95,20 @@ def test_soft_targets_are_the_models_own_distribution(pipeline_run):
         assert len(row["positions"]) == sum(row["completion_mask"]) == len(row["token_ids"])
         kept = np.exp(np.asarray(row["top_values"], np.float64)).sum(axis=1)
         np.testing.assert_allclose(kept + np.exp(row["tail_log_mass"]), 1.0, atol=5e-3)
+
+
+def test_the_stored_top_k_are_the_packaged_soft_targets(pipeline_run):
+    path = next((pipeline_run.teacher / "distill/soft").glob("validation-*.parquet"))
+    packaged = pq.read_table(path).to_pylist()
+    stored = load_top_k(pipeline_run.stages.evaluated, "validation")
+    for at, row in enumerate(packaged):
+        one = stored.take([at])
+        assert (one.ids, one.input_ids.tolist()) == ([row["id"]], row["input_ids"])
+        assert one.supervised.tolist() == [bool(flag) for flag in row["completion_mask"]]
+        np.testing.assert_allclose(one.targets["top_values"], np.array(row["top_values"])[:, :8], atol=5e-3)
+        np.testing.assert_allclose(one.targets["label_log_prob"], row["label_log_prob"], atol=1e-4)
+    width = read_json(pipeline_run.teacher / "model/config.json")["vocab_size"]
+    assert load_vocabulary(pipeline_run.stages.evaluated) == width
 
 
 @pytest.mark.slow

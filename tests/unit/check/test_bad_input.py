@@ -275,6 +275,10 @@ ONE_PROBLEM = {
         changed(("  gates:", "  top_k: 16\n  gates:")),
         "30:10: package.top_k: a text_classification teacher predicts no tokens (language models do)",
     ),
+    "stored tokens of a classifier": (
+        changed(("  batch_size: 64", "  top_k: 16")),
+        "22:10: evaluate.top_k: a text_classification teacher predicts no tokens (language models do)",
+    ),
     "soft targets of no split": (
         changed(("  gates:", "  soft_targets: [train, calibratoin]\n  gates:")),
         "30:25: package.soft_targets[1]: prepare makes no such split (given calibratoin",

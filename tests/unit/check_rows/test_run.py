@@ -111,6 +111,13 @@ def test_the_vocabulary_of_the_base_limits_the_package(package: dict[str, int], 
     assert refused is None or refused in found[0]
 
 
+def test_the_vocabulary_of_the_base_limits_the_stored_tokens() -> None:
+    tickets(2)
+    assert problems(task(), {"top_k": 399}, {}) == ()
+    (refused,) = problems(task(), {"top_k": 400}, {})
+    assert refused == "evaluate.top_k: given 400; allowed: below 400, the size of the vocabulary"
+
+
 def questions(answers: list[tuple[str, str]], places: bool = True) -> Prepared:
     """Splits of a language model; these pairs are the test split."""
     tables = {}

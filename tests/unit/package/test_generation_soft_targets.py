@@ -15,8 +15,8 @@ from teacherspec.package.generation import soft_targets, token_targets
 from teacherspec.package.generation.soft_targets import write_token_targets
 from teacherspec.package.generation.token_targets import StoredTokens, choose_k, token_rows
 from teacherspec.package.resumable_shards import read_shards, write_shards
-from teacherspec.package.topk_logits import TAILS, draw_tokens, log_probs_at, reduce_at, reduce_logits
 from teacherspec.splits import Split, open_split
+from teacherspec.text.topk_logits import TAILS, draw_tokens, log_probs_at, reduce_at, reduce_logits
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 
 VOCABULARY = 50
@@ -50,7 +50,7 @@ def test_what_else_is_stored_is_exact() -> None:
 
 
 def test_no_number_depends_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from teacherspec.package import topk_logits
+    from teacherspec.text import topk_logits
 
     whole = reduce_logits(LOGITS, LABELS, 8)
     monkeypatch.setattr(topk_logits, "CHUNK_LOGITS", 7 * VOCABULARY)
