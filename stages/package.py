@@ -1,10 +1,9 @@
-"""Assemble the teacher package, check its quality gates, and print a summary."""
+"""Assemble the teacher package, and check its quality gates."""
 
 from pathlib import Path
 
 import click
 
-from teacherspec.package.card.terminal_summary import print_summary
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
@@ -35,16 +34,17 @@ class Sections(Section):
 @click.command()
 @click.argument("artifacts", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("reports", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("timing", type=click.Path(path_type=Path))
 @click.argument("teacher", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @report_user_errors()
 @record_run()
-def main(artifacts: Path, reports: Path, timing: Path, teacher: Path, report: Path) -> None:
-    """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; print a summary with TIMING."""
+def main(artifacts: Path, reports: Path, teacher: Path, report: Path) -> None:
+    """Write the TEACHER and its REPORT from ARTIFACTS and REPORTS; name the gates that it fails."""
     spec, stages = load_sections(Sections), Stages(artifacts, reports)
-    declared = spec.model_dump(mode="json")
-    print_summary(run_package(spec.package, spec.task, declared, stages, teacher, report), timing)
+    packaged = run_package(spec.package, spec.task, spec.model_dump(mode="json"), stages, teacher, report)
+    if failed := [gate.gate.metric for gate in packaged.gates if not gate.passed]:
+        click.echo(f"warning: not ready: {teacher} fails {', '.join(failed)}", err=True)
+    click.echo(f"{teacher} is packaged; `teacherspec show` prints its quality and gates")
 
 
 if __name__ == "__main__":

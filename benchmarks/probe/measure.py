@@ -91,7 +91,7 @@ def speed(work: Path) -> dict[str, float]:
     inputs = encode(student, rows.train.content, {})["train"]
     places = budget_rows(rows.train.labels, 1.0, 0)
     every = arms(declared, calibrated=rows.is_calibrated)
-    targets = arm_targets(every, rows.train.logits, rows.calibrator, 0)
+    targets = arm_targets(every, rows.train.logits, rows.train.labels, rows.calibrator, 0)
     torch.set_num_threads(1)
     seconds = {}
     for name, count in (("together", len(every)), ("alone", 1)):

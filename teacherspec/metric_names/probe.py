@@ -11,7 +11,9 @@ ABOUT = nested(("recommended",), ("calibrated", "epochs", "temperature", "weight
 
 QUALITY = nested(("labels_only", "taught"), ("accuracy", "ece", "nll"))
 
-OF_SET = QUALITY | {"control", "dark_knowledge", "lift", "lifts", "nll_gain", "retention", "rows"}
+OF_SET = QUALITY | {
+    "control", "dark_knowledge", "lift", "lifts", "nll_gain", "over_smoothing", "retention", "rows",
+}  # fmt: skip
 """Of a student on one set."""
 
 FEWER_ROWS = nested(("fewer_rows",), ("lift", "lifts"))

@@ -66,7 +66,7 @@ def lift_figure(arms: Sequence[LiftLine], sets: Sequence[LiftLine], smallest: fl
     lower.set_xlabel("lift, points")
     legend: tuple[tuple[Part, str], ...] = (
         ("recommended", "recommended by rows that choose"),
-        ("control", "control: targets of another row"),
+        ("control", "controls: nothing of the row itself"),
     )
     handles = [
         upper.plot([], [], color=COLOURS[part], marker="o", markersize=5, linewidth=1.4, label=label)[0]

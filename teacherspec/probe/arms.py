@@ -6,8 +6,9 @@ from typing import Literal
 
 from teacherspec.spec.probe import Probe
 
-Targets = Literal["none", "top_label", "raw", "calibrated", "shuffled"]
-"""Where the soft targets of an arm come from; `shuffled` are the raw ones of another row."""
+Targets = Literal["none", "top_label", "raw", "calibrated", "shuffled", "smoothed"]
+"""Where the soft targets of an arm come from. `shuffled`: the raw ones of another row; `smoothed`: the same
+with the largest moved to the row's own label and the rest among the other classes at random."""
 
 HARD, PSEUDO = "hard", "pseudo"
 
@@ -35,8 +36,13 @@ class Arm:
 
     @property
     def is_control(self) -> bool:
-        """Whether it must not lift."""
-        return self.targets == "shuffled"
+        """Whether its targets hold nothing that the teacher knows of the row."""
+        return self.targets in ("shuffled", "smoothed")
+
+    @property
+    def is_smoothing(self) -> bool:
+        """Whether it smooths labels without a teacher: it may lift, and must be surpassed."""
+        return self.targets == "smoothed"
 
 
 def arms(section: Probe, *, calibrated: bool) -> tuple[Arm, ...]:
@@ -61,3 +67,4 @@ def _arms(section: Probe, *, calibrated: bool) -> Iterator[Arm]:
         for temperature in section.temperatures:
             yield Arm(f"mix {weight:g}, T {temperature:g}", "raw", temperature, weight)
         yield Arm(f"shuffled {weight:g}, T {middle:g}", "shuffled", middle, weight)
+        yield Arm(f"smoothed {weight:g}, T {middle:g}", "smoothed", middle, weight)

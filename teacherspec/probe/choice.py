@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.probe.arms import Arm
 from teacherspec.probe.outcome import Outcome, RowScores, Trained
 
 CHOICE = "choice"
@@ -39,19 +38,13 @@ def choose(outcome: Outcome) -> Chosen:
 
 def at_epochs(trained: Trained, name: str, epochs: npt.NDArray[np.intp]) -> RowScores:
     """Scores `[S, 1, A, N]` of the set `name`, each arm at its own epoch `[A]`."""
-    found = trained.sets[name]
     arms = np.arange(len(epochs))
 
     def chosen(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         # Two index arrays around no slice keep their place: [S, A, N].
         return values[:, epochs, arms][:, None]
 
-    return RowScores(chosen(found.score), chosen(found.nll), chosen(found.confidence))
-
-
-def control_places(arms: Sequence[Arm]) -> list[int]:
-    """Places of the arms that must not lift."""
-    return [place for place, arm in enumerate(arms) if arm.is_control]
+    return trained.sets[name].mapped(chosen)
 
 
 def _best_epochs(scores: RowScores) -> npt.NDArray[np.intp]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from teacherspec.metrics.crossed_interval import CrossedMean, crossed_mean
 from teacherspec.probe.arms import HARD, PSEUDO
-from teacherspec.probe.choice import Chosen, at_epochs, control_places
+from teacherspec.probe.choice import Chosen, at_epochs
 from teacherspec.probe.outcome import Outcome, RowScores
 from teacherspec.spec.probe import Probe
 
@@ -43,7 +43,9 @@ class SetLift:
         lift: score of the recommended arm minus that of `hard`.
         nll_gain: NLL of `hard` minus that of the recommended arm.
         dark_knowledge: score of the recommended arm minus that of `pseudo`.
-        control: largest lift of a control, by its lower end.
+        control: largest lift of a `shuffled` control, by its lower end.
+        over_smoothing: score of the recommended arm minus that of a `smoothed` control, of those the one with
+            the lowest lower end; None where there are none.
         teacher: the teacher's own score.
         verdict: by the rule of docs/probe.md.
     """
@@ -53,21 +55,26 @@ class SetLift:
     nll_gain: CrossedMean
     dark_knowledge: CrossedMean
     control: CrossedMean
+    over_smoothing: CrossedMean | None
     teacher: float
     verdict: Verdict
 
 
-def verdict(lift: CrossedMean, control: CrossedMean, smallest: float) -> Verdict:
+def verdict(
+    lift: CrossedMean, control: CrossedMean, over_smoothing: CrossedMean | None, smallest: float
+) -> Verdict:
     """The rule of docs/probe.md.
 
     Args:
-        lift: of the recommended arm.
-        control: of the control that lifts most.
+        lift: of the recommended arm over labels only.
+        control: of the `shuffled` control that lifts most.
+        over_smoothing: of the recommended arm over a `smoothed` control; None where there is none.
         smallest: smallest lift worth having.
     """
-    if lift.interval.low > 0 and control.interval.low <= 0:
+    needed = [lift, *([] if over_smoothing is None else [over_smoothing])]
+    if all(one.interval.low > 0 for one in needed) and control.interval.low <= 0:
         return "lifts"
-    return "does not" if lift.interval.high < smallest else "inconclusive"
+    return "does not" if any(one.interval.high < smallest for one in needed) else "inconclusive"
 
 
 def lift_on_set(section: Probe, outcome: Outcome, chosen: Chosen, name: str, budget: int) -> SetLift:
@@ -82,7 +89,14 @@ def lift_on_set(section: Probe, outcome: Outcome, chosen: Chosen, name: str, bud
         return crossed_mean(array[:, first] - array[:, second], confidence=section.confidence)
 
     lifts = [difference(place, hard) for place in range(len(names))]
-    control = max((lifts[place] for place in control_places(outcome.arms)), key=lambda one: one.interval.low)
+    shuffled, smoothed = (
+        [place for place, arm in enumerate(outcome.arms) if arm.is_control and arm.is_smoothing == smooths]
+        for smooths in (False, True)
+    )
+    control = max((lifts[place] for place in shuffled), key=lambda one: one.interval.low)
+    over_smoothing = min(
+        (difference(taught, place) for place in smoothed), key=lambda one: one.interval.low, default=None
+    )
     (own,) = (one for one in outcome.reported if one.name == name)
     return SetLift(
         arms={
@@ -93,8 +107,9 @@ def lift_on_set(section: Probe, outcome: Outcome, chosen: Chosen, name: str, bud
         nll_gain=difference(hard, taught, "nll"),
         dark_knowledge=difference(taught, pseudo),
         control=control,
+        over_smoothing=over_smoothing,
         teacher=float(own.teacher.mean(dtype=np.float64)),
-        verdict=verdict(lifts[taught], control, section.smallest_lift),
+        verdict=verdict(lifts[taught], control, over_smoothing, section.smallest_lift),
     )
 
 

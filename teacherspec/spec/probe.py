@@ -13,6 +13,9 @@ from teacherspec.spec.section import Section
 class TrainedStudent(Section):
     """How a student is trained, whatever its architecture."""
 
+    kind: str
+    """The architecture."""
+
     epochs: int = Field(default=20, ge=1, le=1000)
     """Passes over the rows at most; each arm keeps the epoch that is best on rows that choose."""
 

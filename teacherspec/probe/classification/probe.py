@@ -77,7 +77,7 @@ def _outcome(section: Probe, student: Any, rows: ProbeRows) -> Outcome:
     counts = {}
     unlabelled = np.arange(rows.labelled, len(rows.train.ids))
     for seed in range(section.seeds):
-        targets = arm_targets(taught, rows.train.logits, rows.calibrator, seed)
+        targets = arm_targets(taught, rows.train.logits, rows.train.labels, rows.calibrator, seed)
         for share in section.budgets:
             chosen = budget_rows(rows.train.labels[: rows.labelled], share, seed)
             counts[share] = len(chosen)
@@ -87,6 +87,7 @@ def _outcome(section: Probe, student: Any, rows: ProbeRows) -> Outcome:
             by_budget[share].append(train_and_score(model, lesson, taught, student, seed, sets))
     return Outcome(
         name=student.kind,
+        score="accuracy",
         parameters=parameters,
         arms=taught,
         choice=rows.choice.scored(CHOICE),

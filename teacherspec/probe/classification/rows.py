@@ -49,7 +49,7 @@ class TeacherRows:
     def scored(self, name: str) -> ScoredSet:
         """As a set that students are scored on."""
         right = (self.logits.argmax(axis=1) == self.labels).astype(np.float32)
-        return ScoredSet(name, self.ids, self.labels, right)
+        return ScoredSet(name, self.ids, right)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def train_arms(
             optimizer.step()
         if not torch.isfinite(value):
             raise UserError(
-                f"probe.students: the loss of {student.__class__.__name__} is not finite in epoch {epoch}; "
+                f"probe.students: the loss of {student.kind} is not finite in epoch {epoch}; "
                 f"declare a lower learning_rate (given {student.learning_rate:g})"
             )
         if epoch in scored:
@@ -113,9 +113,9 @@ class ArmLoss:
         own = labels.clamp(min=0).expand(logits.shape[:2])
         hard = -functional.log_softmax(logits, dim=2).gather(2, own[:, :, None])[:, :, 0]
         labelled = self.weight * soft + (1 - self.weight) * hard
-        # Of a row without a label every arm with soft targets learns what it would of any other.
+        # Of a row without a label every arm with soft targets for it learns what it would of any other.
         rows = torch.where(has_label, labelled, self.weight * soft)
-        taught = torch.where(has_label, torch.ones_like(soft), (self.weight > 0).to(soft.dtype))
+        taught = torch.where(has_label, torch.ones_like(soft), (targets.sum(2) > 0).to(soft.dtype))
         return (rows.sum(1) / taught.sum(1).clamp(min=1)).sum()
 
 
@@ -130,8 +130,10 @@ def score(model: torch.nn.Module, inputs: Inputs, labels: npt.NDArray[np.int64],
             own = torch.from_numpy(labels[rows]).expand(arms, -1)
             best, place = logs.max(2)
             nll = -logs.gather(2, own[:, :, None])[:, :, 0]
-            values = ((place == own).float(), nll, best.exp())
-            parts.append(RowScores(*(one.numpy()[None, None] for one in values)))
+            right, nlls, confidence = (
+                one.numpy()[None, None] for one in ((place == own).float(), nll, best.exp())
+            )
+            parts.append(RowScores(right, nlls, confidence))
     return RowScores.joined(parts, axis=3)
 
 

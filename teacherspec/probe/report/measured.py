@@ -46,23 +46,18 @@ def measure(section: Probe, outcome: Outcome) -> Measured:
     return Measured(outcome, chosen, lifts)
 
 
-def metrics(measured: Sequence[Measured], score: str) -> dict[str, Any]:
-    """Content of `metrics.json`: the first student's numbers, those of others under `further`.
-
-    Args:
-        measured: of each student.
-        score: name of what `score` is, such as `accuracy`.
-    """
+def metrics(measured: Sequence[Measured]) -> dict[str, Any]:
+    """Content of `metrics.json`: the first student's numbers, those of others under `further`."""
     if not measured:
         return {}
     first, *others = measured
-    found = _student(first, score)
+    found = _student(first)
     if others:
-        found["further"] = {f"student_{place}": _student(one, score) for place, one in enumerate(others, 2)}
+        found["further"] = {f"student_{place}": _student(one) for place, one in enumerate(others, 2)}
     return found
 
 
-def _student(measured: Measured, score: str) -> dict[str, Any]:
+def _student(measured: Measured) -> dict[str, Any]:
     arm, outcome = measured.recommended, measured.outcome
     on_test = next(iter(measured.lifts.values()))[-1]
     about = {
@@ -78,10 +73,10 @@ def _student(measured: Measured, score: str) -> dict[str, Any]:
             "unlabelled_rows": outcome.unlabelled,
         },
     }
-    return {**about, **{name: _set(measured, name, lifts, score) for name, lifts in measured.lifts.items()}}
+    return {**about, **{name: _set(measured, name, lifts) for name, lifts in measured.lifts.items()}}
 
 
-def _set(measured: Measured, name: str, lifts: Sequence[SetLift], score: str) -> dict[str, Any]:
+def _set(measured: Measured, name: str, lifts: Sequence[SetLift]) -> dict[str, Any]:
     last, arm = lifts[-1], measured.recommended.name
     (own,) = (one for one in measured.outcome.reported if one.name == name)
     found = {
@@ -92,9 +87,11 @@ def _set(measured: Measured, name: str, lifts: Sequence[SetLift], score: str) ->
         "dark_knowledge": asdict(last.dark_knowledge.interval),
         "control": asdict(last.control.interval),
         "retention": last.arms[arm].score / last.teacher if last.teacher else 0.0,
-        "labels_only": _quality(measured, name, HARD, score),
-        "taught": _quality(measured, name, arm, score),
+        "labels_only": _quality(measured, name, HARD),
+        "taught": _quality(measured, name, arm),
     }
+    if last.over_smoothing is not None:
+        found["over_smoothing"] = asdict(last.over_smoothing.interval)
     if len(lifts) > 1:
         found["fewer_rows"] = {
             "lift": asdict(lifts[0].lift.interval),
@@ -103,13 +100,16 @@ def _set(measured: Measured, name: str, lifts: Sequence[SetLift], score: str) ->
     return found
 
 
-def _quality(measured: Measured, name: str, arm: str, score: str) -> dict[str, float]:
-    """Score, NLL and ECE of an arm on all train rows, averaged over the seeds."""
-    place = [one.name for one in measured.outcome.arms].index(arm)
-    found = at_epochs(measured.outcome.budgets[-1], name, measured.chosen.epochs[-1])
-    errors = [
-        expected_calibration_error(found.confidence[seed, 0, place], found.score[seed, 0, place])
-        for seed in range(len(found.score))
-    ]
-    own = measured.lifts[name][-1].arms[arm]
-    return {score: own.score, "nll": own.nll, "ece": float(np.mean(errors))}
+def _quality(measured: Measured, name: str, arm: str) -> dict[str, float]:
+    """Score, NLL, ECE where it is defined, and further scores of an arm on all rows, averaged over seeds."""
+    outcome = measured.outcome
+    place = [one.name for one in outcome.arms].index(arm)
+    own = at_epochs(outcome.budgets[-1], name, measured.chosen.epochs[-1]).mapped(
+        lambda values: values[:, 0, place]
+    )
+    summary = measured.lifts[name][-1].arms[arm]
+    found = {outcome.score: summary.score, "nll": summary.nll}
+    if own.confidence is not None:
+        pairs = zip(own.confidence, own.score, strict=True)
+        found["ece"] = float(np.mean([expected_calibration_error(*of_seed) for of_seed in pairs]))
+    return found | {name: float(values.mean(dtype=np.float64)) for name, values in own.further.items()}

@@ -14,10 +14,8 @@ from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, 
 from teacherspec.runtime.headline_metrics import write_headline
 from teacherspec.spec.probe import Probe
 
-HEADLINE = (
-    "*.lift", "*.lifts", "*.nll_gain", "*.taught.accuracy", "*.labels_only.accuracy", "recommended.*",
-)  # fmt: skip
-"""Names of the numbers of `headline.json`."""
+HEADLINE = ("*.lift", "*.lifts", "*.nll_gain", "*.over_smoothing", "recommended.*")
+"""Names of the numbers of `headline.json`, besides the score of the student with and without the teacher."""
 
 
 def write_report(
@@ -51,8 +49,11 @@ def write_report(
         write_tsv(plots / "slices.tsv", tables.SLICE_COLUMNS, list(by_slice))
         if measured:
             _draw(plots, section, measured)
-    found = metrics(measured, "accuracy")
-    write_headline(report, found, HEADLINE)
+    found = metrics(measured)
+    scores = [
+        f"*.{taught}.{one.outcome.score}" for one in measured[:1] for taught in ("taught", "labels_only")
+    ]
+    write_headline(report, found, (*HEADLINE, *scores))
     write_json(report / "metrics.json", round_floats(found))
 
 

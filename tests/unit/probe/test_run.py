@@ -48,6 +48,7 @@ def test_a_teacher_that_knows_more_than_noisy_labels_lifts(probed: tuple[Path, A
     assert metrics["test"]["lifts"] == 1
     assert metrics["test"]["taught"]["accuracy"] > metrics["test"]["labels_only"]["accuracy"]
     assert metrics["test"]["control"]["low"] <= 0
+    assert metrics["test"]["over_smoothing"]["low"] > 0
     assert printed[0].startswith("bag_of_ngrams: lifts; lift +")
 
 
@@ -83,7 +84,7 @@ def test_the_same_declaration_gives_the_same_bytes(
 def test_tables_hold_every_arm_and_slice(probed: tuple[Path, Any, list[str]]) -> None:
     report = probed[0] / "report"
     arms = (report / "arms.tsv").read_text().splitlines()
-    assert len(arms) == 1 + 16 * 2 * 2, "arms × budgets × sets"
+    assert len(arms) == 1 + 18 * 2 * 2, "arms × budgets × sets"
     assert "the first\tdeclared\t50" in (report / "plots/slices.tsv").read_text()
     assert (report / "plots/curves.png").is_file()
 

@@ -18,26 +18,34 @@ def lift(low: float, high: float) -> CrossedMean:
 
 
 @pytest.mark.parametrize(
-    ("found", "control", "expected"),
+    ("found", "control", "over_smoothing", "expected"),
     [
-        (lift(0.01, 0.03), lift(-0.2, -0.1), "lifts"),
-        (lift(0.001, 0.003), lift(-0.2, -0.1), "lifts"),
-        (lift(0.01, 0.03), lift(0.001, 0.01), "inconclusive"),
-        (lift(-0.02, 0.004), lift(-0.2, -0.1), "does not"),
-        (lift(-0.02, -0.01), lift(0.001, 0.01), "does not"),
-        (lift(-0.01, 0.02), lift(-0.2, -0.1), "inconclusive"),
-        (lift(0.0, 0.02), lift(-0.2, -0.1), "inconclusive"),
+        (lift(0.01, 0.03), lift(-0.2, -0.1), None, "lifts"),
+        (lift(0.001, 0.003), lift(-0.2, -0.1), None, "lifts"),
+        (lift(0.01, 0.03), lift(0.001, 0.01), None, "inconclusive"),
+        (lift(-0.02, 0.004), lift(-0.2, -0.1), None, "does not"),
+        (lift(-0.02, -0.01), lift(0.001, 0.01), None, "does not"),
+        (lift(-0.01, 0.02), lift(-0.2, -0.1), None, "inconclusive"),
+        (lift(0.0, 0.02), lift(-0.2, -0.1), None, "inconclusive"),
+        (lift(0.01, 0.03), lift(-0.2, -0.1), lift(0.001, 0.02), "lifts"),
+        (lift(0.01, 0.03), lift(-0.2, -0.1), lift(-0.01, 0.02), "inconclusive"),
+        (lift(0.01, 0.03), lift(-0.2, -0.1), lift(-0.01, 0.004), "does not"),
+        (lift(-0.02, 0.004), lift(-0.2, -0.1), lift(0.01, 0.02), "does not"),
+        (lift(0.01, 0.03), lift(0.001, 0.01), lift(0.001, 0.02), "inconclusive"),
     ],
 )
-def test_the_rule(found: CrossedMean, control: CrossedMean, expected: Verdict) -> None:
-    assert verdict(found, control, 0.005) == expected
+def test_the_rule(
+    found: CrossedMean, control: CrossedMean, over_smoothing: CrossedMean | None, expected: Verdict
+) -> None:
+    assert verdict(found, control, over_smoothing, 0.005) == expected
 
 
 def test_arms_are_those_of_the_declaration() -> None:
     found = arms(Probe(), calibrated=True)
     assert [arm.name for arm in found[:2]] == ["hard", "pseudo"]
-    assert len({arm.name for arm in found}) == len(found) == 2 + 6 + 6 + 2
-    assert sum(arm.is_control for arm in found) == 2
+    assert len({arm.name for arm in found}) == len(found) == 2 + 6 + 6 + 4
+    assert sum(arm.is_control for arm in found) == 4
+    assert sum(arm.is_smoothing for arm in found) == 2
     assert not any(arm.targets == "calibrated" for arm in arms(Probe(), calibrated=False))
     assert not any(arm.is_candidate for arm in found if arm.name in ("hard", "pseudo") or arm.is_control)
 
@@ -46,7 +54,7 @@ ARMS = tuple(
     Arm(name, targets, 1.0, weight)
     for name, targets, weight in (
         ("hard", "none", 0.0), ("pseudo", "top_label", 1.0), ("soft", "raw", 1.0), ("mix", "raw", 0.5),
-        ("shuffled", "shuffled", 0.5),
+        ("shuffled", "shuffled", 0.5), ("smoothed", "smoothed", 0.5),
     )
 )  # fmt: skip
 
@@ -57,24 +65,24 @@ def outcome(chances: dict[str, np.ndarray]) -> Outcome:
     rows = 400
     sets = {
         name: RowScores(
-            *((draw.random((3, 2, 5, rows)) < chance[None, :, :, None]).astype(np.float32) for _ in range(3))
+            *(
+                (draw.random((3, 2, len(ARMS), rows)) < chance[None, :, :, None]).astype(np.float32)
+                for _ in range(3)
+            )
         )
         for name, chance in chances.items()
     }
     scored = [
-        ScoredSet(
-            name, [str(row) for row in range(rows)], np.zeros(rows, np.int64), np.ones(rows, np.float32)
-        )
-        for name in chances
+        ScoredSet(name, [str(row) for row in range(rows)], np.ones(rows, np.float32)) for name in chances
     ]
     trained = Trained(100, (1, 2), sets)
-    return Outcome("toy", 10, ARMS, scored[0], scored[1:], [trained], 0)
+    return Outcome("toy", "accuracy", 10, ARMS, scored[0], scored[1:], [trained], 0)
 
 
 def test_epoch_and_arm_are_chosen_by_the_rows_that_choose_alone() -> None:
     """On test another arm and epoch would look better: they are not taken."""
-    choosing = np.array([[0.5, 0.5, 0.5, 0.9, 0.99], [0.8, 0.5, 0.6, 0.5, 0.99]])
-    on_test = np.array([[0.3, 0.5, 0.99, 0.7, 0.1], [0.6, 0.5, 0.99, 0.99, 0.1]])
+    choosing = np.array([[0.5, 0.5, 0.5, 0.9, 0.99, 0.5], [0.8, 0.5, 0.6, 0.5, 0.99, 0.5]])
+    on_test = np.array([[0.3, 0.5, 0.99, 0.7, 0.1, 0.7], [0.6, 0.5, 0.99, 0.99, 0.1, 0.7]])
     found = outcome({CHOICE: choosing, "test": on_test})
     chosen = choose(found)
     assert ARMS[chosen.recommended].name == "mix", "the control is better and no candidate"
@@ -83,6 +91,10 @@ def test_epoch_and_arm_are_chosen_by_the_rows_that_choose_alone() -> None:
     measured = lift_on_set(Probe(), found, chosen, "test", 0)
     assert measured.lift.interval.value == pytest.approx(0.1, abs=0.05)
     assert (measured.arms["mix"].epoch, measured.arms["hard"].epoch) == (1, 2)
+    assert measured.verdict != "lifts", "no better than labels that are smoothed"
+    assert measured.over_smoothing is not None
+    assert measured.over_smoothing.interval.value == pytest.approx(0.0, abs=0.05)
+    assert measured.control.interval.value == pytest.approx(-0.5, abs=0.05), "of another row, not smoothed"
 
 
 def test_a_smaller_budget_is_stratified_drawn_by_seed_and_part_of_a_larger_one() -> None:

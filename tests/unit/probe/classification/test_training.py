@@ -50,6 +50,7 @@ def test_rows_without_a_label_teach_by_soft_targets_only() -> None:
     logits = torch.randn(2, 4, CLASSES, generator=torch.Generator().manual_seed(1), requires_grad=True)
     labels = torch.tensor([0, NO_LABEL, 2, NO_LABEL])
     targets = torch.full((2, 4, CLASSES), 1 / CLASSES)
+    targets[0] = 0.0
     gradient = torch.autograd.grad(ArmLoss(own)(logits, labels, targets), logits)[0]
     assert (gradient[0, [1, 3]] == 0).all()
     assert (gradient[1, [1, 3]] != 0).any()
@@ -66,7 +67,7 @@ def trained(taught: Sequence[Arm], targets: np.ndarray, **values: float) -> RowS
 
 
 def test_an_arm_learns_the_same_alone_and_among_others() -> None:
-    targets = arm_targets(ARMS, LOGITS, Temperature(kind="temperature", temperature=1.5), 0)
+    targets = arm_targets(ARMS, LOGITS, LABELS, Temperature(kind="temperature", temperature=1.5), 0)
     together = trained(ARMS, targets)
     for place in (0, 5, len(ARMS) - 1):
         alone = trained(ARMS[place : place + 1], targets[place : place + 1])
@@ -75,7 +76,7 @@ def test_an_arm_learns_the_same_alone_and_among_others() -> None:
 
 
 def test_targets_are_the_distributions_that_the_arms_name() -> None:
-    targets = arm_targets(ARMS, LOGITS, Temperature(kind="temperature", temperature=1.5), 0)
+    targets = arm_targets(ARMS, LOGITS, LABELS, Temperature(kind="temperature", temperature=1.5), 0)
     by_name = {arm.name: targets[place] for place, arm in enumerate(ARMS)}
     assert (by_name["hard"] == 0).all()
     assert by_name["pseudo"].argmax(1).tolist() == LOGITS.argmax(1).tolist()
@@ -85,6 +86,24 @@ def test_targets_are_the_distributions_that_the_arms_name() -> None:
     own = by_name["mix 0.3, T 2"]
     assert not (shuffled == own).all(axis=1).any(), "no row keeps its own targets"
     assert sorted(map(tuple, shuffled.tolist())) == sorted(map(tuple, own.tolist()))
+
+
+def test_smoothed_targets_keep_the_label_and_another_rows_probabilities_and_nothing_else() -> None:
+    """The scale and smoothness of the teacher's targets; a label, and chance among the other classes."""
+    logits = np.random.default_rng(1).normal(size=(3000, 4)).astype(np.float32)
+    logits[:, 3] += np.float32(2.0) * (logits[:, 0] > 0)  # class 3 resembles what looks like class 0
+    labels = np.random.default_rng(2).integers(-1, 4, 3000)
+    targets = arm_targets(ARMS, logits, labels, Temperature(kind="temperature", temperature=1.5), 0)
+    by_name = {arm.name: targets[place] for place, arm in enumerate(ARMS)}
+    found, shuffled = by_name["smoothed 0.3, T 2"], by_name["shuffled 0.3, T 2"]
+    known = labels != NO_LABEL
+    assert (found[~known] == 0).all(), "a row without a label teaches it nothing"
+    assert found[known].argmax(1).tolist() == labels[known].tolist()
+    np.testing.assert_allclose(np.sort(found[known]), np.sort(shuffled[known]), rtol=1e-5)
+    for label in range(4):
+        others = np.delete(found[labels == label].mean(0), label)
+        assert np.ptp(others) < 0.03, "no class is another's neighbour"
+    assert abs(np.corrcoef(found[known].max(1), by_name["mix 0.3, T 2"][known].max(1))[0, 1]) < 0.06
 
 
 def test_logits_of_a_bag_are_those_of_the_plain_product() -> None:
@@ -100,10 +119,13 @@ def test_logits_of_a_bag_are_those_of_the_plain_product() -> None:
 
 
 def test_a_training_that_diverges_is_refused() -> None:
-    targets = arm_targets(ARMS, LOGITS * np.float32(1e30), Temperature(kind="temperature", temperature=1), 0)
+    targets = arm_targets(
+        ARMS, LOGITS * np.float32(1e30), LABELS, Temperature(kind="temperature", temperature=1), 0
+    )
     targets[4] = np.nan
     with pytest.raises(
-        UserError, match=r"not finite in epoch 1; declare a lower learning_rate \(given 0.01\)"
+        UserError,
+        match=r"bag_of_ngrams is not finite in epoch 1; declare a lower learning_rate \(given 0.01\)",
     ):
         trained(ARMS, targets)
 
