@@ -9,7 +9,7 @@ from teacherspec.runtime.atomic_io import write_json, write_text
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 

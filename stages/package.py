@@ -13,7 +13,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
 from teacherspec.spec.prepare.prepare import Prepare
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 from teacherspec.spec.section import Section
 from teacherspec.tasks import Task
 

@@ -9,7 +9,7 @@ from teacherspec.probe.sources import Sources
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 from teacherspec.spec.section import Section
 from teacherspec.splits import load_prepared
 from teacherspec.tasks import Task

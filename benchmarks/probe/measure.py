@@ -17,14 +17,15 @@ from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.probe.arms import arms
 from teacherspec.probe.budgets import budget_rows
-from teacherspec.probe.classification.bag_of_ngrams import build, encode
 from teacherspec.probe.classification.probe import probe_classification
 from teacherspec.probe.classification.rows import load_rows
 from teacherspec.probe.classification.targets import arm_targets
-from teacherspec.probe.classification.training import Lesson, train_arms
+from teacherspec.probe.classification.training import Lesson, train_and_score
+from teacherspec.probe.encoders.bag_of_ngrams import build, encode
 from teacherspec.probe.report.measured import measure
 from teacherspec.probe.sources import Sources
-from teacherspec.spec.probe import BagOfNgrams, Probe
+from teacherspec.spec.probe.probe import Probe
+from teacherspec.spec.probe.students import BagOfNgrams
 from teacherspec.splits import load_prepared
 
 SECTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -98,7 +99,6 @@ def speed(work: Path) -> dict[str, float]:
         model = build(student, inputs, rows.classes, count, 0)
         lesson = Lesson(inputs, rows.train.labels, np.ascontiguousarray(targets[:count]), places)
         started = time.process_time()
-        for _ in train_arms(model, lesson, every[:count], student, 0):
-            pass
+        train_and_score(model, lesson, every[:count], student, 0, {})
         seconds[name] = (time.process_time() - started) / (count * student.epochs)
     return {name: round(value, 4) for name, value in seconds.items()}

@@ -12,7 +12,7 @@ from teacherspec.evaluation_rows.slice_features import by_column
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.evaluate import ColumnSlices, Evaluate
 from teacherspec.spec.package import Package
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 from teacherspec.splits import Split, load_prepared, open_split
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.tasks.shared.interfaces.kind import Kind

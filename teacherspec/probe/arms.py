@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 
 Targets = Literal["none", "top_label", "raw", "calibrated", "shuffled", "smoothed"]
 """Where the soft targets of an arm come from. `shuffled`: the raw ones of another row; `smoothed`: the same

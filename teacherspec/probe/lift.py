@@ -10,7 +10,7 @@ from teacherspec.metrics.crossed_interval import CrossedMean, crossed_mean
 from teacherspec.probe.arms import HARD, PSEUDO
 from teacherspec.probe.choice import Chosen, at_epochs
 from teacherspec.probe.outcome import Outcome, RowScores
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 
 Verdict = Literal["lifts", "does not", "inconclusive"]
 

@@ -10,7 +10,7 @@ from teacherspec.probe.report.measured import Measured, measure
 from teacherspec.probe.report.report import write_report
 from teacherspec.probe.sources import Sources
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 
 POINTS = 100
 """Points of a share."""

@@ -33,7 +33,7 @@ AFTER_EDIT = {
     "teacherspec/tasks/text_classification/task.py": OF_THE_TASK,
     # A new option of a section: the stages that read the section.
     "teacherspec/spec/calibrate.py": ("check", "calibrate", "package"),
-    "teacherspec/spec/probe.py": ("check", "check_rows", "probe", "package"),
+    "teacherspec/spec/probe/probe.py": ("check", "check_rows", "probe", "package"),
     "teacherspec/spec/finetune.py": ("check", "finetune", "package"),
     "teacherspec/spec/prepare/prepare.py": ("check", "prepare", "package"),
     # What only people and reviews run.

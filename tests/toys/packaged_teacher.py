@@ -21,7 +21,8 @@ from teacherspec.spec.calibrate import Abstention, Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
-from teacherspec.spec.probe import BagOfNgrams, Probe
+from teacherspec.spec.probe.probe import Probe
+from teacherspec.spec.probe.students import BagOfNgrams
 from teacherspec.splits import UNLABELLED, Prepared, Role, save_index
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification

@@ -15,7 +15,7 @@ from teacherspec.predictions.index import load_index
 from teacherspec.probe.choice import CHOICE
 from teacherspec.probe.outcome import ScoredSet
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 from teacherspec.splits import Prepared
 
 CHOOSING = ("validation", "calibration")

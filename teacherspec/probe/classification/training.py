@@ -1,35 +1,22 @@
-"""The training of all arms of a student of a classifier at once: one seed, one budget, shared batches."""
+"""The loss of all arms of a student of a classifier, and what it knows of a row after an epoch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from teacherspec.errors import UserError
 from teacherspec.predictions.classification import NO_LABEL
 from teacherspec.probe.arms import Arm
+from teacherspec.probe.encoders.inputs import Inputs
 from teacherspec.probe.outcome import RowScores
-from teacherspec.spec.probe import TrainedStudent
+from teacherspec.probe.training_loop import train_arms
+from teacherspec.spec.probe.students import TrainedStudent
 
 SCORED_AT_ONCE = 1024
 """Rows of a forward pass without gradients."""
-
-SCORED_EPOCHS = 10
-"""Most epochs after which students are scored: it bounds memory."""
-
-
-class Inputs(Protocol):
-    """Encoded rows, of which batches are taken."""
-
-    def __len__(self) -> int:
-        """Number of rows."""
-
-    def batch(self, rows: npt.NDArray[np.intp]) -> Any:
-        """Model inputs of some rows."""
 
 
 @dataclass(frozen=True)
@@ -47,52 +34,6 @@ class Lesson:
     labels: npt.NDArray[np.int64]
     targets: npt.NDArray[np.float32]
     rows: npt.NDArray[np.intp]
-
-
-def scored_epochs(epochs: int) -> list[int]:
-    """Epochs after which students are scored: evenly spaced, the last among them."""
-    points = np.linspace(0, epochs, min(epochs, SCORED_EPOCHS) + 1)[1:]
-    return [round(float(point)) for point in points]
-
-
-def train_arms(
-    model: torch.nn.Module, lesson: Lesson, arms: Sequence[Arm], student: TrainedStudent, seed: int
-) -> Iterator[int]:
-    """Train, yielding each epoch after which students are to be scored.
-
-    Args:
-        model: from a batch to logits `[A, B, C]`, every arm with the same weights.
-        lesson: rows and targets.
-        arms: `[A]`.
-        student: how it is trained.
-        seed: of the order of rows.
-
-    Raises:
-        UserError: a loss is not finite.
-    """
-    labels, targets = torch.from_numpy(lesson.labels), torch.from_numpy(lesson.targets)
-    loss = ArmLoss(arms)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=student.learning_rate, weight_decay=student.weight_decay, fused=True
-    )
-    order = np.random.default_rng([seed, len(lesson.rows)])
-    scored = scored_epochs(student.epochs)
-    for epoch in range(1, student.epochs + 1):
-        model.train()
-        shuffled = lesson.rows[order.permutation(len(lesson.rows))]
-        for start in range(0, len(shuffled), student.batch_size):
-            rows = shuffled[start : start + student.batch_size]
-            optimizer.zero_grad()
-            value = loss(model(lesson.inputs.batch(rows)), labels[rows], targets[:, rows])
-            value.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        if not torch.isfinite(value):
-            raise UserError(
-                f"probe.students: the loss of {student.kind} is not finite in epoch {epoch}; "
-                f"declare a lower learning_rate (given {student.learning_rate:g})"
-            )
-        if epoch in scored:
-            yield epoch
 
 
 class ArmLoss:
@@ -145,9 +86,19 @@ def train_and_score(
     seed: int,
     sets: Mapping[str, tuple[Inputs, npt.NDArray[np.int64]]],
 ) -> dict[str, RowScores]:
-    """Train one seed on one budget; scores `[1, K, A, N]` of each set."""
+    """Train one seed on one budget; scores `[1, K, A, N]` of each set.
+
+    Raises:
+        UserError: a loss is not finite.
+    """
+    labels, targets = torch.from_numpy(lesson.labels), torch.from_numpy(lesson.targets)
+    loss = ArmLoss(arms)
+
+    def of_batch(rows: npt.NDArray[np.intp]) -> torch.Tensor:
+        return loss(model(lesson.inputs.batch(rows)), labels[rows], targets[:, rows])
+
     found: dict[str, list[RowScores]] = {name: [] for name in sets}
-    for _ in train_arms(model, lesson, arms, student, seed):
-        for name, (inputs, labels) in sets.items():
-            found[name].append(score(model, inputs, labels, len(arms)))
+    for _ in train_arms(model, of_batch, lesson.rows, student, seed):
+        for name, (inputs, right) in sets.items():
+            found[name].append(score(model, inputs, right, len(arms)))
     return {name: RowScores.joined(epochs, axis=1) for name, epochs in found.items()}

@@ -11,7 +11,7 @@ from teacherspec.probe.arms import HARD, Arm
 from teacherspec.probe.choice import Chosen, at_epochs, choose
 from teacherspec.probe.lift import SetLift, lift_on_set
 from teacherspec.probe.outcome import Outcome
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from teacherspec.probe.report import tables
 from teacherspec.probe.report.measured import Measured, metrics
 from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, write_parquet, write_tsv
 from teacherspec.runtime.headline_metrics import write_headline
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 
 HEADLINE = ("*.lift", "*.lifts", "*.nll_gain", "*.over_smoothing", "recommended.*")
 """Names of the numbers of `headline.json`, besides the score of the student with and without the teacher."""

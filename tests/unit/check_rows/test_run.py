@@ -21,7 +21,8 @@ from teacherspec.package.vocab_fingerprint import vocabulary
 from teacherspec.runtime.atomic_io import read_json, write_json, write_parquet
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
-from teacherspec.spec.probe import BagOfNgrams, Probe
+from teacherspec.spec.probe.probe import Probe
+from teacherspec.spec.probe.students import BagOfNgrams
 from teacherspec.splits import Prepared, load_prepared, open_split, places_file
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 from teacherspec.tasks.text_classification.task import TextClassification

@@ -17,7 +17,7 @@ from teacherspec.runtime.atomic_io import read_json, write_json
 from teacherspec.spec.base import Base
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 from tests.pipeline.causal_lm.toys import lm_base, lm_prepared, task
 from tests.toys.language_models import CHATML, LLAMA3, tiny_tokenizer
 from tests.toys.model_hub import COMMIT, model_hub

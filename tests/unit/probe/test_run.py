@@ -16,7 +16,7 @@ from teacherspec.predictions.classification import load_predictions, save_predic
 from teacherspec.probe.run import run_probe
 from teacherspec.probe.sources import Sources
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 from tests.pipeline.test_metric_names import numbers
 from tests.unit.probe.toy_teacher import ROLES, toy_teacher
 
@@ -93,7 +93,7 @@ def test_without_students_valid_files_are_written_and_torch_is_not_imported(tmp_
     toy_teacher(tmp_path)
     code = (
         "import sys\nfrom pathlib import Path\nfrom teacherspec.probe.run import run_probe\n"
-        "from teacherspec.probe.sources import Sources\nfrom teacherspec.spec.probe import Probe\n"
+        "from teacherspec.probe.sources import Sources\nfrom teacherspec.spec.probe.probe import Probe\n"
         "from teacherspec.splits import load_prepared\n"
         f"folder = Path({str(tmp_path)!r})\nartifacts = folder / 'artifacts'\n"
         "sources = Sources(load_prepared(artifacts / 'prepare'), ['text'], artifacts)\n"

@@ -10,7 +10,7 @@ from teacherspec.probe.budgets import budget_rows
 from teacherspec.probe.choice import CHOICE, choose
 from teacherspec.probe.lift import Verdict, lift_on_set, verdict
 from teacherspec.probe.outcome import Outcome, RowScores, ScoredSet, Trained
-from teacherspec.spec.probe import Probe
+from teacherspec.spec.probe.probe import Probe
 
 
 def lift(low: float, high: float) -> CrossedMean:

@@ -13,11 +13,13 @@ from teacherspec.errors import DataError, UserError
 from teacherspec.metrics.scores.softmax import softmax
 from teacherspec.predictions.classification import NO_LABEL
 from teacherspec.probe.arms import Arm, arms
-from teacherspec.probe.classification.bag_of_ngrams import build, encode
 from teacherspec.probe.classification.targets import arm_targets
-from teacherspec.probe.classification.training import ArmLoss, Lesson, scored_epochs, train_and_score
+from teacherspec.probe.classification.training import ArmLoss, Lesson, train_and_score
+from teacherspec.probe.encoders.bag_of_ngrams import build, encode
 from teacherspec.probe.outcome import RowScores
-from teacherspec.spec.probe import BagOfNgrams, Probe
+from teacherspec.probe.training_loop import scored_epochs
+from teacherspec.spec.probe.probe import Probe
+from teacherspec.spec.probe.students import BagOfNgrams
 
 CLASSES = 3
 STUDENT = BagOfNgrams(kind="bag_of_ngrams", hidden=5, features=20, epochs=3, batch_size=8)

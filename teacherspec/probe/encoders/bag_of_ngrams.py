@@ -10,8 +10,8 @@ import torch
 from torch.nn import functional
 
 from teacherspec.errors import DataError
-from teacherspec.probe.classification.training import Inputs
-from teacherspec.spec.probe import BagOfNgrams
+from teacherspec.probe.encoders.inputs import Inputs
+from teacherspec.spec.probe.students import NgramEncoder
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -43,7 +43,7 @@ class SparseRows:
 
 
 def encode(
-    student: BagOfNgrams, train: Sequence[str], sets: Mapping[str, Sequence[str]]
+    student: NgramEncoder, train: Sequence[str], sets: Mapping[str, Sequence[str]]
 ) -> dict[str, Inputs]:
     """TF-IDF of all texts, with n-grams and frequencies of the train texts, which are under `train`.
 
@@ -72,7 +72,7 @@ def encode(
 class BagOfNgramsArms(torch.nn.Module):
     """The students of all arms, laid out as one: their first layers share the look-up of features."""
 
-    def __init__(self, student: BagOfNgrams, features: int, classes: int, arms: int, seed: int) -> None:
+    def __init__(self, student: NgramEncoder, features: int, classes: int, arms: int, seed: int) -> None:
         """Draw the weights of one student, and give a copy to each arm.
 
         Args:
@@ -108,7 +108,7 @@ FIRST_LAYER_SD = 0.3
 """Standard deviation of the first layer's weights. Rows have length 1, so units start with this one too."""
 
 
-def build(student: BagOfNgrams, inputs: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
+def build(student: NgramEncoder, inputs: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
     """The students of all arms with the weights of a seed."""
     if not isinstance(inputs, SparseRows):
         raise TypeError(f"{type(inputs).__name__}: not what `encode` gives")

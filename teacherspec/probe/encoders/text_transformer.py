@@ -4,16 +4,16 @@ from typing import Any
 
 import torch
 
-from teacherspec.probe.classification.separate_arms import SeparateArms
-from teacherspec.probe.classification.training import Inputs
-from teacherspec.probe.classification.word_ids import PAD, WordRows
-from teacherspec.spec.probe import TextTransformer
+from teacherspec.probe.encoders.inputs import Inputs
+from teacherspec.probe.encoders.separate_arms import SeparateArms
+from teacherspec.probe.encoders.word_ids import PAD, WordRows
+from teacherspec.spec.probe.students import TransformerEncoder
 
 FEED_FORWARD = 4
 """Width of the feed-forward layers over that of the model, as in BERT."""
 
 
-def build(student: TextTransformer, inputs: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
+def build(student: TransformerEncoder, inputs: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
     """The students of all arms with the weights of a seed."""
     from transformers import BertConfig, BertForSequenceClassification
 

@@ -10,10 +10,11 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from teacherspec.probe.classification import text_cnn, text_transformer, word_ids
+from teacherspec.probe.encoders import text_cnn, text_transformer, word_ids
 from teacherspec.probe.run import run_probe
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.spec.probe import Probe, TextCnn, TextTransformer
+from teacherspec.spec.probe.probe import Probe
+from teacherspec.spec.probe.students import TextCnn, TextTransformer
 from tests.unit.probe.toy_teacher import toy_teacher
 
 CNN = TextCnn(kind="text_cnn", words=20, width=4, channels=6, window=3)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 
 from teacherspec.errors import DataError
-from teacherspec.probe.classification.training import Inputs
-from teacherspec.spec.probe import ReadsWords
+from teacherspec.probe.encoders.inputs import Inputs
+from teacherspec.spec.probe.students import ReadsWords
 
 PAD, UNKNOWN = 0, 1
 

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pytest
 import torch
 
-from teacherspec.probe.classification import images
+from teacherspec.probe.encoders import images
 from teacherspec.probe.run import run_probe
 from teacherspec.probe.sources import Sources
 from teacherspec.runtime.atomic_io import read_json, write_parquet
-from teacherspec.spec.probe import ImageVit, Probe
+from teacherspec.spec.probe.probe import Probe
+from teacherspec.spec.probe.students import ImageVit
 from teacherspec.splits import load_prepared
 from teacherspec.tasks.shared.image_decoding import encode_png
 from tests.unit.probe.toy_teacher import toy_teacher

@@ -3,15 +3,15 @@
 import torch
 from torch.nn import functional
 
-from teacherspec.probe.classification.training import Inputs
-from teacherspec.probe.classification.word_ids import PAD, WordRows
-from teacherspec.spec.probe import TextCnn
+from teacherspec.probe.encoders.inputs import Inputs
+from teacherspec.probe.encoders.word_ids import PAD, WordRows
+from teacherspec.spec.probe.students import CnnEncoder
 
 
 class TextCnnArms(torch.nn.Module):
     """The students of all arms as one grouped convolution: a group an arm."""
 
-    def __init__(self, student: TextCnn, words: int, classes: int, arms: int, seed: int) -> None:
+    def __init__(self, student: CnnEncoder, words: int, classes: int, arms: int, seed: int) -> None:
         """Draw the weights of one student, and give a copy to each arm.
 
         Args:
@@ -49,7 +49,7 @@ class TextCnnArms(torch.nn.Module):
         return torch.bmm(found.view(len(ids), self.arms, -1).transpose(0, 1), self.last) + self.offset
 
 
-def build(student: TextCnn, inputs: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
+def build(student: CnnEncoder, inputs: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
     """The students of all arms with the weights of a seed."""
     if not isinstance(inputs, WordRows):
         raise TypeError(f"{type(inputs).__name__}: not what `word_ids.encode` gives")

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from teacherspec.probe.classification.separate_arms import SeparateArms
-from teacherspec.probe.classification.training import Inputs
-from teacherspec.spec.probe import ImageResnet, ImageVit, ReadsPixels
+from teacherspec.probe.encoders.inputs import Inputs
+from teacherspec.probe.encoders.separate_arms import SeparateArms
+from teacherspec.spec.probe.students import ReadsPixels, ResnetEncoder, VitEncoder
 from teacherspec.tasks.shared.image_decoding import decode
 
 MIDDLE, SPREAD = 127.5, 63.75
@@ -54,7 +54,7 @@ def _rows(images: Sequence[bytes], side: int) -> PixelRows:
     return PixelRows(pixels)
 
 
-def build_resnet(student: ImageResnet, _: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
+def build_resnet(student: ResnetEncoder, _: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
     """ResNets of all arms with the weights of a seed."""
     from transformers import ResNetConfig, ResNetForImageClassification
 
@@ -68,7 +68,7 @@ def build_resnet(student: ImageResnet, _: Inputs, classes: int, arms: int, seed:
     return _arms(ResNetForImageClassification, config, arms, seed)
 
 
-def build_vit(student: ImageVit, _: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
+def build_vit(student: VitEncoder, _: Inputs, classes: int, arms: int, seed: int) -> torch.nn.Module:
     """ViTs of all arms with the weights of a seed."""
     from transformers import ViTConfig, ViTForImageClassification
 
