@@ -20,11 +20,11 @@ def command(arguments: tuple[str, ...]) -> None:
 
     Exit code: that of `dvc repro`; 1: an invalid declaration, or another run is in progress; 130: Ctrl-C.
     """
-    from teacherspec.check.run import check
+    from teacherspec.check.checked_before import check_once
     from teacherspec.run_records.safe_repro import run_dvc_repro
     from teacherspec.run_records.tracked_files import bring_tracked_files
 
-    check(PARAMS)  # a missing key would make DVC remove what the last declaration built
+    check_once(PARAMS)  # a missing key would make DVC remove what the last declaration built
     bring_tracked_files(Path(), pull="--pull" in arguments)
 
     raise SystemExit(run_dvc_repro(Path(), arguments))

@@ -14,9 +14,9 @@ from pathspec import GitIgnoreSpec
 
 from teacherspec.run_records.tracked_files import files_of_pointers, pointers_in
 from teacherspec.runtime.atomic_io import CHUNK_BYTES
+from teacherspec.runtime.file_stamp import Stamp, stamp
 
 IGNORED = Path(".dvcignore")
-Stamp = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,6 @@ class Content:
             return {path: stamp(path) for path in self.stamps} == self.stamps
         except FileNotFoundError:
             return False
-
-
-def stamp(path: Path) -> Stamp:
-    """Inode, size, modification and change time of a file; any write moves the change time."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def content(path: Path) -> Content | None:

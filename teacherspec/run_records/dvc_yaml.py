@@ -4,14 +4,13 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from teacherspec.errors import UserError
 from teacherspec.run_records.conflicts import refuse_conflict, tracked_text
+from teacherspec.run_records.parsed_before import parsed_once
 
 DVC_YAML, LOCK, PARAMS = Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
 TEMPLATE = re.compile(r"\$\{([\w.-]+)\}")
@@ -47,6 +46,8 @@ class DeclaredStage:
 
 def parse_yaml(text: str) -> Any:
     """Parse YAML 1.2, as DVC reads it."""
+    from ruamel.yaml import YAML
+
     return YAML(typ="safe", pure=True).load(text)
 
 
@@ -59,7 +60,7 @@ def declared_stages(root: Path = Path()) -> dict[str, DeclaredStage]:
     """
     if not (root / DVC_YAML).is_file():
         raise UserError(f"{DVC_YAML}: no such file; run this in the folder of the project that holds it")
-    declared, params = (parsed(tracked_text(root, path), path.name) for path in (DVC_YAML, PARAMS))
+    declared, params = _values(root, DVC_YAML), _values(root, PARAMS)
     if not (isinstance(declared, dict) and isinstance(declared.get("stages"), dict) and declared["stages"]):
         raise UserError(f"{DVC_YAML}: declares no stage; restore it from git")
     return stages_in(declared, params)
@@ -71,6 +72,8 @@ def parsed(text: str, where: str) -> Any:
     Raises:
         UserError: it holds an unresolved conflict, or cannot be parsed.
     """
+    from ruamel.yaml.error import YAMLError
+
     refuse_conflict(text, where)
     try:
         return (tomllib.loads if where.endswith(".toml") else parse_yaml)(text) or {}
@@ -139,15 +142,29 @@ def lookup(values: Any, key: str) -> Any:
 
 
 def params_now(stage: DeclaredStage, root: Path = Path()) -> dict[str, dict[str, Any]]:
-    """File → key → value of every declared param that exists."""
-    return params_of(stage, {file: tracked_text(root, Path(file)) for file in stage.params})
+    """File → key → value of every declared param that exists.
+
+    Raises:
+        UserError: a file cannot be parsed.
+    """
+    return _declared(stage, {file: _values(root, Path(file)) for file in stage.params})
 
 
 def params_of(stage: DeclaredStage, texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The same from the text of each file that exists. Raises `UserError` for one that cannot be parsed."""
+    return _declared(stage, {file: parsed(texts.get(file, ""), file) for file in stage.params})
+
+
+def _declared(stage: DeclaredStage, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for file, keys in stage.params.items():
-        values = parsed(texts.get(file, ""), file)
-        pairs = {key: lookup(values, key) for key in keys or values}
+        pairs = {key: lookup(values[file], key) for key in keys or values[file]}
         found[file] = {key: value for key, value in pairs.items() if value is not MISSING}
     return found
+
+
+def _values(root: Path, path: Path) -> Any:
+    """The values in a file in git, which is parsed once for all who read the same text."""
+    return parsed_once(
+        tracked_text(root, path), path.as_posix(), root, partial(parsed, where=path.as_posix())
+    )

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
-
-from ruamel.yaml import YAML
+from typing import TYPE_CHECKING, TypeVar
 
 from teacherspec.errors import UserError
 from teacherspec.runtime.escaping import printable, printable_lines
@@ -23,7 +21,9 @@ from teacherspec.runtime.process_lifetime import (
     stage_of_dvc,
     wait_for_launcher,
 )
-from teacherspec.spec.section import Section
+
+if TYPE_CHECKING:
+    from teacherspec.spec.section import Section
 
 PARAMS = Path("params.yaml")
 """The declaration, relative to the root of the repository, where DVC runs every stage."""
@@ -58,7 +58,7 @@ PANIC = "PanicException"
 FAILED = 1
 INTERRUPTED = 130
 
-Sections = TypeVar("Sections", bound=Section)
+Sections = TypeVar("Sections", bound="Section")
 
 
 def load_sections(model: type[Sections], file: Path = PARAMS) -> Sections:
@@ -70,14 +70,17 @@ def load_sections(model: type[Sections], file: Path = PARAMS) -> Sections:
             task: Task
             finetune: Finetune
 
-    The whole of `file` is validated before, so that the first stage refuses what would fail in a later one.
+    The whole of `file` is validated before, so that the first stage refuses what would fail in a later one;
+    the same bytes once, until the code of the validation changes.
     The validation is imported by name at run time: it knows the sections of all stages, but can only refuse a
     declaration and never change a result, so no stage depends on its code.
 
     Raises:
         DeclarationError: something in `file` is wrong, in these sections or any other.
     """
-    import_module("teacherspec.check.run").check(file)
+    from ruamel.yaml import YAML  # `teacherspec --help` reads no declaration
+
+    import_module("teacherspec.check.checked_before").check_once(file)
     values = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
     projected = {name: values[name] for name in model.model_fields if name in values}
     return model.model_validate_json(json.dumps(projected))

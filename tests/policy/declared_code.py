@@ -18,7 +18,7 @@ PACKAGES = ("stages", "teacherspec")
 
 REFUSE_ONLY = frozenset(
     {
-        ("teacherspec/runtime/entrypoint.py", "teacherspec/check/run.py"),
+        ("teacherspec/runtime/entrypoint.py", "teacherspec/check/checked_before.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/run_records/record_run.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/run_records/hardware.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/runtime/launcher.py"),
