@@ -49,6 +49,7 @@ SUPPORTED: Mapping[OutputType, Supported] = {
     "generation": Supported(
         answers=True,
         tokens=True,
+        token_students=("small_llama",),
     ),
     "retrieval": Supported(
         perturbations=False,

@@ -23,7 +23,17 @@ def classification(section: Probe, sources: Sources) -> list[Outcome]:
     return probe_classification(section, sources)
 
 
-OUTPUT_TYPES: Mapping[str, Callable[[Probe, Sources], list[Outcome]]] = {"classification": classification}
+def generation(section: Probe, sources: Sources) -> list[Outcome]:
+    """The same for language models."""
+    from teacherspec.probe.generation.probe import probe_generation
+
+    return probe_generation(section, sources)
+
+
+OUTPUT_TYPES: Mapping[str, Callable[[Probe, Sources], list[Outcome]]] = {
+    "classification": classification,
+    "generation": generation,
+}
 """Output type → what trains the students. `check` refuses students of other types."""
 
 

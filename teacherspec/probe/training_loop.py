@@ -1,5 +1,6 @@
 """The training of all arms of a student at once: one seed, one budget, shared batches, on one thread."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -33,7 +34,7 @@ def scored_epochs(epochs: int) -> list[int]:
 
 def train_arms(
     model: torch.nn.Module,
-    loss: Callable[[npt.NDArray[np.intp]], torch.Tensor],
+    backward: Callable[[npt.NDArray[np.intp]], float],
     rows: npt.NDArray[np.intp],
     student: TrainedStudent,
     seed: int,
@@ -42,7 +43,8 @@ def train_arms(
 
     Args:
         model: of all arms, with the same weights.
-        loss: from the places of the rows of a batch to the sum of the arms' losses.
+        backward: adds the gradients of the arms' losses on a batch, of rows by their places, and returns the
+            sum of the losses.
         rows: places of the rows that are learned from.
         student: how it is trained.
         seed: of the order of rows.
@@ -60,10 +62,9 @@ def train_arms(
         shuffled = rows[order.permutation(len(rows))]
         for start in range(0, len(shuffled), student.batch_size):
             optimizer.zero_grad()
-            value = loss(shuffled[start : start + student.batch_size])
-            value.backward()  # type: ignore[no-untyped-call]
+            value = backward(shuffled[start : start + student.batch_size])
             optimizer.step()
-        if not torch.isfinite(value):
+        if not math.isfinite(value):
             raise UserError(
                 f"probe.students: the loss of {student.kind} is not finite in epoch {epoch}; "
                 f"declare a lower learning_rate (given {student.learning_rate:g})"

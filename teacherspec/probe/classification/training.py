@@ -94,11 +94,13 @@ def train_and_score(
     labels, targets = torch.from_numpy(lesson.labels), torch.from_numpy(lesson.targets)
     loss = ArmLoss(arms)
 
-    def of_batch(rows: npt.NDArray[np.intp]) -> torch.Tensor:
-        return loss(model(lesson.inputs.batch(rows)), labels[rows], targets[:, rows])
+    def backward(rows: npt.NDArray[np.intp]) -> float:
+        value = loss(model(lesson.inputs.batch(rows)), labels[rows], targets[:, rows])
+        value.backward()  # type: ignore[no-untyped-call]
+        return value.item()
 
     found: dict[str, list[RowScores]] = {name: [] for name in sets}
-    for _ in train_arms(model, of_batch, lesson.rows, student, seed):
+    for _ in train_arms(model, backward, lesson.rows, student, seed):
         for name, (inputs, right) in sets.items():
             found[name].append(score(model, inputs, right, len(arms)))
     return {name: RowScores.joined(epochs, axis=1) for name, epochs in found.items()}

@@ -11,18 +11,22 @@ from teacherspec.spec.probe.students import (
     BagOfNgrams,
     ImageResnet,
     ImageVit,
+    SmallLlama,
     TextCnn,
     TextTransformer,
 )
 from teacherspec.spec.section import Section
 
 Student = Annotated[
-    BagOfNgrams | TextCnn | TextTransformer | ImageResnet | ImageVit,
+    BagOfNgrams | TextCnn | TextTransformer | ImageResnet | ImageVit | SmallLlama,
     Field(discriminator="kind"),
 ]
 
 FEWEST_ROWS = 2
 """Rows a class of the smallest budget: fewer leave a student nothing to generalise from."""
+
+FEWEST_ANSWERS = 8
+"""Rows of the smallest budget where rows have no classes."""
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -70,9 +74,14 @@ class Probe(Section):
 
         Args:
             rows: of the train split, with a label.
-            classes: of the task.
+            classes: of the task; 0 where rows have no classes.
         """
         smallest = math.floor(self.budgets[0] * min(rows, self.max_rows))
+        if self.students and not classes and smallest < FEWEST_ANSWERS:
+            yield (
+                f"probe.budgets: {self.budgets[0]:g} of {min(rows, self.max_rows)} train rows are {smallest} "
+                f"(needed: {FEWEST_ANSWERS}); declare a larger share, or give more rows"
+            )
         if self.students and smallest < FEWEST_ROWS * classes:
             yield (
                 f"probe.budgets: {self.budgets[0]:g} of {min(rows, self.max_rows)} train rows are {smallest} "
