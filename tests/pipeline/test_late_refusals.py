@@ -33,9 +33,10 @@ EARLY = {
     "inference/batch_loader.py:check_not_empty": "teacherspec.splits:check_splits",
     "package/run.py:_declared_splits": "teacherspec.check.rules.packaging:soft_targets_are_splits",
     "package/stage_outputs.py:number": "teacherspec.check.rules.packaging:gates_are_measured",
-    "probe/classification/bag_of_ngrams.py:encode": "teacherspec.check_rows.run:word_problems",
+    "probe/encoders/bag_of_ngrams.py:encode": "teacherspec.check_rows.run:word_problems",
     "probe/classification/rows.py:load_rows": "teacherspec.check_rows.run:check_rows",
-    "probe/classification/word_ids.py:encode": "teacherspec.check_rows.run:word_problems",
+    "probe/generation/rows.py:load_tokens": "teacherspec.check_rows.run:check_rows",
+    "probe/encoders/word_ids.py:encode": "teacherspec.check_rows.run:word_problems",
     "package/vocab_trimming.py:require_vocabulary": "teacherspec.check_rows.run:vocabulary_problems",
 }
 """Late refusal → the early check of the same fault."""
@@ -58,7 +59,7 @@ ONLY_RESULTS_SHOW = {
     "inference/classification.py:predict": "a logit is not finite",
     "inference/generation.py:_score": "a logit is not finite",
     "inference/retrieval.py:predict_pairs": "an embedding is not finite",
-    "probe/classification/training.py:train_arms": "the loss of a student is not finite",
+    "probe/training_loop.py:train_arms": "the loss of a student is not finite",
     "package/golden_examples.py:write_golden": "the packaged model gives other outputs",
     "package/run.py:require_ready": "a gate is missed where on_not_ready is fail",
 }
@@ -68,6 +69,8 @@ TOUCHED_BY_HAND = {
     "finetune/train.py:train",
     "package/aligned_rows.py:aligned_batches",
     "probe/classification/rows.py:_rows_of_split",
+    "probe/generation/rows.py:_of_split",
+    "probe/generation/rows.py:_temperature",
     "package/stage_outputs.py:_require_agreement",
     "package/stage_outputs.py:load_stage_outputs",
     "package/verification/package_reader.py:require_package",

@@ -54,9 +54,33 @@ def test_a_gate_on_a_shifted_set_that_is_not_there_is_refused(tmp_path: Path) ->
     assert "no stage measures probe.shifted.lift" in problem
 
 
+LANGUAGE = ("kind: text_classification\n  max_length: 64", "kind: causal_lm")
+
+
+def of_language(folder: Path, probe: str, evaluate: str = "batch_size: 64") -> list[str]:
+    """Problems of the probe of a language model; those of its other sections are left out."""
+    text = changed(LANGUAGE, ("probe: {}", probe), ("batch_size: 64", evaluate))
+    return [line for line in problems(folder, text) if "probe" in line]
+
+
+def test_a_student_of_a_language_model_learns_from_stored_tokens(tmp_path: Path) -> None:
+    probe = "probe: {students: [{kind: small_llama}]}"
+    (problem,) = of_language(tmp_path, probe)
+    assert "evaluate.top_k: stores no tokens that the students of `probe` could learn from" in problem
+    assert of_language(tmp_path, probe, "top_k: 16") == []
+
+
+def test_a_student_of_texts_cannot_write(tmp_path: Path) -> None:
+    (problem,) = of_language(tmp_path, STUDENTS)
+    assert "bag_of_ngrams cannot learn a causal_lm task (allowed: small_llama)" in problem
+
+
 def test_another_kind_of_task_is_refused_by_name(tmp_path: Path) -> None:
-    wanted = "no student of a causal_lm teacher can be probed yet"
-    text = changed(
-        ("kind: text_classification\n  max_length: 64", "kind: causal_lm"), ("probe: {}", STUDENTS)
-    )
+    wanted = "no student of a vision_language teacher can be probed yet"
+    text = changed((LANGUAGE[0], "kind: vision_language"), ("probe: {}", STUDENTS))
     assert [line for line in problems(tmp_path, text) if wanted in line]
+
+
+def test_a_width_that_no_head_divides_is_refused(tmp_path: Path) -> None:
+    (problem,) = of_language(tmp_path, "probe: {students: [{kind: small_llama, width: 10, heads: 4}]}")
+    assert "width 10 is no multiple of twice 4 heads" in problem
