@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from teacherspec.calibrate.run import run_calibrate
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.runtime.numpy_determinism import pin_numpy
 from teacherspec.spec.calibrate import Calibrate
@@ -22,14 +21,16 @@ class Sections(Section):
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @report_user_errors()
-@record_run()
 def main(predictions: Path, output: Path, report: Path) -> None:
     """Calibrate the PREDICTIONS that `evaluate` wrote.
 
     Writes the calibrator to OUTPUT, and metrics and plots before and after to REPORT.
     """
     pin_numpy()
-    run_calibrate(load_sections(Sections).calibrate, predictions, output, report)
+    with record_run():
+        from teacherspec.calibrate.run import run_calibrate
+
+        run_calibrate(load_sections(Sections).calibrate, predictions, output, report)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.evaluate.context import Paths
-from teacherspec.evaluate.run import run_evaluate
-from teacherspec.model_files.manifest import open_base, pinned_base
-from teacherspec.runtime.cpu_determinism import pin_if_declared
+from teacherspec.runtime.cpu_determinism import declared_in, pin_if_declared
 from teacherspec.runtime.entrypoint import launch_workers, load_sections, record_run, report_user_errors
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.section import Section
@@ -30,17 +27,22 @@ class Sections(Section):
 @click.argument("timing", type=click.Path(path_type=Path))
 @click.option("--about-data", "about", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @report_user_errors()
-@record_run()
 def main(
     prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path, about: Path | None
 ) -> None:
     """Evaluate MODEL, and the untrained base in MANIFEST, on PREPARED; write OUTPUT, REPORT, TIMING."""
-    spec, base = load_sections(Sections), pinned_base(manifest)
-    if not pin_if_declared(base.reproducibility) and launch_workers("stages.evaluate"):
-        return
-    paths = Paths(prepared, model, output, report, timing, about)
-    if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(manifest), base):
-        click.echo(headline)
+    portable = pin_if_declared(declared_in(manifest))
+    with record_run():
+        spec = load_sections(Sections)
+        if not portable and launch_workers("stages.evaluate"):
+            return
+        from teacherspec.evaluate.context import Paths
+        from teacherspec.evaluate.run import run_evaluate
+        from teacherspec.model_files.manifest import open_base, pinned_base
+
+        paths, base = Paths(prepared, model, output, report, timing, about), pinned_base(manifest)
+        if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(manifest), base):
+            click.echo(headline)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from teacherspec.model_files.manifest import pinned_base
-from teacherspec.runtime.cpu_determinism import pin_if_declared
+from teacherspec.runtime.cpu_determinism import declared_in, pin_if_declared
 from teacherspec.runtime.entrypoint import launch_workers, load_sections, record_run, report_user_errors
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.section import Section
@@ -24,19 +23,20 @@ class Sections(Section):
 @click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @report_user_errors()
-@record_run()
 def main(prepared: Path, manifest: Path, output: Path) -> None:
     """Write the fine-tuned model to OUTPUT, from the splits in PREPARED and the base pinned in MANIFEST."""
-    spec = load_sections(Sections)
-    # Portable is one process: several would round otherwise.
-    if not pin_if_declared(pinned_base(manifest).reproducibility) and launch_workers("stages.finetune"):
-        return
-    from teacherspec.tasks.shared.hf_loading import quiet_libraries
+    portable = pin_if_declared(declared_in(manifest))
+    with record_run():
+        spec = load_sections(Sections)
+        # Portable is one process: several would round otherwise.
+        if not portable and launch_workers("stages.finetune"):
+            return
+        from teacherspec.tasks.shared.hf_loading import quiet_libraries
 
-    quiet_libraries()  # before anything imports them
-    from teacherspec.finetune.run import run_finetune
+        quiet_libraries()  # before anything imports them
+        from teacherspec.finetune.run import run_finetune
 
-    run_finetune(spec.task, spec.finetune, prepared, manifest, output)
+        run_finetune(spec.task, spec.finetune, prepared, manifest, output)
 
 
 if __name__ == "__main__":

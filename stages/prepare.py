@@ -4,8 +4,6 @@ from pathlib import Path
 
 import click
 
-from teacherspec.prepare.report.report import describe_rows
-from teacherspec.prepare.run import prepare
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.runtime.machine import working_memory
@@ -27,18 +25,21 @@ class Sections(Section):
 @click.argument("artifacts", type=click.Path(path_type=Path))
 @click.argument("reports", type=click.Path(path_type=Path))
 @report_user_errors()
-@record_run()
 def main(artifacts: Path, reports: Path) -> None:
     """Write the splits to ARTIFACTS and the report on them to REPORTS."""
-    spec = load_sections(Sections)
     pin_numpy()
-    task = spec.task
-    memory = working_memory()
-    prepared = prepare(Path.cwd(), task.kind, task.row_schema(), spec.prepare, artifacts, reports, memory)
-    rows = read_json(reports / "metrics.json")["rows"]
-    print_lines(*describe_rows(rows, spec.prepare.policies()))
-    print_lines(", ".join(f"{split.name} {split.rows:,}" for split in prepared.splits.values()))
-    print_lines(f"Examples, classes, drift and advice: {reports / 'report.md'}")
+    with record_run():
+        from teacherspec.prepare.report.report import describe_rows
+        from teacherspec.prepare.run import prepare
+
+        spec = load_sections(Sections)
+        task = spec.task
+        memory = working_memory()
+        prepared = prepare(Path.cwd(), task.kind, task.row_schema(), spec.prepare, artifacts, reports, memory)
+        rows = read_json(reports / "metrics.json")["rows"]
+        print_lines(*describe_rows(rows, spec.prepare.policies()))
+        print_lines(", ".join(f"{split.name} {split.rows:,}" for split in prepared.splits.values()))
+        print_lines(f"Examples, classes, drift and advice: {reports / 'report.md'}")
 
 
 if __name__ == "__main__":

@@ -4,14 +4,10 @@ from pathlib import Path
 
 import click
 
-from teacherspec.probe.run import run_probe
-from teacherspec.probe.sources import Sources
-from teacherspec.runtime.atomic_io import read_json
-from teacherspec.runtime.cpu_determinism import pin_if_declared
+from teacherspec.runtime.cpu_determinism import declared_in, pin_if_declared
 from teacherspec.runtime.entrypoint import load_sections, record_run, report_user_errors
 from teacherspec.spec.probe.probe import Probe
 from teacherspec.spec.section import Section
-from teacherspec.splits import load_prepared
 from teacherspec.tasks import Task
 
 
@@ -28,19 +24,23 @@ class Sections(Section):
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @report_user_errors()
-@record_run()
 def main(artifacts: Path, base: Path, output: Path, report: Path) -> None:
     """Probe the teacher by its predictions in ARTIFACTS; BASE holds the reports on its base.
 
     Writes the scores of rows to OUTPUT, numbers and plots to REPORT.
     """
-    spec = load_sections(Sections)
-    if spec.probe.students:
-        pin_if_declared(read_json(base / "manifest.json")["reproducibility"])
-    content = [column.name for column in spec.task.row_schema().content]
-    sources = Sources(load_prepared(artifacts / "prepare"), content, artifacts)
-    for line in run_probe(spec.probe, sources, base / "fit.json", output, report):
-        click.echo(line)
+    if load_sections(Sections).probe.students:
+        pin_if_declared(declared_in(base / "manifest.json"))
+    with record_run():
+        from teacherspec.probe.run import run_probe
+        from teacherspec.probe.sources import Sources
+        from teacherspec.splits import load_prepared
+
+        spec = load_sections(Sections)
+        content = [column.name for column in spec.task.row_schema().content]
+        sources = Sources(load_prepared(artifacts / "prepare"), content, artifacts)
+        for line in run_probe(spec.probe, sources, base / "fit.json", output, report):
+            click.echo(line)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ from teacherspec.package.stage_outputs import (
 from teacherspec.package.verification.checksums import files_below, write_sums
 from teacherspec.package.vocab_trimming import require_vocabulary, trim_vocabulary
 from teacherspec.runtime.atomic_io import new_folder, round_floats, scratch_folder, write_json, write_text
-from teacherspec.runtime.cpu_determinism import pin_if_declared
 from teacherspec.spec.augmentation import VIEWS
 from teacherspec.spec.package import Package
 from teacherspec.splits import Split
@@ -80,7 +79,6 @@ def run_package(
         UserError: outputs of the stages do not belong together, the vocabulary is not as declared, or a gate
             failed where `on_not_ready` is `fail`.
     """
-    pin_if_declared(spec["base"].get("reproducibility", ""))
     outputs = load_stage_outputs(stages)
     splits = _declared_splits(section, outputs)
     gates = evaluate_gates(section.gates, outputs.reports)

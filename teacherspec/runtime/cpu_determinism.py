@@ -6,8 +6,10 @@ bits on CPUs of every vendor only in its compatible mode, which computes product
 of its speed; oneDNN under AVX2 gives the same bits at full speed, so these products go there.
 """
 
+import json
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teacherspec.errors import UserError
@@ -57,8 +59,20 @@ def pin() -> None:
     restart(PINS)
 
 
+def declared_in(manifest: Path) -> str:
+    """The `reproducibility` of a base's manifest; empty where it cannot be read, which its reader reports."""
+    try:
+        return str(json.loads(manifest.read_bytes())["reproducibility"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def pin_if_declared(reproducibility: str) -> bool:
-    """`pin` where `base.reproducibility` is `portable`; whether it is."""
+    """`pin` where `base.reproducibility` is `portable`; whether it is.
+
+    A stage calls this before `record_run` and before it imports what it works with: all that came before a
+    restart is done twice.
+    """
     if reproducibility == PORTABLE:
         pin()
     return reproducibility == PORTABLE

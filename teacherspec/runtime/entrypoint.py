@@ -161,7 +161,8 @@ def launch_workers(module: str) -> bool:
 def record_run() -> Iterator[None]:
     """Write a receipt of what DVC ran this stage for, and refuse a result whose inputs changed meanwhile.
 
-    Used as a decorator below `report_user_errors`. A stage that is started by hand writes none, because its
+    Used as a decorator below `report_user_errors`, or around the work of a stage that may restart before. A
+    stage that is started by hand writes none, because its
     result is not in `dvc.lock`; of several processes, only their supervisor writes one. The code that writes
     receipts is imported by name at run time: it can refuse a result but never change it, so no stage depends
     on it.

@@ -26,6 +26,9 @@ def restart(variables: Mapping[str, str]) -> None:
 
 
 def pin_numpy() -> None:
-    """Restart this program with `NUMPY_PINS` on an x86-64 CPU, unless set; for stages without torch."""
+    """Restart this program with `NUMPY_PINS` on an x86-64 CPU, unless set; for stages without torch.
+
+    Called before `record_run` and before the imports of the work, which a restart would do twice.
+    """
     if platform.machine() == "x86_64" and not are_set(NUMPY_PINS):
         restart(NUMPY_PINS)
