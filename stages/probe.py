@@ -37,8 +37,9 @@ def main(artifacts: Path, base: Path, output: Path, report: Path) -> None:
         from teacherspec.splits import load_prepared
 
         spec = load_sections(Sections)
-        content = [column.name for column in spec.task.row_schema().content]
-        sources = Sources(load_prepared(artifacts / "prepare"), content, artifacts)
+        schema = spec.task.row_schema()
+        content, answers = ([column.name for column in part] for part in (schema.content, schema.answers))
+        sources = Sources(load_prepared(artifacts / "prepare"), content, artifacts, answers)
         for line in run_probe(spec.probe, sources, base / "fit.json", output, report):
             click.echo(line)
 

@@ -55,6 +55,7 @@ SUPPORTED: Mapping[OutputType, Supported] = {
         perturbations=False,
         transfer="a row is a pair of image and text, which is its own label: declare its split, or the role "
         "shifted",
+        students={ImageColumn: ("dual_encoder",)},
     ),
 }
 """One entry for each output type."""

@@ -3,27 +3,36 @@
 from collections.abc import Mapping
 
 from teacherspec.metric_names.reported_names import ReportedNames, nested, of_splits, prefixed
+from teacherspec.metrics.scores.retrieval import RECALLED
 
 ABOUT = nested(("recommended",), ("calibrated", "epochs", "temperature", "weight")) | nested(
     ("student",), ("parameters", "rows", "unlabelled_rows")
 )
 """Of a student, whatever the set."""
 
-QUALITY = nested(("labels_only", "taught"), ("accuracy", "ece", "nll"))
+SCORED: Mapping[str, tuple[str, ...]] = {
+    "classification": ("accuracy", "ece", "nll"),
+    "retrieval": (*(f"recall_at_{k}" for k in RECALLED), "nll"),
+}
+"""Output type → what is reported of a student on one set with the teacher and without; its score first."""
 
-OF_SET = QUALITY | {
-    "control", "dark_knowledge", "lift", "lifts", "nll_gain", "over_smoothing", "retention", "rows",
-}  # fmt: skip
-"""Of a student on one set."""
+OF_SET = frozenset(
+    {"control", "dark_knowledge", "lift", "lifts", "nll_gain", "over_smoothing", "retention", "rows"}
+)
+"""Of a student on one set, besides."""
+
+EMBEDDINGS = frozenset({"recommended.embeddings"})
+"""Of a student that may learn the teacher's embeddings."""
 
 FEWER_ROWS = nested(("fewer_rows",), ("lift", "lifts"))
 """Of a student on one set with the smallest budget of rows."""
 
 
-def probe_names(roles: Mapping[str, str], students: int, budgets: int) -> ReportedNames:
+def probe_names(output_type: str, roles: Mapping[str, str], students: int, budgets: int) -> ReportedNames:
     """Names of all numbers of a probe.
 
     Args:
+        output_type: of the task.
         roles: split name → role.
         students: declared students; none report nothing.
         budgets: declared budgets.
@@ -31,7 +40,9 @@ def probe_names(roles: Mapping[str, str], students: int, budgets: int) -> Report
     found = ReportedNames()
     for place in range(1, students + 1):
         stage = "probe" if place == 1 else f"probe.further.student_{place}"
-        of_set = ReportedNames(OF_SET | (FEWER_ROWS if budgets > 1 else frozenset()))
-        found |= ReportedNames(prefixed(stage, ABOUT))
+        quality = nested(("labels_only", "taught"), SCORED.get(output_type, ()))
+        of_set = ReportedNames(OF_SET | quality | (FEWER_ROWS if budgets > 1 else frozenset()))
+        about = ABOUT | (EMBEDDINGS if output_type == "retrieval" else frozenset())
+        found |= ReportedNames(prefixed(stage, about))
         found |= of_splits(stage, roles, dict.fromkeys(("test", "shifted"), of_set))
     return found

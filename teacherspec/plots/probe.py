@@ -105,8 +105,8 @@ def _range(lines: Sequence[LiftLine]) -> tuple[float, float]:
     return min(low, 0.0) - 3 * margin, max(high, 0.0) + margin
 
 
-def curves_figure(panels: Sequence[CurvePanel]) -> "Figure":
-    """A panel a set, all on one scale; call it inside `drawing()`."""
+def curves_figure(panels: Sequence[CurvePanel], score: str) -> "Figure":
+    """A panel a set, all on one scale of the score in words; call it inside `drawing()`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.4 * len(panels), 3.6), dpi=DPI, layout="constrained")
@@ -124,6 +124,6 @@ def curves_figure(panels: Sequence[CurvePanel]) -> "Figure":
             )
         place.set(title=writable(panel.name), xlabel="epoch")
         place.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].set_ylabel("accuracy, % (mean over seeds)")
+    axes[0].set_ylabel(f"{score}, % (mean over seeds)")
     axes[-1].legend(loc="lower right", labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.9)
     return figure

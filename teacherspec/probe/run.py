@@ -30,9 +30,17 @@ def generation(section: Probe, sources: Sources) -> list[Outcome]:
     return probe_generation(section, sources)
 
 
+def retrieval(section: Probe, sources: Sources) -> list[Outcome]:
+    """The same for pairs of images and texts."""
+    from teacherspec.probe.retrieval.probe import probe_retrieval
+
+    return probe_retrieval(section, sources)
+
+
 OUTPUT_TYPES: Mapping[str, Callable[[Probe, Sources], list[Outcome]]] = {
     "classification": classification,
     "generation": generation,
+    "retrieval": retrieval,
 }
 """Output type → what trains the students. `check` refuses students of other types."""
 

@@ -6,6 +6,12 @@ from pathlib import Path
 
 from teacherspec.splits import Prepared
 
+CHOOSING = ("validation", "calibration")
+"""Roles of the splits whose rows choose epoch and arm."""
+
+REPORTED = ("test", "shifted")
+"""Roles of the splits that lift is reported on."""
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -15,11 +21,13 @@ class Sources:
         prepared: the splits.
         content: columns of a row that the teacher reads.
         artifacts: folder with one folder of artifacts a stage, named like it.
+        answers: columns of a row that the teacher is trained to give or to find.
     """
 
     prepared: Prepared
     content: Sequence[str]
     artifacts: Path
+    answers: Sequence[str] = ()
 
     @property
     def evaluated(self) -> Path:

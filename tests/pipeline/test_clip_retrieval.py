@@ -20,10 +20,13 @@ from teacherspec.errors import DataError
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
+from teacherspec.package.card.terminal_summary import print_summary
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verification.checksums import write_sums
 from teacherspec.package.verification.verify import verify
+from teacherspec.probe.run import run_probe
+from teacherspec.probe.sources import Sources
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json, sha256_file, write_parquet
 from teacherspec.serving import load_teacher
@@ -32,6 +35,7 @@ from teacherspec.spec.calibrate import Calibrate
 from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.finetune import Finetune
 from teacherspec.spec.package import Package
+from teacherspec.spec.probe.probe import Probe
 from teacherspec.splits import Prepared, Role, Split, load_prepared, open_split, save_index
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.shared.interfaces.model import ModelInit
@@ -219,6 +223,33 @@ def test_rows_are_served(stages: Stages) -> None:
     assert blank.exit_code == 1
     assert "text: is blank" in blank.output
     np.testing.assert_allclose(second["image_embeds"], image[0], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_package_tells_what_a_small_dual_encoder_gains(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = tmp_path / "built"
+    shutil.copytree(stages.artifacts.parent, built)
+    monkeypatch.chdir(built)
+    own = Stages(built / "artifacts", built / "reports")
+    student = {"kind": "dual_encoder", "image": {"kind": "image_vit", "side": 8}, "width": 16, "epochs": 2}
+    section = Probe.model_validate_json(json.dumps({"students": [student], "seeds": 2}))
+    sources = Sources(load_prepared(own.prepared), ["image"], own.artifacts, ["text"])
+    list(
+        run_probe(
+            section, sources, own.reports / "base/fit.json", own.artifacts / "probe", own.reports / "probe"
+        )
+    )
+    gates = [{"metric": "probe.test.taught.recall_at_1", "at_least": 0.0}]
+    package = Package.model_validate_json(json.dumps({**PACKAGE, "gates": gates}))
+    spec = {"task": TASK.model_dump(mode="json"), "base": BASE, "package": package.model_dump(mode="json")}
+    packaged = run_package(package, TASK, spec, own, Path("probed"), Path("report"))
+    assert packaged.gates[0].passed
+    card = Path("probed/README.md").read_text()
+    assert "| split | recall at 1, labels only | taught |" in card
+    print_summary(packaged, Path("absent.json"))
+    assert not [check for check in verify(Path("probed")) if check.problems]
 
 
 @pytest.mark.slow

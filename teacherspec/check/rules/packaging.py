@@ -17,7 +17,7 @@ def gates_are_measured(spec: Spec) -> Iterator[Finding]:
     if perturbations is None:
         perturbations = tuple(perturbation_names(spec.task.row_schema()))
     roles = split_roles(spec.prepare)
-    probed = probe_names(roles, len(spec.probe.students), len(spec.probe.budgets))
+    probed = probe_names(spec.task.output_type, roles, len(spec.probe.students), len(spec.probe.budgets))
     known = (reported_names(spec.task.output_type, roles, perturbations) | probed).all
     for index, gate in enumerate(spec.package.gates):
         if gate.metric not in known:

@@ -20,7 +20,7 @@ LARGER = frozenset(
         "accuracy", "balanced_accuracy", "macro_f1", "matthews", "auroc", "aupr_in", "aupr_out",
         "correctness_auroc", "brier_resolution", "exact_match", "bleu", "chrf", "rouge1", "rouge2", "rougeL",
         "rougeLsum", "stopped", "recall_at_1", "recall_at_5", "recall_at_10", "win_rate",
-        "win_rate_where_different", "lift", "lifts", "nll_gain", "dark_knowledge",
+        "win_rate_where_different", "lift", "lifts", "nll_gain", "dark_knowledge", "over_smoothing",
     }
 )  # fmt: skip
 """Names of metrics of which a larger value is better."""

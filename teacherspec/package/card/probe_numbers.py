@@ -7,12 +7,24 @@ POINTS = 100
 """Points of a share."""
 
 
+SCORES = {"accuracy": "accuracy", "recall_at_1": "recall at 1"}
+"""Name of the score of a student → in words."""
+
+
+def score_name(probed: Mapping[str, Any]) -> str:
+    """Key of `SCORES`: the score whose lift is reported."""
+    taught = probed["test"]["taught"]
+    return next(name for name in SCORES if name in taught)
+
+
 def recommendation(probed: Mapping[str, Any]) -> str:
     """How the best student was taught, as a sentence."""
     chosen = probed["recommended"]
-    targets = "calibrated" if chosen["calibrated"] else "raw"
     weight = chosen["weight"]
     mixed = "soft targets alone" if weight == 1 else f"weight {weight:g}, labels with the rest"
+    if chosen.get("embeddings"):
+        return f"Best taught by the teacher's embeddings, {mixed}."
+    targets = "calibrated" if chosen["calibrated"] else "raw"
     return f"Best taught by {targets} logits at distillation temperature {chosen['temperature']:g}, {mixed}."
 
 
@@ -34,7 +46,7 @@ def advice_of(probed: Mapping[str, Any]) -> list[str]:
         return []
     lift = points(probed["test"]["lift"])
     sentence = (
-        f"{recommendation(probed)} The lift of that student over labels alone is {lift} points of accuracy "
-        "on test; another student may prefer other settings."
+        f"{recommendation(probed)} The lift of that student over labels alone is {lift} points of "
+        f"{SCORES[score_name(probed)]} on test; another student may prefer other settings."
     )
     return [sentence]

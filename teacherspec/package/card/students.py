@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from teacherspec.package.card.markdown_table import markdown_table
-from teacherspec.package.card.probe_numbers import points, probed_sets, recommendation
+from teacherspec.package.card.probe_numbers import SCORES, points, probed_sets, recommendation, score_name
 from teacherspec.package.stage_outputs import LIFT_PLOT, StageOutputs
+
+LOSSES = {"nll": "NLL", "ece": "ECE"}
 
 SURE = {True: "**lifts**", False: "not shown"}
 
@@ -15,27 +17,29 @@ def students_section(outputs: StageOutputs) -> str:
     probed = outputs.reports["probe"]
     if not probed:
         return ""
+    score, smoothed = score_name(probed), "over_smoothing" in probed["test"]
+    losses = [name for name in LOSSES if name in probed["test"]["taught"]]
     rows = [
         (
             name,
-            f"{found['labels_only']['accuracy']:.3f}",
-            f"{found['taught']['accuracy']:.3f}",
+            f"{found['labels_only'][score]:.3f}",
+            f"{found['taught'][score]:.3f}",
             points(found["lift"]),
+            *([points(found["over_smoothing"])] if smoothed else []),
             SURE[bool(found["lifts"])],
-            f"{found['labels_only']['nll']:.3f} → {found['taught']['nll']:.3f}",
-            f"{found['labels_only']['ece']:.3f} → {found['taught']['ece']:.3f}",
+            *(f"{found['labels_only'][loss]:.3f} → {found['taught'][loss]:.3f}" for loss in losses),
             f"{found['retention']:.0%}",
         )
         for name, found in probed_sets(probed).items()
     ]
     columns = (
         "split",
-        "labels only",
+        f"{SCORES[score]}, labels only",
         "taught",
         "lift, points",
+        *(["over smoothed labels"] if smoothed else []),
         "",
-        "NLL",
-        "ECE",
+        *(LOSSES[loss] for loss in losses),
         "of the teacher",
     )
     student = probed["student"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.package.card.card_findings import interval
-from teacherspec.package.card.probe_numbers import points, probed_sets
+from teacherspec.package.card.probe_numbers import SCORES, points, probed_sets, score_name
 from teacherspec.package.card.readiness import format_limit, verdict
 from teacherspec.package.quality_gates import find
 from teacherspec.package.run import PackageResult
@@ -76,7 +76,8 @@ def _quality(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
         )
         yield "seeds", f"{mean.value:.3f} ± {sd:.3f}", f"test; accuracy of {count:g} trainings, mean ± sd"
     for name, probed in probed_sets(outputs.reports["probe"]).items():
-        shown = f"{name}; points of accuracy of a student, over labels only"
+        score = SCORES[score_name(outputs.reports["probe"])]
+        shown = f"{name}; points of {score} of a student, over labels only"
         yield "lift" if name == "test" else "", points(probed["lift"]), shown
 
 

@@ -13,19 +13,15 @@ from teacherspec.errors import DataError
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.index import load_index
 from teacherspec.probe.choice import CHOICE
+from teacherspec.probe.matched_rows import every_split, matched_rows, require_finite
 from teacherspec.probe.outcome import ScoredSet
+from teacherspec.probe.sources import CHOOSING, REPORTED
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.probe.probe import Probe
 from teacherspec.splits import Prepared
 
-CHOOSING = ("validation", "calibration")
-"""Roles of the splits whose rows choose epoch and arm."""
-
 TRANSFER = "transfer"
 """Role of splits without labels, whose rows only soft targets can use."""
-
-REPORTED = ("test", "shifted")
-"""Roles of the splits that lift is reported on."""
 
 READ = ("train", TRANSFER, *CHOOSING, *REPORTED)
 
@@ -98,16 +94,10 @@ def load_rows(
         DataError: predictions are of other rows or not finite, or rows are too few; every problem.
     """
     index = load_index(evaluated)
-    wanted = [name for role in READ for name in index.splits(role)]
-    rows: dict[str, TeacherRows] = {}
-    problems: list[str] = []
-    for name in wanted:
-        try:
-            rows[name] = _rows_of_split(prepared.splits[name].path, evaluated, name, column, section.max_rows)
-        except DataError as error:
-            problems += error.problems
-    if problems:
-        raise DataError(problems)
+    rows = every_split(
+        [name for role in READ for name in index.splits(role)],
+        lambda name: _rows_of_split(prepared.splits[name].path, evaluated, name, column, section.max_rows),
+    )
     of_role = {role: [rows[name] for name in index.splits(role)] for role in READ}
     labelled = _joined(of_role["train"])
     if too_few := list(section.budget_problems(len(labelled.ids), len(index.label_names))):
@@ -128,27 +118,12 @@ def _rows_of_split(path: Path, evaluated: Path, name: str, column: str, most: in
 
     table = pq.read_table(path, columns=["id", column])
     predictions = load_predictions(evaluated, name)
-    places = {row_id: place for place, row_id in enumerate(predictions.ids)}
     ids = table["id"].to_pylist()
-    if missing := [row_id for row_id in ids if row_id not in places]:
-        raise DataError(
-            f"{evaluated}: no prediction of row {missing[0]} of split {name} ({len(missing)} such rows); "
-            "run `dvc repro`"
-        )
-    kept = np.arange(len(ids))
-    if len(ids) > most:
-        kept = np.sort(np.random.default_rng([len(ids), most]).choice(len(ids), most, replace=False))
-    order = np.asarray([places[ids[row]] for row in kept], np.intp)
-    logits = predictions.logits[order]
-    if bad := np.flatnonzero(~np.isfinite(logits).all(axis=1)).tolist():
-        raise DataError(
-            f"{evaluated}: the teacher's logits for row {ids[kept[bad[0]]]} of split {name} are not finite "
-            f"({len(bad)} such rows); run `evaluate` again"
-        )
+    kept, order = matched_rows(ids, predictions.ids, most, evaluated, name)
+    logits, chosen = predictions.logits[order], [ids[row] for row in kept]
+    require_finite(logits, "logits", chosen, evaluated, name)
     content = table[column].take(kept).to_pylist()
-    return TeacherRows(
-        [ids[row] for row in kept], predictions.labels[order].astype(np.int64), logits, content
-    )
+    return TeacherRows(chosen, predictions.labels[order].astype(np.int64), logits, content)
 
 
 def _joined(parts: Sequence[TeacherRows]) -> TeacherRows:

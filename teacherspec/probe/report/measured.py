@@ -60,13 +60,16 @@ def metrics(measured: Sequence[Measured]) -> dict[str, Any]:
 def _student(measured: Measured) -> dict[str, Any]:
     arm, outcome = measured.recommended, measured.outcome
     on_test = next(iter(measured.lifts.values()))[-1]
+    recommended = {
+        "calibrated": int(arm.targets == "calibrated"),
+        "epochs": on_test.arms[arm.name].epoch,
+        "temperature": arm.temperature,
+        "weight": arm.weight,
+    }
+    if any(one.targets == "embeddings" for one in outcome.arms):
+        recommended["embeddings"] = int(arm.targets == "embeddings")
     about = {
-        "recommended": {
-            "calibrated": int(arm.targets == "calibrated"),
-            "epochs": on_test.arms[arm.name].epoch,
-            "temperature": arm.temperature,
-            "weight": arm.weight,
-        },
+        "recommended": recommended,
         "student": {
             "parameters": outcome.parameters,
             "rows": outcome.budgets[-1].rows,

@@ -62,7 +62,7 @@ def _draw(folder: Path, section: Probe, measured: Sequence[Measured]) -> None:
     first = measured[0]
     with drawing():
         save_png(lift_figure(_arms(first), _sets(measured), section.smallest_lift), folder / "lift.png")
-        save_png(curves_figure(_curves(first)), folder / "curves.png")
+        save_png(curves_figure(_curves(first), first.outcome.score.replace("_", " ")), folder / "curves.png")
 
 
 def _arms(one: Measured) -> list[LiftLine]:

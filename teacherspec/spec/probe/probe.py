@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from teacherspec.spec.probe.students import (
     BagOfNgrams,
+    DualEncoder,
     ImageResnet,
     ImageVit,
     SmallLlama,
@@ -18,7 +19,7 @@ from teacherspec.spec.probe.students import (
 from teacherspec.spec.section import Section
 
 Student = Annotated[
-    BagOfNgrams | TextCnn | TextTransformer | ImageResnet | ImageVit | SmallLlama,
+    BagOfNgrams | TextCnn | TextTransformer | ImageResnet | ImageVit | SmallLlama | DualEncoder,
     Field(discriminator="kind"),
 ]
 
@@ -27,6 +28,9 @@ FEWEST_ROWS = 2
 
 FEWEST_ANSWERS = 8
 """Rows of the smallest budget where rows have no classes."""
+
+FEWEST_IMAGES = 10
+"""Different images of the smallest budget of pairs: each is told apart from the others."""
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -87,6 +91,19 @@ class Probe(Section):
                 f"probe.budgets: {self.budgets[0]:g} of {min(rows, self.max_rows)} train rows are {smallest} "
                 f"for {classes} classes (needed: {FEWEST_ROWS} a class, {FEWEST_ROWS * classes}); declare a "
                 "larger share, or give more rows"
+            )
+
+    def image_problems(self, images: int) -> Iterator[str]:
+        """Whether the smallest budget leaves a student of pairs something to tell apart.
+
+        Args:
+            images: different ones of the train split.
+        """
+        smallest = math.floor(self.budgets[0] * images)
+        if smallest < FEWEST_IMAGES:
+            yield (
+                f"probe.budgets: {self.budgets[0]:g} of {images} different train images are {smallest} "
+                f"(needed: {FEWEST_IMAGES}); declare a larger share, or give more rows"
             )
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """The students of `params.yaml: probe`: what they read, how large they are and how they are trained."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -212,3 +212,23 @@ class SmallLlama(TrainedStudent):
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} is no multiple of twice {self.heads} heads")
         return self
+
+
+class DualEncoder(TrainedOnPixels):
+    """An image encoder and a text encoder from scratch, in one space; a cost of minutes a seed."""
+
+    kind: Literal["dual_encoder"]
+    """The architecture."""
+
+    image: Annotated[ResnetEncoder | VitEncoder, Field(discriminator="kind")] = ResnetEncoder(
+        kind="image_resnet"
+    )
+    """Of images: `image_resnet` or `image_vit`."""
+
+    text: Annotated[NgramEncoder | CnnEncoder | TransformerEncoder, Field(discriminator="kind")] = (
+        NgramEncoder(kind="bag_of_ngrams")
+    )
+    """Of texts: `bag_of_ngrams`, `text_cnn` or `text_transformer`."""
+
+    width: int = Field(default=64, ge=2, le=4096)
+    """Width of the embeddings, at most that of the teacher's."""

@@ -84,3 +84,48 @@ def test_another_kind_of_task_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_width_that_no_head_divides_is_refused(tmp_path: Path) -> None:
     (problem,) = of_language(tmp_path, "probe: {students: [{kind: small_llama, width: 10, heads: 4}]}")
     assert "width 10 is no multiple of twice 4 heads" in problem
+
+
+RETRIEVAL = (
+    ("kind: text_classification\n  max_length: 64", "kind: clip_retrieval\n  max_length: 64"),
+    ("learning_rate: 2e-4", "learning_rate: 2e-4\n  loss: {kind: contrastive}"),
+)
+"""The example as a retrieval teacher."""
+
+
+def of_retrieval(folder: Path, probe: str, gate: str) -> list[str]:
+    return problems(folder, changed(*RETRIEVAL, ("probe: {}", probe), (GATE, gate)))
+
+
+def test_a_retrieval_teacher_is_probed_by_a_dual_encoder(tmp_path: Path) -> None:
+    student = "probe: {students: [{kind: dual_encoder, text: {kind: text_cnn, width: 16}, width: 32}]}"
+    assert of_retrieval(tmp_path, student, "probe.test.taught.recall_at_1, at_least: 0.2") == []
+
+
+@pytest.mark.parametrize(
+    ("probe", "gate", "wanted"),
+    [
+        (
+            STUDENTS,
+            "evaluate.test.nll, at_most: 9",
+            "bag_of_ngrams cannot learn a clip_retrieval task (allowed:",
+        ),
+        (
+            "probe: {students: [{kind: dual_encoder}]}",
+            "probe.test.taught.accuracy, at_least: 0.5",
+            "no stage measures probe.test.taught.accuracy",
+        ),
+        (
+            "probe: {students: [{kind: dual_encoder, image: {kind: text_cnn}}]}",
+            "evaluate.test.nll, at_most: 9",
+            "image_resnet",
+        ),
+    ],
+)
+def test_what_does_not_fit_pairs_is_named(tmp_path: Path, probe: str, gate: str, wanted: str) -> None:
+    assert [line for line in of_retrieval(tmp_path, probe, gate) if wanted in line]
+
+
+def test_pairs_cannot_teach_a_classifier(tmp_path: Path) -> None:
+    (problem,) = found(tmp_path, "probe: {students: [{kind: dual_encoder}]}")
+    assert "dual_encoder cannot learn a text_classification task" in problem
