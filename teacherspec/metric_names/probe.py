@@ -12,6 +12,7 @@ ABOUT = nested(("recommended",), ("calibrated", "epochs", "temperature", "weight
 
 SCORED: Mapping[str, tuple[str, ...]] = {
     "classification": ("accuracy", "ece", "nll"),
+    "generation": ("accuracy", "ece", "nll"),
     "retrieval": (*(f"recall_at_{k}" for k in RECALLED), "nll"),
 }
 """Output type → what is reported of a student on one set with the teacher and without; its score first."""
@@ -40,7 +41,7 @@ def probe_names(output_type: str, roles: Mapping[str, str], students: int, budge
     found = ReportedNames()
     for place in range(1, students + 1):
         stage = "probe" if place == 1 else f"probe.further.student_{place}"
-        quality = nested(("labels_only", "taught"), SCORED.get(output_type, ()))
+        quality = nested(("labels_only", "taught"), SCORED[output_type])
         of_set = ReportedNames(OF_SET | quality | (FEWER_ROWS if budgets > 1 else frozenset()))
         about = ABOUT | (EMBEDDINGS if output_type == "retrieval" else frozenset())
         found |= ReportedNames(prefixed(stage, about))

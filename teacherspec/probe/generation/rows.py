@@ -12,8 +12,9 @@ from teacherspec.errors import DataError
 from teacherspec.predictions.index import load_index
 from teacherspec.predictions.top_k_tokens import TopKTokens, load_top_k, load_vocabulary
 from teacherspec.probe.choice import CHOICE
-from teacherspec.probe.classification.rows import CHOOSING, READ, REPORTED, TRANSFER
+from teacherspec.probe.classification.rows import READ, TRANSFER
 from teacherspec.probe.outcome import ScoredSet
+from teacherspec.probe.sources import CHOOSING, REPORTED
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.probe.probe import Probe
 from teacherspec.splits import Prepared

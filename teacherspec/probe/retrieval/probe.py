@@ -95,12 +95,14 @@ def _train_and_score(
 ) -> dict[str, RowScores]:
     """Train one seed on one budget; scores `[1, K, A, U]` of each set."""
 
-    def of_batch(batch: npt.NDArray[np.intp]) -> torch.Tensor:
+    def backward(batch: npt.NDArray[np.intp]) -> float:
         images = model.embed_images(train.images.batch(batch))
-        return loss(images, model.embed_texts(train.texts.batch(batch)), model.scales(), batch)
+        value = loss(images, model.embed_texts(train.texts.batch(batch)), model.scales(), batch)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value.item()
 
     found: dict[str, list[RowScores]] = {name: [] for name in sets}
-    for _ in train_arms(model, of_batch, rows, student, seed):
+    for _ in train_arms(model, backward, rows, student, seed):
         for name, inputs in sets.items():
             found[name].append(_scored(model, inputs))
     return {name: RowScores.joined(epochs, axis=1) for name, epochs in found.items()}
