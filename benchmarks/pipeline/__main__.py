@@ -1,10 +1,10 @@
-"""What the pipeline costs beyond its work: `dvc repro` with nothing to do, and each stage around its work.
+"""What the pipeline costs beyond its work: `dvc repro` with nothing to do.
 
     python -m benchmarks.pipeline [--repeats 10] [--write]
 
 Bare DVC has the same stages, data, params and outs, and depends on none of this project's code. The
 commands are timed in turn, so that a busy machine slows all equally.
-`--write` puts the tables into benchmarks/pipeline/README.md.
+`--write` puts the table into benchmarks/pipeline/README.md and its ratios into the table of all benchmarks.
 """
 
 import os
@@ -21,13 +21,12 @@ from typing import NamedTuple
 
 import click
 
+from benchmarks.page import fill
+from benchmarks.ratios import Ratio, machine_class, record, today
 from teacherspec.run_records.dvc_yaml import declared_stages
-from teacherspec.runtime.atomic_io import read_json, write_text
 
 ROOT = Path(__file__).parents[2]
 README = Path(__file__).with_name("README.md")
-MARK = "<!-- figures -->\n"
-"""Everything after this line is written by this program."""
 COPIED = ("stages/", "teacherspec/", ".dvc", "pyproject", "params.yaml", "dvc.yaml", "data/")
 
 OURS = [sys.executable, "-m", "teacherspec"]
@@ -97,7 +96,7 @@ def no_op(repeats: int) -> dict[str, list[Seconds]]:
     with tempfile.TemporaryDirectory() as name:
         pipeline = committed_pipeline(Path(name) / "pipeline")
         ways = {
-            "bare DVC, the same graph without our code": ["dvc", "repro"],
+            BARE: ["dvc", "repro"],
             "`dvc repro`": ["dvc", "repro"],
             "`teacherspec repro`": [*OURS, "repro"],
             "`teacherspec status`": [*OURS, "status"],
@@ -114,40 +113,62 @@ def no_op(repeats: int) -> dict[str, list[Seconds]]:
     return found
 
 
-def overhead() -> dict[str, dict[str, float]]:
-    """Stage → seconds of its last run here: hashing what it reads, its work, hashing what it wrote."""
-    paths = [ROOT / "reports" / name / "run.json" for name in declared_stages(ROOT)]
-    return {path.parent.name: read_json(path)["seconds"] for path in paths if path.is_file()}
+BARE = "bare DVC, the same graph without our code"
+COMMAND = "python -m benchmarks.pipeline --write"
 
 
-def table(found: dict[str, list[Seconds]]) -> str:
+def medians(found: dict[str, list[Seconds]]) -> dict[str, Seconds]:
+    """Of each command."""
+    return {way: Seconds(*map(statistics.median, zip(*times, strict=True))) for way, times in found.items()}
+
+
+def table(median: dict[str, Seconds]) -> list[str]:
     """The figures as Markdown."""
-    medians = {
-        way: Seconds(*map(statistics.median, zip(*times, strict=True))) for way, times in found.items()
-    }
-    base = medians["bare DVC, the same graph without our code"]
-    lines = ["| nothing to do | median s | × bare DVC | processor s | × bare DVC |", "|---|--:|--:|--:|--:|"]
-    for way, (wall, processor) in medians.items():
-        lines.append(
-            f"| {way} | {wall:.2f} | {wall / base.wall:.2f} "
-            f"| {processor:.2f} | {processor / base.processor:.2f} |"
+    base, same = median[BARE], median["`dvc repro`"]
+    lines = [
+        "| nothing to do | median s | processor s | × bare DVC | × `dvc repro` |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for way, (wall, processor) in median.items():
+        ratios = f"{processor / base.processor:.2f} | {processor / same.processor:.2f}"
+        lines.append(f"| {way} | {wall:.2f} | {processor:.2f} | {ratios} |")
+    return [
+        "",
+        *lines,
+        "",
+        "The ratios are of processor seconds, which depend less on what else the machine does.",
+        "",
+    ]
+
+
+def ratios(median: dict[str, Seconds]) -> list[Ratio]:
+    """What goes into the table of all benchmarks."""
+    ours = median["`teacherspec repro`"]
+    peers = {"`dvc repro` of the same project": "`dvc repro`", BARE: BARE}
+    return [
+        Ratio(
+            "`teacherspec repro` with nothing to do",
+            peer,
+            "CPU seconds",
+            round(median[way].processor / ours.processor, 2),
+            COMMAND,
+            today(),
+            machine_class(),
         )
-    lines += ["", "| stage | before work s | work s | after work s |", "|---|--:|--:|--:|"]
-    for stage, times in overhead().items():
-        lines.append(f"| {stage} | {times['inputs']:.2f} | {times['work']:.1f} | {times['outputs']:.2f} |")
-    return "\n".join(lines) + "\n"
+        for peer, way in peers.items()
+    ]
 
 
 @click.command()
 @click.option("--repeats", default=10, show_default=True)
 @click.option("--write", is_flag=True, help="Write the figures into the README.")
 def main(repeats: int, write: bool) -> None:
-    """Time the pipeline with nothing to do; print what each stage spent around its work."""
-    figures = table(no_op(repeats))
-    print(figures)
+    """Time the pipeline with nothing to do."""
+    median = medians(no_op(repeats))
+    print(*table(median), sep="\n")
     if write:
-        text = README.read_text()
-        write_text(README, text[: text.index(MARK) + len(MARK)] + "\n" + figures)
+        fill(README, "figures", table(median))
+        record(README.parent, ratios(median))
 
 
 if __name__ == "__main__":
