@@ -49,7 +49,7 @@ SUPPORTED: Mapping[OutputType, Supported] = {
     "generation": Supported(
         answers=True,
         tokens=True,
-        token_students=("small_llama",),
+        token_students=("small_llama", "pretrained_lm"),
     ),
     "retrieval": Supported(
         perturbations=False,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.check_rows.extract_pattern import pattern_problems
+from teacherspec.check_rows.probe_students import pretrained_problems
 from teacherspec.check_rows.student import compare_student, student_problems
 from teacherspec.errors import DataError, UserError
 from teacherspec.evaluation_rows.slice_features import by_column
@@ -50,11 +51,15 @@ def check_rows(
     ]
     student = None
     generates = task.capability(GenerationTask)
+    manifest = base / "manifest.json"
+    if generates is not None:
+        width = fit.get("vocabulary", {}).get("embedding_rows")
+        problems += pretrained_problems(generates, probe, splits["train"], manifest, width)
     if generates is not None and evaluate.generation is not None:
         problems += pattern_problems(generates, evaluate.generation, splits)
     if generates is not None and package.student is not None:
         width = package.trim_vocabulary or fit["vocabulary"]["embedding_rows"]
-        student = compare_student(generates, package.student, splits["train"], base / "manifest.json", width)
+        student = compare_student(generates, package.student, splits["train"], manifest, width)
         problems += student_problems(student)
     if problems:
         raise UserError(problems)

@@ -59,7 +59,13 @@ class Request:
 
 
 def compare_student(
-    task: GenerationTask, student: Student, train: Split, manifest: Path, width: int
+    task: GenerationTask,
+    student: Student,
+    train: Split,
+    manifest: Path,
+    width: int,
+    *,
+    key: str = "package.student",
 ) -> dict[str, Any]:
     """The report on the student, as metadata and card state it.
 
@@ -68,19 +74,20 @@ def compare_student(
         student: as declared.
         train: its rows are compared as texts.
         manifest: of the base.
-        width: rows of the teacher's embedding as packaged.
+        width: rows of the teacher's embedding, that of the student's targets.
+        key: where the student is declared, for messages.
 
     Raises:
         BaseModelError: base or student cannot be read.
     """
-    folder = student_folder(student.source)
+    folder = student_folder(student.source, key)
     rows = open_split(train)
     places = np.unique(np.linspace(0, len(rows) - 1, ROWS).round().astype(int))
     chosen = [dict(rows[int(at)]) for at in places]
     request = Request(task, open_base(manifest).resolve(), folder.resolve(), chosen, width)
     outcome = run_bounded(compared, request, LIMITS)
     if outcome.failure is not None:
-        raise BaseModelError(f"package.student: its tokenizer cannot be compared: {outcome.failure}")
+        raise BaseModelError(f"{key}: its tokenizer cannot be compared: {outcome.failure}")
     (found,) = outcome.messages
     return {
         "source": _public(student.source),
@@ -149,12 +156,12 @@ def _public(source: HubModelSource | PathModelSource) -> dict[str, object]:
     return pin
 
 
-def student_problems(report: Mapping[str, Any]) -> Iterator[str]:
+def student_problems(report: Mapping[str, Any], key: str = "package.student") -> Iterator[str]:
     """What prevents a student from learning the distributions that it is declared to learn."""
     if report["learns"] == "logits":
         for one in report["differences"]:
             if one["blocks"]:
-                yield f"package.student: {one['name']}: {one['what']}: {one['breaks']}; {one['remedy']}"
+                yield f"{key}: {one['name']}: {one['what']}: {one['breaks']}; {one['remedy']}"
 
 
 def _rows(config: Mapping[str, Any]) -> int:

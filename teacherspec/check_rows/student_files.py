@@ -17,35 +17,40 @@ CACHE = Path(".scratch/student")
 WITHOUT_WEIGHTS = tuple(sorted(NAMES - {"model.safetensors.index.json", "README.md"}))
 
 
-def student_folder(source: HubModelSource | PathModelSource, cache: Path = CACHE) -> Path:
+def student_folder(source: HubModelSource | PathModelSource, key: str, cache: Path = CACHE) -> Path:
     """A folder with the student's settings and tokenizer alone, which passed the scan of bases.
+
+    Args:
+        source: as declared.
+        key: where it is declared, for messages.
+        cache: where such folders are.
 
     Raises:
         BaseModelError: it cannot be fetched, has no `config.json` or tokenizer, or fails the scan.
     """
     if isinstance(source, HubModelSource):
         pin = {"student": source.id, "revision": source.revision}
-        folder = fetch_once(pin, cache, partial(_download, source))
+        folder = fetch_once(pin, cache, partial(_download, source, key))
     else:
-        folder = _copied(source, cache)
+        folder = _copied(source, key, cache)
     lacking = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
     if lacking:
         raise BaseModelError(
-            f"package.student: {_shown(source)} has no {' and no '.join(lacking)}; a student is compared by "
+            f"{key}: {_shown(source)} has no {' and no '.join(lacking)}; a student is compared by "
             "the files that transformers saves with it"
         )
     check_folder(folder, weights_needed=False)
     return folder
 
 
-def _copied(source: PathModelSource, cache: Path) -> Path:
+def _copied(source: PathModelSource, key: str, cache: Path) -> Path:
     """The files of a folder that are compared; it may hold checkpoints and more."""
     folder = Path(source.folder)
     if not folder.is_dir():
-        raise BaseModelError(f"package.student: {folder}: no such folder; put the student there")
+        raise BaseModelError(f"{key}: {folder}: no such folder; put the student there")
     if not source.outside_repository and not folder.resolve().is_relative_to(Path.cwd().resolve()):
         raise BaseModelError(
-            f"package.student: {folder}: a link leads out of the repository, to {folder.resolve()}; move the "
+            f"{key}: {folder}: a link leads out of the repository, to {folder.resolve()}; move the "
             "student inside, or declare `outside_repository: true`"
         )
     paths = [path for path in _files(folder) if path.is_file()]
@@ -67,7 +72,7 @@ def _copy(root: Path, paths: Sequence[Path], target: Path) -> None:
         shutil.copyfile(path, place)
 
 
-def _download(source: HubModelSource, folder: Path) -> None:
+def _download(source: HubModelSource, key: str, folder: Path) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, IncompleteSnapshotError, LocalEntryNotFoundError
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
@@ -79,7 +84,7 @@ def _download(source: HubModelSource, folder: Path) -> None:
     except (HfHubHTTPError, IncompleteSnapshotError, LocalEntryNotFoundError, OSError) as error:
         cause = str(error).strip().split("\n", 1)[0].rstrip(".")
         raise BaseModelError(
-            f"package.student: {_shown(source)} cannot be fetched: {cause}; check id, revision, network and "
+            f"{key}: {_shown(source)} cannot be fetched: {cause}; check id, revision, network and "
             "`hf auth login`"
         ) from error
     _copy(snapshot, [path for path in _files(snapshot) if path.is_file()], folder)

@@ -250,25 +250,46 @@ def text(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:
     )
 
 
+def answer_examples(
+    task: GenerationTask, processor: Any, rows: Sequence[dict[str, Any]], answers: Sequence[Generated]
+) -> list[Example]:
+    """Prompts with their answers, of which the answers are supervised.
+
+    An answer that stopped has its stop token.
+    """
+    encoder = task.encoder(processor)
+    examples = []
+    for row, found in zip(rows, answers, strict=True):
+        prompt = encoder.encode_prompt(task.conversation(row), task.max_length)
+        ids = [*found.ids, *([encoder.stop_id] if found.stopped else [])]
+        examples.append(Example([*prompt, *ids], [0] * len(prompt) + [1] * len(ids)))
+    return examples
+
+
 def answer_log_probs(
     task: GenerationTask,
     model: Any,
     processor: Any,
     rows: Sequence[dict[str, Any]],
-    answers: Sequence[Generated],
+    tokens: Sequence[Example],
     batch_size: int,
 ) -> Iterator[tuple[float, ...]]:
     """Mean log-probability `[G]` at each β of the grid of the tokens of each answer, nats.
 
-    An answer that stopped counts its stop token; an empty one that did not stop has none and is impossible.
+    An empty answer that did not stop has none and is impossible.
+
+    Args:
+        task: the declared task.
+        model: in eval mode.
+        processor: of the model.
+        rows: of the prompts.
+        tokens: prompts and answers, see `answer_examples`.
+        batch_size: answers of one forward pass.
     """
-    encoder = task.encoder(processor)
-    tokens, examples = [], []
-    for row, found in zip(rows, answers, strict=True):
-        prompt = encoder.encode_prompt(task.conversation(row), task.max_length)
-        ids = [*found.ids, *([encoder.stop_id] if found.stopped else [])]
-        tokens.append(Example([*prompt, *ids], [0] * len(prompt) + [1] * len(ids)))
-        examples.append({**{name: row[name] for name in task.image_columns}, **tokens[-1]._asdict()})
+    examples = [
+        {**{name: row[name] for name in task.image_columns}, **one._asdict()}
+        for row, one in zip(rows, tokens, strict=True)
+    ]
     named = Examples(examples, tokens, [str(row["id"]) for row in rows])
     scored = score_examples(task, model, processor, named, batch_size)
     log_probs = scored.betas * scored.label_logit[:, None] - scored.lse

@@ -80,6 +80,7 @@ class Answer:
         correct: whether the answer is one of the references, or what is extracted from both is equal.
         log_prob: `[G]` mean log-probability of its tokens at each β of the grid, nats.
         pictures: small copies of the images of the prompt, PNG or JPEG.
+        input_ids: prompt and answer as the teacher's tokens; the last `tokens` are the answer.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Answer:
     correct: bool
     log_prob: tuple[float, ...]
     pictures: tuple[bytes, ...] = ()
+    input_ids: tuple[int, ...] = ()
 
 
 def save_token_predictions(folder: Path, split: str, predictions: TokenPredictions) -> None:
@@ -158,6 +160,7 @@ def save_answers(folder: Path, split: str, answers: Sequence[Answer]) -> None:
         "stopped": pa.bool_(),
         "correct": pa.bool_(),
         "log_prob": pa.list_(pa.float32()),
+        "input_ids": pa.list_(pa.int32()),
         **({"pictures": pa.list_(pa.binary())} if any(one.pictures for one in answers) else {}),
     }
     columns = {name: pa.array([getattr(one, name) for one in answers], kind) for name, kind in types.items()}
@@ -170,5 +173,5 @@ def load_answers(folder: Path, split: str) -> list[Answer]:
 
     path = folder / "answers" / f"{split}.parquet"
     rows = pq.read_table(path).to_pylist() if path.exists() else []
-    tuples = ("references", "log_prob", "pictures")
+    tuples = ("references", "log_prob", "pictures", "input_ids")
     return [Answer(**{**row, **{name: tuple(row[name]) for name in tuples if name in row}}) for row in rows]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.metrics.rank_surprisal import RankSurprisal
 from teacherspec.probe.arms import Arm
 
 Float32 = npt.NDArray[np.float32]
@@ -91,6 +92,7 @@ class Outcome:
         reported: test, then each shifted set.
         budgets: one training a budget, ascending; the last is the headline.
         unlabelled: train rows without a label, taught by soft targets only.
+        rank_surprisal: of the teacher's answers under a student that is a language model before training.
     """
 
     name: str
@@ -101,3 +103,4 @@ class Outcome:
     reported: Sequence[ScoredSet]
     budgets: Sequence[Trained]
     unlabelled: int
+    rank_surprisal: RankSurprisal | None = None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.calibrators.token_temperature import log_sum_exp
-from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens
+from teacherspec.inference.generation import answer, answer_examples, answer_log_probs, predict_tokens
 from teacherspec.inference.load import load_model
 from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.predictions.inverse_temperatures import GRID
@@ -89,14 +89,9 @@ class GenerationTeacher:
         numbered = [{**self.task.from_request(row), "id": str(number)} for number, row in enumerate(rows)]
         decoding = Decoding(max_new_tokens or self.max_new_tokens)
         written = answer(self.task, self.model, self.tokenizer, numbered, decoding, batch_size)
-        scored = answer_log_probs(
-            self.task,
-            self.model,
-            self.tokenizer,
-            numbered,
-            [generated for generated, _ in written],
-            batch_size,
-        )
+        answers = [generated for generated, _ in written]
+        tokens = answer_examples(self.task, self.tokenizer, numbered, answers)
+        scored = answer_log_probs(self.task, self.model, self.tokenizer, numbered, tokens, batch_size)
         return [
             self._scored(text, generated, log_probs)
             for (generated, text), log_probs in zip(written, scored, strict=True)

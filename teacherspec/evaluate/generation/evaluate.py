@@ -14,7 +14,13 @@ from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_corre
 from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
 from teacherspec.evaluate.thumbnails import rating_images
 from teacherspec.evaluation_rows.prompts import ANSWERED, Prompts, gather_prompts, prompt_text
-from teacherspec.inference.generation import answer, answer_log_probs, predict_tokens, predict_top_k
+from teacherspec.inference.generation import (
+    answer,
+    answer_examples,
+    answer_log_probs,
+    predict_tokens,
+    predict_top_k,
+)
 from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.predictions.generation import (
     OUTPUT_TYPE,
@@ -31,6 +37,7 @@ from teacherspec.spec.generation import Generation
 from teacherspec.splits import UNLABELLED
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated
+from teacherspec.text.packing import Example
 
 Generations = Sequence[tuple[Generated, str]]
 """Token ids and text of each answer."""
@@ -47,7 +54,8 @@ class Outputs:
         greedy: split name → the teacher's greedy answers.
         base_greedy: the same of the base.
         sampled: the teacher's sampled answers to the test prompts; empty where none are declared.
-        log_probs: split name → log-probabilities of the greedy answers, see `answer_log_probs`.
+        answered: split name → prompts with the teacher's greedy answers as tokens.
+        log_probs: split name → log-probabilities of these answers, see `answer_log_probs`.
         seeds: scores of the model of each seed; empty for one training.
         top_k: split name → the likeliest tokens; empty where none are declared.
     """
@@ -58,6 +66,7 @@ class Outputs:
     greedy: Mapping[str, Generations]
     base_greedy: Mapping[str, Generations]
     sampled: Generations
+    answered: Mapping[str, Sequence[Example]]
     log_probs: Mapping[str, Sequence[tuple[float, ...]]]
     seeds: Sequence[SeedScore]
     top_k: Mapping[str, TopKTokens]
@@ -118,10 +127,11 @@ def _run_inference(context: EvaluationContext, task: GenerationTask, generation:
             generation.max_new_tokens, sampling.temperature, sampling.top_p, seed=context.section.seed
         )
         sampled = answers(context.teacher, "test", drawn)
-    log_probs = {}
+    answered, log_probs = {}, {}
     for name in ANSWERED:
-        ids = [one for one, _ in teacher[name]]
-        log_probs[name] = list(answer_log_probs(task, *context.teacher, prompts[name].rows, ids, batch_size))
+        given = prompts[name].rows
+        answered[name] = answer_examples(task, context.teacher[1], given, [one for one, _ in teacher[name]])
+        log_probs[name] = list(answer_log_probs(task, *context.teacher, given, answered[name], batch_size))
     seeds = score_seeds(
         context,
         scored,
@@ -133,7 +143,9 @@ def _run_inference(context: EvaluationContext, task: GenerationTask, generation:
     reported = ["test", *(split.name for split in context.data.of_role("shifted"))]
     base_scored = {name: predict_tokens(task, *base, splits[name], batch_size) for name in reported}
     base_greedy = {name: answers(base, name, greedy) for name in ANSWERED}
-    return Outputs(scored, base_scored, prompts, teacher, base_greedy, sampled, log_probs, seeds, top_k)
+    return Outputs(
+        scored, base_scored, prompts, teacher, base_greedy, sampled, answered, log_probs, seeds, top_k
+    )
 
 
 def _measure(context: EvaluationContext, outputs: Outputs, generation: Generation) -> dict[str, Any]:
@@ -185,6 +197,7 @@ def _answers(task: GenerationTask, outputs: Outputs, name: str, generation: Gene
             correct=correct[at],
             log_prob=outputs.log_probs[name][at],
             pictures=rating_images(schema, row),
+            input_ids=tuple(outputs.answered[name][at].input_ids),
         )
         for at, (row, (one, text)) in enumerate(zip(prompts.rows, outputs.greedy[name], strict=True))
     ]

@@ -26,7 +26,7 @@ class ProbeTokens:
 
     Attributes:
         train: answers that students learn from; those that nobody vouches for come last.
-        vouched: how many of them somebody vouches for.
+        labelled: how many of them somebody vouches for.
         choice: answers by which epoch and arm are chosen.
         reported: name of the split → its answers: test, then each shifted set.
         vocabulary: width of the teacher's logits.
@@ -34,7 +34,7 @@ class ProbeTokens:
     """
 
     train: TopKTokens
-    vouched: int
+    labelled: int
     choice: TopKTokens
     reported: Mapping[str, TopKTokens]
     vocabulary: int
@@ -105,12 +105,12 @@ def load_tokens(section: Probe, prepared: Prepared, evaluated: Path, calibrated:
     if problems:
         raise DataError(problems)
     of_role = {role: [rows[name] for name in index.splits(role)] for role in READ}
-    vouched = TopKTokens.joined(of_role["train"])
-    if too_few := list(section.budget_problems(len(vouched.ids), 0)):
+    labelled = TopKTokens.joined(of_role["train"])
+    if too_few := list(section.budget_problems(len(labelled.ids), 0)):
         raise DataError(too_few)
     return ProbeTokens(
-        train=TopKTokens.joined([vouched, *of_role[TRANSFER]]),
-        vouched=len(vouched.ids),
+        train=TopKTokens.joined([labelled, *of_role[TRANSFER]]),
+        labelled=len(labelled.ids),
         choice=TopKTokens.joined([one for role in CHOOSING for one in of_role[role]]),
         reported={name: rows[name] for role in REPORTED for name in index.splits(role)},
         vocabulary=load_vocabulary(evaluated),

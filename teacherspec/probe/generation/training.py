@@ -124,7 +124,7 @@ class Lesson:
 
     def has_label(self, batch: Batch) -> torch.Tensor:
         """`[U]` whether somebody vouches for the token that follows."""
-        return torch.from_numpy(batch.positions < self.answers.tokens.position_starts[self.about.vouched])
+        return torch.from_numpy(batch.positions < self.answers.tokens.position_starts[self.about.labelled])
 
 
 def separate_arms(model: Any, arms: int) -> torch.nn.ModuleList:

@@ -74,6 +74,7 @@ def _student(measured: Measured) -> dict[str, Any]:
             "parameters": outcome.parameters,
             "rows": outcome.budgets[-1].rows,
             "unlabelled_rows": outcome.unlabelled,
+            **({"rank_surprisal": asdict(outcome.rank_surprisal)} if outcome.rank_surprisal else {}),
         },
     }
     return {**about, **{name: _set(measured, name, lifts) for name, lifts in measured.lifts.items()}}

@@ -12,6 +12,7 @@ from teacherspec.spec.probe.students import (
     DualEncoder,
     ImageResnet,
     ImageVit,
+    PretrainedLm,
     SmallLlama,
     TextCnn,
     TextTransformer,
@@ -19,7 +20,14 @@ from teacherspec.spec.probe.students import (
 from teacherspec.spec.section import Section
 
 Student = Annotated[
-    BagOfNgrams | TextCnn | TextTransformer | ImageResnet | ImageVit | SmallLlama | DualEncoder,
+    BagOfNgrams
+    | TextCnn
+    | TextTransformer
+    | ImageResnet
+    | ImageVit
+    | SmallLlama
+    | PretrainedLm
+    | DualEncoder,
     Field(discriminator="kind"),
 ]
 

@@ -255,3 +255,35 @@ def test_a_student_of_the_hub_is_fetched_without_its_weights(
         pytest.raises(UserError, match="cannot be fetched"),
     ):
         compared({**source, "revision": "f" * 40})
+
+
+def refused(**declared: Any) -> tuple[str, ...]:
+    """What is refused of a pre-trained student of the probe."""
+    student = {"kind": "pretrained_lm", **declared}
+    probe = Probe.model_validate_json(json.dumps({"students": [student], "budgets": [1.0]}))
+    package = Package.model_validate_json(json.dumps(WORDS))
+    try:
+        check_rows(task(), Evaluate(), probe, package, Path("prepared"), Path("reports"))
+    except UserError as error:
+        return error.problems
+    return ()
+
+
+def test_a_probed_student_with_the_teachers_tokens_is_right(tmp_path: Path) -> None:
+    tiny_tokenizer(CHATML).save_pretrained(lm_base(tmp_path / "own"))
+    assert refused(source=of_folder(tmp_path / "own")) == ()
+
+
+def test_a_probed_student_of_other_tokens_or_without_weights_is_refused_by_its_key(tmp_path: Path) -> None:
+    (missing,) = refused(source=of_folder(tmp_path / "none"))
+    assert missing.startswith("probe.students.0") or "probe.students.0.source" in missing
+    folder = lm_base(tmp_path / "own")
+    other = json.loads((folder / "tokenizer.json").read_text())
+    vocab = other["model"]["vocab"]
+    first, second = [token for token in vocab if token.isalpha()][:2]
+    vocab[first], vocab[second] = vocab[second], vocab[first]
+    (folder / "tokenizer.json").write_text(json.dumps(other))
+    problem, *_ = refused(source=of_folder(folder))
+    assert problem.startswith("probe.students.0: vocabulary: 2 tokens have other ids")
+    (folder / "model.safetensors").unlink()
+    assert any("weights" in one for one in refused(source=of_folder(folder)))

@@ -25,7 +25,7 @@ def load(sources: Sources, **values: Any) -> ProbeTokens:
 
 def test_every_split_has_its_place(tmp_path: Path) -> None:
     found = load(toy_language_teacher(tmp_path, given=True))
-    assert (len(found.train.ids), found.vouched) == (ROWS["train"] + ROWS["given"], ROWS["train"])
+    assert (len(found.train.ids), found.labelled) == (ROWS["train"] + ROWS["given"], ROWS["train"])
     assert found.train.ids[-1].startswith("given-")
     assert {one.partition("-")[0] for one in found.choice.ids} == {"validation", "calibration"}
     assert list(found.reported) == ["test", "shifted"]

@@ -39,13 +39,13 @@ def some(rows: int = 6) -> TopKTokens:
     return toy_tokens("train", knows=3.0, noise=0.5, draw=np.random.default_rng(0), rows=rows)
 
 
-def about(tokens: TopKTokens, vouched: int) -> ProbeTokens:
-    return ProbeTokens(tokens, vouched, tokens, {}, VOCABULARY, 1.5)
+def about(tokens: TopKTokens, labelled: int) -> ProbeTokens:
+    return ProbeTokens(tokens, labelled, tokens, {}, VOCABULARY, 1.5)
 
 
-def lesson(tokens: TopKTokens, vouched: int | None = None) -> Lesson:
+def lesson(tokens: TopKTokens, labelled: int | None = None) -> Lesson:
     rows = len(tokens.ids)
-    return Lesson(Answers(tokens), about(tokens, rows if vouched is None else vouched), np.arange(rows), 0)
+    return Lesson(Answers(tokens), about(tokens, rows if labelled is None else labelled), np.arange(rows), 0)
 
 
 def model(seed: int = 0) -> Any:
@@ -88,7 +88,7 @@ def test_answers_in_one_batch_are_predicted_as_each_alone() -> None:
 
 
 def test_the_loss_of_an_arm_is_the_mean_over_what_teaches_it() -> None:
-    taught = lesson(some(), vouched=4)
+    taught = lesson(some(), labelled=4)
     batch = taught.answers.batch(np.arange(6))
     given, has_label = taught.given(batch), taught.has_label(batch)
     logits = torch.randn(len(batch.labels), VOCABULARY, generator=torch.Generator().manual_seed(0))
@@ -107,7 +107,7 @@ def test_the_loss_of_an_arm_is_the_mean_over_what_teaches_it() -> None:
 
 
 def test_labels_that_nobody_vouches_for_teach_labels_and_smoothed_labels_nothing() -> None:
-    taught = lesson(some(), vouched=4)
+    taught = lesson(some(), labelled=4)
     batch = taught.answers.batch(np.array([4, 5]))
     logits = torch.zeros(len(batch.labels), VOCABULARY)
     given, has_label = taught.given(batch), taught.has_label(batch)
