@@ -6,8 +6,8 @@ from pathlib import Path
 from teacherspec.check_rows.student import compare_student, student_problems
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.student_folder import trainable_student
+from teacherspec.spec.probe.language_students import PretrainedLm
 from teacherspec.spec.probe.probe import Probe
-from teacherspec.spec.probe.students import PretrainedLm
 from teacherspec.spec.student import Student
 from teacherspec.splits import Split
 from teacherspec.tasks.shared.generation_task import GenerationTask

@@ -25,6 +25,9 @@ OF_SET = frozenset(
 EMBEDDINGS = frozenset({"recommended.embeddings"})
 """Of a student that may learn the teacher's embeddings."""
 
+RANK_SURPRISAL = nested(("student.rank_surprisal",), ("answers", "rank", "ratio", "surprisal"))
+"""Of a student that was a language model before training."""
+
 FEWER_ROWS = nested(("fewer_rows",), ("lift", "lifts"))
 """Of a student on one set with the smallest budget of rows."""
 
@@ -45,5 +48,7 @@ def probe_names(output_type: str, roles: Mapping[str, str], students: int, budge
         of_set = ReportedNames(OF_SET | quality | (FEWER_ROWS if budgets > 1 else frozenset()))
         about = ABOUT | (EMBEDDINGS if output_type == "retrieval" else frozenset())
         found |= ReportedNames(prefixed(stage, about))
+        if output_type == "generation":
+            found |= ReportedNames(sometimes=prefixed(stage, RANK_SURPRISAL))
         found |= of_splits(stage, roles, dict.fromkeys(("test", "shifted"), of_set))
     return found

@@ -12,6 +12,12 @@ CHOOSING = ("validation", "calibration")
 REPORTED = ("test", "shifted")
 """Roles of the splits that lift is reported on."""
 
+TRANSFER = "transfer"
+"""Role of splits without labels, whose rows only soft targets can use."""
+
+READ = ("train", TRANSFER, *CHOOSING, *REPORTED)
+"""Roles of all splits that a probe with labels reads."""
+
 
 @dataclass(frozen=True)
 class Sources:

@@ -35,6 +35,7 @@ EARLY = {
     "package/stage_outputs.py:number": "teacherspec.check.rules.packaging:gates_are_measured",
     "probe/encoders/bag_of_ngrams.py:encode": "teacherspec.check_rows.run:word_problems",
     "probe/classification/rows.py:load_rows": "teacherspec.check_rows.run:check_rows",
+    "probe/generation/pretrained_lm.py:build": "teacherspec.check_rows.run:pretrained_problems",
     "probe/generation/rows.py:load_tokens": "teacherspec.check_rows.run:check_rows",
     "probe/encoders/word_ids.py:encode": "teacherspec.check_rows.run:word_problems",
     "package/vocab_trimming.py:require_vocabulary": "teacherspec.check_rows.run:vocabulary_problems",

@@ -47,7 +47,7 @@ def students_section(outputs: StageOutputs) -> str:
         f"## Worth to a student\n\nThe same small student ({student['parameters']:,} parameters, "
         f"{student['rows']:,} rows) with labels only and taught by this teacher, paired over seeds and rows. "
         f"{recommendation(probed)} Epochs and arms were chosen on validation and calibration rows.\n\n"
-        f"{markdown_table(columns, rows)}{_fewer(probed)}\n\n"
+        f"{markdown_table(columns, rows)}{_fewer(probed)}{_ranks(student)}\n\n"
         f"![Lift of every way to teach, with intervals](eval/{LIFT_PLOT})"
     )
 
@@ -60,3 +60,16 @@ def _fewer(probed: Mapping[str, Any]) -> str:
         if "fewer_rows" in found
     ]
     return f"\n\nWith the smallest budget of rows the lift is {', '.join(lifts)}." if lifts else ""
+
+
+def _ranks(student: Mapping[str, Any]) -> str:
+    """How a pre-trained student ranks the teacher's answers."""
+    found = student.get("rank_surprisal")
+    if not found:
+        return ""
+    ratio = found["ratio"]
+    return (
+        f"\n\nBefore training, the tokens of {found['answers']} answers of the teacher have the mean rank "
+        f"{found['rank']:.1f} and the surprisal {found['surprisal']:.2f} nats under it: a rank-surprisal "
+        f"ratio of {ratio['value']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}), low being good."
+    )

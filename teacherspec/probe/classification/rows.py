@@ -15,15 +15,10 @@ from teacherspec.predictions.index import load_index
 from teacherspec.probe.choice import CHOICE
 from teacherspec.probe.matched_rows import every_split, matched_rows, require_finite
 from teacherspec.probe.outcome import ScoredSet
-from teacherspec.probe.sources import CHOOSING, REPORTED
+from teacherspec.probe.sources import CHOOSING, READ, REPORTED, TRANSFER
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.probe.probe import Probe
 from teacherspec.splits import Prepared
-
-TRANSFER = "transfer"
-"""Role of splits without labels, whose rows only soft targets can use."""
-
-READ = ("train", TRANSFER, *CHOOSING, *REPORTED)
 
 
 @dataclass(frozen=True)

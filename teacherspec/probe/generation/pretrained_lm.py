@@ -7,7 +7,7 @@ from typing import Any
 from teacherspec.errors import BaseModelError
 from teacherspec.model_files.student_folder import trainable_student
 from teacherspec.probe.generation.rows import ProbeTokens
-from teacherspec.spec.probe.students import PretrainedLm
+from teacherspec.spec.probe.language_students import PretrainedLm
 from teacherspec.tasks.shared import hf_loading
 
 

@@ -12,9 +12,9 @@ from teacherspec.errors import DataError
 from teacherspec.predictions.index import load_index
 from teacherspec.predictions.top_k_tokens import TopKTokens, load_top_k, load_vocabulary
 from teacherspec.probe.choice import CHOICE
-from teacherspec.probe.classification.rows import READ, TRANSFER
+from teacherspec.probe.matched_rows import every_split, matched_rows
 from teacherspec.probe.outcome import ScoredSet
-from teacherspec.probe.sources import CHOOSING, REPORTED
+from teacherspec.probe.sources import CHOOSING, READ, REPORTED, TRANSFER
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.probe.probe import Probe
 from teacherspec.splits import Prepared
@@ -95,15 +95,12 @@ def load_tokens(section: Probe, prepared: Prepared, evaluated: Path, calibrated:
         DataError: targets are missing, of other rows or not finite, or rows are too few; every problem.
     """
     index = load_index(evaluated)
-    rows: dict[str, TopKTokens] = {}
-    problems: list[str] = []
-    for name in (name for role in READ for name in index.splits(role)):
-        try:
-            rows[name] = _of_split(prepared.splits[name].path, evaluated, name, section.max_rows)
-        except DataError as error:
-            problems += error.problems
-    if problems:
-        raise DataError(problems)
+    names = [name for role in READ for name in index.splits(role)]
+
+    def load(name: str) -> TopKTokens:
+        return _of_split(prepared.splits[name].path, evaluated, name, section.max_rows)
+
+    rows = every_split(names, load)
     of_role = {role: [rows[name] for name in index.splits(role)] for role in READ}
     labelled = TopKTokens.joined(of_role["train"])
     if too_few := list(section.budget_problems(len(labelled.ids), 0)):
@@ -126,16 +123,8 @@ def _of_split(path: Path, evaluated: Path, name: str, most: int) -> TopKTokens:
 
     ids: Sequence[str] = pq.read_table(path, columns=["id"])["id"].to_pylist()
     found = load_top_k(evaluated, name)
-    places = {row_id: place for place, row_id in enumerate(found.ids)}
-    if missing := [row_id for row_id in ids if row_id not in places]:
-        raise DataError(
-            f"{evaluated}: no top-k tokens of row {missing[0]} of split {name} ({len(missing)} such rows); "
-            "run `dvc repro`"
-        )
-    kept = np.arange(len(ids))
-    if len(ids) > most:
-        kept = np.sort(np.random.default_rng([len(ids), most]).choice(len(ids), most, replace=False))
-    tokens = found.take([places[ids[int(row)]] for row in kept])
+    _, places = matched_rows(ids, found.ids, most, evaluated, name)
+    tokens = found.take(places)
     wrong = np.zeros(int(tokens.positions.sum()), np.bool_)
     for values in tokens.targets.values():
         broken = np.isnan(values)
@@ -143,7 +132,7 @@ def _of_split(path: Path, evaluated: Path, name: str, most: int) -> TopKTokens:
     if wrong.any():
         bad = np.flatnonzero(by_answer(tokens, wrong.astype(np.float32)))
         raise DataError(
-            f"{evaluated}: the top-k tokens of row {tokens.ids[int(bad[0])]} of split {name} are not "
+            f"{evaluated}: the teacher's top k for row {tokens.ids[int(bad[0])]} of split {name} are not "
             f"finite ({len(bad)} such rows); run `evaluate` again"
         )
     return tokens

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from teacherspec.probe.generation.rows import ProbeTokens
-from teacherspec.spec.probe.students import SmallLlama
+from teacherspec.spec.probe.language_students import SmallLlama
 
 FEED_FORWARD = 4
 """Width of the feed-forward layers over that of the model."""

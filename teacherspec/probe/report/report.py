@@ -14,7 +14,9 @@ from teacherspec.runtime.atomic_io import new_folder, round_floats, write_json, 
 from teacherspec.runtime.headline_metrics import write_headline
 from teacherspec.spec.probe.probe import Probe
 
-HEADLINE = ("*.lift", "*.lifts", "*.nll_gain", "*.over_smoothing", "recommended.*")
+HEADLINE = (
+    "*.lift", "*.lifts", "*.nll_gain", "*.over_smoothing", "recommended.*", "student.rank_surprisal.ratio",
+)  # fmt: skip
 """Names of the numbers of `headline.json`, besides the score of the student with and without the teacher."""
 
 

@@ -7,13 +7,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from teacherspec.spec.probe.language_students import PretrainedLm, SmallLlama
 from teacherspec.spec.probe.students import (
     BagOfNgrams,
     DualEncoder,
     ImageResnet,
     ImageVit,
-    PretrainedLm,
-    SmallLlama,
     TextCnn,
     TextTransformer,
 )

@@ -72,7 +72,7 @@ def test_a_student_of_a_language_model_learns_from_stored_tokens(tmp_path: Path)
 
 def test_a_student_of_texts_cannot_write(tmp_path: Path) -> None:
     (problem,) = of_language(tmp_path, STUDENTS)
-    assert "bag_of_ngrams cannot learn a causal_lm task (allowed: small_llama)" in problem
+    assert "bag_of_ngrams cannot learn a causal_lm task (allowed: small_llama, pretrained_lm)" in problem
 
 
 def test_another_kind_of_task_is_refused_by_name(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_targets_of_other_rows_are_refused(tmp_path: Path) -> None:
     sources = toy_language_teacher(tmp_path)
     tokens = load_top_k(sources.evaluated, "test")
     save_top_k(sources.evaluated, "test", replace(tokens, ids=["another", *tokens.ids[1:]]))
-    with pytest.raises(DataError, match="no top-k tokens of row test-0 of split test"):
+    with pytest.raises(DataError, match="no prediction of row test-0 of split test"):
         load(sources)
 
 

@@ -23,7 +23,7 @@ from teacherspec.probe.generation.training import (
     separate_arms,
     train_and_score,
 )
-from teacherspec.spec.probe.students import SmallLlama
+from teacherspec.spec.probe.language_students import SmallLlama
 from tests.unit.probe.toy_language_teacher import PROMPT, VOCABULARY, toy_tokens
 
 HARD, SOFT = Arm("hard", "none", 1.0, 0.0), Arm("soft", "raw", 2.0, 1.0)
