@@ -67,6 +67,15 @@ def client(artifacts: Path) -> None:
 
 
 @main.command()
+@click.argument("artifacts", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def language_client(artifacts: Path) -> None:
+    """Lift of a student of a language model, trained from the package in ARTIFACTS by transformers."""
+    from benchmarks.probe.language_client import lift
+
+    click.echo(json.dumps(lift(artifacts), ensure_ascii=False))
+
+
+@main.command()
 def table() -> None:
     """Write the tables of the README."""
     from benchmarks.probe.table import write_tables
