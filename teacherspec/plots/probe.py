@@ -55,7 +55,7 @@ def lift_figure(arms: Sequence[LiftLine], sets: Sequence[LiftLine], smallest: fl
     """Arms on test above, the recommended arm on every set below; call it inside `drawing()`."""
     from matplotlib.figure import Figure
 
-    height = 1.5 + 0.24 * (len(arms) + len(sets))
+    height = 1.8 + 0.24 * (len(arms) + len(sets))
     figure = Figure(figsize=(7.4, height), dpi=DPI, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(len(arms) + 0.6, len(sets) + 0.6))
     upper.set_xlim(*_range([*arms, *sets]))
@@ -72,9 +72,8 @@ def lift_figure(arms: Sequence[LiftLine], sets: Sequence[LiftLine], smallest: fl
         upper.plot([], [], color=COLOURS[part], marker="o", markersize=5, linewidth=1.4, label=label)[0]
         for part, label in legend
     ]
-    upper.legend(
-        handles=handles, loc="upper right", labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.9
-    )
+    # Below the axes: inside, it hides the lifts that matter.
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, labelcolor=INK, frameon=False)
     return figure
 
 
@@ -125,5 +124,6 @@ def curves_figure(panels: Sequence[CurvePanel], score: str) -> "Figure":
         place.set(title=writable(panel.name), xlabel="epoch")
         place.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel(f"{score}, % (mean over seeds)")
-    axes[-1].legend(loc="lower right", labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.9)
+    lines, names = axes[-1].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=2, labelcolor=INK, frameon=False)
     return figure
