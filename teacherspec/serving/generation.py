@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.calibrators.token_temperature import log_sum_exp
-from teacherspec.inference.generation import answer, answer_examples, answer_log_probs, predict_tokens
+from teacherspec.inference.answers import answer, answer_examples, answer_log_probs
+from teacherspec.inference.generation import predict_tokens
 from teacherspec.inference.load import load_model
 from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.predictions.inverse_temperatures import GRID

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.base.probe_sampling import SEED, sample
-from teacherspec.inference.generation import answer, predict_tokens
+from teacherspec.inference.answers import answer
+from teacherspec.inference.generation import predict_tokens
 from teacherspec.metrics.scores.intervals import bootstrap, interval_of
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding

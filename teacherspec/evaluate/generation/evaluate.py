@@ -14,13 +14,8 @@ from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_corre
 from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
 from teacherspec.evaluate.thumbnails import rating_images
 from teacherspec.evaluation_rows.prompts import ANSWERED, Prompts, gather_prompts, prompt_text
-from teacherspec.inference.generation import (
-    answer,
-    answer_examples,
-    answer_log_probs,
-    predict_tokens,
-    predict_top_k,
-)
+from teacherspec.inference.answers import answer, answer_examples, answer_log_probs
+from teacherspec.inference.generation import predict_tokens, predict_top_k
 from teacherspec.metrics.loss_ratio import loss_ratio
 from teacherspec.predictions.generation import (
     OUTPUT_TYPE,

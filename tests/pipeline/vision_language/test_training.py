@@ -9,7 +9,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from teacherspec.errors import BaseModelError, UserError
-from teacherspec.inference.generation import answer
+from teacherspec.inference.answers import answer
 from teacherspec.runtime import machine
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.text.decoding import Decoding
