@@ -22,6 +22,7 @@ from teacherspec.probe.classification.rows import load_rows
 from teacherspec.probe.classification.targets import arm_targets
 from teacherspec.probe.classification.training import Lesson, train_and_score
 from teacherspec.probe.encoders.bag_of_ngrams import build, encode
+from teacherspec.probe.lift import ArmOnSet, SetLift
 from teacherspec.probe.report.measured import measure
 from teacherspec.probe.sources import Sources
 from teacherspec.spec.probe.probe import Probe
@@ -60,6 +61,7 @@ def lines(work: Path, teacher: str, student: str) -> Iterator[dict[str, Any]]:
     found = measure(declared, outcome)
     for name, lifts in found.lifts.items():
         last = lifts[-1]
+        assert last.over_smoothing is not None
         split = load_predictions(work / teacher / "evaluate", name)
         confidence, right = top_label_confidence(softmax(split.logits), split.labels)
         yield {
@@ -72,12 +74,18 @@ def lines(work: Path, teacher: str, student: str) -> Iterator[dict[str, Any]]:
             "lift": [round(end, 4) for end in _ends(last.lift.interval)],
             "soft_at_2": round(last.arms["soft, T 2"].lift.interval.value, 4),
             "control": [round(end, 4) for end in _ends(last.control.interval)],
+            "over_smoothing": [round(end, 4) for end in _ends(last.over_smoothing.interval)],
+            "smoothed": round(max(one.lift.interval.value for one in _smoothed(last)), 4),
             "verdict": last.verdict,
             "recommended": found.recommended.name,
             "labels_only": round(last.arms["hard"].score, 4),
             "retention": round(last.arms[found.recommended.name].score / last.teacher, 4),
             "seconds": round(seconds, 1),
         }
+
+
+def _smoothed(found: SetLift) -> list[ArmOnSet]:
+    return [one for name, one in found.arms.items() if name.startswith("smoothed")]
 
 
 def _ends(interval: Any) -> tuple[float, float, float]:
