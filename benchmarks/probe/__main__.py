@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 RUNS = Path(__file__).with_name("runs.jsonl")
+ENSEMBLES = Path(__file__).with_name("ensembles.jsonl")
 WORK = click.option(
     "--work", default=Path(".scratch/probe"), type=click.Path(path_type=Path), help="Scratch."
 )
@@ -73,6 +74,18 @@ def language_client(artifacts: Path) -> None:
     from benchmarks.probe.language_client import lift
 
     click.echo(json.dumps(lift(artifacts), ensure_ascii=False))
+
+
+@main.command()
+@click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@WORK
+def ensemble(data: Path, work: Path) -> None:
+    """Compare targets of an ensemble with the teacher's on public texts in the folder DATA."""
+    from benchmarks.probe.ensemble import lines
+
+    found = [json.dumps(line) for line in lines(data, work)]
+    ENSEMBLES.write_text("\n".join(found) + "\n", encoding="utf-8")
+    click.echo("\n".join(found))
 
 
 @main.command()

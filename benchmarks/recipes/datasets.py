@@ -65,14 +65,14 @@ class BenchmarkSet:
 def banking77(data: Path, work: Path) -> BenchmarkSet:
     """77 intents of a bank's customers, 5 train rows each."""
     train, test = (list(_csv(data / f"text/banking77/{name}.csv")) for name in ("train", "test"))
-    return _texts(work, _drawn({"train": 5, "validation": 3}, train), test)
+    return text_set(work, drawn({"train": 5, "validation": 3}, train), test)
 
 
 def clinc150(data: Path, work: Path) -> BenchmarkSet:
     """150 intents of ten domains, 3 train rows each."""
     rows = json.loads((data / "text/clinc150/data_full.json").read_text(encoding="utf-8"))
-    parts = _drawn({"train": 3}, rows["train"]) | _drawn({"validation": 2}, rows["val"])
-    return _texts(work, parts, rows["test"])
+    parts = drawn({"train": 3}, rows["train"]) | drawn({"validation": 2}, rows["val"])
+    return text_set(work, parts, rows["test"])
 
 
 def helpdesk(data: Path, work: Path) -> BenchmarkSet:  # noqa: ARG001
@@ -134,9 +134,9 @@ def _csv(path: Path) -> Rows:
         return [(row["text"], row["category"]) for row in csv.DictReader(file)]
 
 
-def _drawn(counts: dict[str, int], rows: Sequence[Sequence[str]]) -> dict[str, Rows]:
+def drawn(counts: dict[str, int], rows: Sequence[Sequence[str]]) -> dict[str, Rows]:
     """For each split, `counts` rows of every class, drawn without replacement, texts that differ."""
-    drawn: dict[str, Rows] = {name: [] for name in counts}
+    parts: dict[str, Rows] = {name: [] for name in counts}
     taken: Counter[str] = Counter()
     seen = set()
     for at in np.random.default_rng(0).permutation(len(rows)).tolist():
@@ -148,13 +148,13 @@ def _drawn(counts: dict[str, int], rows: Sequence[Sequence[str]]) -> dict[str, R
         taken[label] += 1
         for name, count in counts.items():
             if place < count:
-                drawn[name].append((text, label))
+                parts[name].append((text, label))
                 break
             place -= count
-    return drawn
+    return parts
 
 
-def _texts(work: Path, parts: dict[str, Rows], test: Sequence[Sequence[str]]) -> BenchmarkSet:
+def text_set(work: Path, parts: dict[str, Rows], test: Sequence[Sequence[str]]) -> BenchmarkSet:
     names = sorted({label for _, label in parts["train"]})
     chosen = np.sort(np.random.default_rng(0).choice(len(test), MEASURED, replace=False)).tolist()
     parts = {**parts, "test": [(test[at][0], test[at][1]) for at in chosen]}

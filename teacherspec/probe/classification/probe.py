@@ -27,10 +27,15 @@ def probe_classification(section: Probe, sources: Sources) -> list[Outcome]:
     (column,) = sources.content
     rows = load_rows(section, sources.prepared, sources.evaluated, sources.calibrated, column)
     with one_thread():
-        return [_outcome(section, student, rows) for student in section.students]
+        return [train_student(section, student, rows) for student in section.students]
 
 
-def _outcome(section: Probe, student: Any, rows: ProbeRows) -> Outcome:
+def train_student(section: Probe, student: Any, rows: ProbeRows) -> Outcome:
+    """Train every arm of one student.
+
+    Raises:
+        UserError: a training diverges.
+    """
     kind = ENCODERS[student.kind]
     scored = rows.scored_sets()
     inputs = kind.encode(student, rows.train.content, {name: one.content for name, one in scored.items()})
