@@ -43,7 +43,7 @@ SUPPORTED: Mapping[OutputType, Supported] = {
         abstention=True,
         students={
             TextColumn: ("bag_of_ngrams", "text_cnn", "text_transformer"),
-            ImageColumn: ("image_resnet", "image_vit"),
+            ImageColumn: ("image_resnet", "image_vit", "image_embedder"),
         },
     ),
     "generation": Supported(

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from teacherspec.errors import UserError
 from teacherspec.inference.row_outputs import row_outputs
 from teacherspec.predictions.classification import Predictions
+from teacherspec.tasks.shared.interfaces.capabilities import EmbeddedClasses
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -28,7 +30,32 @@ def predict(task: "Inference", model: Any, processor: Any, rows: "Dataset", batc
         DataError: there are no rows.
         UserError: a logit is not finite; the message names the row.
     """
-    logits = row_outputs(task, task.logits, model, processor, rows, batch_size)
+    return _checked(row_outputs(task, task.logits, model, processor, rows, batch_size), rows)
+
+
+def predict_embedded(
+    task: "Inference", embedded: EmbeddedClasses, model: Any, processor: Any, rows: "Dataset", batch_size: int
+) -> tuple[Predictions, npt.NDArray[np.float32]]:
+    """The same with the embeddings `[N, D]` of the rows, by one forward pass.
+
+    Args:
+        task: the declared task.
+        embedded: the same.
+        model: in eval mode.
+        processor: of the model.
+        rows: a split as `prepare` left it.
+        batch_size: examples per forward pass.
+
+    Raises:
+        DataError: there are no rows.
+        UserError: a logit is not finite; the message names the row.
+    """
+    both = row_outputs(task, embedded.logits_and_embeddings, model, processor, rows, batch_size)
+    classes = len(model.config.id2label)
+    return _checked(both[:, :classes], rows), both[:, classes:]
+
+
+def _checked(logits: npt.NDArray[np.float32], rows: "Dataset") -> Predictions:
     ids = rows["id"][:]
     if bad := np.flatnonzero(~np.isfinite(logits).all(axis=1)).tolist():
         raise UserError(

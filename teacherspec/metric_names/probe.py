@@ -23,7 +23,7 @@ OF_SET = frozenset(
 """Of a student on one set, besides."""
 
 EMBEDDINGS = frozenset({"recommended.embeddings"})
-"""Of a student that may learn the teacher's embeddings."""
+"""Only of a student that may learn the teacher's embeddings."""
 
 RANK_SURPRISAL = nested(("student.rank_surprisal",), ("answers", "rank", "ratio", "surprisal"))
 """Of a student that was a language model before training."""
@@ -46,9 +46,7 @@ def probe_names(output_type: str, roles: Mapping[str, str], students: int, budge
         stage = "probe" if place == 1 else f"probe.further.student_{place}"
         quality = nested(("labels_only", "taught"), SCORED[output_type])
         of_set = ReportedNames(OF_SET | quality | (FEWER_ROWS if budgets > 1 else frozenset()))
-        about = ABOUT | (EMBEDDINGS if output_type == "retrieval" else frozenset())
-        found |= ReportedNames(prefixed(stage, about))
-        if output_type == "generation":
-            found |= ReportedNames(sometimes=prefixed(stage, RANK_SURPRISAL))
+        sometimes = EMBEDDINGS | (RANK_SURPRISAL if output_type == "generation" else frozenset())
+        found |= ReportedNames(prefixed(stage, ABOUT), prefixed(stage, sometimes))
         found |= of_splits(stage, roles, dict.fromkeys(("test", "shifted"), of_set))
     return found

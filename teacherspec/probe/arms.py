@@ -42,6 +42,11 @@ class Arm:
         return self.targets in ("shuffled", "shuffled_embeddings", "smoothed")
 
     @property
+    def learns_embeddings(self) -> bool:
+        """Whether its targets are embeddings, be it of another row."""
+        return self.targets in ("embeddings", "shuffled_embeddings")
+
+    @property
     def is_smoothing(self) -> bool:
         """Whether it smooths labels without a teacher: it may lift, and must be surpassed."""
         return self.targets == "smoothed"

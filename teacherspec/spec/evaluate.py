@@ -106,6 +106,10 @@ class Evaluate(Section):
     """Likeliest tokens stored of each supervised position of a language model, plus sums of the rest, from
     which the students of `probe` learn; omit to store none. `package.top_k` is that of the package."""
 
+    embeddings: bool = False
+    """Store the embeddings of images and classes that the logits of a dual encoder are computed from, which
+    the student `image_embedder` of `probe` learns."""
+
     latency_examples: int = Field(default=100, ge=10, le=100_000)
     """Test examples timed one by one for the latency percentiles."""
 

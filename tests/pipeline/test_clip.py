@@ -23,6 +23,8 @@ from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verification.checksums import write_sums
 from teacherspec.package.verification.verify import verify
+from teacherspec.predictions.class_embeddings import load_class_space, load_embeddings
+from teacherspec.predictions.classification import load_predictions
 from teacherspec.runtime import machine
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.serving import load_teacher
@@ -67,7 +69,7 @@ def run_pipeline(base: dict[str, Any], finetune: dict[str, Any]) -> Stages:
     run_base(TASK, declared_base, stages.prepared, stages.reports / "base")
     manifest = stages.reports / "base/manifest.json"
     run_finetune(TASK, declared, stages.prepared, manifest, stages.finetuned)
-    evaluating = Evaluate(resamples=100, latency_examples=10, perturbations=("jpeg_3",))
+    evaluating = Evaluate(resamples=100, latency_examples=10, perturbations=("jpeg_3",), embeddings=True)
     report = stages.reports / "evaluate"
     paths = Paths(stages.prepared, stages.finetuned, stages.evaluated, report, report / "latency.json")
     run_evaluate(TASK, evaluating, paths, lambda: open_base(manifest), declared_base)
@@ -88,12 +90,21 @@ def test_clip_becomes_a_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     stages = run_pipeline(BASE, {**FINETUNE, "loss": CONTRASTIVE})
     assert accuracy(stages) > 0.7
     assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
+    stored_embeddings_give_the_logits(stages.evaluated)
     untrained = read_json(stages.reports / "base/fit.json")["untrained"]["accuracy"]
     assert untrained["zero_shot"]["value"] < 0.7
     embeddings_give_the_logits(Path("teacher/distill"))
     others_are_found_out(Path("teacher"))
     served()
     program_of_the_card(monkeypatch)
+
+
+def stored_embeddings_give_the_logits(evaluated: Path) -> None:
+    """What students of the probe learn is what the logits were computed from."""
+    space, predictions = load_class_space(evaluated), load_predictions(evaluated, "test")
+    ids, images = load_embeddings(evaluated, "test")
+    assert ids == list(predictions.ids)
+    np.testing.assert_allclose(space.scale * images @ space.classes.T, predictions.logits, atol=1e-4)
 
 
 def served() -> None:

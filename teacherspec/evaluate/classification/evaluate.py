@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from teacherspec.errors import UserError
 from teacherspec.evaluate.classification.analysis import Analysis, analyse
@@ -21,9 +23,10 @@ from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.seeds import score_seeds, write_seeds
 from teacherspec.evaluate.thumbnails import thumbnails
-from teacherspec.inference.classification import predict
+from teacherspec.inference.classification import predict, predict_embedded
 from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.metrics.scores.softmax import top_label
+from teacherspec.predictions.class_embeddings import ClassSpace, save_class_space, save_embeddings
 from teacherspec.predictions.classification import (
     OUT_OF_FOLD,
     Predictions,
@@ -35,6 +38,7 @@ from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import new_folder, write_bytes
 from teacherspec.splits import Prepared
+from teacherspec.tasks.shared.interfaces.capabilities import EmbeddedClasses
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,7 +54,8 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
         UserError: the model does not fit the splits, or a perturbation or slice the rows.
     """
     section, data, schema = context.section, context.data, context.task.row_schema()
-    predictions, perturbed = _predict(context)
+    predictions, embeddings = _predict(context)
+    perturbed = _perturbed(context, predictions["test"])
     seeds = score_seeds(context, predictions, partial(_logits, context), lambda _, found: _scores(found))
     untrained = predict_untrained(context)
     distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
@@ -64,7 +69,7 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
     }
     analysis = analyse(context, predictions, untrained, tables, perturbed, seeds)
     sheets = contact_sheets(schema, context.splits, analysis.examples)
-    _write_predictions(context, predictions, untrained, analysis, sheets)
+    _write_predictions(context, predictions, embeddings, untrained, analysis, sheets)
     log_progress("reports")
     write_metrics(context.paths.report, analysis.metrics, analysis.findings)
     write_plots(context.paths, analysis, section.confidence)
@@ -75,27 +80,37 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
 
 def _predict(
     context: EvaluationContext,
-) -> tuple[dict[str, Predictions], dict[str, tuple[Predictions, int]]]:
-    """Predictions of every split, and of the test split under each perturbation."""
-    task, section, (model, processor) = context.task, context.section, context.teacher
-    perturbations = chosen_perturbations(perturbations_of(task.row_schema()), section.perturbations)
-    predictions = {}
+) -> tuple[dict[str, Predictions], dict[str, npt.NDArray[np.float32]]]:
+    """Predictions of every split, and embeddings `[N, D]` of its rows where they are declared."""
+    embedded = context.task.capability(EmbeddedClasses) if context.section.embeddings else None
+    predictions, embeddings = {}, {}
     for name, rows in context.splits.items():
         log_progress(f"{name}, {len(rows)} rows")
-        predictions[name] = _logits(context, context.teacher, rows)
+        if embedded is None:
+            predictions[name] = _logits(context, context.teacher, rows)
+        else:
+            predictions[name], embeddings[name] = predict_embedded(
+                context.task, embedded, *context.teacher, rows, context.section.batch_size
+            )
     check_classes(context.data, predictions["test"])
+    return predictions, embeddings
+
+
+def _perturbed(context: EvaluationContext, plain: Predictions) -> dict[str, tuple[Predictions, int]]:
+    """Predictions of the test split under each perturbation."""
+    task, section, (model, processor) = context.task, context.section, context.teacher
+    perturbations = chosen_perturbations(perturbations_of(task.row_schema()), section.perturbations)
     log_progress(f"test under {len(perturbations)} perturbations, {', '.join(perturbations) or 'none'}")
-    perturbed = predict_perturbed(
+    return predict_perturbed(
         task,
         model,
         processor,
         context.splits["test"],
-        predictions["test"],
+        plain,
         perturbations,
         batch_size=section.batch_size,
         seed=section.seed,
     )
-    return predictions, perturbed
 
 
 def _logits(context: EvaluationContext, loaded: tuple[Any, Any], rows: "Dataset") -> Predictions:
@@ -131,6 +146,7 @@ def check_classes(prepared: Prepared, predictions: Predictions) -> None:
 def _write_predictions(
     context: EvaluationContext,
     predictions: Mapping[str, Predictions],
+    embeddings: Mapping[str, npt.NDArray[np.float32]],
     untrained: Mapping[str, Predictions],
     analysis: Analysis,
     sheets: Mapping[str, bytes],
@@ -140,6 +156,7 @@ def _write_predictions(
     with new_folder(context.paths.output) as folder:
         for name, found in predictions.items():
             save_predictions(folder / "predictions" / f"{name}.parquet", found)
+        _write_embeddings(folder, context, predictions, embeddings)
         for name, found in untrained.items():
             save_predictions(folder / "untrained" / f"{name}.parquet", found)
         if analysis.out_of_fold is not None:
@@ -157,3 +174,18 @@ def _write_predictions(
         roles = {name: split.role for name, split in splits.items()}
         rows = {name: split.rows for name, split in splits.items()}
         save_index(folder, PredictionIndex(context.data.label_names, roles, rows))
+
+
+def _write_embeddings(
+    folder: Path,
+    context: EvaluationContext,
+    predictions: Mapping[str, Predictions],
+    embeddings: Mapping[str, npt.NDArray[np.float32]],
+) -> None:
+    """The embeddings of rows and classes, where they are declared."""
+    for name, found in embeddings.items():
+        save_embeddings(folder, name, predictions[name].ids, found)
+    embedded = context.task.capability(EmbeddedClasses) if embeddings else None
+    if embedded is not None and (space := embedded.class_space(*context.teacher)) is not None:
+        classes, scale = space
+        save_class_space(folder, ClassSpace(classes.float().numpy(), scale))

@@ -10,14 +10,17 @@ import numpy.typing as npt
 
 from teacherspec.calibrators.fitted import Calibrator, Identity, parse_calibrator
 from teacherspec.errors import DataError
+from teacherspec.predictions.class_embeddings import ClassSpace, load_class_space, load_embeddings
 from teacherspec.predictions.classification import load_predictions
 from teacherspec.predictions.index import load_index
 from teacherspec.probe.choice import CHOICE
 from teacherspec.probe.matched_rows import every_split, matched_rows, require_finite
+from teacherspec.probe.narrowed import too_wide
 from teacherspec.probe.outcome import ScoredSet
 from teacherspec.probe.sources import CHOOSING, READ, REPORTED, TRANSFER
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.probe.probe import Probe
+from teacherspec.spec.probe.students import ImageEmbedder
 from teacherspec.splits import Prepared
 
 
@@ -44,6 +47,19 @@ class TeacherRows:
 
 
 @dataclass(frozen=True)
+class Embedded:
+    """Train rows and classes in the teacher's space.
+
+    Attributes:
+        rows: `[N, D]`, of length 1.
+        classes: `[C, D]`, and the factor of the cosines.
+    """
+
+    rows: npt.NDArray[np.float32]
+    classes: ClassSpace
+
+
+@dataclass(frozen=True)
 class ProbeRows:
     """All rows of a probe.
 
@@ -54,6 +70,7 @@ class ProbeRows:
         reported: name of the split → its rows: test, then each shifted set.
         classes: C.
         calibrator: of the teacher.
+        embedded: the teacher's embeddings of the train rows, where students learn them.
     """
 
     train: TeacherRows
@@ -62,6 +79,7 @@ class ProbeRows:
     reported: Mapping[str, TeacherRows]
     classes: int
     calibrator: Calibrator
+    embedded: Embedded | None = None
 
     @property
     def is_calibrated(self) -> bool:
@@ -95,16 +113,39 @@ def load_rows(
     )
     of_role = {role: [rows[name] for name in index.splits(role)] for role in READ}
     labelled = _joined(of_role["train"])
-    if too_few := list(section.budget_problems(len(labelled.ids), len(index.label_names))):
-        raise DataError(too_few)
+    train = _joined([labelled, *of_role[TRANSFER]])
+    embedders = {
+        place: student for place, student in enumerate(section.students) if isinstance(student, ImageEmbedder)
+    }
+    learned = [*index.splits("train"), *index.splits(TRANSFER)]
+    embedded = _embedded(evaluated, learned, train.ids) if embedders else None
+    problems = list(section.budget_problems(len(labelled.ids), len(index.label_names)))
+    if embedded is not None:
+        problems += too_wide(embedders, embedded.rows.shape[1])
+    if problems:
+        raise DataError(problems)
     return ProbeRows(
-        train=_joined([labelled, *of_role[TRANSFER]]),
+        train=train,
         labelled=len(labelled.ids),
         choice=_joined([one for role in CHOOSING for one in of_role[role]]),
         reported={name: rows[name] for role in REPORTED for name in index.splits(role)},
         classes=len(index.label_names),
         calibrator=parse_calibrator(read_json(calibrated / "calibration.json")["calibrator"]),
+        embedded=embedded,
     )
+
+
+def _embedded(evaluated: Path, splits: Sequence[str], ids: Sequence[str]) -> Embedded:
+    """The teacher's embeddings of the rows `ids` of some splits, in their order, and of the classes."""
+    stored = every_split(splits, lambda name: load_embeddings(evaluated, name))
+    places = {row_id: (name, place) for name in splits for place, row_id in enumerate(stored[name][0])}
+    if missing := [row_id for row_id in ids if row_id not in places]:
+        raise DataError(
+            f"{evaluated}: no embedding of row {missing[0]} ({len(missing)} such rows); run `dvc repro`"
+        )
+    found = np.stack([stored[name][1][place] for name, place in (places[row_id] for row_id in ids)])
+    require_finite(found, "embeddings", ids, evaluated, " and ".join(splits))
+    return Embedded(found, load_class_space(evaluated))
 
 
 def _rows_of_split(path: Path, evaluated: Path, name: str, column: str, most: int) -> TeacherRows:

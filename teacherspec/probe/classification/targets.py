@@ -40,7 +40,7 @@ def arm_targets(
     for place, arm in enumerate(arms):
         if arm.targets == "top_label":
             found[place, np.arange(rows), top_label(logits)] = 1.0
-        elif arm.targets != "none":
+        elif arm.targets in sources:
             found[place] = softmax(sources[arm.targets] / arm.temperature)
         if arm.is_smoothing:
             found[place, labels == NO_LABEL] = 0.0

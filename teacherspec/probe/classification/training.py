@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,17 @@ class Lesson:
     labels: npt.NDArray[np.int64]
     targets: npt.NDArray[np.float32]
     rows: npt.NDArray[np.intp]
+
+    def loss(self, model: Any, of_arms: "ArmLoss", batch: npt.NDArray[np.intp]) -> torch.Tensor:
+        """The sum of the arms' losses on the rows `batch`."""
+        return self.of_logits(model(self.inputs.batch(batch)), of_arms, batch)
+
+    def of_logits(
+        self, logits: torch.Tensor, of_arms: "ArmLoss", batch: npt.NDArray[np.intp]
+    ) -> torch.Tensor:
+        """The same from logits `[A, B, C]`."""
+        labels, targets = torch.from_numpy(self.labels[batch]), torch.from_numpy(self.targets[:, batch])
+        return of_arms(logits, labels, targets)
 
 
 class ArmLoss:
@@ -91,11 +103,10 @@ def train_and_score(
     Raises:
         UserError: a loss is not finite.
     """
-    labels, targets = torch.from_numpy(lesson.labels), torch.from_numpy(lesson.targets)
-    loss = ArmLoss(arms)
+    of_arms = ArmLoss(arms)
 
     def backward(rows: npt.NDArray[np.intp]) -> float:
-        value = loss(model(lesson.inputs.batch(rows)), labels[rows], targets[:, rows])
+        value = lesson.loss(model, of_arms, rows)
         value.backward()  # type: ignore[no-untyped-call]
         return value.item()
 

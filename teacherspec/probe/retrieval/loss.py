@@ -11,7 +11,7 @@ from torch.nn import functional
 from teacherspec.calibrators.fitted import Calibrator, apply
 from teacherspec.metrics.scores.retrieval import Paired
 from teacherspec.probe.arms import Arm
-from teacherspec.probe.retrieval.rows import narrowed
+from teacherspec.probe.narrowed import narrowed
 
 LEFT_OUT = -1e4
 """Logit of a pair that is neither right nor wrong; its probability is 0 in float32."""
@@ -46,7 +46,7 @@ class PairLoss:
             [
                 place
                 for place, arm in enumerate(arms)
-                if arm.targets != "none" and arm.targets.endswith("embeddings") == embeds
+                if arm.targets != "none" and arm.learns_embeddings == embeds
             ]
             for embeds in (False, True)
         )
@@ -58,7 +58,9 @@ class PairLoss:
             other if arms[place].targets == "shuffled_embeddings" else own for place in self.by_embedding
         ]
         rows = np.asarray(learned, np.intp).reshape(-1, len(own))
-        self.embeddings = [torch.from_numpy(one[rows]) for one in narrowed(teacher, width)]
+        self.embeddings = [
+            torch.from_numpy(one[rows]) for one in narrowed(teacher.images, teacher.texts, width)
+        ]
 
     def __call__(
         self, images: torch.Tensor, texts: torch.Tensor, scales: torch.Tensor, rows: npt.NDArray[np.intp]

@@ -14,6 +14,7 @@ from teacherspec.metrics.scores.retrieval import Paired
 from teacherspec.predictions.index import load_index
 from teacherspec.predictions.retrieval import load_comparison, load_embedding_predictions
 from teacherspec.probe.matched_rows import every_split, matched_rows, require_finite
+from teacherspec.probe.narrowed import too_wide
 from teacherspec.probe.sources import CHOOSING, REPORTED, Sources
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.spec.probe.probe import Probe
@@ -83,12 +84,10 @@ def load_pairs(section: Probe, sources: Sources) -> ProbePairs:
     )
     (train,) = (found[name] for name in names["train"])
     width = train.embedded.images.shape[1]
-    problems = [
-        f"probe.students.{place}.width: {student.width} is more than the teacher's embeddings have; declare "
-        f"{width} at most"
-        for place, student in enumerate(section.students)
-        if isinstance(student, DualEncoder) and student.width > width
-    ]
+    encoders = {
+        place: student for place, student in enumerate(section.students) if isinstance(student, DualEncoder)
+    }
+    problems = list(too_wide(encoders, width))
     problems += section.image_problems(len(np.unique(train.embedded.image_of)))
     if problems:
         raise DataError(problems)
@@ -135,21 +134,3 @@ def budget_images(image_of: Numbers, share: float, seed: int) -> npt.NDArray[np.
     different = np.unique(image_of)
     order = np.random.default_rng([seed, len(different)]).permutation(different)
     return np.flatnonzero(np.isin(image_of, order[: max(2, round(share * len(different)))]))
-
-
-def narrowed(embedded: Paired, width: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Embeddings of images and texts `[N, width]` of length 1, by one linear map fitted on both together.
-
-    The map takes the leading right singular vectors, which keep inner products best among all maps to this
-    width (Eckart & Young 1936).
-
-    Args:
-        embedded: `[N, D]` each.
-        width: at most D.
-    """
-    both = np.concatenate([embedded.images, embedded.texts]).astype(np.float64)
-    _, vectors = np.linalg.eigh(both.T @ both)  # ascending
-    mapped = both @ vectors[:, ::-1][:, :width]
-    mapped /= np.maximum(np.linalg.norm(mapped, axis=1, keepdims=True), 1e-12)
-    images, texts = np.split(mapped.astype(np.float32), 2)
-    return images, texts

@@ -11,6 +11,7 @@ from teacherspec.spec.probe.language_students import PretrainedLm, SmallLlama
 from teacherspec.spec.probe.students import (
     BagOfNgrams,
     DualEncoder,
+    ImageEmbedder,
     ImageResnet,
     ImageVit,
     TextCnn,
@@ -24,6 +25,7 @@ Student = Annotated[
     | TextTransformer
     | ImageResnet
     | ImageVit
+    | ImageEmbedder
     | SmallLlama
     | PretrainedLm
     | DualEncoder,

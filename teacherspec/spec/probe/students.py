@@ -183,6 +183,21 @@ class ImageVit(VitEncoder, TrainedOnPixels):
     """A small ViT from scratch; a cost of minutes a seed."""
 
 
+class ImageEmbedder(TrainedOnPixels):
+    """An image encoder from scratch, and a vector a class in its space: for teachers that embed images."""
+
+    kind: Literal["image_embedder"]
+    """The architecture."""
+
+    image: Annotated[ResnetEncoder | VitEncoder, Field(discriminator="kind")] = ResnetEncoder(
+        kind="image_resnet"
+    )
+    """Of images: `image_resnet` or `image_vit`."""
+
+    width: int = Field(default=64, ge=2, le=4096)
+    """Width of the embeddings, at most that of the teacher's."""
+
+
 class DualEncoder(TrainedOnPixels):
     """An image encoder and a text encoder from scratch, in one space; a cost of minutes a seed."""
 

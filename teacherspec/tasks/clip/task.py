@@ -38,7 +38,12 @@ from teacherspec.tasks.shared.high_bit_images import IntensityRange, as_given
 from teacherspec.tasks.shared.image_dataset import pixel_values
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.image_text_dataset import PairExamples, TrainingPairs, collate_pairs
-from teacherspec.tasks.shared.interfaces.capabilities import ExtraTargets, Pairs, PromptedClasses
+from teacherspec.tasks.shared.interfaces.capabilities import (
+    EmbeddedClasses,
+    ExtraTargets,
+    Pairs,
+    PromptedClasses,
+)
 from teacherspec.tasks.shared.interfaces.model import Batch, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
@@ -51,7 +56,7 @@ CLASSES = "class_embeds"
 """Name of the embeddings of the classes in a batch that has them already."""
 
 
-class Clip(DualEncoderTask, ClassificationTask, ExtraTargets, PromptedClasses):
+class Clip(DualEncoderTask, ClassificationTask, EmbeddedClasses, ExtraTargets, PromptedClasses):
     """Classify an image by the class whose prompts are nearest to it."""
 
     hub_task: ClassVar[str] = "zero-shot-image-classification"
@@ -172,9 +177,24 @@ class Clip(DualEncoderTask, ClassificationTask, ExtraTargets, PromptedClasses):
 
     def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Cosines `[B, C]` with the classes' prompts times the model's own scale, at temperature 1."""
-        images = embed_images(model, batch["pixel_values"])
+        return self._logits(model, batch, embed_images(model, batch["pixel_values"]))
+
+    def _logits(self, model: Any, batch: Batch, images: "torch.Tensor") -> "torch.Tensor":
         classes = batch[CLASSES] if CLASSES in batch else self._classes(model, batch)
         return class_logits(model, images, classes)
+
+    def logits_and_embeddings(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """Logits, and embeddings of the images, `[B, C + D]`."""
+        import torch
+
+        images = embed_images(model, batch["pixel_values"])
+        return torch.cat([self._logits(model, batch, images), images], dim=1)
+
+    def class_space(self, model: Any, processor: DualProcessor) -> "tuple[torch.Tensor, float] | None":
+        """The embeddings of the prompts that all rows share, and the model's own scale."""
+        if processor.shared is None:
+            return None
+        return processor.shared[CLASSES], model.logit_scale.exp().item()
 
     def _classes(self, model: Any, batch: Batch) -> "torch.Tensor":
         tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}

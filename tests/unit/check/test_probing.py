@@ -129,3 +129,37 @@ def test_what_does_not_fit_pairs_is_named(tmp_path: Path, probe: str, gate: str,
 def test_pairs_cannot_teach_a_classifier(tmp_path: Path) -> None:
     (problem,) = found(tmp_path, "probe: {students: [{kind: dual_encoder}]}")
     assert "dual_encoder cannot learn a text_classification task" in problem
+
+
+def of_clip(folder: Path, probe: str, evaluate: str = "", templates: str = "") -> list[str]:
+    task = "kind: clip\n  max_length: 64" + templates
+    edits = (
+        ("kind: text_classification\n  max_length: 64", task),
+        ("batch_size: 64", "batch_size: 64" + evaluate),
+    )
+    return problems(folder, changed(*edits, ("probe: {}", probe)))
+
+
+EMBEDDER = "probe: {students: [{kind: image_embedder, width: 16}]}"
+
+
+def test_an_embedder_needs_stored_embeddings(tmp_path: Path) -> None:
+    assert of_clip(tmp_path, EMBEDDER, "\n  embeddings: true") == []
+    (problem,) = of_clip(tmp_path, EMBEDDER)
+    assert "evaluate.embeddings: stores no embeddings that the student image_embedder could learn" in problem
+
+
+def test_embeddings_of_other_teachers_are_refused(tmp_path: Path) -> None:
+    of_texts = problems(tmp_path, changed(("batch_size: 64", "batch_size: 64\n  embeddings: true")))
+    assert "a text_classification teacher of these rows embeds no images" in of_texts[0]
+    own = '\n  templates: ["{label}: {sentence}"]'
+    of_rows = of_clip(tmp_path, "probe: {}", "\n  embeddings: true", own)
+    assert [line for line in of_rows if "embeds no images among fixed classes" in line]
+    images = problems(
+        tmp_path,
+        changed(
+            ("kind: text_classification\n  max_length: 64", "kind: image_classification"),
+            ("probe: {}", EMBEDDER),
+        ),
+    )
+    assert [line for line in images if "image_embedder cannot learn a image_classification task" in line]

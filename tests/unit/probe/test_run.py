@@ -59,7 +59,7 @@ def test_a_teacher_that_knows_nothing_does_not_lift(tmp_path: Path) -> None:
 
 
 def test_its_numbers_are_those_that_gates_may_name(probed: tuple[Path, Any, list[str]]) -> None:
-    assert numbers(probed[1], "probe") == probe_names("classification", ROLES, 1, 2).all
+    assert numbers(probed[1], "probe") == probe_names("classification", ROLES, 1, 2).always
 
 
 def test_the_lift_follows_from_the_scores_of_rows(probed: tuple[Path, Any, list[str]]) -> None:

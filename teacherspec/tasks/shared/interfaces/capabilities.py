@@ -121,6 +121,23 @@ class PromptedClasses(ABC):
         """
 
 
+class EmbeddedClasses(ABC):
+    """Kinds whose logits are cosines of a row's embedding with embeddings of the classes."""
+
+    @abstractmethod
+    def logits_and_embeddings(self, model: Any, batch: Batch) -> "torch.Tensor":
+        """Logits and embeddings of a batch, side by side: `[B, C + D]`."""
+
+    @abstractmethod
+    def class_space(self, model: Any, processor: Any) -> "tuple[torch.Tensor, float] | None":
+        """Embeddings `[C, D]` of the classes and the factor of the cosines; None where each row has its own.
+
+        Args:
+            model: in eval mode.
+            processor: of the model, after `cache_shared_inputs`.
+        """
+
+
 class RecordedViews(ABC):
     """Kinds whose training images can be recorded as augmented views with the teacher's logits."""
 

@@ -9,8 +9,9 @@ from teacherspec.calibrators.fitted import Temperature
 from teacherspec.finetune.contrastive_trainer import pair_losses
 from teacherspec.metrics.scores.retrieval import Paired
 from teacherspec.probe.arms import Arm, arms
+from teacherspec.probe.narrowed import narrowed
 from teacherspec.probe.retrieval.loss import PairLoss
-from teacherspec.probe.retrieval.rows import budget_images, narrowed
+from teacherspec.probe.retrieval.rows import budget_images
 from teacherspec.spec.probe.probe import Probe
 from teacherspec.tasks.shared.interfaces.capabilities import Pairs
 
@@ -64,7 +65,9 @@ def test_soft_is_the_divergence_of_similarities_in_the_batch(targets: str, divid
 
 def test_embeddings_are_learned_by_their_distance_through_one_map() -> None:
     loss, images, texts = found(Arm("embeddings", "embeddings", 1.0, 1.0), width=3)
-    own_images, own_texts = (torch.from_numpy(one[ROWS]) for one in narrowed(TEACHER, 3))
+    own_images, own_texts = (
+        torch.from_numpy(one[ROWS]) for one in narrowed(TEACHER.images, TEACHER.texts, 3)
+    )
     expected = (2 - 2 * (images * own_images).sum(1) + 2 - 2 * (texts * own_texts).sum(1)) / 2
     torch.testing.assert_close(loss, expected.mean())
 
@@ -111,11 +114,11 @@ def test_controls_hold_nothing_of_the_pair_but_what_they_name() -> None:
 
 
 def test_a_map_to_full_width_keeps_every_cosine_and_a_narrow_one_the_largest_directions() -> None:
-    images, texts = narrowed(TEACHER, WIDTH)
+    images, texts = narrowed(TEACHER.images, TEACHER.texts, WIDTH)
     np.testing.assert_allclose(images @ texts.T, TEACHER.images @ TEACHER.texts.T, atol=1e-5)
     flat = np.concatenate([unit((8, 2), 6), np.zeros((8, 4), np.float32)], axis=1)
     plane = Paired(flat, flat[::-1].copy(), TEACHER.image_of, TEACHER.text_of)
-    images, texts = narrowed(plane, 2)
+    images, texts = narrowed(plane.images, plane.texts, 2)
     np.testing.assert_allclose(images @ texts.T, plane.images @ plane.texts.T, atol=1e-5)
 
 

@@ -39,6 +39,7 @@ def probe(sources: Sources, folder: Path, student: dict[str, Any], **values: Any
     return read_json(folder / "report/metrics.json")
 
 
+@pytest.mark.slow
 def test_its_numbers_are_those_that_gates_may_name_and_the_card_speaks_of_recall(tmp_path: Path) -> None:
     found = probe(toy_pairs(tmp_path), tmp_path, {})
     assert numbers(found, "probe") == probe_names("retrieval", ROLES, 1, 2).all
