@@ -8,6 +8,7 @@ import click
 
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Declare a teacher": {
+        "init": "Start a repository for a teacher of your own rows.",
         "check": "Validate params.yaml; report all mistakes with line and column.",
         "schema": "Print the JSON Schema of params.yaml, for editors.",
         "plan-memory": "Estimate the memory that fine-tuning a base needs.",

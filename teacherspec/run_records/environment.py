@@ -12,6 +12,9 @@ from teacherspec.run_records.hardware import hardware
 from teacherspec.runtime.atomic_io import round_floats
 from teacherspec.runtime.cpu_determinism import pinned
 
+PINNING = frozenset({"pyproject.toml", "versions.yaml"})
+"""Files whose groups pin libraries: of this project, and of a repository that `teacherspec init` made."""
+
 PIN = re.compile(r"([\w.-]+)(?:\[[^]]*\])?==(\S+)")
 
 
@@ -43,8 +46,9 @@ def run_environment(
 
 
 def pins(params: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Library → version that the stage declares through the groups of `pyproject.toml`."""
-    groups = params.get("pyproject.toml", {}).values()
+    """Library → version that the stage declares through groups of `pyproject.toml` or `versions.yaml`."""
+    declared = (values for file, values in params.items() if file in PINNING)
+    groups = (group for values in declared for group in values.values() if isinstance(group, list))
     matches = [PIN.fullmatch(str(entry)) for group in groups for entry in group]
     return {match[1]: match[2] for match in matches if match}
 

@@ -11,6 +11,7 @@ from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_hashing import Content, content, files_of, md5_of
 from teacherspec.run_records.dvc_yaml import DVC_YAML, DeclaredStage, declared_stages, params_now
 from teacherspec.run_records.environment import run_environment
+from teacherspec.run_records.library_versions import refuse_other_library
 from teacherspec.run_records.receipt import receipt, receipt_md5, receipt_path, record_path, sums_path
 from teacherspec.runtime.atomic_io import write_json, write_text
 from teacherspec.runtime.file_lock import exclusive_lock
@@ -66,6 +67,7 @@ def inputs(name: str) -> Inputs:
     stages = declared_stages()
     if name not in stages:
         raise UserError(f"{DVC_YAML}: there is no stage {name}; it has {', '.join(stages)}")
+    refuse_other_library(stage=name)
     found = {dep: content(Path(dep)) for dep in stages[name].deps}
     missing = [f"{dep}: not found, and stage {name} depends on it" for dep, item in found.items() if not item]
     if missing:

@@ -239,7 +239,8 @@ def accepted_by_dvc(words: list[str]) -> bool:
 
 
 def accepted_by_make(words: list[str]) -> bool:
-    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    makefiles = "".join((ROOT / name).read_text() for name in ("Makefile", "pipeline.mk"))
+    targets = set(re.findall(r"^([\w-]+):", makefiles, re.MULTILINE))
     return {word for word in words if "=" not in word} <= targets
 
 

@@ -15,7 +15,8 @@ from tests.pipeline.gitops.repository import ROOT
 
 FOLDER = ROOT / ".github/workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
-TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+MAKEFILES = "".join((ROOT / name).read_text() for name in ("Makefile", "pipeline.mk"))
+TARGETS = set(re.findall(r"^([\w-]+):", MAKEFILES, re.MULTILINE))
 WRITES = {"teacher.yml/comment", "release.yml/publish"}
 """The jobs that may write."""
 
@@ -138,7 +139,7 @@ def test_hooks_and_updates_name_what_exists() -> None:
 def test_setup_installs_the_plugin_of_the_declared_remote(address: str, tmp_path: Path) -> None:
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text(f"['remote \"storage\"']\n    url = {address}\n")
-    for name in ("Makefile", "requirements"):
+    for name in ("Makefile", "pipeline.mk", "requirements"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "requirements.txt", tmp_path)
     shown = subprocess.run(["make", "-n", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True)

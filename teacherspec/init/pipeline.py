@@ -1,0 +1,75 @@
+"""`dvc.yaml` and `versions.yaml` of a repository in which the library is installed."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from teacherspec.run_records.dvc_yaml import parse_yaml
+from teacherspec.run_records.library_versions import (
+    KIND_FOLDER,
+    LIBRARY,
+    VERSIONS,
+    code_of,
+    installed_versions,
+    template,
+)
+
+PINS_FILE = "pyproject.toml"
+PINNED = f"      - {PINS_FILE}:"
+
+HEADER = f"""\
+# The pipeline, from top to bottom. One name everywhere: stage `calibrate` = stages/calibrate.py =
+# params.yaml: calibrate = reports/calibrate/. A stage re-runs when its data, its sections of params.yaml or
+# its entries of {VERSIONS} changed: the code of the installed teacherspec, and libraries it computes with.
+# Written by `teacherspec init`; `teacherspec init --upgrade` shows what a new version changes, and asks.
+"""
+
+
+def pipeline() -> str:
+    """The text of `dvc.yaml`: that of this project, with the library's folders replaced by their versions."""
+    text = (template() / "dvc.yaml").read_text(encoding="utf-8")
+    stages = parse_yaml(text)["stages"]
+    body = text[text.index("\nstages:\n") + 1 :]
+    return HEADER + "\n" + "\n".join(_lines(body, stages)) + "\n"
+
+
+def _lines(body: str, stages: Mapping[str, Any]) -> Iterator[str]:
+    stage = ""
+    for line in body.rstrip("\n").split("\n"):
+        if found := re.fullmatch(r"  (\w+):", line):
+            stage = found[1] if found[1] in stages else ""
+        if line.startswith(f"      - {LIBRARY}/"):
+            continue
+        if line == PINNED:
+            yield from _versions(stage, stages[stage])
+            continue
+        yield line.replace("- dependency-groups.", "- pins.")
+        if stage and line.startswith("    params:") and PINS_FILE not in str(stages[stage]["params"]):
+            yield from _versions(stage, stages[stage])
+
+
+def _versions(stage: str, declared: Mapping[str, Any]) -> Iterator[str]:
+    """The entries of `versions.yaml` that a stage depends on; the lines of its pins follow."""
+    yield f"      - {VERSIONS}:"
+    if code_of(declared):
+        yield f"          - code.{stage}"
+    if KIND_FOLDER in declared["deps"]:
+        yield "          - tasks.${task.kind}"
+
+
+def versions() -> str:
+    """The text of `versions.yaml` for the installed library."""
+    found = installed_versions()
+    lines = [
+        "# What each stage runs; DVC re-runs a stage when its entry changed. Written by `teacherspec init`;",
+        "# every stage refuses to run with another library than this one.",
+        f"{LIBRARY}: {json.dumps(found[LIBRARY])}",
+        "code:  # digest of the library's code, by stage",
+        *(f"  {name}: {json.dumps(digest)}" for name, digest in found["code"].items()),
+        "tasks:  # and by kind of task",
+        *(f"  {name}: {json.dumps(digest)}" for name, digest in found["tasks"].items()),
+        "pins:  # libraries that can change a result",
+        *(f"  {group}: {json.dumps(pins)}" for group, pins in found["pins"].items()),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,68 @@
+"""`requirements.txt` of a new repository: this library as it was installed here, and its exact pins."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import distribution
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from teacherspec.run_records.library_versions import LIBRARY, template
+
+WHEELS = "wheels"
+"""Folder of the repository that holds the library where it came as a file and not from a package index."""
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {"causal_lm": ("gguf",)}
+"""Kind of task → optional libraries that the base of a new declaration needs."""
+
+
+def requirements(kind: str) -> str:
+    """The text of `requirements.txt`.
+
+    Args:
+        kind: of task.
+    """
+    pins = (template() / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return "\n".join(
+        [
+            "# What `make` installs, exactly. The first line is the library; a new version of it comes with new",
+            "# pins: install it, then `teacherspec init --upgrade`.",
+            library(EXTRAS.get(kind, ()), distribution(LIBRARY).version, _origin()),
+            *(line for line in pins if not line.startswith("#")),
+            "",
+        ]
+    )
+
+
+def _origin() -> Mapping[str, object]:
+    """Where pip took the library from (PEP 610); empty for a package index."""
+    return dict(json.loads(distribution(LIBRARY).read_text("direct_url.json") or "{}"))
+
+
+def library(extras: tuple[str, ...], version: str, origin: Mapping[str, object]) -> str:
+    """The requirement that installs the same library elsewhere.
+
+    Args:
+        extras: optional libraries.
+        version: that is installed.
+        origin: content of pip's `direct_url.json`.
+    """
+    wanted = f"[{','.join(extras)}]" if extras else ""
+    commit = origin.get("vcs_info")
+    if isinstance(commit, dict):
+        return f"{LIBRARY}{wanted} @ {commit['vcs']}+{origin['url']}@{commit['commit_id']}"
+    if wheel := wheel_of(origin):
+        return f"./{WHEELS}/{wheel.name}{wanted}"
+    return f"{LIBRARY}{wanted}=={version}"
+
+
+def installed_wheel() -> Path | None:
+    """The wheel that the library was installed from; None where it is not, or no longer, a file here."""
+    wheel = wheel_of(_origin())
+    return wheel if wheel is not None and wheel.is_file() else None
+
+
+def wheel_of(origin: Mapping[str, object]) -> Path | None:
+    """The file that pip installed, by its `direct_url.json`."""
+    url = urlparse(str(origin.get("url", "")))
+    path = Path(unquote(url.path))
+    return path if url.scheme == "file" and path.suffix == ".whl" else None

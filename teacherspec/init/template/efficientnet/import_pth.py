@@ -1,0 +1,1 @@
+../../../../examples/efficientnet/import_pth.py

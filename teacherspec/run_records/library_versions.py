@@ -1,0 +1,121 @@
+"""`versions.yaml`: what each stage of a repository runs where teacherspec is installed and not part of it.
+
+DVC compares dependencies by content. In the project's own repository a stage depends on folders of code; in a
+repository that `teacherspec init` made it depends on its entry here, the digest of the same folders of the
+installed library. An upgrade changes the entries of the stages whose code it changed, and DVC re-runs those.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from teacherspec.errors import UserError
+from teacherspec.run_records.dvc_yaml import parse_yaml, parsed
+
+VERSIONS = Path("versions.yaml")
+LIBRARY = "teacherspec"
+KIND_FOLDER = "teacherspec/tasks/${task.kind}"
+"""The code of the one kind of task that a teacher has, as the pipeline of this project names it."""
+
+DIGITS = 16
+"""Hexadecimal digits of a digest that are written: enough for a file that people review."""
+
+DATA_SUFFIXES = frozenset({".py", ".j2", ".css", ".js"})
+"""Files of the package that are code; nothing else of it changes a result."""
+
+
+def template() -> Path:
+    """The folder of the files that a new repository starts from."""
+    return Path(str(files(LIBRARY))) / "init/template"
+
+
+@cache
+def installed_versions() -> Mapping[str, Any]:
+    """The content of `versions.yaml` for the installed library.
+
+    Returns:
+        `teacherspec`: its version; `code`: stage → digest of the code it runs, of any kind of task; `tasks`:
+        kind of task → digest of its code; `pins`: group → pinned versions of the libraries that can change a
+        result.
+    """
+    stages = parse_yaml((template() / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    groups = tomllib.loads((template() / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    kinds = sorted(file.parent.name for file in _root().glob("tasks/*/task.py"))
+    return {
+        LIBRARY: version(LIBRARY),
+        "code": {name: _digest(code_of(stage)) for name, stage in stages.items()},
+        "tasks": {kind: _digest([KIND_FOLDER.replace("${task.kind}", kind)]) for kind in kinds},
+        "pins": {group: groups[group] for group in _groups(stages)},
+    }
+
+
+def code_of(stage: Mapping[str, Any]) -> list[str]:
+    """The files and folders of the library that a stage of `dvc.yaml` depends on for any kind of task."""
+    return [dep for dep in stage["deps"] if dep.startswith(f"{LIBRARY}/") and dep != KIND_FOLDER]
+
+
+def _groups(stages: Mapping[str, Any]) -> list[str]:
+    """Groups of pins that stages declare, in the order of the first use."""
+    found: dict[str, None] = {}
+    for stage in stages.values():
+        for param in stage["params"]:
+            for key in param.get("pyproject.toml", ()) if isinstance(param, dict) else ():
+                found[key.removeprefix("dependency-groups.")] = None
+    return list(found)
+
+
+def _root() -> Path:
+    return Path(str(files(LIBRARY)))
+
+
+def _digest(paths: list[str]) -> str:
+    """SHA-256 over names and contents of the files of code below the paths, in order of name."""
+    total = hashlib.sha256()
+    for path in paths:
+        own = _root().parent / path
+        for file in [own] if own.is_file() else sorted(own.rglob("*")):
+            if file.suffix in DATA_SUFFIXES:
+                name = file.relative_to(_root().parent).as_posix()
+                total.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()[:DIGITS]
+
+
+def refuse_other_library(root: Path = Path(), stage: str | None = None) -> None:
+    """Refuse to run with another library than `versions.yaml` states, where there is one.
+
+    Args:
+        root: the repository.
+        stage: the one that is about to run; None for all.
+
+    Raises:
+        UserError: what differs, and the two ways on.
+    """
+    if not (root / VERSIONS).is_file():
+        return
+    stated = parsed((root / VERSIONS).read_text(encoding="utf-8"), str(VERSIONS))
+    problems = list(_differences(stated if isinstance(stated, dict) else {}, stage))
+    if problems:
+        raise UserError(
+            f"{VERSIONS}: the installed teacherspec is not the one stated: {'; '.join(problems)}. Install "
+            "that one (`pip install -r requirements.txt`), or move to the installed one with `teacherspec init "
+            "--upgrade`, which shows what it changes"
+        )
+
+
+def _differences(stated: Mapping[str, Any], stage: str | None) -> Iterator[str]:
+    installed = installed_versions()
+    if stated.get(LIBRARY) != installed[LIBRARY]:
+        yield f"version {stated.get(LIBRARY)} is stated, {installed[LIBRARY]} installed"
+        return
+    for part in ("code", "tasks"):
+        given = stated.get(part)
+        own = installed[part]
+        keys = [stage] if stage is not None and stage in own else list(own)
+        differing = [key for key in keys if not isinstance(given, dict) or given.get(key) != own[key]]
+        if differing:
+            yield f"the code of {', '.join(differing)} is another one"
