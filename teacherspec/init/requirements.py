@@ -24,8 +24,8 @@ def requirements(kind: str) -> str:
     pins = (template() / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return "\n".join(
         [
-            "# What `make` installs, exactly. The first line is the library; a new version of it comes with new",
-            "# pins: install it, then `teacherspec init --upgrade`.",
+            "# What `make` installs, exactly. The first line is the library; a new version has new pins:",
+            "# install it, then `teacherspec init --upgrade`.",
             library(EXTRAS.get(kind, ()), distribution(LIBRARY).version, _origin()),
             *(line for line in pins if not line.startswith("#")),
             "",

@@ -102,8 +102,8 @@ def refuse_other_library(root: Path = Path(), stage: str | None = None) -> None:
     if problems:
         raise UserError(
             f"{VERSIONS}: the installed teacherspec is not the one stated: {'; '.join(problems)}. Install "
-            "that one (`pip install -r requirements.txt`), or move to the installed one with `teacherspec init "
-            "--upgrade`, which shows what it changes"
+            "that one (`pip install -r requirements.txt`), or move to the installed one with "
+            "`teacherspec init --upgrade`, which shows what it changes"
         )
 
 
