@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from teacherspec.init.kinds.names import KINDS
 from teacherspec.runtime.entrypoint import report_user_errors
 from teacherspec.runtime.terminal import print_lines
 
 if TYPE_CHECKING:
     from teacherspec.init.start import Plan
-
-KINDS = ("text_classification", "image_classification", "causal_lm")
-"""Kinds of task that a declaration is written for; `ROLES` of teacherspec/init has the same."""
 
 
 @click.command("init")
@@ -22,9 +20,7 @@ KINDS = ("text_classification", "image_classification", "causal_lm")
 @click.option(
     "--data", type=click.Path(path_type=Path), help="File or folder of rows; copied unless inside DIR."
 )
-@click.option(
-    "--task", "kind", type=click.Choice(KINDS), help="Kind of task; told from the columns if omitted."
-)
+@click.option("--task", "kind", type=click.Choice(KINDS), help="Kind of task; by default by the columns.")
 @click.option(
     "--column", "columns", multiple=True, metavar="NAME=COLUMN", help="Such as text=Body; repeatable."
 )
@@ -121,7 +117,7 @@ def _next(planned: "Plan", done: list[str]) -> Iterator[str]:
 
 
 def _upgrade(folder: Path, dry_run: bool, yes: bool) -> None:
-    from teacherspec.init.start import apply_upgrade, upgrade
+    from teacherspec.init.upgrade import apply_upgrade, upgrade
 
     files, diff = upgrade(folder)
     if not files:

@@ -28,7 +28,7 @@ HEADER = f"""\
 
 def pipeline() -> str:
     """The text of `dvc.yaml`: that of this project, with the library's folders replaced by their versions."""
-    text = (template() / "dvc.yaml").read_text(encoding="utf-8")
+    text = (template() / "pipeline.yaml").read_text(encoding="utf-8")
     stages = parse_yaml(text)["stages"]
     body = text[text.index("\nstages:\n") + 1 :]
     return HEADER + "\n" + "\n".join(_lines(body, stages)) + "\n"

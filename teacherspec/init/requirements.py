@@ -11,22 +11,19 @@ from teacherspec.run_records.library_versions import LIBRARY, template
 WHEELS = "wheels"
 """Folder of the repository that holds the library where it came as a file and not from a package index."""
 
-EXTRAS: Mapping[str, tuple[str, ...]] = {"causal_lm": ("gguf",)}
-"""Kind of task → optional libraries that the base of a new declaration needs."""
 
-
-def requirements(kind: str) -> str:
+def requirements(extras: tuple[str, ...]) -> str:
     """The text of `requirements.txt`.
 
     Args:
-        kind: of task.
+        extras: optional libraries that the first base needs.
     """
     pins = (template() / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return "\n".join(
         [
             "# What `make` installs, exactly. The first line is the library; a new version has new pins:",
             "# install it, then `teacherspec init --upgrade`.",
-            library(EXTRAS.get(kind, ()), distribution(LIBRARY).version, _origin()),
+            library(extras, distribution(LIBRARY).version, _origin()),
             *(line for line in pins if not line.startswith("#")),
             "",
         ]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ CHARACTERS_PER_TOKEN = 3.0
 TOKENS = (32, 64, 128, 256, 512, 1024, 2048)
 MOST_TEXT_TOKENS = 512
 """Positions of most encoders."""
+
+TEMPLATE_TOKENS = 40
+"""Of a chat template around a conversation."""
 
 LANGUAGE_TEXTS = 300
 LANGUAGE_CHARACTERS = 20_000
@@ -29,8 +32,17 @@ FRACTIONS: Mapping[str, tuple[float, float, float, float]] = {
 CHANCE_OF_NONE = 0.05
 """Of some class having no row in test, from which the declaration must allow it: rows are divided by hash."""
 
-TEMPLATE_TOKENS = 40
-"""Of a chat template around a conversation."""
+
+class Epochs(NamedTuple):
+    """Passes over few, some and many train rows."""
+
+    few: int
+    some: int
+    many: int
+
+
+def _size(rows: int) -> str:
+    return "few" if rows < FEW else "some" if rows < MANY else "many"
 
 
 def text_length(texts: Sequence[str], most: int = MOST_TEXT_TOKENS, around: int = 2) -> Guess:
@@ -44,14 +56,13 @@ def text_length(texts: Sequence[str], most: int = MOST_TEXT_TOKENS, around: int 
     characters = percentile([len(text) for text in texts])
     tokens = characters / CHARACTERS_PER_TOKEN + around
     chosen = next((size for size in TOKENS if size >= tokens), most)
-    return Guess(
-        "task.max_length", min(chosen, most), f"99 % of texts have at most {characters:,.0f} characters"
-    )
+    reason = f"99 % of texts have at most {characters:,.0f} characters"
+    return Guess("task.max_length", min(chosen, most), reason)
 
 
 def percentile(lengths: Sequence[int]) -> float:
-    """The 99th percentile."""
-    return float(np.quantile(lengths, 0.99))
+    """The 99th percentile; 0 of nothing."""
+    return float(np.quantile(lengths, 0.99)) if lengths else 0.0
 
 
 def fractions(rows: int, ready: frozenset[str]) -> Guess:
@@ -61,8 +72,7 @@ def fractions(rows: int, ready: frozenset[str]) -> Guess:
         rows: of all sources.
         ready: splits that a file supplies.
     """
-    size = "few" if rows < FEW else "some" if rows < MANY else "many"
-    train, validation, calibration, test = FRACTIONS[size]
+    _, validation, calibration, test = FRACTIONS[_size(rows)]
     if "validation" in ready:
         validation = 0.0
     if "test" in ready:
@@ -73,29 +83,25 @@ def fractions(rows: int, ready: frozenset[str]) -> Guess:
     return Guess("prepare.fractions", text, f"{rows:,} rows{also}")
 
 
-def min_rows(labels: Sequence[Any], test: float) -> Guess | None:
+def min_rows(labels: Sequence[Any]) -> Guess | None:
     """Fewest rows of a class in a split, where one is so rare that chance may leave it none."""
     counts = Counter(str(label) for label in labels if label is not None)
     rarest, rows = counts.most_common()[-1]
+    test = FRACTIONS[_size(len(labels))][-1]
     if len(counts) * (1 - test) ** rows <= CHANCE_OF_NONE:
         return None
-    return Guess(
-        "prepare.min_rows_per_class", "{train: 1, test: 0}", f"class {rarest!r} has {rows} rows only"
-    )
+    reason = f"class {rarest!r} has {rows} rows only"
+    return Guess("prepare.min_rows_per_class", "{train: 1, test: 0}", reason)
 
 
-def epochs(kind: str, rows: int) -> Guess:
+def classes(labels: Sequence[Any]) -> int:
+    """Number of different labels."""
+    return len({str(label) for label in labels if label is not None})
+
+
+def epochs(passes: Epochs, rows: int) -> Guess:
     """Passes over the train rows; early stopping ends them where validation no longer improves."""
-    few, some, many = EPOCHS[kind]
-    return Guess("finetune.epochs", few if rows < FEW else some if rows < MANY else many, f"{rows:,} rows")
-
-
-EPOCHS: Mapping[str, tuple[int, int, int]] = {
-    "text_classification": (6, 4, 2),
-    "image_classification": (8, 5, 3),
-    "causal_lm": (3, 2, 1),
-}
-"""Kind of task → epochs for few, some and many rows."""
+    return Guess("finetune.epochs", getattr(passes, _size(rows)), f"{rows:,} rows")
 
 
 def language(texts: Sequence[str]) -> Guess | None:
@@ -105,6 +111,5 @@ def language(texts: Sequence[str]) -> Guess | None:
     text = "\n".join(texts[:LANGUAGE_TEXTS])[:LANGUAGE_CHARACTERS]
     if not any(character.isalpha() for character in text):
         return None
-    return Guess(
-        "package.language", str(classify(text)[0]), f"by the first {min(len(texts), LANGUAGE_TEXTS)} texts"
-    )
+    reason = f"by the first {min(len(texts), LANGUAGE_TEXTS)} texts"
+    return Guess("package.language", str(classify(text)[0]), reason)

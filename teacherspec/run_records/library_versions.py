@@ -43,7 +43,7 @@ def installed_versions() -> Mapping[str, Any]:
         kind of task → digest of its code; `pins`: group → pinned versions of the libraries that can change a
         result.
     """
-    stages = parse_yaml((template() / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    stages = parse_yaml((template() / "pipeline.yaml").read_text(encoding="utf-8"))["stages"]
     groups = tomllib.loads((template() / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
     kinds = sorted(file.parent.name for file in _root().glob("tasks/*/task.py"))
     return {

@@ -35,7 +35,7 @@ LAYERS = (
     },
     {"memory_plan", "run_records", "serving"},
     {"compare", "export"},
-    {"release"},
+    {"init", "release"},
     {"stages", "cli"},
     {"__main__"},
 )

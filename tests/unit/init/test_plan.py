@@ -138,7 +138,7 @@ def test_a_named_column_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("missing.csv", None, "no such file or folder"),
         ("rows.xlsx", b"PK", "not a format that can be read"),
         ("empty.jsonl", b"", "no rows"),
-        ("broken.jsonl", b"{\n", "no row can be read"),
+        ("broken.jsonl", b"nonsense\nmore\n", "no row can be read"),
         ("unique.jsonl", b'{"text": "a", "n": 1}\n{"text": "b", "n": 2}\n', "no column repeats its values"),
         ("bytes.csv", bytes(range(128, 256)) * 9, "no table|no text"),
     ],

@@ -1,0 +1,90 @@
+"""The built wheel, installed: `teacherspec init` on a table, build, upgrade; nothing of this clone runs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.gitops.repository import ROOT
+from tests.toys.text import LABELS, toy_base, toy_rows
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the wheel of this project is installed, without what it needs."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    source = folder / "source"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(source)], check=True)
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source)]
+    subprocess.run(build, check=True)
+    (wheel,) = folder.glob("teacherspec-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(folder / "lib"), str(wheel)], check=True)
+    return folder / "lib"
+
+
+def run(cwd: Path, library: Path, *command: str, code: int = 0) -> str:
+    """Run a command with the installed library alone; returns what it printed."""
+    variables: Mapping[str, str] = {
+        **os.environ,
+        "PYTHONPATH": str(library),
+        "PYTHONSAFEPATH": "",
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "user.name",
+        "GIT_CONFIG_VALUE_0": "someone",
+        "GIT_CONFIG_KEY_1": "user.email",
+        "GIT_CONFIG_VALUE_1": "someone@example.org",
+    }
+    given = [sys.executable, "-m", "teacherspec", *command[1:]] if command[0] == "teacherspec" else command
+    done = subprocess.run(given, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_table_becomes_a_teacher(installed: Path, tmp_path: Path) -> None:
+    texts, labels = toy_rows(240, seed=0)
+    rows = "".join(f"{text};{LABELS[label]}\n" for text, label in zip(texts, labels, strict=True))
+    (tmp_path / "weather.csv").write_text(f"Satz;Wetter\n{rows}", encoding="latin-1")
+    shown = run(tmp_path, installed, "teacherspec", "init", "mine", "--data", "weather.csv")
+    assert "delimiter" in shown
+    root = tmp_path / "mine"
+    use_toy_base(root)
+    run(root, installed, "git", "add", ".")
+    run(root, installed, "git", "commit", "-qm", "Declare")
+    run(root, installed, "teacherspec", "check")
+    run(root, installed, "teacherspec", "repro")
+    assert json.loads((root / "artifacts/teacher/READINESS.json").read_text())
+    run(root, installed, "teacherspec", "verify-lock")
+    run(root, installed, "git", "add", ".")
+    run(root, installed, "git", "commit", "-qm", "Build")
+
+    # Another version of the library, whose calibration changed: those stages are refused, then renewed.
+    module = installed / "teacherspec/calibrate/run.py"
+    module.write_text(module.read_text() + "\n# changed\n")
+    stated = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(re.sub("method: .*", "method: {kind: temperature}", stated))
+    assert "another one" in run(root, installed, "teacherspec", "repro", code=1)
+    (root / "params.yaml").write_text(stated)
+    diff = run(root, installed, "teacherspec", "init", "--upgrade", "--yes")
+    assert re.findall(r"^\+  (\w+):", diff, re.MULTILINE) == ["calibrate"]
+    status = run(root, installed, "teacherspec", "status")
+    assert "code.calibrate" in status
+    assert "code.finetune" not in status
+
+
+def use_toy_base(root: Path) -> None:
+    """Declare a base that is built in a second."""
+    toy_base(root / "bases/toy")
+    text = (root / "params.yaml").read_text()
+    begin, end = text.index("  source:\n    kind: wheel"), text.index("finetune:\n")
+    base = "  source: {kind: path, folder: bases/toy}\n  license: apache-2.0\n\n"
+    text = text[:begin] + base + text[end:].replace("max_length: 64", "max_length: 32")
+    (root / "params.yaml").write_text(re.sub(r"max_length: \d+", "max_length: 32", text))
