@@ -11,7 +11,7 @@ from teacherspec.init.columns import Found, guesses
 from teacherspec.init.data_format import sources_of
 from teacherspec.init.declaration import Data, declaration
 from teacherspec.init.guess import Guess
-from teacherspec.init.kinds.registry import likely_kind, starting_kind
+from teacherspec.init.kinds.registry import BY_NAME, likely_kind
 from teacherspec.init.repository import library_files, readme, refuse_existing, start_git_and_dvc, write
 from teacherspec.init.requirements import WHEELS, installed_wheel
 from teacherspec.init.sample import Sample, sample
@@ -19,6 +19,9 @@ from teacherspec.run_records.dvc_yaml import PARAMS
 from teacherspec.runtime.atomic_io import scratch_folder, write_text
 
 OPTIONS = "prepare.sources[]"
+
+IN_GIT_BYTES = 10 << 20
+"""Size of the rows from which they are better kept out of git."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def plan(
     sources, about_files = sources_of(data)
     seen = sample(sources)
     chosen = Guess("task.kind", *((kind, "as given") if kind else likely_kind(seen)))
-    start = starting_kind(chosen.value)
+    start = BY_NAME.get(chosen.value)
     if start is None:
         raise UserError(
             f"{chosen.value}: no declaration is written for this kind; begin with one of examples/"

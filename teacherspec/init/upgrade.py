@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from teacherspec.errors import UserError
-from teacherspec.init.kinds.registry import starting_kind
+from teacherspec.init.kinds.registry import BY_NAME
 from teacherspec.init.repository import base_files, git, library_files
 from teacherspec.run_records.dvc_yaml import PARAMS, parsed
 from teacherspec.run_records.library_versions import VERSIONS
@@ -20,7 +20,8 @@ def upgrade(root: Path) -> tuple[dict[str, str], str]:
     """
     if not (root / PARAMS).is_file() or not (root / VERSIONS).is_file():
         raise UserError(f"{root}: has no {PARAMS} and {VERSIONS}: `teacherspec init` made no repository here")
-    start = starting_kind(parsed((root / PARAMS).read_text(encoding="utf-8"), str(PARAMS))["task"]["kind"])
+    declared = parsed((root / PARAMS).read_text(encoding="utf-8"), str(PARAMS))
+    start = BY_NAME.get(declared["task"]["kind"])
     given_up = {name for name in base_files(start) if not (root / name).exists()}
     files = {name: text for name, text in library_files(start).items() if name not in given_up}
     before = {name: _text(root / name) for name in files}
@@ -33,8 +34,8 @@ def _text(file: Path) -> str:
 
 
 def _diff(name: str, before: str, after: str) -> str:
-    lines = (text.splitlines(keepends=True) for text in (before, after))
-    return "".join(difflib.unified_diff(*lines, f"a/{name}", f"b/{name}"))
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return "".join(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"))
 
 
 def apply_upgrade(root: Path, files: Mapping[str, str]) -> None:

@@ -54,7 +54,7 @@ def fitting(sample: Sample, names: Mapping[str, str]) -> list[Guess]:
     """What of the declaration follows from the rows, besides splits and epochs."""
     rows = next(name for name, wanted in FORMATS.items() if wanted.keys() == names.keys())
     parts = list(
-        zip(*([said(value) for value in sample.columns[name]] for name in names.values()), strict=True)
+        zip(*([spoken_text(value) for value in sample.columns[name]] for name in names.values()), strict=True)
     )
     texts = ["\n".join(row) for row in parts]
     answers = sizes.percentile([len(row[-1]) for row in parts])
@@ -72,11 +72,11 @@ def fitting(sample: Sample, names: Mapping[str, str]) -> list[Guess]:
     return [guess for guess in found if guess]
 
 
-def said(value: Any) -> str:
+def spoken_text(value: Any) -> str:
     """A text as it is; of a list of messages their contents, one after the other."""
     if isinstance(value, Mapping):
         return str(value.get("content") or value.get("value") or "")
-    return "\n".join(map(said, value)) if isinstance(value, list | tuple) else str(value or "")
+    return "\n".join(map(spoken_text, value)) if isinstance(value, list | tuple) else str(value or "")
 
 
 def description(_sample: Sample, _names: Mapping[str, str]) -> str:

@@ -1,12 +1,11 @@
-"""The kinds of task that a declaration can be written for: the modules beside this one, by their names."""
+"""The kinds of task that a declaration can be written for."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol
 
 from teacherspec.init.columns import Found
 from teacherspec.init.guess import Guess
-from teacherspec.init.kinds.names import KINDS
+from teacherspec.init.kinds import causal_lm, image_classification, text_classification
 from teacherspec.init.sample import Sample
 from teacherspec.init.sizes import Epochs
 
@@ -36,12 +35,15 @@ class StartingKind(Protocol):
         """What the teacher does, for the card."""
 
 
-def starting_kind(name: str) -> StartingKind | None:
-    """The module of a kind; None for kinds that declarations are written for by hand."""
-    return cast(StartingKind, import_module(f"{__package__}.{name}")) if name in KINDS else None
+MODULES: tuple[StartingKind, ...] = (causal_lm, image_classification, text_classification)
+"""The last one takes what no other does. Each is named like its kind."""
+
+BY_NAME: Mapping[str, StartingKind] = {
+    vars(module)["__name__"].rpartition(".")[2]: module for module in MODULES
+}
 
 
 def likely_kind(sample: Sample) -> tuple[str, str]:
     """The kind of task that these columns are for, and why."""
-    found = ((name, cast(StartingKind, starting_kind(name)).fits(sample)) for name in KINDS)
+    found = ((name, module.fits(sample)) for name, module in BY_NAME.items())
     return next((name, why) for name, why in found if why)

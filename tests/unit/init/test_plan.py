@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 
 from teacherspec.check.run import check
 from teacherspec.errors import UserError
+from teacherspec.init.kinds.names import KINDS
+from teacherspec.init.kinds.registry import BY_NAME
 from teacherspec.init.start import Plan, plan
 
 TEXTS = [f"message number {number} about {word}" for number in range(20) for word in ("money", "parcels")]
@@ -168,3 +170,7 @@ def test_nothing_that_exists_is_overwritten(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "new/params.yaml").write_text("mine")
     with pytest.raises(UserError, match=r"has params\.yaml already"):
         planned(tmp_path / "new", parquet(tmp_path / "rows.parquet"))
+
+
+def test_every_kind_that_the_command_offers_has_a_module() -> None:
+    assert set(BY_NAME) == set(KINDS)

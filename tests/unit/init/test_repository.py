@@ -7,7 +7,7 @@ import pytest
 
 from teacherspec.errors import UserError
 from teacherspec.init import repository
-from teacherspec.init.kinds.registry import starting_kind
+from teacherspec.init.kinds.registry import BY_NAME
 from teacherspec.init.requirements import library
 from teacherspec.init.upgrade import apply_upgrade, upgrade
 
@@ -26,7 +26,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
 
 
 def made(root: Path) -> Path:
-    files = repository.library_files(starting_kind("text_classification"))
+    files = repository.library_files(BY_NAME["text_classification"])
     repository.write(root, {**files, "params.yaml": "task: {kind: text_classification}\n"}, {})
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], cwd=root, check=True)
