@@ -30,13 +30,15 @@ BATCHES_OF_A_FILE = 64
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("rows", metavar="[FILE]", type=click.File("rb"), default="-")
 @click.option(
-    "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows per forward pass."
+    "--batch-size",
+    type=click.IntRange(1),
+    help="Rows per forward pass, at most; default: 64 of a classifier, 32 of others.",
 )
 @click.option("--max-new-tokens", type=click.IntRange(1), help="Longest answer; default: as in evaluation.")
 @click.option("--unchecked", is_flag=True, help="Go without the checks of files, checksums and metadata.")
 @report_user_errors()
 def command(
-    folder: Path, rows: BinaryIO, batch_size: int, max_new_tokens: int | None, unchecked: bool
+    folder: Path, rows: BinaryIO, batch_size: int | None, max_new_tokens: int | None, unchecked: bool
 ) -> None:
     """Print calibrated predictions of the teacher package in DIR for rows of FILE (stdin by default).
 
@@ -52,6 +54,7 @@ def command(
     from teacherspec.serving import load_teacher
 
     teacher = load_teacher(folder, unchecked=unchecked)
+    batch_size = batch_size or BATCH_SIZES[teacher.task.output_type]
     answer = SERVED[teacher.task.output_type](teacher, batch_size, max_new_tokens)
     read = read_rows(rows, getattr(rows, "name", "<stdin>"), teacher.task.row_schema())
     at_once = batch_size * (BATCHES_OF_A_FILE if rows.seekable() else 1)
@@ -173,6 +176,9 @@ def serve_embeddings(teacher: "RetrievalTeacher", batch_size: int, max_new_token
 
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
 """From rows to the prediction for each."""
+
+BATCH_SIZES: Mapping[OutputType, int] = {"classification": 64, "retrieval": 32, "generation": 32}
+"""Output type → rows per forward pass, unless another number is asked for."""
 
 SERVED: Mapping[OutputType, Callable[[Any, int, int | None], Answer]] = {
     "classification": serve_classes,

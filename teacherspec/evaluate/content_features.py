@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from PIL.Image import Image
 
+VALUES_AT_ONCE = 64
+"""Values that are read together: few enough for images, many enough for short texts to be read fast."""
+
 
 @dataclass(frozen=True)
 class RowContent:
@@ -71,8 +74,9 @@ def content_features(schema: RowSchema, rows: "Dataset", texts: Sequence[str]) -
 
 
 def values_of(rows: "Dataset", name: str) -> Iterator[Any]:
-    """The values of a column one by one: those of images would not fit into memory together."""
-    return (row[name] for row in rows.select_columns([name]))
+    """The values of a column, some at once: those of images would not fit into memory together."""
+    parts = rows.select_columns([name]).iter(batch_size=VALUES_AT_ONCE)
+    return (value for part in parts for value in part[name])
 
 
 def text_features(texts: Sequence[str]) -> list[SlicingFeature]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from teacherspec.errors import DeclarationError
 from teacherspec.evaluate.perturbations import Perturbation
 from teacherspec.inference.classification import predict
+from teacherspec.inference.row_outputs import ROWS_PER_SHARD
 from teacherspec.metrics.multiple_testing import adjusted
 from teacherspec.metrics.scores.intervals import Interval, wilson_interval
 from teacherspec.metrics.scores.softmax import top_label
@@ -103,6 +105,7 @@ def predict_perturbed(
     *,
     batch_size: int,
     seed: int,
+    finished: Path | None = None,
 ) -> dict[str, tuple[Predictions, int]]:
     """Predictions of the rows under each perturbation, and the number of rows it changed.
 
@@ -117,11 +120,12 @@ def predict_perturbed(
         perturbations: by name.
         batch_size: examples per forward pass.
         seed: of the perturbations.
+        finished: folder of finished shards, see `row_outputs`.
     """
     from datasets import Dataset
 
-    # Texts are small, and batched by length over all rows; images are large, and kept uncompressed.
-    at_once = batch_size if task.decodes_images else len(rows)
+    # Texts are small, and batched by length; images are large, and kept uncompressed.
+    at_once = batch_size if task.decodes_images else ROWS_PER_SHARD
     predicted = {}
     for name, perturb in perturbations.items():
         logits, count = plain.logits.copy(), 0
@@ -131,7 +135,9 @@ def predict_perturbed(
             if changed:
                 places = [start + place for place in changed]
                 perturbed = Dataset.from_list(list(changed.values()), features=rows.features)
-                logits[places] = predict(task, model, processor, perturbed, batch_size).logits
+                folder = None if finished is None else finished / name / f"{start:09d}"
+                found = predict(task, model, processor, perturbed, batch_size, folder)
+                logits[places] = found.logits
             count += len(changed)
         predicted[name] = Predictions(plain.ids, plain.labels, logits), count
     return predicted

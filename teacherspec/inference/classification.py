@@ -1,5 +1,6 @@
 """Inference for classification: the logits of a split."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from teacherspec.tasks.shared.interfaces.model import Inference
 
 
-def predict(task: "Inference", model: Any, processor: Any, rows: "Dataset", batch_size: int) -> Predictions:
+def predict(
+    task: "Inference",
+    model: Any,
+    processor: Any,
+    rows: "Dataset",
+    batch_size: int,
+    finished: Path | None = None,
+) -> Predictions:
     """Logits of every row by row id; each of several processes computes its share and returns all.
 
     Args:
@@ -25,16 +33,23 @@ def predict(task: "Inference", model: Any, processor: Any, rows: "Dataset", batc
         processor: tokenizer or image processor of the model.
         rows: a split as `prepare` left it.
         batch_size: examples per forward pass.
+        finished: folder of finished shards, see `row_outputs`.
 
     Raises:
         DataError: there are no rows.
         UserError: a logit is not finite; the message names the row.
     """
-    return _checked(row_outputs(task, task.logits, model, processor, rows, batch_size), rows)
+    return _checked(row_outputs(task, task.logits, model, processor, rows, batch_size, finished), rows)
 
 
 def predict_embedded(
-    task: "Inference", embedded: EmbeddedClasses, model: Any, processor: Any, rows: "Dataset", batch_size: int
+    task: "Inference",
+    embedded: EmbeddedClasses,
+    model: Any,
+    processor: Any,
+    rows: "Dataset",
+    batch_size: int,
+    finished: Path | None = None,
 ) -> tuple[Predictions, npt.NDArray[np.float32]]:
     """The same with the embeddings `[N, D]` of the rows, by one forward pass.
 
@@ -45,12 +60,13 @@ def predict_embedded(
         processor: of the model.
         rows: a split as `prepare` left it.
         batch_size: examples per forward pass.
+        finished: folder of finished shards, see `row_outputs`.
 
     Raises:
         DataError: there are no rows.
         UserError: a logit is not finite; the message names the row.
     """
-    both = row_outputs(task, embedded.logits_and_embeddings, model, processor, rows, batch_size)
+    both = row_outputs(task, embedded.logits_and_embeddings, model, processor, rows, batch_size, finished)
     classes = len(model.config.id2label)
     return _checked(both[:, :classes], rows), both[:, classes:]
 
@@ -62,4 +78,4 @@ def _checked(logits: npt.NDArray[np.float32], rows: "Dataset") -> Predictions:
             f"evaluate: the model's logits for row {ids[bad[0]]} are not finite ({len(bad)} such rows of "
             f"{len(ids)}); the weights are broken or overflow: fine-tune again with a lower learning rate"
         )
-    return Predictions(ids=ids, labels=np.asarray(rows["label"], np.int32), logits=logits)
+    return Predictions(ids=ids, labels=np.asarray(rows["label"][:], np.int32), logits=logits)

@@ -20,6 +20,7 @@ from teacherspec.runtime.process_lifetime import (
     create_launch_folder,
     die_with,
     is_launched,
+    launch_folder,
     print_once,
 )
 
@@ -34,11 +35,17 @@ def launch(module: str) -> bool:
         False where this process must do the work: only one is configured, or it is one of several.
 
     Raises:
-        UserError: the configuration cannot be read, or the launcher does not start.
+        UserError: the configuration cannot be read, the launcher does not start, or it started this process
+            without a rank.
         SystemExit: a process failed; the others have been ended.
     """
     if is_launched():
         return False
+    if launch_folder() is not None:  # or each process would launch others without end
+        raise UserError(
+            f"{machine.LAUNCHER}: the command started a process without LOCAL_RANK, which cannot tell its "
+            "share; use a launcher that sets RANK, WORLD_SIZE and LOCAL_RANK, such as torchrun"
+        )
     work = ["-m", module, *sys.argv[1:]]
     if command := machine.launch_command():
         create_launch_folder()

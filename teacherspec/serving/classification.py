@@ -13,12 +13,12 @@ from teacherspec.inference.load import load_model
 from teacherspec.metrics.ood import confidence_log_odds
 from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.runtime.length_batches import longest_first
+from teacherspec.runtime.length_batches import least_padding
 from teacherspec.serving.requests import with_images
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 Row = Mapping[str, Any]
-BATCH_SIZE = 32
+BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class ClassificationTeacher:
         import torch
 
         logits = np.empty((len(rows), len(self.label_names)), np.float32)
-        for chosen in longest_first(len(rows), self._lengths(rows), batch_size):
+        lengths = self.task.row_lengths(self.processor, rows)
+        for chosen in least_padding(len(rows), lengths, batch_size):
             batch = self.task.batch(self.processor, [with_images(self.task, rows[at]) for at in chosen])
             with torch.inference_mode():
                 inputs = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
@@ -84,11 +85,6 @@ class ClassificationTeacher:
         if self.abstention is None or not len(logits):
             return np.zeros(len(logits), np.bool_)
         return confidence_log_odds(logits) < self.abstention
-
-    def _lengths(self, rows: Sequence[Row]) -> list[int] | None:
-        """Characters of each row, near enough to its tokens to group rows; None for tasks without texts."""
-        texts = [column.name for column in self.task.row_schema().texts()]
-        return [sum(len(str(row[name])) for name in texts) for row in rows] if texts else None
 
 
 def abstention_score(rule: Mapping[str, Any] | None) -> float | None:

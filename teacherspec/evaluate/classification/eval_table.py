@@ -38,7 +38,7 @@ class EvalTable:
         """`[N]`, the content of each row as a person reads it."""
         return self.content.texts
 
-    @property
+    @cached_property
     def labels(self) -> IntArray:
         """Given labels `[N]`."""
         return self.predictions.labels.astype(np.int64)

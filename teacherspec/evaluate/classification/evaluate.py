@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from teacherspec.evaluate.classification.untrained_base import predict_untrained
 from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.content_features import read_content
 from teacherspec.evaluate.context import EvaluationContext, log_progress
+from teacherspec.evaluate.finished_shards import remove_shards, shards_folder
 from teacherspec.evaluate.gain import gain_text
 from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
@@ -54,8 +56,9 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
         UserError: the model does not fit the splits, or a perturbation or slice the rows.
     """
     section, data, schema = context.section, context.data, context.task.row_schema()
-    predictions, embeddings = _predict(context)
-    perturbed = _perturbed(context, predictions["test"])
+    finished = shards_folder(context)
+    predictions, embeddings = _predict(context, finished / "splits")
+    perturbed = _perturbed(context, predictions["test"], finished / "perturbed")
     seeds = score_seeds(context, predictions, partial(_logits, context), lambda _, found: _scores(found))
     untrained = predict_untrained(context)
     distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
@@ -70,6 +73,7 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
     analysis = analyse(context, predictions, untrained, tables, perturbed, seeds)
     sheets = contact_sheets(schema, context.splits, analysis.examples)
     _write_predictions(context, predictions, embeddings, untrained, analysis, sheets)
+    remove_shards()
     log_progress("reports")
     write_metrics(context.paths.report, analysis.metrics, analysis.findings)
     write_plots(context.paths, analysis, section.confidence)
@@ -79,7 +83,7 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
 
 
 def _predict(
-    context: EvaluationContext,
+    context: EvaluationContext, finished: Path
 ) -> tuple[dict[str, Predictions], dict[str, npt.NDArray[np.float32]]]:
     """Predictions of every split, and embeddings `[N, D]` of its rows where they are declared."""
     embedded = context.task.capability(EmbeddedClasses) if context.section.embeddings else None
@@ -87,16 +91,20 @@ def _predict(
     for name, rows in context.splits.items():
         log_progress(f"{name}, {len(rows)} rows")
         if embedded is None:
-            predictions[name] = _logits(context, context.teacher, rows)
+            predictions[name] = predict(
+                context.task, *context.teacher, rows, context.section.batch_size, finished / name
+            )
         else:
             predictions[name], embeddings[name] = predict_embedded(
-                context.task, embedded, *context.teacher, rows, context.section.batch_size
+                context.task, embedded, *context.teacher, rows, context.section.batch_size, finished / name
             )
     check_classes(context.data, predictions["test"])
     return predictions, embeddings
 
 
-def _perturbed(context: EvaluationContext, plain: Predictions) -> dict[str, tuple[Predictions, int]]:
+def _perturbed(
+    context: EvaluationContext, plain: Predictions, finished: Path
+) -> dict[str, tuple[Predictions, int]]:
     """Predictions of the test split under each perturbation."""
     task, section, (model, processor) = context.task, context.section, context.teacher
     perturbations = chosen_perturbations(perturbations_of(task.row_schema()), section.perturbations)
@@ -110,6 +118,7 @@ def _perturbed(context: EvaluationContext, plain: Predictions) -> dict[str, tupl
         perturbations,
         batch_size=section.batch_size,
         seed=section.seed,
+        finished=finished,
     )
 
 

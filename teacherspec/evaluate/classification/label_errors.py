@@ -11,6 +11,9 @@ from teacherspec.metrics.label_errors import label_issues
 EXCERPT = 200
 """Longest piece of a text that a table repeats, in characters."""
 
+LISTED = 1_000
+"""Likely label errors in `label_errors.tsv`, the most suspicious first: git keeps it, and people read it."""
+
 SHOWN = 25
 """Rows in each list of examples."""
 
@@ -94,12 +97,14 @@ def label_suspects(splits: Mapping[str, EvalTable]) -> list[LabelSuspect]:
         splits: split name → its rows, none of which the weights were fitted on: a model agrees with
             the labels it was trained on.
     """
-    places = [(name, row) for name, measured in splits.items() for row in range(len(measured))]
+    names = list(splits)
+    starts = np.cumsum([0, *(len(measured) for measured in splits.values())])
     probs = np.concatenate([measured.probs for measured in splits.values()])
     issues = label_issues(probs, np.concatenate([measured.labels for measured in splits.values()]))
     suspects = []
     for index, suggested, quality in zip(issues.rows, issues.suggested, issues.quality, strict=True):
-        name, row = places[index]
+        place = int(np.searchsorted(starts, index, side="right")) - 1
+        name, row = names[place], int(index - starts[place])
         measured = splits[name]
         label = int(measured.labels[row])
         suspects.append(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,11 @@ from teacherspec.metrics.scores.intervals import (
 )
 from teacherspec.metrics.scores.proper_scores import brier_per_row, nll_per_row
 from teacherspec.metrics.scores.softmax import log_softmax, softmax, top_label
+from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.predictions.classification import Predictions
+
+ROWS_AT_ONCE = 16_384
+"""Rows whose probabilities, in float64, are in memory together."""
 
 CLASS_COLUMNS = (
     "label", "support",
@@ -44,9 +48,9 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
         nats) as plain numbers, and so `matthews` unless it is undefined because labels or predictions are all
         of one class.
     """
-    logits, labels = predictions.logits, predictions.labels
-    probs, predicted = softmax(logits), top_label(logits)
-    classes, rows = logits.shape[1], len(labels)
+    labels, (rows, classes) = predictions.labels, predictions.logits.shape
+    values = row_values(predictions)
+    predicted = values.predicted
 
     def f1_of(chosen: npt.NDArray[np.intp]) -> float:
         return macro_f1(labels[chosen], predicted[chosen], n_classes=classes)
@@ -58,19 +62,58 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
     intervals = {
         "accuracy": wilson_interval(int((predicted == labels).sum()), rows, confidence=confidence),
         "macro_f1": interval_of(float(draws.observed), draws.resampled, confidence=confidence),
-        "nll": mean_of(nll_per_row(logits, labels)),
-        "brier": mean_of(brier_per_row(probs, labels)),
+        "nll": mean_of(values.nll),
+        "brier": mean_of(values.brier),
     }
     measured = {
         "rows": rows,
         **{name: asdict(interval) for name, interval in intervals.items()},
         "balanced_accuracy": balanced_accuracy(labels, predicted, n_classes=classes),
-        "entropy": float(entropy(log_softmax(logits)).mean()),
-        "ece": expected_calibration_error(*top_label_confidence(probs, labels)),
+        "entropy": float(values.entropy.mean()),
+        "ece": expected_calibration_error(values.confidence, values.correct),
     }
     if np.ptp(labels) > 0 and np.ptp(predicted) > 0:
         measured["matthews"] = matthews(labels, predicted, n_classes=classes)
     return measured
+
+
+class RowValues(NamedTuple):
+    """Measures of each of N rows, `[N]`.
+
+    Attributes:
+        predicted: the predicted label.
+        nll: nats.
+        brier: between 0 and 2.
+        entropy: of the predicted distribution, nats.
+        confidence: probability of the predicted label.
+        correct: whether it is the given one.
+    """
+
+    predicted: IntArray
+    nll: FloatArray
+    brier: FloatArray
+    entropy: FloatArray
+    confidence: FloatArray
+    correct: "npt.NDArray[np.bool_]"
+
+
+def row_values(predictions: Predictions) -> RowValues:
+    """Measures of each row, in memory for the probabilities of `ROWS_AT_ONCE` rows."""
+    parts = []
+    for start in range(0, len(predictions.labels), ROWS_AT_ONCE):
+        logits = predictions.logits[start : start + ROWS_AT_ONCE]
+        labels = predictions.labels[start : start + ROWS_AT_ONCE]
+        probs = softmax(logits)
+        parts.append(
+            (
+                top_label(logits),
+                nll_per_row(logits, labels),
+                brier_per_row(probs, labels),
+                entropy(log_softmax(logits)),
+                *top_label_confidence(probs, labels),
+            )
+        )
+    return RowValues(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def class_rows(predictions: Predictions, label_names: Sequence[str], confidence: float) -> list[list[object]]:

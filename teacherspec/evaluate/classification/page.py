@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from teacherspec.evaluate.classification.analysis import Analysis
+from teacherspec.evaluate.classification.label_errors import LISTED
 from teacherspec.evaluate.classification.report import reliability_picture
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.html import write_page
@@ -14,7 +15,7 @@ from teacherspec.spec.evaluate import Evaluate
 TEMPLATE = "classification/report.html.j2"
 
 SUSPECTS_SHOWN = 50
-"""Likely label errors on the page; `label_errors.tsv` holds all."""
+"""Likely label errors on the page; `label_errors.tsv` holds more."""
 
 SLICES_SHOWN = 60
 """Slices on the page, the weakest first; `slices.tsv` holds all."""
@@ -86,6 +87,7 @@ def _content(analysis: Analysis, section: Evaluate) -> dict[str, Any]:
         },
         "suspects": analysis.suspects[:SUSPECTS_SHOWN],
         "suspect_count": len(analysis.suspects),
+        "suspects_listed": min(LISTED, len(analysis.suspects)),
         "suspect_rows": sum(
             splits[name]["rows"] for name in ("validation", "calibration", "test") if name in splits
         ),

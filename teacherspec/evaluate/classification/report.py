@@ -49,7 +49,7 @@ def _write_tables(folder: Path, analysis: Analysis, confidence: float) -> None:
     if analysis.robustness:
         rows = [one.row() for one in analysis.robustness]
         write_tsv(folder / "robustness.tsv", robustness.COLUMNS, rows)
-    suspects = [one.row() for one in analysis.suspects]
+    suspects = [one.row() for one in analysis.suspects[: label_errors.LISTED]]
     write_tsv(folder / "label_errors.tsv", label_errors.LABEL_COLUMNS, suspects)
     examples = [one.row() for one in analysis.examples]
     write_tsv(folder / "hardest.tsv", label_errors.EXAMPLE_COLUMNS, examples)

@@ -60,7 +60,7 @@ def predict_untrained(context: EvaluationContext) -> dict[str, Predictions]:
         probe = fit_linear_probe(fitting, choosing, len(context.data.label_names))
         logits = {name: probe.logits(_unit(features)).numpy() for name, features in logits.items()}
     return {
-        name: Predictions(splits[name]["id"][:], np.asarray(splits[name]["label"], np.int32), found)
+        name: Predictions(splits[name]["id"][:], np.asarray(splits[name]["label"][:], np.int32), found)
         for name, found in logits.items()
     }
 

@@ -66,9 +66,10 @@ def _batch_problems(
             yield f"{column.name} is {batch[column.name].type}, expected {column.arrow_type()}"
             return
     ids = batch["id"].to_pylist()
-    if len(set(ids) | seen) < len(ids) + len(seen):
+    before = len(seen)
+    seen.update(ids)
+    if len(seen) < before + len(ids):
         yield "two rows have the same id"
-    seen |= set(ids)
     if set(batch["in_teacher_train"].to_pylist()) - {in_train}:
         yield f"in_teacher_train is not {in_train} in every row"
     contents = zip(*(batch[name].to_pylist() for name in names), strict=True)

@@ -1,6 +1,6 @@
 """How a base's tokenizer suits the rows: lengths, truncation, unknown tokens."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def refuse_longer(max_length: int, folder: Path, backbone: BaseSummary) -> None:
 
 
 def length_report(
-    lengths: Sequence[int], max_length: int, unknown: int | None, ids: Sequence[Sequence[int]]
+    lengths: Sequence[int], max_length: int, unknown: int | None, ids: Iterable[Sequence[int]]
 ) -> dict[str, Any]:
     """Token lengths before truncation, and what truncation at `max_length` costs.
 

@@ -142,8 +142,18 @@ class TextClassification(ClassificationTask):
 
     def lengths(self, encoded: "Dataset") -> Sequence[int]:
         """Tokens of each example."""
-        lengths: Sequence[int] = encoded["length"]
+        lengths: Sequence[int] = encoded["length"][:]
         return lengths
+
+    def row_lengths(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Mapping[str, Any]]
+    ) -> Sequence[int] | None:
+        """Tokens of each text."""
+        if not rows:
+            return []
+        texts = [row["text"] for row in rows]
+        ids = tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
+        return [len(one) for one in ids]
 
     def fit_report(
         self, processor: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: BaseSummary
@@ -154,7 +164,7 @@ class TextClassification(ClassificationTask):
         for name, rows in splits.items():
             encoded = untruncated.encode(processor, rows)
             data[name] = length_report(
-                encoded["length"], self.max_length, processor.unk_token_id, encoded["input_ids"]
+                encoded["length"][:], self.max_length, processor.unk_token_id, encoded["input_ids"]
             )
         return {
             "context": {"base": backbone.context, "declared": self.max_length},

@@ -129,6 +129,31 @@ def test_every_row_is_predicted_once_and_every_byte_is_the_same(
 
 
 @pytest.mark.slow
+def test_an_evaluation_that_was_killed_goes_on_from_its_shards(places: dict[str, Path]) -> None:
+    """Two processes, of which one dies at the sixth shard; two finish, and leave what one process leaves."""
+    place = places["text_classification"]
+    launch = f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node=2"
+    two = {
+        "TEACHERSPEC_LAUNCHER": f"{launch} -m tests.pipeline.processes.small_shards",
+        "OMP_NUM_THREADS": "1",
+    }
+    small = [sys.executable, "-m", "tests.pipeline.processes.small_shards", "-m", "stages.evaluate"]
+    of_one, of_two = (
+        ("prepared", "one", "manifest.json", name, f"{name}-reports", f"{name}-time.json")
+        for name in ("shards-one", "shards-two")
+    )
+    alone = environment(None, OMP_NUM_THREADS="1")
+    subprocess.run([*small, *of_one], cwd=place, env=alone, check=True, capture_output=True)
+    killed = run_door("evaluate", place, *of_two, config=None, DIE_AFTER="5", **two)
+    assert killed.returncode != 0
+    assert not (place / "shards-two").exists()
+    left = list(place.glob(".scratch/evaluate/*/splits/*/*.npy"))
+    assert len(left) == 5
+    assert digest(evaluate(place, "one", "shards-two", None, **two)) == digest(place / "shards-one")
+    assert not (place / ".scratch/evaluate").exists(), "nothing is left to go on from"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [DDP, FSDP2], ids=["ddp", "fsdp2"])
 def test_an_adapter_of_several_processes_is_merged(tmp_path: Path, config: Path) -> None:
     place = workplace(tmp_path / "place", "causal_lm", method={"kind": "lora", "rank": 4})
@@ -294,6 +319,14 @@ def test_images_are_drawn_alike_in_any_number_of_processes(tmp_path: Path) -> No
     assert same(one, two)
     views = [pq.read_table(folder / "views.parquet").drop(["logits"]) for folder in (one, two)]
     assert views[0] == views[1]
+
+
+def test_a_launcher_that_sets_no_rank_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(machine.LAUNCHER, f"{sys.executable} -m no_such_module")
+    monkeypatch.setenv("TEACHERSPEC_LAUNCH", str(tmp_path))
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(UserError, match=r"without LOCAL_RANK"):
+        launch("stages.evaluate")
 
 
 def test_a_configuration_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,10 @@ class Inference(ModelLoading):
         """Length of each encoded example, by which batches are grouped; None where all are equal."""
         return None
 
+    def row_lengths(self, processor: Any, rows: Sequence[Row]) -> Sequence[int] | None:
+        """Length of each raw row, by which batches are grouped in serving; None where all are equal."""
+        return None
+
     @abstractmethod
     def collate(self, processor: Any) -> Callable[[list[Mapping[str, Any]]], Batch]:
         """A function from encoded examples to one batch."""
