@@ -123,7 +123,8 @@ def test_rows_of_similar_length_share_a_batch_and_keep_their_order(
     seen: list[list[str]] = []
 
     def watched(some: list[str], **options: object) -> object:
-        seen.append(some)
+        if "padding" in options:
+            seen.append(some)
         return teacher.processor(some, **options)
 
     logits = replace(teacher, processor=watched).logits([{"text": text} for text in texts], batch_size=3)

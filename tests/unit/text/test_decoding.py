@@ -24,6 +24,29 @@ def test_a_batch_gives_what_each_prompt_gives_alone(family, temperature):
     assert answers(model, decoding, 4, PROMPTS[::-1], NAMES[::-1]) == alone[::-1]
 
 
+@pytest.mark.parametrize("family", ["llama", "gpt2", "mistral"])
+def test_rows_that_stop_early_leave_the_others_as_they_were(family):
+    """A fifth of the vocabulary stops an answer, so that rows of a batch stop one after another."""
+    model, decoding = tiny_model(family), Decoding(12, temperature=0.8, top_p=0.9, seed=5)
+    prompts = [[1, *range(20 + at, 25 + 2 * at)] for at in range(16)]
+    stops = list(range(2, model.config.vocab_size, 5))
+    widths = []
+
+    def all_answers(batch_size):
+        names = [str(at) for at in range(16)]
+        return generate(model, prompts, names, decoding, stop_ids=stops, pad_id=2, batch_size=batch_size)
+
+    alone = all_answers(1)
+    model.register_forward_pre_hook(
+        lambda _, given, named: widths.append(len(named["input_ids"])), with_kwargs=True
+    )
+    assert all_answers(16) == alone
+    assert widths[0] == 16
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] <= 8, "those that have stopped are computed no longer"
+    assert len({len(one.ids) for one in alone}) > 3, "they must stop at different lengths for this to show"
+
+
 def test_greedy_is_the_step_by_step_argmax_up_to_a_stop():
     model = tiny_model("llama")
     ids, expected, stopped = list(PROMPTS[1]), [], False
