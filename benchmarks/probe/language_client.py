@@ -5,6 +5,7 @@ transformers' own Trainer (trainers of TRL read no stored logits). It shares no 
 verdict it checks, and its student is a GPT-2 where the probe's is a Llama.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,12 +34,10 @@ def lift(artifacts: Path) -> dict[str, float]:
     package = artifacts / "teacher"
     soft = load_dataset(str(package / "distill"), "soft")
     train, held_out = (soft[name].to_list() for name in ("train", HELD_OUT))
-    vocabulary = int(GPT2Config.from_pretrained(package / "model").vocab_size)
+    vocabulary = json.loads((package / "model/config.json").read_text("utf-8"))["vocab_size"]
     hard, taught = (
-        np.array(
-            [accuracy(trained(train, vocabulary, seed, soft_targets), held_out) for seed in range(SEEDS)]
-        )
-        for soft_targets in (False, True)
+        np.array([accuracy(trained(train, vocabulary, seed, by_teacher), held_out) for seed in range(SEEDS)])
+        for by_teacher in (False, True)
     )
     points = 100 * (taught - hard)
     half = stats.t.ppf(0.975, SEEDS - 1) * points.std(ddof=1) / np.sqrt(SEEDS)
