@@ -6,6 +6,7 @@ The columns are named like those of the packaged soft targets, and hold what a s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,20 @@ class TopKTokens:
     def position_starts(self) -> npt.NDArray[np.int64]:
         """`[N + 1]` where the positions of each row begin."""
         return np.concatenate(([0], np.cumsum(self.positions)))
+
+    @cached_property
+    def prompt(self) -> npt.NDArray[np.int64]:
+        """`[N]` number of each row's prompt, from 0 in the order of their first rows.
+
+        A prompt is all before the first supervised token; rows with the same one are answers to it.
+        """
+        known: dict[bytes, int] = {}
+        numbers = []
+        for start, end in pairwise(self.token_starts):
+            supervised = np.flatnonzero(self.supervised[start:end])
+            prompt = self.input_ids[start : start + supervised[0]].tobytes()
+            numbers.append(known.setdefault(prompt, len(known)))
+        return np.asarray(numbers, np.int64)
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> "TopKTokens":
         """Some rows, in the given order."""

@@ -69,17 +69,27 @@ def _predicted(tokens: TopKTokens) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def by_answer(tokens: TopKTokens, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Means `[…, N]` over the positions of each answer, of values `[…, U]`."""
-    sums = np.add.reduceat(values, tokens.position_starts[:-1], axis=-1, dtype=np.float64)
-    means: npt.NDArray[np.float32] = (sums / tokens.positions).astype(np.float32)
+def weights(tokens: TopKTokens) -> npt.NDArray[np.float64]:
+    """`[U]` share of each position in the mean of its prompt: answers to a prompt weigh the same."""
+    shares = 1.0 / (tokens.positions * np.bincount(tokens.prompt)[tokens.prompt])
+    return np.repeat(shares, tokens.positions)
+
+
+def by_prompt(tokens: TopKTokens, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Means `[…, P]` over the answers to each prompt of their means over positions, of values `[…, U]`."""
+    owner = np.repeat(tokens.prompt, tokens.positions)
+    order = np.argsort(owner, kind="stable")
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(owner[order])) + 1))
+    weighted = (values * weights(tokens))[..., order]
+    means: npt.NDArray[np.float32] = np.add.reduceat(weighted, starts, axis=-1).astype(np.float32)
     return means
 
 
 def scored(name: str, tokens: TopKTokens) -> ScoredSet:
-    """As a set that students are scored on, with the share of tokens that the teacher predicts."""
+    """As a set of prompts that students are scored on, with the share of tokens that the teacher predicts."""
     hits = (tokens.targets["token_ids"][:, 0] == next_tokens(tokens)).astype(np.float32)
-    return ScoredSet(name, tokens.ids, by_answer(tokens, hits))
+    first = np.unique(tokens.prompt, return_index=True)[1]
+    return ScoredSet(name, [tokens.ids[int(row)] for row in first], by_prompt(tokens, hits))
 
 
 def load_tokens(section: Probe, prepared: Prepared, evaluated: Path, calibrated: Path) -> ProbeTokens:
@@ -130,7 +140,7 @@ def _of_split(path: Path, evaluated: Path, name: str, most: int) -> TopKTokens:
         broken = np.isnan(values)
         wrong |= broken if broken.ndim == 1 else broken.any(axis=1)
     if wrong.any():
-        bad = np.flatnonzero(by_answer(tokens, wrong.astype(np.float32)))
+        bad = np.unique(np.repeat(np.arange(len(tokens.ids)), tokens.positions)[wrong])
         raise DataError(
             f"{evaluated}: the teacher's top k for row {tokens.ids[int(bad[0])]} of split {name} are not "
             f"finite ({len(bad)} such rows); run `evaluate` again"

@@ -14,7 +14,7 @@ from torch.nn import functional
 from teacherspec.metrics.binning import bin_index
 from teacherspec.predictions.top_k_tokens import TopKTokens
 from teacherspec.probe.arms import Arm
-from teacherspec.probe.generation.rows import ProbeTokens, by_answer, next_tokens, predicting_places
+from teacherspec.probe.generation.rows import ProbeTokens, by_prompt, next_tokens, predicting_places, weights
 from teacherspec.probe.generation.targets import (
     Given,
     arm_targets,
@@ -154,7 +154,7 @@ def arm_loss(
 
 
 def score(models: torch.nn.ModuleList, answers: Answers, vocabulary: int) -> RowScores:
-    """Scores `[1, 1, A, N]` of answers at the weights as they are."""
+    """Scores `[1, 1, A, P]` of answers to P prompts at the weights as they are."""
     models.eval()
     tokens = answers.tokens
     step = max(1, min(SCORED_ROWS, SCORED_LOGITS // (vocabulary * int(tokens.positions.max()))))
@@ -172,7 +172,7 @@ def score(models: torch.nn.ModuleList, answers: Answers, vocabulary: int) -> Row
                 found[:, place, batch.positions] = values.numpy()
     pairs = zip(found[2], found[0], strict=True)
     errors = np.stack([calibration_errors(tokens, *of_arm) for of_arm in pairs])
-    means = [by_answer(tokens, values)[None, None] for values in (*found[:2], errors)]
+    means = [by_prompt(tokens, values)[None, None] for values in (*found[:2], errors)]
     return RowScores(means[0], means[1], further={"ece": means[2]})
 
 
@@ -181,8 +181,8 @@ def calibration_errors(
 ) -> npt.NDArray[np.float32]:
     """Confidence minus hit `[U]`, turned where the token's bin is underconfident.
 
-    The mean over answers of their means is the expected calibration error of tokens (Guo et al. 2017, 15 bins
-    of equal width) in which every answer weighs the same.
+    The mean over prompts, see `by_prompt`, is the expected calibration error of tokens (Guo et al. 2017, 15
+    bins of equal width) in which every prompt weighs the same.
 
     Args:
         tokens: of the answers.
@@ -191,8 +191,7 @@ def calibration_errors(
     """
     bins = bin_index(confidences.clip(max=1.0))
     gaps = confidences - hits
-    weights = np.repeat(1.0 / tokens.positions, tokens.positions)
-    errors: npt.NDArray[np.float32] = gaps * np.sign(np.bincount(bins, weights * gaps))[bins]
+    errors: npt.NDArray[np.float32] = gaps * np.sign(np.bincount(bins, weights(tokens) * gaps))[bins]
     return errors.astype(np.float32)
 
 
@@ -203,7 +202,7 @@ def train_and_score(
     student: TrainedStudent,
     sets: Mapping[str, Answers],
 ) -> dict[str, RowScores]:
-    """Train one seed on one budget; scores `[1, K, A, N]` of each set.
+    """Train one seed on one budget; scores `[1, K, A, P]` of each set.
 
     Raises:
         UserError: a loss is not finite.

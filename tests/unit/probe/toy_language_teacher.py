@@ -38,9 +38,13 @@ def toy_tokens(
     """
     count = ROWS[name] if rows is None else rows
     ids, marks, logits, labels, lengths, positions = [], [], [], [], [], []
+    prompts: set[tuple[int, ...]] = set()
     for row in range(count):
         size = ANSWER + row % 3
-        tokens = [int(draw.integers(VOCABULARY))]
+        tokens = [row // VOCABULARY, int(draw.integers(VOCABULARY))]
+        while tuple(tokens) in prompts:
+            tokens = [(tokens[0] + 1) % VOCABULARY, tokens[1]]
+        prompts.add(tuple(tokens))
         while len(tokens) < PROMPT + size:
             follows = int(FOLLOWS[tokens[-1]])
             tokens.append(int(draw.integers(VOCABULARY)) if draw.random() < noise else follows)

@@ -10,7 +10,7 @@ import pytest
 
 from teacherspec.errors import DataError
 from teacherspec.predictions.top_k_tokens import load_top_k, save_top_k
-from teacherspec.probe.generation.rows import ProbeTokens, by_answer, load_tokens, scored
+from teacherspec.probe.generation.rows import ProbeTokens, by_prompt, load_tokens, scored
 from teacherspec.probe.sources import Sources
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.spec.probe.probe import Probe
@@ -45,7 +45,7 @@ def test_the_teacher_is_scored_as_its_students_are(tmp_path: Path) -> None:
     assert scored("test", tokens).teacher.tolist() == [1.0] * ROWS["test"]
     values = np.arange(tokens.positions.sum(), dtype=np.float32)
     first = tokens.positions[0]
-    assert by_answer(tokens, values)[0] == pytest.approx(values[:first].mean())
+    assert by_prompt(tokens, values)[0] == pytest.approx(values[:first].mean())
 
 
 def test_more_rows_than_declared_are_drawn(tmp_path: Path) -> None:

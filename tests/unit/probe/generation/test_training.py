@@ -1,6 +1,7 @@
 """Students of a language model: padding changes nothing, arms do not disturb each other, scores are means."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from teacherspec.errors import UserError
 from teacherspec.metrics.calibration import expected_calibration_error
 from teacherspec.predictions.top_k_tokens import TopKTokens
 from teacherspec.probe.arms import Arm
-from teacherspec.probe.generation.rows import ProbeTokens, by_answer, next_tokens, predicting_places
+from teacherspec.probe.generation.rows import ProbeTokens, by_prompt, next_tokens, predicting_places, scored
 from teacherspec.probe.generation.small_llama import build
 from teacherspec.probe.generation.targets import arm_targets, top_k_loss
 from teacherspec.probe.generation.training import (
@@ -140,13 +141,26 @@ def test_scores_are_means_over_the_tokens_of_an_answer() -> None:
         assert found.score[0, 0, 1, at] == pytest.approx(hits)
 
 
+def test_answers_to_one_prompt_are_one_row() -> None:
+    tokens = some(4)
+    ids, start = tokens.input_ids.copy(), tokens.token_starts
+    ids[start[2] : start[2] + PROMPT] = ids[:PROMPT]
+    shared = replace(tokens, input_ids=ids)
+    assert shared.prompt.tolist() == [0, 1, 0, 2]
+    values = np.arange(tokens.positions.sum(), dtype=np.float32)
+    of_answers = [part.mean() for part in np.split(values, np.cumsum(tokens.positions)[:-1])]
+    expected = [(of_answers[0] + of_answers[2]) / 2, of_answers[1], of_answers[3]]
+    np.testing.assert_allclose(by_prompt(shared, values), expected, rtol=1e-6)
+    assert scored("test", shared).ids == ["train-0", "train-1", "train-3"]
+
+
 def test_the_calibration_error_is_that_of_tokens_where_answers_are_equally_long() -> None:
     tokens = some(9)
     equal = tokens.take(np.flatnonzero(tokens.positions == tokens.positions[0]))
     draw = np.random.default_rng(0)
     confidences = draw.random(int(equal.positions.sum())).astype(np.float32)
     hits = (draw.random(len(confidences)) < 0.5).astype(np.float32)
-    found = by_answer(equal, calibration_errors(equal, confidences, hits)).mean()
+    found = by_prompt(equal, calibration_errors(equal, confidences, hits)).mean()
     assert found == pytest.approx(expected_calibration_error(confidences, hits.astype(int)), abs=1e-6)
 
 
