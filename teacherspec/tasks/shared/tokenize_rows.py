@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from teacherspec.errors import DataError
 from teacherspec.text.conversation import Conversation
@@ -43,7 +44,11 @@ def encode_rows(
             return Encoded([], [], answer_start=0, cut=0, split=False, unlearned=0)._asdict()
 
     encoded = rows.map(
-        encode_row, remove_columns=rows.column_names, keep_in_memory=True, load_from_cache_file=False
+        encode_row,
+        remove_columns=rows.column_names,
+        keep_in_memory=True,
+        load_from_cache_file=False,
+        new_fingerprint=uuid4().hex,  # by default datasets pickles the whole tokenizer to name the result
     )
     if problems:
         more = f"{len(problems)} of {len(rows)} rows cannot be encoded"

@@ -6,6 +6,7 @@ A row as `prepare` stores it: `{"id": "hd-0001", "text": "cant log in since mond
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from uuid import uuid4
 
 import numpy as np
 from pydantic import Field as Param
@@ -116,6 +117,7 @@ class TextClassification(ClassificationTask):
             remove_columns=rows.column_names,
             keep_in_memory=True,
             load_from_cache_file=False,
+            new_fingerprint=uuid4().hex,  # by default datasets pickles the whole tokenizer to name the result
         )
 
     def collate(
