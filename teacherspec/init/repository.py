@@ -1,5 +1,6 @@
 """The files of a new repository, written all or none."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,6 @@ from teacherspec.run_records.library_versions import VERSIONS, template
 from teacherspec.runtime.atomic_io import encode_json, write_text
 
 COPIED: Mapping[str, str] = {
-    ".gitattributes": "gitattributes",
     ".gitignore": "gitignore",
     ".dvcignore": "dvcignore",
     ".github/workflows/teacher.yml": "github/teacher.yml",
@@ -63,6 +63,17 @@ def readme(name: str, needs_base: bool, folder: str) -> str:
         autoescape=False,  # noqa: S701  # Markdown of names that were checked
     )
     return environment.get_template("README.md.j2").render(name=name, needs_base=needs_base, data=folder)
+
+
+def attributes(folder: str) -> str:
+    """The text of `.gitattributes`: git changes no line ends of the rows, whose hashes DVC records.
+
+    Args:
+        folder: of the rows.
+    """
+    pattern = json.dumps(f"{folder}/**", ensure_ascii=False) if " " in folder else f"{folder}/**"
+    text = (template() / "gitattributes").read_text(encoding="utf-8")
+    return f"{text}# Rows keep their bytes.\n{pattern} -text\n"
 
 
 def refuse_existing(root: Path, files: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from teacherspec.check.run import check
@@ -12,11 +13,17 @@ from teacherspec.init.data_format import sources_of
 from teacherspec.init.declaration import Data, declaration
 from teacherspec.init.guess import Guess
 from teacherspec.init.kinds.registry import BY_NAME, likely_kind
-from teacherspec.init.repository import library_files, readme, refuse_existing, start_git_and_dvc, write
+from teacherspec.init.repository import (
+    attributes,
+    library_files,
+    readme,
+    refuse_existing,
+    start_git_and_dvc,
+    write,
+)
 from teacherspec.init.requirements import WHEELS, installed_wheel
 from teacherspec.init.sample import Sample, sample
 from teacherspec.run_records.dvc_yaml import PARAMS
-from teacherspec.runtime.atomic_io import scratch_folder, write_text
 
 OPTIONS = "prepare.sources[]"
 
@@ -87,7 +94,8 @@ def plan(
     )
     _refuse_wrong(text)
     needs_base = bool(start.BASE_FILES)
-    files = {str(PARAMS): text, "README.md": readme(name, needs_base, folder), **library_files(start)}
+    own = {"README.md": readme(name, needs_base, folder), ".gitattributes": attributes(folder)}
+    files = {str(PARAMS): text, **own, **library_files(start)}
     if wheel := installed_wheel():
         copies = {**copies, wheel: Path(WHEELS) / wheel.name}
     refuse_existing(root, [*files, *map(str, copies.values())])
@@ -155,10 +163,15 @@ def _doubtful(found: Sequence[Guess]) -> list[Guess]:
 
 
 def _refuse_wrong(text: str) -> None:
-    """Check the declaration as the repository will."""
-    with scratch_folder(Path(".teacherspec-init")) as scratch:
-        write_text(scratch / PARAMS, text)
-        check(scratch / PARAMS)
+    """Check the declaration as the repository will. Raises `UserError`, which names what was given wrongly."""
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / PARAMS
+        file.write_text(text, encoding="utf-8")
+        try:
+            check(file)
+        except UserError as error:
+            problems = [problem.replace(str(file), str(PARAMS)) for problem in error.problems]
+            raise UserError(problems) from None
 
 
 def _size(data: Path) -> int:

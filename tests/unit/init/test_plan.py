@@ -174,3 +174,11 @@ def test_nothing_that_exists_is_overwritten(tmp_path: Path, monkeypatch: pytest.
 
 def test_every_kind_that_the_command_offers_has_a_module() -> None:
     assert set(BY_NAME) == set(KINDS)
+
+
+def test_a_name_that_no_teacher_may_have_is_refused_by_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^params\.yaml:\d+:\d+: package\.name"):
+        plan(tmp_path / "new", parquet(tmp_path / "rows.parquet"), "My Teacher", None, {}, "cc0-1.0")

@@ -82,3 +82,22 @@ def test_a_folder_that_init_did_not_make_has_no_upgrade(tmp_path: Path) -> None:
 )
 def test_others_install_the_same_library(origin: dict[str, object], line: str) -> None:
     assert library(("gguf",), "1.2.0", origin) == line
+
+
+@pytest.mark.parametrize("folder", ["data/tickets", "my rows"])
+def test_git_leaves_the_bytes_of_rows_alone(folder: str, tmp_path: Path) -> None:
+    content = b"text,label\r\nhello,a\r\n"
+    repository.write(tmp_path, {".gitattributes": repository.attributes(folder)}, {})
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "rows.csv").write_bytes(content)
+    repository.start_git_and_dvc(tmp_path)
+    for command in (
+        ["add", "."],
+        ["commit", "-qm", "x"],
+        ["rm", "-rq", folder],
+        ["checkout", "-q", "HEAD", "--", "."],
+    ):
+        subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], cwd=tmp_path, check=True
+        )
+    assert (tmp_path / folder / "rows.csv").read_bytes() == content
