@@ -163,7 +163,7 @@ def _doubtful(found: Sequence[Guess]) -> list[Guess]:
 
 
 def _refuse_wrong(text: str) -> None:
-    """Check the declaration as the repository will. Raises `UserError`, which names what was given wrongly."""
+    """Check the declaration as the repository will. Raises `UserError`, which names the keys."""
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / PARAMS
         file.write_text(text, encoding="utf-8")
