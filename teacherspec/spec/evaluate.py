@@ -70,7 +70,7 @@ class Evaluate(Section):
     """One pass of the model over every split, and the reports of it."""
 
     batch_size: int = Field(default=64, ge=1, le=65_536)
-    """Examples per forward pass; part of the declaration because padding moves logits by about 1e-7."""
+    """Examples per forward pass, at most; declared because batching moves logits by rounding, below 1e-4."""
 
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     """Level of every interval."""
