@@ -4,11 +4,13 @@
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 RUNS = Path(__file__).with_name("runs.jsonl")
+CONTROLS = Path(__file__).with_name("controls.jsonl")
 ENSEMBLES = Path(__file__).with_name("ensembles.jsonl")
 WORK = click.option(
     "--work", default=Path(".scratch/probe"), type=click.Path(path_type=Path), help="Scratch."
@@ -34,17 +36,30 @@ def teachers(work: Path) -> None:
 @click.option("--student", "students", multiple=True, help="Student; may be repeated. By default all.")
 def probe(work: Path, students: tuple[str, ...]) -> None:
     """Probe every teacher that is trained, with each student, where `runs.jsonl` lacks it."""
-    from benchmarks.probe.measure import SECTIONS, lines
+    from benchmarks.probe.measure import SECTIONS
+
+    _probe_missing(work, students or tuple(SECTIONS), RUNS)
+
+
+@main.command()
+@WORK
+def controls(work: Path) -> None:
+    """The same by the rule with both controls, with the first student, where `controls.jsonl` lacks it."""
+    _probe_missing(work, ("bag_of_ngrams",), CONTROLS)
+
+
+def _probe_missing(work: Path, students: Sequence[str], target: Path) -> None:
+    from benchmarks.probe.measure import lines
     from benchmarks.probe.teachers import TEACHERS
 
-    for student in students or SECTIONS:
+    for student in students:
         for teacher in TEACHERS:
-            done = RUNS.read_text(encoding="utf-8").splitlines() if RUNS.exists() else []
+            done = target.read_text(encoding="utf-8").splitlines() if target.exists() else []
             finished = {(line["teacher"], line["student"]) for line in map(json.loads, done)}
             if (teacher, student) in finished or not (work / teacher / "calibrate").is_dir():
                 continue
             found = [json.dumps(line) for line in lines(work, teacher, student)]
-            with RUNS.open("a", encoding="utf-8") as file:
+            with target.open("a", encoding="utf-8") as file:
                 file.writelines(f"{line}\n" for line in found)
             click.echo("\n".join(found))
 
@@ -93,7 +108,7 @@ def table() -> None:
     """Write the tables of the README."""
     from benchmarks.probe.table import write_tables
 
-    write_tables(RUNS)
+    write_tables(RUNS, CONTROLS, ENSEMBLES)
 
 
 main()

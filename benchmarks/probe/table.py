@@ -19,8 +19,10 @@ Lines = Mapping[tuple[str, str, str], Mapping[str, Any]]
 """Teacher, student and set → what was measured."""
 
 
-def write_tables(runs: Path) -> None:
+def write_tables(runs: Path, controls: Path, ensembles: Path) -> None:
     """Fill the tables, and the correlations where every teacher was probed, into the README."""
+    for name, path, rows in (("controls", controls, _controls), ("ensembles", ensembles, _ensembles)):
+        fill(README, name, rows([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]))
     found = [json.loads(line) for line in runs.read_text(encoding="utf-8").splitlines()]
     by_place: Lines = {(one["teacher"], one["student"], one["set"]): one for one in found}
     written: list[str] = []
@@ -45,6 +47,39 @@ def _table(found: Lines, student: str, name: str) -> list[str]:
             words = [one["recommended"], one["verdict"]]
             cells = [teacher, *numbers, *lifts, control, f"{one['retention']:.3f}", *words]
             lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _controls(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "| teacher | set | lift, points | best smoothed labels | lift over smoothed labels | verdict |",
+        "|---|---|--:|--:|--:|---|",
+    ]
+    for one in sorted(found, key=lambda line: (line["set"] != "test", EXPECTED.index(line["teacher"]))):
+        lifts = (_points(one["lift"]), f"{100 * one['smoothed']:+.1f}", _points(one["over_smoothing"]))
+        lines.append(f"| {' | '.join([one['teacher'], one['set'], *lifts, one['verdict']])} |")
+    return lines
+
+
+def _ensembles(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    titles = (
+        "data", "set", "targets", "accuracy, NLL on unlabelled rows", "lift over labels only, points",
+        "over the teacher's targets, points", "recommended",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(titles)} |", "|---|---|---|--:|--:|--:|---|"]
+    for one in found:
+        quality = f"{one['unlabelled_accuracy']:.3f}, {one['unlabelled_nll']:.3f}"
+        over = "" if one["source"] == "teacher" else _points(one["over_teacher"])
+        cells = (
+            one["data"],
+            one["set"],
+            one["source"],
+            quality,
+            _points(one["lift"]),
+            over,
+            one["recommended"],
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
