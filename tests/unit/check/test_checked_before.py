@@ -89,3 +89,16 @@ def test_a_place_that_cannot_be_written_is_no_fault(tmp_path: Path, monkeypatch:
     Path("params.yaml").write_text(RIGHT)
     Path(".scratch").write_text("a file where the folder should be")
     check_once(Path("params.yaml"))
+
+
+def test_what_is_no_readable_file_is_reported_by_the_check(checked: list[Path]) -> None:
+    params = Path("params.yaml")
+    params.unlink()
+    with params.open("wb") as file:
+        file.truncate(1 << 40)  # sparse: read whole, it would fill the memory
+    with pytest.raises(DeclarationError, match="larger than"):
+        check_once(params)
+    params.unlink()
+    params.mkdir()
+    with pytest.raises(DeclarationError, match="not a regular file"):
+        check_once(params)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from teacherspec.errors import UserError
-from teacherspec.runtime.cpu_determinism import PINS, pin
+from teacherspec.runtime.cpu_determinism import PINS, declared_in, pin
 
 ROOT = Path(__file__).parents[3]
 PINNED = """\
@@ -89,3 +89,20 @@ print("mkldnn::_linear_pointwise" in {event.key for event in profile.key_average
 
 def test_products_of_matrices_are_right_and_computed_by_onednn() -> None:
     assert printed(PRODUCTS, **PINS) == ["True"]
+
+
+@pytest.mark.parametrize(
+    ("text", "declared"),
+    [
+        ('{"reproducibility": "portable"}', "portable"),
+        ('{"reproducibility": "same_machine"}', "same_machine"),
+        ("{}", ""),
+        ("[]", ""),
+        ("{", ""),
+        ("", ""),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_declares_nothing(tmp_path: Path, text: str, declared: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    assert declared_in(tmp_path / "manifest.json") == declared
+    assert declared_in(tmp_path / "none.json") == ""
