@@ -20,4 +20,4 @@ def command(file: Path) -> None:
     from teacherspec.check.run import check
 
     spec = check(file)
-    print_lines(f"{file}: ok (a {spec.task.kind} teacher)")
+    print_lines(f"{file}: ok ({spec.task.kind})")

@@ -126,12 +126,13 @@ def _placed(
             )
     else:
         folder = Path("data") / name
-        copies = {own: folder if own.is_dir() else folder / own.name}
+        is_one_source = [Path(source["path"]).resolve() for source in sources] == [own]
+        copies = {own: folder / own.name if is_one_source else folder}
     placed = []
     for source in sources:
         path = Path(source["path"]).resolve()
-        inside = path.relative_to(own) if own.is_dir() else Path(path.name)
-        placed.append({**source, "path": (folder / inside).as_posix()})
+        target = path.relative_to(top) if not copies else copies[own] / path.relative_to(own)
+        placed.append({**source, "path": target.as_posix()})
     return folder.as_posix(), copies, placed
 
 

@@ -115,7 +115,7 @@ def test_a_valid_declaration_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(RIGHT)
     result = CliRunner().invoke(main, ["check"])
-    assert (result.exit_code, result.stdout) == (0, "params.yaml: ok (a text_classification teacher)\n")
+    assert (result.exit_code, result.stdout) == (0, "params.yaml: ok (text_classification)\n")
 
 
 @pytest.mark.parametrize(

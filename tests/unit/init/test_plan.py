@@ -14,7 +14,7 @@ from teacherspec.check.run import check
 from teacherspec.errors import UserError
 from teacherspec.init.kinds.names import KINDS
 from teacherspec.init.kinds.registry import BY_NAME
-from teacherspec.init.start import Plan, plan
+from teacherspec.init.start import Plan, carry_out, plan
 
 TEXTS = [f"message number {number} about {word}" for number in range(20) for word in ("money", "parcels")]
 LABELS = ["billing", "delivery"] * 20
@@ -93,7 +93,9 @@ def test_a_declaration_that_the_check_accepts(
     assert check(tmp_path / "params.yaml").task.kind == kind
     declared = YAML(typ="safe", pure=True).load(found.files["params.yaml"])["prepare"]
     assert declared["sources"][0].get("columns", {}) == columns
-    assert all(source["path"].startswith(f"{declared['data']}") for source in declared["sources"])
+    assert all(source["path"].startswith(f"{declared['data']}/") for source in declared["sources"])
+    carry_out(found, git=False)
+    assert all((tmp_path / "new" / source["path"]).exists() for source in declared["sources"])
 
 
 def test_a_file_called_test_is_the_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
