@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.errors import BaseModelError
-from teacherspec.tasks.shared.text_report import describe_lengths, length_report
+from teacherspec.tasks.shared.text_report import count_unknown, describe_lengths, length_report
 from teacherspec.text.chat_rendering import ChatRenderer, Renderer
 from teacherspec.text.chat_template import chosen_template, options
 from teacherspec.text.conversation import Conversation, Turn
@@ -87,7 +87,9 @@ def rendering_report(
     for name, rows in encoded.items():
         supervised = [sum(row) for row in rows["supervised"]]
         data[name] = {
-            **length_report(rows["length"], max_length, tokenizer.unk_token_id, rows["input_ids"]),
+            **length_report(
+                rows["length"][:], max_length, count_unknown(tokenizer.unk_token_id, rows["input_ids"])
+            ),
             "supervised_tokens": sum(supervised),
             "longest_answer": max(supervised),
             "boundary_splits": int(np.count_nonzero(rows["split"])),

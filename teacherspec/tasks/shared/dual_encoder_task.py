@@ -20,7 +20,12 @@ from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.shared.processor_probe import probe_images, probe_texts
-from teacherspec.tasks.shared.text_report import describe_lengths, length_report, refuse_longer
+from teacherspec.tasks.shared.text_report import (
+    count_unknown,
+    describe_lengths,
+    length_report,
+    refuse_longer,
+)
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -82,7 +87,7 @@ class DualEncoderTask(Kind, PairEmbeddings):
         data = {}
         for name, texts in self.report_texts(processor, splits).items():
             ids = processor.tokenizer(list(texts))["input_ids"]
-            data[name] = length_report([len(text_ids) for text_ids in ids], self.max_length, unknown, ids)
+            data[name] = length_report(list(map(len, ids)), self.max_length, count_unknown(unknown, ids))
         context = {"base": backbone.context, "declared": self.max_length}
         return {**images_report(processor.images, splits), "texts": {"context": context, "data": data}}
 

@@ -27,21 +27,22 @@ def refuse_longer(max_length: int, folder: Path, backbone: BaseSummary) -> None:
         )
 
 
-def length_report(
-    lengths: Sequence[int], max_length: int, unknown: int | None, ids: Iterable[Sequence[int]]
-) -> dict[str, Any]:
+def count_unknown(unknown: int | None, ids: Iterable[Sequence[int]]) -> int:
+    """How many of the tokens `ids` are the unknown one, of which a tokenizer may have none."""
+    return 0 if unknown is None else sum(list(tokens).count(unknown) for tokens in ids)
+
+
+def length_report(lengths: Sequence[int], max_length: int, unknown: int) -> dict[str, Any]:
     """Token lengths before truncation, and what truncation at `max_length` costs.
 
     Args:
         lengths: tokens of each example, special tokens included, before truncation.
         max_length: `task.max_length`, tokens.
-        unknown: id of the unknown token, None where the tokenizer has none.
-        ids: token ids of the same examples.
+        unknown: how many of these tokens are unknown to the tokenizer.
     """
     counts = np.asarray(lengths, dtype=np.int64)  # [N]
     cut = np.maximum(counts - max_length, 0)
     total = int(counts.sum())
-    lost = 0 if unknown is None else sum(tokens.count(unknown) for tokens in map(list, ids))
     names = [f"p{round(100 * share)}" for share in QUANTILES]
     values = np.quantile(counts, QUANTILES, method="higher")
     return {
@@ -50,7 +51,7 @@ def length_report(
         "length": dict(zip(names, map(int, values), strict=True)),
         "truncated_share": float((cut > 0).mean()),
         "cut_token_share": float(cut.sum() / total),
-        "unknown_token_share": lost / total,
+        "unknown_token_share": unknown / total,
     }
 
 

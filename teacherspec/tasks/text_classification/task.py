@@ -22,13 +22,21 @@ from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
 from teacherspec.tasks.shared.processor_probe import probe_texts
-from teacherspec.tasks.shared.text_report import describe_lengths, length_report, refuse_longer
+from teacherspec.tasks.shared.text_report import (
+    count_unknown,
+    describe_lengths,
+    length_report,
+    refuse_longer,
+)
 
 if TYPE_CHECKING:
     import torch
     from datasets import Dataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+
+ROWS_AT_ONCE = 1_000
+"""Texts that are tokenised together for their lengths; the tokens are not kept."""
 
 PROBE_CANDIDATES = 2_000
 """Rows among which the longest are searched."""
@@ -161,13 +169,15 @@ class TextClassification(ClassificationTask):
         self, processor: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
         """Context, vocabulary, and the lengths of each split, tokenised without truncation."""
-        untruncated = self.model_copy(update={"max_length": 1 << 30})
         data = {}
         for name, rows in splits.items():
-            encoded = untruncated.encode(processor, rows)
-            data[name] = length_report(
-                encoded["length"][:], self.max_length, processor.unk_token_id, encoded["input_ids"]
-            )
+            lengths: list[int] = []
+            unknown = 0
+            for part in rows.select_columns(["text"]).iter(batch_size=ROWS_AT_ONCE):
+                ids = processor(part["text"], truncation=True, max_length=1 << 30)["input_ids"]
+                lengths += map(len, ids)
+                unknown += count_unknown(processor.unk_token_id, ids)
+            data[name] = length_report(lengths, self.max_length, unknown)
         return {
             "context": {"base": backbone.context, "declared": self.max_length},
             "vocabulary": {"embedding_rows": backbone.embeddings, "tokenizer": backbone.tokens},

@@ -12,12 +12,12 @@ from teacherspec.base.memory_estimate import activation_bytes, memory_plan, requ
 from teacherspec.base.probe_sampling import sample
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.shared.text_report import length_report
+from teacherspec.tasks.shared.text_report import count_unknown, length_report
 
 
 def test_lengths_by_hand() -> None:
     ids = [[2, 5, 3], [2, 1, 1, 3], [2, 5, 5, 5, 5, 3], [2, 3]]
-    report = length_report([len(tokens) for tokens in ids], 4, unknown=1, ids=ids)
+    report = length_report([len(tokens) for tokens in ids], 4, count_unknown(1, ids))
     assert report == {
         "examples": 4,
         "tokens": 15,
@@ -26,7 +26,7 @@ def test_lengths_by_hand() -> None:
         "cut_token_share": 2 / 15,
         "unknown_token_share": 2 / 15,
     }
-    assert length_report([3], 4, unknown=None, ids=[[1, 1, 1]])["unknown_token_share"] == 0.0
+    assert count_unknown(None, [[1, 1, 1]]) == 0
 
 
 def test_samples_are_stable_and_keep_the_order() -> None:
