@@ -18,7 +18,7 @@ from scipy import stats
 from torch.nn.functional import cross_entropy, log_softmax
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
-SEEDS, EPOCHS, BATCH, WIDTH, RATE = 4, 6, 16, 48, 3e-3
+SEEDS, EPOCHS, BATCH, WIDTH, RATE = 3, 6, 16, 48, 3e-3
 HELD_OUT = "calibration"
 """Split of the package that students are compared on: neither teacher nor student learned it."""
 
