@@ -85,6 +85,7 @@ def accuracy(stages: Stages) -> float:
     return found
 
 
+@pytest.mark.slow
 def test_clip_becomes_a_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     toy_dual_base(Path("base"), SAID)
     stages = run_pipeline(BASE, {**FINETUNE, "loss": CONTRASTIVE})

@@ -42,6 +42,8 @@ from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.clip import CONTEXT, toy_dual_base
 from tests.toys.image import toy_image
 
+pytestmark = pytest.mark.slow
+
 TASK = ClipRetrieval(kind="clip_retrieval", max_length=CONTEXT)
 SHADES = ("blue", "green", "red")
 SAID = [

@@ -76,6 +76,7 @@ def accuracy(stages: Stages) -> float:
     return found
 
 
+@pytest.mark.slow
 def test_a_vision_transformer_becomes_a_teacher() -> None:
     toy_image_base(Path("base"), "vit")
     stages = run_pipeline(BASE, FINETUNE)

@@ -34,6 +34,8 @@ from teacherspec.tasks.shared.interfaces.model import ModelInit
 from tests.toys.packaged_teacher import SPEC, TASK, noisy_prepared, package
 from tests.toys.text import toy_base
 
+pytestmark = pytest.mark.slow
+
 SECTION = Finetune(
     epochs=2, batch_size=16, learning_rate=5e-3, seeds=2, seed=7, teacher="best_seed", cross_fit=True
 )

@@ -35,8 +35,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-ROWS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 10_000
 """Texts that are tokenised together for their lengths; the tokens are not kept."""
+
+ROWS_OF_A_BATCH = 256
+"""Rows that are padded together for their lengths."""
 
 PROBE_CANDIDATES = 2_000
 """Rows among which the longest are searched."""
@@ -158,25 +161,27 @@ class TextClassification(ClassificationTask):
     def row_lengths(
         self, tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Mapping[str, Any]]
     ) -> Sequence[int] | None:
-        """Tokens of each text."""
-        if not rows:
-            return []
-        texts = [row["text"] for row in rows]
-        ids = tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
-        return [len(one) for one in ids]
+        """Tokens of each row, as `batch` encodes it: a kind derived from this one may do so otherwise."""
+        lengths: list[int] = []
+        for first in range(0, len(rows), ROWS_OF_A_BATCH):
+            batch = self.batch(tokenizer, rows[first : first + ROWS_OF_A_BATCH])
+            lengths += batch["attention_mask"].sum(dim=1).tolist()
+        return lengths
 
     def fit_report(
         self, processor: "PreTrainedTokenizerBase", splits: "Mapping[str, Dataset]", backbone: BaseSummary
     ) -> dict[str, Any]:
         """Context, vocabulary, and the lengths of each split, tokenised without truncation."""
+        untruncated = self.model_copy(update={"max_length": 1 << 30})
         data = {}
         for name, rows in splits.items():
             lengths: list[int] = []
             unknown = 0
-            for part in rows.select_columns(["text"]).iter(batch_size=ROWS_AT_ONCE):
-                ids = processor(part["text"], truncation=True, max_length=1 << 30)["input_ids"]
-                lengths += map(len, ids)
-                unknown += count_unknown(processor.unk_token_id, ids)
+            for first in range(0, len(rows), ROWS_AT_ONCE):
+                part = rows.select(range(first, min(first + ROWS_AT_ONCE, len(rows))))
+                encoded = untruncated.encode(processor, part)
+                lengths += encoded["length"][:]
+                unknown += count_unknown(processor.unk_token_id, encoded["input_ids"])
             data[name] = length_report(lengths, self.max_length, unknown)
         return {
             "context": {"base": backbone.context, "declared": self.max_length},

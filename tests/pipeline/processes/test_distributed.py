@@ -349,7 +349,7 @@ def test_the_examples_can_be_read(file: Path) -> None:
     else:
         assert "TEACHERSPEC_ACCELERATE=examples/accelerate/fsdp2.yaml" in text
         targets = set(re.findall(r"make ([a-z ]+)$", text, re.MULTILINE)[-1].split())
-        made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        made = set(re.findall(r"^([a-z-]+):", (ROOT / "pipeline.mk").read_text(), re.MULTILINE))
         assert targets <= made
 
 

@@ -13,6 +13,8 @@ from teacherspec.runtime.atomic_io import read_json
 from tests.pipeline.vision_language.toys import COLOURS, picture, task, vision_base, vision_prepared
 from tests.toys.language_pipeline import PipelineRun, run_pipeline
 
+pytestmark = pytest.mark.slow
+
 
 def small(folder):
     return vision_prepared(folder, train=64, other=24)

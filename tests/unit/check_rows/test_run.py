@@ -71,7 +71,9 @@ def tickets(values: int) -> Prepared:
             }
         )
     Path("prepared").mkdir()
-    return write_prepared(Path("prepared"), "text_classification", tables)
+    prepared = replace(write_prepared(Path("prepared"), "text_classification", tables), label_names=("x",))
+    save_index(Path("prepared"), prepared)
+    return prepared
 
 
 def column(name: str, **more: Any) -> dict[str, Any]:
@@ -214,7 +216,8 @@ def test_students_of_the_probe_need_words_and_rows() -> None:
     """The toy has two train rows, of one class and one letter each."""
     tickets(3)
     student = BagOfNgrams(kind="bag_of_ngrams")
-    (word,) = problems(CLASSIFIER, {}, {}, probe=Probe(students=(student,)))
+    few, word = problems(CLASSIFIER, {}, {}, probe=Probe(students=(student,)))
+    assert few.startswith("probe.budgets: 0.25 of 2 train rows are 0 for 1 classes (needed: 2 a class, 2)")
     assert word == "probe.students.0.unit: no train text has a word of two letters or more; declare character"
     (budget,) = Probe(students=(student,)).budget_problems(20, 3)
     assert budget.startswith(

@@ -141,6 +141,7 @@ def test_unknown_perturbations_are_refused_before_work(place: Path) -> None:
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_nothing_optional_is_needed(place: Path) -> None:
     out = run(place, "out", perturbations=[], slices=[], discover_slices=False)
     assert {path.name for path in (out / "report").iterdir()} == REPORTS

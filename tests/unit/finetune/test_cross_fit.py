@@ -95,6 +95,7 @@ def run(prepared: Prepared, base: Path, output: str, monkeypatch: pytest.MonkeyP
     return Path(output)
 
 
+@pytest.mark.slow
 def test_the_teacher_does_not_change_and_folds_are_not_trained_twice(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ def is_head(name: str) -> bool:
     return name.startswith("classifier")
 
 
-@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("pooling", ["first", pytest.param("mean", marks=pytest.mark.slow)])
 def test_fine_tuning_starts_from_the_head_that_is_best_on_frozen_features(
     base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pooling: Any
 ) -> None:
@@ -58,7 +58,13 @@ def test_fine_tuning_starts_from_the_head_that_is_best_on_frozen_features(
     assert [name for name in with_head if not is_head(name) and not torch.equal(with_head[name], final[name])]
 
 
-@pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 2}], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param({"kind": "full"}, id="full", marks=pytest.mark.slow),
+        pytest.param({"kind": "lora", "rank": 2}, id="lora"),
+    ],
+)
 def test_a_kill_between_head_and_rest_changes_nothing(
     base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: dict[str, Any]
 ) -> None:
@@ -88,6 +94,7 @@ def test_a_kill_between_head_and_rest_changes_nothing(
     assert digest(Path("resumed")) == digest(Path("uninterrupted"))
 
 
+@pytest.mark.slow
 def test_interpolation_ends_between_the_fitted_start_and_the_trained_weights(
     base: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

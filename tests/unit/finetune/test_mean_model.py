@@ -29,6 +29,7 @@ def test_the_mean_of_equal_models_is_each_of_them_bit_by_bit(
         assert torch.equal(mean.state_dict()[name], found), name
 
 
+@pytest.mark.slow
 def test_the_mean_of_folds_is_that_of_the_models_of_cross_fitting_whatever_is_killed(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:

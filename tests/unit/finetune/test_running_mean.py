@@ -129,6 +129,7 @@ def test_a_checkpoint_with_a_damaged_mean_is_not_resumed(base: Path, prepared: P
     assert latest_complete(Path("runs/killed")) != newest
 
 
+@pytest.mark.slow
 def test_interpolation_with_the_start_comes_after_the_mean(base: Path, prepared: Prepared) -> None:
     values = {**MEAN, "linear_probe_first": True, "epochs": 1}
     declared = training(base, prepared, **values)

@@ -63,6 +63,7 @@ def test_no_epoch_of_one_seed_has_the_order_of_an_epoch_of_another() -> None:
     assert len(set(orders)) == len(orders)
 
 
+@pytest.mark.slow
 def test_every_seed_is_trained_as_it_would_be_alone(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:

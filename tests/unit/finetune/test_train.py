@@ -135,7 +135,10 @@ def run_killed(base: Path, prepared: Prepared, name: str, step: int, **values: A
         train_module.DeterministicTrainer = original
 
 
-@pytest.mark.parametrize("step", [4, 6, 7])  # resumed within epoch 0, within epoch 1, between them
+@pytest.mark.parametrize(
+    "step",  # resumed within epoch 0, within epoch 1, between them
+    [4, pytest.param(6, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 2}])
 def test_a_killed_training_ends_in_the_same_bytes(
     base: Path, prepared: Prepared, step: int, method: dict[str, Any]
@@ -161,7 +164,14 @@ def test_a_killed_training_logs_what_an_uninterrupted_one_logs(base: Path, prepa
 
 
 @pytest.mark.parametrize(
-    "damage", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", MARKER]
+    "damage",
+    [
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+        ),
+        MARKER,
+    ],
 )
 def test_a_damaged_checkpoint_is_never_resumed(base: Path, prepared: Prepared, damage: str) -> None:
     uninterrupted = run(base, prepared, "uninterrupted")

@@ -109,8 +109,8 @@ def wait_for_processes(root: Path) -> int:
     [
         (signal.SIGKILL, "exec $command"),  # as bash does
         (signal.SIGKILL, "$command; exit $?"),  # as dash does: it outlives DVC
-        (signal.SIGTERM, "$command; exit $?"),
-        (signal.SIGINT, "$command; exit $?"),
+        pytest.param(signal.SIGTERM, "$command; exit $?", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "$command; exit $?", marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_leaves_no_process_and_training_resumes_from_its_checkpoint(

@@ -109,6 +109,7 @@ def test_what_a_reviewer_reads_holds_every_candidate_and_the_manifest_no_measure
     assert "candidates" not in manifest
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_repository")
 def test_another_losing_candidate_leaves_what_later_stages_read_as_it_is() -> None:
     """So that no later stage runs again; a change of the chosen one does change it."""
