@@ -12,6 +12,9 @@ from benchmarks.page import fill
 
 README = Path(__file__).with_name("README.md")
 REFERENCE = "linear probe alone"
+PLAIN = "probed head"
+"""What every other recipe with a probed head adds its option to."""
+
 COLUMNS = {
     "accuracy": "accuracy",
     "shifted_accuracy": "shifted",
@@ -36,6 +39,7 @@ def write_tables(runs: Path) -> None:
     lines = []
     for name, recipes in sorted(found.items()):
         lines += [f"### {name}", "", *_table(recipes), ""]
+        lines += [f"Paired by seed with `{PLAIN}`:", "", *_paired_table(recipes), ""]
     fill(README, "tables", lines[:-1])
 
 
@@ -48,6 +52,19 @@ def _table(recipes: Scores) -> list[str]:
         if recipe != REFERENCE:
             cells = [difference(name, by_seed, reference) for name in COLUMNS]
             lines.append(f"| {recipe} | {len(by_seed)} | {' | '.join(cells)} |")
+    return lines
+
+
+def _paired_table(recipes: Scores) -> list[str]:
+    """Each recipe against the one without its option, with the seeds that both have."""
+    scores = {name: title for name, title in COLUMNS.items() if name != "seconds"}
+    lines = [f"| recipe | seeds | {' | '.join(scores.values())} |", "|---|--:|" + "--:|" * len(scores)]
+    plain = recipes[PLAIN]
+    for recipe, by_seed in recipes.items():
+        seeds = sorted(by_seed.keys() & plain.keys())
+        if recipe not in (REFERENCE, PLAIN) and len(seeds) > 1:
+            cells = [interval([by_seed[seed][name] - plain[seed][name] for seed in seeds]) for name in scores]
+            lines.append(f"| {recipe} | {len(seeds)} | {' | '.join(cells)} |")
     return lines
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from teacherspec.spec.evaluate import Evaluate
 from teacherspec.spec.package import Package
 from teacherspec.spec.probe.probe import Probe
 from teacherspec.spec.probe.students import BagOfNgrams
-from teacherspec.splits import Prepared, load_prepared, open_split, places_file
+from teacherspec.splits import Prepared, load_prepared, open_split, places_file, save_index
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.pipeline.causal_lm.toys import lm_base, task
