@@ -18,13 +18,16 @@ def command(arguments: tuple[str, ...]) -> None:
     them. During: one run at a time; whatever ends this command also ends DVC and the stage. After: a
     truncated dvc.lock is restored.
 
-    Exit code: that of `dvc repro`; 1: an invalid declaration, or another run is in progress; 130: Ctrl-C.
+    Exit code: that of `dvc repro`; 1: an invalid declaration, another library than `versions.yaml`
+    states, or another run in progress; 130: Ctrl-C.
     """
     from teacherspec.check.checked_before import check_once
+    from teacherspec.run_records.library_versions import refuse_other_library
     from teacherspec.run_records.safe_repro import run_dvc_repro
     from teacherspec.run_records.tracked_files import bring_tracked_files
 
     check_once(PARAMS)  # a missing key would make DVC remove what the last declaration built
+    refuse_other_library()
     bring_tracked_files(Path(), pull="--pull" in arguments)
 
     raise SystemExit(run_dvc_repro(Path(), arguments))
