@@ -123,7 +123,7 @@ def _upgrade(folder: Path, dry_run: bool, yes: bool) -> None:
     if not files:
         print_lines("Nothing to change: the files are those of the installed version")
         return
-    print_lines(diff)
+    print_lines(*diff.splitlines())
     if dry_run or not (yes or click.confirm(f"Write {len(files)} files ({', '.join(files)})?")):
         return
     apply_upgrade(folder, files)
