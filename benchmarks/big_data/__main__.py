@@ -53,8 +53,8 @@ def measured(command: Sequence[str], folder: Path) -> Cost:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     processor: dict[int, float] = {}
     memory = 0
-    with tempfile.TemporaryFile() as said:
-        process = psutil.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+    with tempfile.TemporaryFile() as printed:
+        process = psutil.Popen(command, cwd=folder, env=environment, stdout=printed, stderr=printed)
         while process.poll() is None:
             own = 0
             with suppress(psutil.NoSuchProcess):
@@ -66,8 +66,8 @@ def measured(command: Sequence[str], folder: Path) -> Cost:
             memory = max(memory, own)
             time.sleep(INTERVAL_S)
         if process.returncode:
-            said.seek(0)
-            raise click.ClickException(f"{shlex.join(command)} failed:\n{said.read().decode()[-4000:]}")
+            printed.seek(0)
+            raise click.ClickException(f"{shlex.join(command)} failed:\n{printed.read().decode()[-4000:]}")
     return Cost(sum(processor.values()), memory / (1 << 20))
 
 

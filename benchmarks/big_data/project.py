@@ -38,7 +38,7 @@ probe:
   seeds: 2
 package:
   name: many-texts
-  description: Tells twenty made-up classes apart.
+  description: Classifies made-up texts into twenty classes.
   intended_use: Measuring.
   data_license: cc0-1.0
 """

@@ -1,4 +1,4 @@
-"""Kernels for packed rows: one attention layer, forward and backward, by each way to keep rows apart."""
+"""Kernels for packed rows: one layer of block-diagonal attention, forward and backward, by each kernel."""
 
 from collections.abc import Callable
 from functools import partial
@@ -78,11 +78,11 @@ def measure(sizes: Sizes) -> dict[str, Any]:
     for name, prepare in WAYS.items():
         try:
             way = prepare(lengths, sizes.device)
-            apart = float((way(*given).detach() - expected).abs().max())
-            if apart > 0.05:
-                raise RuntimeError(f"differs by {apart:.2g} from the dense mask")
+            difference = float((way(*given).detach() - expected).abs().max())
+            if difference > 0.05:
+                raise RuntimeError(f"differs by {difference:.2g} from the dense mask")
             taken = seconds(sizes, lambda way=way: torch.autograd.grad(way(*given).float().sum(), given))
-            found[name] = {"ms": 1e3 * taken, "differs_by": apart}
+            found[name] = {"ms": 1e3 * taken, "differs_by": difference}
         except Exception as error:  # one kernel that a release or a device lacks must not lose the others
             found[name] = {"failed": f"{type(error).__name__}: {error}".splitlines()[0][:160]}
     return found

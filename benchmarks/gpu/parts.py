@@ -92,8 +92,8 @@ def run(part: Part, command: list[str], limit: float) -> Result:
             with suppress(ProcessLookupError):  # all that it started, too
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
-        said = errors.strip().splitlines() or [f"exit code {process.returncode}"]
-        return Result(reason=f"failed: {said[-1][:LONGEST_REASON]}")
+        printed = errors.strip().splitlines() or [f"exit code {process.returncode}"]
+        return Result(reason=f"failed: {printed[-1][:LONGEST_REASON]}")
     try:
         return Result(json.loads(out.strip().splitlines()[-1]))
     except (ValueError, IndexError):

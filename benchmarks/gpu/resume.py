@@ -37,7 +37,7 @@ def killed(place: Path, output: str) -> Path:
 
 
 def measure(_sizes: Sizes) -> dict[str, Any]:
-    """How far the weights are apart, relative to their size: after a kill, and of two runs without one.
+    """The difference of the weights, relative to their size: after a kill, and of two runs without one.
 
     A toy language model: what is tested is the way through checkpoints on this device. On an accelerator
     even two runs without a kill may differ, since some of its kernels add in any order.

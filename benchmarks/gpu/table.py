@@ -37,7 +37,13 @@ def _shown(value: Any) -> str:
 def markdown(results: Mapping[str, Result]) -> list[str]:
     """The table of the page."""
     cells = (line(name, result).partition(": ") for name, result in results.items())
-    return ["", "| part | result |", "|---|---|", *(f"| {name} | {said} |" for name, _, said in cells), ""]
+    return [
+        "",
+        "| part | result |",
+        "|---|---|",
+        *(f"| {name} | {result} |" for name, _, result in cells),
+        "",
+    ]
 
 
 def ratios(results: Mapping[str, Result], date: str, machine: str) -> list[Ratio]:

@@ -46,8 +46,8 @@ def command(
     """Start a repository for a teacher of your own rows in DIR (by default here).
 
     Looks at the rows (--data; copied unless they are inside DIR) and writes params.yaml, with the reason of
-    every guess beside it, and the pipeline around it. Nothing that exists is overwritten. `--upgrade` renews
-    the pipeline for the installed version of teacherspec; params.yaml stays yours.
+    every guess in a comment, and the pipeline around it. Nothing that exists is overwritten. `--upgrade`
+    renews the pipeline for the installed version of teacherspec; params.yaml stays yours.
 
     Exit code 0: done; 1: the data cannot be read or something is in the way; 2: wrong usage.
     """

@@ -178,7 +178,7 @@ Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
 """From rows to the prediction for each."""
 
 BATCH_SIZES: Mapping[OutputType, int] = {"classification": 64, "retrieval": 32, "generation": 32}
-"""Output type → rows per forward pass, unless another number is asked for."""
+"""Output type → rows per forward pass, unless another number is given."""
 
 SERVED: Mapping[OutputType, Callable[[Any, int, int | None], Answer]] = {
     "classification": serve_classes,

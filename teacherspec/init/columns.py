@@ -1,4 +1,4 @@
-"""Which column is which: by its name where the name says it, else by its values."""
+"""Which column is which: by its name where that is a usual one, else by its values."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The text of `params.yaml` for some data, with the reason of each guess beside it."""
+"""The text of `params.yaml` for some data, with the reason of each guess in a comment."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -70,8 +70,8 @@ def plan(
         data_license: of the rows.
 
     Raises:
-        UserError: the data cannot be read, a column cannot be told, a file exists already, or the declaration
-            that results is wrong.
+        UserError: the data cannot be read, a column cannot be found, a file exists already, or the resulting
+            declaration is wrong.
     """
     sources, about_files = sources_of(data)
     seen = sample(sources)
@@ -121,7 +121,7 @@ def _placed(
         folder = relative if own.is_dir() else relative.parent
         if folder == Path():
             raise UserError(
-                f"{data}: lies beside the files of the repository; move it into a folder of its own, such as "
+                f"{data}: lies among the files of the repository; move it into a folder of its own, such as "
                 f"data/{name}/, which DVC can watch"
             )
     else:

@@ -35,7 +35,7 @@ def fits(sample: Sample) -> str:
 
 
 def columns(sample: Sample, given: Mapping[str, str]) -> dict[str, Found]:
-    """Column of the task → of the data. Raises `UserError` where one cannot be told."""
+    """Column of the task → of the data. Raises `UserError` where one cannot be found."""
     for wanted in FORMATS.values():
         found = {
             own: given_column(given, own, sample) or named_column(list(sample.columns), known)

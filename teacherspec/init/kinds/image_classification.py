@@ -25,7 +25,7 @@ def fits(sample: Sample) -> str:
 
 
 def columns(sample: Sample, given: Mapping[str, str]) -> dict[str, Found]:
-    """Column of the task → of the data. Raises `UserError` where one cannot be told."""
+    """Column of the task → of the data. Raises `UserError` where one cannot be found."""
     image = given_column(given, "image", sample) or named_column(list(sample.columns), IMAGE_NAMES)
     if image is None:
         raise UserError(f"no column holds images (columns: {shown(sample)}); name it: --column image=…")

@@ -11,7 +11,7 @@ from teacherspec.init.sizes import Epochs
 
 
 class StartingKind(Protocol):
-    """What a module says of its kind of task."""
+    """What a module defines for its kind of task."""
 
     EPOCHS: Epochs
     """Passes over the train rows, by their number."""
@@ -26,7 +26,7 @@ class StartingKind(Protocol):
         """Why these columns are for this kind of task; empty where they are not."""
 
     def columns(self, sample: Sample, given: Mapping[str, str]) -> dict[str, Found]:
-        """Column of the task → of the data. Raises `UserError` where one cannot be told."""
+        """Column of the task → of the data. Raises `UserError` where one cannot be found."""
 
     def fitting(self, sample: Sample, names: Mapping[str, str]) -> list[Guess]:
         """What of the declaration follows from the rows, besides splits and epochs."""

@@ -18,7 +18,7 @@ def fits(_sample: Sample) -> str:
 
 
 def columns(sample: Sample, given: Mapping[str, str]) -> dict[str, Found]:
-    """Column of the task → of the data. Raises `UserError` where one cannot be told."""
+    """Column of the task → of the data. Raises `UserError` where one cannot be found."""
     label = given_column(given, "label", sample) or label_column(sample)
     return {"text": given_column(given, "text", sample) or text_column(sample, label[0]), "label": label}
 

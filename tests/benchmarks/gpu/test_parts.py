@@ -1,4 +1,4 @@
-"""One part that fails, hangs or is missing a library says so and loses no other; figures become ratios."""
+"""One part that fails, hangs or lacks a library reports it and loses no other; figures become ratios."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""From rows as people have them to a declaration that the check accepts, or one line that says why not."""
+"""From rows as people have them to a declaration that the check accepts, or one line with the reason."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
