@@ -163,7 +163,7 @@ def _batch(
     )
     open_rows = list(range(len(prompts)))
     written: list[list[int]] = [[] for _ in prompts]
-    cache, releases = None, not vision_inputs  # some models keep places of images beside the cache
+    cache, releases = None, not vision_inputs  # some models keep places of images outside the cache
     while open_rows:
         config.max_new_tokens = width + decoding.max_new_tokens - ids.shape[1]
         quarter = [QuarterStopped(stop_ids, len(open_rows))] if releases and len(open_rows) >= FEWEST else []

@@ -22,7 +22,7 @@ def build(student: PretrainedLm, rows: ProbeTokens, _: int) -> Any:
     if width != rows.vocabulary:
         raise BaseModelError(
             f"probe.students: the logits of {student.kind} have {width} columns, the teacher's "
-            f"{rows.vocabulary}; run `check_rows`, which says what to do"
+            f"{rows.vocabulary}; run `check_rows`, which names the remedy"
         )
     return model
 

@@ -39,7 +39,7 @@ FEWEST_ANSWERS = 8
 """Rows of the smallest budget where rows have no classes."""
 
 FEWEST_IMAGES = 10
-"""Different images of the smallest budget of pairs: each is told apart from the others."""
+"""Different images of the smallest budget of pairs: each is distinguished from the others."""
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -103,7 +103,7 @@ class Probe(Section):
             )
 
     def image_problems(self, images: int) -> Iterator[str]:
-        """Whether the smallest budget leaves a student of pairs something to tell apart.
+        """Whether the smallest budget leaves a student of pairs something to distinguish.
 
         Args:
             images: different ones of the train split.
