@@ -147,13 +147,12 @@ class ImageClassification(ClassificationTask, RecordedViews):
         )
 
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
-        """Frozen features `[B, H]`: its pooled output, else the mean over patches or positions.
+        """Frozen features `[B, H]`: what the head reads, so that a linear probe is the head's own start.
 
-        Of a model without a backbone of its own: what its head reads.
+        Each architecture pools in its way: ViT takes the class token, DINOv2 that and the mean of patches,
+        ResNet the mean over positions.
         """
-        if not has_base_model(model):
-            return head_inputs(model, batch["pixel_values"])
-        return _pooled(model.base_model(pixel_values=batch["pixel_values"]))
+        return head_inputs(model, batch["pixel_values"])[0]
 
     def layer_features(self, model: Any, batch: Batch) -> "torch.Tensor":
         """The features, and before them the means of the hidden states that are as wide, `[B, L, H]`."""
@@ -161,8 +160,7 @@ class ImageClassification(ClassificationTask, RecordedViews):
 
         if not has_base_model(model):
             return super().layer_features(model, batch)
-        outputs = model.base_model(pixel_values=batch["pixel_values"], output_hidden_states=True)
-        last = _pooled(outputs)
+        last, outputs = head_inputs(model, batch["pixel_values"], output_hidden_states=True)
         means = [_mean(hidden) for hidden in (outputs.get("hidden_states") or ())[:-1]]
         return torch.stack([*(part for part in means if part.shape == last.shape), last], dim=1)
 
@@ -180,12 +178,6 @@ class ImageClassification(ClassificationTask, RecordedViews):
         """Some images: all take the same memory."""
         count = min(len(rows), PROBE_ROWS)
         return MemoryProbe(self.batch(processor, [rows[index] for index in range(count)]), count, 1)
-
-
-def _pooled(outputs: Any) -> "torch.Tensor":
-    """`[B, H]` of a backbone's outputs: pooled by itself, else the mean."""
-    pooled: torch.Tensor | None = outputs.get("pooler_output")
-    return _mean(outputs.last_hidden_state) if pooled is None else pooled.flatten(1)
 
 
 def _mean(hidden: "torch.Tensor") -> "torch.Tensor":

@@ -92,18 +92,25 @@ def draw_head(model: "PreTrainedModel", head: Sequence[str]) -> None:
         )
 
 
-def head_inputs(model: Any, pixel_values: "torch.Tensor") -> "torch.Tensor":
-    """What the last layer reads of images, `[B, H]`: the features of a model without a backbone to call."""
-    import torch
+def head_inputs(model: Any, pixel_values: "torch.Tensor", **options: bool) -> "tuple[torch.Tensor, Any]":
+    """What the last layer reads of images, `[B, H]`: the backbone's output as the architecture pools it.
 
+    Args:
+        model: an image classifier.
+        pixel_values: `[B, 3, H, W]`.
+        options: further arguments of the model, such as `output_hidden_states`.
+
+    Returns:
+        The features, and the outputs of the model.
+    """
     found: list[torch.Tensor] = []
     layer = model.get_submodule(_label_dependent(model)[0].rpartition(".")[0])
     hook = layer.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0]))
     try:
-        model(pixel_values=pixel_values)
+        outputs = model(pixel_values=pixel_values, **options)
     finally:
         hook.remove()
-    return found[0].flatten(1)
+    return found[0].flatten(1), outputs
 
 
 def _label_dependent(model: "PreTrainedModel") -> list[str]:

@@ -22,11 +22,12 @@ from transformers import (
 )
 
 from teacherspec.errors import BaseModelError
+from teacherspec.finetune.linear_probe_first import output_layer
 from teacherspec.runtime.atomic_io import write_json
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.interfaces.model import ModelInit
-from teacherspec.tasks.shared.model_head import draw_head, head_inputs, head_names, outside_base_model
+from teacherspec.tasks.shared.model_head import draw_head, head_names, outside_base_model
 from tests.toys.image import FAMILIES, LABELS, SIDE, processor_settings, toy_image_base
 from tests.toys.readers import ask
 
@@ -148,11 +149,15 @@ def test_a_head_that_nothing_initialises_is_refused(monkeypatch: pytest.MonkeyPa
         draw_head(model, ("classifier",))
 
 
-def test_features_of_a_model_without_a_backbone_are_what_its_head_reads(tmp_path: Path) -> None:
-    model, _ = TASK.load_base(toy_image_base(tmp_path, "clip"), LABELS, ModelInit())
-    pixels = torch.rand(2, 3, SIDE, SIDE)
-    features = head_inputs(model, pixels)
-    torch.testing.assert_close(model.classifier(features), model(pixel_values=pixels).logits)
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_features_are_what_the_head_reads(tmp_path: Path, family: str) -> None:
+    """A probe of other features, such as DINOv2's class token alone, would be a weaker opponent."""
+    model, _ = TASK.load_base(toy_image_base(tmp_path, family), LABELS, ModelInit())
+    channels = model.config.to_dict().get("num_channels", 3)
+    pixels = torch.rand(2, channels, SIDE, SIDE)
+    features = TASK.features(model, {"pixel_values": pixels})
+    _, head = output_layer(model, len(LABELS))
+    torch.testing.assert_close(head(features), model(pixel_values=pixels).logits)
 
 
 TIMM = """
