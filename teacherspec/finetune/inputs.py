@@ -10,9 +10,10 @@ from transformers import set_seed
 
 from teacherspec.errors import DataError, UserError
 from teacherspec.finetune.freezing import freeze_batch_norm
+from teacherspec.finetune.frozen_images import compute_frozen_images
 from teacherspec.finetune.lora import adapt
 from teacherspec.runtime import machine
-from teacherspec.spec.finetune import Chance, Finetune
+from teacherspec.spec.finetune import Chance, Finetune, Full
 from teacherspec.splits import Prepared, Split, open_split
 from teacherspec.tasks.shared.interfaces.capabilities import SeparateParts, TrainableParts
 from teacherspec.tasks.shared.interfaces.kind import Kind
@@ -88,17 +89,22 @@ def load_inputs(training: Training) -> TrainingInputs:
     train, validation = (open_split(split) for split in training.fitting_splits())
     seed_everything(training.seed_of("initial_weights"))
     model, processor = initial_model(training)
-    label_names = training.prepared.label_names
-    return TrainingInputs(
+    task, label_names = training.task, training.prepared.label_names
+    inputs = TrainingInputs(
         model=model,
         processor=processor,
-        train=training.task.encode_training(
+        train=task.encode_training(
             processor, train, label_names, section.augmentation, training.seed_of("data_order")
         ),
         train_labels=train["label"] if "label" in train.column_names else None,
-        validation=training.task.encode(processor, validation),
+        validation=task.encode(processor, validation),
         n_classes=len(label_names),
     )
+    if section.augmentation is None and isinstance(section.method, Full):
+        layout = machine.batch_layout(section.batch_size)
+        data = ((train, inputs.train), (validation, inputs.validation))
+        compute_frozen_images(task, model, processor, data, layout.micro_batch)
+    return inputs
 
 
 def seed_everything(seed: int) -> None:

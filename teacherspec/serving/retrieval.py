@@ -46,13 +46,9 @@ class RetrievalTeacher:
 
     def images(self, images: Sequence[Any], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
         """Embeddings `[N, D]`, of length 1, of images: paths, or bytes of files. Raises `ColumnError`."""
-
-        def embed(model: Any, batch: Mapping[str, Any]) -> Any:
-            return embed_images(model, batch["pixel_values"])
-
         (column,) = self.task.row_schema().images()
         opened = [column.opened(image) for image in images]
-        return self._embedded(opened, self.inputs.image_inputs, embed, batch_size)
+        return self._embedded(opened, self.inputs.image_inputs, embed_images, batch_size)
 
     def texts(self, texts: Sequence[str], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float32]:
         """Embeddings `[N, D]`, of length 1, of texts. Raises `ColumnError`."""

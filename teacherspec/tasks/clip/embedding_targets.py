@@ -78,7 +78,7 @@ def _embedded(model: Any, processor: DualProcessor, batch: "Batch") -> dict[str,
     import torch
 
     with torch.inference_mode():
-        found = {"image_embeds": embed_images(model, batch["pixel_values"])}
+        found = {"image_embeds": embed_images(model, batch)}
         if processor.shared is None:
             tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}
             found["class_embeds"] = embed_classes(model, tokens, len(processor.names)).flatten(1)

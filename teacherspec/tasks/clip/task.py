@@ -177,7 +177,7 @@ class Clip(DualEncoderTask, ClassificationTask, EmbeddedClasses, ExtraTargets, P
 
     def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Cosines `[B, C]` with the classes' prompts times the model's own scale, at temperature 1."""
-        return self._logits(model, batch, embed_images(model, batch["pixel_values"]))
+        return self._logits(model, batch, embed_images(model, batch))
 
     def _logits(self, model: Any, batch: Batch, images: "torch.Tensor") -> "torch.Tensor":
         classes = batch[CLASSES] if CLASSES in batch else self._classes(model, batch)
@@ -187,7 +187,7 @@ class Clip(DualEncoderTask, ClassificationTask, EmbeddedClasses, ExtraTargets, P
         """Logits, and embeddings of the images, `[B, C + D]`."""
         import torch
 
-        images = embed_images(model, batch["pixel_values"])
+        images = embed_images(model, batch)
         return torch.cat([self._logits(model, batch, images), images], dim=1)
 
     def class_space(self, model: Any, processor: DualProcessor) -> "tuple[torch.Tensor, float] | None":
@@ -226,7 +226,7 @@ class Clip(DualEncoderTask, ClassificationTask, EmbeddedClasses, ExtraTargets, P
 
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Features `[B, D]` of the frozen base: the embeddings of the images."""
-        return embed_images(model, batch["pixel_values"])
+        return embed_images(model, batch)
 
     def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
         """The logits alone."""
@@ -235,7 +235,7 @@ class Clip(DualEncoderTask, ClassificationTask, EmbeddedClasses, ExtraTargets, P
     def pair_embeddings(self, model: Any, batch: Batch) -> Pairs:
         """Embeddings of the images and of the one text that belongs to each."""
         tokens = {name.removeprefix(PAIR): part for name, part in batch.items() if name.startswith(PAIR)}
-        images, texts = embed_images(model, batch["pixel_values"]), embed_texts(model, tokens)
+        images, texts = embed_images(model, batch), embed_texts(model, tokens)
         return Pairs(images, texts, tokens["input_ids"])
 
     def write_extra_targets(self, model: Path, splits: Sequence[Split], target: Path) -> None:

@@ -10,9 +10,7 @@ import numpy.typing as npt
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.shared.columns.base import Column
 from teacherspec.tasks.shared.dual_encoder_model import TEXT_INPUTS, DualProcessor
-from teacherspec.tasks.shared.image_augment import generator
-from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, pixel_values
-from teacherspec.tasks.shared.image_decoding import decode
+from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, stacked_images
 from teacherspec.tasks.shared.image_text_dataset import UNCHANGED
 
 if TYPE_CHECKING:
@@ -51,8 +49,7 @@ class CaptionedImages(ImageExamples):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
-        values = pixel_values(self.processor, [decode(row["image"])])[0]
-        return captioned(self.dual, values, row["text"], self.numbers[index])
+        return captioned(self.dual, self.image(index, row), row["text"], self.numbers[index])
 
 
 class TrainingCaptions(TrainingImages):
@@ -72,23 +69,22 @@ class TrainingCaptions(TrainingImages):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
-        values = self._values(row["image"], generator(self.seed, self.epoch, row["id"]))
-        return captioned(self.dual, values, row["text"], self.numbers[index])
+        return captioned(self.dual, self.image(index, row), row["text"], self.numbers[index])
 
 
 def captioned(
-    processor: DualProcessor, values: "torch.Tensor", text: str, numbers: Numbers
+    processor: DualProcessor, image: "Mapping[str, torch.Tensor]", text: str, numbers: Numbers
 ) -> dict[str, Any]:
-    """One example: `pixel_values`, the tokens of its text, and `labels` `[2]`, the numbers of both."""
+    """One example: its image, the tokens of its text, and `labels` `[2]`, the numbers of both."""
     tokens = {name: part[0] for name, part in processor.tokens([text]).items()}
-    return {"pixel_values": values, **tokens, "labels": numbers}
+    return {**image, **tokens, "labels": numbers}
 
 
 def collate_captioned(examples: list[Mapping[str, Any]]) -> "dict[str, torch.Tensor]":
-    """Examples → `pixel_values` `[B, 3, H, W]`, tokens `[B, L]`, `image_keys` `[B]`, `labels` `[B, 2]`."""
+    """Examples → images (pixels or features), tokens `[B, L]`, `image_keys` `[B]` and `labels` `[B, 2]`."""
     import torch
 
-    names = ["pixel_values", *(name for name in TEXT_INPUTS if name in examples[0])]
-    stacked = {name: torch.stack([example[name] for example in examples]) for name in names}
+    names = [name for name in TEXT_INPUTS if name in examples[0]]
+    tokens = {name: torch.stack([example[name] for example in examples]) for name in names}
     numbers = torch.from_numpy(np.stack([example["labels"] for example in examples]))
-    return {**stacked, "image_keys": numbers[:, 0], "labels": numbers}
+    return {**stacked_images(examples), **tokens, "image_keys": numbers[:, 0], "labels": numbers}

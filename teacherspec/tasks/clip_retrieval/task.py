@@ -155,7 +155,7 @@ class ClipRetrieval(DualEncoderTask, RetrievalInputs):
     def embed(self, model: Any, batch: Batch) -> "tuple[torch.Tensor, torch.Tensor]":
         """Images and texts of a batch, `[B, D]` of length 1 each."""
         tokens = {name: batch[name] for name in TEXT_INPUTS if name in batch}
-        return embed_images(model, batch["pixel_values"]), embed_texts(model, tokens)
+        return embed_images(model, batch), embed_texts(model, tokens)
 
     def logits(self, model: Any, batch: Batch) -> "torch.Tensor":
         """`[B, B]`, see `outputs`."""

@@ -16,15 +16,21 @@ from teacherspec.tasks.shared.columns.image import ImageColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.high_bit_images import IntensityRange, as_given
-from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, collate_images, pixel_values
+from teacherspec.tasks.shared.image_dataset import (
+    FEATURES,
+    ImageExamples,
+    TrainingImages,
+    collate_images,
+    pixel_values,
+)
 from teacherspec.tasks.shared.image_decoding import decode
 from teacherspec.tasks.shared.image_report import check_processor, describe_images, images_report
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.shared.interfaces.capabilities import RecordedViews
+from teacherspec.tasks.shared.interfaces.capabilities import FrozenImages, RecordedViews
 from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.label_names import LabelNames
-from teacherspec.tasks.shared.model_head import has_base_model, head_inputs
+from teacherspec.tasks.shared.model_head import has_base_model, head_inputs, is_within, last_layer
 from teacherspec.tasks.shared.processor_probe import probe_images
 
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
 PROBE_ROWS = 2
 
 
-class ImageClassification(ClassificationTask, RecordedViews):
+class ImageClassification(ClassificationTask, RecordedViews, FrozenImages):
     """Assign one of the label names to an image."""
 
     hub_task: ClassVar[str] = "image-classification"
@@ -145,6 +151,18 @@ class ImageClassification(ClassificationTask, RecordedViews):
                 "    logits = model(**batch).logits\n"
             ),
         )
+
+    def outputs(self, model: Any, batch: Batch) -> "Mapping[str, torch.Tensor]":
+        """All outputs of the model; of features the logits alone."""
+        if FEATURES not in batch:
+            return super().outputs(model, batch)
+        return {"logits": model.get_submodule(last_layer(model))(batch[FEATURES])}
+
+    def frozen_images(self, model: Any) -> "Callable[[Any, Batch], torch.Tensor] | None":
+        """What the last layer reads, where nothing else is trained."""
+        trained = [name for name, one in model.named_parameters() if one.requires_grad]
+        head = [last_layer(model)] if trained else []
+        return self.features if all(is_within(name, head) for name in trained) else None
 
     def features(self, model: Any, batch: Batch) -> "torch.Tensor":
         """Frozen features `[B, H]`: what the head reads, so that a linear probe is the head's own start.

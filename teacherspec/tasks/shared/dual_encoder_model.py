@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import BaseModelError
 from teacherspec.tasks.shared import hf_loading
+from teacherspec.tasks.shared.image_dataset import FEATURES
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
     from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary
-    from teacherspec.tasks.shared.interfaces.model import ModelInit
+    from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit
 
 TEXT_INPUTS = ("input_ids", "attention_mask")
 """Inputs of a text tower; SigLIP's tokenizers give no mask, since its towers were trained without one."""
@@ -140,11 +141,22 @@ def width(model: Any) -> int:
     return size
 
 
-def embed_images(model: Any, pixel_values: "torch.Tensor") -> "torch.Tensor":
-    """`[B, 3, H, W]` → `[B, D]` of length 1."""
+def embed_images(model: Any, batch: "Batch") -> "torch.Tensor":
+    """`pixel_values` `[B, 3, H, W]`, or what the image tower gives of them, → `[B, D]` of length 1."""
     from torch.nn import functional
 
-    return functional.normalize(model.get_image_features(pixel_values=pixel_values).pooler_output, dim=-1)
+    if FEATURES in batch:
+        projection = getattr(model, "visual_projection", None)  # SigLIP has none
+        found = batch[FEATURES] if projection is None else projection(batch[FEATURES])
+    else:
+        found = model.get_image_features(pixel_values=batch["pixel_values"]).pooler_output
+    return functional.normalize(found, dim=-1)
+
+
+def tower_outputs(model: Any, batch: "Batch") -> "torch.Tensor":
+    """What the image tower gives, before any projection, `[B, H]`."""
+    outputs: torch.Tensor = model.vision_model(pixel_values=batch["pixel_values"]).pooler_output
+    return outputs
 
 
 def embed_texts(model: Any, tokens: "Mapping[str, torch.Tensor]") -> "torch.Tensor":

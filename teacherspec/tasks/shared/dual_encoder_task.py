@@ -1,7 +1,7 @@
 """What the kinds share whose base is a dual encoder: zero-shot classification and retrieval."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,13 +12,14 @@ from teacherspec.tasks.shared.dual_encoder_model import (
     load_processor,
     load_towers,
     refuse_single_tower,
+    tower_outputs,
 )
 from teacherspec.tasks.shared.hf_loading import load_image_processor
 from teacherspec.tasks.shared.image_report import check_processor, describe_images, images_report
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
-from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings
+from teacherspec.tasks.shared.interfaces.capabilities import FrozenImages, PairEmbeddings
 from teacherspec.tasks.shared.interfaces.kind import Kind
-from teacherspec.tasks.shared.interfaces.model import ModelInit
+from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit
 from teacherspec.tasks.shared.processor_probe import probe_images, probe_texts
 from teacherspec.tasks.shared.text_report import (
     count_unknown,
@@ -28,6 +29,7 @@ from teacherspec.tasks.shared.text_report import (
 )
 
 if TYPE_CHECKING:
+    import torch
     from datasets import Dataset
     from transformers import PreTrainedModel
 
@@ -36,7 +38,7 @@ REPORT_ROWS = 2_000
 """Rows of a split whose texts are tokenised for the report."""
 
 
-class DualEncoderTask(Kind, PairEmbeddings):
+class DualEncoderTask(Kind, PairEmbeddings, FrozenImages):
     """A task of images and texts that are embedded in one space."""
 
     decodes_images: ClassVar[bool] = True
@@ -94,6 +96,12 @@ class DualEncoderTask(Kind, PairEmbeddings):
     def describe_fit(self, fit: Mapping[str, Any]) -> Sequence[str]:
         """Lines of Markdown on sizes, normalisation and lengths."""
         return (*describe_images(fit), *describe_lengths(fit["texts"], "## Texts"))
+
+    def frozen_images(self, model: Any) -> "Callable[[Any, Batch], torch.Tensor] | None":
+        """The image tower, where it is locked; its projection may be trained."""
+        tower = getattr(model, "vision_model", None)
+        trained = tower is None or any(one.requires_grad for one in tower.parameters())
+        return None if trained else tower_outputs
 
     def memory_probe(self, processor: DualProcessor, rows: "Dataset") -> MemoryProbe:
         """Some images and all their texts: all take the same memory."""

@@ -1,8 +1,10 @@
 """Images as examples of a data set, decoded one by one on access."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from teacherspec.spec.augmentation import Augmentation, Mixup
 from teacherspec.tasks.shared.image_augment import Draw, augmented, draw_view, generator
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from PIL.Image import Image
 
+
+FEATURES = "image_features"
+"""Name in a batch of what stands in place of `pixel_values`: features `[B, H]` that were computed once."""
 
 LONGEST_RATIO = 16
 """Ratio of the sides beyond which the ends of an image are cut off before a crop of its middle."""
@@ -56,21 +61,36 @@ def input_sizes(processor: Any) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 class ImageExamples:
-    """Rows of images as model inputs, for evaluation."""
+    """Rows of images as model inputs, for evaluation.
+
+    Attributes:
+        features: `[N, H]` of all rows, where no part of the model that reads pixels is trained; set by
+            `finetune.frozen_images`. Then no image is decoded.
+    """
 
     def __init__(self, processor: Any, rows: "Dataset") -> None:
         self.processor = processor
         self.rows = rows
+        self.features: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
-        return {
-            "pixel_values": pixel_values(self.processor, [decode(row["image"])])[0],
-            "labels": row["label"],
-        }
+        return {**self.image(index, row), "labels": row["label"]}
+
+    def image(self, index: int, row: Mapping[str, Any]) -> "dict[str, torch.Tensor]":
+        """The image of a row as input of the model: its pixels, or its features where there are some."""
+        if self.features is None:
+            return {"pixel_values": self.pixels(row)}
+        import torch
+
+        return {FEATURES: torch.from_numpy(self.features[index])}
+
+    def pixels(self, row: Mapping[str, Any]) -> "torch.Tensor":
+        """`[3, H, W]` of a row."""
+        return pixel_values(self.processor, [decode(row["image"])])[0]
 
 
 class TrainingImages(ImageExamples):
@@ -95,12 +115,12 @@ class TrainingImages(ImageExamples):
         self.epoch = epoch
 
     def __getitem__(self, index: int) -> dict[str, Any]:
+        mix = self.augmentation.mix
+        if mix is None:
+            return super().__getitem__(index)
         row = self.rows[index]
         draw = generator(self.seed, self.epoch, row["id"])
         values = self._values(row["image"], draw)
-        mix = self.augmentation.mix
-        if mix is None:
-            return {"pixel_values": values, "labels": row["label"]}
         labels = np.zeros(self.classes, np.float32)
         share = 1.0
         if draw.random() < mix.share:
@@ -109,6 +129,10 @@ class TrainingImages(ImageExamples):
             labels[other["label"]] += 1 - share
         labels[row["label"]] += share
         return {"pixel_values": values, "labels": labels}
+
+    def pixels(self, row: Mapping[str, Any]) -> "torch.Tensor":
+        """`[3, H, W]` of a row, augmented."""
+        return self._values(row["image"], generator(self.seed, self.epoch, row["id"]))
 
     def _values(self, content: bytes, draw: Draw) -> "torch.Tensor":
         image = decode(content)
@@ -138,11 +162,16 @@ def _mixed(
 
 
 def collate_images(examples: list[Any]) -> "dict[str, torch.Tensor]":
-    """Examples → `pixel_values` `[B, 3, H, W]` and `labels`, `[B]` or soft `[B, C]`."""
+    """Examples → `pixel_values` `[B, 3, H, W]` or features, and `labels`, `[B]` or soft `[B, C]`."""
     import torch
 
     labels = np.stack([example["labels"] for example in examples])
-    return {
-        "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
-        "labels": torch.from_numpy(labels),
-    }
+    return {**stacked_images(examples), "labels": torch.from_numpy(labels)}
+
+
+def stacked_images(examples: Sequence[Mapping[str, Any]]) -> "dict[str, torch.Tensor]":
+    """Examples → `pixel_values` `[B, 3, H, W]`, or in their place features `[B, H]`."""
+    import torch
+
+    name = FEATURES if FEATURES in examples[0] else "pixel_values"
+    return {name: torch.stack([example[name] for example in examples])}

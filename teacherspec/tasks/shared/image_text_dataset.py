@@ -8,7 +8,7 @@ import numpy as np
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.tasks.shared.dual_encoder_model import PAIR, TEXT_INPUTS, DualProcessor
 from teacherspec.tasks.shared.image_augment import generator
-from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages
+from teacherspec.tasks.shared.image_dataset import ImageExamples, TrainingImages, stacked_images
 
 if TYPE_CHECKING:
     import torch
@@ -64,8 +64,8 @@ class TrainingPairs(TrainingImages):
 def collate_pairs(processor: DualProcessor) -> "Callable[[list[Any]], dict[str, torch.Tensor]]":
     """A function from examples to one batch.
 
-    It holds `pixel_values` `[B, 3, H, W]` first, from which the size of a batch is read; `labels` `[B]`; the
-    prompts of the classes, `[P, L]` shared or `[B, P, L]`; and in training the pairs' tokens `[B, L]`.
+    It holds `pixel_values` `[B, 3, H, W]` or features first, from which the size of a batch is read; `labels`
+    `[B]`; the prompts of the classes, `[P, L]` shared or `[B, P, L]`; and in training the pairs' tokens `[B, L]`.
     """
 
     def collate(examples: list[Any]) -> "dict[str, torch.Tensor]":
@@ -73,7 +73,7 @@ def collate_pairs(processor: DualProcessor) -> "Callable[[list[Any]], dict[str, 
 
         names = [name for name in examples[0] if name.startswith(PAIR) or name in TEXT_INPUTS]
         return {
-            "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
+            **stacked_images(examples),
             "labels": torch.from_numpy(np.stack([example["labels"] for example in examples])),
             **(processor.shared or {}),
             **{name: torch.stack([example[name] for example in examples]) for name in names},

@@ -8,12 +8,16 @@ classifiers have in common is that the shapes of the head depend on the number o
 import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from teacherspec.errors import BaseModelError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
+
+_last_layers: "WeakKeyDictionary[Any, str]" = WeakKeyDictionary()
+"""Model → name of its last layer: finding it builds the architecture again, without weights."""
 
 
 def head_names(model: "PreTrainedModel") -> tuple[str, ...]:
@@ -104,13 +108,20 @@ def head_inputs(model: Any, pixel_values: "torch.Tensor", **options: bool) -> "t
         The features, and the outputs of the model.
     """
     found: list[torch.Tensor] = []
-    layer = model.get_submodule(_label_dependent(model)[0].rpartition(".")[0])
+    layer = model.get_submodule(last_layer(model))
     hook = layer.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0]))
     try:
         outputs = model(pixel_values=pixel_values, **options)
     finally:
         hook.remove()
     return found[0].flatten(1), outputs
+
+
+def last_layer(model: Any) -> str:
+    """Name of the layer that gives the logits."""
+    if model not in _last_layers:
+        _last_layers[model] = _label_dependent(model)[0].rpartition(".")[0]
+    return _last_layers[model]
 
 
 def _label_dependent(model: "PreTrainedModel") -> list[str]:

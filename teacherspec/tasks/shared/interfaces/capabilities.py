@@ -1,7 +1,7 @@
 """Optional interfaces: what only some kinds of task can do. `Kind.capability` tells whether one can."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -102,6 +102,17 @@ class FrozenFeatures(ABC):
     def layer_features(self, model: Any, batch: Batch) -> "torch.Tensor":
         """The same of several layers, `[B, L, H]`: those as wide as the last one, which comes last."""
         return self.features(model, batch).unsqueeze(1)
+
+
+class FrozenImages(ABC):
+    """Kinds whose images may pass a part of the model in which nothing is trained, computed once then."""
+
+    @abstractmethod
+    def frozen_images(self, model: Any) -> "Callable[[Any, Batch], torch.Tensor] | None":
+        """From model and `pixel_values` to `[B, H]`, which a batch may hold as `FEATURES` in their place.
+
+        None where a part that reads pixels is trained.
+        """
 
 
 class PromptedClasses(ABC):
