@@ -14,7 +14,6 @@ import click
 from benchmarks.base_choice.table import write_tables
 
 RUNS = Path(__file__).with_name("runs.jsonl")
-RECIPES = Path(__file__).parents[1] / "recipes/runs.jsonl"
 TUNED = ("accuracy", "shifted_accuracy", "nll", "seconds")
 RECIPE = "probed head"
 """The default recipe of fine-tuning: the head starts as a linear probe, 0.7 of the weights are fine-tuned."""
@@ -56,12 +55,7 @@ def run(
                 started = with_candidate(dataset, made, models)
                 if started is None or where in _finished():
                     continue
-                if seed is None:
-                    found = _ranked(started)
-                elif known := _known(name, made, seed):
-                    found = known
-                else:
-                    found = _tuned(started, seed, work / name / "scratch")
+                found = _ranked(started) if seed is None else _tuned(started, seed, work / name / "scratch")
                 with RUNS.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({**where, **found}) + "\n")
                 click.echo(f"{where} done")
@@ -97,21 +91,6 @@ def _ranked(data: Any) -> dict[str, Any]:
         }
         for name, score in scores.items()
     }
-
-
-def _known(name: str, candidate: Any, seed: int) -> dict[str, Any] | None:
-    """What benchmarks/recipes measured of the same training: the whole base of a set that is used whole."""
-    from benchmarks.base_choice.candidates import CUT, SETS
-
-    whole = next(iter(SETS[name][1].values()))
-    if name in CUT or candidate != whole:
-        return None
-    wanted = {"set": name, "seed": seed, "recipe": f"{RECIPE}, interpolated 0.7"}
-    for line in RECIPES.read_text(encoding="utf-8").splitlines():
-        found = json.loads(line)
-        if {key: found[key] for key in wanted} == wanted:
-            return {key: found[key] for key in TUNED}
-    return None
 
 
 def _tuned(data: Any, seed: int, scratch: Path) -> dict[str, Any]:

@@ -26,11 +26,15 @@ class Candidate:
         pooling: as `base.pooling`.
         layers: as `base.layers`.
         folder: below the folder of further models; None for the base of the data set itself.
+        rate: factor of the recipe's learning rates; None for that of the data set, as with `epochs`.
+        epochs: factor of its epochs.
     """
 
     pooling: Pooling = "mean"
     layers: int | None = None
     folder: str | None = None
+    rate: float | None = None
+    epochs: int | None = None
 
 
 ENCODERS: Mapping[str, Candidate] = {
@@ -38,10 +42,12 @@ ENCODERS: Mapping[str, Candidate] = {
     "MiniLM, 3 layers": Candidate(layers=3),
     "MiniLM, 1 layer": Candidate(layers=1),
     "MiniLM, 6 layers, first token": Candidate(pooling="first"),
+    "MPNet, 12 layers": Candidate(folder="all-mpnet-base-v2", rate=0.5),
 }
 IMAGE_MODELS: Mapping[str, Candidate] = {
     "MobileNetV1 0.25": Candidate(pooling="first"),
     "EfficientNet-Lite0": Candidate(pooling="first", folder="efficientnet-lite0"),
+    "DINOv2-small": Candidate(pooling="first", folder="dinov2-small", rate=1.0, epochs=1),
 }
 
 
@@ -57,9 +63,6 @@ def small_helpdesk(data: Path, work: Path) -> BenchmarkSet:
     splits = {**whole.prepared.splits, "train": cut}
     return replace(whole, prepared=Prepared(whole.prepared.task, whole.prepared.label_names, splits))
 
-
-CUT = frozenset({"helpdesk"})
-"""Sets of which fewer train rows are used than in benchmarks/recipes."""
 
 SETS: Mapping[str, tuple[Callable[[Path, Path], BenchmarkSet], Mapping[str, Candidate]]] = {
     "banking77": (banking77, ENCODERS),
@@ -78,4 +81,5 @@ def with_candidate(data: BenchmarkSet, candidate: Candidate, models: Path | None
         folder = models / candidate.folder
     if candidate.layers is not None:
         folder = first_layers(folder, candidate.layers, CACHE)
-    return replace(data, base=folder, pooling=candidate.pooling)
+    rate, epochs = candidate.rate or data.rate, candidate.epochs or data.epochs
+    return replace(data, base=folder, pooling=candidate.pooling, rate=rate, epochs=epochs, precision="fp32")

@@ -5,6 +5,7 @@ that are there are not computed again. `table` writes the tables of the README f
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,12 @@ def main() -> None:
 @click.option("--set", "sets", multiple=True, required=True, help="Data set; may be repeated.")
 @click.option("--recipe", "recipes", multiple=True, help="Recipe; may be repeated. By default all.")
 @click.option("--seeds", default=5, show_default=True, help="Seeds 0 to this number, exclusive.")
-def run(data: Path, work: Path, sets: tuple[str, ...], recipes: tuple[str, ...], seeds: int) -> None:
+@click.option(
+    "--fp32", is_flag=True, help="Texts in float32, where the CPU has no bf16 units; a table of its own."
+)
+def run(
+    data: Path, work: Path, sets: tuple[str, ...], recipes: tuple[str, ...], seeds: int, fp32: bool
+) -> None:
     """Train what is missing in `runs.jsonl`, seed by seed."""
     from benchmarks.recipes.datasets import DATASETS
     from benchmarks.recipes.measure import measure, measure_start
@@ -36,6 +42,11 @@ def run(data: Path, work: Path, sets: tuple[str, ...], recipes: tuple[str, ...],
 
     quiet_libraries()
     prepared = {name: DATASETS[name](data, work / name) for name in sets}
+    if fp32:
+        prepared = {
+            name if dataset.precision == "fp32" else f"{name}, float32": replace(dataset, precision="fp32")
+            for name, dataset in prepared.items()
+        }
     for seed in range(seeds):
         for recipe in recipes or (START, *RECIPES):
             for name, dataset in prepared.items():
