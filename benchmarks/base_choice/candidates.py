@@ -42,7 +42,7 @@ ENCODERS: Mapping[str, Candidate] = {
     "MiniLM, 3 layers": Candidate(layers=3),
     "MiniLM, 1 layer": Candidate(layers=1),
     "MiniLM, 6 layers, first token": Candidate(pooling="first"),
-    "MPNet, 12 layers": Candidate(folder="all-mpnet-base-v2", rate=0.5),
+    "MPNet, 12 layers, first token": Candidate(pooling="first", folder="all-mpnet-base-v2", rate=0.5),
 }
 IMAGE_MODELS: Mapping[str, Candidate] = {
     "MobileNetV1 0.25": Candidate(pooling="first"),

@@ -16,7 +16,12 @@ from teacherspec.calibrators.affine import fit_dirichlet, fit_vector
 from teacherspec.calibrators.auto_select import CANDIDATES, choose, cross_validate
 from teacherspec.calibrators.class_temperature import fit_class_temperature
 from teacherspec.calibrators.fitted import Calibrator, Identity, Temperature
-from teacherspec.calibrators.temperature import Status, TemperatureFit, fit_temperature
+from teacherspec.calibrators.temperature import (
+    Status,
+    TemperatureFit,
+    departure_from_one,
+    fit_temperature,
+)
 from teacherspec.calibrators.top_label_curves import fit_histogram, fit_isotonic
 from teacherspec.spec.calibrate import (
     Auto,
@@ -145,7 +150,13 @@ def _auto(method: Auto, logits: npt.ArrayLike, labels: npt.ArrayLike, further: R
         )
         for candidate, rows in options
     ]
-    best, reason = choose(results)
+    departure = departure_from_one(logits, labels)
+    best, reason = choose(
+        [
+            replace(result, departure=departure) if isinstance(candidate, TemperatureScaling) else result
+            for result, (candidate, _) in zip(results, options, strict=True)
+        ]
+    )
     chosen, rows = options[best]
     return replace(fit(chosen, logits, labels, rows), reason=reason)
 

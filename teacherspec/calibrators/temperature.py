@@ -111,6 +111,30 @@ def fit_temperature(
     )
 
 
+def departure_from_one(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """How many standard errors the slope of the mean NLL at T = 1 is away from 0, without a sign.
+
+    The score test of T = 1 with a variance that holds for a wrong model too (Boos 1992). It finds half the
+    effect that the gain in NLL at the fitted T needs: near T = 1 that gain is δ²H/2 with a standard error of
+    δs/√N, the slope δH with one of s/√N.
+
+    Args:
+        logits: `[N, C]`, before any temperature.
+        labels: `[N]`.
+
+    Returns:
+        0 where no row's logits differ.
+
+    Raises:
+        ValueError: wrong shapes, or values out of range, naming the row.
+    """
+    array = logit_rows(logits)
+    targets = label_values(labels, n_classes=array.shape[1], rows=len(array))
+    here = temperature_moments(array, targets, betas=[1.0])
+    spread = float(np.sqrt(here.gradient_squares[0]))
+    return abs(float(here.gradient[0])) / spread if spread else 0.0
+
+
 class _Curve:
     """L and its derivatives over a set of rows, with the passes over the rows counted."""
 

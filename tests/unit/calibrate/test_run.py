@@ -112,7 +112,7 @@ def test_auto_reports_its_reason(tmp_path):
         Calibrate(method=Auto(kind="auto"), resamples=100), toy_folder(tmp_path / "in", rows=1000), tmp_path
     )
     assert artifact["calibrator"]["kind"] == "temperature"
-    assert artifact["reason"].startswith("temperature: no richer one beats it")
+    assert artifact["reason"].startswith("temperature: no richer one is clearly better")
 
 
 def test_auto_leaves_a_calibrated_model_as_it_is(tmp_path):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -198,6 +199,19 @@ def test_a_richer_method_must_win_clearly_and_without_losing_accuracy():
     assert choose([plain, clearly])[0] == 1
     assert choose([plain, careless])[0] == 0
     assert "vector 0.8" in choose([plain, clearly])[1]
+
+
+def test_one_temperature_needs_no_clear_gain_but_a_clear_departure():
+    noise = np.tile([-1.0, 1.0], 200)
+    plain = held_out("none", 1.0 + noise * 0, 0.9)
+    scaled = held_out("temperature", 0.99 + noise, 0.9)
+    assert choose([plain, scaled])[0] == 0
+    assert choose([plain, replace(scaled, departure=1.9)])[0] == 0
+    assert choose([plain, replace(scaled, departure=2.1)])[0] == 1
+    worse = held_out("temperature", 1.01 + noise, 0.9)
+    assert choose([plain, replace(worse, departure=9.0)])[0] == 0
+    curve = held_out("isotonic", 0.8 + 0.1 * noise, 0.9)
+    assert choose([plain, curve, replace(scaled, departure=9.0)])[0] == 1
 
 
 def test_auto_takes_a_richer_method_where_it_is_true():

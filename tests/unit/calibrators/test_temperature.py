@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import softmax
 
-from teacherspec.calibrators.temperature import LARGE, fit_temperature
+from teacherspec.calibrators.temperature import LARGE, departure_from_one, fit_temperature
 from teacherspec.metrics.scores.proper_scores import nll
 from tests.unit.calibrate.toy_predictions import planted
 
@@ -162,3 +162,23 @@ def test_many_equal_rows_are_as_exact_as_few():
     logits, labels = np.array([[1.0, 0.0], [3.0, 0.0], [2.0, 0.0], [0.5, 0.0]]), np.array([0, 0, 1, 1])
     fit = fit_temperature(np.tile(logits, (LARGE, 1)), np.tile(labels, LARGE))
     assert fit.temperature == pytest.approx(4.627412097207427, rel=1e-8)
+
+
+@given(cases)
+def test_departure_is_the_slope_in_standard_errors(case):
+    rows, classes, temperature, seed, sharpness = case
+    logits, labels = planted(rows, classes, temperature, seed, sharpness=sharpness)
+    slopes = (softmax(logits, axis=1) * logits).sum(axis=1) - logits[np.arange(rows), labels]
+    expected = abs(slopes.sum()) / np.sqrt((slopes**2).sum())
+    assert departure_from_one(logits, labels) == pytest.approx(expected, rel=1e-9)
+    assert departure_from_one(np.zeros((5, 3)), [0, 1, 2, 0, 1]) == 0.0
+
+
+def test_departure_finds_a_wrong_temperature_and_seldom_one_that_is_right():
+    def found(temperature):
+        sets = (planted(150, 10, temperature, seed) for seed in range(300))
+        return np.mean([departure_from_one(*rows) > 2 for rows in sets])
+
+    assert found(1.0) < 0.09  # 0.046 if the slope were normal
+    assert found(1.5) > 0.5
+    assert found(0.7) > 0.5
