@@ -2,6 +2,7 @@
 
     python -m benchmarks.causal_lm ../shared/data/gen e2e --table fp32.md
     python -m benchmarks.causal_lm ../shared/data/gen e2e --table bf16.md --bf16
+    python -m benchmarks.causal_lm ../shared/data/gen e2e --table real.md --base FILE.gguf --lora
 
 Same base, same rows in the same order, same learned tokens, same optimizer. Each program runs in a process of
 its own, so that peak memory is its own; the first step warms up and is not timed. Times are those of the
@@ -20,9 +21,16 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from benchmarks.causal_lm.programs import NAMES, PROGRAMS
-from benchmarks.causal_lm.rows import LIMIT, SETS, VOCABULARY, examples
+from benchmarks.causal_lm.bases import Base, Drawn, Real
+from benchmarks.causal_lm.programs import LIMIT, NAMES, PROGRAMS, Run
+from benchmarks.causal_lm.rows import SETS, spread
+from benchmarks.ratios import Ratio, machine_class, record, today
+from teacherspec.model_files.gguf.convert import convert_once
+from teacherspec.spec.finetune import Full, Lora
 from teacherspec.text.packing import Example
+
+SCRATCH = Path(".scratch/base")
+"""Where converted bases are."""
 
 HEADER = (
     "| program | learned tokens a CPU second | ours is | of the GEMM rate | peak memory | losses |\n"
@@ -58,7 +66,7 @@ def gemm_rate(bf16: bool) -> float:
 
 
 def operations(net: Any, lengths: list[int], asked: int) -> float:
-    """Of matrix products, forward and twice backward.
+    """Of matrix products of full fine-tuning, forward and twice backward.
 
     Args:
         net: the model.
@@ -66,7 +74,7 @@ def operations(net: Any, lengths: list[int], asked: int) -> float:
         asked: positions at which the head does.
     """
     backbone = sum(p.numel() for name, p in net.named_parameters() if p.ndim == 2 and "embed" not in name)
-    head = VOCABULARY * net.config.hidden_size
+    head = net.config.vocab_size * net.config.hidden_size
     attention = sum(length**2 for length in lengths) * net.config.hidden_size * net.config.num_hidden_layers
     return 6.0 * (backbone * sum(lengths) + head * asked + attention)
 
@@ -77,11 +85,23 @@ def necessary(net: Any, rows: list[Example]) -> tuple[float, float]:
     return operations(net, lengths, learned), operations(net, [LIMIT] * len(rows), LIMIT * len(rows))
 
 
+def start(given: argparse.Namespace) -> Base:
+    """Where every program starts."""
+    if given.base is None:
+        return Drawn(given.layers, given.folder)
+    return Real(convert_once(given.base, SCRATCH) if given.base.is_file() else given.base)
+
+
 def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
     """Speed, memory and losses of one program."""
     torch.set_num_threads(1)
-    rows = examples(given.folder, given.rows, given.steps * given.batch)
-    trainer = PROGRAMS[name](given.layers, rows, given.batch, given.bf16, given.folder)
+    base = start(given)
+    tokenizer = base.tokenizer()
+    pairs = spread(given.folder, given.rows, given.steps * given.batch)
+    rows = [base.example(tokenizer, given.rows, *pair) for pair in pairs]
+    assert max(len(one.input_ids) for one in rows) <= LIMIT
+    method = Lora(kind="lora", rank=16, alpha=32.0) if given.lora else Full()
+    trainer = PROGRAMS[name](Run(base, method, rows, given.batch, given.bf16))
     clock = Clock()
     trainer.add_callback(clock)
     trainer.train()
@@ -115,6 +135,35 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     return f"{HEADER}{''.join(lines)}\n{rows}; {bound}.\n"
 
 
+def ratios(found: dict[str, dict[str, Any]], given: argparse.Namespace) -> list[Ratio]:
+    """Ours against each other program, in speed and in memory."""
+    model = given.base.stem if given.base else "a 135 M Llama"
+    how = "LoRA of" if given.lora else "training"
+    what = f"{how} {model} on {given.rows.upper()}, {'bf16' if given.bf16 else 'fp32'}"
+    command = f"python -m benchmarks.causal_lm {' '.join(sys.argv[1:])}"
+    own, same = (
+        found["ours"],
+        {"command": command, "date": today(), "machine": machine_class(), "note": given.note},
+    )
+    others = {NAMES[name]: one for name, one in found.items() if name != "ours"}
+    return [
+        *(
+            Ratio(
+                what,
+                peer,
+                "supervised tokens a CPU second",
+                round(own["tokens_per_s"] / one["tokens_per_s"], 2),
+                **same,
+            )
+            for peer, one in others.items()
+        ),
+        *(
+            Ratio(what, peer, "peak memory", round(one["peak_gib"] / own["peak_gib"], 2), **same)
+            for peer, one in others.items()
+        ),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -123,7 +172,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--layers", type=int, default=30)
     parser.add_argument("--bf16", action="store_true")
-    parser.add_argument("--table", type=Path)
+    parser.add_argument("--base", type=Path, help="model folder or GGUF file; else weights drawn anew")
+    parser.add_argument("--lora", action="store_true", help="low-rank updates of rank 16; else all weights")
+    parser.add_argument("--note", default="", help="what limits the figures")
+    parser.add_argument("--table", type=Path, help="Markdown to write; the ratios are recorded too")
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
     parser.add_argument("--only", choices=PROGRAMS)
     given = parser.parse_args()
@@ -143,6 +195,7 @@ def main() -> None:
         print(text)
         if given.table:
             given.table.write_text(text)
+            record(Path(__file__).parent, ratios(found, given))
 
 
 if __name__ == "__main__":
