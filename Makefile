@@ -45,6 +45,7 @@ lock: .venv/dev
 
 schema: .venv/dev
 	python -m teacherspec schema --write
+	python -m docs.reference
 
 clean:
 	rm -rf .venv .scratch artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis teacherspec.egg-info
