@@ -62,11 +62,13 @@ class Prepared:
         task: kind of the task the rows were prepared for.
         label_names: class names in the order of the label index; empty for tasks without classes.
         splits: by name, sorted.
+        label_details: columns that say more of a row's label than its class; null where it has none.
     """
 
     task: str
     label_names: tuple[str, ...]
     splits: Mapping[str, Split]
+    label_details: tuple[str, ...] = ()
 
     def of_role(self, *roles: Role) -> tuple[Split, ...]:
         """The splits with one of these roles, sorted by name."""
@@ -80,6 +82,8 @@ def save_index(folder: Path, prepared: Prepared) -> None:
         for split in prepared.splits.values()
     }
     index = {"task": prepared.task, "label_names": list(prepared.label_names), "splits": splits}
+    if prepared.label_details:
+        index["label_details"] = list(prepared.label_details)
     write_json(folder / INDEX_NAME, index)
 
 
@@ -103,7 +107,8 @@ def load_prepared(folder: Path) -> Prepared:
     ]
     if missing:
         raise DataError(missing)
-    return Prepared(index["task"], tuple(index["label_names"]), splits)
+    details = tuple(index.get("label_details", ()))
+    return Prepared(index["task"], tuple(index["label_names"]), splits, details)
 
 
 def check_splits(prepared: Prepared) -> None:

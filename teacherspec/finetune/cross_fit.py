@@ -23,7 +23,7 @@ from teacherspec.inference.load import load_model
 from teacherspec.predictions.classification import save_predictions
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing, sha256_file, write_parquet
-from teacherspec.splits import Prepared, Split, open_split
+from teacherspec.splits import Split, open_split
 
 OUT_OF_FOLD = "out_of_fold.parquet"
 """File in the output of the stage: `id`, `fold`, `logits`, in the order of the train split."""
@@ -107,7 +107,7 @@ def _predict_fold(training: Training, fold: int, scratch: Path, output: Path) ->
     rest, held_out = (_train_split(scratch / f"{part}-{fold}.parquet") for part in ("rest", "held-out"))
     trained = scratch / FOLD_MODEL.format(fold)
     if not distributed.broadcast(trained.is_dir()):
-        part = Prepared(prepared.task, prepared.label_names, {**prepared.splits, "train": rest})
+        part = replace(prepared, splits={**prepared.splits, "train": rest})
         finetune(replace(training, prepared=part), scratch / f"training-{fold}", trained)
     model, processor = load_model(task, trained / "model")
     batch_size = machine.batch_layout(training.section.batch_size).micro_batch

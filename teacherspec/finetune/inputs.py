@@ -1,9 +1,8 @@
 """What a training is made from: what was declared, and the model and encoded rows that follow from it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import set_seed
@@ -12,12 +11,17 @@ from teacherspec.errors import DataError, UserError
 from teacherspec.finetune.freezing import freeze_batch_norm
 from teacherspec.finetune.frozen_images import compute_frozen_images
 from teacherspec.finetune.lora import adapt
+from teacherspec.finetune.target_examples import TargetExamples
+from teacherspec.inference.label_targets import labels_to_fit, labels_to_measure
 from teacherspec.runtime import machine
 from teacherspec.spec.finetune import Chance, Finetune, Full
 from teacherspec.splits import Prepared, Split, open_split
 from teacherspec.tasks.shared.interfaces.capabilities import SeparateParts, TrainableParts
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class TrainingInputs:
         model: as training begins with it, with adapters where declared.
         processor: of the model.
         train: encoded rows that weights are fitted on.
-        train_labels: of these rows; None where the task has none.
+        train_labels: `[N]` of these rows, or targets `[N, C + 1]`; empty where the task has none.
         validation: encoded rows that choose the checkpoint.
         n_classes: number of classes, 0 where the task has none.
     """
@@ -73,7 +77,7 @@ class TrainingInputs:
     model: Any
     processor: Any
     train: Any
-    train_labels: Sequence[int] | None
+    train_labels: torch.Tensor
     validation: Any
     n_classes: int
 
@@ -86,7 +90,7 @@ def load_inputs(training: Training) -> TrainingInputs:
         DataError: there is no train or validation split.
     """
     section = training.section
-    train, validation = (open_split(split) for split in training.fitting_splits())
+    (train, labels), (validation, validation_labels) = fitting_rows(training)
     seed_everything(training.seed_of("initial_weights"))
     model, processor = initial_model(training)
     task, label_names = training.task, training.prepared.label_names
@@ -96,7 +100,7 @@ def load_inputs(training: Training) -> TrainingInputs:
         train=task.encode_training(
             processor, train, label_names, section.augmentation, training.seed_of("data_order")
         ),
-        train_labels=train["label"] if "label" in train.column_names else None,
+        train_labels=labels,
         validation=task.encode(processor, validation),
         n_classes=len(label_names),
     )
@@ -104,7 +108,29 @@ def load_inputs(training: Training) -> TrainingInputs:
         layout = machine.batch_layout(section.batch_size)
         data = ((train, inputs.train), (validation, inputs.validation))
         compute_frozen_images(task, model, processor, data, layout.micro_batch)
-    return inputs
+    if not task.row_schema().label_details:
+        return inputs
+    return replace(
+        inputs,
+        train=TargetExamples(inputs.train, labels),
+        validation=TargetExamples(inputs.validation, validation_labels),
+    )
+
+
+def fitting_rows(training: Training) -> "list[tuple[Dataset, torch.Tensor]]":
+    """Rows of `train` that count, and of `validation`, each with labels or targets, see `label_targets`.
+
+    Raises:
+        DataError: there is no train or validation split.
+    """
+    schema, classes = training.task.row_schema(), len(training.prepared.label_names)
+    train, validation = (open_split(split) for split in training.fitting_splits())
+    if schema.label is None:
+        return [(train, torch.empty(0)), (validation, torch.empty(0))]
+    return [
+        labels_to_fit(schema, train, classes),
+        (validation, labels_to_measure(schema, validation, classes)),
+    ]
 
 
 def seed_everything(seed: int) -> None:

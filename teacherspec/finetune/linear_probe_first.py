@@ -8,20 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
-from teacherspec.finetune.inputs import Training, seed_everything
+from teacherspec.finetune.inputs import Training, fitting_rows, seed_everything
 from teacherspec.finetune.losses import balanced_weights
 from teacherspec.inference.linear_probe import fit_linear_probe
 from teacherspec.inference.row_outputs import row_outputs
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing
 from teacherspec.runtime.device_placement import place
-from teacherspec.splits import open_split
 from teacherspec.tasks.shared.model_head import is_within, outside_base_model
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from datasets import Dataset
     from torch import nn
 
 HEAD_FILE = "head.safetensors"
@@ -54,7 +51,7 @@ def _fitted(training: Training) -> "dict[str, torch.Tensor]":
     import torch
 
     task, section, prepared = training.task, training.section, training.prepared
-    splits = [open_split(split) for split in training.fitting_splits()]
+    splits = fitting_rows(training)
     seed_everything(training.seed_of("initial_weights"))
     model, processor = task.load_base(training.base, prepared.label_names, training.init)
     name, layer = output_layer(model, len(prepared.label_names))
@@ -64,7 +61,8 @@ def _fitted(training: Training) -> "dict[str, torch.Tensor]":
     model = place(model)
     processor = task.cache_shared_inputs(model, processor)
     train, validation = (
-        _tensors(row_outputs(task, task.logits, model, processor, rows, batch_size), rows) for rows in splits
+        (torch.from_numpy(row_outputs(task, task.logits, model, processor, rows, batch_size)), labels)
+        for rows, labels in splits
     )
     weights = None
     if section.class_weights == "balanced":
@@ -72,12 +70,6 @@ def _fitted(training: Training) -> "dict[str, torch.Tensor]":
     probe = fit_linear_probe(train, validation, layer.out_features, weights, bias=layer.bias is not None)
     fitted = {f"{name}.weight": probe.weight.contiguous()}
     return fitted if layer.bias is None else {**fitted, f"{name}.bias": probe.bias}
-
-
-def _tensors(features: "np.ndarray[Any, Any]", rows: "Dataset") -> "tuple[torch.Tensor, torch.Tensor]":
-    import torch
-
-    return torch.from_numpy(features), torch.tensor(rows["label"][:])
 
 
 def output_layer(model: Any, classes: int) -> "tuple[str, nn.Linear]":

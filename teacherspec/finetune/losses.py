@@ -88,7 +88,7 @@ def objective(
             losses = losses * counted[:, 0]
         total = losses.sum() if term_weights is None else (losses * term_weights).sum()
         items = num_items_in_batch if num_items_in_batch is not None else counted.sum()
-        # Of soft labels `[B, C]` Trainer counts all numbers; the loss has one term a row.
+        # Of soft labels `[B, C]` or `[B, C + 1]` Trainer counts all numbers; the loss has one term a row.
         return total / (items / labels.shape[1] if soft else items)
 
     return compute_loss
@@ -98,10 +98,17 @@ def balanced_weights(labels: "torch.Tensor", classes: int) -> "torch.Tensor":
     """Weights `[C]` inverse to class frequency, scaled so that the mean over the rows is 1.
 
     Same as scikit-learn's `class_weight="balanced"`: n / (C · n_c), over the classes that occur.
+
+    Args:
+        labels: `[N]`, or targets `[N, C + 1]`, whose rows count as much as they weigh, in n and in n_c.
+        classes: C.
     """
     import torch
 
-    counts = torch.bincount(labels, minlength=classes).double()
+    if labels.ndim == 2:
+        counts = (labels[:, :-1].double() * labels[:, -1:].double()).sum(dim=0)
+    else:
+        counts = torch.bincount(labels, minlength=classes).double()
     present = counts > 0
-    weights = torch.where(present, labels.numel() / (present.sum() * counts.clamp(min=1)), 0.0)
+    weights = torch.where(present, counts.sum() / (present.sum() * counts.where(present, 1.0)), 0.0)
     return weights.float()

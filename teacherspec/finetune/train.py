@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
@@ -121,7 +120,7 @@ def _trainer(training: Training, inputs: TrainingInputs, **given: Any) -> Determ
         return ContrastiveTrainer(pairing=loss.pairing, **given)
     weights = None
     if training.section.class_weights == "balanced":
-        weights = balanced_weights(torch.tensor(inputs.train_labels), inputs.n_classes)
+        weights = balanced_weights(inputs.train_labels, inputs.n_classes)
     loss_terms = task.require(SupervisedLoss).loss_terms
     return DeterministicTrainer(compute_loss_func=objective(loss, loss_terms, weights), **given)
 

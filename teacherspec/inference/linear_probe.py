@@ -60,8 +60,9 @@ def fit_linear_probe(
     are scaled by the one factor that validation prefers before the fits are compared.
 
     Args:
-        train: features `[N, H]` and labels `[N]`.
-        validation: features `[M, H]` and labels `[M]` that choose penalty and factor.
+        train: features `[N, H]`, and labels `[N]` or targets `[N, C + 1]` as `label_targets` makes them, of
+            mean weight 1.
+        validation: features `[M, H]` and labels `[M]` or targets `[M, C + 1]` that choose penalty and factor.
         classes: C.
         class_weights: `[C]` of the rows' losses, or None.
         bias: whether the classifier has one.
@@ -70,18 +71,23 @@ def fit_linear_probe(
 
 
 def best_scaled(fits: Iterable[LinearProbe], features: "torch.Tensor", labels: "torch.Tensor") -> LinearProbe:
-    """The fit with the lowest NLL on rows `[M, H]` with labels `[M]`, each scaled as these rows prefer."""
+    """The fit with the lowest NLL on rows `[M, H]`, each scaled as these rows prefer.
+
+    Args:
+        fits: to choose from.
+        features: `[M, H]`.
+        labels: `[M]`, or targets `[M, C + 1]`.
+    """
     return min((_scaled(fit, features, labels) for fit in fits), key=lambda fit: fit.validation_nll)
 
 
 def _scaled(fit: LinearProbe, features: "torch.Tensor", labels: "torch.Tensor") -> LinearProbe:
-    import torch
     from scipy.optimize import minimize_scalar
 
     logits = fit.logits(features).double()
 
     def nll(log_factor: float) -> float:
-        return torch.nn.functional.cross_entropy(logits * math.exp(log_factor), labels).item()
+        return mean_nll(logits * math.exp(log_factor), labels).item()
 
     bound = math.log(LARGEST_FACTOR)
     found = minimize_scalar(nll, bounds=(-bound, bound), method="bounded")
@@ -125,7 +131,6 @@ def _path(
 ) -> "Iterator[tuple[float, torch.Tensor, torch.Tensor]]":
     """Each penalty with its weights `[C, H]` and bias `[C]`, float64."""
     import torch
-    from torch.nn import functional
 
     rows, width = features.shape
     weight = torch.zeros(classes, width, dtype=torch.float64, requires_grad=True)
@@ -139,10 +144,30 @@ def _path(
         def loss(solver: torch.optim.LBFGS = solver, penalty: float = penalty) -> float:
             solver.zero_grad()
             logits = features @ weight.T + offset
-            nll = functional.cross_entropy(logits, labels, class_weights)
+            nll = mean_nll(logits, labels, class_weights)
             total = nll + penalty / (2 * rows) * weight.square().sum()
             total.backward()  # type: ignore[no-untyped-call]
             return total.item()
 
         solver.step(loss)  # type: ignore[no-untyped-call]
         yield penalty, weight.detach().clone(), offset.detach().clone()
+
+
+def mean_nll(
+    logits: "torch.Tensor", labels: "torch.Tensor", class_weights: "torch.Tensor | None" = None
+) -> "torch.Tensor":
+    """Mean NLL of rows, each weighed by its class and by its own weight where it has one.
+
+    Args:
+        logits: `[N, C]`.
+        labels: `[N]`, or targets `[N, C + 1]`, of which NLL is the cross-entropy.
+        class_weights: `[C]`, or None.
+    """
+    from torch.nn import functional
+
+    if labels.ndim == 1:
+        return functional.cross_entropy(logits, labels, class_weights)
+    probs, weights = labels[:, :-1].to(logits.dtype), labels[:, -1].to(logits.dtype)
+    losses: torch.Tensor = functional.cross_entropy(logits, probs, class_weights, reduction="none")
+    of_class = 1 if class_weights is None else probs @ class_weights
+    return (weights * losses).sum() / (weights * of_class).sum()

@@ -16,7 +16,8 @@ ROWS = ReportedNames(frozenset({"rows"}))
 
 QUALITY = ROWS | ReportedNames(
     frozenset({"accuracy", "balanced_accuracy", "brier", "ece", "entropy", "macro_f1", "nll"}),
-    frozenset({"matthews"}),  # undefined where all labels or all predictions are of one class
+    frozenset({"matthews"})  # undefined where all labels or all predictions are of one class
+    | nested(("weighted",), ("accuracy", "brier", "ece", "effective_rows", "macro_f1", "nll")),
 )
 
 EVALUATED: Mapping[str, ReportedNames] = {

@@ -8,7 +8,7 @@ different estimators in the literature.
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.metrics.binning import Binning, BinSums, bin_sums, upper_edges
+from teacherspec.metrics.binning import Binning, BinSums, bin_index, bin_sums, upper_edges
 from teacherspec.metrics.scores.validation import (
     FloatArray,
     confidence_values,
@@ -63,6 +63,22 @@ def expected_calibration_error(
         ValueError: no rows, wrong shapes, or values out of range, naming the row.
     """
     return ece_of(bin_sums(confidences, correct, n_bins=n_bins, binning=binning))
+
+
+def weighted_ece(
+    confidences: FloatArray, correct: FloatArray, weights: FloatArray, *, n_bins: int = 15
+) -> float:
+    """Expected calibration error in bins of equal width: Σ_m |Σ w (correct - confidence)| / Σ w.
+
+    Args:
+        confidences: `[N]`, probability of the predicted label, in [0, 1].
+        correct: `[N]`, 0 or 1.
+        weights: `[N]`, at least 0, not all 0.
+        n_bins: M.
+    """
+    excess = weights * (correct - confidences)
+    gaps = np.bincount(bin_index(confidences, n_bins=n_bins), excess, minlength=n_bins)
+    return float(np.abs(gaps).sum() / weights.sum())
 
 
 def root_mean_squared_calibration_error(

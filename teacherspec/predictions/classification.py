@@ -31,11 +31,13 @@ class Predictions:
         ids: row ids, length N.
         labels: `[N]` int32, index into the label names; `NO_LABEL` where the row has none.
         logits: `[N, C]` float32, temperature 1.
+        weights: `[N]` float64, as given; None where rows have no weights.
     """
 
     ids: Sequence[str]
     labels: npt.NDArray[np.int32]
     logits: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.ids)
@@ -62,19 +64,19 @@ class SliceRows:
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
-    """Write one split as Parquet: `id`, `label`, `logits` (fixed-size list of float32)."""
+    """Write one split as Parquet: `id`, `label`, `logits` (fixed-size list of float32), `weight` if any."""
     import pyarrow as pa
 
     rows, classes = predictions.logits.shape
     flat = pa.array(np.ascontiguousarray(predictions.logits, dtype=np.float32).reshape(rows * classes))
-    table = pa.table(
-        {
-            "id": pa.array(predictions.ids, pa.string()),
-            "label": pa.array(predictions.labels, pa.int32()),
-            "logits": pa.FixedSizeListArray.from_arrays(flat, classes),
-        }
-    )
-    write_parquet(path, table)
+    columns = {
+        "id": pa.array(predictions.ids, pa.string()),
+        "label": pa.array(predictions.labels, pa.int32()),
+        "logits": pa.FixedSizeListArray.from_arrays(flat, classes),
+    }
+    if predictions.weights is not None:
+        columns["weight"] = pa.array(predictions.weights, pa.float64())
+    write_parquet(path, pa.table(columns))
 
 
 def load_predictions(folder: Path, split: str) -> Predictions:
@@ -90,6 +92,7 @@ def load_predictions(folder: Path, split: str) -> Predictions:
         ids=table["id"].to_pylist(),
         labels=table["label"].to_numpy(),
         logits=logits.reshape(table.num_rows, classes),
+        weights=table["weight"].to_numpy() if "weight" in table.schema.names else None,
     )
 
 

@@ -1,4 +1,7 @@
-"""What changed between two preparations of the data: rows added, removed, edited, relabelled, moved."""
+"""What changed between two preparations of the data: rows added, removed, edited, relabelled, moved.
+
+Where columns describe labels (weights), also rows of which these alone changed.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ class Row(NamedTuple):
     split: str
     label: str | None
     content: bytes
+    label_details: tuple[Any, ...] | None
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Changes:
         edited: same id, other content.
         relabelled: same id, other label; id → label before and after.
         moved: same id, other split; id → split before and after.
+        redescribed: same id, other values in the columns that describe its label; None where neither
+            preparation has such columns.
         unchanged: number of rows without change.
         classes: label → rows before and after, over all splits.
         splits: split → rows before and after.
@@ -44,6 +50,7 @@ class Changes:
     unchanged: int
     classes: Mapping[str, tuple[int, int]]
     splits: Mapping[str, tuple[int, int]]
+    redescribed: Mapping[str, tuple[str, str]] | None = None
 
     def counts(self) -> dict[str, int]:
         """How many rows of each change."""
@@ -53,6 +60,7 @@ class Changes:
             "edited": len(self.edited),
             "relabelled": len(self.relabelled),
             "moved": len(self.moved),
+            **({} if self.redescribed is None else {"other label columns": len(self.redescribed)}),
             "unchanged": self.unchanged,
         }
 
@@ -79,6 +87,13 @@ def compare_prepared(before: Path, after: Path) -> Changes:
         unchanged=len(both) - len(changed),
         classes=_tally([row.label for row in old.values()], [row.label for row in new.values()]),
         splits=_tally([row.split for row in old.values()], [row.split for row in new.values()]),
+        redescribed={
+            n: (_described(old[n]), _described(new[n]))
+            for n in changed
+            if old[n].label_details != new[n].label_details
+        }
+        if old_index.label_details or new_index.label_details
+        else None,
     )
 
 
@@ -89,13 +104,20 @@ def _rows(prepared: Prepared) -> Iterator[tuple[str, Row]]:
         with pq.ParquetFile(split.path) as file:
             for group in range(file.num_row_groups):  # `prepare` bounds their size
                 for values in file.read_row_group(group).to_pylist():
-                    yield values["id"], _row(split.name, values, prepared.label_names)
+                    yield values["id"], _row(split.name, values, prepared)
 
 
-def _row(split: str, values: dict[str, Any], label_names: tuple[str, ...]) -> Row:
+def _row(split: str, values: dict[str, Any], prepared: Prepared) -> Row:
     code = values.pop("label", _NO_LABEL)
-    label = label_names[code] if code != _NO_LABEL and label_names else None
-    return Row(split, label, blake2b(repr(sorted(values.items())).encode(), digest_size=8).digest())
+    label = prepared.label_names[code] if code != _NO_LABEL and prepared.label_names else None
+    details = tuple((name, values.pop(name)) for name in prepared.label_details) or None
+    content = blake2b(repr(sorted(values.items())).encode(), digest_size=8).digest()
+    return Row(split, label, content, details)
+
+
+def _described(row: Row) -> str:
+    """The columns that describe the label, such as `weight 2`."""
+    return ", ".join(f"{name} {value}" for name, value in row.label_details or ()) or "no label columns"
 
 
 def _tally(
@@ -124,6 +146,7 @@ def changes_as_markdown(changes: Changes) -> str:
     examples = {
         "relabelled": [_from_to(n, *pair) for n, pair in changes.relabelled.items()],
         "moved": [_from_to(n, *pair) for n, pair in changes.moved.items()],
+        "other label columns": [_from_to(n, *pair) for n, pair in (changes.redescribed or {}).items()],
         "edited": list(map(code, changes.edited)),
         "removed": list(map(code, changes.removed)),
         "added": list(map(code, changes.added)),

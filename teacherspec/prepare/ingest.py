@@ -15,6 +15,7 @@ from teacherspec.prepare.row_types import BadRow, BlankRow, Table
 from teacherspec.prepare.row_validation import CheckedRow, ExtraColumns, RowChecker
 from teacherspec.prepare.sources.registry import tables_of
 from teacherspec.spec.prepare.source_base import SourceBase
+from teacherspec.tasks.shared.columns.base import Column
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
 NO_LABEL = -1
@@ -48,6 +49,7 @@ class Ingested:
         label_types: types of the labels.
         extra_types: types of the values in each extra column.
         no_answers: the stored answers of a row without answers.
+        no_label_details: the stored label details of a row whose label is not read.
         rows_read: rows read, including invalid ones.
         blank_lines: empty lines.
         left_out: rows that transforms left out.
@@ -61,6 +63,7 @@ class Ingested:
     label_types: TypesSeen = field(default_factory=TypesSeen)
     extra_types: dict[str, TypesSeen] = field(default_factory=dict)
     no_answers: tuple[None, ...] = ()
+    no_label_details: tuple[None, ...] = ()
     rows_read: int = 0
     blank_lines: int = 0
     left_out: int = 0
@@ -81,11 +84,16 @@ def extra_column(name: str) -> str:
     return EXTRA_PREFIX + name
 
 
+def stored_values(fields: RowSchema) -> dict[str, Column]:
+    """Name → column, of the values in the row store in their order; of a label only its code is there."""
+    return {rule.name: rule for rule in (*fields.content, *fields.answers, *fields.label_details)}
+
+
 def new_row_store(folder: Path, fields: RowSchema, extra_columns: ExtraColumns) -> RowStore:
     """An empty row store in `folder` for rows of these fields."""
     import pyarrow as pa
 
-    payload = [(rule.name, rule.arrow_type()) for rule in (*fields.content, *fields.answers)]
+    payload = [(name, rule.arrow_type()) for name, rule in stored_values(fields).items()]
     extras = [(extra_column(name), pa.string()) for name in extra_columns.keep]
     words = (*Hashes._fields, *signature_words(fields.images()))
     return RowStore(folder, pa.schema([*payload, ("id", pa.string()), *extras]), words, NUMBERS)
@@ -104,9 +112,11 @@ def ingest(
 
     Problems of an entire file or column are added to `problems`.
     """
-    no_answers = (None,) * len(fields.answers)
     into = Ingested(
-        row_store, no_answers=no_answers, extra_types={name: TypesSeen() for name in extra_columns.keep}
+        row_store,
+        no_answers=(None,) * len(fields.answers),
+        no_label_details=(None,) * len(fields.label_details),
+        extra_types={name: TypesSeen() for name in extra_columns.keep},
     )
     indexer = RowIndexer(fields)
     for number, source in enumerate(sources):
@@ -164,11 +174,12 @@ def _store(row: CheckedRow, indexer: RowIndexer, table: Table, number: int, into
         if value is not None:
             into.extra_types[name].note(json.loads(value), lambda: table.place(number))
     answers = row.answers or into.no_answers
+    details = row.label_details or into.no_label_details
     extras = row.extras or (None,) * len(into.extra_types)
     size = indexer.size(row)
     numbers = (size, code, len(into.tables) - 1, number)
     into.row_store.append(
-        (*row.content, *answers, row.identity, *extras, indexer.hashes(row), *numbers), size
+        (*row.content, *answers, *details, row.identity, *extras, indexer.hashes(row), *numbers), size
     )
 
 

@@ -46,7 +46,8 @@ IN_PROMPT = (
 class CheckedRow(NamedTuple):
     """A valid row, with values in the order of the columns.
 
-    `identity` and `group` are None where the row has none; extra values are JSON, None where null.
+    `identity` and `group` are None where the row has none; extra values are JSON, None where null. A row
+    whose label is not read has no label details.
     """
 
     content: tuple[Any, ...]
@@ -55,6 +56,7 @@ class CheckedRow(NamedTuple):
     identity: str | None
     group: str | None
     extras: tuple[str | None, ...]
+    label_details: tuple[Any, ...]
 
 
 class RowChecker:
@@ -84,6 +86,7 @@ class RowChecker:
         self._content = [(rule, read_from(rule)) for rule in needed.content]
         self._answers = [(rule, read_from(rule)) for rule in needed.answers]
         self._label = (needed.label, column(needed.label.name)) if needed.label else None
+        self._label_details = [(rule, read_from(rule)) for rule in needed.label_details]
         self._keep = [(name, column(name)) for name in extra_columns.keep]
         self._group = column(extra_columns.group) if extra_columns.group else None
         self._id = column("id")
@@ -166,6 +169,7 @@ class RowChecker:
             self._identity(values, wrong),
             self._grouped(self._group, values, wrong) if self._group else None,
             tuple([self._extra(name, column, values, wrong) for name, column in self._keep]),
+            tuple([self._value(rule, column, values, wrong) for rule, column in self._label_details]),
         )
         if not values.keys() <= self.known:
             wrong += self._unused(values)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from teacherspec.plots.data import DataPicture
 from teacherspec.prepare.dedup_and_split import Assignment, assign_splits
 from teacherspec.prepare.ingest import Ingested, ingest, new_row_store
+from teacherspec.prepare.label_details import Measures, label_details
 from teacherspec.prepare.min_rows import check_minimums
 from teacherspec.prepare.mmap_columns import Workspace
 from teacherspec.prepare.pii import search_pii
@@ -79,10 +80,11 @@ def prepare(
         rows = Rows(ingested, fields, assignment)
         findings = _accepted_findings(FindingMessages(*rows), section.policies(), problems)
         check_minimums(assignment, section.min_rows_per_class, ingested.place, problems)
+        details = label_details(ingested, fields, assignment, problems)
         problems.refuse_any()
         layout = Layout(kind, fields, section.keep_columns, section.folds, section.seed)
         prepared = write_splits(root, out, ingested, assignment, layout, [quarantine.path] * quarantining)
-        _report(reports, prepared, section, rows, quarantine, findings)
+        _report(reports, prepared, section, rows, quarantine, findings, details)
     return prepared
 
 
@@ -93,11 +95,14 @@ def _report(
     rows: Rows,
     quarantine: Quarantine,
     findings: Mapping[str, Finding],
+    details: Measures,
 ) -> None:
     ingested, fields, assignment = rows
     quarantined = Finding("Quarantined", quarantine.problems.total, lambda: iter(quarantine.problems.shown()))
     pii = search_pii(*rows)
     numbers = metrics(*rows, section, pii, quarantine.rows)
+    if details:
+        numbers["label_details"] = details
     in_train = {label: splits["train"] for label, splits in numbers["classes"].items()}
     picture = DataPicture(in_train, size_quantiles(ingested, assignment), fields.unit(), pictures(*rows))
     reported = [quarantined, *findings.values(), pii.finding(ingested)]

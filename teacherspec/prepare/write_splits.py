@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from teacherspec.prepare.dedup_and_split import Assignment
-from teacherspec.prepare.ingest import Ingested, TypesSeen, extra_column
+from teacherspec.prepare.ingest import Ingested, TypesSeen, extra_column, stored_values
 from teacherspec.prepare.mmap_columns import Indices, chunks
 from teacherspec.prepare.row_hashes import Hashes
 from teacherspec.prepare.split_assignment import fold_of, split_keys
@@ -70,7 +70,8 @@ def write_splits(
             role = cast(Role, assignment.roles[number])
             splits[name] = Split(name, role, int(sizes[number]), sha256_file(path), out / path.name)
             _write_places(places_file(root, splits[name].sha256), ingested, assignment, number)
-        prepared = Prepared(layout.task, assignment.label_names, splits)
+        details = tuple(rule.name for rule in layout.fields.label_details)
+        prepared = Prepared(layout.task, assignment.label_names, splits, details)
         save_index(folder, prepared)
         for extra in extras:
             shutil.copyfile(extra, folder / extra.name)
@@ -103,7 +104,7 @@ def _parts(
 ) -> "Iterator[pa.Table]":
     import pyarrow as pa
 
-    stored = [rule.name for rule in (*layout.fields.content, *layout.fields.answers)]
+    stored = stored_values(layout.fields)
     columns = [*stored, "id", *map(extra_column, layout.keep)]
     rows = min(PART_ROWS, max(1, PART_BYTES // max(1, mean_size(ingested, assignment, split))))
     for part in _even_parts(assignment.rows_of(split), rows):

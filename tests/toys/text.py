@@ -1,10 +1,12 @@
 """Tiny real models and rows: everything a stage touches is the real thing, only small."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
@@ -101,3 +103,27 @@ def toy_prepared(folder: Path, train: int = 96, other: int = 32) -> Prepared:
     prepared = Prepared("text_classification", LABELS, splits)
     save_index(folder, prepared)
     return prepared
+
+
+def described(
+    prepared: Prepared, folder: Path, columns: Callable[[Split], Mapping[str, pa.Array]]
+) -> Prepared:
+    """The same splits with columns that describe labels, as `prepare` writes them.
+
+    Args:
+        prepared: splits without such columns.
+        folder: for the new files.
+        columns: from a split to its columns.
+    """
+    splits, names = {}, ()
+    for name, split in prepared.splits.items():
+        table, added = pq.read_table(split.path), columns(split)
+        for column, values in added.items():
+            table = table.append_column(column, values)
+        path = folder / f"{name}.parquet"
+        write_parquet(path, table)
+        splits[name] = replace(split, rows=len(table), sha256=sha256_file(path), path=path)
+        names = tuple(added)
+    found = replace(prepared, splits=splits, label_details=names)
+    save_index(folder, found)
+    return found

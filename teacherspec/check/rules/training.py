@@ -40,6 +40,22 @@ def contrastive_loss_has_pairs(spec: Spec) -> Iterator[Finding]:
             yield Finding(("finetune", "augmentation", "mix"), what)
 
 
+def label_columns_can_be_trained_on(spec: Spec) -> Iterator[Finding]:
+    """What describes a row's label enters losses with a term a row, of unmixed rows."""
+    details = [column.name for column in spec.task.row_schema().label_details]
+    if not details:
+        return
+    why = f"task.label_columns: {listed(details)}"
+    if spec.finetune.loss.kind == "contrastive":
+        what = (
+            f"{why} is of single rows, and a contrastive loss is of pairs of rows: use cross_entropy or focal"
+        )
+        yield Finding(("finetune", "loss", "kind"), what)
+    if spec.finetune.augmentation is not None and spec.finetune.augmentation.mix is not None:
+        what = f"{why} is of single images, which cannot be mixed: drop it"
+        yield Finding(("finetune", "augmentation", "mix"), what)
+
+
 def recorded_views_are_supported(spec: Spec) -> Iterator[Finding]:
     """Recorded views hold the logits of augmented images alone."""
     if (
@@ -182,6 +198,7 @@ RULES = (
     Rule(("base", "finetune"), portable_training_is_float32),
     Rule(("task", "finetune"), losses_need_labels),
     Rule(("task", "finetune"), contrastive_loss_has_pairs),
+    Rule(("task", "finetune"), label_columns_can_be_trained_on),
     Rule(("task", "finetune"), recorded_views_are_supported),
     Rule(("task", "base", "finetune"), weight_interpolation_has_two_ends),
     Rule(("task", "base", "finetune"), linear_probe_has_a_head),

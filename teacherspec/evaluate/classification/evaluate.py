@@ -12,6 +12,7 @@ from teacherspec.errors import UserError
 from teacherspec.evaluate.classification.analysis import Analysis, analyse
 from teacherspec.evaluate.classification.contact_sheets import contact_sheets, shown_rows
 from teacherspec.evaluate.classification.eval_table import EvalTable
+from teacherspec.evaluate.classification.label_details import with_label_details
 from teacherspec.evaluate.classification.page import write_classification_page
 from teacherspec.evaluate.classification.report import write_plots
 from teacherspec.evaluate.classification.untrained_base import predict_untrained
@@ -98,7 +99,7 @@ def _predict(
                 context.task, embedded, *context.teacher, rows, context.section.batch_size, finished / name
             )
     check_classes(context.data, predictions["test"])
-    return predictions, embeddings
+    return with_label_details(context, predictions), embeddings
 
 
 def _perturbed(

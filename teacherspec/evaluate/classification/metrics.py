@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.evaluate.classification.label_details import weighted_quality
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.scores.classification import balanced_accuracy, macro_f1, matthews, per_class
 from teacherspec.metrics.scores.disagreement import entropy
@@ -46,7 +47,8 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
         `rows`; `accuracy` with Wilson interval; `nll` (nats a row), `brier`, `macro_f1` with bootstrap
         interval; `balanced_accuracy`, `ece` (15 equal-width bins) and `entropy` (mean of the distributions,
         nats) as plain numbers, and so `matthews` unless it is undefined because labels or predictions are all
-        of one class.
+        of one class. In all of these every row counts alike; `weighted` holds those of `weighted_quality`
+        where rows have weights.
     """
     labels, (rows, classes) = predictions.labels, predictions.logits.shape
     values = row_values(predictions)
@@ -74,6 +76,18 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
     }
     if np.ptp(labels) > 0 and np.ptp(predicted) > 0:
         measured["matthews"] = matthews(labels, predicted, n_classes=classes)
+    if predictions.weights is not None:
+        measured["weighted"] = weighted_quality(
+            labels.astype(np.int64),
+            predicted,
+            {"accuracy": values.correct.astype(np.float64), "nll": values.nll, "brier": values.brier},
+            values.confidence,
+            predictions.weights,
+            classes=classes,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+        )
     return measured
 
 

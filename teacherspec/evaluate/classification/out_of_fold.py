@@ -19,7 +19,7 @@ def load_out_of_fold(finetuned: Path, train: Predictions) -> Predictions | None:
 
     Args:
         finetuned: folder that `finetune` left.
-        train: predictions of the same rows by the teacher, for their labels.
+        train: predictions of the same rows by the teacher, for their labels and weights.
     """
     import pyarrow.parquet as pq
 
@@ -27,7 +27,7 @@ def load_out_of_fold(finetuned: Path, train: Predictions) -> Predictions | None:
         return None
     table = pq.read_table(finetuned / FILE, columns=["id", "logits"])
     logits = np.stack(table["logits"].to_numpy()).astype(np.float32)
-    return Predictions(table["id"].to_pylist(), train.labels, logits)
+    return Predictions(table["id"].to_pylist(), train.labels, logits, train.weights)
 
 
 def out_of_fold_metrics(

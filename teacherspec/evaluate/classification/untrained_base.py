@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from teacherspec.evaluate.classification.label_details import with_label_details
 from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.gain import gain
+from teacherspec.inference.label_targets import labels_to_fit, labels_to_measure
 from teacherspec.inference.linear_probe import fit_linear_probe
 from teacherspec.inference.row_outputs import row_outputs
 from teacherspec.metrics.scores.proper_scores import nll_per_row
@@ -55,14 +57,16 @@ def predict_untrained(context: EvaluationContext) -> dict[str, Predictions]:
 
     logits = {name: outputs(splits[name]) for name in reported}
     if probed:
-        train = _sample(splits["train"], context.section.seed)
-        fitting, choosing = ((_unit(outputs(rows)), _labels(rows)) for rows in (train, splits["validation"]))
-        probe = fit_linear_probe(fitting, choosing, len(context.data.label_names))
+        schema, classes, validation = task.row_schema(), len(context.data.label_names), splits["validation"]
+        train, labels = labels_to_fit(schema, _sample(splits["train"], context.section.seed), classes)
+        choosing = (_unit(outputs(validation)), labels_to_measure(schema, validation, classes))
+        probe = fit_linear_probe((_unit(outputs(train)), labels), choosing, classes)
         logits = {name: probe.logits(_unit(features)).numpy() for name, features in logits.items()}
-    return {
+    predictions = {
         name: Predictions(splits[name]["id"][:], np.asarray(splits[name]["label"][:], np.int32), found)
         for name, found in logits.items()
     }
+    return with_label_details(context, predictions)
 
 
 def classification_gain(teacher: Predictions, base: Predictions, **intervals: Any) -> Mapping[str, Any]:
@@ -85,12 +89,6 @@ def _sample(rows: "Dataset", seed: int) -> "Dataset":
         return rows
     chosen = np.random.default_rng(seed).choice(len(rows), PROBE_ROWS, replace=False)
     return rows.select(np.sort(chosen))
-
-
-def _labels(rows: "Dataset") -> "torch.Tensor":
-    import torch
-
-    return torch.tensor(rows["label"][:])
 
 
 def _unit(features: npt.NDArray[np.float32]) -> "torch.Tensor":

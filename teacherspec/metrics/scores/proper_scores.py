@@ -59,6 +59,25 @@ def nll(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return float(nll_per_row(logits, labels).mean())
 
 
+def cross_entropy(logits: npt.ArrayLike, probs: FloatArray) -> FloatArray:
+    """Cross-entropy `[N]` in nats of distributions `[N, C]` under logits `[N, C]`: -Σ_k p_k log q_k.
+
+    Raises:
+        ValueError: wrong shapes, or NaN or +∞ among the logits, naming the row.
+    """
+    z = shifted(logit_rows(logits))
+    total: FloatArray = np.log(np.exp(z).sum(axis=1))
+    own: FloatArray = np.einsum("ij,ij->i", probs, z)
+    return total - own
+
+
+def brier_to_probs(predicted: FloatArray, probs: FloatArray) -> FloatArray:
+    """Squared distance `[N]` of predicted distributions `[N, C]` to others: Σ_k (q_k - p_k)², in [0, 2]."""
+    distance = predicted - probs
+    squares: FloatArray = np.einsum("ij,ij->i", distance, distance)
+    return squares
+
+
 def brier_per_row(probs: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
     """Brier score `[N]` of each row: Σ_k (p_k - 1[y = k])², in [0, 2] (Brier 1950).
 

@@ -14,8 +14,8 @@ CLASSES_SHOWN = 20
 
 
 def card_sections(outputs: StageOutputs) -> list[str]:
-    """Results, and the classes."""
-    return [_results(outputs), _classes(outputs)]
+    """Results, what describes labels, and the classes."""
+    return [_results(outputs), _label_columns(outputs), _classes(outputs)]
 
 
 def model_index(outputs: StageOutputs) -> list[tuple[str, str, str, str]]:
@@ -47,8 +47,42 @@ def _results(outputs: StageOutputs) -> str:
     out_of_fold = "" if unseen is None else f"; over the loss of train rows out of fold: {unseen.value:.3f}"
     return (
         "## Results\n\nIntervals in brackets; before calibration, at temperature 1.\n\n"
-        f"{markdown_table(columns, rows)}\n\nValidation loss over train loss: {ratio:.3f}"
-        f"{out_of_fold}.\n\n{calibration_results(outputs)}{_abstention(outputs)}"
+        f"{markdown_table(columns, rows)}{_weighted(outputs, shown)}\n\n"
+        f"Validation loss over train loss: {ratio:.3f}{out_of_fold}.\n\n"
+        f"{calibration_results(outputs)}{_abstention(outputs)}"
+    )
+
+
+def _weighted(outputs: StageOutputs, shown: Mapping[str, str]) -> str:
+    """The same where each row counts as much as it weighs; empty where rows have no weights."""
+    columns = ("split", "effective rows", "accuracy", "macro F1", "NLL (nats)", "Brier", "ECE")
+    rows = []
+    for name, title in shown.items():
+        found = f"evaluate.{name}.weighted"
+        if find(outputs.reports, f"{found}.ece") is None:
+            continue
+        measured = [
+            outputs.number(f"{found}.{metric}") for metric in ("accuracy", "macro_f1", "nll", "brier")
+        ]
+        effective, ece = (outputs.number(f"{found}.{metric}").value for metric in ("effective_rows", "ece"))
+        rows.append((title, f"{effective:.1f}", *map(interval, measured), f"{ece:.4f}"))
+    if not rows:
+        return ""
+    return (
+        "\n\nEvery row counts alike above. Each as much as it weighs (`weight`), as in training and in the "
+        f"choice of the checkpoint:\n\n{markdown_table(columns, rows)}"
+    )
+
+
+def _label_columns(outputs: StageOutputs) -> str:
+    """What students find of the columns that describe labels; empty where there are none."""
+    if not outputs.prepared.label_details:
+        return ""
+    names = ", ".join(map(code, outputs.prepared.label_details))
+    return (
+        f"### Label columns\n\nThe teacher was trained on labels and {names}, and soft targets keep these as "
+        "they were given, next to `label`. Logits are what the teacher predicts: they need none of them. "
+        "Calibration, slices, gain and probe count every row alike."
     )
 
 

@@ -14,7 +14,7 @@ from teacherspec.package.features_metadata import schema_with_features
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.provenance.content_hash import content_sha256
 from teacherspec.runtime.atomic_io import write_text
-from teacherspec.splits import Split
+from teacherspec.splits import Prepared, Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,12 +30,13 @@ def write_targets(inputs: PackageInputs) -> dict[str, int]:
     """Write `distill/`: a data set of one configuration, `soft`, that `datasets.load_dataset` opens.
 
     Columns: `id`; the task's content columns; `content_sha256`, of the content as UTF-8; `label` (-1 where
-    the row has none); `logits` `[C]` float32 at temperature 1; `in_teacher_train`, whether the teacher was
-    fitted on the row, so that its logits may carry little beyond the label. After cross-fitting also `fold`
-    (-1 where the teacher was not fitted on the row) and `out_of_fold_logits` `[C]`, of a model trained
-    without the row's fold (null there). With an ensemble also `ensemble_log_probs` `[C]`, the logarithm of
-    the mean probability of these models, and the parts of its entropy `aleatoric` and `epistemic`, nats; null
-    on train rows. `logits` stay those of the packaged model on every row.
+    the row has none); the columns that describe it, as prepared (null there); `logits` `[C]` float32 at
+    temperature 1; `in_teacher_train`, whether the teacher was fitted on the row, so that its logits may carry
+    little beyond the label. After cross-fitting also `fold` (-1 where the teacher was not fitted on the row)
+    and `out_of_fold_logits` `[C]`, of a model trained without the row's fold (null there). With an ensemble
+    also `ensemble_log_probs` `[C]`, the logarithm of the mean probability of these models, and the parts of
+    its entropy `aleatoric` and `epistemic`, nats; null on train rows. `logits` stay those of the packaged
+    model on every row.
 
     Returns:
         Split name → number of soft targets.
@@ -50,7 +51,7 @@ def write_targets(inputs: PackageInputs) -> dict[str, int]:
     ensembled = {name: file for name, file in ensembled.items() if file.is_file()}
     schema = _schema(
         names,
-        inputs.outputs.prepared.label_names,
+        inputs.outputs.prepared,
         inputs.splits[0],
         cross_fitted=cross_fitted,
         ensembled=bool(ensembled),
@@ -65,7 +66,7 @@ def write_targets(inputs: PackageInputs) -> dict[str, int]:
 
 
 def _schema(
-    content: list[str], label_names: tuple[str, ...], split: Split, *, cross_fitted: bool, ensembled: bool
+    content: list[str], prepared: Prepared, split: Split, *, cross_fitted: bool, ensembled: bool
 ) -> "pa.Schema":
     """The columns with the types that `datasets` reads back: label names, and logits of fixed length."""
     import pyarrow.parquet as pq
@@ -76,8 +77,9 @@ def _schema(
         "id": Value("string"),
         **{name: stored[name] for name in content},
         "content_sha256": Value("string"),
-        "label": ClassLabel(names=list(label_names)),
-        "logits": List(Value("float32"), length=len(label_names)),
+        "label": ClassLabel(names=list(prepared.label_names)),
+        **{name: stored[name] for name in prepared.label_details},
+        "logits": List(Value("float32"), length=len(prepared.label_names)),
         "in_teacher_train": Value("bool"),
     }
     if cross_fitted:
@@ -104,7 +106,7 @@ def _parts(
     for row, prediction, other in aligned_batches(split.path, predictions, others):
         contents = zip(*(row[name].to_pylist() for name in content), strict=True)
         columns = {
-            **{name: row[name] for name in ("id", *content)},
+            **{name: row[name] for name in schema.names if name in row.schema.names},
             "content_sha256": pa.array([content_sha256(values) for values in contents]),
             "label": prediction["label"],
             "logits": prediction["logits"],

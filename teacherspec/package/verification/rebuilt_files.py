@@ -39,8 +39,9 @@ def parts_of(opened: OpenedPackage) -> Parts:
         name: Split(name, split.role, split.rows, split.sha256, folder / "not-packaged")
         for name, split in sorted(metadata.splits.items())
     }
+    details = tuple(column.name for column in opened.task.row_schema().label_details)
     outputs = StageOutputs(
-        prepared=Prepared(metadata.task, metadata.label_names, splits),
+        prepared=Prepared(metadata.task, metadata.label_names, splits, details),
         training=read_json(folder / "provenance/training.json"),
         manifest=base,
         calibration=opened.calibration(),

@@ -56,7 +56,7 @@ def report(
     """The report as Markdown."""
     parts = [_rows(metrics["rows"], policies), _changed(metrics), _splits(metrics, unit)]
     parts += [_measures(metrics["splits"]), _drift(metrics)]
-    parts += [_classes(metrics), _found(findings)]
+    parts += [_classes(metrics), _label_details(metrics), _found(findings)]
     lines = "\n".join(f"- {sentence}" for sentence in advice(metrics))
     return "\n\n".join(["# Prepared data", *filter(None, parts), f"## Advice\n\n{lines}"]) + "\n"
 
@@ -198,6 +198,17 @@ def _classes(metrics: dict[str, Any]) -> str:
         (code(label), *(counts[split] for split in splits)) for label, counts in metrics["classes"].items()
     ]
     return "## Classes\n\n" + _table(("label", *splits), lines)
+
+
+def _label_details(metrics: dict[str, Any]) -> str:
+    """A table a column that describes labels, with a line a split."""
+    parts = []
+    for column, splits in metrics.get("label_details", {}).items():
+        names = list(dict.fromkeys(name for measures in splits.values() for name in measures))
+        lines = [(split, *(f"{measures[name]:.6g}" for name in names)) for split, measures in splits.items()]
+        titles = ("split", *(name.replace("_", " ") for name in names))
+        parts.append(f"## Column {code(column)}\n\n" + _table(titles, lines))
+    return "\n\n".join(parts)
 
 
 def _found(findings: Sequence[Finding]) -> str:

@@ -20,7 +20,6 @@ from teacherspec.tasks.clip.embedding_targets import EMBEDDINGS, check_embedding
 from teacherspec.tasks.clip.prompt_templates import Template, prompts, text_columns
 from teacherspec.tasks.shared.classification_task import ClassificationTask
 from teacherspec.tasks.shared.columns.image import ImageColumn
-from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.dual_encoder_model import (
@@ -123,7 +122,7 @@ class Clip(DualEncoderTask, ClassificationTask, EmbeddedClasses, ExtraTargets, P
         """An image, the texts that templates name, and one of the labels."""
         texts = tuple(TextColumn(column) for column in text_columns(self.templates))
         image = ImageColumn("image", intensities=self.intensity_range)
-        return RowSchema((image, *texts), LabelColumn("label", self.label_names))
+        return self.labelled_rows((image, *texts), self.label_names)
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The templates, and the texts of the rows."""

@@ -13,7 +13,6 @@ from teacherspec.tasks.image_classification.augmented_targets import write_views
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import ClassificationTask
 from teacherspec.tasks.shared.columns.image import ImageColumn
-from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.high_bit_images import IntensityRange, as_given
 from teacherspec.tasks.shared.image_dataset import (
@@ -61,7 +60,7 @@ class ImageClassification(ClassificationTask, RecordedViews, FrozenImages):
     def row_schema(self) -> RowSchema:
         """An image, which decides the split of a row, and one of the labels."""
         image = ImageColumn("image", intensities=self.intensity_range)
-        return RowSchema(content=(image,), label=LabelColumn("label", self.label_names))
+        return self.labelled_rows((image,), self.label_names)
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """None: there is no tokenizer."""

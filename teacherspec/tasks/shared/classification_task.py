@@ -1,11 +1,16 @@
 """What all kinds of classification share: one logit a class, one label a row."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import field_validator
 
+from teacherspec.tasks.shared.columns.base import Column, LabelDetail
+from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.row_schema import RowSchema
+from teacherspec.tasks.shared.columns.weight import WeightColumn
 from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures, LossTerms, SupervisedLoss
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
@@ -14,23 +19,51 @@ if TYPE_CHECKING:
     import torch
 
 
+LabelColumnName = Literal["weight"]
+"""Columns that say more of a row's label than its class."""
+
+LABEL_DETAILS: Mapping[LabelColumnName, LabelDetail] = {"weight": WeightColumn("weight")}
+"""Each of them as rows are read."""
+
+
 class ClassificationTask(Kind, SupervisedLoss, FrozenFeatures):
     """A kind of the output type `classification`."""
+
+    label_columns: tuple[LabelColumnName, ...] = ()
+    """Further columns of every row with a label. `weight`: how much the row counts in training relative to
+    others, a number of at least 0."""
 
     output_type: ClassVar[OutputType] = "classification"
     selection_metrics: ClassVar[Mapping[str, bool]] = {
         "nll": False, "brier": False, "accuracy": True, "macro_f1": True,
     }  # fmt: skip
 
+    @field_validator("label_columns")
+    @classmethod
+    def _are_different(cls, names: Sequence[str]) -> Sequence[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("names one more than once: drop it")
+        return names
+
+    def labelled_rows(self, content: tuple[Column, ...], label_names: Sequence[str] | None) -> RowSchema:
+        """The columns of a row with this content, a label, and what is declared to be known of the label."""
+        details = tuple(LABEL_DETAILS[name] for name in self.label_columns)
+        return RowSchema(content, LabelColumn("label", label_names), label_details=details)
+
     def loss_terms(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> LossTerms:
-        """One term a row."""
-        return LossTerms(outputs["logits"], labels)
+        """One term a row, from labels `[B]` or `[B, C]`, or `[B, C + 1]` as `label_targets` makes them."""
+        logits = outputs["logits"]
+        if labels.ndim == 2 and labels.shape[1] == logits.shape[1] + 1:
+            return LossTerms(logits, labels[:, :-1], labels[:, -1])
+        return LossTerms(logits, labels)
 
     def measure(
         self, outputs: "npt.NDArray[np.float32]", labels: "npt.NDArray[np.int64]"
     ) -> dict[str, float]:
-        """The metrics that may select a checkpoint, from logits `[N, C]` and labels `[N]`."""
-        return measure(outputs, labels)
+        """The metrics that may select a checkpoint, from logits `[N, C]` and labels `[N]` or `[N, C + 1]`."""
+        if labels.ndim == 1:
+            return measure(outputs, labels)
+        return measure_targets(outputs, labels.astype(np.float64))
 
 
 def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> dict[str, float]:
@@ -58,3 +91,27 @@ def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> d
         "macro_f1": macro_f1(labels, predicted, n_classes=classes),
         "brier": brier(softmax(logits), labels),
     }
+
+
+def measure_targets(
+    logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float64]
+) -> dict[str, float]:
+    """The same metrics where rows have weights: each row counts as many times as it weighs.
+
+    Args:
+        logits: `[N, C]`, raw.
+        targets: `[N, C + 1]`, the probabilities of the classes and the weight.
+
+    Raises:
+        ValueError: a logit is NaN.
+    """
+    from teacherspec.metrics.scores.proper_scores import brier_to_probs, cross_entropy
+    from teacherspec.metrics.scores.softmax import softmax, top_label
+    from teacherspec.metrics.scores.weighted import weighted_macro_f1, weighted_mean
+
+    probs, weights = targets[:, :-1], targets[:, -1]
+    predicted, labels = top_label(logits), probs.argmax(axis=1)
+    by_row = (cross_entropy(logits, probs), predicted == labels, brier_to_probs(softmax(logits), probs))
+    nll, accuracy, brier = weighted_mean(np.stack(by_row, axis=1), weights).tolist()
+    macro_f1 = weighted_macro_f1(labels, predicted, weights, logits.shape[1])
+    return {"nll": nll, "accuracy": accuracy, "macro_f1": macro_f1, "brier": brier}

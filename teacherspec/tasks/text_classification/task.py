@@ -13,7 +13,6 @@ from pydantic import Field as Param
 
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.classification_task import ClassificationTask
-from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
@@ -64,7 +63,7 @@ class TextClassification(ClassificationTask):
 
     def row_schema(self) -> RowSchema:
         """A text, which decides the split of a row, and one of the labels."""
-        return RowSchema(content=(TextColumn("text"),), label=LabelColumn("label", self.label_names))
+        return self.labelled_rows((TextColumn("text"),), self.label_names)
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts."""

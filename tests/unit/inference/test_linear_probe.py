@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from teacherspec.finetune.losses import balanced_weights
 from teacherspec.inference import linear_probe
 from teacherspec.inference.linear_probe import LinearProbe, fit_linear_probe, penalised_fits
 
@@ -38,6 +39,39 @@ def test_it_is_the_optimum_that_scikit_learn_finds(monkeypatch: pytest.MonkeyPat
     torch.testing.assert_close(
         found.logits(features).log_softmax(1), torch.from_numpy(expected).float(), atol=1e-3, rtol=0
     )
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_weights_of_rows_are_the_sample_weights_of_scikit_learn(
+    monkeypatch: pytest.MonkeyPatch, balanced: bool
+) -> None:
+    (features, labels), draw = rows(120, 0), np.random.default_rng(3)
+    weights = draw.exponential(size=120)
+    weights /= weights.mean()
+    targets = torch.tensor(np.column_stack([np.eye(4)[labels], weights]))
+    of_class = balanced_weights(targets, 4) if balanced else None
+    found = fitted(monkeypatch, 0.1, (features, targets), class_weights=of_class)
+    x = features.double().numpy()
+    scaled = (x - x.mean(0)) / np.sqrt(np.square(x - x.mean(0)).sum(1).mean())
+    solver = LogisticRegression(
+        C=1 / 0.1, tol=1e-10, max_iter=10_000, class_weight="balanced" if balanced else None
+    )
+    expected = solver.fit(scaled, labels.numpy(), sample_weight=weights).predict_log_proba(scaled)
+    given = found.logits(features).log_softmax(1)
+    torch.testing.assert_close(given, torch.from_numpy(expected).float(), atol=5e-3, rtol=0)
+    plain = fitted(monkeypatch, 0.1, (features, labels)).logits(features).log_softmax(1)
+    assert (plain - given).abs().max() > 0.05, "weights must matter"
+
+
+def test_penalty_and_factor_are_chosen_by_the_weighted_loss() -> None:
+    (features, labels), (other, other_labels) = rows(120, 0), rows(60, 1)
+    twice = torch.cat([torch.arange(60), torch.arange(0, 60, 2)])
+    targets = torch.cat([torch.eye(4)[other_labels], torch.ones(60, 1)], dim=1)
+    targets[::2, -1] = 2
+    expected = fit_linear_probe((features, labels), (other[twice], other_labels[twice]), 4)
+    found = fit_linear_probe((features, labels), (other, targets), 4)
+    assert found.penalty == expected.penalty
+    assert found.validation_nll == pytest.approx(expected.validation_nll, rel=1e-6)
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(100.0, 0.0), (0.01, 0.0), (1.0, 30.0)])

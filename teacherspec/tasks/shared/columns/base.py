@@ -5,7 +5,7 @@ through them, so that a new kind of task declares other columns and changes no s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -116,6 +116,18 @@ class Column(ValueReader, StoredValue, ComparedValue):
             ColumnError: the value is not valid.
         """
         return self.read(self.opened(value))
+
+
+class LabelDetail(Column):
+    """A column that says more of a row's label than its class: how much the row counts, for example."""
+
+    @abstractmethod
+    def measures(self, parts: "Iterable[pa.ChunkedArray]") -> dict[str, float]:
+        """Numbers that describe the column in one split, of whose rows `parts` holds the stored values."""
+
+    def problem(self, measures: Mapping[str, float]) -> str | None:
+        """What is wrong with the column in a split as a whole, and what to do; None where nothing is."""
+        return None
 
 
 class VisualColumn(Column):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from teacherspec.tasks.shared.columns.base import Column, VisualColumn
+from teacherspec.tasks.shared.columns.base import Column, LabelDetail, VisualColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn
 
 
@@ -19,16 +19,18 @@ class RowSchema:
             equal content may have several.
         conditions: columns that programs read as part of the prompt, and this task does not: values in them
             are never ignored. Each with how to declare it, in words.
+        label_details: what else is known of the label, such as a weight. Rows without a label have none.
     """
 
     content: tuple[Column, ...]
     label: LabelColumn | None = None
     answers: tuple[Column, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
+    label_details: tuple[LabelDetail, ...] = ()
 
     def without_label(self) -> "RowSchema":
         """The same row where no class is known."""
-        return replace(self, label=None)
+        return replace(self, label=None, label_details=())
 
     def compared_exactly(self) -> "RowSchema":
         """The same row, where texts that differ in case or white space are different content."""
@@ -53,4 +55,4 @@ class RowSchema:
 
     def columns(self) -> tuple[Column, ...]:
         """All columns in the order in which they are stored."""
-        return (*self.content, *self.answers, *((self.label,) if self.label else ()))
+        return (*self.content, *self.answers, *((self.label,) if self.label else ()), *self.label_details)
