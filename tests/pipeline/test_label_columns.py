@@ -88,12 +88,8 @@ def test_a_teacher_of_weighted_rows(tmp_path: Path) -> None:
     }
     assert {name: weighted[name]["value"] for name in expected} == pytest.approx(expected, abs=1e-5)
     assert found["test"]["accuracy"]["value"] == pytest.approx(accuracy_score(labels, predicted), abs=1e-5)
-    assert {name for name in found if "weighted" in found[name]} == {
-        "train",
-        "validation",
-        "calibration",
-        "test",
-    }
+    of_splits = {name: found[name] for name in (*ROWS, "gain", "robustness")}
+    assert {name for name, numbers in of_splits.items() if "weighted" in numbers} == set(ROWS)
     assert "weighted" in found["base"]["test"]
     card = (tmp_path / "artifacts/teacher/README.md").read_text()
     assert "Each as much as it weighs (`weight`)" in card

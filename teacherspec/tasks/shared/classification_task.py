@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field as Param
 from pydantic import field_validator
 
 from teacherspec.tasks.shared.columns.base import Column, LabelDetail
@@ -29,7 +30,8 @@ LABEL_DETAILS: Mapping[LabelColumnName, LabelDetail] = {"weight": WeightColumn("
 class ClassificationTask(Kind, SupervisedLoss, FrozenFeatures):
     """A kind of the output type `classification`."""
 
-    label_columns: tuple[LabelColumnName, ...] = ()
+    # Left out of what packages record where it is empty: they keep the bytes that they had without it.
+    label_columns: tuple[LabelColumnName, ...] = Param(default=(), exclude_if=lambda names: not names)
     """Further columns of every row with a label. `weight`: how much the row counts in training relative to
     others, a number of at least 0."""
 
