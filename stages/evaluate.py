@@ -25,11 +25,8 @@ class Sections(Section):
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("report", type=click.Path(path_type=Path))
 @click.argument("timing", type=click.Path(path_type=Path))
-@click.option("--about-data", "about", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @report_user_errors()
-def main(
-    prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path, about: Path | None
-) -> None:
+def main(prepared: Path, model: Path, manifest: Path, output: Path, report: Path, timing: Path) -> None:
     """Evaluate MODEL, and the untrained base in MANIFEST, on PREPARED; write OUTPUT, REPORT, TIMING."""
     portable = pin_if_declared(declared_in(manifest))
     with record_run():
@@ -40,7 +37,7 @@ def main(
         from teacherspec.evaluate.run import run_evaluate
         from teacherspec.model_files.manifest import open_base, pinned_base
 
-        paths, base = Paths(prepared, model, output, report, timing, about), pinned_base(manifest)
+        paths, base = Paths(prepared, model, output, report, timing), pinned_base(manifest)
         if headline := run_evaluate(spec.task, spec.evaluate, paths, lambda: open_base(manifest), base):
             click.echo(headline)
 

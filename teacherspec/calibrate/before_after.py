@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrators.fitted import Calibrator, apply
+from teacherspec.calibrators.fitted import Calibrator, Temperature, apply
 from teacherspec.metrics.binning import Binning, bin_index
 from teacherspec.metrics.calibration import (
     ECE_BINNINGS,
@@ -91,6 +91,11 @@ def score(log_probs: FloatArray, labels: npt.ArrayLike) -> Scored:
 def both(logits: npt.ArrayLike, labels: npt.ArrayLike, calibrator: Calibrator) -> tuple[Scored, Scored]:
     """Logits `[N, C]` with labels `[N]` under the model's own probabilities, and under calibrated ones."""
     return score(log_softmax(logits), labels), score(apply(calibrator, logits), labels)
+
+
+def at_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike, temperature: float) -> Scored:
+    """Logits `[N, C]` with labels `[N]` under softmax(z / T)."""
+    return score(apply(Temperature(temperature=temperature), logits), labels)
 
 
 def compare(before: Scored, after: Scored, section: Calibrate) -> dict[str, Any]:

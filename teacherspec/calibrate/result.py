@@ -1,7 +1,7 @@
 """What the calibration of one output type hands to the stage, which writes it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -28,6 +28,14 @@ class TopLabel(Protocol):
         """`[N]`, whether it is right."""
 
 
+class RowScores(TopLabel, Protocol):
+    """The same with the loss."""
+
+    @property
+    def nll(self) -> FloatArray:
+        """`[N]`, nats."""
+
+
 class Table(NamedTuple):
     """A table of the report."""
 
@@ -45,6 +53,7 @@ class Calibrated:
         fitted: the calibrator.
         test: name of the test split.
         scored: predicted labels of the test split, `before` and `after` calibration.
+        at_temperature: temperature → scores of the test split at it, without any other calibrator.
         risk_curves: further curves for `risk_coverage.tsv`, by name.
         tables: tables that only this output type has, by file name.
     """
@@ -54,6 +63,7 @@ class Calibrated:
     fitted: Fitted
     test: str
     scored: Mapping[str, TopLabel]
+    at_temperature: Callable[[float], RowScores]
     risk_curves: Mapping[str, TopLabel] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
 

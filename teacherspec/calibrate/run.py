@@ -8,6 +8,7 @@ from teacherspec.calibrate.generation.calibrate import calibrate_generation
 from teacherspec.calibrate.report import write_report
 from teacherspec.calibrate.result import Calibrated
 from teacherspec.calibrate.retrieval.calibrate import calibrate_retrieval
+from teacherspec.calibrate.temperature_sweep import temperature_sweep
 from teacherspec.predictions.index import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import new_folder, write_json
 from teacherspec.spec.calibrate import Calibrate
@@ -26,7 +27,7 @@ def run_calibrate(section: Calibrate, predictions: Path, output: Path, report: P
     Args:
         section: `params.yaml: calibrate`.
         predictions: folder that `evaluate` left.
-        output: folder to create, with `calibration.json`.
+        output: folder to create, with `calibration.json` and `temperatures.json`.
         report: folder for the files of `report.write_report`.
 
     Raises:
@@ -35,6 +36,11 @@ def run_calibrate(section: Calibrate, predictions: Path, output: Path, report: P
     """
     index = load_index(predictions)
     result = OUTPUT_TYPES[index.output_type](section, index, predictions)
+    temperature = result.fitted.temperature
+    sweep = temperature_sweep(
+        result.at_temperature, None if temperature is None else temperature.temperature, section.n_bins
+    )
     with new_folder(output) as folder:
         write_json(folder / "calibration.json", result.artifact)
+        write_json(folder / "temperatures.json", sweep)
     write_report(report, result, section)

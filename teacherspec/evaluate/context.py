@@ -24,9 +24,8 @@ class Paths:
         prepared: folder that `prepare` left.
         finetuned: folder that `finetune` left, with `model/` and its log.
         output: folder to create: `predictions/<split>.parquet`, `predictions.json` and more.
-        report: folder for `metrics.json`, `findings.json`, `risk_coverage.tsv`, `report.html` and `plots/`.
+        report: folder for `metrics.json`, `findings.json`, `risk_coverage.tsv` and `plots/`.
         timing: JSON file for measured times, which no hash covers.
-        data_metrics: `metrics.json` of `prepare`, for the page; None leaves its section out.
     """
 
     prepared: Path
@@ -34,7 +33,6 @@ class Paths:
     output: Path
     report: Path
     timing: Path
-    data_metrics: Path | None = None
 
     @property
     def plots(self) -> Path:

@@ -1,24 +1,31 @@
 """The one table of what a package holds, how it is checked and what its card shows, by output type."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from teacherspec.package.classification import card as classification_card
 from teacherspec.package.classification import golden as classification_golden
+from teacherspec.package.classification import next_steps as classification_next_steps
+from teacherspec.package.classification import page as classification_page
 from teacherspec.package.classification import soft_targets as classification_targets
 from teacherspec.package.classification import target_statistics as classification_statistics
 from teacherspec.package.classification import verify as classification_verify
 from teacherspec.package.generation import card as generation_card
 from teacherspec.package.generation import golden as generation_golden
+from teacherspec.package.generation import page as generation_page
 from teacherspec.package.generation import soft_targets as generation_targets
 from teacherspec.package.generation import target_statistics as generation_statistics
 from teacherspec.package.generation import verify as generation_verify
 from teacherspec.package.golden_examples import GoldenOutputs
 from teacherspec.package.package_inputs import PackageInputs
+from teacherspec.package.page.content import Headline, Section
+from teacherspec.package.page.next_steps import Rule
+from teacherspec.package.page.page_inputs import PageInputs
 from teacherspec.package.retrieval import card as retrieval_card
 from teacherspec.package.retrieval import golden as retrieval_golden
+from teacherspec.package.retrieval import page as retrieval_page
 from teacherspec.package.retrieval import soft_targets as retrieval_targets
 from teacherspec.package.retrieval import target_statistics as retrieval_statistics
 from teacherspec.package.retrieval import verify as retrieval_verify
@@ -42,6 +49,9 @@ class PackagedOutputs:
         check_calibration: a calibrator that does not give the loss it was saved with.
         card_sections: results for the model card, in their order.
         model_index: (split, metric type, metric name, dotted name) of the results in the `model-index`.
+        page_headlines: the first numbers of the page.
+        page_sections: its sections, that on quality first.
+        next_steps: rules of what to do next.
     """
 
     golden_mismatch: Callable[[PackageInputs, GoldenOutputs], str | None]
@@ -53,6 +63,9 @@ class PackagedOutputs:
     check_calibration: Callable[[OpenedPackage], Iterator[str]]
     card_sections: Callable[[StageOutputs], Sequence[str]]
     model_index: Callable[[StageOutputs], Sequence[tuple[str, str, str, str]]]
+    page_headlines: Callable[[PageInputs], Iterable[Headline]]
+    page_sections: Callable[[PageInputs], Sequence[Section]]
+    next_steps: Sequence[Rule]
 
 
 OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
@@ -66,6 +79,9 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
         classification_verify.check_calibration,
         classification_card.card_sections,
         classification_card.model_index,
+        classification_page.headlines,
+        classification_page.sections,
+        classification_next_steps.RULES,
     ),
     "generation": PackagedOutputs(
         generation_golden.golden_mismatch,
@@ -77,6 +93,9 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
         generation_verify.check_calibration,
         generation_card.card_sections,
         generation_card.model_index,
+        generation_page.headlines,
+        generation_page.sections,
+        generation_page.RULES,
     ),
     "retrieval": PackagedOutputs(
         retrieval_golden.golden_mismatch,
@@ -88,6 +107,9 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
         retrieval_verify.check_calibration,
         retrieval_card.card_sections,
         retrieval_card.model_index,
+        retrieval_page.headlines,
+        retrieval_page.sections,
+        (),
     ),
 }
 """Output type → its functions."""

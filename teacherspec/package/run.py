@@ -15,6 +15,8 @@ from teacherspec.package.golden_examples import write_golden
 from teacherspec.package.model_export import pack_model
 from teacherspec.package.output_types import OUTPUT_TYPES
 from teacherspec.package.package_inputs import PackageInputs, target_splits
+from teacherspec.package.page.page_inputs import page_inputs
+from teacherspec.package.page.render import render_page
 from teacherspec.package.provenance.attestation import attest
 from teacherspec.package.provenance.provenance import provenance
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
@@ -65,7 +67,8 @@ def run_package(
     teacher: Path,
     report: Path,
 ) -> PackageResult:
-    """Write the teacher to `teacher`, its verdict to `report`, and who built it to `attestation/` next to it.
+    """Write the teacher to `teacher`, its verdict to `report`, and who built it to `attestation/` next to it;
+    and `teacher.html`, the page of the teacher, into the folder of reports.
 
     Args:
         section: `params.yaml: package`.
@@ -82,6 +85,7 @@ def run_package(
     outputs = load_stage_outputs(stages)
     splits = _declared_splits(section, outputs)
     gates = evaluate_gates(section.gates, outputs.reports)
+    write_page(task, section, spec, outputs, stages, gates)  # first: it tells why a teacher is not ready
     if section.on_not_ready == "fail":
         require_ready(gates)
     require_vocabulary(section, stages.finetuned / "model")
@@ -109,6 +113,18 @@ def run_package(
     numbers = {"size_bytes": size_bytes, "parameters": parameters, "soft_targets": sum(rows.values())}
     write_reports(report, section.name, gates, numbers)
     return PackageResult(outputs, gates, teacher, size_bytes)
+
+
+def write_page(
+    task: Kind,
+    section: Package,
+    spec: Mapping[str, Any],
+    outputs: StageOutputs,
+    stages: Stages,
+    gates: Sequence[GateResult],
+) -> None:
+    """Write the page of the teacher; arguments as of `page_inputs`."""
+    write_text(stages.page, render_page(page_inputs(task, section, spec, outputs, stages, gates)))
 
 
 def write_model(task: Kind, section: Package, finetuned: Path, target: Path) -> int | None:

@@ -28,6 +28,9 @@ PROBED, LIFT_PLOT = "probe/metrics.json", "probe/plots/lift.png"
 SLICES = "calibrate/plots/slices.tsv"
 """Calibration of each slice, which only classification has."""
 
+PAGE = "teacher.html"
+"""The page of the teacher, among the reports."""
+
 STUDENT = "check_rows/student.json"
 """The comparison with the declared student, among the reports; empty without one."""
 
@@ -49,6 +52,11 @@ class Stages:
 
     artifacts: Path
     reports: Path
+
+    @property
+    def page(self) -> Path:
+        """The page of the teacher, which `package` writes."""
+        return self.reports / PAGE
 
     @property
     def prepared(self) -> Path:

@@ -1,8 +1,6 @@
 """The rating sheet: one HTML file that works offline, or a CSV for a spreadsheet. Neither names a system."""
 
-import base64
 import csv
-import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 from teacherspec.ratings.pair_sampling import Drawn, token
 from teacherspec.runtime.atomic_io import write_bytes, write_text
 from teacherspec.runtime.escaping import no_formula
-from teacherspec.runtime.html_pages import inline_picture, page_templates
+from teacherspec.runtime.html_pages import csp_digest, inline_picture, page_templates
 
 TEMPLATE, STYLE, SCRIPT = "sheet.html.j2", "sheet.css", "sheet.js"
 
@@ -60,16 +58,11 @@ def render_page(sheet: str, drawn: Drawn, seed: str, question: str) -> str:
             content=content,
             style=style,
             script=script,
-            style_digest=_csp_digest(style),
-            script_digest=_csp_digest(script),
+            style_digest=csp_digest(style),
+            script_digest=csp_digest(script),
             pictured=any(pair.pictures for pair in drawn.shown),
         )
     )
-
-
-def _csp_digest(text: str) -> str:
-    """Source expression of the Content Security Policy that allows exactly this text (CSP level 2)."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def sides(drawn: Drawn) -> Sequence[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Pages of HTML that need nothing else: no network, pictures inside, text from data escaped by default."""
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,11 @@ def inline_picture(picture: bytes) -> str:
     """A PNG or JPEG as the value of a `src` attribute."""
     kind = "png" if picture.startswith(PNG) else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
+
+
+def csp_digest(text: str) -> str:
+    """Source expression of the Content Security Policy that allows exactly this text (CSP level 2)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def inline_markdown(line: str) -> "Markup":

@@ -21,6 +21,7 @@ from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
 from teacherspec.package.card.terminal_summary import print_summary
+from teacherspec.package.page.page_inputs import read_tsv
 from teacherspec.package.run import run_package
 from teacherspec.package.stage_outputs import Stages
 from teacherspec.package.verification.checksums import write_sums
@@ -170,7 +171,8 @@ def test_calibration_is_of_candidate_sets(stages: Stages) -> None:
 def test_the_plots_are_those_of_retrieval(stages: Stages) -> None:
     folder = stages.reports / "evaluate/plots"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "cosines.png", "hardest.tsv", "learning_curves.png", "recall_at_k.png", "risk_coverage.png",
+        "cosines.png", "hardest.tsv", "learning_curves.png", "nearest.tsv", "recall_at_k.png",
+        "risk_coverage.png",
     ]  # fmt: skip
 
 
@@ -179,9 +181,10 @@ def test_the_package_verifies(stages: Stages) -> None:
     assert not [check for check in verify(teacher) if check.problems or check.skipped]
     rows = pq.read_table(next((teacher / "distill/soft").glob("train-*.parquet"))).to_pylist()
     assert {len(row["image_embeds"]) for row in rows} == {32}
-    page = (stages.reports / "evaluate/report.html").read_text()
+    page = (stages.page).read_text()
     assert "Recall" in page
     assert page.count("data:image/png;base64") > 4
+    assert len(read_tsv(stages.reports / "evaluate/plots/nearest.tsv")) > 12
 
 
 def test_other_embeddings_are_found_out(stages: Stages, tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def test_a_vision_transformer_becomes_a_teacher() -> None:
     assert (fit["input"]["height"], fit["input"]["image_mean"]) == (32, [0.5, 0.5, 0.5])
     assert fit["data"]["train"]["shorter_side"] == {"smallest": 36, "median": 36, "largest": 36}
     assert not [check for check in verify(Path("teacher")) if check.problems or check.skipped]
-    page = (stages.reports / "evaluate/report.html").read_text()
-    assert page.count('<img class="thumbnail"') >= 10
+    page = stages.page.read_text()
+    assert page.count('<img src="data:image/png;base64,') >= 10
     assert {path.name for path in (stages.evaluated / "pictures").iterdir()} >= {"undecided.png"}
     served(Path("teacher"))
 

@@ -28,7 +28,6 @@ WRITTEN = (
     "out/release",
     "out/results.patch",
     "out/review",
-    "reports/evaluate/report.html",
 )
 """What commands write and neither git nor DVC keeps."""
 

@@ -1,11 +1,12 @@
 """Calibration of classification: the declared method, fitted on logits `[N, C]` of the calibration split."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from teacherspec.calibrate.before_after import both
+from teacherspec.calibrate.before_after import at_temperature, both
 from teacherspec.calibrate.classification.abstention import abstention_rule, measure_abstention
 from teacherspec.calibrate.classification.report import CLASS_COLUMNS, class_rows, measure_splits
 from teacherspec.calibrate.classification.slices import COLUMNS, calibration_by_slice
@@ -62,6 +63,7 @@ def calibrate_classification(section: Calibrate, index: PredictionIndex, predict
         fitted=fitted,
         test=test,
         scored=dict(zip(WHEN, scored, strict=True)),
+        at_temperature=partial(at_temperature, splits[test].logits, splits[test].labels),
         tables={
             "classes.tsv": Table(CLASS_COLUMNS, class_rows(scored, index.label_names, section)),
             "slices.tsv": Table(COLUMNS, [one.row() for one in by_slice]),

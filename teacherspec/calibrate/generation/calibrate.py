@@ -1,6 +1,7 @@
 """Calibration of generation: one temperature for all tokens, and a curve for whole answers."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def calibrate_generation(section: Calibrate, index: PredictionIndex, predictions
         fitted=fitted,
         test=test,
         scored=dict(zip(WHEN, scored[test], strict=True)),
+        at_temperature=partial(score_tokens, splits[test]),
         risk_curves=risk_curves,
     )
 

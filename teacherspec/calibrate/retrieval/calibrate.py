@@ -7,10 +7,11 @@ are log-density ratios up to a factor, as the contrastive loss makes them (van d
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from teacherspec.calibrate.before_after import both, compare
+from teacherspec.calibrate.before_after import at_temperature, both, compare
 from teacherspec.calibrate.result import WHEN, Calibrated, artifact, fit_numbers, headline
 from teacherspec.calibrate.splits import method_problems, split_problems
 from teacherspec.calibrators.candidate_sets import candidate_logits
@@ -59,6 +60,7 @@ def calibrate_retrieval(section: Calibrate, index: PredictionIndex, predictions:
         fitted=fitted,
         test=test,
         scored=dict(zip(WHEN, scored[test], strict=True)),
+        at_temperature=partial(at_temperature, *candidates[test]),
     )
 
 

@@ -50,7 +50,6 @@ class Analysis:
         test: the test split and its predictions.
         shifted: further sets of the same labels.
         slices: of the test split, the weakest first.
-        combinations: slices that discovery tested.
         robustness: of the test split.
         suspects: likely label errors.
         examples: misclassified and undecided rows of the test split.
@@ -63,7 +62,6 @@ class Analysis:
     test: EvalTable
     shifted: Mapping[str, EvalTable]
     slices: Sequence[SliceQuality]
-    combinations: int
     robustness: Sequence[Robustness]
     suspects: Sequence[LabelSuspect]
     examples: Sequence[Example]
@@ -100,7 +98,7 @@ def analyse(
         DataError: a column cannot be sliced as declared.
     """
     section, prepared, test = context.section, context.data, tables["test"]
-    slices, combinations = all_slices(section, test)
+    slices, _ = all_slices(section, test)
     robustness = measure_robustness(predictions["test"], perturbed, confidence=section.confidence)
     shifted = {split.name: tables[split.name] for split in prepared.of_role("shifted")}
     metrics = all_metrics(section, prepared, predictions, robustness)
@@ -129,7 +127,6 @@ def analyse(
         test=test,
         shifted=shifted,
         slices=slices,
-        combinations=combinations,
         robustness=robustness,
         suspects=label_suspects({name: tables[name] for name in UNSEEN}),
         examples=hard_examples(test),

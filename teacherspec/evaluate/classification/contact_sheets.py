@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from teacherspec.evaluate.classification.analysis import Analysis
 from teacherspec.evaluate.classification.label_errors import Example
-from teacherspec.evaluate.thumbnails import row_images
+from teacherspec.evaluation_rows.row_images import row_images
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.image_decoding import encode_png
 
@@ -24,12 +23,6 @@ CAPTION = 34
 
 CAPTION_CHARACTERS, FONT_SIZE = 24, 11
 """Longest line of a caption, and the size of its letters in pixels."""
-
-
-def shown_rows(analysis: Analysis) -> set[tuple[str, str]]:
-    """(split, row id) of the rows that the page shows."""
-    examples = {("test", example.id) for example in analysis.examples}
-    return examples | {(suspect.split, suspect.id) for suspect in analysis.suspects}
 
 
 def contact_sheets(

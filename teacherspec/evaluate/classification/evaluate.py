@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from teacherspec.errors import UserError
 from teacherspec.evaluate.classification.analysis import Analysis, analyse
-from teacherspec.evaluate.classification.contact_sheets import contact_sheets, shown_rows
+from teacherspec.evaluate.classification.contact_sheets import contact_sheets
 from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.label_details import with_label_details
-from teacherspec.evaluate.classification.page import write_classification_page
 from teacherspec.evaluate.classification.report import write_plots
 from teacherspec.evaluate.classification.untrained_base import predict_untrained
 from teacherspec.evaluate.common_report import write_metrics
@@ -24,7 +23,6 @@ from teacherspec.evaluate.gain import gain_text
 from teacherspec.evaluate.perturbations import perturbations_of
 from teacherspec.evaluate.robustness import chosen_perturbations, predict_perturbed
 from teacherspec.evaluate.seeds import score_seeds, write_seeds
-from teacherspec.evaluate.thumbnails import thumbnails
 from teacherspec.inference.classification import predict, predict_embedded
 from teacherspec.metrics.scores.proper_scores import nll
 from teacherspec.metrics.scores.softmax import top_label
@@ -47,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def evaluate_classification(context: EvaluationContext) -> str | None:
-    """Predict every split once; write predictions, tables, plots and the page.
+    """Predict every split once; write predictions, tables and plots.
 
     Returns:
         The headline: accuracy on the test split; None in a process that only helped to compute.
@@ -77,9 +75,7 @@ def evaluate_classification(context: EvaluationContext) -> str | None:
     log_progress("reports")
     write_metrics(context.paths.report, analysis.metrics, analysis.findings)
     write_plots(context.paths, analysis, section.confidence)
-    images = thumbnails(schema, context.splits, shown_rows(analysis))
-    write_classification_page(context.paths, analysis, section, images)
-    return f"{headline(analysis)}; see {context.paths.report / 'report.html'}"
+    return headline(analysis)
 
 
 def _predict(

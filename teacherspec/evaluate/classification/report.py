@@ -5,19 +5,15 @@ from pathlib import Path
 from teacherspec.evaluate import robustness, slices
 from teacherspec.evaluate.classification import label_errors
 from teacherspec.evaluate.classification.analysis import Analysis
-from teacherspec.evaluate.classification.eval_table import EvalTable
 from teacherspec.evaluate.classification.metrics import CLASS_COLUMNS, class_rows, confusion_rows
 from teacherspec.evaluate.common_report import draw_learning_curves, draw_risk_coverage, write_risk_coverage
 from teacherspec.evaluate.context import Paths
-from teacherspec.metrics.calibration import ece_noise_floor, expected_calibration_error
-from teacherspec.metrics.reliability import reliability_bins
 from teacherspec.metrics.scores.classification import confusion_matrix, per_class
 from teacherspec.metrics.scores.intervals import wilson_interval
 from teacherspec.metrics.selective_prediction import risk_coverage
 from teacherspec.plots.confusion import confusion_figure
 from teacherspec.plots.per_class_recall import ClassRecall, recall_figure
-from teacherspec.plots.reliability import ReliabilityPanel, reliability_figure
-from teacherspec.plots.style import BEFORE, drawing, png, save_png
+from teacherspec.plots.style import drawing, save_png
 from teacherspec.runtime.atomic_io import new_folder, write_tsv
 
 
@@ -69,25 +65,3 @@ def _draw(folder: Path, analysis: Analysis, confidence: float) -> None:
     with drawing():
         save_png(confusion_figure(matrix, names, "Confusions, test"), folder / "confusion.png")
         save_png(recall_figure(recalls, accuracy, "Recall by class, test"), folder / "classes.png")
-
-
-def reliability_picture(test: EvalTable, confidence: float) -> bytes:
-    """Accuracy against confidence before calibration, as PNG.
-
-    For the page alone: the effect of calibration, and the table, are reported by the stage `calibrate`.
-
-    Args:
-        test: the test split.
-        confidence: level of the intervals and of the noise band.
-    """
-    ece, floor = expected_calibration_error(test.confidence, test.correct), ece_noise_floor(test.confidence)
-    panel = ReliabilityPanel(
-        title="before calibration, test",
-        summary=f"ECE {ece:.4f} (noise floor {floor:.4f}), {len(test):,} rows",
-        colour=BEFORE,
-        bins=reliability_bins(test.confidence, test.correct, confidence=confidence),
-        accuracy=float(test.correct.mean()),
-        mean_confidence=float(test.confidence.mean()),
-    )
-    with drawing():
-        return png(reliability_figure([panel]))

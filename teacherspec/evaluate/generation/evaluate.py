@@ -8,12 +8,11 @@ from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.generation.findings import all_findings
 from teacherspec.evaluate.generation.metrics import token_gain, token_quality
-from teacherspec.evaluate.generation.page import write_generation_page
 from teacherspec.evaluate.generation.report import GenerationAnalysis, write_plots
 from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_correct, text_gain, text_quality
 from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
-from teacherspec.evaluate.thumbnails import rating_images
 from teacherspec.evaluation_rows.prompts import ANSWERED, Prompts, gather_prompts, prompt_text
+from teacherspec.evaluation_rows.row_images import rating_images
 from teacherspec.inference.answers import answer, answer_examples, answer_log_probs
 from teacherspec.inference.generation import predict_tokens, predict_top_k
 from teacherspec.metrics.loss_ratio import loss_ratio
@@ -94,7 +93,6 @@ def evaluate_generation(context: EvaluationContext) -> str | None:
     analysis = GenerationAnalysis(metrics, findings, outputs.scored["test"], texts, answers["test"])
     write_metrics(context.paths.report, metrics, analysis.findings)
     write_plots(context.paths, analysis)
-    write_generation_page(context.paths, analysis, context.section, generation.shown)
     return headline(metrics)
 
 

@@ -8,7 +8,6 @@ from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.retrieval.findings import all_findings
 from teacherspec.evaluate.retrieval.metrics import candidate_scores, retrieval_gain, retrieval_quality
-from teacherspec.evaluate.retrieval.page import write_retrieval_page
 from teacherspec.evaluate.retrieval.report import RetrievalAnalysis, write_plots
 from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
 from teacherspec.inference.retrieval import predict_pairs
@@ -87,7 +86,6 @@ def evaluate_retrieval(context: EvaluationContext) -> str | None:
     analysis = RetrievalAnalysis(metrics, findings, reported, own, texts)
     write_metrics(context.paths.report, metrics, analysis.findings)
     write_plots(context.paths, analysis)
-    write_retrieval_page(context.paths, analysis, section, context.task.row_schema(), splits["test"])
     return headline(metrics)
 
 

@@ -22,6 +22,13 @@ from teacherspec.runtime.atomic_io import new_folder, write_tsv
 
 HARDEST_COLUMNS = ("id", "rank", "candidates", "text")
 HARDEST_SHOWN = 20
+NEAREST_COLUMNS = ("id", "text", "rank", "nearest", "cosine", "right")
+
+SHOWN = 12
+"""Images whose nearest texts are listed: half of them the hardest, half spread evenly."""
+
+NEAREST = 3
+"""Texts listed of each image."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ def write_plots(paths: Paths, analysis: RetrievalAnalysis) -> None:
     write_risk_coverage(paths.report, curves)
     with new_folder(paths.plots) as folder:
         write_tsv(folder / "hardest.tsv", HARDEST_COLUMNS, _hardest_rows(analysis))
+        write_tsv(folder / "nearest.tsv", NEAREST_COLUMNS, _nearest_rows(analysis))
         _draw(folder, analysis)
         draw_risk_coverage(folder, curves, title)
         draw_learning_curves(folder, paths.finetuned)
@@ -72,9 +80,32 @@ def _hardest_rows(analysis: RetrievalAnalysis) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for place in hardest(test)[:HARDEST_SHOWN]:
         name = test.ids[place]
-        text = " ".join(analysis.texts[name].split())
-        rows.append((name, int(ranks.rank[image.reshape(-1)[place]]), ranks.candidates, text))
+        rank = int(ranks.rank[image.reshape(-1)[place]])
+        rows.append((name, rank, ranks.candidates, _line(analysis, name)))
     return rows
+
+
+def _nearest_rows(analysis: RetrievalAnalysis) -> list[tuple[object, ...]]:
+    """Some images with the texts nearest to them, in the order of `NEAREST_COLUMNS`."""
+    test = analysis.test
+    spread = np.linspace(0, len(test.ids) - 1, SHOWN).round().astype(int)
+    places = list(dict.fromkeys([*hardest(test)[: SHOWN // 2].tolist(), *spread.tolist()]))[:SHOWN]
+    texts, first = np.unique(test.text_of, return_index=True)
+    ranks = analysis.ranks()["image_to_text"]
+    _, image = np.unique(test.image_of, return_inverse=True)
+    rows: list[tuple[object, ...]] = []
+    for place in places:
+        cosines = test.texts[first] @ test.images[place]
+        right = set(test.text_of[test.image_of == test.image_of[place]].tolist())
+        name, rank = test.ids[place], int(ranks.rank[image.reshape(-1)[place]])
+        for at in np.argsort(-cosines, kind="stable")[:NEAREST]:
+            found = (_line(analysis, test.ids[first[at]]), round(float(cosines[at]), 6))
+            rows.append((name, _line(analysis, name), rank, *found, str(int(texts[at]) in right).lower()))
+    return rows
+
+
+def _line(analysis: RetrievalAnalysis, name: str) -> str:
+    return " ".join(analysis.texts[name].split())
 
 
 def _draw(folder: Path, analysis: RetrievalAnalysis) -> None:

@@ -16,12 +16,7 @@ def human_evaluation(ratings: Mapping[str, Any]) -> str:
     Args:
         ratings: `metrics.json` of the stage `ratings`.
     """
-    lines = [
-        line
-        for opponent, name in OPPONENTS.items()
-        if "win_rate" in ratings.get(opponent, {})
-        for line in _lines(name, ratings[opponent])
-    ]
+    lines = human_sentences(ratings)
     if not lines:
         return ""
     return (
@@ -29,6 +24,16 @@ def human_evaluation(ratings: Mapping[str, Any]) -> str:
         "shuffled. A tie counts as half a win, and so do prompts on which both answers are the same. "
         "Intervals in brackets.\n\n" + "\n".join(f"- {line}" for line in lines)
     )
+
+
+def human_sentences(ratings: Mapping[str, Any]) -> list[str]:
+    """What people's ratings show; none where too few pairs were rated."""
+    return [
+        line
+        for opponent, name in OPPONENTS.items()
+        if "win_rate" in ratings.get(opponent, {})
+        for line in _lines(name, ratings[opponent])
+    ]
 
 
 def _lines(name: str, found: Mapping[str, Any]) -> Iterator[str]:

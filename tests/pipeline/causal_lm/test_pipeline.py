@@ -17,6 +17,7 @@ from teacherspec.predictions.top_k_tokens import load_top_k, load_vocabulary
 from teacherspec.runtime.atomic_io import read_json
 from tests.pipeline.causal_lm.conftest import DATED, run_pipeline
 from tests.pipeline.causal_lm.toys import task
+from tests.toys.page_reader import PageReader
 
 
 def test_it_learns_and_ends_its_answers(pipeline_run):
@@ -37,8 +38,20 @@ def test_the_plots_are_those_of_generation(pipeline_run):
         "loss_by_position.png",
         "risk_coverage.png",
     }
-    page = (folder.parent / "report.html").read_text(encoding="utf-8")
-    assert page.count('src="data:image/png;base64,') == 4
+
+
+def test_the_page_shows_answers_and_losses(pipeline_run):
+    read = PageReader(pipeline_run.stages.page.read_text(encoding="utf-8"))
+    assert read.open == []
+    words = " ".join(read.words.split())
+    answer = load_answers(pipeline_run.stages.evaluated, "test")[0]
+    assert " ".join(answer.prompt.split()) in words
+    assert " ".join(answer.base_text.split()) in words
+    assert "colours ready" in words
+    shown = {name: value for name, value, _ in read.shown}
+    metrics = read_json(pipeline_run.stages.reports / "evaluate/metrics.json")
+    assert shown["evaluate.test.perplexity"] == metrics["test"]["perplexity"]["value"]
+    assert shown["evaluate.test.generated.chrf"] == metrics["test"]["generated"]["chrf"]["value"]
 
 
 def test_the_package_passes_its_own_checks(pipeline_run):

@@ -90,6 +90,7 @@ def test_two_builds_give_the_same_bytes(tmp_path):
         "risk_coverage.png",
         "risk_coverage.tsv",
         "slices.tsv",
+        "temperatures.json",
     }
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes(), path

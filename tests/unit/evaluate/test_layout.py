@@ -10,7 +10,7 @@ from teacherspec.evaluate import run
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 
 PACKAGE = Path(run.__file__).parent
-FILES = {"evaluate.py", "findings.py", "metrics.py", "page.py", "report.html.j2", "report.py"}
+FILES = {"evaluate.py", "findings.py", "metrics.py", "report.py"}
 
 
 def test_the_table_holds_every_type_of_output() -> None:

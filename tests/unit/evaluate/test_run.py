@@ -26,7 +26,7 @@ from tests.unit.evaluate.toy_runs import training_log
 TASK = TextClassification(kind="text_classification", max_length=16)
 
 
-REPORTS = {"findings.json", "headline.json", "metrics.json", "plots", "report.html", "risk_coverage.tsv"}
+REPORTS = {"findings.json", "headline.json", "metrics.json", "plots", "risk_coverage.tsv"}
 PLOTS = {
     "classes.png", "classes.tsv", "confusion.png", "confusion.tsv", "hardest.tsv", "label_errors.tsv",
     "learning_curves.png", "risk_coverage.png",

@@ -17,7 +17,7 @@ from teacherspec.evaluate.classification.contact_sheets import (
 )
 from teacherspec.evaluate.classification.label_errors import Example
 from teacherspec.evaluate.content_features import image_features
-from teacherspec.evaluate.thumbnails import row_images
+from teacherspec.evaluation_rows.row_images import row_images
 from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.text_classification.task import TextClassification
 from tests.toys.pictures import encoded, scene

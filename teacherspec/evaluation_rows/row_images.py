@@ -1,18 +1,14 @@
-"""Small copies of the images of rows, for the page and for human evaluation."""
+"""Small copies of the images of rows, for the page of a teacher, contact sheets and human evaluation."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.runtime.html_pages import inline_picture
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
-from teacherspec.tasks.shared.image_decoding import encode_png, encode_small
+from teacherspec.tasks.shared.image_decoding import encode_small
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from PIL.Image import Image
-
-THUMBNAIL = 96
-"""Longer side of a thumbnail on the page, pixels."""
 
 RATING_SHEET_SIDE = 384
 """Longer side of an image on a rating sheet, pixels."""
@@ -32,14 +28,6 @@ def row_images(
         for row in splits[split].select(places):
             images[split, row["id"]] = next(column.thumbnails(row[column.name], side))
     return images
-
-
-def thumbnails(
-    schema: RowSchema, splits: "Mapping[str, Dataset]", wanted: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], str]:
-    """(split, row id) → the first image as the value of a `src` attribute."""
-    images = row_images(schema, splits, wanted, THUMBNAIL)
-    return {key: inline_picture(encode_png(image)) for key, image in images.items()}
 
 
 def rating_images(schema: RowSchema, row: Mapping[str, Any]) -> tuple[bytes, ...]:
