@@ -17,7 +17,7 @@ ARTIFACTS = tuple(f"artifacts/{name}" for name in ("prepare", "finetune", "evalu
 @click.option("--unchecked", is_flag=True, help="Go without the checks of files, checksums and metadata.")
 @report_user_errors()
 def command(unchecked: bool) -> None:
-    """Show how good the built teacher is, whether its gates pass, and where it is.
+    """Show how good the built teacher is, whether its gates pass, and where it and its page are.
 
     It is the teacher that dvc.lock names, from the workspace, the DVC cache or the remote.
 
@@ -27,7 +27,7 @@ def command(unchecked: bool) -> None:
     from teacherspec.package.card.terminal_summary import print_summary
     from teacherspec.package.quality_gates import evaluate_gates
     from teacherspec.package.run import PackageResult, size_of
-    from teacherspec.package.stage_outputs import Stages, load_stage_outputs
+    from teacherspec.package.stage_outputs import PAGE, Stages, load_stage_outputs
     from teacherspec.package.verification.static_checks import require_sound
     from teacherspec.run_records.recorded_artifact import recorded_artifacts, require_reports
     from teacherspec.spec.package import Package
@@ -46,6 +46,9 @@ def command(unchecked: bool) -> None:
         elsewhere = (folder / TEACHER.name).resolve() != TEACHER.resolve()
     if not (unchecked or elsewhere):
         require_sound(TEACHER)
+    page = REPORTS / PAGE
     print_summary(PackageResult(evidence, evaluate_gates(gates, evidence.reports), TEACHER, size), TIMING)
+    if page.as_posix() in here.outs:
+        click.echo(f"page  {page}" if page.is_file() else f"page  {page}: not here; run `dvc pull {page}`")
     if elsewhere:
         click.echo(f"{TEACHER}: the workspace holds another teacher or none; run `dvc checkout`", err=True)

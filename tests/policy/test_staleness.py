@@ -25,7 +25,7 @@ AFTER_EDIT = {
     "teacherspec/package/run.py": ("package",),
     "stages/calibrate.py": ("calibrate",),
     # What is checked before the training and computed after it: no training.
-    "teacherspec/evaluation_rows/slice_features.py": ("check_rows", "evaluate"),
+    "teacherspec/evaluation_rows/slice_features.py": ("check_rows", "evaluate", "package"),
     # Plots never retrain.
     "teacherspec/plots/style.py": ("prepare", "evaluate", "calibrate", "probe"),
     # Another kind of task leaves this teacher as it is; its own kind does not.
