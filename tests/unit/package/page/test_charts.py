@@ -1,6 +1,6 @@
 """Charts put every point inside their frame, in order."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teacherspec.package.page.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TABLE_ROWS, TOP, WIDTH, Chart, Line
@@ -11,6 +11,7 @@ NUMBERS = st.floats(-1e4, 1e4).map(lambda value: round(value, 6))
 POINTS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=40, unique_by=lambda point: point[0])
 
 
+@settings(deadline=None)  # the first call imports matplotlib
 @given(POINTS, st.booleans())
 def test_points_are_inside_the_frame_and_keep_their_order(
     points: list[tuple[float, float]], from_zero: bool
