@@ -95,16 +95,25 @@ def _splits(inputs: PageInputs) -> Table:
     splits = inputs.outputs.prepared.splits
     order = [*inputs.reported, *(name for name in splits if name not in inputs.reported)]
     names = [name for name in (*order, "out_of_fold") if inputs.find(f"evaluate.{name}.rows")]
+    places = [
+        (title, splits[name].role if name in splits else "train", place, count)
+        for name in names
+        for title, place, count in (
+            (name, f"evaluate.{name}", "rows"),
+            (f"{name}, weighted", f"evaluate.{name}.weighted", "effective_rows"),
+        )
+        if inputs.find(f"{place}.{count}")
+    ]
     rows = [
         Row(
             (
-                plain(name),
-                plain(splits[name].role if name in splits else "train"),
-                inputs.cell(f"evaluate.{name}.rows", 0),
-                *(inputs.cell(f"evaluate.{name}.{metric}") for metric, _ in METRICS),
+                plain(title),
+                plain(role),
+                inputs.cell(f"{place}.{count}", 0),
+                *(inputs.cell(f"{place}.{metric}") for metric, _ in METRICS),
             )
         )
-        for name in names
+        for title, role, place, count in places
     ]
     columns = (
         *texts("split", "role"),
