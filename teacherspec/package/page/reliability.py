@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teacherspec.calibrators.fit import DECLARED
 from teacherspec.package.page.charts import Chart, Line
 from teacherspec.package.page.content import Control, Row, Section, Table, number, numbers, plain, texts
 from teacherspec.package.page.page_inputs import PageInputs
@@ -35,9 +34,11 @@ def calibration_section(inputs: PageInputs) -> Section:
 
 
 def _reason(calibration: Mapping[str, Any]) -> str:
-    reason = str(calibration.get("reason") or "")
-    chosen = reason and reason != DECLARED
-    return f"Method {reason}." if chosen else f"Method {calibration['calibrator']['kind'].replace('_', ' ')}."
+    """The method, and why where it was chosen among several."""
+    chosen = calibration["declared"]["kind"] == "auto"
+    return (
+        f"Method {calibration['reason'] if chosen else calibration['calibrator']['kind'].replace('_', ' ')}."
+    )
 
 
 def _control(inputs: PageInputs) -> Control | None:
