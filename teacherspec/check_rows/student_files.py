@@ -10,6 +10,7 @@ from teacherspec.model_files.allowed_files import FOLDERS, NAMED_TEMPLATE, NAMES
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.model_files.sources.download_cache import fetch_once, hash_files
 from teacherspec.runtime.atomic_io import scratch_folder
+from teacherspec.runtime.project_root import is_inside
 from teacherspec.spec.base import HubModelSource, PathModelSource
 
 CACHE = Path(".scratch/student")
@@ -48,9 +49,9 @@ def _copied(source: PathModelSource, key: str, cache: Path) -> Path:
     folder = Path(source.folder)
     if not folder.is_dir():
         raise BaseModelError(f"{key}: {folder}: no such folder; put the student there")
-    if not source.outside_repository and not folder.resolve().is_relative_to(Path.cwd().resolve()):
+    if not source.outside_repository and not is_inside(folder, Path()):
         raise BaseModelError(
-            f"{key}: {folder}: a link leads out of the repository, to {folder.resolve()}; move the "
+            f"{key}: {folder}: is outside the repository, in {folder.resolve()}; move the "
             "student inside, or declare `outside_repository: true`"
         )
     paths = [path for path in _files(folder) if path.is_file()]

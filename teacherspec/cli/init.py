@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from teacherspec.init.kinds.names import KINDS
-from teacherspec.runtime.entrypoint import report_user_errors
+from teacherspec.runtime.entrypoint import PARAMS, report_user_errors
 from teacherspec.runtime.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     "--column", "columns", multiple=True, metavar="NAME=COLUMN", help="Such as text=Body; repeatable."
 )
 @click.option("--name", help="Of the teacher; by default that of the folder.")
+@click.option("--add", metavar="NAME", help="Add a teacher in teachers/NAME to the repository in DIR.")
 @click.option("--data-license", default="unknown", show_default=True, help="Of the rows, SPDX.")
 @click.option("--git/--no-git", default=True, show_default=True, help="Make it a git and DVC repository.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--upgrade", is_flag=True, help="Renew the library's files in DIR: shows the diff, asks.")
-@click.option("--yes", is_flag=True, help="Upgrade without asking.")
+@click.option("--yes", is_flag=True, help="Change files that exist without asking.")
 @report_user_errors()
 def command(
     folder: Path,
@@ -37,6 +38,7 @@ def command(
     kind: str | None,
     columns: tuple[str, ...],
     name: str | None,
+    add: str | None,
     data_license: str,
     git: bool,
     dry_run: bool,
@@ -47,7 +49,9 @@ def command(
 
     Looks at the rows (--data; copied unless they are inside DIR) and writes params.yaml, with the reason of
     every guess in a comment, and the pipeline around it. Nothing that exists is overwritten. `--upgrade`
-    renews the pipeline for the installed version of teacherspec; params.yaml stays yours.
+    renews the pipeline for the installed version of teacherspec; params.yaml stays yours. `--add` writes one
+    more teacher over the shared declaration, teachers/shared.yaml; lines that existing files get are shown
+    before.
 
     Exit code 0: done; 1: the data cannot be read or something is in the way; 2: wrong usage.
     """
@@ -56,11 +60,18 @@ def command(
         return
     if data is None:
         raise click.UsageError("--data is missing: the file or folder of your rows")
+    if add is not None and name is not None:
+        raise click.UsageError("--name and --add both name the teacher: give one")
     named = dict(_pairs(columns))
+    from teacherspec.init.add import diff_of, plan_teacher
+    from teacherspec.init.look import Wanted
     from teacherspec.init.start import carry_out, plan
 
-    planned = plan(folder, data, name or _name(folder), kind, named, data_license)
-    print_lines(*_found(planned))
+    wanted = Wanted(folder, data, add or name or _name(folder), kind, named, data_license)
+    planned = plan(wanted) if add is None else plan_teacher(wanted)
+    print_lines(*_found(planned), *diff_of(planned).splitlines())
+    if not dry_run and planned.changes and not (yes or click.confirm("Write these lines?")):
+        return
     if dry_run:
         print_lines(f"Would write to {folder}: {', '.join(_written(planned))}")
         return
@@ -94,22 +105,22 @@ def _found(planned: "Plan") -> Iterator[str]:
 
 def _written(planned: "Plan") -> list[str]:
     """The files, folders of the repository counted as one."""
-    tops = dict.fromkeys(
-        f"{name.split('/')[0]}/" if "/" in name else name
-        for name in (*planned.files, *map(str, planned.data.values()))
-    )
-    return list(tops)
+    names = (*planned.files, *planned.changes, *map(str, planned.data.values()))
+    return list(dict.fromkeys(f"{name.split('/')[0]}/" if "/" in name else name for name in names))
 
 
 def _next(planned: "Plan", done: list[str]) -> Iterator[str]:
+    from teacherspec.check.inheritance import OWN
     from teacherspec.init.start import IN_GIT_BYTES
 
+    own = planned.teacher / OWN
+    declared = own if own.as_posix() in planned.files else planned.teacher / PARAMS
     if done:
         yield f"Ran {', '.join(done)}"
     yield ""
     yield "Next:"
-    yield f"  cd {planned.root}" if planned.root != Path() else "  # look at params.yaml"
-    yield "  $EDITOR params.yaml      # every guess is marked `found:`; correct what is wrong"
+    yield f"  cd {planned.root}" if planned.root != Path() else f"  # look at {declared.name}"
+    yield f"  $EDITOR {declared}      # every guess is marked `found:`; correct what is wrong"
     if planned.data_bytes > IN_GIT_BYTES:
         yield f"  dvc add {planned.folder}   # {planned.data_bytes >> 20} MiB: keep the rows out of git"
     yield "  git add . && git commit -m 'Declare a teacher'"

@@ -1,5 +1,6 @@
 """The command line: `teacherspec`, also `python -m teacherspec`."""
 
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -19,6 +20,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "status": "Show which stages are up to date, which are stale and why.",
         "verify-lock": "Check that dvc.lock, code, params and reports agree.",
         "verify-artifacts": "Hash every file that dvc.lock names, cache included.",
+        "list": "Show all teachers of the repository: verdict, quality, state.",
     },
     "Review a change": {
         "diff": "Compare two revisions: params, gates, metrics, rows.",
@@ -43,6 +45,14 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 }
 """For each thing a person does: the commands for it and what `--help` prints about each. A command is
 `command` in the module of its name, imported only when it is used."""
+
+OF_ONE_TEACHER = frozenset(
+    {
+        *("diff", "diff-data", "pack-release", "push", "rating-sheet", "rebuild-release", "release"),
+        *("show-tokens", "verify-artifacts", "write-attestation"),
+    }
+)
+"""Commands that read the declaration or the pipeline of one teacher, in the current folder."""
 
 COMMANDS = tuple(name for commands in SECTIONS.values() for name in commands)
 
@@ -111,5 +121,30 @@ def renamed(old: str) -> click.Command:
 
 
 @click.command(cls=Commands)
-def main() -> None:
+@click.option("--teacher", metavar="NAME", help="Run the command in teachers/NAME of this repository.")
+@click.pass_context
+def main(context: click.Context, teacher: str | None) -> None:
     """Build teacher models for knowledge distillation, declared in params.yaml and built by DVC."""
+    if teacher is not None:
+        _enter(teacher)
+    elif context.invoked_subcommand in OF_ONE_TEACHER:
+        _refuse_several()
+
+
+def _enter(teacher: str) -> None:
+    """Go to the folder of a teacher; wrong usage where there is none of this name."""
+    from teacherspec.errors import UserError
+    from teacherspec.run_records.teachers import teacher_folder
+
+    try:
+        os.chdir(teacher_folder(teacher))
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _refuse_several() -> None:
+    """Wrong usage where the current folder holds several teachers and none of its own."""
+    from teacherspec.run_records.teachers import teachers_below
+
+    if names := ", ".join(teachers_below()):
+        raise click.UsageError(f"name one of the teachers here: --teacher NAME before the command ({names})")

@@ -23,6 +23,13 @@ def command(unchecked: bool) -> None:
 
     Exit code 0: shown; 1: there is no teacher yet, its files are nowhere, or the declaration is invalid.
     """
+    from teacherspec.run_records.teachers import for_each_teacher
+
+    raise SystemExit(for_each_teacher(lambda: _show(unchecked)))
+
+
+def _show(unchecked: bool) -> int:
+    """Show the teacher in the current folder. Raises `UserError`."""
     from teacherspec.compare.revision import find_revision
     from teacherspec.package.card.terminal_summary import print_summary
     from teacherspec.package.quality_gates import evaluate_gates
@@ -52,3 +59,4 @@ def command(unchecked: bool) -> None:
         click.echo(f"page  {page}" if page.is_file() else f"page  {page}: not here; run `dvc pull {page}`")
     if elsewhere:
         click.echo(f"{TEACHER}: the workspace holds another teacher or none; run `dvc checkout`", err=True)
+    return 0

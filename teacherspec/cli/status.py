@@ -19,6 +19,11 @@ def command() -> None:
     Exit code 0: shown; 1: dvc.yaml or dvc.lock cannot be read.
     """
     from teacherspec.run_records.status import status
+    from teacherspec.run_records.teachers import for_each_teacher
 
-    for line in status(Path()):
-        print_lines(line)
+    def work() -> int:
+        for line in status(Path()):
+            print_lines(line)
+        return 0
+
+    raise SystemExit(for_each_teacher(work))

@@ -19,6 +19,13 @@ def command(staged: bool) -> None:
 
     Exit code 0: they agree; 1: they do not, each problem on a line of its own.
     """
+    from teacherspec.run_records.teachers import for_each_teacher
+
+    raise SystemExit(for_each_teacher(lambda: _verify(staged)))
+
+
+def _verify(staged: bool) -> int:
+    """Check the teacher in the current folder. Raises `UserError`."""
     from teacherspec.run_records.lock_check import check_lock
     from teacherspec.run_records.staged_files import staged_files
 
@@ -30,3 +37,4 @@ def command(staged: bool) -> None:
     print_lines(f"lock         {'FAILED' if found else 'ok'}")
     if found:
         raise UserError([str(finding) for finding in found])
+    return 0

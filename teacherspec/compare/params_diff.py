@@ -36,7 +36,7 @@ def params_changed(base: Revision, head: Revision) -> tuple[Change, ...]:
 
 def environment_changed(base: Revision, head: Revision) -> tuple[Change, ...]:
     """Every pinned package of `requirements.txt` whose version differs, sorted by name."""
-    before, after = (dict(_PIN.findall(side.text(PINS) or "")) for side in (base, head))
+    before, after = (dict(_PIN.findall(side.nearest_text(PINS) or "")) for side in (base, head))
     return tuple(sorted(_differences(before, after), key=lambda change: change.name))
 
 

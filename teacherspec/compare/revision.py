@@ -1,5 +1,6 @@
 """One side of a comparison: a commit or the working tree, read from git, `dvc.lock` and the cache."""
 
+import posixpath
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Revision:
         if self.commit is None:
             return Path(path).read_bytes() if Path(path).is_file() else None
         files = _files_of(Path.cwd(), self.commit)
-        place = f"/{project_folder()}{path}"
+        place = posixpath.normpath(f"/{project_folder()}{path}")
         return bytes(files.cat_file(place)) if files.isfile(place) else None
 
     def text(self, path: str) -> str | None:
@@ -63,6 +64,11 @@ class Revision:
             return None if content is None else content.decode("utf-8-sig")
         except UnicodeDecodeError:
             return None
+
+    def nearest_text(self, name: str) -> str | None:
+        """The text of a file that teachers may share: in the folder of the teacher, or nearest above it."""
+        steps = range(project_folder().count("/") + 1)
+        return next((text for step in steps if (text := self.text("../" * step + name)) is not None), None)
 
     def mapping(self, path: str) -> Mapping[str, Any]:
         """A YAML or JSON file as nested values; empty where there is none.

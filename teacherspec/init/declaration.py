@@ -42,7 +42,7 @@ class Data:
 
 
 def declaration(
-    name: str, kind: Guess, start: StartingKind, data: Data, data_license: str
+    name: str, kind: Guess, start: StartingKind, data: Data, data_license: str, up: str
 ) -> tuple[str, list[Guess]]:
     """The text of `params.yaml`, and the guesses about sizes in it.
 
@@ -52,12 +52,14 @@ def declaration(
         start: what is known of this kind.
         data: what was found.
         data_license: of the rows.
+        up: from the folder of the declaration to the root of the repository, such as `../../`.
     """
     ready = frozenset(source["split"] for source in data.sources if "split" in source)
     split, passes = sizes.fractions(data.sample.rows, ready), sizes.epochs(start.EPOCHS, data.sample.rows)
     found = [split, passes, *start.fitting(data.sample, data.names)]
     values: dict[str, Any] = {
         "kind_reason": kind.reason,
+        "up": up,
         "data": data.folder,
         "sources": [_source(source, data) for source in data.sources],
         "unused": _unused(data),

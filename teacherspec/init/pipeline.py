@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from teacherspec.run_records.dvc_yaml import parse_yaml
@@ -14,6 +14,7 @@ from teacherspec.run_records.library_versions import (
     installed_versions,
     template,
 )
+from teacherspec.run_records.teachers import TEACHERS
 
 PINS_FILE = "pyproject.toml"
 PINNED = f"      - {PINS_FILE}:"
@@ -26,12 +27,49 @@ HEADER = f"""\
 """
 
 
-def pipeline() -> str:
-    """The text of `dvc.yaml`: that of this project, with the library's folders replaced by their versions."""
+TEACHERS_HEADER = """\
+# The teachers of this repository, under the names of their release tags. `dvc repro` here builds what changed
+# of all of them; in teachers/NAME, of one. Written by `teacherspec init --add`.
+"""
+
+ARTIFACTS = "\nartifacts:\n"
+
+
+def pipeline(others: Sequence[str] = ()) -> str:
+    """The text of `dvc.yaml`: that of this project, with the library's folders replaced by their versions.
+
+    Args:
+        others: teachers in folders of `teachers/`, which it registers under their names.
+    """
     text = (template() / "pipeline.yaml").read_text(encoding="utf-8")
     stages = parse_yaml(text)["stages"]
     body = text[text.index("\nstages:\n") + 1 :]
-    return HEADER + "\n" + "\n".join(_lines(body, stages)) + "\n"
+    return HEADER + "\n" + "\n".join([*_lines(body, stages), *map(registered, others)]) + "\n"
+
+
+def teachers_only(names: Sequence[str]) -> str:
+    """The text of `dvc.yaml` in a root without a teacher of its own."""
+    return TEACHERS_HEADER + ARTIFACTS + "".join(f"{registered(name)}\n" for name in names)
+
+
+def registered(name: str) -> str:
+    """The line of `artifacts:` by which a release tag `NAME@v1.2.0` names a teacher of `teachers/`."""
+    return f"  {name}: {{path: {(TEACHERS / name).as_posix()}/artifacts/teacher, type: model}}"
+
+
+def teacher_pipeline(up: str, sources: Sequence[str]) -> str:
+    """The text of `dvc.yaml` in the folder of a teacher, whose stages and versions are those of the root.
+
+    Args:
+        up: from its folder to the root, such as `../../`.
+        sources: files that its `params.yaml` is written from.
+    """
+    text = pipeline()
+    text = text[: text.index(ARTIFACTS)]
+    for name in ("stages/", VERSIONS.name):
+        text = text.replace(f"      - {name}", f"      - {up}{name}")
+    check = f"      - {up}stages/check.py\n"
+    return text.replace(check, check + "".join(f"      - {source}\n" for source in sources), 1) + "\n"
 
 
 def _lines(body: str, stages: Mapping[str, Any]) -> Iterator[str]:

@@ -12,8 +12,9 @@ import jinja2
 from teacherspec.check.run import json_schema
 from teacherspec.errors import UserError
 from teacherspec.init.kinds.registry import StartingKind
-from teacherspec.init.pipeline import pipeline, versions
+from teacherspec.init.pipeline import pipeline, teacher_pipeline, versions
 from teacherspec.init.requirements import requirements
+from teacherspec.run_records.dvc_yaml import DVC_YAML
 from teacherspec.run_records.library_versions import VERSIONS, template
 from teacherspec.runtime.atomic_io import encode_json, write_text
 
@@ -24,9 +25,18 @@ COPIED: Mapping[str, str] = {
     ".github/workflows/release.yml": "github/release.yml",
     "Makefile": "Makefile",
     "pipeline.mk": "pipeline.mk",
-    "data/reviews/README.md": "reviews.md",
 }
 """File of the repository → file of the template with the same content."""
+
+REVIEWS = "data/reviews/README.md"
+
+STAGES = """\
+\"\"\"The stages of this teacher are those in the root of the repository.\"\"\"
+
+from pathlib import Path
+
+__path__ = [str(Path(__file__).resolve().parents[{above}] / "stages")]
+"""
 
 FOLDERS: Mapping[str, str] = {"stages": "stages", "requirements/remotes": "remotes"}
 """Folder of the repository → folder of the template whose files it gets."""
@@ -38,10 +48,19 @@ def library_files(start: StartingKind | None) -> dict[str, str]:
     Args:
         start: what is known of the kind of task; None for kinds that a person declared.
     """
-    extras = () if start is None else start.EXTRAS
-    files = {"dvc.yaml": pipeline(), str(VERSIONS): versions(), "requirements.txt": requirements(extras)}
+    files = shared_files(() if start is None else start.EXTRAS)
+    return {str(DVC_YAML): pipeline(), REVIEWS: _reviews(), **files, **base_texts(start)}
+
+
+def shared_files(extras: tuple[str, ...]) -> dict[str, str]:
+    """The same of what all teachers of a repository share.
+
+    Args:
+        extras: optional libraries that their first bases need.
+    """
+    files = {str(VERSIONS): versions(), "requirements.txt": requirements(extras)}
     files["params.schema.json"] = encode_json(json_schema())
-    for own, source in {**COPIED, **base_files(start)}.items():
+    for own, source in COPIED.items():
         files[own] = (template() / source).read_text(encoding="utf-8")
     for folder, source in FOLDERS.items():
         for file in sorted((template() / source).iterdir()):
@@ -50,9 +69,42 @@ def library_files(start: StartingKind | None) -> dict[str, str]:
     return files
 
 
+def teacher_files(teacher: Path, sources: Sequence[str]) -> dict[str, str]:
+    """The same of the folder of a teacher.
+
+    Args:
+        teacher: the folder, from the root of the repository.
+        sources: files that its `params.yaml` is written from, from its folder.
+    """
+    depth = len(teacher.parts)
+    files = {
+        str(DVC_YAML): teacher_pipeline("../" * depth, sources),
+        "stages/__init__.py": STAGES.format(above=depth + 1),
+        ".gitignore": (template() / "gitignore").read_text(encoding="utf-8"),
+        REVIEWS: _reviews(),
+    }
+    return {(teacher / name).as_posix(): text for name, text in files.items()}
+
+
+def _reviews() -> str:
+    return (template() / "reviews.md").read_text(encoding="utf-8")
+
+
 def base_files(start: StartingKind | None) -> Mapping[str, str]:
     """File of the repository that helps to make the first base → file of the template."""
     return {} if start is None else start.BASE_FILES
+
+
+def base_texts(start: StartingKind | None) -> dict[str, str]:
+    """File of the repository that helps to make the first base → its text."""
+    return {
+        own: (template() / source).read_text(encoding="utf-8") for own, source in base_files(start).items()
+    }
+
+
+def readme_of_several() -> str:
+    """The text of `README.md` where teachers are in folders."""
+    return (template() / "README-teachers.md").read_text(encoding="utf-8")
 
 
 def readme(name: str, needs_base: bool, folder: str) -> str:
@@ -71,9 +123,14 @@ def attributes(folder: str) -> str:
     Args:
         folder: of the rows.
     """
-    pattern = json.dumps(f"{folder}/**", ensure_ascii=False) if " " in folder else f"{folder}/**"
     text = (template() / "gitattributes").read_text(encoding="utf-8")
-    return f"{text}# Rows keep their bytes.\n{pattern} -text\n"
+    return f"{text}# Rows keep their bytes.\n{rows_attribute(folder)}\n"
+
+
+def rows_attribute(folder: str) -> str:
+    """The line of `.gitattributes` for the folder of some rows."""
+    pattern = json.dumps(f"{folder}/**", ensure_ascii=False) if " " in folder else f"{folder}/**"
+    return f"{pattern} -text"
 
 
 def refuse_existing(root: Path, files: Sequence[str]) -> None:

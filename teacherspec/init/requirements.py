@@ -1,6 +1,7 @@
 """`requirements.txt` of a new repository: this library as it was installed here, and its exact pins."""
 
 import json
+import re
 from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
@@ -28,6 +29,27 @@ def requirements(extras: tuple[str, ...]) -> str:
             "",
         ]
     )
+
+
+def with_extras(text: str, extras: tuple[str, ...]) -> str:
+    """The text of a `requirements.txt` in which the library has these optional libraries, too.
+
+    Args:
+        text: of the file; its first requirement is the library.
+        extras: none change nothing.
+    """
+    lines = text.splitlines()
+    place = next((at for at, line in enumerate(lines) if LIBRARY in line and not line.startswith("#")), None)
+    if place is None or not extras:
+        return text
+    given = re.search(r"\[([^\]]*)\]", lines[place])
+    wanted = sorted({*(given[1].split(",") if given else ()), *extras})
+    bare = lines[place].replace(given[0], "") if given else lines[place]
+    head = re.match(rf"\./{WHEELS}/\S+\.whl|{LIBRARY}", bare)
+    if head is None:
+        return text
+    lines[place] = f"{head[0]}[{','.join(wanted)}]{bare[head.end() :]}"
+    return "\n".join(lines) + "\n"
 
 
 def _origin() -> Mapping[str, object]:

@@ -1,18 +1,11 @@
 """What `teacherspec init` does: look at the data, decide on a repository, write it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
-from teacherspec.check.run import check
-from teacherspec.errors import UserError
-from teacherspec.init.columns import Found, guesses
-from teacherspec.init.data_format import sources_of
-from teacherspec.init.declaration import Data, declaration
 from teacherspec.init.guess import Guess
-from teacherspec.init.kinds.registry import BY_NAME, likely_kind
+from teacherspec.init.look import Wanted, look
 from teacherspec.init.repository import (
     attributes,
     library_files,
@@ -22,10 +15,9 @@ from teacherspec.init.repository import (
     write,
 )
 from teacherspec.init.requirements import WHEELS, installed_wheel
-from teacherspec.init.sample import Sample, sample
 from teacherspec.run_records.dvc_yaml import PARAMS
-
-OPTIONS = "prepare.sources[]"
+from teacherspec.run_records.written_params import write_params
+from teacherspec.runtime.atomic_io import write_text
 
 IN_GIT_BYTES = 10 << 20
 """Size of the rows from which they are better kept out of git."""
@@ -44,6 +36,8 @@ class Plan:
         warnings: what to look at first.
         data_bytes: size of the rows.
         folder: of the rows, relative to the repository.
+        teacher: its folder, relative to the repository.
+        changes: files that exist → their new text, shown to the person before.
     """
 
     root: Path
@@ -54,127 +48,49 @@ class Plan:
     warnings: Sequence[str]
     data_bytes: int
     folder: str
+    teacher: Path = Path()
+    changes: Mapping[str, str] = field(default_factory=dict)
 
 
-def plan(
-    root: Path, data: Path, name: str, kind: str | None, columns: Mapping[str, str], data_license: str
-) -> Plan:
-    """Look at the data and decide what to write. Writes nothing.
-
-    Args:
-        root: folder of the repository.
-        data: file or folder of rows.
-        name: of the teacher.
-        kind: of task; None to tell it from the columns.
-        columns: column of the task → of the file, where the user named them.
-        data_license: of the rows.
+def plan(wanted: Wanted) -> Plan:
+    """Look at the data and decide what to write for a repository of one teacher. Writes nothing.
 
     Raises:
         UserError: the data cannot be read, a column cannot be found, a file exists already, or the resulting
             declaration is wrong.
     """
-    sources, about_files = sources_of(data)
-    seen = sample(sources)
-    chosen = Guess("task.kind", *((kind, "as given") if kind else likely_kind(seen)))
-    start = BY_NAME.get(chosen.value)
-    if start is None:
-        raise UserError(
-            f"{chosen.value}: no declaration is written for this kind; begin with one of examples/"
-        )
-    found = start.columns(seen, columns)
-    folder, copies, placed = _placed(root, data, name, sources)
-    about_values = list(_about_values(seen, found))
-    placed = [
-        {**source, **{guess.key.rpartition(".")[2]: guess.value for guess in about_values}}
-        for source in placed
-    ]
-    about_files = [*about_files, *about_values]
-    text, sized = declaration(
-        name, chosen, start, Data(placed, folder, seen, found, about_files), data_license
+    found = look(wanted, Path())
+    needs_base = bool(found.start.BASE_FILES)
+    own = {
+        "README.md": readme(wanted.name, needs_base, found.folder),
+        ".gitattributes": attributes(found.folder),
+    }
+    files = {str(PARAMS): found.text, **own, **library_files(found.start)}
+    copies = {**found.copies, **wheels()}
+    refuse_existing(wanted.root, [*files, *map(str, copies.values())])
+    return Plan(
+        wanted.root,
+        found.kind,
+        files,
+        copies,
+        found.guesses,
+        found.warnings,
+        found.data_bytes,
+        found.folder,
     )
-    _refuse_wrong(text)
-    needs_base = bool(start.BASE_FILES)
-    own = {"README.md": readme(name, needs_base, folder), ".gitattributes": attributes(folder)}
-    files = {str(PARAMS): text, **own, **library_files(start)}
-    if wheel := installed_wheel():
-        copies = {**copies, wheel: Path(WHEELS) / wheel.name}
-    refuse_existing(root, [*files, *map(str, copies.values())])
-    every = [chosen, *about_files, *guesses(found), *sized]
-    warnings = [*seen.unreadable, *(f"{one.key}: {one.value}: {one.reason}" for one in _doubtful(every))]
-    return Plan(root, chosen.value, files, copies, every, warnings, _size(data), folder)
+
+
+def wheels() -> dict[Path, Path]:
+    """The wheel of the library, where it was installed from one → its place in the repository."""
+    wheel = installed_wheel()
+    return {wheel: Path(WHEELS) / wheel.name} if wheel else {}
 
 
 def carry_out(planned: Plan, git: bool) -> list[str]:
     """Write the repository; returns the commands that were run in it."""
     write(planned.root, planned.files, planned.data)
-    return start_git_and_dvc(planned.root) if git else []
-
-
-def _placed(
-    root: Path, data: Path, name: str, sources: Sequence[Mapping[str, Any]]
-) -> tuple[str, dict[Path, Path], list[dict[str, Any]]]:
-    """Folder of the rows in the repository, what is copied there, and the sources with paths in it."""
-    own, top = data.resolve(), root.resolve()
-    copies: dict[Path, Path] = {}
-    if own.is_relative_to(top):
-        relative = own.relative_to(top)
-        folder = relative if own.is_dir() else relative.parent
-        if folder == Path():
-            raise UserError(
-                f"{data}: lies among the files of the repository; move it into a folder of its own, such as "
-                f"data/{name}/, which DVC can watch"
-            )
-    else:
-        folder = Path("data") / name
-        is_one_source = [Path(source["path"]).resolve() for source in sources] == [own]
-        copies = {own: folder / own.name if is_one_source else folder}
-    placed = []
-    for source in sources:
-        path = Path(source["path"]).resolve()
-        target = path.relative_to(top) if not copies else copies[own] / path.relative_to(own)
-        placed.append({**source, "path": target.as_posix()})
-    return folder.as_posix(), copies, placed
-
-
-def _about_values(seen: Sample, columns: Mapping[str, Found]) -> list[Guess]:
-    """Options that a source needs because of what its values are."""
-    found = []
-    if "id" in seen.columns and _repeats(seen.columns["id"]):
-        found.append(Guess(f"{OPTIONS}.ids", "ignore", "values of column `id` repeat"))
-    label = columns["label"][0] if "label" in columns else None
-    if label is not None and any(isinstance(one, str) and one != one.strip() for one in seen.columns[label]):
-        strip = [{"kind": "strip", "columns": [label]}]
-        found.append(Guess(f"{OPTIONS}.transforms", strip, "labels have spaces around them"))
-    return found
-
-
-def _repeats(values: Sequence[object]) -> bool:
-    given = [str(value) for value in values if value is not None]
-    return len(set(given)) < len(given)
-
-
-def _doubtful(found: Sequence[Guess]) -> list[Guess]:
-    """Guesses from which a wrong teacher may follow."""
-    english = "the base of this declaration is English: name another one"
-    foreign = (one for one in found if one.key == "package.language" and one.value != "en")
-    return [
-        *(one for one in found if one.key.endswith((".encoding", ".min_rows_per_class"))),
-        *(Guess(one.key, one.value, english) for one in foreign),
-    ]
-
-
-def _refuse_wrong(text: str) -> None:
-    """Check the declaration as the repository will. Raises `UserError`, which names the keys."""
-    with TemporaryDirectory() as scratch:
-        file = Path(scratch) / PARAMS
-        file.write_text(text, encoding="utf-8")
-        try:
-            check(file)
-        except UserError as error:
-            problems = [problem.replace(str(file), str(PARAMS)) for problem in error.problems]
-            raise UserError(problems) from None
-
-
-def _size(data: Path) -> int:
-    files = [data] if data.is_file() else [file for file in data.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files)
+    for name, text in planned.changes.items():
+        write_text(planned.root / name, text)
+    done = start_git_and_dvc(planned.root) if git else []
+    write_params(planned.root / planned.teacher)
+    return done

@@ -1,14 +1,25 @@
 """What the installed version of the library would change in a repository that `teacherspec init` made."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from teacherspec.check.inheritance import OWN, inherits, shared_file
 from teacherspec.errors import UserError
-from teacherspec.init.kinds.registry import BY_NAME
-from teacherspec.init.repository import base_files, git, library_files
-from teacherspec.run_records.dvc_yaml import PARAMS, parsed
+from teacherspec.init.kinds.registry import BY_NAME, StartingKind
+from teacherspec.init.pipeline import pipeline, teachers_only
+from teacherspec.init.repository import (
+    base_files,
+    base_texts,
+    git,
+    library_files,
+    shared_files,
+    teacher_files,
+)
+from teacherspec.run_records.dvc_yaml import DVC_YAML, PARAMS, declared_artifacts, parsed
 from teacherspec.run_records.library_versions import VERSIONS
+from teacherspec.run_records.teachers import IN_ROOT, teachers
 from teacherspec.runtime.atomic_io import write_text
 
 
@@ -16,24 +27,57 @@ def upgrade(root: Path) -> tuple[dict[str, str], str]:
     """The files that differ from those of the installed library, with its text; and the unified diff.
 
     Raises:
-        UserError: `teacherspec init` made no repository there.
+        UserError: `teacherspec init` made no repository there, or a teacher declares no task.
     """
-    if not (root / PARAMS).is_file() or not (root / VERSIONS).is_file():
+    found = teachers(root)
+    if not found or not (root / VERSIONS).is_file():
         raise UserError(f"{root}: has no {PARAMS} and {VERSIONS}: `teacherspec init` made no repository here")
-    declared = parsed((root / PARAMS).read_text(encoding="utf-8"), str(PARAMS))
-    start = BY_NAME.get(declared["task"]["kind"])
-    given_up = {name for name in base_files(start) if not (root / name).exists()}
-    files = {name: text for name, text in library_files(start).items() if name not in given_up}
-    before = {name: _text(root / name) for name in files}
+    files = _files(root, found)
+    before = {name: text_of(root / name) for name in files}
     changed = {name: text for name, text in files.items() if before[name] != text}
-    return changed, "".join(_diff(name, before[name], text) for name, text in changed.items())
+    return changed, "".join(file_diff(name, before[name], text) for name, text in changed.items())
 
 
-def _text(file: Path) -> str:
+def _files(root: Path, found: Mapping[str, Path]) -> dict[str, str]:
+    """File → text, of all that belongs to the installed library; helpers that the user removed stay away."""
+    starts = {name: _start(root / folder) for name, folder in found.items()}
+    registered = list(declared_artifacts(root))
+    others = sorted(
+        set(found) - {IN_ROOT}, key=lambda name: (name not in registered, [*registered, name].index(name))
+    )
+    if IN_ROOT in found:
+        files = library_files(starts[IN_ROOT]) | {str(DVC_YAML): pipeline(others)}
+    else:
+        files = {str(DVC_YAML): teachers_only(others)}
+    files |= shared_files(
+        tuple(sorted({extra for start in starts.values() if start for extra in start.EXTRAS}))
+    )
+    for name in others:
+        files |= teacher_files(found[name], sources(root / found[name])) | base_texts(starts[name])
+    helpers = {name for start in starts.values() for name in base_files(start)}
+    return {name: text for name, text in files.items() if name not in helpers or (root / name).exists()}
+
+
+def _start(folder: Path) -> StartingKind | None:
+    """What is known of the kind of task of the teacher in a folder. Raises `UserError`."""
+    declared = parsed(text_of(folder / PARAMS), str(folder / PARAMS))
+    if not isinstance(declared.get("task"), dict):
+        raise UserError(f"{folder / PARAMS}: declares no task; see `teacherspec check`")
+    return BY_NAME.get(declared["task"].get("kind", ""))
+
+
+def sources(folder: Path) -> list[str]:
+    """The files that `params.yaml` of a teacher is written from, from its folder."""
+    return [str(OWN), os.path.relpath(shared_file(folder), folder)] if inherits(folder) else []
+
+
+def text_of(file: Path) -> str:
+    """The text of a file; empty where there is none."""
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
-def _diff(name: str, before: str, after: str) -> str:
+def file_diff(name: str, before: str, after: str) -> str:
+    """A unified diff of one file."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     return "".join(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"))
 

@@ -1,9 +1,10 @@
 """The checks that a commit must pass before it is released; all failures are reported at once."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
@@ -15,9 +16,10 @@ from teacherspec.package.verification.file_allowlist import check_checksums
 from teacherspec.release.git_dvc import dvc, git
 from teacherspec.release.recorded_outputs import output_states
 from teacherspec.run_records.dvc_cache import local_cache
-from teacherspec.run_records.dvc_yaml import LOCK
+from teacherspec.run_records.dvc_yaml import LOCK, declared_artifacts, declared_stages
 from teacherspec.run_records.lock_check import check_lock
 from teacherspec.run_records.recorded_artifact import require_recorded
+from teacherspec.runtime.project_root import project_root
 
 ARTIFACT = "teacher"
 """Name of the artifact in `dvc.yaml`, and so of the tags."""
@@ -27,13 +29,30 @@ VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
 def artifact_name() -> str:
-    """`teacher`; in a subdirectory of the git repository `ml/teacher:teacher`, as GTO names it."""
-    folder = project_folder().rstrip("/")
-    return f"{folder}:{ARTIFACT}" if folder else ARTIFACT
+    """`teacher`; in a subdirectory of the git repository `ml/teacher:teacher`, as GTO names it.
+
+    A teacher that `dvc.yaml` in the root of the DVC project registers has the name that it has there.
+    """
+    folder = PurePosixPath(project_folder())
+    below = Path(os.path.relpath(Path.cwd(), project_root()))
+    registered = _registered((below / TEACHER).as_posix())
+    if registered is None:
+        return _in_folder(folder, ARTIFACT)
+    return _in_folder(PurePosixPath(*folder.parts[: len(folder.parts) - len(below.parts)]), registered)
+
+
+def _in_folder(folder: PurePosixPath, name: str) -> str:
+    return f"{folder}:{name}" if folder.parts else name
+
+
+def _registered(path: str) -> str | None:
+    """Name of the artifact at a path, by `dvc.yaml` in the root of the DVC project."""
+    artifacts = declared_artifacts(project_root())
+    return next((name for name, place in artifacts.items() if place == path), None)
 
 
 def tag_of(version: str) -> str:
-    """`teacher@v1.2.0`, or `ml/teacher=teacher@v1.2.0`, as GTO names it."""
+    """`teacher@v1.2.0`, `helpdesk@v1.2.0`, or `ml/teacher=teacher@v1.2.0`, as GTO names it."""
     return f"{artifact_name().replace(':', '=')}@{version}"
 
 
@@ -71,7 +90,7 @@ def check_stages() -> Iterator[str]:
     yield from map(str, findings)
     if findings:
         return  # `dvc status` would report the same again
-    for stage, changed in json.loads(dvc("status", "--json") or "{}").items():
+    for stage, changed in json.loads(dvc("status", "--json", *declared_stages()) or "{}").items():
         changes = ", ".join(
             f"{path} {state}"
             for finding in changed

@@ -24,11 +24,14 @@ from teacherspec.release.git_dvc import dvc, git
 from teacherspec.release.rebuild_env import environment_variables, python_with_pins, unmet_pins
 from teacherspec.release.recorded_outputs import different_files, output_states
 from teacherspec.run_records.dvc_cache import Cache, State, local_cache
+from teacherspec.run_records.dvc_yaml import declared_stages
 from teacherspec.run_records.receipt import hashes, record_path
 from teacherspec.runtime.atomic_io import read_json
 from teacherspec.runtime.file_lock import exclusive_lock
+from teacherspec.runtime.project_root import project_root
 
 SCRATCH = Path(".scratch/reproduce")
+CONFIG = Path(".dvc/config.local")
 
 RECORDED = ("python", "libraries", "hardware", "fingerprint")
 """Parts of the record of a run that can change the last bits of a result."""
@@ -119,10 +122,11 @@ def rebuild(tag: str, *, own_environment: bool = True, keep: bool = False) -> Re
     with exclusive_lock(SCRATCH / "lock", "reproduce"), working_tree(revision.commit, keep=keep) as root:
         _fetch_data(root)
         recorded = output_states(revision, cache)
-        unmet = unmet_pins(revision.text(PINS) or "")
+        pins = revision.nearest_text(PINS) or ""
+        unmet = unmet_pins(pins)
         python = Path(sys.executable)
         if unmet and own_environment:
-            python, unmet = python_with_pins(revision.text(PINS) or ""), ()
+            python, unmet = python_with_pins(pins), ()
         _run_stages(root, python)
         stages = _stages(root)
         outputs = tuple(_outputs(revision, stages, recorded, cache))
@@ -147,9 +151,9 @@ def working_tree(commit: str, *, keep: bool) -> Iterator[Path]:
         git("clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", top, str(clone))
         git("checkout", "--quiet", "--detach", commit, root=clone)
         root = clone / project_folder()
-        local = Path(".dvc/config.local")
+        local = project_root() / CONFIG
         if local.is_file():  # settings of remotes that are not in git, such as credentials
-            (root / local).write_bytes(local.read_bytes())
+            (project_root(root) / CONFIG).write_bytes(local.read_bytes())
         dvc("cache", "dir", "--local", dvc("cache", "dir").strip(), root=root)
         yield root
     finally:
@@ -159,7 +163,10 @@ def working_tree(commit: str, *, keep: bool) -> Iterator[Path]:
 
 def _fetch_data(root: Path) -> None:
     """Get data that `.dvc` files track, and the recorded outputs, from cache or remote."""
-    tracked = git("ls-files", "-z", "--", "*.dvc", root=root).split("\0")
+    stages = declared_stages(root).values()
+    shared = {dep for stage in stages for dep in stage.deps if dep.startswith("../")}
+    patterns = ["*.dvc", *(f"{dep}{end}" for dep in sorted(shared) for end in (".dvc", "/*.dvc"))]
+    tracked = git("ls-files", "-z", "--", *patterns, root=root).split("\0")
     if any(tracked):
         dvc("pull", *filter(None, tracked), root=root)
     if dvc("remote", "list", root=root).strip():

@@ -5,6 +5,7 @@ DVC uses MD5. Every file gets its SHA-256 in the same pass, for manifests that a
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathspec import GitIgnoreSpec
 from teacherspec.run_records.tracked_files import files_of_pointers, pointers_in
 from teacherspec.runtime.atomic_io import CHUNK_BYTES
 from teacherspec.runtime.file_stamp import Stamp, stamp
+from teacherspec.runtime.project_root import project_root
 
 IGNORED = Path(".dvcignore")
 
@@ -85,17 +87,19 @@ def md5_of_bytes(text: bytes) -> str:
 
 
 def files_of(folder: Path, root: Path = Path()) -> Iterator[Path]:
-    """All files below `folder` that DVC counts, sorted: without those that `.dvcignore` of `root` names.
+    """All files below `folder` that DVC counts, sorted: without those that `.dvcignore` of the project names.
 
     Args:
-        folder: below `root`.
-        root: of the repository.
+        folder: below `root`, also by `..`.
+        root: of the teacher.
     """
-    path = root / IGNORED
+    top = project_root(root)
+    path = top / IGNORED
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     ignored = GitIgnoreSpec.from_lines(lines)
+    above = Path(os.path.relpath(folder, top))
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and not ignored.match_file(file.relative_to(root)):
+        if file.is_file() and not ignored.match_file(above / file.relative_to(folder)):
             yield file
 
 

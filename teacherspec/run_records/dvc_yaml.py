@@ -66,6 +66,18 @@ def declared_stages(root: Path = Path()) -> dict[str, DeclaredStage]:
     return stages_in(declared, params)
 
 
+def declared_artifacts(root: Path) -> dict[str, str]:
+    """Name → path of the artifacts that `dvc.yaml` in a folder declares; none where it declares none.
+
+    Raises:
+        UserError: it holds an unresolved conflict, or cannot be parsed.
+    """
+    declared = _values(root, DVC_YAML)
+    artifacts = declared.get("artifacts") if isinstance(declared, dict) else None
+    found = artifacts.items() if isinstance(artifacts, dict) else ()
+    return {str(name): str(about.get("path")) for name, about in found if isinstance(about, dict)}
+
+
 def parsed(text: str, where: str) -> Any:
     """The values of a text in TOML, where its name ends so, or YAML; empty where it holds none.
 

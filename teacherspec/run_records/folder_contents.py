@@ -4,6 +4,7 @@
 still has the files that give this hash.
 """
 
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathspec import GitIgnoreSpec
 from teacherspec.run_records.dvc_hashing import IGNORED, files_of, folder_md5, md5_of_bytes, md5_of_file
 from teacherspec.run_records.dvc_yaml import LOCK
 from teacherspec.run_records.tracked_files import POINTER, files_of_pointers, pointers_in
+from teacherspec.runtime.project_root import project_root
 
 MOST_COMMITS = 20
 """Commits in which the files of a run are looked for, newest first."""
@@ -96,11 +98,17 @@ def _in_working_tree(folder: str, root: Path) -> FolderContents:
 
 @cache
 def _in_commit(folder: str, commit: str, root: Path) -> FolderContents:
-    listing = _git(root, "ls-tree", "-r", "-z", commit, str(IGNORED), f"{folder}/").decode()
+    top = project_root(root)
+    rules = os.path.relpath(top / IGNORED, root)
+    listing = _git(root, "ls-tree", "-r", "-z", commit, rules, f"{folder}/").decode()
     entries = [entry.partition("\t") for entry in listing.split("\0") if entry]
     blobs = {path: about.split()[2] for about, _, path in entries if about.split()[1] == "blob"}
-    ignored = GitIgnoreSpec.from_lines(_text(root, blobs.pop(str(IGNORED), None)).splitlines())
-    counted = {path: blob for path, blob in blobs.items() if not ignored.match_file(path)}
+    ignored = GitIgnoreSpec.from_lines(_text(root, blobs.pop(rules, None)).splitlines())
+    counted = {
+        path: blob
+        for path, blob in blobs.items()
+        if not ignored.match_file(os.path.relpath(root / path, top))
+    }
     _read_md5s(root, [blob for blob in counted.values() if blob not in _MD5_OF_BLOB])
     pointers = {path: _text(root, blob) for path, blob in counted.items() if path.endswith(POINTER)}
     in_git = {path: _MD5_OF_BLOB[blob] for path, blob in counted.items()}

@@ -16,6 +16,7 @@ from typing import Any
 
 from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_yaml import parse_yaml, parsed
+from teacherspec.runtime.project_root import project_root
 
 VERSIONS = Path("versions.yaml")
 LIBRARY = "teacherspec"
@@ -89,15 +90,16 @@ def refuse_other_library(root: Path = Path(), stage: str | None = None) -> None:
     """Refuse to run with another library than `versions.yaml` states, where there is one.
 
     Args:
-        root: the repository.
+        root: of the teacher; the file is in it or in a folder above.
         stage: the one that is about to run; None for all.
 
     Raises:
         UserError: what differs, and the two ways on.
     """
-    if not (root / VERSIONS).is_file():
+    file = next((path for path in _versions_files(root) if path.is_file()), None)
+    if file is None:
         return
-    stated = parsed((root / VERSIONS).read_text(encoding="utf-8"), str(VERSIONS))
+    stated = parsed(file.read_text(encoding="utf-8"), str(VERSIONS))
     problems = list(_differences(stated if isinstance(stated, dict) else {}, stage))
     if problems:
         raise UserError(
@@ -105,6 +107,12 @@ def refuse_other_library(root: Path = Path(), stage: str | None = None) -> None:
             "that one (`pip install -r requirements.txt`), or move to the installed one with "
             "`teacherspec init --upgrade`, which shows what it changes"
         )
+
+
+def _versions_files(root: Path) -> Iterator[Path]:
+    """Where the file may be: in the folder of the teacher, or above it up to the root of the project."""
+    own, top = root.absolute(), project_root(root)
+    return (folder / VERSIONS for folder in (own, *own.parents) if folder.is_relative_to(top))
 
 
 def _differences(stated: Mapping[str, Any], stage: str | None) -> Iterator[str]:

@@ -25,10 +25,13 @@ from teacherspec.run_records.failed_run import after_failure, before_run
 from teacherspec.runtime.atomic_io import write_bytes
 from teacherspec.runtime.file_lock import exclusive_lock
 from teacherspec.runtime.process_lifetime import die_with, subprocess_env
+from teacherspec.runtime.project_root import project_root
 
 RUNNING = Path(".scratch/repro.lock")
 BACKUP = Path(".scratch/dvc.lock.backup")
 RWLOCK = Path(".dvc/tmp/rwlock")
+"""Of DVC, in the root of its project; the others are of each teacher."""
+
 GRACE_SECONDS = 10.0
 """How long DVC and a stage may take to end after a signal, before they are killed."""
 
@@ -120,8 +123,9 @@ def repair(root: Path) -> list[str]:
         else:
             lock.unlink()
             done.append(f"{LOCK}: was truncated and has no backup; removed")
-    if _is_stale(root / RWLOCK):
-        (root / RWLOCK).unlink()
+    rwlock = project_root(root) / RWLOCK
+    if _is_stale(rwlock):
+        rwlock.unlink()
         done.append(f"{RWLOCK}: left by a run that was killed; removed")
     return done
 

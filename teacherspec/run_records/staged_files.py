@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from teacherspec.errors import UserError
+from teacherspec.runtime.project_root import project_root
 
 
 @contextmanager
@@ -20,9 +21,10 @@ def staged_files() -> Iterator[Path]:
         UserError: not in a git repository.
     """
     with TemporaryDirectory() as scratch:
-        # The user's own git, found by PATH. In a subdirectory of its repository it writes that subdirectory.
+        # The user's own git, found by PATH. In a subdirectory of its repository it writes that subdirectory:
+        # here the whole DVC project, which holds what several teachers share.
         command = ["git", "checkout-index", "--all", f"--prefix={scratch}/"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=project_root(), capture_output=True, text=True, check=False)
         inside = ["git", "rev-parse", "--show-prefix"]
         prefix = subprocess.run(inside, capture_output=True, text=True, check=False)
         if done.returncode or prefix.returncode:

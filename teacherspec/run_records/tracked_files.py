@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_yaml import declared_stages, parsed
+from teacherspec.runtime.project_root import project_root
 
 POINTER = ".dvc"
 _FOLDER = ".dir"
@@ -57,7 +58,7 @@ def _outs(text: str, where: str) -> list[tuple[str, str]]:
 
 
 def _listing(root: Path, md5: str) -> list[dict[str, str]]:
-    path = root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    path = project_root(root) / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
     return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
 
 

@@ -7,7 +7,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-DVC = ".dvc"
+from teacherspec.runtime.project_root import DVC, project_root
+
 HASH_DIGITS = 32
 
 
@@ -16,8 +17,8 @@ def is_dvc_link(path: Path) -> bool:
 
     Objects are named by their content, and nothing else lies in these folders.
     """
-    project = _project_of(path)
-    if project is None or not path.is_file():
+    project = project_root(path.parent)
+    if not (project / DVC).is_dir() or not path.is_file():
         return False
     target = path.resolve()
     named = f"{target.parent.name}{target.name}"
@@ -26,11 +27,6 @@ def is_dvc_link(path: Path) -> bool:
         and len(named) == HASH_DIGITS
         and set(named) <= set("0123456789abcdef")
     )
-
-
-def _project_of(path: Path) -> Path | None:
-    folders = path.parent.absolute().parents
-    return next((folder for folder in (path.parent.absolute(), *folders) if (folder / DVC).is_dir()), None)
 
 
 @cache

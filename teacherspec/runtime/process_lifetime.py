@@ -39,6 +39,11 @@ def stage_of_dvc() -> str | None:
     return name.rpartition(":")[2] if name else None
 
 
+def in_experiment() -> bool:
+    """Whether DVC runs this process for an experiment, whose params are set in `params.yaml` itself."""
+    return "DVC_EXP_NAME" in os.environ
+
+
 def die_with_parent() -> None:
     """Have the kernel kill this process when DVC ends, so that no orphan trains next to the next run.
 

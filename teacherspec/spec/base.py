@@ -65,11 +65,11 @@ class PathModelSource(_Source):
     """The base is a folder."""
 
     folder: str = Field(min_length=1, max_length=4096)
-    """Folder with `config.json`, or with the GGUF, relative to the repository."""
+    """Folder with `config.json`, or with the GGUF, relative to the folder of the declaration."""
 
     outside_repository: bool = False
-    """Allow a folder elsewhere (absolute, or with `..`). Others can then not build this teacher from the
-    repository alone."""
+    """Allow a folder outside the repository. Others can then not build this teacher from the repository
+    alone."""
 
     @model_validator(mode="after")
     def _stays_inside(self) -> Self:
@@ -77,7 +77,7 @@ class PathModelSource(_Source):
             raise ValueError(
                 f"folder: `~`, `$` and `\\` are not expanded (given {self.folder!r}); write it out"
             )
-        path = PurePosixPath(self.folder)
+        path = PurePosixPath(re.sub(r"\A(?:\.\./)+", "", self.folder))
         if (path.is_absolute() or ".." in path.parts) and not self.outside_repository:
             raise ValueError(
                 f"folder: is outside the repository (given {self.folder!r}); move it inside, or declare "

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,11 +43,20 @@ def dotted(where: Where) -> str:
     return text
 
 
-def refusal(file: Path, problems: Iterable[Problem]) -> DeclarationError:
-    """All `problems` of `file` as one error: sorted by position, one line each, the first 20 shown."""
+def refusal(
+    file: Path, problems: Iterable[Problem], file_of: Callable[[Where], Path] | None = None
+) -> DeclarationError:
+    """All `problems` as one error: sorted by file and position, one line each, the first 20 shown.
+
+    Args:
+        file: of the declaration.
+        problems: found in it.
+        file_of: the file that holds a place; `file` for all where it is not given.
+    """
     lines = []
-    for position, where, what in sorted(set(problems)):
+    placed = [(file_of(one.where) if file_of else file, one) for one in set(problems)]
+    for own, (position, where, what) in sorted(placed):
         name = f"{dotted(where)}: " if where else ""
-        lines.append(blotted(f"{file}:{position.line}:{position.column}: {name}{what}"))
+        lines.append(blotted(f"{own}:{position.line}:{position.column}: {name}{what}"))
     hidden = len(lines) - SHOWN_PROBLEMS
     return DeclarationError(lines[:SHOWN_PROBLEMS] + ([f"{file}: + {hidden} more"] if hidden > 0 else []))

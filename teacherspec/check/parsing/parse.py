@@ -6,8 +6,8 @@ are refused before anything is constructed from them.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,18 @@ class Document:
     """Where each single value starts; lists, mappings and empty values are found by their keys."""
     problems: tuple[Problem, ...]
     """Values that were refused; in `values` they are None."""
+    files: Mapping[Where, Path] = field(default_factory=dict)
+    """Sections, and keys of sections, that another file than `file` declares → that file."""
+
+    def file_of(self, where: Where) -> Path:
+        """The file that declares the value `where`."""
+        return self.files.get(where[:2]) or self.files.get(where[:1]) or self.file
 
     def refusal(self, problems: list[Problem]) -> DeclarationError:
         """The error for `problems` together with those of reading, which answer for their own values."""
         refused = {problem.where for problem in self.problems if problem.where}
         other = [problem for problem in problems if problem.where not in refused]
-        return refusal(self.file, [*self.problems, *other])
+        return refusal(self.file, [*self.problems, *other], self.file_of)
 
     def key_position(self, where: Where) -> Position:
         """The position of the key `where`, or of its nearest parent that the file holds."""

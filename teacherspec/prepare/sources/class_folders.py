@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from teacherspec.errors import DataError
 from teacherspec.prepare.row_types import AnyRow, BadRow, OpenTable, Row, Table
 from teacherspec.prepare.sources.path_checks import is_no_data, problem_of_file, tracks_missing
+from teacherspec.runtime.project_root import is_inside
 from teacherspec.spec.prepare.sources import ClassFolderSource, ImageFolderSource, TextFolderSource
 from teacherspec.spec.prepare.split_names import WITHOUT_LABEL
 from teacherspec.tasks.shared.columns.base import ColumnError
@@ -94,7 +95,7 @@ def _row(
 
 def _is_flat(root: Path, folder: Path) -> bool:
     """Whether the files of rows without labels lie in the folder itself, which is one of the repository."""
-    inside = folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
+    inside = folder.is_dir() and is_inside(folder, root)
     return inside and not any(entry.is_dir() for entry in folder.iterdir() if not is_no_data(entry.name))
 
 
@@ -103,8 +104,10 @@ def _class_folders(root: Path, folder: Path) -> list[Path]:
     name = folder.relative_to(root)
     if not folder.is_dir():
         raise DataError(f"{name}: is not a folder")
-    if not folder.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{name}: is a link out of the repository; put the folder itself there")
+    if not is_inside(folder, root):
+        raise DataError(
+            f"{name}: is outside the repository, itself or by a link; put the folder itself there"
+        )
     pointers = [path for path in sorted(folder.iterdir()) if tracks_missing(path)]
     entries = sorted(path for path in folder.iterdir() if not is_no_data(path.name))
     problems = [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from teacherspec.errors import DataError
 from teacherspec.runtime.dvc_links import is_dvc_link
+from teacherspec.runtime.project_root import is_inside
 
 _HEAD_BYTES = 64
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -63,8 +64,8 @@ def problem_of_file(root: Path, path: Path) -> str | None:
             if isinstance(error, FileNotFoundError)
             else f"cannot be read: {error.strerror}"
         )
-    if not path.resolve().is_relative_to(root.resolve()) and not is_dvc_link(path):
-        return "is a link out of the repository; put the file itself there"
+    if not is_inside(path, root) and not is_dvc_link(path):
+        return "is outside the repository, itself or by a link; put the file itself there"
     if stat.S_ISDIR(status.st_mode):
         return "is a folder; name its files, for example with `*`"
     if not stat.S_ISREG(status.st_mode):

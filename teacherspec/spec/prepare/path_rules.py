@@ -45,6 +45,14 @@ def problem_of_path(path: str) -> str | None:
     return None
 
 
+def problem_of_declared_path(path: str) -> str | None:
+    """The same for a path that may begin with `../`, by which a teacher's folder names what teachers share.
+
+    That it stays inside the repository is checked where the place of the declaration is known.
+    """
+    return problem_of_path(re.sub(r"\A(?:\.\./)+", "", path))
+
+
 def problem_of_url(url: str) -> str | None:
     """Why a declared address may not be used, or None.
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from teacherspec.spec.prepare.path_rules import problem_of_path
+from teacherspec.spec.prepare.path_rules import problem_of_declared_path
 from teacherspec.spec.prepare.sources import DataSource
 from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS
 from teacherspec.spec.section import Section
@@ -189,7 +189,7 @@ class Prepare(Section):
     @field_validator("data")
     @classmethod
     def _is_a_plain_folder(cls, data: str) -> str:
-        if problem := problem_of_path(data):
+        if problem := problem_of_declared_path(data):
             raise ValueError(problem)
         return data.rstrip("/")
 

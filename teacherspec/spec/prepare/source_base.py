@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from teacherspec.spec.prepare.path_rules import problem_of_path, problem_of_url
+from teacherspec.spec.prepare.path_rules import problem_of_declared_path, problem_of_url
 from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS, TRANSFER
 from teacherspec.spec.prepare.transforms import Transform
 from teacherspec.spec.section import Section
@@ -24,14 +24,14 @@ def _known_encoding(name: str) -> str:
 
 
 def _path_inside_repository(path: str) -> str:
-    if problem := problem_of_path(path):
+    if problem := problem_of_declared_path(path):
         raise ValueError(problem)
     return path
 
 
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
 RepositoryPath = Annotated[str, AfterValidator(_path_inside_repository)]
-"""A path relative to the repository, inside it."""
+"""A path relative to the folder of the declaration, inside the repository."""
 
 
 def _default_split(validated: Mapping[str, Any]) -> str:
@@ -184,7 +184,7 @@ class FileSource(SourceBase):
     @field_validator("path", "url")
     @classmethod
     def _is_valid(cls, given: str | None, info: ValidationInfo) -> str | None:
-        problem_of = problem_of_path if info.field_name == "path" else problem_of_url
+        problem_of = problem_of_declared_path if info.field_name == "path" else problem_of_url
         if given is not None and (problem := problem_of(given)):
             raise ValueError(problem)
         return given

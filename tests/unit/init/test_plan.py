@@ -14,6 +14,7 @@ from teacherspec.check.run import check
 from teacherspec.errors import UserError
 from teacherspec.init.kinds.names import KINDS
 from teacherspec.init.kinds.registry import BY_NAME
+from teacherspec.init.look import Wanted
 from teacherspec.init.start import Plan, carry_out, plan
 
 TEXTS = [f"message number {number} about {word}" for number in range(20) for word in ("money", "parcels")]
@@ -78,7 +79,7 @@ FORMS: Sequence[tuple[str, Callable[[Path], Path], str, Mapping[str, str]]] = (
 
 
 def planned(root: Path, data: Path, **given: Any) -> Plan:
-    return plan(root, data, "toy", given.pop("kind", None), given.pop("columns", {}), "cc0-1.0")
+    return plan(Wanted(root, data, "toy", given.pop("kind", None), given.pop("columns", {}), "cc0-1.0"))
 
 
 @pytest.mark.parametrize(("name", "make", "kind", "columns"), FORMS, ids=[form[0] for form in FORMS])
@@ -183,4 +184,4 @@ def test_a_name_that_no_teacher_may_have_is_refused_by_its_key(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"^params\.yaml:\d+:\d+: package\.name"):
-        plan(tmp_path / "new", parquet(tmp_path / "rows.parquet"), "My Teacher", None, {}, "cc0-1.0")
+        plan(Wanted(tmp_path / "new", parquet(tmp_path / "rows.parquet"), "My Teacher", None, {}, "cc0-1.0"))

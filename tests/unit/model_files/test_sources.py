@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,7 @@ def fetch(declared: Base) -> Path:
         ({"kind": "hub", "id": "a/b", "revision": COMMIT.upper()}, "full commit hash of 40 hex digits"),
         ({"kind": "hub", "id": "../b", "revision": COMMIT}, "id"),
         ({"kind": "hub", "id": "a/b/c", "revision": COMMIT}, "id"),
-        ({"kind": "path", "folder": "../base"}, "is outside the repository"),
+        ({"kind": "path", "folder": "a/../base"}, "is outside the repository"),
         ({"kind": "path", "folder": "/base"}, "is outside the repository"),
         ({"kind": "path", "folder": "~/base"}, "are not expanded"),
         ({"kind": "path", "folder": "$HOME/base"}, "are not expanded"),
@@ -84,8 +85,23 @@ def test_a_missing_folder_and_a_link_out_are_refused(good: Path) -> None:
     with pytest.raises(BaseModelError, match=r"models/none: base\.source\.folder: no such folder"):
         fetch(base(kind="path", folder="models/none"))
     Path("linked").symlink_to(good)
-    with pytest.raises(BaseModelError, match="a link leads out of the repository"):
-        fetch(base(kind="path", folder="linked"))
+    Path("../good").symlink_to(good)
+    for folder in ("linked", "../good"):
+        with pytest.raises(BaseModelError, match="is outside the repository"):
+            fetch(base(kind="path", folder=folder))
+
+
+def test_a_folder_that_teachers_share_is_read_from_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "project/.dvc").mkdir(parents=True)
+    (tmp_path / "project/teachers/mine").mkdir(parents=True)
+    toy_base(tmp_path / "project/bases/toy")
+    monkeypatch.chdir(tmp_path / "project/teachers/mine")
+    assert fetch(base(kind="path", folder="../../bases/toy")) == Path("../../bases/toy")
+    shutil.move(tmp_path / "project/bases/toy", tmp_path / "toy")
+    with pytest.raises(BaseModelError, match="is outside the repository"):
+        fetch(base(kind="path", folder="../../../toy"))
 
 
 # --- wheel --------------------------------------------------------------------------------------------

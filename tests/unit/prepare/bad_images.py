@@ -132,7 +132,7 @@ image("a folder inside a folder of images", "data/photos/ant/more: is a folder",
     lambda build: IMAGES.append(
         Case(
             "an image that links out of the repository",
-            "is a link out of the repository",
+            "is outside the repository, itself or by a link",
             build,
             image_fields(),
         )

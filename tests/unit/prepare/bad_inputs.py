@@ -408,7 +408,7 @@ def _(workshop: Workshop) -> Sources:
     return JSONL
 
 
-@case("a link out of the repository", "data/rows.jsonl: is a link out of the repository")
+@case("a link out of the repository", "data/rows.jsonl: is outside the repository, itself or by a link")
 def _(workshop: Workshop) -> Sources:
     (workshop.root / "data").mkdir(parents=True)
     with tempfile.NamedTemporaryFile(delete=False, dir=workshop.root.parent) as outside:
