@@ -88,3 +88,69 @@ def use_toy_base(root: Path) -> None:
     base = "  source: {kind: path, folder: bases/toy}\n  license: apache-2.0\n\n"
     text = text[:begin] + base + text[end:].replace("max_length: 64", "max_length: 32")
     (root / "params.yaml").write_text(re.sub(r"max_length: \d+", "max_length: 32", text))
+
+
+def test_two_teachers_and_one_is_edited(installed: Path, tmp_path: Path) -> None:
+    """Only its stages run; the other stays as it is, with the same rows and base."""
+    texts, labels = toy_rows(240, seed=0)
+    rows = "".join(f"{text},{LABELS[label]}\n" for text, label in zip(texts, labels, strict=True))
+    (tmp_path / "weather.csv").write_text(f"text,label\n{rows}")
+    run(tmp_path, installed, "teacherspec", "init", "ours", "--add", "weather", "--data", "weather.csv")
+    root = tmp_path / "ours"
+    toy_base(root / "bases/toy")
+    shared = root / "teachers/shared.yaml"
+    text = shared.read_text()
+    begin, end = text.index("  source:\n"), text.index("finetune:\n")
+    base = "  source: {kind: path, folder: ../../bases/toy}\n  license: apache-2.0\n\n"
+    text = text[:begin] + base + text[end:].replace("  students:", "  students: []\n  unused:")
+    text = text[: text.index("  unused:")] + text[text.index("package:\n") :]
+    gates = text.index("  gates:")
+    shared.write_text(f"{text[:gates]}  gates:\n  - {{metric: evaluate.test.accuracy, at_least: 0.1}}\n")
+    add = ("init", "--add", "climate", "--data", "data/weather/weather.csv", "--yes")
+    run(root, installed, "teacherspec", *add)
+    for name in ("weather", "climate"):
+        own = root / f"teachers/{name}/teacher.yaml"
+        own.write_text(re.sub(r"max_length: \d+", "max_length: 32", own.read_text()))
+    with (root / "teachers/climate/teacher.yaml").open("a") as own:
+        own.write("\nevaluate:\n  batch_size: 32\n")
+    run(root, installed, "teacherspec", "repro")
+    run(root, installed, "git", "add", ".")
+    run(root, installed, "git", "commit", "-qm", "Build")
+    run(root, installed, "teacherspec", "verify-lock")
+    run(root, installed, "teacherspec", "verify-lock", "--staged")
+
+    own = root / "teachers/climate/teacher.yaml"
+    own.write_text(own.read_text().replace("batch_size: 32", "batch_size: 16"))
+    assert states(root, installed) == {"climate": "stale: check", "weather": "up to date"}
+    shown = run(root, installed, sys.executable, "-m", "dvc", "repro", code=255)
+    assert "evaluate.batch_size: 32 is written, and teacher.yaml" in shown
+    run(root / "teachers/climate", installed, "teacherspec", "check", "--write")
+    shown = run(root, installed, sys.executable, "-m", "dvc", "repro")
+    ran = re.findall(r"Running stage '(?:teachers/(\w+)/dvc.yaml:)?(\w+)'", shown)
+    assert {teacher for teacher, _ in ran} == {"climate"}
+    assert {"check", "evaluate"} <= {stage for _, stage in ran}
+    assert not {"prepare", "base", "finetune"} & {stage for _, stage in ran}
+    assert "evaluate.batch_size" in run(
+        root, installed, "teacherspec", "--teacher", "climate", "diff", "HEAD"
+    )
+    changed = run(root, installed, "git", "status", "--porcelain").splitlines()
+    assert all(line[3:].startswith("teachers/climate/") for line in changed)
+
+    run(root, installed, "git", "add", ".")
+    run(root, installed, "git", "commit", "-qm", "Smaller batches")
+    run(root, installed, "teacherspec", "--teacher", "climate", "release", "v1.0.0")
+    run(root, installed, "teacherspec", "--teacher", "weather", "release", "v2.0.0")
+    assert run(root, installed, "git", "tag").split() == ["climate@v1.0.0", "weather@v2.0.0"]
+    assert states(root, installed) == {"climate": "up to date", "weather": "up to date"}
+    rebuilt = run(
+        root, installed, "teacherspec", "--teacher", "climate", "rebuild-release", "climate@v1.0.0",
+        "--installed",
+    )  # fmt: skip
+    assert "R1: identical" in rebuilt
+
+
+def states(root: Path, installed: Path) -> dict[str, str]:
+    """Name → state of each teacher."""
+    return {
+        row["name"]: row["state"] for row in json.loads(run(root, installed, "teacherspec", "list", "--json"))
+    }
