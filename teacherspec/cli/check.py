@@ -29,7 +29,8 @@ def command(file: Path, explain: bool, write: bool) -> None:
         _check(file, explain, write)
         return 0
 
-    raise SystemExit(for_each_teacher(work) if file == PARAMS else work())
+    if code := for_each_teacher(work) if file == PARAMS else work():
+        raise SystemExit(code)
 
 
 def _check(file: Path, explain: bool, write: bool) -> None:

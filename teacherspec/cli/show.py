@@ -25,7 +25,8 @@ def command(unchecked: bool) -> None:
     """
     from teacherspec.run_records.teachers import for_each_teacher
 
-    raise SystemExit(for_each_teacher(lambda: _show(unchecked)))
+    if code := for_each_teacher(lambda: _show(unchecked)):
+        raise SystemExit(code)
 
 
 def _show(unchecked: bool) -> int:

@@ -26,4 +26,5 @@ def command() -> None:
             print_lines(line)
         return 0
 
-    raise SystemExit(for_each_teacher(work))
+    if code := for_each_teacher(work):
+        raise SystemExit(code)

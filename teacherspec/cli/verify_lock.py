@@ -21,7 +21,8 @@ def command(staged: bool) -> None:
     """
     from teacherspec.run_records.teachers import for_each_teacher
 
-    raise SystemExit(for_each_teacher(lambda: _verify(staged)))
+    if code := for_each_teacher(lambda: _verify(staged)):
+        raise SystemExit(code)
 
 
 def _verify(staged: bool) -> int:

@@ -1,4 +1,4 @@
-"""What `teacherspec init --add` does: one more teacher, in a folder of `teachers/`."""
+"""What `teacherspec init --add NAME` does: one more teacher, in a folder of `teachers/`."""
 
 import re
 from collections.abc import Iterator

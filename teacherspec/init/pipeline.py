@@ -29,7 +29,7 @@ HEADER = f"""\
 
 TEACHERS_HEADER = """\
 # The teachers of this repository, under the names of their release tags. `dvc repro` here builds what changed
-# of all of them; in teachers/NAME, of one. Written by `teacherspec init --add`.
+# of all of them; in teachers/NAME, of one. Written by `teacherspec init --add NAME`.
 """
 
 ARTIFACTS = "\nartifacts:\n"

@@ -207,6 +207,8 @@ def wrong_commands(line: str) -> Iterator[str]:
 
 def accepted(words: list[str]) -> bool:
     """Whether `teacherspec` has the command and the command has the options."""
+    if words[0] == "--teacher":  # of the group, with its value before the command
+        words = words[2:]
     name, *arguments = words
     if name == "--help":
         return True
