@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from teacherspec.check.declaration import Spec
-from teacherspec.check.inheritance import inherits, merged, shared_file, shown_value, value_at
+from teacherspec.check.inheritance import merged, shared_file, shown_value, value_at
 from teacherspec.check.parsing.diagnostics import Where, dotted
 from teacherspec.check.parsing.parse import Document, read_document
+from teacherspec.runtime.project_root import inherits
 
 DEFAULT = "default"
 

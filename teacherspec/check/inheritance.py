@@ -17,8 +17,8 @@ from teacherspec.check.parsing.diagnostics import Position, Problem, Where, dott
 from teacherspec.check.parsing.parse import Document, read_document
 from teacherspec.check.parsing.yaml_scalars import blotted, show
 from teacherspec.errors import DeclarationError
+from teacherspec.runtime.project_root import OWN, inherits
 
-OWN = Path("teacher.yaml")
 EXTENDS = "extends"
 WRITE = "teacherspec check --write"
 
@@ -27,11 +27,6 @@ MOST_SHOWN = 60
 
 DIGEST_LINE = re.compile(r"^# values: ([0-9a-f]{16})$", re.MULTILINE)
 """In the head of a written `params.yaml`: by it an edit of that file is told from one of its sources."""
-
-
-def inherits(folder: Path) -> bool:
-    """Whether the teacher in `folder` declares a part of itself in a shared file."""
-    return (folder / OWN).is_file()
 
 
 def shared_file(folder: Path) -> Path:

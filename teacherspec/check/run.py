@@ -14,11 +14,11 @@ from pydantic.fields import FieldInfo
 
 from teacherspec.check.cross_checks import RULES
 from teacherspec.check.declaration import Spec
-from teacherspec.check.inheritance import inherits, merged, refuse_outdated, value_at
+from teacherspec.check.inheritance import merged, refuse_outdated, value_at
 from teacherspec.check.parsing.diagnostics import Problem, Where
 from teacherspec.check.parsing.parse import Document, read_document
 from teacherspec.check.parsing.validate import validate
-from teacherspec.runtime.project_root import DVC, project_root
+from teacherspec.runtime.project_root import DVC, inherits, project_root
 
 FOLDERS: tuple[Where, ...] = (("prepare", "data"), ("base", "source", "folder"))
 """Declared folders that may be shared by teachers, each given from the folder of the declaration."""

@@ -110,8 +110,8 @@ def _written(planned: "Plan") -> list[str]:
 
 
 def _next(planned: "Plan", done: list[str]) -> Iterator[str]:
-    from teacherspec.check.inheritance import OWN
     from teacherspec.init.start import IN_GIT_BYTES
+    from teacherspec.runtime.project_root import OWN
 
     own = planned.teacher / OWN
     declared = own if own.as_posix() in planned.files else planned.teacher / PARAMS

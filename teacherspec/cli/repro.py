@@ -33,10 +33,10 @@ def command(arguments: tuple[str, ...]) -> None:
 def _repro(arguments: tuple[str, ...]) -> int:
     """Build the teacher in the current folder; the exit code of `dvc repro`. Raises `UserError`."""
     from teacherspec.check.checked_before import check_once
-    from teacherspec.check.inheritance import inherits
     from teacherspec.run_records.library_versions import refuse_other_library
     from teacherspec.run_records.safe_repro import run_dvc_repro
     from teacherspec.run_records.tracked_files import bring_tracked_files
+    from teacherspec.runtime.project_root import inherits
 
     if inherits(Path()):
         from teacherspec.run_records.written_params import write_params

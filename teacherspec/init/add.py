@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from teacherspec.check.inheritance import OWN
 from teacherspec.check.parsing.parse import read_document
 from teacherspec.errors import UserError
 from teacherspec.init.look import Look, Wanted, look
@@ -26,6 +25,7 @@ from teacherspec.init.upgrade import file_diff, text_of
 from teacherspec.run_records.dvc_yaml import DVC_YAML, PARAMS, parsed
 from teacherspec.run_records.library_versions import VERSIONS
 from teacherspec.run_records.teachers import TEACHERS, teachers
+from teacherspec.runtime.project_root import OWN
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 """Of a teacher: its folder and, before `@`, the tags of its releases (GTO's rule, in lower case)."""

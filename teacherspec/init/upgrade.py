@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from teacherspec.check.inheritance import OWN, inherits, shared_file
+from teacherspec.check.inheritance import shared_file
 from teacherspec.errors import UserError
 from teacherspec.init.kinds.registry import BY_NAME, StartingKind
 from teacherspec.init.pipeline import pipeline, teachers_only
@@ -21,6 +21,7 @@ from teacherspec.run_records.dvc_yaml import DVC_YAML, PARAMS, declared_artifact
 from teacherspec.run_records.library_versions import VERSIONS
 from teacherspec.run_records.teachers import IN_ROOT, teachers
 from teacherspec.runtime.atomic_io import write_text
+from teacherspec.runtime.project_root import OWN, inherits
 
 
 def upgrade(root: Path) -> tuple[dict[str, str], str]:

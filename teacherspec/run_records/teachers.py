@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from contextlib import chdir
 from pathlib import Path
 
-from teacherspec.check.inheritance import OWN, inherits
 from teacherspec.errors import UserError
 from teacherspec.run_records.dvc_yaml import DVC_YAML, PARAMS
-from teacherspec.runtime.project_root import project_root
+from teacherspec.runtime.project_root import OWN, inherits, project_root
 from teacherspec.runtime.terminal import print_lines
 
 TEACHERS = Path("teachers")

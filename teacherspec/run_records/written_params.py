@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from teacherspec.check.declaration import Spec
-from teacherspec.check.inheritance import OWN, WRITE, digest, inherits, merged, refuse_outdated, was_edited
+from teacherspec.check.inheritance import WRITE, digest, merged, refuse_outdated, was_edited
 from teacherspec.check.parsing.parse import Document
 from teacherspec.check.run import check_document
 from teacherspec.errors import DeclarationError
 from teacherspec.run_records.dvc_yaml import PARAMS
 from teacherspec.runtime.atomic_io import write_text
-from teacherspec.runtime.project_root import project_root
+from teacherspec.runtime.project_root import OWN, inherits, project_root
 
 SCHEMA = "params.schema.json"
 

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 DVC = ".dvc"
+OWN = Path("teacher.yaml")
+"""What a teacher declares itself, where it extends a shared file."""
 
 
 def project_root(folder: Path = Path()) -> Path:
@@ -18,3 +20,8 @@ def project_root(folder: Path = Path()) -> Path:
 def is_inside(path: Path, folder: Path) -> bool:
     """Whether a path, its links followed, is in the DVC project that `folder` belongs to."""
     return path.resolve().is_relative_to(project_root(folder).resolve())
+
+
+def inherits(folder: Path) -> bool:
+    """Whether the teacher in `folder` declares a part of itself in a shared file."""
+    return (folder / OWN).is_file()

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import parse_yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from teacherspec.check import inheritance
@@ -103,6 +103,7 @@ SECTIONS = st.dictionaries(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SECTIONS, SECTIONS)
 def test_the_merge_is_an_update_of_each_section(shared: dict[str, Any], own: dict[str, Any]) -> None:
     names = {**shared, **own}
