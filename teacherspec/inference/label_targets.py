@@ -34,7 +34,9 @@ def labels_to_measure(schema: RowSchema, rows: "Dataset", classes: int) -> "torc
         return labels
     weights = row_weights(schema, rows)
     targets = torch.ones(len(rows), classes + 1)
-    targets[:, :-1] = torch.nn.functional.one_hot(labels.long(), classes)
+    probs = row_distributions(schema, rows)
+    hard = torch.nn.functional.one_hot(labels.long(), classes)
+    targets[:, :-1] = hard if probs is None else torch.from_numpy(probs)
     if weights is not None:
         targets[:, -1] = torch.from_numpy(weights)
     return targets
@@ -62,3 +64,13 @@ def row_weights(schema: RowSchema, rows: "Dataset") -> npt.NDArray[np.float64] |
     """The weights `[N]` of rows with labels, as given; None where the task has no such column."""
     columns = [column.name for column in schema.label_details if isinstance(column, WeightColumn)]
     return np.asarray(rows[columns[0]][:], np.float64) if columns else None
+
+
+def row_distributions(schema: RowSchema, rows: "Dataset") -> npt.NDArray[np.float64] | None:
+    """The distribution over the classes `[N, C]` of rows with labels; None where the task has none."""
+    column = schema.distribution()
+    if column is None:
+        return None
+    numbers = np.asarray(rows[column.name][:], np.float64)
+    probs: npt.NDArray[np.float64] = numbers / numbers.sum(axis=1, keepdims=True)
+    return probs

@@ -17,7 +17,11 @@ ROWS = ReportedNames(frozenset({"rows"}))
 QUALITY = ROWS | ReportedNames(
     frozenset({"accuracy", "balanced_accuracy", "brier", "ece", "entropy", "macro_f1", "nll"}),
     frozenset({"matthews"})  # undefined where all labels or all predictions are of one class
-    | nested(("weighted",), ("accuracy", "brier", "ece", "effective_rows", "macro_f1", "nll")),
+    | nested(("weighted",), ("accuracy", "brier", "ece", "effective_rows", "macro_f1", "nll"))
+    | nested(
+        ("label_distribution",),
+        ("accuracy", "brier", "cross_entropy", "disagreement", "ece", "entropy", "kl"),
+    ),
 )
 
 EVALUATED: Mapping[str, ReportedNames] = {

@@ -72,7 +72,7 @@ def weighted_ece(
 
     Args:
         confidences: `[N]`, probability of the predicted label, in [0, 1].
-        correct: `[N]`, 0 or 1.
+        correct: `[N]`, 0 or 1, or the probability of being right.
         weights: `[N]`, at least 0, not all 0.
         n_bins: M.
     """

@@ -32,12 +32,15 @@ class Predictions:
         labels: `[N]` int32, index into the label names; `NO_LABEL` where the row has none.
         logits: `[N, C]` float32, temperature 1.
         weights: `[N]` float64, as given; None where rows have no weights.
+        label_probs: `[N, C]` float64, shares of annotators' votes or probabilities, of which the label is
+            the class of the largest; None where rows have a label alone.
     """
 
     ids: Sequence[str]
     labels: npt.NDArray[np.int32]
     logits: npt.NDArray[np.float32]
     weights: npt.NDArray[np.float64] | None = None
+    label_probs: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.ids)
@@ -64,7 +67,10 @@ class SliceRows:
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
-    """Write one split as Parquet: `id`, `label`, `logits` (fixed-size list of float32), `weight` if any."""
+    """Write one split as Parquet: `id`, `label`, `logits` (fixed-size list of float32).
+
+    Where rows have them, also `weight` and `label_probs`.
+    """
     import pyarrow as pa
 
     rows, classes = predictions.logits.shape
@@ -76,6 +82,9 @@ def save_predictions(path: Path, predictions: Predictions) -> None:
     }
     if predictions.weights is not None:
         columns["weight"] = pa.array(predictions.weights, pa.float64())
+    if predictions.label_probs is not None:
+        shares = pa.array(predictions.label_probs.reshape(rows * classes), pa.float64())
+        columns["label_probs"] = pa.FixedSizeListArray.from_arrays(shares, classes)
     write_parquet(path, pa.table(columns))
 
 
@@ -88,11 +97,15 @@ def load_predictions(folder: Path, split: str) -> Predictions:
     table = read_split(folder, split)
     classes = table.schema.field("logits").type.list_size
     logits = table["logits"].chunk(0).flatten().to_numpy() if table.num_rows else np.empty(0, np.float32)
+    shares = None
+    if "label_probs" in table.schema.names:
+        shares = table["label_probs"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, classes)
     return Predictions(
         ids=table["id"].to_pylist(),
         labels=table["label"].to_numpy(),
         logits=logits.reshape(table.num_rows, classes),
         weights=table["weight"].to_numpy() if "weight" in table.schema.names else None,
+        label_probs=shares,
     )
 
 

@@ -85,7 +85,9 @@ class RowChecker:
             needed, extra_columns = RowSchema(fields.content), ExtraColumns()
         self._content = [(rule, read_from(rule)) for rule in needed.content]
         self._answers = [(rule, read_from(rule)) for rule in needed.answers]
-        self._label = (needed.label, column(needed.label.name)) if needed.label else None
+        self._distribution = needed.distribution()
+        reads_label = needed.label is not None and self._distribution is None
+        self._label = (needed.label, column(needed.label.name)) if needed.label and reads_label else None
         self._label_details = [(rule, read_from(rule)) for rule in needed.label_details]
         self._keep = [(name, column(name)) for name in extra_columns.keep]
         self._group = column(extra_columns.group) if extra_columns.group else None
@@ -96,7 +98,7 @@ class RowChecker:
         self._others = source.other_columns
         self.conditions = fields.conditions
         self._required = [
-            *(read_from(rule) for rule in needed.columns() if not rule.optional),
+            *(read_from(rule) for rule in needed.read_columns() if not rule.optional),
             *(
                 column(name)
                 for name in (*extra_columns.keep, *([extra_columns.group] if extra_columns.group else []))
@@ -108,11 +110,13 @@ class RowChecker:
         self.known = {
             *self._made,
             *self._required,
-            *map(read_from, fields.columns()),
+            *map(read_from, fields.read_columns()),
             self._id,
         }
         allowed = [
-            *dict.fromkeys(name for rule in fields.columns() for name in (rule.name, rule.source_column)),
+            *dict.fromkeys(
+                name for rule in fields.read_columns() for name in (rule.name, rule.source_column)
+            ),
             *extra_columns.keep,
             "id",
             *filter(None, [extra_columns.group]),
@@ -174,7 +178,10 @@ class RowChecker:
         if not values.keys() <= self.known:
             wrong += self._unused(values)
             wrong += self._dropped(values)
-        return wrong or row
+        if wrong or self._distribution is None:
+            return wrong or row
+        numbers = row.label_details[[rule for rule, _ in self._label_details].index(self._distribution)]
+        return row._replace(label=self._distribution.label_of(numbers))
 
     def _value(self, rule: ValueReader, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
         if column not in values and rule.optional:

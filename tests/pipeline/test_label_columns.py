@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
@@ -102,3 +103,32 @@ def test_a_teacher_of_weighted_rows(tmp_path: Path) -> None:
     run(tmp_path, "-m", "teacherspec", "verify-package", "artifacts/teacher")
     (tmp_path / "new.jsonl").write_text('{"text": "snow and ice"}\n')
     assert run(tmp_path, "-m", "teacherspec", "predict", "artifacts/teacher", "new.jsonl")
+
+
+@pytest.mark.slow
+def test_a_teacher_of_votes(tmp_path: Path) -> None:
+    gates = [{"metric": "evaluate.test.label_distribution.kl", "at_most": 9.0}]
+
+    def votes(at: int, label: str) -> dict[str, Any]:
+        other = LABELS[(LABELS.index(label) + 1) % len(LABELS)]
+        return {"label_votes": [label, label, label, other][: 3 + at % 2]}
+
+    built(tmp_path, ["label_votes"], gates, votes)
+    found = metrics(tmp_path, "evaluate")["test"]["label_distribution"]
+    table = pq.read_table(tmp_path / "artifacts/evaluate/predictions/test.parquet").to_pydict()
+    logits, shares = torch.tensor(table["logits"]).double(), torch.tensor(table["label_probs"]).double()
+    crossed = torch.nn.functional.cross_entropy(logits, shares).item()
+    divergence = torch.nn.functional.kl_div(logits.log_softmax(1), shares, reduction="batchmean").item()
+    assert found["cross_entropy"]["value"] == pytest.approx(crossed, abs=1e-5)
+    assert found["kl"]["value"] == pytest.approx(divergence, abs=1e-5)
+    assert found["disagreement"] == pytest.approx((1 - shares.max(1).values).mean().item(), abs=1e-5)
+    assert 0.05 < found["disagreement"] < 0.2
+    assert table["label"] == shares.argmax(1).tolist()
+    teacher = tmp_path / "artifacts/teacher"
+    assert "one annotator drawn at random" in (teacher / "README.md").read_text()
+    targets = pq.read_table(next((teacher / "distill").rglob("train*.parquet")))
+    given = pq.read_table(tmp_path / "artifacts/prepare/train.parquet")
+    assert dict(zip(targets["id"].to_pylist(), targets["label_votes"].to_pylist(), strict=True)) == dict(
+        zip(given["id"].to_pylist(), given["label_votes"].to_pylist(), strict=True)
+    )
+    run(tmp_path, "-m", "teacherspec", "verify-package", "artifacts/teacher")

@@ -13,7 +13,7 @@ def columns_belong_to_the_task(spec: Spec) -> Iterator[Finding]:
     """`columns` of a source renames columns of the task, so its keys are among them."""
     allowed = [
         "id",
-        *(column.name for column in spec.task.row_schema().columns()),
+        *(column.name for column in spec.task.row_schema().read_columns()),
         *spec.prepare.keep_columns,
     ]
     for index, source in enumerate(spec.prepare.sources):

@@ -10,7 +10,7 @@ SMALLER = frozenset(
         "nll", "nll_macro", "nll_per_answer", "perplexity", "brier", "brier_reliability", "ece",
         "ece_equal_mass", "classwise_ece", "smooth_ece", "mce", "rmsce", "debiased_squared", "aurc", "augrc",
         "flip_rate", "fpr_at_95_in_recall", "fpr_at_95_out_recall", "median_rank", "repetition", "empty",
-        "accuracy_sd", "nll_sd",
+        "accuracy_sd", "nll_sd", "cross_entropy", "kl",
     }
 )  # fmt: skip
 """Names of metrics of which a smaller value is better."""
@@ -68,4 +68,4 @@ def seed_verdict(found: SeedComparison) -> Verdict:
 def unit(metric: str) -> str:
     """What its values count: metrics of one unit share an axis."""
     name = measure(metric)
-    return "nats" if name.startswith("nll") else UNITS.get(name, "share")
+    return "nats" if name.startswith(("nll", "cross_entropy", "kl")) else UNITS.get(name, "share")

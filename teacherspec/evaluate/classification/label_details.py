@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from teacherspec.evaluate.context import EvaluationContext
-from teacherspec.inference.label_targets import row_weights
+from teacherspec.inference.label_targets import row_distributions, row_weights
 from teacherspec.metrics.calibration import weighted_ece
 from teacherspec.metrics.scores.intervals import bootstrap, interval_of
+from teacherspec.metrics.scores.proper_scores import brier_to_probs
 from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.metrics.scores.weighted import (
     effective_rows,
@@ -30,7 +31,11 @@ def with_label_details(
     return {
         name: found
         if context.data.splits[name].role in UNLABELLED
-        else replace(found, weights=row_weights(schema, context.splits[name]))
+        else replace(
+            found,
+            weights=row_weights(schema, context.splits[name]),
+            label_probs=row_distributions(schema, context.splits[name]),
+        )
         for name, found in predictions.items()
     }
 
@@ -84,4 +89,49 @@ def weighted_quality(
         "effective_rows": effective_rows(weights),
         **found,
         "ece": weighted_ece(confidences, right, weights),
+    }
+
+
+def distribution_quality(
+    predicted: FloatArray, probs: FloatArray, *, confidence: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    """How well predicted distributions agree with those of the rows, such as annotators' votes.
+
+    Args:
+        predicted: `[N, C]`.
+        probs: `[N, C]`, of the rows.
+        confidence: level of the intervals.
+        resamples: bootstrap resamples of rows.
+        seed: of the resamples.
+
+    Returns:
+        With bootstrap intervals `cross_entropy` and `kl` (nats), `brier` (squared distance) and `accuracy`,
+        the mean share of the predicted label: how often one annotator, drawn at random, agrees. As numbers
+        `entropy` of the rows' distributions (nats; the least `cross_entropy`), `ece` of confidence against
+        that share in 15 equal-width bins, and `disagreement`, the mean share of other labels than the row's.
+        No classifier has an `accuracy` above 1 - disagreement here, and one that predicts these shares has an
+        ECE of `disagreement` against labels, because its label is always right.
+    """
+    own = np.argmax(predicted, axis=1)
+    top, share = predicted.max(axis=1), probs[np.arange(len(probs)), own]
+    entropies = -np.where(probs > 0, probs * np.log(np.where(probs > 0, probs, 1)), 0).sum(axis=1)
+    crossed = -(probs * np.log(np.maximum(predicted, np.finfo(np.float64).tiny))).sum(axis=1)
+    means = {
+        "accuracy": share,
+        "cross_entropy": crossed,
+        "kl": crossed - entropies,
+        "brier": brier_to_probs(predicted, probs),
+    }
+    columns = np.stack(list(means.values()), axis=1)
+    draws = bootstrap(lambda rows: columns[rows].mean(axis=0), len(probs), n_resamples=resamples, seed=seed)
+    return {
+        **{
+            name: asdict(
+                interval_of(float(draws.observed[at]), draws.resampled[:, at], confidence=confidence)
+            )
+            for at, name in enumerate(means)
+        },
+        "disagreement": float(1 - probs.max(axis=1).mean()),
+        "ece": weighted_ece(top, share, np.ones(len(top))),
+        "entropy": float(entropies.mean()),
     }

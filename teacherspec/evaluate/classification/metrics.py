@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.evaluate.classification.label_details import weighted_quality
+from teacherspec.evaluate.classification.label_details import distribution_quality, weighted_quality
 from teacherspec.metrics.calibration import expected_calibration_error, top_label_confidence
 from teacherspec.metrics.scores.classification import balanced_accuracy, macro_f1, matthews, per_class
 from teacherspec.metrics.scores.disagreement import entropy
@@ -48,7 +48,7 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
         interval; `balanced_accuracy`, `ece` (15 equal-width bins) and `entropy` (mean of the distributions,
         nats) as plain numbers, and so `matthews` unless it is undefined because labels or predictions are all
         of one class. In all of these every row counts alike; `weighted` holds those of `weighted_quality`
-        where rows have weights.
+        where rows have weights, `label_distribution` those of `distribution_quality` where they have one.
     """
     labels, (rows, classes) = predictions.labels, predictions.logits.shape
     values = row_values(predictions)
@@ -84,6 +84,14 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
             values.confidence,
             predictions.weights,
             classes=classes,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+        )
+    if predictions.label_probs is not None:
+        measured["label_distribution"] = distribution_quality(
+            softmax(predictions.logits),
+            predictions.label_probs,
             confidence=confidence,
             resamples=resamples,
             seed=seed,

@@ -19,7 +19,7 @@ def load_out_of_fold(finetuned: Path, train: Predictions) -> Predictions | None:
 
     Args:
         finetuned: folder that `finetune` left.
-        train: predictions of the same rows by the teacher, for their labels and weights.
+        train: predictions of the same rows by the teacher, for what is known of their labels.
     """
     import pyarrow.parquet as pq
 
@@ -27,7 +27,7 @@ def load_out_of_fold(finetuned: Path, train: Predictions) -> Predictions | None:
         return None
     table = pq.read_table(finetuned / FILE, columns=["id", "logits"])
     logits = np.stack(table["logits"].to_numpy()).astype(np.float32)
-    return Predictions(table["id"].to_pylist(), train.labels, logits, train.weights)
+    return Predictions(table["id"].to_pylist(), train.labels, logits, train.weights, train.label_probs)
 
 
 def out_of_fold_metrics(

@@ -47,7 +47,7 @@ def _results(outputs: StageOutputs) -> str:
     out_of_fold = "" if unseen is None else f"; over the loss of train rows out of fold: {unseen.value:.3f}"
     return (
         "## Results\n\nIntervals in brackets; before calibration, at temperature 1.\n\n"
-        f"{markdown_table(columns, rows)}{_weighted(outputs, shown)}\n\n"
+        f"{markdown_table(columns, rows)}{_weighted(outputs, shown)}{_distribution(outputs, shown)}\n\n"
         f"Validation loss over train loss: {ratio:.3f}{out_of_fold}.\n\n"
         f"{calibration_results(outputs)}{_abstention(outputs)}"
     )
@@ -71,6 +71,28 @@ def _weighted(outputs: StageOutputs, shown: Mapping[str, str]) -> str:
     return (
         "\n\nEvery row counts alike above. Each as much as it weighs (`weight`), as in training and in the "
         f"choice of the checkpoint:\n\n{markdown_table(columns, rows)}"
+    )
+
+
+def _distribution(outputs: StageOutputs, shown: Mapping[str, str]) -> str:
+    """Agreement with the distributions of labels; empty where rows have a label alone."""
+    columns = ("split", "agreement", "cross-entropy", "KL", "Brier", "ECE", "disagreement")
+    rows = []
+    for name, title in shown.items():
+        found = f"evaluate.{name}.label_distribution"
+        if find(outputs.reports, f"{found}.ece") is None:
+            continue
+        means = ("accuracy", "cross_entropy", "kl", "brier")
+        measured = [interval(outputs.number(f"{found}.{metric}")) for metric in means]
+        numbers = [f"{outputs.number(f'{found}.{metric}').value:.4f}" for metric in ("ece", "disagreement")]
+        rows.append((title, *measured, *numbers))
+    if not rows:
+        return ""
+    return (
+        "\n\nLabels are those with the largest share. Against the shares of all labels (nats): how often the "
+        "prediction is that of one annotator drawn at random, and the distance of the distributions. No "
+        "classifier agrees more often than 1 − disagreement, and one that predicts exactly these shares has "
+        f"an ECE of that disagreement against labels:\n\n{markdown_table(columns, rows)}"
     )
 
 

@@ -45,7 +45,6 @@ from teacherspec.tasks.shared.interfaces.capabilities import (
 )
 from teacherspec.tasks.shared.interfaces.model import Batch, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
-from teacherspec.tasks.shared.label_names import LabelNames
 
 if TYPE_CHECKING:
     import torch
@@ -69,9 +68,6 @@ class Clip(DualEncoderTask, ClassificationTask, EmbeddedClasses, ExtraTargets, P
 
     phrases: dict[str, str] = Param(default_factory=dict)
     """Label name → its words in the templates, where they are not the name itself."""
-
-    label_names: LabelNames | None = None
-    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
     intensity_range: IntensityRange | None = None
     """Values of images of more than 8 bits a channel that become black and white, such as `{high: 4095}` for
@@ -122,7 +118,7 @@ class Clip(DualEncoderTask, ClassificationTask, EmbeddedClasses, ExtraTargets, P
         """An image, the texts that templates name, and one of the labels."""
         texts = tuple(TextColumn(column) for column in text_columns(self.templates))
         image = ImageColumn("image", intensities=self.intensity_range)
-        return self.labelled_rows((image, *texts), self.label_names)
+        return self.labelled_rows((image, *texts))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The templates, and the texts of the rows."""

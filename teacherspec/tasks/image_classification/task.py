@@ -28,7 +28,6 @@ from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProb
 from teacherspec.tasks.shared.interfaces.capabilities import FrozenImages, RecordedViews
 from teacherspec.tasks.shared.interfaces.model import Batch, ModelInit, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
-from teacherspec.tasks.shared.label_names import LabelNames
 from teacherspec.tasks.shared.model_head import has_base_model, head_inputs, is_within, last_layer
 from teacherspec.tasks.shared.processor_probe import probe_images
 
@@ -50,9 +49,6 @@ class ImageClassification(ClassificationTask, RecordedViews, FrozenImages):
     kind: Literal["image_classification"]
     """The kind of task; also the name of the module that implements it."""
 
-    label_names: LabelNames | None = None
-    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
-
     intensity_range: IntensityRange | None = None
     """Values of images of more than 8 bits a channel that become black and white, such as `{high: 4095}` for
     12 bits in files of 16; omit for the range of their type. Images of 8 bits stay as they are."""
@@ -60,7 +56,7 @@ class ImageClassification(ClassificationTask, RecordedViews, FrozenImages):
     def row_schema(self) -> RowSchema:
         """An image, which decides the split of a row, and one of the labels."""
         image = ImageColumn("image", intensities=self.intensity_range)
-        return self.labelled_rows((image,), self.label_names)
+        return self.labelled_rows((image,))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """None: there is no tokenizer."""

@@ -1,30 +1,39 @@
 """What all kinds of classification share: one logit a class, one label a row."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field as Param
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
-from teacherspec.tasks.shared.columns.base import Column, LabelDetail
+from teacherspec.tasks.shared.columns.base import Column
 from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.label_distribution import (
+    LabelDistributionColumn,
+    ProbabilitiesColumn,
+    VotesColumn,
+)
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.weight import WeightColumn
 from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures, LossTerms, SupervisedLoss
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
+from teacherspec.tasks.shared.label_names import LabelNames
 
 if TYPE_CHECKING:
     import torch
 
 
-LabelColumnName = Literal["weight"]
+LabelColumnName = Literal["weight", "label_votes", "label_probs"]
 """Columns that say more of a row's label than its class."""
 
-LABEL_DETAILS: Mapping[LabelColumnName, LabelDetail] = {"weight": WeightColumn("weight")}
-"""Each of them as rows are read."""
+DISTRIBUTIONS: Mapping[LabelColumnName, type[LabelDistributionColumn]] = {
+    "label_votes": VotesColumn,
+    "label_probs": ProbabilitiesColumn,
+}
+"""Those of them that take the place of the column `label`."""
 
 
 class ClassificationTask(Kind, SupervisedLoss, FrozenFeatures):
@@ -32,8 +41,12 @@ class ClassificationTask(Kind, SupervisedLoss, FrozenFeatures):
 
     # Left out of what packages record where it is empty: they keep the bytes that they had without it.
     label_columns: tuple[LabelColumnName, ...] = Param(default=(), exclude_if=lambda names: not names)
-    """Further columns of every row with a label. `weight`: how much the row counts in training relative to
-    others, a number of at least 0."""
+    """Columns of every row with a label. `weight`: how much the row counts in training relative to others, a
+    number of at least 0. `label_votes` or `label_probs`, in place of `label`: how many annotators gave each
+    label, or the probability of each; needs `label_names`. The label is then the one with the largest share."""
+
+    label_names: LabelNames | None = None
+    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
 
     output_type: ClassVar[OutputType] = "classification"
     selection_metrics: ClassVar[Mapping[str, bool]] = {
@@ -47,10 +60,23 @@ class ClassificationTask(Kind, SupervisedLoss, FrozenFeatures):
             raise ValueError("names one more than once: drop it")
         return names
 
-    def labelled_rows(self, content: tuple[Column, ...], label_names: Sequence[str] | None) -> RowSchema:
+    @model_validator(mode="after")
+    def _distribution_is_over_known_labels(self) -> Self:
+        given = [name for name in self.label_columns if name in DISTRIBUTIONS]
+        if len(given) > 1:
+            raise ValueError(f"label_columns: {' and '.join(given)} both give the label: drop one")
+        if given and self.label_names is None:
+            raise ValueError(f"label_columns: {given[0]} needs the labels in their order: declare label_names")
+        return self
+
+    def labelled_rows(self, content: tuple[Column, ...]) -> RowSchema:
         """The columns of a row with this content, a label, and what is declared to be known of the label."""
-        details = tuple(LABEL_DETAILS[name] for name in self.label_columns)
-        return RowSchema(content, LabelColumn("label", label_names), label_details=details)
+        names = self.label_names
+        details = tuple(
+            WeightColumn(name) if name not in DISTRIBUTIONS else DISTRIBUTIONS[name](name, names or ())
+            for name in self.label_columns
+        )
+        return RowSchema(content, LabelColumn("label", names), label_details=details)
 
     def loss_terms(self, outputs: "Mapping[str, torch.Tensor]", labels: "torch.Tensor") -> LossTerms:
         """One term a row, from labels `[B]` or `[B, C]`, or `[B, C + 1]` as `label_targets` makes them."""
@@ -98,7 +124,8 @@ def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> d
 def measure_targets(
     logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float64]
 ) -> dict[str, float]:
-    """The same metrics where rows have weights: each row counts as many times as it weighs.
+    """The same metrics of described labels: each row counts as much as it weighs; nll and brier are those to its
+    distribution, of which the most likely class is the label.
 
     Args:
         logits: `[N, C]`, raw.

@@ -18,7 +18,6 @@ from teacherspec.tasks.shared.columns.text import TextColumn
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
-from teacherspec.tasks.shared.label_names import LabelNames
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
 from teacherspec.tasks.shared.processor_probe import probe_texts
 from teacherspec.tasks.shared.text_report import (
@@ -58,12 +57,9 @@ class TextClassification(ClassificationTask):
     max_length: int = Param(default=128, ge=8, le=131_072)
     """Longest input in tokens, special tokens included; longer texts are cut at the end and counted."""
 
-    label_names: LabelNames | None = None
-    """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
-
     def row_schema(self) -> RowSchema:
         """A text, which decides the split of a row, and one of the labels."""
-        return self.labelled_rows((TextColumn("text"),), self.label_names)
+        return self.labelled_rows((TextColumn("text"),))
 
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts."""

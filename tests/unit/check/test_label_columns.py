@@ -30,6 +30,14 @@ def test_a_weighted_metric_may_be_a_gate(tmp_path: Path) -> None:
     ("edit", "told"),
     [
         ((SOURCE, SOURCE + "      columns: {weight: trust}\n"), "has no such column"),
+        (("  max_length: 64\n", "  max_length: 64\n  label_columns: [label_votes]\n"), "declare label_names"),
+        (
+            (
+                "  max_length: 64\n",
+                "  max_length: 64\n  label_names: [a, b]\n  label_columns: [label_votes, label_probs]\n",
+            ),
+            "label_votes and label_probs both give the label",
+        ),
         (("  max_length: 64\n", "  max_length: 64\n  label_columns: [weigth]\n"), "weight"),
         (("  max_length: 64\n", "  max_length: 64\n  label_columns: [weight, weight]\n"), "more than once"),
     ],

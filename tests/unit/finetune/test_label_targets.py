@@ -118,3 +118,51 @@ def test_class_weights_count_rows_as_scikit_learn_does() -> None:
     targets = torch.tensor(np.column_stack([np.eye(3)[labels], weights]))
     expected = compute_class_weight("balanced", classes=np.arange(3), y=labels, sample_weight=weights)
     np.testing.assert_allclose(balanced_weights(targets, 3).numpy(), expected, rtol=1e-6)
+
+
+NAMES = ("cold", "hot", "wet")
+VOTED = TextClassification(
+    kind="text_classification", max_length=16, label_columns=("label_votes",), label_names=NAMES
+)
+
+
+def voted(prepared: Prepared, folder: Path, vote: Callable[[int, int], list[float]]) -> Prepared:
+    """The rows of every split with the votes that `vote(number, label)` gives."""
+    folder.mkdir()
+
+    def columns(split: Split) -> Mapping[str, pa.Array]:
+        labels = pq.read_table(split.path)["label"].to_pylist()
+        votes = [vote(at, label) if label >= 0 else None for at, label in enumerate(labels)]
+        return {"label_votes": pa.array(votes, pa.list_(pa.float64(), len(NAMES)))}
+
+    return described(prepared, folder, columns)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+def test_votes_that_agree_are_the_label(
+    base: Path, prepared: Prepared, tmp_path: Path, loss: Mapping[str, Any], class_weights: str
+) -> None:
+    values = {"loss": loss, "class_weights": class_weights}
+    agreed = voted(prepared, tmp_path / "a", lambda at, label: (np.eye(3)[label] * (1 + at % 4)).tolist())
+    found = gradient(base, agreed, VOTED, **values)
+    expected = gradient(base, prepared, test_train.TASK, **values)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_loss_of_votes_is_torchs_cross_entropy_of_their_shares(
+    base: Path, prepared: Prepared, tmp_path: Path
+) -> None:
+    divided = voted(
+        prepared, tmp_path / "a", lambda at, label: (np.eye(3)[label] * 3 + np.eye(3)[at % 3]).tolist()
+    )
+    inputs = load_inputs(replace(test_train.training(base, divided), task=VOTED))
+    batch = dict(VOTED.collate(inputs.processor)([inputs.train[at] for at in range(len(inputs.train))]))
+    labels = batch.pop("labels")
+    outputs = inputs.model.eval()(**batch)
+    found = objective(test_train.declare().loss, VOTED.loss_terms, None)(outputs, labels, labels.numel())
+    votes = pq.read_table(divided.splits["train"].path)["label_votes"].to_pylist()
+    expected = torch.nn.functional.cross_entropy(outputs.logits, torch.tensor(votes) / 4)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    certain = torch.nn.functional.cross_entropy(outputs.logits, torch.tensor(votes).argmax(1))
+    assert certain.item() != pytest.approx(expected.item(), rel=1e-3), "votes must matter"

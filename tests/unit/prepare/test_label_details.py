@@ -115,3 +115,94 @@ def test_without_the_declaration_a_weight_is_a_column_like_any_other(workshop: W
     assert "label_details" not in workshop.metrics()
     found = compare_prepared(workshop.out, workshop.out)
     assert "other label columns" not in found.counts()
+
+
+VOTES = {"ant": [{"ant": 2, "bee": 1}, [2, 1, 0], ["ant", "bee", "ant"], '{"ant": 2, "bee": 1}']}
+NAMES = ("ant", "bee", "cat")
+
+
+def divided(tmp_path: Path, column: str) -> Workshop:
+    task = TextClassification(
+        kind="text_classification",
+        label_columns=(column,),
+        label_names=NAMES,
+    )
+    return Workshop(tmp_path, task.row_schema())
+
+
+def unlabelled(number: int) -> Rows:
+    return [{"text": row["text"]} for row in messages(number)]
+
+
+def test_votes_in_every_form_give_the_label_of_the_majority(tmp_path: Path) -> None:
+    workshop = divided(tmp_path, "label_votes")
+    rows = [{**row, "label_votes": VOTES["ant"][at % 4]} for at, row in enumerate(unlabelled(40))]
+    rows += [{"text": f"a tie {at}", "label_votes": {"cat": 1, "bee": 1}} for at in range(20)]
+    rows += [{"text": f"certain {at}", "label_votes": {"cat": 5}} for at in range(20)]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare([SOURCE], near_duplicates=None)
+    stored = [row for rows in workshop.all_rows().values() for row in rows]
+    assert len(stored) == 80
+    expected = {"message": (0, [2, 1, 0]), "a": (1, [0, 1, 1]), "certain": (2, [0, 0, 5])}
+    assert all((row["label"], row["label_votes"]) == expected[row["text"].split()[0]] for row in stored)
+    assert workshop.metrics()["changed"] == {
+        "label_votes: a tie for the largest share, decided by the order of task.label_names": 20
+    }
+    train = workshop.metrics()["label_details"]["label_votes"]["train"]
+    labels = [row["label"] for row in workshop.rows("train")]
+    assert (train["ties"], train["one_class"]) == (labels.count(1), labels.count(2))
+    disagreement = (labels.count(0) / 3 + labels.count(1) / 2) / len(labels)
+    assert train["disagreement"] == pytest.approx(disagreement, abs=1e-5)
+
+
+def test_probabilities_are_scaled_to_one(tmp_path: Path) -> None:
+    workshop = divided(tmp_path, "label_probs")
+    given = [[0.333, 0.333, 0.334], [0.8, 0.2, 0.0], {"bee": 0.99}]
+    rows = [{**row, "label_probs": given[at % 3]} for at, row in enumerate(unlabelled(60))]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    workshop.prepare([SOURCE])
+    for row in workshop.rows("train"):
+        assert sum(row["label_probs"]) == pytest.approx(1, abs=1e-12)
+        assert row["label"] == max(range(3), key=row["label_probs"].__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("label_votes", {"ant": 0, "bee": 0}, "holds no vote: the numbers sum to 0"),
+        ("label_votes", {"ant": -1, "bee": 2}, "of 'ant' is below 0 (given -1)"),
+        ("label_votes", {"ant": 1.5}, "must be whole numbers"),
+        ("label_votes", {"ent": 1, "bea": 2}, "given 'ent'; did you mean 'ant'?"),
+        ("label_votes", ["ant", "bea"], "given 'bea'; did you mean 'bee'?"),
+        ("label_votes", [1, 2], 'must be an object such as {"ant": 1, "bee": 0}, or a list of 3 numbers'),
+        ("label_votes", None, "must be an object such as"),
+        ("label_votes", {"ant": "two"}, "of 'ant' must be a number (given 'two')"),
+        ("label_probs", [0.5, 0.2, 0.1], "sums to 0.8, not 1"),
+        ("label_probs", {"ant": 1.2, "bee": -0.2}, "of 'bee' is below 0"),
+        ("label_probs", ["ant", "bee", "ant"], "number 1 must be a number"),
+    ],
+)
+def test_wrong_distributions_are_refused(tmp_path: Path, column: str, value: Any, told: str) -> None:
+    workshop = divided(tmp_path, column)
+    rows = [{**row, column: [1, 0, 0]} for row in unlabelled(40)]
+    rows[6][column] = value
+    rows[9][column] = {"dog": 1}
+    del rows[12][column]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    problems = "\n".join(workshop.refusal([SOURCE]))
+    assert f"rows.jsonl:7: {column}: " in problems
+    assert told in problems
+    assert f"rows.jsonl:10: {column}: is not a declared label (given 'dog'" in problems
+    assert f"rows.jsonl:13: {column}: missing" in problems
+
+
+def test_a_label_beside_votes_is_not_ignored_in_silence(tmp_path: Path) -> None:
+    workshop = divided(tmp_path, "label_votes")
+    rows = [
+        {**row, "label_votes": [float(at % 3 == place) for place in range(3)]}
+        for at, row in enumerate(messages(40))
+    ]
+    workshop.write("data/rows.jsonl", jsonl(rows))
+    assert "'label': the task does not use it" in "\n".join(workshop.refusal([SOURCE]))
+    workshop.prepare([{**SOURCE, "other_columns": "ignore"}])
+    assert {row["label"] for row in workshop.rows("train")} == {0, 1, 2}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from teacherspec.tasks.shared.columns.base import Column, LabelDetail, VisualColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn
+from teacherspec.tasks.shared.columns.label_distribution import LabelDistributionColumn
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,15 @@ class RowSchema:
         """Unit of the size of a row."""
         units = {column.unit for column in self.content}
         return units.pop() if len(units) == 1 else "characters and bytes"
+
+    def distribution(self) -> LabelDistributionColumn | None:
+        """The column with a distribution over the classes, of which the label is the most likely one."""
+        return next((one for one in self.label_details if isinstance(one, LabelDistributionColumn)), None)
+
+    def read_columns(self) -> tuple[Column, ...]:
+        """The columns that are read from files: all, but no label where a distribution gives it."""
+        derived = self.distribution() is not None
+        return tuple(column for column in self.columns() if not (derived and column is self.label))
 
     def columns(self) -> tuple[Column, ...]:
         """All columns in the order in which they are stored."""
