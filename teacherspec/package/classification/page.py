@@ -32,6 +32,15 @@ METRICS = (
     ("brier", "Brier"),
     ("ece", "ECE"),
 )
+
+SHARES = (
+    ("accuracy", "agreement"),
+    ("cross_entropy", "cross-entropy"),
+    ("kl", "KL"),
+    ("brier", "Brier"),
+    ("ece", "ECE"),
+    ("disagreement", "disagreement"),
+)
 """Metrics of a split, and their titles."""
 
 KINDS = {
@@ -70,7 +79,7 @@ def sections(inputs: PageInputs) -> Sequence[Section]:
     wanted = [("test", row["id"]) for row in hard] + [(row["split"], row["id"]) for row in shown]
     pictures = row_pictures(inputs, wanted)
     return (
-        Section("quality", "Quality", (QUALITY,), tables=[_splits(inputs)]),
+        Section("quality", "Quality", (QUALITY,), tables=[_splits(inputs), *_shares(inputs)]),
         Section("classes", "Classes and confusions", tables=[_classes(inputs), _confusions(inputs)]),
         Section(
             "rows",
@@ -121,6 +130,19 @@ def _splits(inputs: PageInputs) -> Table:
         *numbers(*(title for _, title in METRICS)),
     )
     return Table("Splits", columns, rows)
+
+
+def _shares(inputs: PageInputs) -> list[Table]:
+    """Agreement with the shares of labels, such as annotators' votes; none where rows have a label alone."""
+    names = (*inputs.outputs.prepared.splits, "out_of_fold")
+    found = {name: f"evaluate.{name}.label_distribution" for name in names}
+    rows = [
+        Row((plain(name), *(inputs.cell(f"{place}.{metric}") for metric, _ in SHARES)))
+        for name, place in found.items()
+        if inputs.find(f"{place}.disagreement")
+    ]
+    columns = (*texts("split"), *numbers(*(title for _, title in SHARES)))
+    return [Table("Against the shares of labels", columns, rows)] if rows else []
 
 
 def _classes(inputs: PageInputs) -> Table:
