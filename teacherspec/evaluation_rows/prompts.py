@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from teacherspec.runtime.atomic_io import sha256_bytes
 from teacherspec.tasks.shared.generation_task import GenerationTask
+from teacherspec.text.conversation import Conversation
 
 ANSWERED = ("calibration", "test")
 """Splits with generated answers: one to fit the confidence of answers, one to report it."""
+
+
+Key = tuple[Any, ...]
+"""Of a prompt: its turns, and hashes of its images."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,11 @@ class Prompts:
 
 def gather_prompts(task: GenerationTask, rows: Any, most: int) -> Prompts:
     """At most `most` rows with different prompts, spread evenly over a split."""
-    first: dict[Any, int] = {}
-    references: dict[Any, dict[str, None]] = {}
+    first: dict[Key, int] = {}
+    references: dict[Key, dict[str, None]] = {}
     for at, row in enumerate(rows):
         conversation = task.conversation(row)
-        key = (conversation.prompt, *(sha256_bytes(image) for image in conversation.images))
+        key = _key(conversation)
         first.setdefault(key, at)
         references.setdefault(key, {}).update(dict.fromkeys(map(task.reply, conversation.answers)))
     keys = list(first)
@@ -49,6 +55,16 @@ def gather_prompts(task: GenerationTask, rows: Any, most: int) -> Prompts:
         [tuple(references[keys[at]]) for at in chosen],
         [prompt_text(task, row) for row in picked],
     )
+
+
+def prompt_numbers(task: GenerationTask, rows: Any) -> npt.NDArray[np.int64]:
+    """The number of the prompt of each row `[N]`, from 0 on; answers to one prompt share it."""
+    found: dict[Key, int] = {}
+    return np.asarray([found.setdefault(_key(task.conversation(row)), len(found)) for row in rows], np.int64)
+
+
+def _key(conversation: Conversation) -> Key:
+    return (conversation.prompt, *(sha256_bytes(image) for image in conversation.images))
 
 
 def prompt_text(task: GenerationTask, row: Mapping[str, Any]) -> str:

@@ -11,7 +11,13 @@ from teacherspec.evaluate.generation.metrics import token_gain, token_quality
 from teacherspec.evaluate.generation.report import GenerationAnalysis, write_plots
 from teacherspec.evaluate.generation.text_metrics import GeneratedText, is_correct, text_gain, text_quality
 from teacherspec.evaluate.seeds import SeedScore, score_seeds, seed_findings, seed_metrics, write_seeds
-from teacherspec.evaluation_rows.prompts import ANSWERED, Prompts, gather_prompts, prompt_text
+from teacherspec.evaluation_rows.prompts import (
+    ANSWERED,
+    Prompts,
+    gather_prompts,
+    prompt_numbers,
+    prompt_text,
+)
 from teacherspec.evaluation_rows.row_images import rating_images
 from teacherspec.inference.answers import answer, answer_examples, answer_log_probs
 from teacherspec.inference.generation import predict_tokens, predict_top_k
@@ -155,18 +161,24 @@ def _measure(context: EvaluationContext, outputs: Outputs, generation: Generatio
         correct = _correct(prompts, answers, generation)
         return text_quality(texts(answers), correct, generation, **options)
 
+    task = context.task.require(GenerationTask)
+    numbers = {name: prompt_numbers(task, context.splits[name]) for name in outputs.scored}
     unmeasured = {one.name: {"rows": one.rows} for one in context.data.of_role(*UNLABELLED)}
     metrics: dict[str, Any] = {
-        name: unmeasured.get(name) or token_quality(part, **options) for name, part in outputs.scored.items()
+        name: unmeasured.get(name) or token_quality(part, numbers[name], **options)
+        for name, part in outputs.scored.items()
     }
     metrics["loss_ratio"] = loss_ratio(*(metrics[name]["nll"]["value"] for name in ("validation", "train")))
     metrics["test"]["generated"] = measured(outputs.greedy["test"])
     if outputs.sampled:
         metrics["test"]["sampled"] = measured(outputs.sampled)
-    metrics["base"] = {name: token_quality(part, **options) for name, part in outputs.base_scored.items()}
+    metrics["base"] = {
+        name: token_quality(part, numbers[name], **options) for name, part in outputs.base_scored.items()
+    }
     metrics["base"]["test"]["generated"] = measured(outputs.base_greedy["test"])
     metrics["gain"] = {
-        name: token_gain(outputs.scored[name], part, **options) for name, part in outputs.base_scored.items()
+        name: token_gain(outputs.scored[name], part, numbers[name], **options)
+        for name, part in outputs.base_scored.items()
     }
     own, base = outputs.greedy["test"], outputs.base_greedy["test"]
     correct = _correct(prompts, own, generation), _correct(prompts, base, generation)

@@ -1,4 +1,4 @@
-"""Quality of token predictions, with intervals over rows: tokens of a row are not independent."""
+"""Quality of token predictions, with intervals over prompts: answers to one prompt are not independent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,14 +17,20 @@ LARGEST_EXPONENT = 700.0
 
 
 def token_quality(
-    predictions: TokenPredictions, *, confidence: float, resamples: int, seed: int
+    predictions: TokenPredictions,
+    prompts: npt.NDArray[np.int64],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Metrics of a split at temperature 1, before any calibration.
 
     Args:
         predictions: of the split.
+        prompts: `[N]`, number of the prompt of each row, from 0 on.
         confidence: level of the intervals.
-        resamples: bootstrap resamples of rows, whole.
+        resamples: bootstrap resamples of prompts, with all their rows.
         seed: of the resamples.
 
     Returns:
@@ -34,20 +40,19 @@ def token_quality(
         Intervals where it is resampled.
     """
     nll, rows = predictions.nll(), len(predictions.ids)
-    sums = np.bincount(predictions.row, weights=nll, minlength=rows)
-    hits = np.bincount(predictions.row, weights=predictions.hit, minlength=rows)
+    sums, hits = (
+        np.bincount(predictions.row, weights=values, minlength=rows) for values in (nll, predictions.hit)
+    )
     tokens = predictions.tokens
+    units, of = _units(prompts)
+    columns = (sums, hits, sums / tokens, tokens, np.ones(rows))
+    totals = np.stack([np.bincount(of, weights=values, minlength=units) for values in columns], axis=1)
 
     def statistic(chosen: npt.NDArray[np.intp]) -> list[float]:
-        total = tokens[chosen].sum()
-        return [
-            sums[chosen].sum() / total,
-            hits[chosen].sum() / total,
-            sums[chosen].mean(),
-            (sums[chosen] / tokens[chosen]).mean(),
-        ]
+        total, right, means, count, answers = totals[chosen].sum(axis=0)
+        return [total / count, right / count, total / answers, means / answers]
 
-    draws = bootstrap(statistic, rows, n_resamples=resamples, seed=seed)
+    draws = bootstrap(statistic, units, n_resamples=resamples, seed=seed)
     names = ("nll", "accuracy", "nll_per_answer", "nll_macro")
     found = {
         name: interval_of(float(draws.observed[place]), draws.resampled[:, place], confidence=confidence)
@@ -84,18 +89,28 @@ def token_brier(predictions: TokenPredictions) -> npt.NDArray[np.float64]:
     return brier
 
 
-def token_gain(teacher: TokenPredictions, base: TokenPredictions, **intervals: Any) -> dict[str, Any]:
+def _units(prompts: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int64]]:
+    """How many units are resampled, and that of each row `[N]`: its prompt; itself where all share one."""
+    count = int(prompts.max()) + 1
+    return (count, prompts) if count > 1 else (len(prompts), np.arange(len(prompts)))
+
+
+def token_gain(
+    teacher: TokenPredictions, base: TokenPredictions, prompts: npt.NDArray[np.int64], **intervals: Any
+) -> dict[str, Any]:
     """Gain in `accuracy` of tokens, and in `nll` in nats a token, on the same rows.
 
     Args:
         teacher: of a split.
         base: of the same rows, in their order.
+        prompts: `[N]`, number of the prompt of each row, from 0 on.
         intervals: level, resamples and seed.
     """
-    rows = len(teacher.ids)
+    units, of = _units(prompts)
     gains = {"accuracy": teacher.hit.astype(np.float64) - base.hit, "nll": base.nll() - teacher.nll()}
-    sums = {name: np.bincount(teacher.row, weights=one, minlength=rows) for name, one in gains.items()}
-    return dict(gain(sums, teacher.tokens, **intervals))
+    of_token = of[teacher.row]
+    sums = {name: np.bincount(of_token, weights=one, minlength=units) for name, one in gains.items()}
+    return dict(gain(sums, np.bincount(of_token, minlength=units), **intervals))
 
 
 def hardest(

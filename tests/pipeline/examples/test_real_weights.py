@@ -14,7 +14,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Dinov2Model
 from teacherspec.check.run import check
 from teacherspec.model_files.security_scan import check_folder
 from teacherspec.model_files.sources.registry import fetch
+from teacherspec.package.verification.verify import verify
+from teacherspec.runtime.atomic_io import read_json
+from teacherspec.splits import Prepared
+from tests.pipeline.causal_lm.toys import lm_prepared, task
 from tests.pipeline.examples.test_redeclared_llama import program
+from tests.toys.language_pipeline import run_pipeline
 from tests.toys.readers import ask
 
 pytestmark = pytest.mark.slow
@@ -62,6 +67,26 @@ def test_smollm2_as_another_family_computes_the_same(family: str, smollm2: Path,
             AutoModelForCausalLM.from_pretrained(folder)(**tokens).logits for folder in (tmp_path, smollm2)
         )
     torch.testing.assert_close(given, wanted, rtol=0, atol=1e-4)
+
+
+def test_smollm2_as_mistral_becomes_a_teacher(smollm2: Path, tmp_path: Path) -> None:
+    """Four steps on a toy task, by every stage: the code of the family with weights that speak."""
+    program("examples/smollm2/redeclare.py").redeclare(smollm2, "mistral", tmp_path / "base")
+    check_folder(tmp_path / "base")
+    (tmp_path / "run").mkdir()
+
+    def prepare(folder: Path) -> Prepared:
+        return lm_prepared(folder, train=32, other=20)
+
+    method = {"method": {"kind": "lora", "rank": 8}, "learning_rate": 2e-3}
+    run = run_pipeline(tmp_path / "run", task(), prepare, tmp_path / "base", epochs=1, **method)
+    assert read_json(run.teacher / "model/config.json")["model_type"] == "mistral"
+    assert {check.name: check.problems for check in verify(run.teacher) if check.problems} == {}
+    metrics = read_json(run.stages.reports / "evaluate/metrics.json")
+    assert metrics["gain"]["test"]["nll"]["low"] > 0
+    base = metrics["base"]["test"]["perplexity"]["value"]
+    assert 2 < base < 1000, "pre-trained weights speak before training: drawn ones would be near 49,152"
+    assert metrics["gain"]["test"]["generated"]["chrf"]["low"] > 0
 
 
 # --- DINOv2 in an ONNX file ----------------------------------------------------------------------------
