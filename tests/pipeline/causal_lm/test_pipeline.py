@@ -46,7 +46,7 @@ def test_the_page_shows_answers_and_losses(pipeline_run):
     words = " ".join(read.words.split())
     answer = load_answers(pipeline_run.stages.evaluated, "test")[0]
     assert " ".join(answer.prompt.split()) in words
-    assert " ".join(answer.base_text.split()) in words
+    assert " ".join(answer.text.split()) in words
     assert "colours ready" in words
     shown = {name: value for name, value, _ in read.shown}
     metrics = read_json(pipeline_run.stages.reports / "evaluate/metrics.json")
