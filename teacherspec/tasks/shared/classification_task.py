@@ -43,7 +43,7 @@ class ClassificationTask(Kind, SupervisedLoss, FrozenFeatures):
     label_columns: tuple[LabelColumnName, ...] = Param(default=(), exclude_if=lambda names: not names)
     """Columns of every row with a label. `weight`: how much the row counts in training relative to others, a
     number of at least 0. `label_votes` or `label_probs`, in place of `label`: how many annotators gave each
-    label, or the probability of each; needs `label_names`. The label is then the one with the largest share."""
+    label, or the probability of each; needs `label_names`. The label is then the one of the largest share."""
 
     label_names: LabelNames | None = None
     """Class names in the order of the logits; omit to use the labels found in the data, sorted."""
@@ -66,7 +66,9 @@ class ClassificationTask(Kind, SupervisedLoss, FrozenFeatures):
         if len(given) > 1:
             raise ValueError(f"label_columns: {' and '.join(given)} both give the label: drop one")
         if given and self.label_names is None:
-            raise ValueError(f"label_columns: {given[0]} needs the labels in their order: declare label_names")
+            raise ValueError(
+                f"label_columns: {given[0]} needs the labels in their order: declare label_names"
+            )
         return self
 
     def labelled_rows(self, content: tuple[Column, ...]) -> RowSchema:
@@ -121,11 +123,9 @@ def measure(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> d
     }
 
 
-def measure_targets(
-    logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float64]
-) -> dict[str, float]:
-    """The same metrics of described labels: each row counts as much as it weighs; nll and brier are those to its
-    distribution, of which the most likely class is the label.
+def measure_targets(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.float64]) -> dict[str, float]:
+    """The same metrics of described labels: each row counts as much as it weighs; nll and brier are those to
+    its distribution, of which the most likely class is the label.
 
     Args:
         logits: `[N, C]`, raw.

@@ -65,7 +65,7 @@ def collate_pairs(processor: DualProcessor) -> "Callable[[list[Any]], dict[str, 
     """A function from examples to one batch.
 
     It holds `pixel_values` `[B, 3, H, W]` or features first, from which the size of a batch is read; `labels`
-    `[B]`; the prompts of the classes, `[P, L]` shared or `[B, P, L]`; and in training the pairs' tokens `[B, L]`.
+    `[B]`; the prompts of the classes, `[P, L]` shared or `[B, P, L]`; and in training the tokens `[B, L]`.
     """
 
     def collate(examples: list[Any]) -> "dict[str, torch.Tensor]":

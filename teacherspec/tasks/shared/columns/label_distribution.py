@@ -1,4 +1,4 @@
-"""Columns that hold a distribution over the classes in place of one class: votes of annotators, probabilities."""
+"""Columns that hold a distribution over the classes in place of one class: votes or probabilities."""
 
 import json
 import math
@@ -24,7 +24,7 @@ TIE = "a tie for the largest share, decided by the order of task.label_names"
 
 @dataclass(frozen=True)
 class LabelDistributionColumn(LabelDetail):
-    """A number for each class, in the order of the label names; the label of the row is the class of the largest.
+    """A number for each class, in the order of the label names; the label is the class of the largest.
 
     Attributes:
         label_names: the declared names.
@@ -62,7 +62,9 @@ class LabelDistributionColumn(LabelDetail):
             rule = LabelColumn(self.name, self.label_names)
             for name, number in value.items():
                 try:
-                    given[self.label_names.index(str(rule.read(name)))] = self._number(number, f"of {name!r} ")
+                    given[self.label_names.index(str(rule.read(name)))] = self._number(
+                        number, f"of {name!r} "
+                    )
                 except ColumnError as error:
                     problems.append(str(error))
             if problems:
@@ -82,7 +84,9 @@ class LabelDistributionColumn(LabelDetail):
         return float(value)
 
     def _forms(self) -> str:
-        example = ", ".join(f"{json.dumps(name)}: {number}" for name, number in zip(self.label_names, (1, 0)))
+        example = ", ".join(
+            f"{json.dumps(name)}: {number}" for name, number in zip(self.label_names[:2], (1, 0), strict=True)
+        )
         return FORMS.format(example=example, classes=len(self.label_names))
 
     def arrow_type(self) -> "pa.DataType":
