@@ -69,18 +69,24 @@ def test_smollm2_as_another_family_computes_the_same(family: str, smollm2: Path,
     torch.testing.assert_close(given, wanted, rtol=0, atol=1e-4)
 
 
-def test_smollm2_as_mistral_becomes_a_teacher(smollm2: Path, tmp_path: Path) -> None:
+METHODS = {
+    "mistral": {"method": {"kind": "lora", "rank": 8}, "learning_rate": 2e-3},
+    "qwen2": {"method": {"kind": "full"}, "learning_rate": 1e-4},
+}
+
+
+@pytest.mark.parametrize("family", METHODS)
+def test_smollm2_as_another_family_becomes_a_teacher(family: str, smollm2: Path, tmp_path: Path) -> None:
     """Four steps on a toy task, by every stage: the code of the family with weights that speak."""
-    program("examples/smollm2/redeclare.py").redeclare(smollm2, "mistral", tmp_path / "base")
+    program("examples/smollm2/redeclare.py").redeclare(smollm2, family, tmp_path / "base")
     check_folder(tmp_path / "base")
     (tmp_path / "run").mkdir()
 
     def prepare(folder: Path) -> Prepared:
         return lm_prepared(folder, train=32, other=20)
 
-    method = {"method": {"kind": "lora", "rank": 8}, "learning_rate": 2e-3}
-    run = run_pipeline(tmp_path / "run", task(), prepare, tmp_path / "base", epochs=1, **method)
-    assert read_json(run.teacher / "model/config.json")["model_type"] == "mistral"
+    run = run_pipeline(tmp_path / "run", task(), prepare, tmp_path / "base", epochs=1, **METHODS[family])
+    assert read_json(run.teacher / "model/config.json")["model_type"] == family
     assert {check.name: check.problems for check in verify(run.teacher) if check.problems} == {}
     metrics = read_json(run.stages.reports / "evaluate/metrics.json")
     assert metrics["gain"]["test"]["nll"]["low"] > 0
