@@ -34,6 +34,7 @@ def test_every_recorded_ratio_names_a_program_of_its_own_page() -> None:
             "wall seconds",
             "peak memory",
             "supervised tokens a CPU second",
+            "images a CPU second",
         }
 
 

@@ -165,9 +165,9 @@ ONE_PROBLEM = {
         changed(("apache-2.0", '"apache\\0"')),
         "16:12: base.license: the text holds the control character U+0000",
     ),
-    "path above the repository": (
+    "path beside the declared folder of rows": (
         changed(("data/messages", "../data/messages")),
-        "8:13: prepare.sources[0].path: ",
+        "4:1: prepare: ../data/messages.jsonl is outside `data: data`",
     ),
     "absolute path": (changed(("data/messages", "/data/messages")), "8:13: prepare.sources[0].path: "),
     "path in a home": (changed(("data/messages", "~/messages")), "8:13: prepare.sources[0].path: "),

@@ -248,7 +248,7 @@ def test_a_declaration_that_cannot_work_is_refused(workshop: Workshop, given: di
     [
         ({"split": "spoken"}, "needs a role"),
         ({"split": "test", "role": "ood"}, "has no role"),
-        ({"path": "../rows.jsonl"}, "inside the repository"),
+        ({"path": "../rows.jsonl"}, "is outside `data: data`"),
         ({"path": "/etc/passwd"}, "relative to the repository"),
         ({"path": "~/rows.jsonl"}, "relative to the repository"),
         ({"path": "$HOME/rows.jsonl"}, "plain path"),

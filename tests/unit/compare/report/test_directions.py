@@ -16,7 +16,7 @@ WITHOUT = (
     "length_ratio", "candidate_set_size", "worsened", "wins", "ties", "losses", "ratings", "skipped",
     "outdated", "raters", "left_preferred", "preference", "rating", "shown", "rated", "identical", "pairs",
     "teacher", "opponent", "difference", "trainings",
-    "entropy", "out_of_fold_rows",
+    "entropy", "out_of_fold_rows", "effective_rows", "disagreement",
 )  # fmt: skip
 """Counts, targets and parameters, of which neither more nor less is better."""
 
