@@ -108,7 +108,7 @@ def nll_of_answers(
     """NLL `[N]` of the first given answer of each row after its prompt, nats; earlier turns are not scored.
 
     Args:
-        task: with room for the examples.
+        task: whose `max_length` also holds the examples.
         base: the model in eval mode, and its processor.
         rows: with the columns of the task.
         batch_size: rows of one forward pass.

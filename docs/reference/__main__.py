@@ -21,23 +21,23 @@ def params_page(schema: Schema) -> Iterator[str]:
     tree = SchemaTree(schema)
     yield from ("# Every key of params.yaml", "", WRITTEN, "")
     yield "The same as `teacherspec check` allows and as editors show. A key without a default must be given."
-    told: dict[str, str] = {}
+    described: dict[str, str] = {}
     for name, section in schema["properties"].items():
         yield from ("", f"## `{name}`", "", _sentence(section))
-        yield from _forms(tree, name, [section], told)
+        yield from _forms(tree, name, [section], described)
 
 
-def _forms(tree: SchemaTree, path: str, schemas: list[Schema], told: dict[str, str]) -> Iterator[str]:
+def _forms(tree: SchemaTree, path: str, schemas: list[Schema], described: dict[str, str]) -> Iterator[str]:
     """A table for each mapping that may stand at a path, then those of its keys."""
     forms = {title: form for schema in schemas for title, form in _mappings(tree, schema)}
     nested: dict[str, list[Schema]] = {}
     for title, form in forms.items():
         kind = form["properties"].get("kind", {}).get("const")
         name = f"`{path}`" + (f" of kind `{kind}`" if kind else f", {title}")
-        if title in told:
-            yield from ("", f"**{name}**: see [`{told[title]}`]({_anchor(told[title])}).")
+        if title in described:
+            yield from ("", f"**{name}**: see [`{described[title]}`]({_anchor(described[title])}).")
             continue
-        told[title] = path
+        described[title] = path
         if len(forms) > 1:
             yield from ("", f"**{name}**: {_sentence(form)}")
         yield from ("", "| key | allowed | default | what it is |", "|---|---|---|---|")
@@ -50,7 +50,7 @@ def _forms(tree: SchemaTree, path: str, schemas: list[Schema], told: dict[str, s
                 nested.setdefault(below, []).append(value)
     for below, values in nested.items():
         yield from ("", f"### `{below}`")
-        yield from _forms(tree, below, values, told)
+        yield from _forms(tree, below, values, described)
 
 
 def _mappings(tree: SchemaTree, schema: Schema) -> Iterator[tuple[str, Schema]]:

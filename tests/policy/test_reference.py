@@ -12,10 +12,12 @@ def test_the_committed_pages_are_true() -> None:
         assert file.read_text(encoding="utf-8") == text, "renew it with `make schema`"
 
 
-def test_every_key_and_command_is_told() -> None:
+def test_every_key_and_command_is_described() -> None:
     keys = {key for form in json_schema()["$defs"].values() for key in form.get("properties", {})}
-    told = set(re.findall(r"^\| `(\w+)` \|", (HERE / "params.md").read_text(encoding="utf-8"), re.MULTILINE))
-    assert keys == told
+    described = set(
+        re.findall(r"^\| `(\w+)` \|", (HERE / "params.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert keys == described
     commands = re.findall(r"^### `teacherspec ([\w-]+)`$", pages()[HERE / "commands.md"], re.MULTILINE)
     assert sorted(commands) == sorted(COMMANDS)
 

@@ -49,9 +49,9 @@ def test_examples_are_earlier_turns_of_the_prompt(base: tuple[torch.nn.Module, o
     (row,) = with_shots(rows(1, seed=1), PAIRS[:2], 2, seed=0)
     tokenizer = base[1]
     text = tokenizer.decode(asked.encoder(tokenizer).encode_prompt(asked.conversation(row)))
-    (first, said), (second, told) = row["history"]
+    (first, said), (second, reply) = row["history"]
     asks = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
-    shown = f"{asks.format(first)}{said}<|im_end|>\n{asks.format(second)}{told}<|im_end|>\n"
+    shown = f"{asks.format(first)}{said}<|im_end|>\n{asks.format(second)}{reply}<|im_end|>\n"
     wanted = shown + asks.format(row["prompt"])
     assert text.endswith(wanted)
     assert text.removesuffix(wanted).count("Say it.") == 1

@@ -27,7 +27,7 @@ def test_a_weighted_metric_may_be_a_gate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         ((SOURCE, SOURCE + "      columns: {weight: trust}\n"), "has no such column"),
         (("  max_length: 64\n", "  max_length: 64\n  label_columns: [label_votes]\n"), "declare label_names"),
@@ -42,10 +42,10 @@ def test_a_weighted_metric_may_be_a_gate(tmp_path: Path) -> None:
         (("  max_length: 64\n", "  max_length: 64\n  label_columns: [weight, weight]\n"), "more than once"),
     ],
 )
-def test_wrong_declarations_are_refused(tmp_path: Path, edit: tuple[str, str], told: str) -> None:
+def test_wrong_declarations_are_refused(tmp_path: Path, edit: tuple[str, str], message: str) -> None:
     found = check(tmp_path, changed(edit))
     assert found.exit_code == 1
-    assert told in found.output
+    assert message in found.output
 
 
 def test_a_weight_is_no_further_column(tmp_path: Path) -> None:

@@ -79,10 +79,10 @@ def test_a_split_in_which_no_row_counts_is_refused(weighted: Workshop) -> None:
     weighted.write("data/rows.jsonl", jsonl(rows))
     problems = weighted.refusal([SOURCE])
     for split in ("train", "validation", "calibration", "test"):
-        told = [one for one in problems if f"(split {split}," in one]
-        assert len(told) == 1
-        assert "weight: every row weighs 0" in told[0]
-        assert "data/rows.jsonl:" in told[0]
+        message = [one for one in problems if f"(split {split}," in one]
+        assert len(message) == 1
+        assert "weight: every row weighs 0" in message[0]
+        assert "data/rows.jsonl:" in message[0]
 
 
 def test_a_file_without_the_column_is_refused_with_how_to_name_it(weighted: Workshop) -> None:
@@ -167,7 +167,7 @@ def test_probabilities_are_scaled_to_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "told"),
+    ("column", "value", "message"),
     [
         ("label_votes", {"ant": 0, "bee": 0}, "holds no vote: the numbers sum to 0"),
         ("label_votes", {"ant": -1, "bee": 2}, "of 'ant' is below 0 (given -1)"),
@@ -182,7 +182,7 @@ def test_probabilities_are_scaled_to_one(tmp_path: Path) -> None:
         ("label_probs", ["ant", "bee", "ant"], "number 1 must be a number"),
     ],
 )
-def test_wrong_distributions_are_refused(tmp_path: Path, column: str, value: Any, told: str) -> None:
+def test_wrong_distributions_are_refused(tmp_path: Path, column: str, value: Any, message: str) -> None:
     workshop = divided(tmp_path, column)
     rows = [{**row, column: [1, 0, 0]} for row in unlabelled(40)]
     rows[6][column] = value
@@ -191,7 +191,7 @@ def test_wrong_distributions_are_refused(tmp_path: Path, column: str, value: Any
     workshop.write("data/rows.jsonl", jsonl(rows))
     problems = "\n".join(workshop.refusal([SOURCE]))
     assert f"rows.jsonl:7: {column}: " in problems
-    assert told in problems
+    assert message in problems
     assert f"rows.jsonl:10: {column}: is not a declared label (given 'dog'" in problems
     assert f"rows.jsonl:13: {column}: missing" in problems
 
