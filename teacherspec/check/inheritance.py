@@ -26,7 +26,7 @@ MOST_SHOWN = 60
 """Characters of a value in a message."""
 
 DIGEST_LINE = re.compile(r"^# values: ([0-9a-f]{16})$", re.MULTILINE)
-"""In the head of a written `params.yaml`: by it an edit of that file is told from one of its sources."""
+"""In the head of a written `params.yaml`: it separates an edit of that file from an edit of its sources."""
 
 
 def shared_file(folder: Path) -> Path:

@@ -85,7 +85,7 @@ def run_package(
     outputs = load_stage_outputs(stages)
     splits = _declared_splits(section, outputs)
     gates = evaluate_gates(section.gates, outputs.reports)
-    write_page(task, section, spec, outputs, stages, gates)  # first: it tells why a teacher is not ready
+    write_page(task, section, spec, outputs, stages, gates)  # first: it shows why a teacher is not ready
     if section.on_not_ready == "fail":
         require_ready(gates)
     require_vocabulary(section, stages.finetuned / "model")

@@ -76,27 +76,37 @@ def quality(predictions: Predictions, *, confidence: float, resamples: int, seed
     }
     if np.ptp(labels) > 0 and np.ptp(predicted) > 0:
         measured["matthews"] = matthews(labels, predicted, n_classes=classes)
+    return measured | _by_label_details(
+        predictions, values, confidence=confidence, resamples=resamples, seed=seed
+    )
+
+
+def _by_label_details(
+    predictions: Predictions, values: "RowValues", *, confidence: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    """Metrics by what is known of labels besides their class; empty where nothing is."""
+    found: dict[str, Any] = {}
     if predictions.weights is not None:
-        measured["weighted"] = weighted_quality(
-            labels.astype(np.int64),
-            predicted,
+        found["weighted"] = weighted_quality(
+            predictions.labels.astype(np.int64),
+            values.predicted,
             {"accuracy": values.correct.astype(np.float64), "nll": values.nll, "brier": values.brier},
             values.confidence,
             predictions.weights,
-            classes=classes,
+            classes=predictions.logits.shape[1],
             confidence=confidence,
             resamples=resamples,
             seed=seed,
         )
     if predictions.label_probs is not None:
-        measured["label_distribution"] = distribution_quality(
+        found["label_distribution"] = distribution_quality(
             softmax(predictions.logits),
             predictions.label_probs,
             confidence=confidence,
             resamples=resamples,
             seed=seed,
         )
-    return measured
+    return found
 
 
 class RowValues(NamedTuple):
