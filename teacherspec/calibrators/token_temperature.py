@@ -33,15 +33,13 @@ def fit_token_temperature(predictions: TokenPredictions) -> TemperatureFit:
 
 
 def _clustered_error(predictions: TokenPredictions, fit: TemperatureFit) -> float:
-    """Standard error of T where tokens of one row are not independent (Liang & Zeger 1986).
+    """Standard error of T where tokens of answers to one prompt are not independent (Liang & Zeger 1986).
 
-    The sandwich estimate with the gradients added up within rows first.
+    The sandwich estimate with the gradients added up within prompts first.
     """
     beta = 1.0 / fit.temperature
     slope = log_sum_exp(predictions, beta, derivative=1)
-    gradients = np.bincount(
-        predictions.row, weights=slope - predictions.label_logit, minlength=len(predictions.ids)
-    )
+    gradients = np.bincount(predictions.cluster[predictions.row], weights=slope - predictions.label_logit)
     curvature = float(log_sum_exp(predictions, beta, derivative=2).sum())
     return float(np.sqrt((gradients**2).sum()) / curvature / beta**2)
 
@@ -84,7 +82,7 @@ def score_tokens(predictions: TokenPredictions, temperature: float) -> Clustered
     beta = 1.0 / temperature
     lse = log_sum_exp(predictions, beta)
     return ClusteredScores(
-        row=predictions.row,
+        cluster=predictions.cluster[predictions.row],
         nll=lse - beta * predictions.label_logit,
         # The most likely token's logit is 0, so its log-probability is -LSE; rounding may pass 0.
         confidences=np.exp(-np.maximum(lse, 0.0)),

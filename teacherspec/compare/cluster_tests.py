@@ -1,4 +1,4 @@
-"""Paired tests of clustered observations: tokens of a row, candidate sets of an image."""
+"""Paired tests of clustered observations: tokens of a prompt, candidate sets of an image."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,26 +14,26 @@ RAW, CALIBRATED = ("nll", "accuracy", "ece"), ("nll", "ece")
 
 
 def clustered_tests(
-    split: str, raw: Sequence[ClusteredScores], calibrated: Sequence[ClusteredScores], rows: int
+    split: str, raw: Sequence[ClusteredScores], calibrated: Sequence[ClusteredScores], clusters: int
 ) -> Iterator[PairedTest]:
-    """Loss, accuracy and calibration error, whole rows resampled in pairs.
+    """Loss, accuracy and calibration error, whole clusters resampled in pairs.
 
     Args:
         split: its name.
         raw: scores of the base and of the head revision at temperature 1.
         calibrated: the same at each side's fitted temperature.
-        rows: number of rows.
+        clusters: number of clusters.
     """
     for names, template, scored in (
         (RAW, "evaluate.{}.{}", raw),
         (CALIBRATED, "calibrate.{}.{}.after", calibrated),
     ):
-        before, after = (_statistics(side, names, rows) for side in scored)
-        yield from resampled([template.format(split, name) for name in names], before, after, rows)
+        before, after = (_statistics(side, names, clusters) for side in scored)
+        yield from resampled([template.format(split, name) for name in names], before, after, clusters)
 
 
-def _statistics(scored: ClusteredScores, names: Sequence[str], rows: int) -> Statistics:
-    statistic = ClusteredStatistic(scored, rows, N_BINS)
+def _statistics(scored: ClusteredScores, names: Sequence[str], clusters: int) -> Statistics:
+    statistic = ClusteredStatistic(scored, clusters, N_BINS)
     columns = [ClusteredStatistic.NAMES.index(name) for name in names]
 
     def numbers(chosen: IntArray) -> FloatArray:

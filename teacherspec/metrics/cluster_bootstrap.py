@@ -1,4 +1,4 @@
-"""Measures of clustered observations, tokens of a row or candidate sets of an image, by resampling rows."""
+"""Measures of clustered observations, tokens of a prompt or candidate sets of an image, by resampling."""
 
 from dataclasses import dataclass
 
@@ -14,57 +14,60 @@ class ClusteredScores:
     """The measures of each of T observations at one temperature.
 
     Attributes:
-        row: `[T]` row, from 0 on, that each observation belongs to.
+        cluster: `[T]` number from 0 on: observations of one cluster may depend on each other.
         nll: `[T]` nats.
         confidences: `[T]`, probability of the most likely label.
         correct: `[T]`, whether that is the label.
     """
 
-    row: IntArray
+    cluster: IntArray
     nll: FloatArray
     confidences: FloatArray
     correct: IntArray
 
 
 class ClusteredStatistic:
-    """The resampled measures of one set of observations, from indices of rows to the numbers of `NAMES`.
+    """The resampled measures of one set of observations, from indices of clusters to the numbers of `NAMES`.
 
-    Resampling whole rows keeps the dependence of observations within a row (Davison & Hinkley 1997, ch. 3.8).
+    Resampling whole clusters keeps the dependence within them (Davison & Hinkley 1997, ch. 3.8).
     """
 
     MEANS = ("nll", "signed", "accuracy")
     NAMES = (*MEANS, *ECE_BINNINGS)
 
-    def __init__(self, scored: ClusteredScores, rows: int, n_bins: int) -> None:
+    def __init__(self, scored: ClusteredScores, clusters: int, n_bins: int) -> None:
         """Add up what resamples add up, once.
 
         Args:
             scored: T observations.
-            rows: number of rows.
+            clusters: number of clusters.
             n_bins: of the binned errors.
         """
         excess = scored.confidences - scored.correct
         columns = [
-            np.bincount(scored.row, weights=values, minlength=rows)
-            for values in (np.ones(len(scored.row)), scored.nll, excess, scored.correct)
+            np.bincount(scored.cluster, weights=values, minlength=clusters)
+            for values in (np.ones(len(scored.cluster)), scored.nll, excess, scored.correct)
         ]
         self.sums = np.stack(columns, axis=1)  # [N, 1 + 3]
         self.bins = [
-            _by_row_and_bin(
-                scored.row, bin_index(scored.confidences, n_bins=n_bins, binning=binning), excess, rows
+            _by_cluster_and_bin(
+                scored.cluster,
+                bin_index(scored.confidences, n_bins=n_bins, binning=binning),
+                excess,
+                clusters,
             )
             for binning in ECE_BINNINGS.values()
         ]
 
     def __call__(self, chosen: IntArray) -> FloatArray:
-        """The numbers of some rows, with repetitions; every observation weighs the same."""
+        """The numbers of some clusters, with repetitions; every observation weighs the same."""
         sums = self.sums[chosen].sum(axis=0)
         errors = [np.abs(table[chosen].sum(axis=0)).sum() / sums[0] for table in self.bins]
         return np.concatenate([sums[1:] / sums[0], errors])
 
 
-def _by_row_and_bin(row: IntArray, index: IntArray, excess: FloatArray, rows: int) -> FloatArray:
-    """Sums of excess confidence `[N, M]` by row and bin."""
-    table = np.zeros((rows, int(index.max()) + 1))
-    np.add.at(table, (row, index), excess)
+def _by_cluster_and_bin(cluster: IntArray, index: IntArray, excess: FloatArray, clusters: int) -> FloatArray:
+    """Sums of excess confidence `[N, M]` by cluster and bin."""
+    table = np.zeros((clusters, int(index.max()) + 1))
+    np.add.at(table, (cluster, index), excess)
     return table

@@ -5,7 +5,7 @@ and sums over all tokens, are enough to fit a temperature and to compute calibra
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class TokenPredictions:
         mean: `[T, G]` float32, E_β z, its derivative.
         betas: `[G]` ascending, 1 among them.
         sums: `[4, G]` float64, over tokens: ΣL, its first two derivatives in β, Σ(L')²; nats.
+        prompt: `[N]` number of the prompt of each row, from 0 on; omit where each row has its own.
     """
 
     ids: Sequence[str]
@@ -46,8 +47,11 @@ class TokenPredictions:
     mean: Floats
     betas: npt.NDArray[np.float64]
     sums: npt.NDArray[np.float64]
+    prompt: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
+        if not len(self.prompt):
+            object.__setattr__(self, "prompt", np.arange(len(self.ids)))
         total, grid = int(self.tokens.sum()), len(self.betas)
         shapes = (self.tokens.shape, self.label_logit.shape, self.hit.shape, self.lse.shape, self.mean.shape)
         if shapes != ((len(self.ids),), (total,), (total,), (total, grid), (total, grid)):
@@ -57,6 +61,13 @@ class TokenPredictions:
     def row(self) -> npt.NDArray[np.int64]:
         """Row `[T]` that each token belongs to."""
         return np.repeat(np.arange(len(self.ids)), self.tokens)
+
+    @cached_property
+    def cluster(self) -> npt.NDArray[np.int64]:
+        """What each row `[N]` is resampled with, numbered from 0 on: the rows of its prompt, because answers
+        to one prompt are not independent; itself where all rows have one prompt."""
+        found, cluster = np.unique(self.prompt, return_inverse=True)
+        return cluster if len(found) > 1 else np.arange(len(self.ids))
 
     def nll(self) -> npt.NDArray[np.float64]:
         """NLL `[T]` of each token at temperature 1, nats."""
@@ -113,6 +124,7 @@ def save_token_predictions(folder: Path, split: str, predictions: TokenPredictio
     table = pa.table(
         {
             "id": pa.array(predictions.ids, pa.string()),
+            "prompt": pa.array(predictions.prompt),
             "label_logit": lists(predictions.label_logit),
             "hit": lists(predictions.hit),
             "lse": grids(predictions.lse),
@@ -143,6 +155,8 @@ def load_token_predictions(folder: Path, split: str) -> TokenPredictions:
         mean=columns["mean"].flatten().flatten().to_numpy().reshape(-1, wide),
         betas=np.asarray(grid["betas"]),
         sums=np.asarray(grid["sums"]),
+        # Teachers of earlier releases, which `teacherspec diff` reads, have no such column.
+        **({"prompt": columns["prompt"].to_numpy()} if "prompt" in columns else {}),
     )
 
 

@@ -40,7 +40,9 @@ def calibrate_generation(section: Calibrate, index: PredictionIndex, predictions
     fitted = fit_tokens(section, splits[calibration])
     temperature = fitted.calibrator.temperature if isinstance(fitted.calibrator, Temperature) else 1.0
     scored = {name: (score_tokens(one, 1.0), score_tokens(one, temperature)) for name, one in splits.items()}
-    measured: dict[str, Any] = {name: compare_tokens(*pair, section) for name, pair in scored.items()}
+    measured: dict[str, Any] = {
+        name: compare_tokens(len(splits[name].ids), *pair, section) for name, pair in scored.items()
+    }
     in_sample = headline(measured[calibration], ("rows", "tokens"), ("nll", "ece"))
     measured[calibration] = {**in_sample, **fit_numbers(fitted, measured[test])}
     answers = load_answers(predictions, calibration)

@@ -1,4 +1,4 @@
-"""Measures of generation before and after calibration: of tokens, resampled by row, and of whole answers."""
+"""Measures of generation before and after calibration: of tokens, by prompt, and of whole answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,23 +17,26 @@ from teacherspec.predictions.generation import Answer
 from teacherspec.spec.calibrate import Calibrate
 
 
-def compare_tokens(before: ClusteredScores, after: ClusteredScores, section: Calibrate) -> dict[str, Any]:
+def compare_tokens(
+    rows: int, before: ClusteredScores, after: ClusteredScores, section: Calibrate
+) -> dict[str, Any]:
     """Nested measures of one split, `before` and `after` calibration, every token weighing the same.
 
-    Intervals resample whole rows, in pairs; binned errors have their noise floor and its 95 % point, which
-    assume independent tokens.
+    Intervals resample prompts with all their rows, in pairs; binned errors have their noise floor and its
+    95 % point, which assume independent tokens.
 
     Args:
+        rows: number of them.
         before: tokens at temperature 1.
         after: the same tokens at the fitted temperature.
         section: bins, resamples, seed, level.
     """
-    rows = int(before.row[-1]) + 1
-    measured: dict[str, Any] = {"rows": rows, "tokens": len(before.row), "argmax_changed": 0}
+    clusters = int(before.cluster.max()) + 1
+    measured: dict[str, Any] = {"rows": rows, "tokens": len(before.cluster), "argmax_changed": 0}
     draws: dict[str, BootstrapDraws] = {}
     for when, scored in zip(WHEN, (before, after), strict=True):
-        statistic = ClusteredStatistic(scored, rows, section.n_bins)
-        draws[when] = bootstrap(statistic, rows, n_resamples=section.resamples, seed=section.seed)
+        statistic = ClusteredStatistic(scored, clusters, section.n_bins)
+        draws[when] = bootstrap(statistic, clusters, n_resamples=section.resamples, seed=section.seed)
         drawn = dict(
             zip(
                 ClusteredStatistic.NAMES,

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from teacherspec.compare.cluster_tests import clustered_tests
-from teacherspec.compare.generation.pairing import AnswerPair, score_rows
+from teacherspec.compare.generation.pairing import AnswerPair, clusters_of, score_rows
 from teacherspec.compare.paired_predictions import SideArtifacts, Sides, positions_of
-from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnemar, paired_mean, resampled
+from teacherspec.compare.paired_tests import Hits, PairedTest, Statistics, mcnemar, resampled
 from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.metrics.text_generation import CorpusScore, bleu, chrf, score_from
 from teacherspec.predictions.generation import TokenPredictions
@@ -33,9 +34,13 @@ def token_tests(
         not_compared: gets a sentence where the tokens differ.
     """
     positions = [positions_of(one.ids, ids) for one in predictions]
-    raw = [score_rows(one, 1.0, at) for one, at in zip(predictions, positions, strict=True)]
-    before, after = (np.bincount(one.row, weights=one.nll, minlength=len(ids)) for one in raw)
-    yield paired_mean(f"evaluate.{split}.nll_per_answer", before.astype(float), after.astype(float))
+    cluster = clusters_of(predictions[1], positions[1])
+    raw = [score_rows(one, 1.0, at, cluster) for one, at in zip(predictions, positions, strict=True)]
+    answers = np.bincount(cluster)
+    sums = [np.bincount(one.cluster, weights=one.nll).astype(np.float64) for one in raw]
+    before, after = (_mean_of_sums(own, answers) for own in sums)
+    for test in resampled([f"evaluate.{split}.nll_per_answer"], before, after, len(answers)):
+        yield replace(test, rows=len(ids))
     tokens = [one.tokens[at] for one, at in zip(predictions, positions, strict=True)]
     if not np.array_equal(tokens[0], tokens[1]):
         not_compared.append(
@@ -44,10 +49,20 @@ def token_tests(
         )
         return
     calibrated = [
-        score_rows(one, side.temperature, at)
+        score_rows(one, side.temperature, at, cluster)
         for one, side, at in zip(predictions, sides.both, positions, strict=True)
     ]
-    yield from clustered_tests(split, raw, calibrated, len(ids))
+    for test in clustered_tests(split, raw, calibrated, len(answers)):
+        yield replace(test, rows=len(ids))
+
+
+def _mean_of_sums(sums: FloatArray, counts: IntArray) -> Statistics:
+    """From positions of clusters to the mean a row, given sums and numbers of rows of each cluster."""
+
+    def number(chosen: IntArray) -> FloatArray:
+        return np.array([sums[chosen].sum() / counts[chosen].sum()])
+
+    return number
 
 
 def answer_tests(

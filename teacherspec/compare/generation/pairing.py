@@ -14,22 +14,31 @@ AnswerPair = tuple[Answer, Answer]
 """Answers of the base and of the head revision to the same prompt."""
 
 
-def score_rows(predictions: TokenPredictions, temperature: float, positions: IntArray) -> ClusteredScores:
-    """Scores of the tokens of some rows, which are numbered in the order of `positions`.
+def score_rows(
+    predictions: TokenPredictions, temperature: float, positions: IntArray, cluster: IntArray
+) -> ClusteredScores:
+    """Scores of the tokens of some rows.
 
     Args:
         predictions: of all rows.
         temperature: for calibration.
         positions: `[N]`, of the rows.
+        cluster: `[N]`, what each of them is resampled with; the same for both sides of a comparison.
     """
     scores = score_tokens(predictions, temperature)
     new = np.full(len(predictions.ids), -1)
-    new[positions] = np.arange(len(positions))
-    row = new[scores.row]
-    chosen = row >= 0
+    new[positions] = cluster
+    of_token = new[predictions.row]
+    chosen = of_token >= 0
     return ClusteredScores(
-        row[chosen], scores.nll[chosen], scores.confidences[chosen], scores.correct[chosen]
+        of_token[chosen], scores.nll[chosen], scores.confidences[chosen], scores.correct[chosen]
     )
+
+
+def clusters_of(predictions: TokenPredictions, positions: IntArray) -> IntArray:
+    """What each of some rows `[N]` is resampled with, numbered from 0 on without a gap."""
+    _, cluster = np.unique(predictions.cluster[positions], return_inverse=True)
+    return cluster.astype(np.int64)
 
 
 def pair_answers(sides: Sides, split: str) -> Sequence[AnswerPair]:

@@ -1,7 +1,7 @@
 """Evaluation of generation: loss of the given answers, and generated answers, compared with the base."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from teacherspec.evaluate.common_report import write_metrics
@@ -112,6 +112,7 @@ def _run_inference(context: EvaluationContext, task: GenerationTask, generation:
             scored[name] = predict_tokens(task, *context.teacher, rows, batch_size)
         else:
             scored[name], top_k[name] = predict_top_k(task, *context.teacher, rows, batch_size, k)
+        scored[name] = replace(scored[name], prompt=prompt_numbers(task, rows))
     prompts = {name: gather_prompts(task, splits[name], generation.rows) for name in ANSWERED}
     greedy = Decoding(generation.max_new_tokens, seed=context.section.seed)
 
@@ -140,7 +141,10 @@ def _run_inference(context: EvaluationContext, task: GenerationTask, generation:
     log_progress("the untrained base on the same rows")
     base = context.load_base()
     reported = ["test", *(split.name for split in context.data.of_role("shifted"))]
-    base_scored = {name: predict_tokens(task, *base, splits[name], batch_size) for name in reported}
+    base_scored = {
+        name: replace(predict_tokens(task, *base, splits[name], batch_size), prompt=scored[name].prompt)
+        for name in reported
+    }
     base_greedy = {name: answers(base, name, greedy) for name in ANSWERED}
     return Outputs(
         scored, base_scored, prompts, teacher, base_greedy, sampled, answered, log_probs, seeds, top_k
@@ -161,24 +165,18 @@ def _measure(context: EvaluationContext, outputs: Outputs, generation: Generatio
         correct = _correct(prompts, answers, generation)
         return text_quality(texts(answers), correct, generation, **options)
 
-    task = context.task.require(GenerationTask)
-    numbers = {name: prompt_numbers(task, context.splits[name]) for name in outputs.scored}
     unmeasured = {one.name: {"rows": one.rows} for one in context.data.of_role(*UNLABELLED)}
     metrics: dict[str, Any] = {
-        name: unmeasured.get(name) or token_quality(part, numbers[name], **options)
-        for name, part in outputs.scored.items()
+        name: unmeasured.get(name) or token_quality(part, **options) for name, part in outputs.scored.items()
     }
     metrics["loss_ratio"] = loss_ratio(*(metrics[name]["nll"]["value"] for name in ("validation", "train")))
     metrics["test"]["generated"] = measured(outputs.greedy["test"])
     if outputs.sampled:
         metrics["test"]["sampled"] = measured(outputs.sampled)
-    metrics["base"] = {
-        name: token_quality(part, numbers[name], **options) for name, part in outputs.base_scored.items()
-    }
+    metrics["base"] = {name: token_quality(part, **options) for name, part in outputs.base_scored.items()}
     metrics["base"]["test"]["generated"] = measured(outputs.base_greedy["test"])
     metrics["gain"] = {
-        name: token_gain(outputs.scored[name], part, numbers[name], **options)
-        for name, part in outputs.base_scored.items()
+        name: token_gain(outputs.scored[name], part, **options) for name, part in outputs.base_scored.items()
     }
     own, base = outputs.greedy["test"], outputs.base_greedy["test"]
     correct = _correct(prompts, own, generation), _correct(prompts, base, generation)

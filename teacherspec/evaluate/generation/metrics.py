@@ -18,7 +18,6 @@ LARGEST_EXPONENT = 700.0
 
 def token_quality(
     predictions: TokenPredictions,
-    prompts: npt.NDArray[np.int64],
     *,
     confidence: float,
     resamples: int,
@@ -28,7 +27,6 @@ def token_quality(
 
     Args:
         predictions: of the split.
-        prompts: `[N]`, number of the prompt of each row, from 0 on.
         confidence: level of the intervals.
         resamples: bootstrap resamples of prompts, with all their rows.
         seed: of the resamples.
@@ -44,15 +42,15 @@ def token_quality(
         np.bincount(predictions.row, weights=values, minlength=rows) for values in (nll, predictions.hit)
     )
     tokens = predictions.tokens
-    units, of = _units(prompts)
+    of = predictions.cluster
     columns = (sums, hits, sums / tokens, tokens, np.ones(rows))
-    totals = np.stack([np.bincount(of, weights=values, minlength=units) for values in columns], axis=1)
+    totals = np.stack([np.bincount(of, weights=values) for values in columns], axis=1)
 
     def statistic(chosen: npt.NDArray[np.intp]) -> list[float]:
         total, right, means, count, answers = totals[chosen].sum(axis=0)
         return [total / count, right / count, total / answers, means / answers]
 
-    draws = bootstrap(statistic, units, n_resamples=resamples, seed=seed)
+    draws = bootstrap(statistic, len(totals), n_resamples=resamples, seed=seed)
     names = ("nll", "accuracy", "nll_per_answer", "nll_macro")
     found = {
         name: interval_of(float(draws.observed[place]), draws.resampled[:, place], confidence=confidence)
@@ -89,28 +87,18 @@ def token_brier(predictions: TokenPredictions) -> npt.NDArray[np.float64]:
     return brier
 
 
-def _units(prompts: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int64]]:
-    """How many units are resampled, and that of each row `[N]`: its prompt; itself where all share one."""
-    count = int(prompts.max()) + 1
-    return (count, prompts) if count > 1 else (len(prompts), np.arange(len(prompts)))
-
-
-def token_gain(
-    teacher: TokenPredictions, base: TokenPredictions, prompts: npt.NDArray[np.int64], **intervals: Any
-) -> dict[str, Any]:
-    """Gain in `accuracy` of tokens, and in `nll` in nats a token, on the same rows.
+def token_gain(teacher: TokenPredictions, base: TokenPredictions, **intervals: Any) -> dict[str, Any]:
+    """Gain in `accuracy` of tokens, and in `nll` in nats a token, on the same rows, resampled by prompt.
 
     Args:
         teacher: of a split.
         base: of the same rows, in their order.
-        prompts: `[N]`, number of the prompt of each row, from 0 on.
         intervals: level, resamples and seed.
     """
-    units, of = _units(prompts)
     gains = {"accuracy": teacher.hit.astype(np.float64) - base.hit, "nll": base.nll() - teacher.nll()}
-    of_token = of[teacher.row]
-    sums = {name: np.bincount(of_token, weights=one, minlength=units) for name, one in gains.items()}
-    return dict(gain(sums, np.bincount(of_token, minlength=units), **intervals))
+    of_token = teacher.cluster[teacher.row]
+    sums = {name: np.bincount(of_token, weights=one) for name, one in gains.items()}
+    return dict(gain(sums, np.bincount(of_token), **intervals))
 
 
 def hardest(

@@ -73,6 +73,29 @@ def test_dependent_tokens_are_less_evidence():
     assert copies.standard_error == pytest.approx(alone.standard_error, rel=1e-6)
 
 
+def test_more_answers_to_the_same_prompts_are_no_more_evidence():
+    """The same rows three times, as answers to the same prompts: no interval is narrower."""
+    _, _, once = planted(60, 50, 1.5)
+    at = np.tile(np.arange(60), 3)
+    of_row = np.split(np.arange(len(once.hit)), np.cumsum(once.tokens)[:-1])
+    tokens = np.concatenate([of_row[row] for row in at])
+    columns = {name: getattr(once, name)[tokens] for name in ("label_logit", "hit", "lse", "mean")}
+    ids = [f"r{place}" for place in range(180)]
+    thrice = replace(once, ids=ids, tokens=once.tokens[at], **columns, sums=3 * once.sums, prompt=at)
+    as_rows = replace(thrice, prompt=np.arange(180))
+
+    def found(kept):
+        fitted = fit_tokens(SECTION, kept).temperature
+        compared = compare_tokens(len(kept.ids), score_tokens(kept, 1.0), score_tokens(kept, 1.5), SECTION)
+        widths = [
+            compared[name]["change"]["high"] - compared[name]["change"]["low"] for name in ("nll", "ece")
+        ]
+        return np.array([fitted.standard_error, *widths])
+
+    np.testing.assert_allclose(found(thrice), found(once), rtol=1e-5)
+    assert (found(as_rows) < 0.75 * found(once)).all(), "independent rows would narrow them by the root of 3"
+
+
 def test_between_the_grid_points_nothing_is_lost():
     logits, _, kept = planted(60, 500, 1.0)
     z = logits - logits.max(axis=1, keepdims=True)
@@ -86,7 +109,7 @@ def test_between_the_grid_points_nothing_is_lost():
 def test_measures_before_and_after():
     logits, labels, kept = planted(200, 80, 2.0)
     fitted = fit_tokens(SECTION, kept).temperature.temperature
-    found = compare_tokens(score_tokens(kept, 1.0), score_tokens(kept, fitted), SECTION)
+    found = compare_tokens(200, score_tokens(kept, 1.0), score_tokens(kept, fitted), SECTION)
     probs = np.exp(log_softmax(logits))
     ece = expected_calibration_error(probs.max(axis=1).clip(max=1.0), logits.argmax(1) == labels)
     assert found["ece"]["before"]["value"] == pytest.approx(ece, abs=1e-5)

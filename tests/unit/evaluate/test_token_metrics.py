@@ -13,8 +13,8 @@ BETAS = np.array([1.0, 2.0])
 INTERVALS = {"confidence": 0.95, "resamples": 200, "seed": 0}
 
 
-def predictions(seed: int, copies: int) -> TokenPredictions:
-    """Rows whose tokens are alike, each row `copies` times in a row."""
+def predictions(seed: int, copies: int, prompt: np.ndarray | None = None) -> TokenPredictions:
+    """Rows whose tokens are alike, each row `copies` times, as answers to one prompt."""
     draw = np.random.default_rng(seed)
     level = np.repeat(draw.normal(2.0, 1.0, PROMPTS), TOKENS).reshape(PROMPTS, TOKENS)
     nll = np.abs(level + draw.normal(0.0, 0.1, level.shape))
@@ -29,34 +29,30 @@ def predictions(seed: int, copies: int) -> TokenPredictions:
         mean=np.zeros((total, 2), np.float32),
         betas=BETAS,
         sums=np.zeros((4, 2)),
+        prompt=np.repeat(np.arange(PROMPTS), copies) if prompt is None else prompt,
     )
-
-
-def numbers(copies: int) -> np.ndarray:
-    return np.repeat(np.arange(PROMPTS), copies)
 
 
 @pytest.mark.parametrize("name", ["nll", "accuracy", "nll_per_answer", "nll_macro", "perplexity"])
 def test_more_answers_to_the_same_prompts_narrow_no_interval(name: str) -> None:
-    once, often = (token_quality(predictions(0, copies), numbers(copies), **INTERVALS) for copies in (1, 6))
+    once, often = (token_quality(predictions(0, copies), **INTERVALS) for copies in (1, 6))
     assert often[name] == pytest.approx(once[name], rel=1e-6)
-    as_rows = token_quality(predictions(0, 6), np.arange(PROMPTS * 6), **INTERVALS)
+    as_rows = token_quality(predictions(0, 6, np.arange(PROMPTS * 6)), **INTERVALS)
     width, narrow = (found[name]["high"] - found[name]["low"] for found in (often, as_rows))
     assert narrow < 0.6 * width, "rows that were independent would narrow it by the root of 6"
 
 
 def test_the_gain_is_paired_by_prompt() -> None:
     once, often = (
-        token_gain(predictions(0, copies), predictions(1, copies), numbers(copies), **INTERVALS)
-        for copies in (1, 6)
+        token_gain(predictions(0, copies), predictions(1, copies), **INTERVALS) for copies in (1, 6)
     )
     for name in ("nll", "accuracy"):
         assert often[name] == pytest.approx(once[name], rel=1e-6)
 
 
 def test_one_prompt_alone_has_its_rows_resampled() -> None:
-    found = token_quality(predictions(0, 1), np.zeros(PROMPTS, int), **INTERVALS)
-    assert found == token_quality(predictions(0, 1), np.arange(PROMPTS), **INTERVALS)
+    found = token_quality(predictions(0, 1, np.zeros(PROMPTS, int)), **INTERVALS)
+    assert found == token_quality(predictions(0, 1, np.arange(PROMPTS)), **INTERVALS)
 
 
 def test_rows_of_one_prompt_share_its_number() -> None:

@@ -80,6 +80,7 @@ def test_generation(tmp_path: Path) -> None:
         *grids,
         GRID,
         draw.normal(size=(4, len(GRID))),
+        prompt=np.array([4, 4]),
     )
     save_token_predictions(tmp_path, "test", written)
     found = load_token_predictions(tmp_path, "test")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,11 @@ def model(skill: float, seed: int, lengths: npt.NDArray[np.int64]) -> Model:
 
 
 def written(
-    folder: Path, own: Model, temperature: float, declared: Mapping[str, Any] | None = None
+    folder: Path,
+    own: Model,
+    temperature: float,
+    declared: Mapping[str, Any] | None = None,
+    prompt: npt.NDArray[np.int64] | None = None,
 ) -> SideArtifacts:
     """The artifacts of a side."""
     sums = token_sums(
@@ -77,7 +81,12 @@ def written(
     )
     ids = [one.id for one in own.answers]
     kept = TokenPredictions(
-        ids, np.bincount(own.row), *(part.numpy() for part in sums[:4]), betas=GRID, sums=sums.sums.numpy()
+        ids,
+        np.bincount(own.row),
+        *(part.numpy() for part in sums[:4]),
+        betas=GRID,
+        sums=sums.sums.numpy(),
+        prompt=np.arange(len(ids)) if prompt is None else prompt,
     )
     (folder / "predictions").mkdir(parents=True)
     (folder / "answers").mkdir()
@@ -106,6 +115,29 @@ def compared(
 
 def by_metric(found: PredictionDiff) -> Mapping[str, PairedTest]:
     return {test.metric: test for test in found.tests}
+
+
+def test_answers_to_one_prompt_are_resampled_together(tmp_path: Path) -> None:
+    """Rows that are repeated as answers to the same prompts narrow no interval."""
+
+    def width(name: str, copies: int, prompt: npt.NDArray[np.int64]) -> Mapping[str, float]:
+        lengths = np.tile(LENGTHS, copies)
+        sides = []
+        for side, own, temperature in zip(("a", "b"), (BEFORE, AFTER), TEMPERATURES, strict=True):
+            answers = [replace(own.answers[0], id=f"r{place}") for place in range(len(lengths))]
+            row = np.repeat(np.arange(len(lengths)), lengths)
+            repeated = Model(np.tile(own.logits, (copies, 1)), np.tile(own.labels, copies), row, answers)
+            sides.append(written(tmp_path / name / side, repeated, temperature, prompt=prompt))
+        tests = by_metric(compare_predictions(Sides(sides[0], sides[1], frozenset(), None), []))
+        names = ("evaluate.test.nll", "evaluate.test.nll_per_answer", "calibrate.test.nll.after")
+        assert all(tests[metric].rows == len(lengths) for metric in names)
+        return {metric: tests[metric].difference.high - tests[metric].difference.low for metric in names}
+
+    rows = np.arange(ROWS)
+    once, often = width("once", 1, rows), width("often", 4, np.tile(rows, 4))
+    assert often == pytest.approx(once, rel=1e-6)
+    as_rows = width("rows", 4, np.arange(4 * ROWS))
+    assert all(as_rows[metric] < 0.7 * often[metric] for metric in often), "independent rows would halve it"
 
 
 def test_losses_are_those_of_the_logits_of_the_common_rows(tmp_path: Path) -> None:
