@@ -9,6 +9,7 @@ from teacherspec.check.supported import SUPPORTED
 from teacherspec.metric_names.by_output_type import reported_names
 from teacherspec.metric_names.perturbations import perturbation_names
 from teacherspec.metric_names.probe import probe_names
+from teacherspec.metric_names.ranges import limits_of
 
 
 def gates_are_measured(spec: Spec) -> Iterator[Finding]:
@@ -23,6 +24,19 @@ def gates_are_measured(spec: Spec) -> Iterator[Finding]:
         if gate.metric not in known:
             what = f"no stage measures {gate.metric} (measured are {listed(sorted(known))}"
             yield Finding(("package", "gates", index, "metric"), f"{what}{did_you_mean(gate.metric, known)})")
+
+
+def gates_can_be_passed(spec: Spec) -> Iterator[Finding]:
+    """The limit of a gate is a value that its metric can have."""
+    for index, gate in enumerate(spec.package.gates):
+        if (limits := limits_of(gate.metric)) is None:
+            continue
+        low, high = limits
+        for name, limit in (("at_least", gate.at_least), ("at_most", gate.at_most)):
+            if limit is not None and not low <= limit <= high:
+                share = f"; did you mean {limit / 100:g}?" if high < limit <= 100 * high else ""
+                what = f"{gate.metric} lies between {low:g} and {high:g} (given {limit:g}){share}"
+                yield Finding(("package", "gates", index, name), what)
 
 
 def gates_have_their_trainings(spec: Spec) -> Iterator[Finding]:
@@ -58,6 +72,7 @@ def token_options_need_tokens(spec: Spec) -> Iterator[Finding]:
 
 RULES = (
     Rule(("task", "prepare", "evaluate", "probe", "package"), gates_are_measured),
+    Rule(("package",), gates_can_be_passed),
     Rule(("finetune", "package"), gates_have_their_trainings),
     Rule(("prepare", "package"), soft_targets_are_splits),
     Rule(("task", "evaluate", "package"), token_options_need_tokens),

@@ -243,6 +243,10 @@ ONE_PROBLEM = {
         "31:16: package.gates[0].metric: no stage measures evaluate.test.acuracy (measured are ",
         "; did you mean evaluate.test.accuracy?)",
     ),
+    "gate that no teacher passes": (
+        changed(("at_least: 0.9", "at_least: 90")),
+        "evaluate.test.accuracy lies between 0 and 1 (given 90); did you mean 0.9?",
+    ),
     "gate on a split without rows": (
         changed(("evaluate.test.accuracy", "evaluate.shifted.accuracy")),
         "31:16: package.gates[0].metric: no stage measures evaluate.shifted.accuracy",
