@@ -98,8 +98,8 @@ def test_every_file_that_a_stage_reads_is_declared(tmp_path: Path) -> None:
     (repository.root / "data/secret.txt").write_text("0.5")
     repository.edit(
         "stages/prepare.py",
-        "    spec = load_sections",
-        "    Path('data/secret.txt').read_text()\n    spec = load_sections",
+        "        spec = load_sections",
+        "        Path('data/secret.txt').read_text()\n        spec = load_sections",
     )
     found = traced(repository, tmp_path, "prepare")
     assert undeclared(repository.root, stages["prepare"], found["prepare"], check) == {"data/secret.txt"}
