@@ -99,13 +99,17 @@ def test_another_version_makes_stale_the_stages_that_declare_its_group(pipeline:
     assert {group: pipeline.after_version(group) for group in AFTER_VERSION} == AFTER_VERSION
 
 
+def slow(*values: str) -> object:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("stage", "line", "file"),
     [
-        ("package", "teacherspec/package", "teacherspec/package/run.py"),
-        ("evaluate", "teacherspec/plots", "teacherspec/plots/style.py"),
         ("finetune", "teacherspec/tasks/${task.kind}", "teacherspec/tasks/text_classification/task.py"),
-        ("calibrate", "teacherspec/spec/calibrate.py", "teacherspec/spec/calibrate.py"),
+        slow("package", "teacherspec/package", "teacherspec/package/run.py"),
+        slow("evaluate", "teacherspec/plots", "teacherspec/plots/style.py"),
+        slow("calibrate", "teacherspec/spec/calibrate.py", "teacherspec/spec/calibrate.py"),
     ],
 )
 def test_a_dropped_dependency_gives_another_answer(

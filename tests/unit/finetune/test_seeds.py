@@ -112,7 +112,7 @@ def test_the_mean_of_seeds_is_the_mean_of_their_parameters(
     assert stated["validation"]["nll"] < worst, "measured on the mean, which models that began alike allow"
 
 
-@pytest.mark.parametrize("teacher", ["best_seed", "mean_of_seeds"])
+@pytest.mark.parametrize("teacher", [pytest.param("best_seed", marks=pytest.mark.slow), "mean_of_seeds"])
 def test_a_kill_between_and_within_trainings_changes_nothing(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch, teacher: str
 ) -> None:

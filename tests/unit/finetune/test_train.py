@@ -139,7 +139,9 @@ def run_killed(base: Path, prepared: Prepared, name: str, step: int, **values: A
     "step",  # resumed within epoch 0, within epoch 1, between them
     [4, pytest.param(6, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("method", [{"kind": "full"}, {"kind": "lora", "rank": 2}])
+@pytest.mark.parametrize(
+    "method", [{"kind": "full"}, pytest.param({"kind": "lora", "rank": 2}, marks=pytest.mark.slow)]
+)
 def test_a_killed_training_ends_in_the_same_bytes(
     base: Path, prepared: Prepared, step: int, method: dict[str, Any]
 ) -> None:

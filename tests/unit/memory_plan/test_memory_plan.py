@@ -140,7 +140,9 @@ def test_seven_billion_parameters_need_what_arithmetic_says(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("method", "length"), [(Full(), 16), (Full(), 512), (Lora(kind="lora", rank=4), 64)], ids=str
+    ("method", "length"),
+    [(Full(), 16), pytest.param(Full(), 512, marks=pytest.mark.slow), (Lora(kind="lora", rank=4), 64)],
+    ids=str,
 )
 def test_a_deep_model_is_extrapolated_exactly(method, length, tmp_path, monkeypatch):
     config = config_of({**TINY, "num_hidden_layers": 13}, tmp_path)

@@ -107,7 +107,7 @@ def wait_for_processes(root: Path) -> int:
 @pytest.mark.parametrize(
     ("number", "shell"),
     [
-        (signal.SIGKILL, "exec $command"),  # as bash does
+        pytest.param(signal.SIGKILL, "exec $command", marks=pytest.mark.slow),  # as bash does
         (signal.SIGKILL, "$command; exit $?"),  # as dash does: it outlives DVC
         pytest.param(signal.SIGTERM, "$command; exit $?", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, "$command; exit $?", marks=pytest.mark.slow),

@@ -190,6 +190,7 @@ def run(base: Path, prepared: Prepared, name: str, **values: Any) -> dict[str, s
     return digest(Path(name))
 
 
+@pytest.mark.slow
 def test_a_resumed_training_sees_the_same_images(
     base: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
