@@ -34,8 +34,8 @@ class BaseChoice(Section):
     `recall_at_1` (retrieval). The others are reported."""
 
     undecided: Literal["smallest", "first"] = "smallest"
-    """What is taken where intervals of ranks overlap: the candidate with the fewest parameters among those
-    that may be the best, or the one whose score ranks first."""
+    """What is taken where the intervals of several ranks hold the first rank: the candidate with the fewest
+    parameters among these, or the one whose score ranks first."""
 
     use: str | None = None
     """Take the candidate of this name whatever its rank: to try one, or to keep one."""

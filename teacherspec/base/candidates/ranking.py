@@ -41,13 +41,14 @@ def ranks(scores: Mapping[str, Score]) -> dict[str, Rank]:
 
 
 def possibly_best(ranked: Mapping[str, Rank]) -> list[str]:
-    """The candidate that ranks first, and those whose interval overlaps with its interval, best first.
+    """The candidate that ranks first, and those whose interval holds its rank, best first.
 
-    One name means that the ranking is decided; several that these rows cannot rank them.
+    One name means that the ranking is decided; several that these rows cannot rank them. Two intervals may
+    overlap although the better of two candidates is known, so their overlap decides nothing.
     """
     order = sorted(ranked, key=lambda name: (ranked[name].value, ranked[name].low))
     first = ranked[order[0]]
-    return [name for name in order if ranked[name].low <= first.high]
+    return [name for name in order if ranked[name].low <= first.value]
 
 
 def choose(

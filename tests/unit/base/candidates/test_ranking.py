@@ -31,6 +31,12 @@ def test_candidates_that_rows_do_not_tell_apart_are_undecided() -> None:
     assert ranked["worse"] == Rank(3, 3, 3)
 
 
+def test_an_interval_that_overlaps_without_the_first_rank_is_not_the_best() -> None:
+    """The third ranks below one or both of the others in every resample, whichever of them is the best."""
+    ranked = {"one": Rank(1, 1, 2), "other": Rank(2, 1, 3), "third": Rank(3, 2, 3)}
+    assert possibly_best(ranked) == ["one", "other"]
+
+
 def test_equal_scores_share_a_rank() -> None:
     same = nll(0.0)
     assert set(ranks({"one": same, "other": same}).values()) == {Rank(1.5, 1.5, 1.5)}
