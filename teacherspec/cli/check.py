@@ -49,4 +49,7 @@ def _check(file: Path, explain: bool, write: bool) -> None:
         found = origins(spec, file)
         keys, values = (max(len(one[column]) for one in found) for column in (0, 1))
         print_lines(*(f"{one.key:<{keys}}  {one.value:<{values}}  {one.place}" for one in found))
-    print_lines(f"{file}: ok ({spec.task.kind})")
+    from teacherspec.tasks import NAMES
+    from teacherspec.tasks.plugins import refused_kinds
+
+    print_lines(f"{file}: ok ({spec.task.kind})", *refused_kinds(NAMES))

@@ -37,6 +37,7 @@ def _repro(arguments: tuple[str, ...]) -> int:
     from teacherspec.run_records.safe_repro import run_dvc_repro
     from teacherspec.run_records.tracked_files import bring_tracked_files
     from teacherspec.runtime.project_root import inherits
+    from teacherspec.tracking.destinations import chosen_destinations
 
     if inherits(Path()):
         from teacherspec.run_records.written_params import write_params
@@ -45,5 +46,6 @@ def _repro(arguments: tuple[str, ...]) -> int:
             print_lines(f"{PARAMS}: written again from what it extends")
     check_once(PARAMS)  # a missing key would make DVC remove what the last declaration built
     refuse_other_library()
+    chosen_destinations()
     bring_tracked_files(Path(), pull="--pull" in arguments)
     return run_dvc_repro(Path(), arguments)

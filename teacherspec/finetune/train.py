@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,12 @@ def callbacks(training: Training, *datasets: Any) -> list[Any]:
     found: list[Any] = [RefuseNonFinite(), LogBeforeSaving(), MarkComplete(), SetEpoch(*changing)]
     if distributed.is_main_process():
         found.append(ShowProgress(section.batch_size, section.selection_metric))
+        # By name: what shows the numbers elsewhere changes none of them, so that no training depends on it.
+        tracking = import_module("teacherspec.tracking.callback")
+        declared = {"task": training.task, "finetune": section}
+        found += tracking.tracking_callbacks(
+            {name: one.model_dump(mode="json") for name, one in declared.items()}
+        )
     if section.early_stopping is not None:
         found.append(EarlyStoppingCallback(section.early_stopping.patience, section.early_stopping.min_delta))
     return found

@@ -10,6 +10,7 @@ from teacherspec.errors import UserError
 from teacherspec.init.look import Look, Wanted, look
 from teacherspec.init.pipeline import pipeline, registered, teachers_only
 from teacherspec.init.repository import (
+    Declared,
     attributes,
     base_texts,
     readme_of_several,
@@ -49,7 +50,7 @@ def plan_teacher(wanted: Wanted) -> Plan:
     declared, sources, note = _declaration(root, folder, found)
     files = {**declared, **teacher_files(folder, sources)}
     if is_new:
-        files |= shared_files(found.start.EXTRAS) | base_texts(found.start)
+        files |= shared_files(Declared(extras=found.start.EXTRAS)) | base_texts(found.start)
         files |= {str(DVC_YAML): teachers_only([wanted.name]), ATTRIBUTES: attributes(found.folder)}
         files["README.md"] = readme_of_several()
         copies, changes = {**found.copies, **wheels()}, {}

@@ -12,6 +12,7 @@ from teacherspec.run_records.library_versions import (
     VERSIONS,
     code_of,
     installed_versions,
+    plugin_versions,
     template,
 )
 from teacherspec.run_records.teachers import TEACHERS
@@ -33,6 +34,10 @@ TEACHERS_HEADER = """\
 """
 
 ARTIFACTS = "\nartifacts:\n"
+
+PLUGINS = (
+    "plugins:  # packages of the kinds that teacherspec lacks; another version of the same code runs nothing"
+)
 
 
 def pipeline(others: Sequence[str] = ()) -> str:
@@ -96,9 +101,18 @@ def _versions(stage: str, declared: Mapping[str, Any]) -> Iterator[str]:
         yield "          - tasks.${task.kind}"
 
 
-def versions() -> str:
-    """The text of `versions.yaml` for the installed library."""
+def versions(kinds: Sequence[str] = ()) -> str:
+    """The text of `versions.yaml` for the installed library.
+
+    Args:
+        kinds: of the teachers; those in packages of users are stated with the package.
+
+    Raises:
+        UserError: a package offers a kind whose module does not exist.
+    """
     found = installed_versions()
+    plugins = plugin_versions(kinds)
+    tasks = {**found["tasks"], **{kind: digest for kind, (_, digest) in plugins.items()}}
     lines = [
         "# What each stage runs; DVC re-runs a stage when its entry changed. Written by `teacherspec init`;",
         "# every stage refuses to run with another library than this one.",
@@ -106,7 +120,9 @@ def versions() -> str:
         "code:  # digest of the library's code, by stage",
         *(f"  {name}: {json.dumps(digest)}" for name, digest in found["code"].items()),
         "tasks:  # and by kind of task",
-        *(f"  {name}: {json.dumps(digest)}" for name, digest in found["tasks"].items()),
+        *(f"  {name}: {json.dumps(digest)}" for name, digest in tasks.items()),
+        *([PLUGINS] if plugins else []),
+        *(f"  {name}: {json.dumps(package)}" for name, (package, _) in plugins.items()),
         "pins:  # libraries that can change a result",
         *(f"  {group}: {json.dumps(pins)}" for group, pins in found["pins"].items()),
     ]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -15,7 +16,7 @@ from teacherspec.init.kinds.registry import StartingKind
 from teacherspec.init.pipeline import pipeline, teacher_pipeline, versions
 from teacherspec.init.requirements import requirements
 from teacherspec.run_records.dvc_yaml import DVC_YAML
-from teacherspec.run_records.library_versions import VERSIONS, template
+from teacherspec.run_records.library_versions import VERSIONS, plugin_versions, template
 from teacherspec.runtime.atomic_io import encode_json, write_text
 
 COPIED: Mapping[str, str] = {
@@ -42,23 +43,42 @@ FOLDERS: Mapping[str, str] = {"stages": "stages", "requirements/remotes": "remot
 """Folder of the repository → folder of the template whose files it gets."""
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What the teachers of a repository declare that its shared files follow.
+
+    Attributes:
+        root: the repository.
+        extras: optional libraries that their first bases need.
+        kinds: their kinds of task.
+    """
+
+    root: Path = Path()
+    extras: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
 def library_files(start: StartingKind | None) -> dict[str, str]:
     """File → text, of the files that belong to the installed version: `--upgrade` renews them.
 
     Args:
         start: what is known of the kind of task; None for kinds that a person declared.
     """
-    files = shared_files(() if start is None else start.EXTRAS)
+    files = shared_files(Declared(extras=() if start is None else start.EXTRAS))
     return {str(DVC_YAML): pipeline(), REVIEWS: _reviews(), **files, **base_texts(start)}
 
 
-def shared_files(extras: tuple[str, ...]) -> dict[str, str]:
+def shared_files(declared: Declared) -> dict[str, str]:
     """The same of what all teachers of a repository share.
 
-    Args:
-        extras: optional libraries that their first bases need.
+    Raises:
+        UserError: a package offers a declared kind whose module does not exist.
     """
-    files = {str(VERSIONS): versions(), "requirements.txt": requirements(extras)}
+    packages = sorted({package.split()[0] for package, _ in plugin_versions(declared.kinds).values()})
+    files = {
+        str(VERSIONS): versions(declared.kinds),
+        "requirements.txt": requirements(declared.extras, declared.root, packages),
+    }
     files["params.schema.json"] = encode_json(json_schema())
     for own, source in COPIED.items():
         files[own] = (template() / source).read_text(encoding="utf-8")

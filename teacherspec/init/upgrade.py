@@ -2,14 +2,17 @@
 
 import difflib
 import os
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from teacherspec.check.inheritance import shared_file
 from teacherspec.errors import UserError
-from teacherspec.init.kinds.registry import BY_NAME, StartingKind
+from teacherspec.init.kinds.registry import BY_NAME
 from teacherspec.init.pipeline import pipeline, teachers_only
 from teacherspec.init.repository import (
+    Declared,
     base_files,
     base_texts,
     git,
@@ -17,11 +20,17 @@ from teacherspec.init.repository import (
     shared_files,
     teacher_files,
 )
+from teacherspec.init.requirements import WHEELS, installed_wheel
 from teacherspec.run_records.dvc_yaml import DVC_YAML, PARAMS, declared_artifacts, parsed
 from teacherspec.run_records.library_versions import VERSIONS
 from teacherspec.run_records.teachers import IN_ROOT, teachers
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.runtime.project_root import OWN, inherits
+
+REQUIREMENTS = "requirements.txt"
+
+WHEEL = re.compile(rf"^\./{WHEELS}/([^\s\[]+\.whl)", re.MULTILINE)
+"""The file name of a wheel that `requirements.txt` installs."""
 
 
 def upgrade(root: Path) -> tuple[dict[str, str], str]:
@@ -41,7 +50,8 @@ def upgrade(root: Path) -> tuple[dict[str, str], str]:
 
 def _files(root: Path, found: Mapping[str, Path]) -> dict[str, str]:
     """File → text, of all that belongs to the installed library; helpers that the user removed stay away."""
-    starts = {name: _start(root / folder) for name, folder in found.items()}
+    kinds = {name: _kind(root / folder) for name, folder in found.items()}
+    starts = {name: BY_NAME.get(kind) for name, kind in kinds.items()}
     registered = list(declared_artifacts(root))
     others = sorted(
         set(found) - {IN_ROOT}, key=lambda name: (name not in registered, [*registered, name].index(name))
@@ -50,21 +60,20 @@ def _files(root: Path, found: Mapping[str, Path]) -> dict[str, str]:
         files = library_files(starts[IN_ROOT]) | {str(DVC_YAML): pipeline(others)}
     else:
         files = {str(DVC_YAML): teachers_only(others)}
-    files |= shared_files(
-        tuple(sorted({extra for start in starts.values() if start for extra in start.EXTRAS}))
-    )
+    extras = sorted({extra for start in starts.values() if start for extra in start.EXTRAS})
+    files |= shared_files(Declared(root, tuple(extras), tuple(sorted(set(kinds.values())))))
     for name in others:
         files |= teacher_files(found[name], sources(root / found[name])) | base_texts(starts[name])
     helpers = {name for start in starts.values() for name in base_files(start)}
     return {name: text for name, text in files.items() if name not in helpers or (root / name).exists()}
 
 
-def _start(folder: Path) -> StartingKind | None:
-    """What is known of the kind of task of the teacher in a folder. Raises `UserError`."""
+def _kind(folder: Path) -> str:
+    """The kind of task of the teacher in a folder. Raises `UserError`."""
     declared = parsed(text_of(folder / PARAMS), str(folder / PARAMS))
     if not isinstance(declared.get("task"), dict):
         raise UserError(f"{folder / PARAMS}: declares no task; see `teacherspec check`")
-    return BY_NAME.get(declared["task"].get("kind", ""))
+    return str(declared["task"].get("kind", ""))
 
 
 def sources(folder: Path) -> list[str]:
@@ -84,7 +93,7 @@ def file_diff(name: str, before: str, after: str) -> str:
 
 
 def apply_upgrade(root: Path, files: Mapping[str, str]) -> None:
-    """Write the files of an upgrade.
+    """Write the files of an upgrade, and copies of the wheels that its `requirements.txt` names.
 
     Raises:
         UserError: one of them has changes that git does not have.
@@ -97,3 +106,8 @@ def apply_upgrade(root: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         write_text(root / name, text)
+    for name in WHEEL.findall(files.get(REQUIREMENTS, "")):
+        wheel = installed_wheel(name.partition("-")[0])
+        if wheel is not None and wheel.name == name:
+            (root / WHEELS).mkdir(exist_ok=True)
+            shutil.copyfile(wheel, root / WHEELS / name)

@@ -7,7 +7,7 @@ installed library. An upgrade changes the entries of the stages whose code it ch
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from teacherspec.errors import UserError
-from teacherspec.run_records.dvc_yaml import parse_yaml, parsed
+from teacherspec.run_records.dvc_yaml import PARAMS, parse_yaml, parsed
 from teacherspec.runtime.project_root import project_root
 
 VERSIONS = Path("versions.yaml")
@@ -52,6 +52,29 @@ def installed_versions() -> Mapping[str, Any]:
         "code": {name: _digest(code_of(stage)) for name, stage in stages.items()},
         "tasks": {kind: _digest([KIND_FOLDER.replace("${task.kind}", kind)]) for kind in kinds},
         "pins": {group: groups[group] for group in _groups(stages)},
+    }
+
+
+def plugin_versions(kinds: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Kind → package with its version, and digest of its code, of those that an installed package offers.
+
+    Args:
+        kinds: of task; built-in ones are left out.
+
+    Raises:
+        UserError: a package offers a kind whose module does not exist.
+    """
+    built_in = installed_versions()["tasks"]
+    foreign = [kind for kind in kinds if kind not in built_in]
+    if not foreign:
+        return {}
+    from teacherspec.run_records.plugin_code import plugin_code  # which imports all built-in kinds
+
+    found = {kind: plugin_code(kind) for kind in foreign}
+    return {
+        kind: (code.package, code.digest(built_in)[:DIGITS])
+        for kind, code in found.items()
+        if code is not None
     }
 
 
@@ -100,11 +123,12 @@ def refuse_other_library(root: Path = Path(), stage: str | None = None) -> None:
     if file is None:
         return
     stated = parsed(file.read_text(encoding="utf-8"), str(VERSIONS))
-    problems = list(_differences(stated if isinstance(stated, dict) else {}, stage))
+    stated = stated if isinstance(stated, dict) else {}
+    problems = [*_differences(stated, stage), *_plugin_differences(stated, _declared_kind(root))]
     if problems:
         raise UserError(
-            f"{VERSIONS}: the installed teacherspec is not the one stated: {'; '.join(problems)}. Install "
-            "that one (`pip install -r requirements.txt`), or move to the installed one with "
+            f"{VERSIONS}: what is installed is not what is stated: {'; '.join(problems)}. Install what is "
+            "stated (`pip install -r requirements.txt`), or move to what is installed with "
             "`teacherspec init --upgrade`, which shows what it changes"
         )
 
@@ -127,3 +151,31 @@ def _differences(stated: Mapping[str, Any], stage: str | None) -> Iterator[str]:
         differing = [key for key in keys if not isinstance(given, dict) or given.get(key) != own[key]]
         if differing:
             yield f"the code of {', '.join(differing)} is another one"
+
+
+def _declared_kind(root: Path) -> str:
+    """The kind of task in `params.yaml`; empty where none can be read, which the check of it reports."""
+    file = root / PARAMS
+    task = parsed(file.read_text(encoding="utf-8-sig"), str(PARAMS)).get("task") if file.is_file() else None
+    kind = task.get("kind") if isinstance(task, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def _plugin_differences(stated: Mapping[str, Any], declared: str) -> Iterator[str]:
+    """The kinds of packages of users that are stated, or declared and not stated."""
+    tasks, packages = (
+        given if isinstance(given := stated.get(part), dict) else {} for part in ("tasks", "plugins")
+    )
+    wanted = set(packages) | ({declared} if declared and declared not in tasks else set())
+    if not wanted:
+        return
+    installed = plugin_versions(sorted(wanted))
+    for kind in sorted(wanted):
+        package, digest = installed.get(kind, ("", ""))
+        if kind not in packages:
+            if package:
+                yield f"kind {kind} of {package} is not stated"
+        elif not package:
+            yield f"kind {kind} of {packages[kind]} is not installed"
+        elif tasks.get(kind) != digest:
+            yield f"the code of kind {kind} is another one ({packages[kind]} is stated, {package} installed)"

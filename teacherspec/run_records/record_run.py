@@ -15,6 +15,7 @@ from teacherspec.run_records.library_versions import refuse_other_library
 from teacherspec.run_records.receipt import receipt, receipt_md5, receipt_path, record_path, sums_path
 from teacherspec.runtime.atomic_io import write_json, write_text
 from teacherspec.runtime.file_lock import exclusive_lock
+from teacherspec.tracking.destinations import chosen_destinations
 
 LOCKS = Path(".scratch/running")
 AFTER_KILL_SECONDS = 3.0
@@ -62,12 +63,14 @@ def inputs(name: str) -> Inputs:
     """The inputs of a stage.
 
     Raises:
-        UserError: `dvc.yaml` has no such stage, or a dependency does not exist.
+        UserError: `dvc.yaml` has no such stage, a dependency does not exist, or the machine is configured to
+            show curves in a program that is not installed.
     """
     stages = declared_stages()
     if name not in stages:
         raise UserError(f"{DVC_YAML}: there is no stage {name}; it has {', '.join(stages)}")
     refuse_other_library(stage=name)
+    chosen_destinations()
     found = {dep: content(Path(dep)) for dep in stages[name].deps}
     missing = [f"{dep}: not found, and stage {name} depends on it" for dep, item in found.items() if not item]
     if missing:

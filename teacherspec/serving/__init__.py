@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from teacherspec.errors import UserError
 from teacherspec.package.verification.package_reader import load_spec, require_package
 from teacherspec.package.verification.static_checks import require_sound
 from teacherspec.serving.classification import ClassificationTeacher
@@ -42,7 +45,23 @@ def load_teacher(folder: Path, *, unchecked: bool = False) -> Teacher:
         UserError: `folder` is no package, fails a check, or its model does not load.
     """
     require_package(folder)
+    _require_known_kind(folder)
     if not unchecked:
         require_sound(folder)
     spec, task = load_spec(folder)
     return LOADERS[task.output_type](folder, spec, task)
+
+
+def _require_known_kind(folder: Path) -> None:
+    """Raise `UserError` where the kind of task is neither built in nor installed."""
+    try:
+        load_spec(folder)
+    except ValidationError as error:
+        (first, *_) = error.errors(include_url=False)
+        if first["type"] == "union_tag_invalid":
+            raise UserError(
+                f"{folder}: provenance/spec.json declares a task of kind {first['ctx']['tag']}, which is not "
+                f"known here (known {first['ctx']['expected_tags']}); install the package that offers it"
+            ) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # refused by the checks that follow, or where it is read

@@ -1,8 +1,8 @@
-"""The ONE list of the kinds of task."""
+"""The ONE list of the kinds of task; `plugins` adds those of installed packages."""
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -10,6 +10,7 @@ from teacherspec.tasks.causal_lm.task import CausalLM
 from teacherspec.tasks.clip.task import Clip
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.plugins import with_installed
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.text_classification.task import TextClassification
 from teacherspec.tasks.vision_language.task import VisionLanguage
@@ -24,10 +25,13 @@ KINDS: tuple[type[Kind], ...] = (
 )
 """Every kind. A new one is added here, by one name, and nowhere else."""
 
+NAMES: frozenset[str] = frozenset(get_args(kind.model_fields["kind"].annotation)[0] for kind in KINDS)
+"""Theirs, which no installed package replaces."""
+
 if TYPE_CHECKING:
     Task = Kind
 else:
-    Task = Annotated[reduce(or_, KINDS), Field(discriminator="kind")]
+    Task = with_installed(Annotated[reduce(or_, KINDS), Field(discriminator="kind")], NAMES)
 """Any declared task; the field `kind` selects its class."""
 
 

@@ -11,6 +11,9 @@ from ruamel.yaml import YAML
 
 from tests.policy.import_closure import Project
 
+LISTS = frozenset({"teacherspec/tasks/__init__.py", "teacherspec/tasks/plugins.py"})
+"""The list of kinds, and what adds those of installed packages: no teacher of a listed kind runs it."""
+
 KIND = "${task.kind}"
 """How `dvc.yaml` names the one kind of task that a teacher has."""
 
@@ -18,6 +21,7 @@ PACKAGES = ("stages", "teacherspec")
 
 REFUSE_ONLY = frozenset(
     {
+        ("teacherspec/finetune/train.py", "teacherspec/tracking/callback.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/check/checked_before.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/run_records/record_run.py"),
         ("teacherspec/runtime/entrypoint.py", "teacherspec/run_records/hardware.py"),
@@ -25,7 +29,7 @@ REFUSE_ONLY = frozenset(
     }
 )
 """Imports by name of what can refuse or start a run and never alters a result: the check of the declaration
-(a stage of its own), the records of a run, and what starts more processes."""
+(a stage of its own), the records of a run, what shows its numbers elsewhere, and what starts processes."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,7 @@ class Pipeline:
         files = self.project.closure(entry)
         if "teacherspec/tasks/__init__.py" in files:
             files |= self.project.closure(self.kinds[kind])
-        # The list of kinds holds no code that a teacher of a listed kind runs.
-        return files - {"teacherspec/tasks/__init__.py"}
+        return files - LISTS
 
     def undeclared(self, stage: str) -> set[str]:
         """Files that a stage can run for some kind of task and does not depend on."""

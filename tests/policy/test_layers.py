@@ -20,7 +20,7 @@ LAYERS = (
     {"generated_answers", "metrics", "splits"},
     {"model_files", "predictions", "plots", "text"},
     {"calibrators", "tasks"},
-    {"evaluation_rows", "inference", "metric_names"},
+    {"evaluation_rows", "inference", "metric_names", "tracking"},
     {
         "check",
         "check_rows",
@@ -134,6 +134,7 @@ READS_ENVIRONMENT = {
     "teacherspec/runtime/bounded_child.py",  # silences a warning, in a process of its own
     "teacherspec/runtime/numpy_determinism.py",  # the pins of a portable teacher
     "teacherspec/runtime/machine.py",  # placement, which changes no result beyond the tolerance
+    "teacherspec/tracking/destinations.py",  # where numbers are shown, which changes none
     "teacherspec/runtime/process_lifetime.py",  # whether DVC runs this process, and what commands inherit
 }
 

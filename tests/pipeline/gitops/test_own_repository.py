@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.gitops.repository import ROOT
+from tests.toys.plugin_packages import install_example
 from tests.toys.text import LABELS, toy_base, toy_rows
 
 pytestmark = pytest.mark.slow
@@ -78,6 +80,58 @@ def test_a_table_becomes_a_teacher(installed: Path, tmp_path: Path) -> None:
     status = run(root, installed, "teacherspec", "status")
     assert "code.calibrate" in status
     assert "code.finetune" not in status
+
+
+def test_a_kind_in_a_package_of_the_user(installed: Path, tmp_path: Path) -> None:
+    """The example, installed from its wheel, is declared, built and loaded; its code is a dependency."""
+    both = install_example(tmp_path)
+    shutil.copytree(installed, both, dirs_exist_ok=True)
+    texts, labels = toy_rows(240, seed=0)
+    halves = [(text.partition(" "), LABELS[label]) for text, label in zip(texts, labels, strict=True)]
+    rows = "".join(f"{subject},{body},{label}\n" for (subject, _, body), label in halves)
+    (tmp_path / "weather.csv").write_text(f"subject,body,label\n{rows}")
+    wanted = ("--data", "weather.csv", "--task", "text_classification", "--column", "text=body")
+    run(tmp_path, both, "teacherspec", "init", "mine", *wanted)
+    root = tmp_path / "mine"
+    use_toy_base(root)
+    text = (root / "params.yaml").read_text()
+    text = re.sub(r"kind: text_classification.*", "kind: ticket", text)
+    text = re.sub(r"\n    columns:.*(\n      .*)*\n    other_columns:.*", "", text)
+    text = text[: text.index("\nprobe:")] + "\nprobe: {}\n" + text[text.index("\npackage:") :]
+    gates = "  gates:\n  - {metric: evaluate.test.accuracy, at_least: 0.1}\n"
+    (root / "params.yaml").write_text(text[: text.index("  gates:")] + gates)
+    run(root, both, "git", "add", ".")
+    run(root, both, "git", "commit", "-qm", "Declare")
+    run(root, both, "teacherspec", "check")
+    shown = run(root, both, "teacherspec", "repro", code=1)
+    assert "kind ticket of acme-tickets 0.1.0 is not stated" in shown
+    diff = run(root, both, "teacherspec", "init", "--upgrade", "--yes")
+    assert '+  ticket: "acme-tickets 0.1.0"' in diff
+    run(root, both, "teacherspec", "repro")
+    row = "[{'subject': 'the ice', 'body': 'snow and frost'}]"
+    load = "from pathlib import Path; from teacherspec.serving import load_teacher; "
+    code = f"{load}print(load_teacher(Path('artifacts/teacher')).probs({row}).shape)"
+    assert "(1, 3)" in run(root, both, sys.executable, "-c", code)
+    missing = run(root, installed, sys.executable, "-c", code, code=1)
+    assert (
+        "artifacts/teacher: the kind of task that provenance/spec.json declares is not known here" in missing
+    )
+
+    module = both / "acme_tickets.py"
+    module.write_text(module.read_text() + "\n# changed\n")
+    assert "code of kind ticket is another one" in run(root, both, "teacherspec", "repro", code=1)
+    run(root, both, "git", "add", ".")
+    run(root, both, "git", "commit", "-qm", "Build")
+    run(root, both, "teacherspec", "init", "--upgrade", "--yes")
+    status = run(root, both, "teacherspec", "status")
+    assert "tasks.ticket" in status
+    changed = json.loads(run(root, both, sys.executable, "-m", "dvc", "status", "--json"))
+    params = {
+        name
+        for name, found in changed.items()
+        if any("versions.yaml" in one.get("changed deps", {}) for one in found if isinstance(one, dict))
+    }
+    assert params == {"prepare", "base", "check_rows", "finetune", "evaluate", "probe", "package"}
 
 
 def use_toy_base(root: Path) -> None:
