@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS = 1
 READERS := $(patsubst requirements/readers/%.txt,.venv/readers/%/.done,$(wildcard requirements/readers/*.txt))
 
-.PHONY: teacher test test-avx2 test-slow test-clients check lock schema clean
+.PHONY: teacher test test-avx2 test-slow test-clients check lock schema docs package clean
 .DELETE_ON_ERROR:
 
 teacher: .venv/pipeline
@@ -47,6 +47,16 @@ schema: .venv/dev
 	python -m teacherspec schema --write
 	python -m docs.reference
 
+# The documentation as a site in out/docs.
+docs: .venv/docs/.done
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m docs.site
+
+# sdist and wheel in out/dist, and what they hold.
+package: .venv/dev
+	rm -rf out/dist
+	python -m build --outdir out/dist
+	python -m pytest -m slow tests/pipeline/gitops/test_built_package.py
+
 clean:
 	rm -rf .venv .scratch artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis teacherspec.egg-info
 
@@ -68,6 +78,11 @@ clean:
 .venv/readers/%/.done: requirements/readers/%.txt .venv/python
 	rm -rf $(@D)
 	python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
+	@touch $@
+
+.venv/docs/.done: requirements/docs.txt .venv/python
+	python -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 include pipeline.mk

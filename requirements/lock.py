@@ -58,6 +58,7 @@ def main() -> None:
     (ROOT / "requirements-dev.txt").write_text(
         HEADER + "-r requirements.txt\n" + "\n".join(development) + "\n"
     )
+    (ROOT / "requirements/docs.txt").write_text(HEADER + "\n".join(freeze(groups["docs"])) + "\n")
     for group in (name for name in groups if name.startswith("remote-")):
         plugin = added(groups[group], ROOT / "requirements.txt")
         target = ROOT / "requirements/remotes" / f"{group.removeprefix('remote-')}.txt"
