@@ -1,7 +1,7 @@
 """Build the documentation as a web site: `make docs`, or `python -m docs.site` where mkdocs is installed.
 
-The pages are the Markdown files of the repository, which GitHub shows as well. So that links between them hold
-on both, they are copied with their folders, and a link to a folder or a file of code leads to a copy of it.
+The pages are the Markdown files of the repository, which GitHub shows as well. So that links hold on
+both, they are copied with their folders, and a link to a folder or a file of code leads to a copy of it.
 """
 
 import re
