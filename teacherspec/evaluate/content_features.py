@@ -20,6 +20,7 @@ from teacherspec.tasks.shared.columns.image import ImageColumn
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn, TextListColumn
 from teacherspec.tasks.shared.image_decoding import decode
+from teacherspec.text.words import words
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -70,7 +71,25 @@ def content_features(schema: RowSchema, rows: "Dataset", texts: Sequence[str]) -
     for column in schema.content:
         if compute := FEATURES.get(type(column)):
             features += compute(values_of(rows, column.name))
-    return features
+    return features + pair_features(schema, rows) if schema.pair_order is not None else features
+
+
+def pair_features(schema: RowSchema, rows: "Dataset") -> list[SlicingFeature]:
+    """Length of each text of a pair, and how many words of the second the first has too: a shortcut that
+    models of pairs learn (McCoy et al. 2019, arXiv 1902.01007)."""
+    first, second = (list(values_of(rows, column.name)) for column in schema.content)
+    named = zip(schema.content, (first, second), strict=True)
+    shares = [word_overlap(one, other) for one, other in zip(first, second, strict=True)]
+    return [
+        *(by_quartiles(f"length of {column.name} (characters)", length(texts)) for column, texts in named),
+        by_quartiles("share of shared words", shares),
+    ]
+
+
+def word_overlap(first: str, second: str) -> float:
+    """Share of the different words of `second` that `first` has too, in whatever case; 0 without words."""
+    own, other = ({word.casefold() for word in words(text)} for text in (second, first))
+    return round(len(own & other) / len(own), 3) if own else 0.0
 
 
 def values_of(rows: "Dataset", name: str) -> Iterator[Any]:

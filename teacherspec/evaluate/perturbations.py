@@ -33,10 +33,26 @@ CHANGES: Mapping[type[Column], Mapping[str, Change]] = {
 """Type of a column → name of a perturbation → its implementation."""
 
 
+SWAP = "swap"
+"""Perturbation of pairs whose order means nothing."""
+
+
 def perturbations_of(schema: RowSchema) -> dict[str, Perturbation]:
-    """Every perturbation of the content of such rows, by name; each changes all columns it applies to."""
+    """Every perturbation of the content of such rows, by name; each changes all columns it applies to,
+    and `swap` the order of a pair."""
     names = sorted({name for column in schema.content for name in CHANGES.get(type(column), {})})
-    return {name: partial(_perturb, schema.content, name) for name in names}
+    found: dict[str, Perturbation] = {name: partial(_perturb, schema.content, name) for name in names}
+    return found if schema.pair_order != "either" else {**found, SWAP: partial(_swap, schema.content)}
+
+
+def _swap(
+    content: tuple[Column, ...],
+    row: Mapping[str, Any],
+    draw: "np.random.Generator",  # noqa: ARG001
+) -> dict[str, Any]:
+    """The two texts of a pair in the other order."""
+    first, second = (column.name for column in content)
+    return {**row, first: row[second], second: row[first]}
 
 
 def _perturb(

@@ -22,10 +22,14 @@ IMAGE = tuple(
     for severity in SEVERITIES
 )
 
+PAIR = ("swap",)
+"""Of pairs of texts whose order means nothing."""
+
 BY_COLUMN: Mapping[type[Column], tuple[str, ...]] = {TextColumn: TEXT, ImageColumn: IMAGE}
 """Type of a column → names of its perturbations."""
 
 
 def perturbation_names(schema: RowSchema) -> list[str]:
     """Names of all perturbations of the content of such rows, sorted."""
-    return sorted({name for column in schema.content for name in BY_COLUMN.get(type(column), ())})
+    of_columns = {name for column in schema.content for name in BY_COLUMN.get(type(column), ())}
+    return sorted(of_columns | set(PAIR if schema.pair_order == "either" else ()))

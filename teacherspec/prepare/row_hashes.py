@@ -18,7 +18,8 @@ class Hashes(NamedTuple):
     """Hashes of N rows, each `[N]`.
 
     `content` and `content_low` together are 128 bits of the normalised content; 64 bits each of the
-    normalised answers, the given id and the group; 0 where a row has none.
+    normalised answers, the given id and the group; 0 where a row has none. The group of a pair of texts is
+    its first text, where no other is given.
     """
 
     content: Words
@@ -35,19 +36,33 @@ class RowIndexer:
         """For rows of these fields."""
         self._content = fields.content
         self._answers = fields.answers
+        self._pair_order = fields.pair_order
         self._images = [(fields.content.index(column), column) for column in fields.images()]
 
     def hashes(self, row: CheckedRow) -> bytes:
         """The hashes of one row, packed big-endian in the order of `Hashes`, then its signature."""
         return b"".join(
             (
-                _hash(_keys(self._content, row.content), 16),
+                _hash(self._content_keys(row), 16),
                 _hash(_keys(self._answers, row.answers), 8) if self._answers else _NO_HASH,
                 _hash([row.identity.encode()], 8) if row.identity is not None else _NO_HASH,
-                _hash([row.group.encode()], 8) if row.group is not None else _NO_HASH,
+                self._group_hash(row),
                 *[column.perceptual_hash(row.content[place]) for place, column in self._images],
             )
         )
+
+    def _content_keys(self, row: CheckedRow) -> list[bytes]:
+        """The key of each column; those of a pair in either order are sorted."""
+        keys = _keys(self._content, row.content)
+        return sorted(keys) if self._pair_order == "either" else keys
+
+    def _group_hash(self, row: CheckedRow) -> bytes:
+        """That of the declared group, else of the first text of a pair."""
+        if row.group is not None:
+            return _hash([row.group.encode()], 8)
+        if self._pair_order is None:
+            return _NO_HASH
+        return _hash(_keys(self._content[:1], row.content[:1]), 8)
 
     def size(self, row: CheckedRow) -> int:
         """Size of the content in characters and bytes."""

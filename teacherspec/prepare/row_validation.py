@@ -82,7 +82,7 @@ class RowChecker:
         needed = fields.without_label() if source.role in WITHOUT_LABEL else fields
         external = source.role == "external"
         if external:
-            needed, extra_columns = RowSchema(fields.content), ExtraColumns()
+            needed, extra_columns = RowSchema(fields.content, pair_order=fields.pair_order), ExtraColumns()
         self._content = [(rule, read_from(rule)) for rule in needed.content]
         self._answers = [(rule, read_from(rule)) for rule in needed.answers]
         self._distribution = needed.distribution()

@@ -13,6 +13,7 @@ from teacherspec.tasks.image_classification.task import ImageClassification
 from teacherspec.tasks.plugins import with_installed
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.text_classification.task import TextClassification
+from teacherspec.tasks.text_pair_classification.task import TextPairClassification
 from teacherspec.tasks.vision_language.task import VisionLanguage
 
 KINDS: tuple[type[Kind], ...] = (
@@ -21,6 +22,7 @@ KINDS: tuple[type[Kind], ...] = (
     ClipRetrieval,
     ImageClassification,
     TextClassification,
+    TextPairClassification,
     VisionLanguage,
 )
 """Every kind. A new one is added here, by one name, and nowhere else."""

@@ -54,7 +54,7 @@ def find_near_duplicates(
     """Find near duplicates among the rows of a mask `[N]`.
 
     Of two near duplicates the one nearer to the report comes first, then the one with the smaller hash.
-    Where rows have texts and images, both must be similar.
+    Where rows have texts and images, both must be similar; of pairs of texts each to that of its column.
     """
 
     def sort_keys(rows: Indices) -> tuple[npt.NDArray[np.generic], ...]:
@@ -69,6 +69,8 @@ def find_near_duplicates(
         checks.append(_thumbnails(row_store, fields.images()))
     if texts := fields.texts():
         comparisons.append(_texts(row_store, texts, section.similarity))
+    if fields.pair_order is not None:  # one long text would hide that the other one is different
+        checks += [_texts(row_store, (text,), section.similarity) for text in texts]
     first, *others = comparisons
     pairs = similar_pairs(among, first, sort_keys, workspace)
     for other in (*others, *checks):

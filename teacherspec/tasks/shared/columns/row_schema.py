@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from teacherspec.tasks.shared.columns.base import Column, LabelDetail, VisualColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.label_distribution import LabelDistributionColumn
+
+PairOrder = Literal["fixed", "either"]
+"""Of two texts that are one content: what each of them is, or nothing but that they belong together."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,9 @@ class RowSchema:
         conditions: columns that programs read as part of the prompt, and this task does not: values in them
             are never ignored. Each with how to declare it, in words.
         label_details: what else is known of the label, such as a weight. Rows without a label have none.
+        pair_order: of a content that is a pair of texts, None for any other. The first text, and not the
+            whole content, then decides the split of a row, and each text is compared with its own in the
+            search for near duplicates. In `either` order, pairs of the same two texts are equal.
     """
 
     content: tuple[Column, ...]
@@ -28,6 +35,7 @@ class RowSchema:
     answers: tuple[Column, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
     label_details: tuple[LabelDetail, ...] = ()
+    pair_order: PairOrder | None = None
 
     def without_label(self) -> "RowSchema":
         """The same row where no class is known."""
