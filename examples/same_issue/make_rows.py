@@ -2,9 +2,9 @@
 
     python examples/same_issue/make_rows.py
 
-The messages are those of `data/helpdesk` (CC0). Two are about the same issue where their intent is the same, one
-of twenty. Every message belongs to one split, decided by its hash, so that no text of test is known from training.
-A pair of different issues is the one with the most words in common among some, or most would be trivial.
+The messages are those of `data/helpdesk` (CC0). Two are about the same issue where their intent is the same,
+one of twenty. Every message belongs to one split, decided by its hash, so that no text of test is known from
+training. A pair of different issues is the one with the most words in common among some: others are trivial.
 """
 
 import json
