@@ -12,6 +12,8 @@ from teacherspec.base.classification import candidate_scores as classification_s
 from teacherspec.base.compatibility import measure_fit
 from teacherspec.base.generation import baseline as generation
 from teacherspec.base.generation import candidate_scores as generation_scores
+from teacherspec.base.multi_label import baseline as multi_label
+from teacherspec.base.multi_label import candidate_scores as multi_label_scores
 from teacherspec.base.report import write_report
 from teacherspec.base.retrieval import baseline as retrieval
 from teacherspec.base.retrieval import candidate_scores as retrieval_scores
@@ -36,6 +38,12 @@ BASELINES: Mapping[OutputType, Baseline] = {
         describe=generation.describe_baseline,
         scores=generation_scores.candidate_scores,
         headline=generation.headline,
+    ),
+    "multi_label": Baseline(
+        measure=multi_label.measure_baseline,
+        describe=multi_label.describe_baseline,
+        scores=multi_label_scores.candidate_scores,
+        headline=multi_label.headline,
     ),
     "retrieval": Baseline(
         measure=retrieval.measure_baseline,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from teacherspec.calibrate.classification.calibrate import calibrate_classification
 from teacherspec.calibrate.generation.calibrate import calibrate_generation
+from teacherspec.calibrate.multi_label.calibrate import calibrate_multi_label
 from teacherspec.calibrate.report import write_report
 from teacherspec.calibrate.result import Calibrated
 from teacherspec.calibrate.retrieval.calibrate import calibrate_retrieval
@@ -16,6 +17,7 @@ from teacherspec.spec.calibrate import Calibrate
 OUTPUT_TYPES: Mapping[str, Callable[[Calibrate, PredictionIndex, Path], Calibrated]] = {
     "classification": calibrate_classification,
     "generation": calibrate_generation,
+    "multi_label": calibrate_multi_label,
     "retrieval": calibrate_retrieval,
 }
 """Output type → what fits and measures it."""

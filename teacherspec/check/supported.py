@@ -20,6 +20,7 @@ class Supported:
         tokens: whether `package` may choose tokens of soft targets and trim the vocabulary.
         calibration: kinds of `calibrate.method`; None allows all.
         abstention: whether `calibrate.abstain` sets a confidence below which the teacher abstains.
+        thresholds: whether `calibrate.thresholds` sets from which probability labels are predicted.
         transfer: why rows of `role: transfer` cannot be taken; empty where they can.
         students: kinds of `probe.students`, by what they read of a row.
         token_students: kinds of `probe.students` that read the tokens of rows without images.
@@ -31,6 +32,7 @@ class Supported:
     tokens: bool = False
     calibration: tuple[str, ...] | None = ("temperature", "none")
     abstention: bool = False
+    thresholds: bool = False
     transfer: str = ""
     students: Mapping[type[Column], tuple[str, ...]] = field(default_factory=dict)
     token_students: tuple[str, ...] = ()
@@ -50,6 +52,11 @@ SUPPORTED: Mapping[OutputType, Supported] = {
         answers=True,
         tokens=True,
         token_students=("small_llama", "pretrained_lm"),
+    ),
+    "multi_label": Supported(
+        perturbations=False,
+        calibration=("temperature", "vector", "auto", "none"),
+        thresholds=True,
     ),
     "retrieval": Supported(
         perturbations=False,

@@ -19,6 +19,7 @@ from teacherspec.tasks.shared.interfaces.declaration import OutputType
 if TYPE_CHECKING:
     from teacherspec.serving.classification import ClassificationTeacher
     from teacherspec.serving.generation import GenerationTeacher
+    from teacherspec.serving.multi_label import MultiLabelTeacher
     from teacherspec.serving.retrieval import RetrievalTeacher
 
 DIGITS = 6
@@ -47,6 +48,7 @@ def command(
     `id` is copied to the output. Each row gives a line, in the same order: from a pipe as soon as a batch
     is full; of a file some thousand rows are read at once, so that rows of similar length share a batch.
     Classifiers: label, confidence, all probs, and with `calibrate.abstain` whether the teacher abstains.
+    Of rows with several labels: those that reach their threshold, and the probability of each.
     Language models: the greedy answer, its length, the mean calibrated log-probability of its tokens (nats),
     and the confidence that it is right, where that was fitted. Retrieval: the embedding of the image and, if
     the row has a text, that of the text and their cosine.
@@ -138,6 +140,20 @@ def serve_classes(teacher: "ClassificationTeacher", batch_size: int, max_new_tok
     return answer
 
 
+def serve_labels(teacher: "MultiLabelTeacher", batch_size: int, max_new_tokens: int | None) -> "Answer":
+    """From rows to the `labels` of each that reach their threshold, and `probs` by label."""
+    if max_new_tokens is not None:
+        raise click.UsageError("--max-new-tokens: this teacher predicts labels and writes no answers")
+
+    def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        probs = teacher.probs(rows, batch_size=batch_size)
+        for labels, own in zip(teacher.predicted(probs), probs.tolist(), strict=True):
+            by_label = {name: round(p, DIGITS) for name, p in zip(teacher.label_names, own, strict=True)}
+            yield {"labels": labels, "probs": by_label}
+
+    return answer
+
+
 def serve_answers(teacher: "GenerationTeacher", batch_size: int, max_new_tokens: int | None) -> "Answer":
     """From rows to the answer of each and its confidence."""
 
@@ -177,11 +193,17 @@ def serve_embeddings(teacher: "RetrievalTeacher", batch_size: int, max_new_token
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
 """From rows to the prediction for each."""
 
-BATCH_SIZES: Mapping[OutputType, int] = {"classification": 64, "retrieval": 32, "generation": 32}
+BATCH_SIZES: Mapping[OutputType, int] = {
+    "classification": 64,
+    "multi_label": 64,
+    "retrieval": 32,
+    "generation": 32,
+}
 """Output type → rows per forward pass, unless another number is given."""
 
 SERVED: Mapping[OutputType, Callable[[Any, int, int | None], Answer]] = {
     "classification": serve_classes,
+    "multi_label": serve_labels,
     "retrieval": serve_embeddings,
     "generation": serve_answers,
 }

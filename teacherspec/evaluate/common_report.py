@@ -19,7 +19,8 @@ from teacherspec.runtime.headline_metrics import write_headline
 HEADLINE = (
     "*.accuracy", "gain.*", "loss_ratio", "test.nll", "test.macro_f1", "test.nll_per_answer",
     "test.perplexity", "test.generated.exact_match", "test.generated.chrf",
-    "test.*.recall_at_1", "seeds.test.*_sd",
+    "test.*.recall_at_1", "seeds.test.*_sd", "test.subset_accuracy", "test.micro_f1",
+    "test.mean_average_precision",
 )  # fmt: skip
 """Names of the numbers of `headline.json`."""
 

@@ -69,7 +69,8 @@ class TrainingInputs:
         model: as training begins with it, with adapters where declared.
         processor: of the model.
         train: encoded rows that weights are fitted on.
-        train_labels: `[N]` of these rows, or targets `[N, C + 1]`; empty where the task has none.
+        train_labels: `[N]` of these rows, targets `[N, C + 1]`, or zeros and ones `[N, C]`; empty where the
+            task has none.
         validation: encoded rows that choose the checkpoint.
         n_classes: number of classes, 0 where the task has none.
     """
@@ -125,7 +126,7 @@ def fitting_rows(training: Training) -> "list[tuple[Dataset, torch.Tensor]]":
     """
     schema, classes = training.task.row_schema(), len(training.prepared.label_names)
     train, validation = (open_split(split) for split in training.fitting_splits())
-    if schema.label is None:
+    if schema.label is None and schema.label_set() is None:
         return [(train, torch.empty(0)), (validation, torch.empty(0))]
     return [
         labels_to_fit(schema, train, classes),

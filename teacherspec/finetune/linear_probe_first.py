@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacherspec.errors import UserError
+from teacherspec.finetune.binary_losses import positive_weights
 from teacherspec.finetune.inputs import Training, fitting_rows, seed_everything
 from teacherspec.finetune.losses import balanced_weights
-from teacherspec.inference.linear_probe import fit_linear_probe
+from teacherspec.inference.linear_probe import fit_linear_probe, loss_of
 from teacherspec.inference.row_outputs import row_outputs
 from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing
 from teacherspec.runtime.device_placement import place
+from teacherspec.spec.finetune import BinaryLoss
 from teacherspec.tasks.shared.model_head import is_within, outside_base_model
 
 if TYPE_CHECKING:
@@ -67,7 +69,16 @@ def _fitted(training: Training) -> "dict[str, torch.Tensor]":
     weights = None
     if section.class_weights == "balanced":
         weights = balanced_weights(train[1], layer.out_features)
-    probe = fit_linear_probe(train, validation, layer.out_features, weights, bias=layer.bias is not None)
+    elif isinstance(section.loss, BinaryLoss):
+        weights = positive_weights(section.loss, train[1])
+    probe = fit_linear_probe(
+        train,
+        validation,
+        layer.out_features,
+        weights,
+        bias=layer.bias is not None,
+        loss=loss_of(task.row_schema()),
+    )
     fitted = {f"{name}.weight": probe.weight.contiguous()}
     return fitted if layer.bias is None else {**fitted, f"{name}.bias": probe.bias}
 

@@ -8,7 +8,8 @@ four times the loss. With this loss a step does not depend on how its batch is s
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from teacherspec.spec.finetune import CrossEntropy, Focal
+from teacherspec.finetune.binary_losses import asymmetric, binary_cross_entropy
+from teacherspec.spec.finetune import Asymmetric, BinaryCrossEntropy, CrossEntropy, Focal
 from teacherspec.tasks.shared.interfaces.capabilities import LossTerms
 
 if TYPE_CHECKING:
@@ -54,14 +55,19 @@ def focal(
     return losses if weights is None else losses * weights[labels.clamp(min=0)]
 
 
-LOSSES: dict[type[CrossEntropy] | type[Focal], Callable[..., Any]] = {
+RowLoss = CrossEntropy | Focal | BinaryCrossEntropy | Asymmetric
+"""A loss that adds up over rows or tokens."""
+
+LOSSES: dict[type[RowLoss], Callable[..., Any]] = {
     CrossEntropy: cross_entropy,
     Focal: focal,
+    BinaryCrossEntropy: binary_cross_entropy,
+    Asymmetric: asymmetric,
 }
 
 
 def objective(
-    loss: CrossEntropy | Focal,
+    loss: RowLoss,
     loss_terms: "Callable[[Any, torch.Tensor], LossTerms]",
     class_weights: "torch.Tensor | None",
 ) -> Callable[..., "torch.Tensor"]:
@@ -70,7 +76,7 @@ def objective(
     Args:
         loss: the declared loss.
         loss_terms: the task's method that turns outputs and labels into the terms of the loss.
-        class_weights: `[C]`, or None.
+        class_weights: `[C]` of the classes, or of labels that a row has where it may have several; or None.
     """
     per_term = LOSSES[type(loss)]
 

@@ -11,6 +11,7 @@ from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from teacherspec.errors import DataError
+from teacherspec.finetune.binary_losses import positive_weights
 from teacherspec.finetune.callbacks import RefuseNonFinite, SetEpoch, ShowProgress
 from teacherspec.finetune.checkpoints import LogBeforeSaving, MarkComplete, checkpoint_to_resume
 from teacherspec.finetune.contrastive_trainer import ContrastiveTrainer
@@ -21,7 +22,7 @@ from teacherspec.finetune.micro_batches import MicroBatches
 from teacherspec.finetune.save_model import write_outcome
 from teacherspec.finetune.trainer import DeterministicTrainer, consolidated_model
 from teacherspec.runtime import distributed, machine
-from teacherspec.spec.finetune import Contrastive
+from teacherspec.spec.finetune import BinaryLoss, Contrastive
 from teacherspec.tasks.shared.interfaces.capabilities import SupervisedLoss
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
@@ -122,6 +123,8 @@ def _trainer(training: Training, inputs: TrainingInputs, **given: Any) -> Determ
     weights = None
     if training.section.class_weights == "balanced":
         weights = balanced_weights(inputs.train_labels, inputs.n_classes)
+    elif isinstance(loss, BinaryLoss):
+        weights = positive_weights(loss, inputs.train_labels)
     loss_terms = task.require(SupervisedLoss).loss_terms
     return DeterministicTrainer(compute_loss_func=objective(loss, loss_terms, weights), **given)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.errors import UserError
+from teacherspec.inference.finite_logits import refuse_non_finite
 from teacherspec.inference.row_outputs import row_outputs
 from teacherspec.predictions.classification import Predictions
 from teacherspec.tasks.shared.interfaces.capabilities import EmbeddedClasses
@@ -73,9 +73,5 @@ def predict_embedded(
 
 def _checked(logits: npt.NDArray[np.float32], rows: "Dataset") -> Predictions:
     ids = rows["id"][:]
-    if bad := np.flatnonzero(~np.isfinite(logits).all(axis=1)).tolist():
-        raise UserError(
-            f"evaluate: the model's logits for row {ids[bad[0]]} are not finite ({len(bad)} such rows of "
-            f"{len(ids)}); the weights are broken or overflow: fine-tune again with a lower learning rate"
-        )
+    refuse_non_finite(ids, logits)
     return Predictions(ids=ids, labels=np.asarray(rows["label"][:], np.int32), logits=logits)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def labels_to_measure(schema: RowSchema, rows: "Dataset", classes: int) -> "torch.Tensor":
-    """The labels `[N]` of rows; targets `[N, C + 1]` where the task has columns that describe them.
+    """The labels `[N]` of rows; targets `[N, C + 1]` where the task has columns that describe them; zeros and
+    ones `[N, C]` where a row may have several labels.
 
     A target is the probability of each class, and the weight of the row as given.
 
@@ -29,6 +30,8 @@ def labels_to_measure(schema: RowSchema, rows: "Dataset", classes: int) -> "torc
     """
     import torch
 
+    if (label_set := schema.label_set()) is not None:
+        return torch.tensor(rows[label_set.name][:], dtype=torch.float32)
     labels = torch.tensor(rows["label"][:])
     if not schema.label_details:
         return labels
@@ -51,7 +54,7 @@ def labels_to_fit(schema: RowSchema, rows: "Dataset", classes: int) -> "tuple[Da
     import torch
 
     labels = labels_to_measure(schema, rows, classes)
-    if labels.ndim == 1:
+    if labels.ndim == 1 or schema.label_set() is not None:
         return rows, labels
     counted = labels[:, -1] > 0
     if not counted.all():

@@ -36,12 +36,14 @@ def probe_names(output_type: str, roles: Mapping[str, str], students: int, budge
     """Names of all numbers of a probe.
 
     Args:
-        output_type: of the task.
+        output_type: of the task; of one that is not in `SCORED` no student can be probed.
         roles: split name → role.
         students: declared students; none report nothing.
         budgets: declared budgets.
     """
     found = ReportedNames()
+    if output_type not in SCORED:
+        return found
     for place in range(1, students + 1):
         stage = "probe" if place == 1 else f"probe.further.student_{place}"
         quality = nested(("labels_only", "taught"), SCORED[output_type])

@@ -6,6 +6,7 @@ SHARES = frozenset(
     {"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "sample_f1", "f1", "precision", "recall"}
     | {"recall_at_1", "recall_at_5", "recall_at_10", "exact_match", "stopped", "empty", "flip_rate"}
     | {"mce", "rmsce", "smooth_ece", "classwise_ece", "aurc", "augrc", "coverage", "risk", "disagreement"}
+    | {"subset_accuracy", "mean_average_precision", "macro_precision", "macro_recall", "ranking_loss"}
     | {"auroc", "correctness_auroc", "aupr_in", "aupr_out", "fpr_at_95_in_recall", "fpr_at_95_out_recall"}
     | {*BINNED_ERRORS}
 )

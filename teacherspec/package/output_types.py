@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from teacherspec.package.card.usage_snippets import calibrated_code
 from teacherspec.package.classification import card as classification_card
 from teacherspec.package.classification import golden as classification_golden
 from teacherspec.package.classification import next_steps as classification_next_steps
@@ -19,6 +20,13 @@ from teacherspec.package.generation import soft_targets as generation_targets
 from teacherspec.package.generation import target_statistics as generation_statistics
 from teacherspec.package.generation import verify as generation_verify
 from teacherspec.package.golden_examples import GoldenOutputs
+from teacherspec.package.multi_label import card as multi_label_card
+from teacherspec.package.multi_label import golden as multi_label_golden
+from teacherspec.package.multi_label import page as multi_label_page
+from teacherspec.package.multi_label import soft_targets as multi_label_targets
+from teacherspec.package.multi_label import target_statistics as multi_label_statistics
+from teacherspec.package.multi_label import usage as multi_label_usage
+from teacherspec.package.multi_label import verify as multi_label_verify
 from teacherspec.package.package_inputs import PackageInputs
 from teacherspec.package.page.content import Headline, Section
 from teacherspec.package.page.next_steps import Rule
@@ -52,6 +60,7 @@ class PackagedOutputs:
         page_headlines: the first numbers of the page.
         page_sections: its sections, that on quality first.
         next_steps: rules of what to do next.
+        calibrated_code: from the kind of calibrator to the lines on the card from logits to probabilities.
     """
 
     golden_mismatch: Callable[[PackageInputs, GoldenOutputs], str | None]
@@ -66,6 +75,7 @@ class PackagedOutputs:
     page_headlines: Callable[[PageInputs], Iterable[Headline]]
     page_sections: Callable[[PageInputs], Sequence[Section]]
     next_steps: Sequence[Rule]
+    calibrated_code: Callable[[str], str] = calibrated_code
 
 
 OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
@@ -96,6 +106,21 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
         generation_page.headlines,
         generation_page.sections,
         generation_page.RULES,
+    ),
+    "multi_label": PackagedOutputs(
+        multi_label_golden.golden_mismatch,
+        multi_label_targets.write_targets,
+        lambda _: multi_label_targets.TEXT,
+        multi_label_statistics.target_statistics,
+        multi_label_verify.check_labels,
+        multi_label_verify.check_targets,
+        multi_label_verify.check_calibration,
+        multi_label_card.card_sections,
+        multi_label_card.model_index,
+        multi_label_page.headlines,
+        multi_label_page.sections,
+        (),
+        multi_label_usage.calibrated_code,
     ),
     "retrieval": PackagedOutputs(
         retrieval_golden.golden_mismatch,

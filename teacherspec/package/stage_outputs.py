@@ -19,6 +19,9 @@ PLOT = "calibrate/plots/reliability.png"
 CLASSES = "evaluate/plots/classes.tsv"
 """Quality of each class, among the reports; only classification has it."""
 
+LABELS = "calibrate/plots/labels.tsv"
+"""Quality and calibration of each label, among the reports; only multi-label teachers have it."""
+
 RATINGS = "ratings/metrics.json"
 """Results of the human evaluation, among the reports."""
 
@@ -37,7 +40,7 @@ STUDENT = "check_rows/student.json"
 REPORTS = ("evaluate/findings.json", "evaluate/metrics.json", "calibrate/metrics.json", PLOT)
 """Reports that go into `eval/` of a package, one folder a stage."""
 
-OPTIONAL_REPORTS = (CLASSES, LIFT_PLOT, PROBED, RATINGS, SLICES)
+OPTIONAL_REPORTS = (CLASSES, LABELS, LIFT_PLOT, PROBED, RATINGS, SLICES)
 """Reports that go there where they exist."""
 
 
@@ -94,6 +97,7 @@ class StageOutputs:
         student: the comparison with the declared student; empty without one.
         classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined,
             and empty for other types of output.
+        labels: one mapping a label of a multi-label teacher: `label`, `rows`, `threshold`, `f1`, ….
     """
 
     prepared: Prepared
@@ -104,6 +108,7 @@ class StageOutputs:
     findings: Sequence[Mapping[str, Any]]
     classes: Sequence[Mapping[str, Any]]
     student: Mapping[str, Any]
+    labels: Sequence[Mapping[str, Any]] = ()
 
     def number(self, metric: str) -> Measurement:
         """The number with this dotted name.
@@ -157,6 +162,7 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
         findings=found["findings"],
         classes=read_classes(classes),
         student=read_student(reports),
+        labels=read_classes(reports / LABELS),
     )
 
 

@@ -13,6 +13,7 @@ from teacherspec.prepare.dedup.near_duplicates import (
     find_near_duplicates,
 )
 from teacherspec.prepare.ingest import EXTRA_PREFIX, NO_LABEL, Ingested
+from teacherspec.prepare.label_sets import LabelSets, label_sets
 from teacherspec.prepare.mmap_columns import Indices, Mask, Workspace, chunks, parts_by_size, parts_by_word
 from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.row_hashes import Hashes, hash_text
@@ -35,7 +36,8 @@ class Assignment:
     """Label and split of each of the N rows of the row store, and whether it is kept.
 
     Attributes:
-        label_names: class names in the order of the logits; empty for tasks without classes.
+        label_names: class names in the order of the logits, or the sets of labels that rows have; empty for
+            tasks without classes.
         split_names: ordered by nearness to the report: transfer sets first, then `train`, `test` last.
         roles: of each split; those of role `external` are never stored.
         split: `[N]` index into `split_names`.
@@ -45,6 +47,7 @@ class Assignment:
         matches: name of a finding → its rows.
         unsampled: number of rows that the sampling of their sources left out.
         workspace: limits how many rows are in memory at once.
+        label_sets: which classes each of `label_names` stands for, where a row may have several.
     """
 
     label_names: tuple[str, ...]
@@ -57,6 +60,12 @@ class Assignment:
     matches: Mapping[str, Matches]
     unsampled: int
     workspace: Workspace
+    label_sets: LabelSets | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names in the order of the logits; empty for tasks without classes."""
+        return self.label_names if self.label_sets is None else self.label_sets.class_names
 
     def stored(self) -> list[tuple[int, str]]:
         """Number and name of each split that is stored: `train` first, transfer sets last."""
@@ -90,12 +99,12 @@ class Assignment:
         return np.concatenate(parts)[:number]
 
     def class_counts(self) -> npt.NDArray[np.int64]:
-        """Kept rows `[S, C]` of each class in each split; rows without label are not counted."""
+        """Kept rows `[S, C]` with each class in each split; rows without label are not counted."""
         counts = np.zeros((len(self.split_names), len(self.label_names)), np.int64)
         for chunk in chunks(len(self.keep)):
             counted = self.keep[chunk] & (self.label[chunk] != NO_LABEL)
             np.add.at(counts, (self.split[chunk][counted], self.label[chunk][counted]), 1)
-        return counts
+        return counts if self.label_sets is None else counts @ self.label_sets.members
 
     def split_rows(self) -> npt.NDArray[np.int64]:
         """Kept rows `[S]` of each split."""
@@ -139,7 +148,10 @@ def assign_splits(
     for name, policy in section.policies().items():
         if policy.action != "keep":
             keep[matches[name].rows] = False
-    return Assignment(names, split_names, roles, split, label, hashes, keep, matches, unsampled, workspace)
+    sets = label_sets(fields.label_set(), names)
+    return Assignment(
+        names, split_names, roles, split, label, hashes, keep, matches, unsampled, workspace, sets
+    )
 
 
 def _near(
@@ -175,16 +187,18 @@ def _labels(
     numbers: those of CSV files and of folders are texts.
     """
     codes: npt.NDArray[np.int32] = ingested.row_store.numbers("label")
-    if fields.label is None:
-        return (), codes
     given = list(ingested.labels)
-    if fields.label.label_names is not None:
+    if fields.label_set() is not None:
+        names = tuple(sorted(map(str, given)))
+    elif fields.label is None:
+        return (), codes
+    elif fields.label.label_names is not None:
         names = tuple(fields.label.label_names)
     else:
         texts = list(map(str, given))
         numbers = all(WHOLE_NUMBER.fullmatch(text) for text in texts)
         names = tuple(sorted(texts, key=number_first if numbers else None))
-    if fields.label.label_names is None:
+    if fields.label is not None and fields.label.label_names is None:
         _refuse_look_alikes(names, ingested, fields.label.name, problems)
     index = {name: position for position, name in enumerate(names)}
     # The last entry is for code -1 (no label).

@@ -30,29 +30,28 @@ def check_minimums(
             problems.add(
                 "prepare", f"no rows reach the split `{name}` ({rows.sum()} rows in total); add rows"
             )
-    if not assignment.label_names:
+    names = assignment.class_names
+    if not names:
         return
-    if len(assignment.label_names) == 1:
-        problems.add(
-            "label", f"only one class, {shown(assignment.label_names[0])}; a classifier needs at least two"
-        )
+    if len(names) == 1 and assignment.label_sets is None:
+        problems.add("label", f"only one class, {shown(names[0])}; a classifier needs at least two")
         return
-    needed = len(assignment.label_names) * len(FIXED_SPLITS)
+    needed = len(names) * len(FIXED_SPLITS)
     in_fixed = sum(int(rows[assignment.split_names.index(name)]) for name in FIXED_SPLITS)
-    if in_fixed < needed:
+    if in_fixed < needed and assignment.label_sets is None:
         problems.add(
             "prepare",
-            f"{in_fixed} rows cannot fill {len(assignment.label_names)} classes in "
+            f"{in_fixed} rows cannot fill {len(names)} classes in "
             f"{len(FIXED_SPLITS)} splits (at least {needed} rows); add rows",
         )
         return
     counts = assignment.class_counts()
     total = counts.sum(axis=0)
-    rows_of = dict(zip(assignment.label_names, total.tolist(), strict=True))
+    rows_of = dict(zip(names, total.tolist(), strict=True))
     for split, least in zip(FIXED_SPLITS, minimum.in_order(), strict=True):
         of_split = counts[assignment.split_names.index(split)]
         for label in np.flatnonzero(of_split < least):
-            name = assignment.label_names[label]
+            name = names[label]
             meant = misspelt(rows_of, name)
             problems.add(
                 "label",
@@ -65,8 +64,10 @@ def check_minimums(
 
 def _first(assignment: Assignment, label: int, place: Callable[[int], str]) -> str:
     """The place of the first row of a class."""
+    sets = assignment.label_sets
+    codes = [label] if sets is None else np.flatnonzero(sets.members[:, label])
     for chunk in chunks(len(assignment.label)):
-        here = np.flatnonzero(assignment.label[chunk] == label)
+        here = np.flatnonzero(np.isin(assignment.label[chunk], codes))
         if len(here):
             return f", the first at {place(chunk.start + int(here[0]))}"
     return ""

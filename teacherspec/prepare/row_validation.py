@@ -86,6 +86,7 @@ class RowChecker:
         self._content = [(rule, read_from(rule)) for rule in needed.content]
         self._answers = [(rule, read_from(rule)) for rule in needed.answers]
         self._distribution = needed.distribution()
+        self._label_set = needed.label_set()
         reads_label = needed.label is not None and self._distribution is None
         self._label = (needed.label, column(needed.label.name)) if needed.label and reads_label else None
         self._label_details = [(rule, read_from(rule)) for rule in needed.label_details]
@@ -178,10 +179,16 @@ class RowChecker:
         if not values.keys() <= self.known:
             wrong += self._unused(values)
             wrong += self._dropped(values)
-        if wrong or self._distribution is None:
-            return wrong or row
-        numbers = row.label_details[[rule for rule, _ in self._label_details].index(self._distribution)]
-        return row._replace(label=self._distribution.label_of(numbers))
+        return wrong or self._with_label(row)
+
+    def _with_label(self, row: CheckedRow) -> CheckedRow:
+        """The row with the label that its details give: the likeliest class, or all labels as one text."""
+        details = dict(zip((rule.name for rule, _ in self._label_details), row.label_details, strict=True))
+        if self._distribution is not None:
+            return row._replace(label=self._distribution.label_of(details[self._distribution.name]))
+        if self._label_set is not None:
+            return row._replace(label=self._label_set.as_label(details[self._label_set.name]))
+        return row
 
     def _value(self, rule: ValueReader, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
         if column not in values and rule.optional:

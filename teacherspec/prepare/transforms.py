@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from teacherspec.spec.prepare.transforms import (
     Constant,
     Drop,
     Filter,
+    Labels,
     Map,
     RemoveControls,
     Strip,
@@ -20,6 +21,10 @@ from teacherspec.spec.prepare.transforms import (
 )
 from teacherspec.tasks.shared.columns.base import ColumnError, nearest, shown
 from teacherspec.text.unicode_forms import unicode_form
+
+PRESENT: tuple[Any, ...] = (1, "1", "1.0", "true", "True", "TRUE")
+ABSENT: tuple[Any, ...] = (0, "0", "0.0", "false", "False", "FALSE", "", None)
+"""Values of a column of one label; `true` and `false` of JSON equal 1 and 0."""
 
 Values = dict[str, Any]
 Apply = Callable[[Values], bool]
@@ -132,6 +137,57 @@ def _drop(section: Drop) -> RowTransform:
     return RowTransform(frozenset(section.columns), apply)
 
 
+def _labels(section: Labels) -> RowTransform:
+    separator, names = section.separator, section.names
+    if separator is None:
+        return RowTransform(
+            frozenset({section.column, *section.columns}),
+            partial(_from_columns, section.column, section.columns),
+        )
+
+    def apply(values: Values) -> bool:
+        given = values.get(section.column)
+        if given is None or isinstance(given, bool) or not isinstance(given, str | int):
+            raise ColumnError(f"{section.column}: must be a text with labels (given {shown(given)})")
+        parts = [part.strip() for part in str(given).split(separator)] if str(given).strip() else []
+        if blank := [place for place, part in enumerate(parts, start=1) if not part]:
+            raise ColumnError(
+                f"{section.column}: label {blank[0]} is blank (given {shown(given)}); "
+                f"remove the superfluous {shown(separator)}"
+            )
+        values[section.column] = [_named(section.column, part, names) for part in parts] if names else parts
+        return True
+
+    return RowTransform(frozenset({section.column}), apply)
+
+
+def _named(column: str, number: str, names: Sequence[str]) -> str:
+    if number.isascii() and number.isdecimal() and int(number) < len(names):
+        return names[int(number)]
+    raise ColumnError(
+        f"{column}: {shown(number)} is no number of a label (allowed: 0 to {len(names) - 1}, of `names`)"
+    )
+
+
+def _from_columns(column: str, labels: Sequence[str], values: Values) -> bool:
+    if column in values and column not in labels:
+        raise ColumnError(f"{column}: the file has this column; name another `column` for the labels")
+    found, problems = [], []
+    for label in labels:
+        if label not in values:
+            problems.append(f"{label}: missing (no such column in this row); correct `columns`")
+            continue
+        given = values.pop(label)
+        if given in PRESENT:
+            found.append(label)
+        elif given not in ABSENT:
+            problems.append(f"{label}: must be 0 or 1 (given {shown(given)})")
+    if problems:
+        raise ColumnError("; ".join(problems))
+    values[column] = found
+    return True
+
+
 def _filter(section: Filter) -> RowTransform:
     import cel
 
@@ -156,6 +212,7 @@ _COMPILERS: Mapping[type, Callable[[Any], RowTransform]] = {
     Map: _map,
     Constant: _constant,
     Drop: _drop,
+    Labels: _labels,
     Filter: _filter,
 }
 """One entry for each kind of transform."""

@@ -13,8 +13,7 @@ from teacherspec.inference.load import load_model
 from teacherspec.metrics.ood import confidence_log_odds
 from teacherspec.package.verification.package_reader import load_calibration
 from teacherspec.runtime.atomic_io import read_json
-from teacherspec.runtime.length_batches import least_padding
-from teacherspec.serving.requests import with_images
+from teacherspec.serving.batches import logits_of
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
 Row = Mapping[str, Any]
@@ -61,16 +60,8 @@ class ClassificationTeacher:
 
         Rows of similar length share a batch; the order of the rows is kept.
         """
-        import torch
-
-        logits = np.empty((len(rows), len(self.label_names)), np.float32)
-        lengths = self.task.row_lengths(self.processor, rows)
-        for chosen in least_padding(len(rows), lengths, batch_size):
-            batch = self.task.batch(self.processor, [with_images(self.task, rows[at]) for at in chosen])
-            with torch.inference_mode():
-                inputs = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
-                logits[chosen] = self.task.logits(self.model, inputs).float().cpu().numpy()
-        return logits
+        loaded = (self.model, self.processor)
+        return logits_of(self.task, loaded, rows, len(self.label_names), batch_size)
 
     def probs(self, rows: Sequence[Row], *, batch_size: int = BATCH_SIZE) -> npt.NDArray[np.float64]:
         """Calibrated probabilities `[N, C]` of rows with the task's content columns."""

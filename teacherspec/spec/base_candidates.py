@@ -14,6 +14,7 @@ Score = Literal["linear_probe", "nearest_neighbours", "logme", "h_score", "bits_
 SCORES: Mapping[str, tuple[Score, ...]] = {
     "classification": ("linear_probe", "nearest_neighbours", "logme", "h_score"),
     "generation": ("bits_per_byte",),
+    "multi_label": ("linear_probe",),
     "retrieval": ("recall_at_1",),
 }
 """Type of output → the scores that are measured; the first ranks unless another is declared."""
@@ -30,8 +31,8 @@ class BaseChoice(Section):
     """How the base is chosen among the candidates."""
 
     rank_by: Score | None = None
-    """The score that ranks; omit for `linear_probe` (classification), `bits_per_byte` (generation) or
-    `recall_at_1` (retrieval). The others are reported."""
+    """The score that ranks; omit for `linear_probe` (classification, also multi-label), `bits_per_byte`
+    (generation) or `recall_at_1` (retrieval). The others are reported."""
 
     undecided: Literal["smallest", "first"] = "smallest"
     """What is taken where the intervals of several ranks hold the first rank: the candidate with the fewest

@@ -32,7 +32,8 @@ class ClassTemperatureScaling(Section):
 
 
 class VectorScaling(Section):
-    """A scale and a bias for each class (Guo et al. 2017). Needs about 1,000 rows; can change predictions."""
+    """A scale and a bias for each class (Guo et al. 2017). Needs about 1,000 rows; can change predictions. Of
+    multi-label tasks, Platt scaling of each label."""
 
     kind: Literal["vector"]
     """The method."""
@@ -111,6 +112,28 @@ class Abstention(Section):
     risk of 5 % needs 77 accepted rows, one of 1 % needs 390."""
 
 
+class F1Thresholds(Section):
+    """For each label the probability from which it is predicted with the highest F1 on calibration rows."""
+
+    kind: Literal["f1"]
+    """The rule."""
+
+
+class PrecisionThresholds(Section):
+    """For each label the lowest probability above which enough of its predictions on calibration rows are
+    right; a label that reaches no such precision is never predicted. Not a guarantee: on few rows the
+    precision on others may be lower, see the report on test."""
+
+    kind: Literal["precision"]
+    """The rule."""
+
+    at_least: float = Field(gt=0.0, le=1.0)
+    """Share of right ones among the predictions of a label."""
+
+
+Thresholds = F1Thresholds | PrecisionThresholds
+
+
 class Calibrate(Section):
     """Fitted on the calibration split, reported on the others."""
 
@@ -125,6 +148,12 @@ class Calibrate(Section):
 
     abstain: Abstention | None = None
     """The confidence below which the teacher abstains; none by default. For classifiers."""
+
+    # Left out of what packages record where there is none: they keep the bytes that they had without it.
+    thresholds: Annotated[Thresholds, Field(discriminator="kind")] | None = Field(
+        default=None, exclude_if=lambda rule: rule is None
+    )
+    """The calibrated probability from which each label of a multi-label task is predicted; omit for 0.5."""
 
     n_bins: int = Field(default=15, ge=2, le=1000)
     """Bins of every calibration error and of the reliability diagram."""

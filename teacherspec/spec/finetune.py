@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from teacherspec.spec.augmentation import Augmentation
 from teacherspec.spec.section import Section
@@ -13,7 +13,8 @@ Chance = Literal["initial_weights", "data_order", "dropout"]
 CHANCES: tuple[Chance, ...] = get_args(Chance)
 
 SelectionMetric = Literal[
-    "nll", "accuracy", "macro_f1", "brier", "recall_at_1", "recall_at_5", "recall_at_10"
+    "nll", "accuracy", "macro_f1", "brier", "recall_at_1", "recall_at_5", "recall_at_10",
+    "micro_f1", "subset_accuracy", "mean_average_precision",
 ]  # fmt: skip
 
 
@@ -36,6 +37,49 @@ class Focal(Section):
 
     gamma: float = Field(default=2.0, ge=0.0, le=10.0)
     """Exponent of (1 − p): 0 is cross-entropy."""
+
+
+class BinaryLoss(Section):
+    """What losses of rows with several labels share: a term for each label, averaged over the labels."""
+
+    pos_weight: Literal["balanced"] | float | None = None
+    """Weight of the loss of labels that a row has, relative to those that it has not: a number for all
+    labels; `balanced` for the ratio of rows without each label to rows with it in train, at most 100; omit
+    for 1. It raises recall, and the probabilities too, which calibration then has to lower again."""
+
+    @field_validator("pos_weight")
+    @classmethod
+    def _is_positive(cls, pos_weight: object) -> object:
+        if isinstance(pos_weight, float) and pos_weight <= 0:
+            raise ValueError(f"must be above 0 (given {pos_weight:g})")
+        return pos_weight
+
+
+class BinaryCrossEntropy(BinaryLoss):
+    """Negative log-likelihood of each label of a row by itself, for multi-label tasks."""
+
+    kind: Literal["binary_cross_entropy"]
+    """The loss."""
+
+    gamma: float = Field(default=0.0, ge=0.0, le=10.0)
+    """Exponent of (1 − p) of the focal loss (Lin et al. 2017); 0 is plain binary cross-entropy."""
+
+
+class Asymmetric(BinaryLoss):
+    """Asymmetric loss (Ridnik et al. 2021, arXiv 2009.14119): of the many labels that a row has not, easy
+    ones weigh less than of those that it has, and almost certain ones nothing. For multi-label tasks."""
+
+    kind: Literal["asymmetric"]
+    """The loss."""
+
+    gamma_positive: float = Field(default=0.0, ge=0.0, le=10.0)
+    """Exponent of (1 − p) for labels that a row has."""
+
+    gamma_negative: float = Field(default=4.0, ge=0.0, le=10.0)
+    """Exponent of p for labels that a row has not."""
+
+    margin: float = Field(default=0.05, ge=0.0, lt=1.0)
+    """Probability that is subtracted from p for labels that a row has not, at least 0 remaining."""
 
 
 class Contrastive(Section):
@@ -148,7 +192,9 @@ class Finetune(Section):
     epochs. Only for kinds of task whose model gets a new head. Dual encoders have none, because their
     classes are prompts: see `loss` and `weight_interpolation`."""
 
-    loss: Annotated[CrossEntropy | Focal | Contrastive, Field(discriminator="kind")] = CrossEntropy()
+    loss: Annotated[
+        CrossEntropy | Focal | Contrastive | BinaryCrossEntropy | Asymmetric, Field(discriminator="kind")
+    ] = CrossEntropy()
     """Training loss; reported losses are always the plain negative log-likelihood."""
 
     class_weights: Literal["none", "balanced"] = "none"

@@ -39,7 +39,12 @@ class Explainer:
 
     def explain(self, error: ValidationError) -> list[Problem]:
         """One problem for each mistake: a misspelt key does not also count as a missing one."""
-        details = error.errors(include_url=False)
+        # A default that follows from another field is not computed where that field is wrong: no mistake.
+        details = [
+            detail
+            for detail in error.errors(include_url=False)
+            if detail["type"] != "default_factory_not_called"
+        ]
         answered = {self._meant(detail) for detail in details if detail["type"] == "extra_forbidden"}
         problems = {
             self._problem(detail)

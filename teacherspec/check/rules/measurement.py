@@ -50,6 +50,9 @@ def output_type_supports_the_calibration(spec: Spec) -> Iterator[Finding]:
         yield Finding(
             ("calibrate", "abstain"), f"only a classifier abstains, no {spec.task.kind} task: drop it"
         )
+    if spec.calibrate.thresholds is not None and not supported.thresholds:
+        what = f"only rows with several labels have thresholds, no {spec.task.kind} task: drop it"
+        yield Finding(("calibrate", "thresholds"), what)
     if allowed is not None and given not in allowed:
         what = f"{given} is for classes (allowed for a {spec.task.kind} task: {', '.join(allowed)})"
         yield Finding(("calibrate", "method", "kind"), what)

@@ -8,10 +8,14 @@ from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule
 from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings, RecordedViews, SupervisedLoss
 
+BINARY = ("binary_cross_entropy", "asymmetric")
+"""Losses with a term for each label of a row."""
+
 
 def losses_need_labels(spec: Spec) -> Iterator[Finding]:
     """Class weights, focal loss and label smoothing need classes; not every task has them."""
-    if spec.task.row_schema().label is not None:
+    schema = spec.task.row_schema()
+    if schema.label is not None or schema.label_set() is not None:
         return
     without = f"a {spec.task.kind} task has no labels"
     if spec.finetune.class_weights != "none":
@@ -22,6 +26,24 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
         yield Finding(("finetune", "loss", "label_smoothing"), f"{without} to smooth: drop it")
 
 
+def losses_fit_several_labels(spec: Spec) -> Iterator[Finding]:
+    """Rows with several labels are learned by binary losses, and others by no such loss."""
+    where, kind, loss = ("finetune", "loss", "kind"), spec.task.kind, spec.finetune.loss.kind
+    if spec.task.row_schema().label_set() is None:
+        if loss in BINARY:
+            yield Finding(where, f"{loss} is for rows with several labels, not for a {kind} task: drop it")
+        return
+    if loss not in (*BINARY, "contrastive"):
+        what = f"a {kind} row may have several labels: use {' or '.join(BINARY)} (given {loss}"
+        yield Finding(where, f"{what}; focal loss is binary_cross_entropy with gamma)")
+    if spec.finetune.class_weights != "none":
+        what = "a row may have several classes: drop it, and declare loss.pos_weight to weigh labels"
+        yield Finding(("finetune", "class_weights"), what)
+    if spec.finetune.augmentation is not None and spec.finetune.augmentation.mix is not None:
+        what = "images of several labels are not mixed yet: drop it"
+        yield Finding(("finetune", "augmentation", "mix"), what)
+
+
 def contrastive_loss_has_pairs(spec: Spec) -> Iterator[Finding]:
     """A contrastive loss needs pairs, unmixed and unweighted; a task that has only pairs needs it."""
     if spec.task.capability(SupervisedLoss) is None and spec.finetune.loss.kind != "contrastive":
@@ -29,7 +51,8 @@ def contrastive_loss_has_pairs(spec: Spec) -> Iterator[Finding]:
         yield Finding(("finetune", "loss", "kind"), what)
     if spec.finetune.loss.kind == "contrastive":
         if spec.task.capability(PairEmbeddings) is None:
-            what = f"a {spec.task.kind} task has no pairs to contrast: use cross_entropy"
+            plain = "cross_entropy" if spec.task.row_schema().label_set() is None else BINARY[0]
+            what = f"a {spec.task.kind} task has no pairs to contrast: use {plain}"
             yield Finding(("finetune", "loss", "kind"), what)
         if spec.finetune.class_weights != "none":
             yield Finding(
@@ -42,8 +65,9 @@ def contrastive_loss_has_pairs(spec: Spec) -> Iterator[Finding]:
 
 def label_columns_can_be_trained_on(spec: Spec) -> Iterator[Finding]:
     """What describes a row's label enters losses with a term a row, of unmixed rows."""
-    details = [column.name for column in spec.task.row_schema().label_details]
-    if not details:
+    schema = spec.task.row_schema()
+    details = [column.name for column in schema.label_details]
+    if not details or schema.label_set() is not None:
         return
     why = f"task.label_columns: {listed(details)}"
     if spec.finetune.loss.kind == "contrastive":
@@ -197,6 +221,7 @@ def _pooling_means(spec: Spec) -> Iterator[Where]:
 RULES = (
     Rule(("base", "finetune"), portable_training_is_float32),
     Rule(("task", "finetune"), losses_need_labels),
+    Rule(("task", "finetune"), losses_fit_several_labels),
     Rule(("task", "finetune"), contrastive_loss_has_pairs),
     Rule(("task", "finetune"), label_columns_can_be_trained_on),
     Rule(("task", "finetune"), recorded_views_are_supported),

@@ -10,7 +10,7 @@ SMALLER = frozenset(
         "nll", "nll_macro", "nll_per_answer", "perplexity", "brier", "brier_reliability", "ece",
         "ece_equal_mass", "classwise_ece", "smooth_ece", "mce", "rmsce", "debiased_squared", "aurc", "augrc",
         "flip_rate", "fpr_at_95_in_recall", "fpr_at_95_out_recall", "median_rank", "repetition", "empty",
-        "accuracy_sd", "nll_sd", "cross_entropy", "kl",
+        "accuracy_sd", "nll_sd", "cross_entropy", "kl", "ranking_loss", "labels_never_predicted",
     }
 )  # fmt: skip
 """Names of metrics of which a smaller value is better."""
@@ -20,6 +20,8 @@ LARGER = frozenset(
         "accuracy", "balanced_accuracy", "macro_f1", "matthews", "auroc", "aupr_in", "aupr_out",
         "correctness_auroc", "brier_resolution", "exact_match", "bleu", "chrf", "rouge1", "rouge2", "rougeL",
         "rougeLsum", "stopped", "recall_at_1", "recall_at_5", "recall_at_10", "win_rate",
+        "micro_f1", "sample_f1", "subset_accuracy", "mean_average_precision", "macro_precision",
+        "macro_recall",
         "win_rate_where_different", "lift", "lifts", "nll_gain", "dark_knowledge", "over_smoothing",
     }
 )  # fmt: skip

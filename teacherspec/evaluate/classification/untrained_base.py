@@ -14,6 +14,7 @@ import numpy.typing as npt
 from teacherspec.evaluate.classification.label_details import with_label_details
 from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.gain import gain
+from teacherspec.evaluate.probe_features import sample_rows, unit_length
 from teacherspec.inference.label_targets import labels_to_fit, labels_to_measure
 from teacherspec.inference.linear_probe import fit_linear_probe
 from teacherspec.inference.row_outputs import row_outputs
@@ -23,11 +24,7 @@ from teacherspec.predictions.classification import Predictions
 from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures
 
 if TYPE_CHECKING:
-    import torch
     from datasets import Dataset
-
-PROBE_ROWS = 20_000
-"""Train rows at most that the probe is fitted on, drawn without replacement: more change little."""
 
 ZERO_SHOT = "its untrained base"
 PROBE = "a linear probe of its untrained base"
@@ -58,10 +55,10 @@ def predict_untrained(context: EvaluationContext) -> dict[str, Predictions]:
     logits = {name: outputs(splits[name]) for name in reported}
     if probed:
         schema, classes, validation = task.row_schema(), len(context.data.label_names), splits["validation"]
-        train, labels = labels_to_fit(schema, _sample(splits["train"], context.section.seed), classes)
-        choosing = (_unit(outputs(validation)), labels_to_measure(schema, validation, classes))
-        probe = fit_linear_probe((_unit(outputs(train)), labels), choosing, classes)
-        logits = {name: probe.logits(_unit(features)).numpy() for name, features in logits.items()}
+        train, labels = labels_to_fit(schema, sample_rows(splits["train"], context.section.seed), classes)
+        choosing = (unit_length(outputs(validation)), labels_to_measure(schema, validation, classes))
+        probe = fit_linear_probe((unit_length(outputs(train)), labels), choosing, classes)
+        logits = {name: probe.logits(unit_length(features)).numpy() for name, features in logits.items()}
     predictions = {
         name: Predictions(splits[name]["id"][:], np.asarray(splits[name]["label"][:], np.int32), found)
         for name, found in logits.items()
@@ -82,17 +79,3 @@ def classification_gain(teacher: Predictions, base: Predictions, **intervals: An
     losses = [nll_per_row(one.logits, labels) for one in (teacher, base)]
     sums = {"accuracy": right[0] - right[1], "nll": losses[1] - losses[0]}
     return gain(sums, np.ones(len(labels)), **intervals)
-
-
-def _sample(rows: "Dataset", seed: int) -> "Dataset":
-    if len(rows) <= PROBE_ROWS:
-        return rows
-    chosen = np.random.default_rng(seed).choice(len(rows), PROBE_ROWS, replace=False)
-    return rows.select(np.sort(chosen))
-
-
-def _unit(features: npt.NDArray[np.float32]) -> "torch.Tensor":
-    """Features of length 1, as sentence encoders and image models are compared."""
-    import torch
-
-    return torch.nn.functional.normalize(torch.from_numpy(features))

@@ -8,7 +8,7 @@ from teacherspec.tasks.shared.interfaces.kind import Kind
 
 def gain_section(task: Kind, outputs: StageOutputs) -> str:
     """Accuracy of the base and of the teacher on each set that is reported, and their paired difference."""
-    probed = task.output_type == "classification" and task.has_new_head
+    probed = task.has_new_head
     base = "a linear probe of the untrained base" if probed else "the untrained base"
     rows = []
     for split in ("test", *(one.name for one in outputs.prepared.of_role("shifted"))):

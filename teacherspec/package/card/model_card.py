@@ -107,7 +107,8 @@ def _use(section: Package) -> str:
 
 def _load(task: Kind, outputs: StageOutputs, metadata: Metadata) -> str:
     usage = task.usage_snippet()
-    program = loading_code(usage.imports, usage.logits, outputs.calibration["calibrator"])
+    calibrated = OUTPUT_TYPES[task.output_type].calibrated_code
+    program = loading_code(usage.imports, usage.logits, outputs.calibration["calibrator"], calibrated)
     answering = "" if usage.answer is None else f"\n\nTo generate an answer:\n\n```python\n{usage.answer}```"
     return (
         f"## Load\n\nIn the folder of this card:\n\n```python\n{program}```\n\nThe model gives raw logits; "

@@ -1,6 +1,6 @@
 """The code on the card: from a text to calibrated probabilities with transformers alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 CALIBRATED = {
@@ -47,15 +47,21 @@ def calibrated_code(kind: str) -> str:
     return CALIBRATED[kind] + (TOP_LABEL if kind in ("isotonic", "histogram") else "")
 
 
-def loading_code(imports: str, logits: str, calibrator: Mapping[str, Any]) -> str:
+def loading_code(
+    imports: str,
+    logits: str,
+    calibrator: Mapping[str, Any],
+    calibrated: Callable[[str], str] = calibrated_code,
+) -> str:
     """A whole program, run inside the package folder.
 
     Args:
         imports: lines that import what `logits` needs.
         logits: lines that load `model/` and leave `logits` `[N, C]`.
         calibrator: the fitted calibrator.
+        calibrated: from its kind to the lines after `logits`, see `calibrated_code`.
     """
     numpy = "import numpy as np\n" if calibrator["kind"] == "isotonic" else ""
     header = f"import json\nfrom pathlib import Path\n\n{numpy}{imports}"
     reading = 'c = json.loads(Path("calibration/calibration.json").read_text())["calibrator"]\n'
-    return f"{header}\n{logits}logits = logits.double()\n{reading}{calibrated_code(calibrator['kind'])}"
+    return f"{header}\n{logits}logits = logits.double()\n{reading}{calibrated(calibrator['kind'])}"

@@ -113,7 +113,7 @@ def calibration_error(inputs: PageInputs) -> Iterator[Step]:
 def _calibration(inputs: PageInputs) -> str:
     calibration = inputs.outputs.calibration
     declared, rows = calibration["declared"]["kind"], calibration["rows"]
-    if inputs.task.output_type == "classification" and declared != "auto":
+    if inputs.task.output_type in ("classification", "multi_label") and declared != "auto":
         return "Declare `calibrate.method: {kind: auto}`, which chooses by held-out loss."
     if rows < RICH_ROWS:
         return f"Calibrate on more than {rows:,} rows (`prepare.fractions`); richer methods need about 1,000."
@@ -133,7 +133,7 @@ def no_gain(inputs: PageInputs) -> Iterator[Step]:
             f"Fine-tuning gains {POINTS * gained.value:+.1f} points of accuracy on {split} "
             f"({POINTS * gained.low:+.1f} to {POINTS * gained.high:+.1f}), which may be nothing."
         )
-        probed = inputs.task.output_type == "classification" and inputs.task.has_new_head
+        probed = inputs.task.has_new_head
         if probed and not declared.get("linear_probe_first"):
             yield Step("Declare `finetune.linear_probe_first: true`.", reason)
         elif declared.get("weight_interpolation") is None and (

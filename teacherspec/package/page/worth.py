@@ -23,7 +23,7 @@ from teacherspec.package.quality_gates import Measurement
 
 def gain_section(inputs: PageInputs) -> Section:
     """Base, teacher and their paired difference on each reported set; of answers too, where there are any."""
-    probed = inputs.task.output_type == "classification" and inputs.task.has_new_head
+    probed = inputs.task.has_new_head
     base = "a linear probe of the untrained base" if probed else "the untrained base"
     places = [f"evaluate.gain.{split}" for split in inputs.reported]
     accuracy = inputs.differences([f"{place}.accuracy" for place in places])

@@ -14,7 +14,14 @@ from teacherspec.package.package_inputs import PackageInputs, target_splits
 from teacherspec.package.provenance.provenance import Provenance
 from teacherspec.package.quality_gates import GateResult, evaluate_gates
 from teacherspec.package.resumable_shards import shard_paths
-from teacherspec.package.stage_outputs import CLASSES, StageOutputs, Stages, read_classes, read_student
+from teacherspec.package.stage_outputs import (
+    CLASSES,
+    LABELS,
+    StageOutputs,
+    Stages,
+    read_classes,
+    read_student,
+)
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.runtime.atomic_io import read_json, round_floats
 from teacherspec.splits import Prepared, Split
@@ -49,6 +56,7 @@ def parts_of(opened: OpenedPackage) -> Parts:
         findings=read_json(folder / "eval/evaluate/findings.json"),
         classes=read_classes(folder / "eval" / CLASSES),
         student=read_student(folder / "eval"),
+        labels=read_classes(folder / "eval" / LABELS),
     )
     inputs = PackageInputs(opened.task, opened.section, outputs, Stages(folder, folder / "eval"), (), folder)
     data = {name: split.sha256 for name, split in splits.items()}

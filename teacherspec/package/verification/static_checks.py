@@ -73,7 +73,9 @@ def _metadata_problems(opened: OpenedPackage) -> Iterator[str]:
     logits = np.eye(2, max(2, len(metadata.label_names)))
     if not np.isfinite(apply(calibrator, logits)).all():
         yield "calibration: gives no finite probabilities"
-    if saved["temperature"] is not None and saved["temperature"] != getattr(calibrator, "temperature", None):
+    # Calibrators of several numbers start from a temperature that is not among them.
+    own = getattr(calibrator, "temperature", None)
+    if own is not None and saved["temperature"] != own:
         yield "calibration: temperature is not that of the calibrator"
     yield from _shard_problems(opened)
 

@@ -39,7 +39,8 @@ def metrics(
         splits[name] = _split(ingested, fields.unit(), assignment, number, counts[number])
         splits[name] |= measures(ingested, fields, assignment, number)
         distances = drift.get(name, {})
-        if number != train and counts[number].sum() > 0:
+        # The test of drift takes every row for one draw of a class.
+        if assignment.label_sets is None and number != train and counts[number].sum() > 0:
             distances |= class_drift(counts[[train, number]])
         if distances:
             splits[name]["drift"] = distances
@@ -124,5 +125,5 @@ def _classes(assignment: Assignment) -> dict[str, dict[str, int]]:
     ]
     return {
         label: {name: int(counts[number, index]) for number, name in labelled}
-        for index, label in enumerate(assignment.label_names)
+        for index, label in enumerate(assignment.class_names)
     }

@@ -3,9 +3,9 @@
 What each of them does to a row is in `prepare/transforms.py`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from teacherspec.spec.section import Section
 
@@ -83,6 +83,36 @@ class Drop(Section):
     """Columns of the file."""
 
 
+class Labels(Section):
+    """A list of labels for tasks whose rows may have several: from one text with separators, or from one
+    column a label."""
+
+    kind: Literal["labels"]
+    """The change."""
+
+    column: str = "labels"
+    """Column of the file with the text, or the column to add."""
+
+    separator: str | None = Field(default=None, min_length=1, max_length=10)
+    """Between the labels in the text, such as `,` or `|`; white space around labels is removed, and an empty
+    text has none."""
+
+    columns: tuple[str, ...] = ()
+    """One column of the file a label, named like it: the row has the label where it holds 1 or true, and not
+    where it holds 0, false or nothing."""
+
+    names: tuple[str, ...] = ()
+    """Label names by number, from 0, where the text has numbers in their place."""
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> Self:
+        if (self.separator is None) == (not self.columns):
+            raise ValueError("declare `separator`, or one column a label as `columns`, and not both")
+        if self.columns and self.names:
+            raise ValueError("`names` are for numbers in a text; columns are named by their labels")
+        return self
+
+
 class Filter(Section):
     """Only rows for which an expression holds."""
 
@@ -106,7 +136,7 @@ class Filter(Section):
 
 
 Transform = Annotated[
-    Strip | Unicode | RemoveControls | Map | Constant | Drop | Filter, Field(discriminator="kind")
+    Strip | Unicode | RemoveControls | Map | Constant | Drop | Labels | Filter, Field(discriminator="kind")
 ]
 
 

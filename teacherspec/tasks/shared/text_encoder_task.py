@@ -68,6 +68,10 @@ class TextEncoderTask(Kind, FrozenFeatures):
             return_tensors="pt" if padded else None,
         )
 
+    def given_labels(self, rows: Mapping[str, Any]) -> Any:
+        """What is given of the labels of a batch of rows, for the model input `labels`."""
+        return rows["label"]
+
     def tokenizer_probe_texts(self, rows: "Dataset") -> list[str]:
         """The texts."""
         return [value for row in rows for value in row.values() if isinstance(value, str)]
@@ -122,7 +126,11 @@ class TextEncoderTask(Kind, FrozenFeatures):
 
         def encode_batch(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
             inputs = self.tokenize(tokenizer, batch, padded=False)
-            return {**inputs, "labels": batch["label"], "length": [len(ids) for ids in inputs["input_ids"]]}
+            return {
+                **inputs,
+                "labels": self.given_labels(batch),
+                "length": [len(ids) for ids in inputs["input_ids"]],
+            }
 
         return rows.map(
             encode_batch,

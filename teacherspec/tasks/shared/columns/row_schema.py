@@ -7,6 +7,7 @@ from typing import Literal
 from teacherspec.tasks.shared.columns.base import Column, LabelDetail, VisualColumn
 from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.label_distribution import LabelDistributionColumn
+from teacherspec.tasks.shared.columns.label_set import LabelSetColumn
 
 PairOrder = Literal["fixed", "either"]
 """Of two texts that are one content: what each of them is, or nothing but that they belong together."""
@@ -19,7 +20,8 @@ class RowSchema:
     Attributes:
         content: the input of the model. Rows of equal content are the same example: they stay in one split,
             which the hash of the content decides.
-        label: the class of the row, or None for tasks without classes. Rows of role `ood` have none.
+        label: the class of the row, or None for tasks without classes and where a row may have several. Rows
+            of role `ood` have none.
         answers: what the model is trained to give besides a class (a completion, references). Rows of
             equal content may have several.
         conditions: columns that programs read as part of the prompt, and this task does not: values in them
@@ -65,6 +67,10 @@ class RowSchema:
     def distribution(self) -> LabelDistributionColumn | None:
         """The column with a distribution over the classes, of which the label is the most likely one."""
         return next((one for one in self.label_details if isinstance(one, LabelDistributionColumn)), None)
+
+    def label_set(self) -> LabelSetColumn | None:
+        """The column with the labels of a row where it may have several; `label` is None then."""
+        return next((one for one in self.label_details if isinstance(one, LabelSetColumn)), None)
 
     def read_columns(self) -> tuple[Column, ...]:
         """The columns that are read from files: all, but no label where a distribution gives it."""
