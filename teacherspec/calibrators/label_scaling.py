@@ -13,7 +13,8 @@ import numpy as np
 
 from teacherspec.calibrators.auto_select import HeldOut, choose
 from teacherspec.calibrators.fit import DECLARED, Fitted
-from teacherspec.calibrators.fitted import Calibrator, Identity, Temperature, Vector
+from teacherspec.calibrators.fitted import Identity, Temperature, Vector
+from teacherspec.calibrators.label_logits import label_logits
 from teacherspec.calibrators.temperature import TemperatureFit, fit_temperature
 from teacherspec.metrics.scores.multi_label import decision_nll, sigmoid
 from teacherspec.metrics.scores.validation import FloatArray
@@ -36,25 +37,6 @@ CANDIDATES: tuple[Method, ...] = (
 METHODS = ("none", "temperature", "vector", "auto")
 
 GRADIENT_TOLERANCE = 1e-8
-
-
-def label_logits(calibrator: Calibrator, logits: FloatArray) -> FloatArray:
-    """Calibrated logits `[N, C]`, whose sigmoids are the probabilities, of raw logits `[N, C]`.
-
-    Raises:
-        ValueError: the calibrator is for classes that exclude each other, or for another number of labels.
-    """
-    z = np.asarray(logits, dtype=np.float64)
-    if isinstance(calibrator, Identity):
-        return z
-    if isinstance(calibrator, Temperature):
-        return z / calibrator.temperature
-    if isinstance(calibrator, Vector) and z.shape[1] == len(calibrator.scale):
-        scaled: FloatArray = z * np.asarray(calibrator.scale) + np.asarray(calibrator.bias)
-        return scaled
-    raise ValueError(
-        f"calibrator: given {calibrator.kind} for {z.shape[1]} labels that do not exclude each other"
-    )
 
 
 def fit_labels(method: Method, logits: FloatArray, labels: FloatArray) -> Fitted:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.calibrators.fitted import Calibrator, parse_calibrator
-from teacherspec.calibrators.label_scaling import label_logits
+from teacherspec.calibrators.label_logits import label_logits
 from teacherspec.calibrators.label_thresholds import decided_by
 from teacherspec.inference.load import load_model
 from teacherspec.metrics.scores.multi_label import sigmoid

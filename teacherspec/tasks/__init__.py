@@ -10,6 +10,7 @@ from teacherspec.tasks.causal_lm.task import CausalLM
 from teacherspec.tasks.clip.task import Clip
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.multi_label_image_classification.task import MultiLabelImageClassification
 from teacherspec.tasks.multi_label_text_classification.task import MultiLabelTextClassification
 from teacherspec.tasks.plugins import with_installed
 from teacherspec.tasks.shared.interfaces.kind import Kind
@@ -22,6 +23,7 @@ KINDS: tuple[type[Kind], ...] = (
     Clip,
     ClipRetrieval,
     ImageClassification,
+    MultiLabelImageClassification,
     MultiLabelTextClassification,
     TextClassification,
     TextPairClassification,

@@ -27,6 +27,7 @@ from teacherspec.tasks import KINDS
 from teacherspec.tasks.clip.task import Clip
 from teacherspec.tasks.clip_retrieval.task import ClipRetrieval
 from teacherspec.tasks.image_classification.task import ImageClassification
+from teacherspec.tasks.multi_label_image_classification.task import MultiLabelImageClassification
 from teacherspec.tasks.multi_label_text_classification.task import MultiLabelTextClassification
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
@@ -35,8 +36,9 @@ from tests.pipeline.causal_lm import toys as causal_lm
 from tests.pipeline.test_clip_retrieval import ROLES, SAID, captioned
 from tests.pipeline.vision_language import toys as vision_language
 from tests.toys.clip import CONTEXT, toy_dual_base
+from tests.toys.image import LABELS as COLOURS
 from tests.toys.image import toy_image_base, toy_image_prepared
-from tests.toys.multi_label import toy_label_prepared
+from tests.toys.multi_label import toy_label_image_prepared, toy_label_prepared
 from tests.toys.text import LABELS, toy_base, toy_prepared
 
 GENERATION = {"generation": {"rows": 8, "max_new_tokens": 8, "sampling": {"temperature": 1.0}}}
@@ -77,6 +79,12 @@ TOYS = {
         lambda folder: toy_label_prepared(folder, 64, 24),
         toy_base,
         finetune={"loss": {"kind": "binary_cross_entropy"}},
+    ),
+    "multi_label_image_classification": Toy(
+        MultiLabelImageClassification(kind="multi_label_image_classification", label_names=COLOURS),
+        toy_label_image_prepared,
+        toy_image_base,
+        finetune={"loss": {"kind": "asymmetric"}, "augmentation": {"flip": 0.5}},
     ),
     "image_classification": Toy(
         ImageClassification(kind="image_classification"),

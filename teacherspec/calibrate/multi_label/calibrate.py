@@ -14,7 +14,8 @@ from teacherspec.calibrate.multi_label.report import (
 )
 from teacherspec.calibrate.result import WHEN, Calibrated, Table, artifact, fit_numbers, headline
 from teacherspec.calibrate.splits import method_problems, split_problems
-from teacherspec.calibrators.label_scaling import METHODS, fit_labels, label_logits
+from teacherspec.calibrators.label_logits import label_logits
+from teacherspec.calibrators.label_scaling import METHODS, fit_labels
 from teacherspec.calibrators.label_thresholds import as_saved, fit_thresholds
 from teacherspec.errors import DataError
 from teacherspec.metrics.cluster_bootstrap import ClusteredScores

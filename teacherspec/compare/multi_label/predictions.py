@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from teacherspec.calibrators.label_scaling import label_logits
+from teacherspec.calibrators.label_logits import label_logits
 from teacherspec.calibrators.label_thresholds import decided_by
 from teacherspec.compare.flips_and_slices import Flip, Flips, flipped
 from teacherspec.compare.multi_label.metric_tests import DecidedRows, metric_tests

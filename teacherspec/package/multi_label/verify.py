@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from teacherspec.calibrators.label_scaling import label_logits
+from teacherspec.calibrators.label_logits import label_logits
 from teacherspec.calibrators.label_thresholds import as_saved, fit_thresholds
 from teacherspec.metrics.scores.multi_label import decision_nll, sigmoid
 from teacherspec.metrics.scores.validation import FloatArray

@@ -1,6 +1,7 @@
 """Images as examples of a data set, decoded one by one on access."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,11 +67,15 @@ class ImageExamples:
     Attributes:
         features: `[N, H]` of all rows, where no part of the model that reads pixels is trained; set by
             `finetune.frozen_images`. Then no image is decoded.
+        given: from a row to what is given of its label.
     """
 
-    def __init__(self, processor: Any, rows: "Dataset") -> None:
+    def __init__(
+        self, processor: Any, rows: "Dataset", given: Callable[[Mapping[str, Any]], Any] = itemgetter("label")
+    ) -> None:
         self.processor = processor
         self.rows = rows
+        self.given = given
         self.features: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
@@ -78,7 +83,7 @@ class ImageExamples:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
-        return {**self.image(index, row), "labels": row["label"]}
+        return {**self.image(index, row), "labels": self.given(row)}
 
     def image(self, index: int, row: Mapping[str, Any]) -> "dict[str, torch.Tensor]":
         """The image of a row as input of the model: its pixels, or its features where there are some."""
@@ -101,9 +106,15 @@ class TrainingImages(ImageExamples):
     """
 
     def __init__(
-        self, processor: Any, rows: "Dataset", augmentation: Augmentation, classes: int, seed: int
+        self,
+        processor: Any,
+        rows: "Dataset",
+        augmentation: Augmentation,
+        classes: int,
+        seed: int,
+        given: Callable[[Mapping[str, Any]], Any] = itemgetter("label"),
     ) -> None:
-        super().__init__(processor, rows)
+        super().__init__(processor, rows, given)
         self.augmentation = augmentation
         self.classes = classes
         self.seed = seed

@@ -6,7 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_score
 
 from teacherspec.calibrators.fitted import Dirichlet, Identity, Temperature, Vector
-from teacherspec.calibrators.label_scaling import fit_labels, fit_shared_temperature, label_logits
+from teacherspec.calibrators.label_logits import label_logits
+from teacherspec.calibrators.label_scaling import fit_labels, fit_shared_temperature
 from teacherspec.calibrators.label_thresholds import decided_by, fit_thresholds
 from teacherspec.metrics.scores.multi_label import decision_nll, sigmoid
 from teacherspec.spec.calibrate import (
