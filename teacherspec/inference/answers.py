@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teacherspec.inference.generation import Examples, score_examples
-from teacherspec.runtime import distributed
+from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.length_batches import longest_first
+from teacherspec.runtime.progress import with_progress
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.decoding import Decoding, Generated, generate
 from teacherspec.text.packing import Example
@@ -56,7 +57,10 @@ def answer(
             vision_inputs=vision_inputs,
         )
 
-    answered = [generated(chosen) for chosen in distributed.shard(batches)]
+    own = with_progress(
+        distributed.shard(batches), "answers", len(rows) / machine.processes(), len, "answers"
+    )
+    answered = [generated(chosen) for chosen in own]
     by_row = {
         at: one
         for chosen, answers in zip(batches, distributed.all_gather(answered), strict=True)

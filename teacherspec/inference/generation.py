@@ -10,8 +10,9 @@ from teacherspec.inference.batch_loader import batch_loader, check_not_empty
 from teacherspec.predictions.generation import TokenPredictions
 from teacherspec.predictions.inverse_temperatures import GRID
 from teacherspec.predictions.top_k_tokens import TopKTokens
-from teacherspec.runtime import distributed
+from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.length_batches import longest_first
+from teacherspec.runtime.progress import with_progress
 from teacherspec.tasks.shared.generation_task import GenerationTask
 from teacherspec.text.logit_moments import token_sums
 from teacherspec.text.packing import Example, counts
@@ -142,7 +143,9 @@ def _columns(
     batches = longest_first(len(tokens), [len(example.input_ids) for example in tokens], batch_size)
     loader = batch_loader(task, processor, examples.encoded, batches)
     found = []
-    for chosen, batch in zip(distributed.shard(batches), loader, strict=True):
+    own = zip(distributed.shard(batches), loader, strict=True)
+    share = len(tokens) / machine.processes()
+    for chosen, batch in with_progress(own, "token statistics", share, lambda one: len(one[0])):
         sums, scored = _score(task, model, batch, [examples.ids[at] for at in chosen], k)
         found.append((sums.cpu(), [column.cpu() for column in scored]))
     parts: dict[int, tuple[Any, ...]] = {}

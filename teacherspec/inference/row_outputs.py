@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from teacherspec.inference.batch_loader import batch_loader, check_not_empty
-from teacherspec.runtime import distributed
+from teacherspec.runtime import distributed, machine
 from teacherspec.runtime.atomic_io import replacing
 from teacherspec.runtime.length_batches import least_padding
+from teacherspec.runtime.progress import with_progress
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +87,10 @@ def _shard_outputs(
     batches = least_padding(len(rows), task.lengths(encoded), batch_size)
     parts = []
     with torch.inference_mode():
-        for examples in batch_loader(task, processor, encoded, batches):
+        loaded = zip(distributed.shard(batches), batch_loader(task, processor, encoded, batches), strict=True)
+        for _, examples in with_progress(
+            loaded, "inference", len(rows) / machine.processes(), lambda one: len(one[0])
+        ):
             batch = to_device(examples, model.device)
             outputs = method(model, {key: value for key, value in batch.items() if key != "labels"})
             parts.append(outputs.float().cpu().numpy())

@@ -17,9 +17,11 @@ from teacherspec.model_files.allowed_files import FOLDERS
 from teacherspec.model_files.first_layers import first_layers
 from teacherspec.model_files.sources.registry import fetch
 from teacherspec.runtime.atomic_io import read_json, sha256_file
+from teacherspec.runtime.progress import with_progress
 from teacherspec.spec.base import Base
 
 CACHE = Path(".scratch/base")
+MB = 1_000_000
 """Where downloaded bases are, relative to the repository."""
 
 
@@ -73,7 +75,11 @@ def _read(manifest: Path) -> dict[str, Any]:
 def _differences(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     """`(name, what is expected, what is wrong)` of every file that differs from the manifest."""
     found: list[tuple[str, str, str]] = []
-    for name, entry in sorted(files.items()):
+    total = sum(entry["bytes"] for entry in files.values()) / MB
+    entries = with_progress(
+        sorted(files.items()), "checking the base", total, lambda one: one[1]["bytes"] / MB, "MB"
+    )
+    for name, entry in entries:
         path = folder / name
         if not path.is_file():
             found.append((name, f"sha256 {entry['sha256'][:12]}…", "is missing"))

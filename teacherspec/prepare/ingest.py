@@ -14,6 +14,7 @@ from teacherspec.prepare.row_store import RowStore
 from teacherspec.prepare.row_types import BadRow, BlankRow, Table
 from teacherspec.prepare.row_validation import CheckedRow, ExtraColumns, RowChecker
 from teacherspec.prepare.sources.registry import tables_of
+from teacherspec.runtime.progress import with_progress
 from teacherspec.spec.prepare.source_base import SourceBase
 from teacherspec.tasks.shared.columns.base import Column
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
@@ -144,7 +145,7 @@ def _read_table(
     before = into.rows_read
     with table.open({*checker.known, *checker.conditions}) as opened:
         checker.check_table(table, opened.columns)
-        for row in opened.rows:
+        for row in with_progress(opened.rows, f"prepare: {table.name}"):
             if isinstance(row, BlankRow):
                 into.blank_lines += 1
                 continue

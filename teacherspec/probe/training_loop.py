@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from teacherspec.errors import UserError
+from teacherspec.runtime.progress import with_progress
 from teacherspec.spec.probe.students import TrainedStudent
 
 SCORED_EPOCHS = 10
@@ -57,7 +58,8 @@ def train_arms(
     )
     order = np.random.default_rng([seed, len(rows)])
     scored = scored_epochs(student.epochs)
-    for epoch in range(1, student.epochs + 1):
+    epochs = range(1, student.epochs + 1)
+    for epoch in with_progress(epochs, f"probe: {student.kind}", student.epochs, unit="epochs"):
         model.train()
         shuffled = rows[order.permutation(len(rows))]
         for start in range(0, len(shuffled), student.batch_size):

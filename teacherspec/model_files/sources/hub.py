@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def _download(source: HubModelSource, folder: Path) -> None:
     from huggingface_hub.errors import HfHubHTTPError, IncompleteSnapshotError, LocalEntryNotFoundError
     from huggingface_hub.utils import disable_progress_bars, logging  # type: ignore[attr-defined]
 
-    disable_progress_bars()
+    if not sys.stderr.isatty():
+        disable_progress_bars()
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     where = f"base.source: {source.id}@{source.revision[:12]}"
     try:

@@ -18,10 +18,12 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 TOY = """\
 python - <<'TOY'
-import sys
+import re, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
+import tests.toys.text as toys
 from tests.pipeline.gitops.test_own_repository import use_toy_base
+toys.FILLER = tuple(sorted(set(re.findall(r"\\w+|[^\\w\\s]+", Path("../tickets.csv").read_text()))))
 use_toy_base(Path())
 TOY
 git add . && git commit -qm "A base of two layers"
