@@ -14,6 +14,8 @@ from teacherspec.base.generation import baseline as generation
 from teacherspec.base.generation import candidate_scores as generation_scores
 from teacherspec.base.multi_label import baseline as multi_label
 from teacherspec.base.multi_label import candidate_scores as multi_label_scores
+from teacherspec.base.regression import baseline as regression
+from teacherspec.base.regression import candidate_scores as regression_scores
 from teacherspec.base.report import write_report
 from teacherspec.base.retrieval import baseline as retrieval
 from teacherspec.base.retrieval import candidate_scores as retrieval_scores
@@ -44,6 +46,12 @@ BASELINES: Mapping[OutputType, Baseline] = {
         describe=multi_label.describe_baseline,
         scores=multi_label_scores.candidate_scores,
         headline=multi_label.headline,
+    ),
+    "regression": Baseline(
+        measure=regression.measure_baseline,
+        describe=regression.describe_baseline,
+        scores=regression_scores.candidate_scores,
+        headline=regression.headline,
     ),
     "retrieval": Baseline(
         measure=retrieval.measure_baseline,

@@ -41,7 +41,16 @@ class Supported:
 SUPPORTED: Mapping[OutputType, Supported] = {
     "classification": Supported(
         slices=True,
-        calibration=None,
+        calibration=(
+            "none",
+            "temperature",
+            "class_temperature",
+            "vector",
+            "dirichlet",
+            "isotonic",
+            "histogram",
+            "auto",
+        ),
         abstention=True,
         students={
             TextColumn: ("bag_of_ngrams", "text_cnn", "text_transformer"),
@@ -58,6 +67,7 @@ SUPPORTED: Mapping[OutputType, Supported] = {
         calibration=("temperature", "vector", "auto", "none"),
         thresholds=True,
     ),
+    "regression": Supported(perturbations=False, calibration=("conformal", "none")),
     "retrieval": Supported(
         perturbations=False,
         transfer="a row is a pair of image and text, which is its own label: declare its split, or the role "

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from teacherspec.serving.classification import ClassificationTeacher
     from teacherspec.serving.generation import GenerationTeacher
     from teacherspec.serving.multi_label import MultiLabelTeacher
+    from teacherspec.serving.regression import RegressionTeacher
     from teacherspec.serving.retrieval import RetrievalTeacher
 
 DIGITS = 6
@@ -50,8 +51,8 @@ def command(
     Classifiers: label, confidence, all probs, and with `calibrate.abstain` whether the teacher abstains.
     Of rows with several labels: those that reach their threshold, and the probability of each.
     Language models: the greedy answer, its length, the mean calibrated log-probability of its tokens (nats),
-    and the confidence that it is right, where that was fitted. Retrieval: the embedding of the image and, if
-    the row has a text, that of the text and their cosine.
+    and the confidence that it is right, where that was fitted. Regression: the score and its interval.
+    Retrieval: the embedding of the image and, if the row has a text, that of the text and their cosine.
     """
     from teacherspec.serving import load_teacher
 
@@ -190,12 +191,27 @@ def serve_embeddings(teacher: "RetrievalTeacher", batch_size: int, max_new_token
     return answer
 
 
+def serve_scores(teacher: "RegressionTeacher", batch_size: int, max_new_tokens: int | None) -> "Answer":
+    """From rows to the calibrated `score` of each, and the `interval` around it where one was fitted."""
+    if max_new_tokens is not None:
+        raise click.UsageError("--max-new-tokens: this teacher gives scores and writes no answers")
+    radius = teacher.interval.radius
+
+    def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for score in teacher.scores(rows, batch_size=batch_size).tolist():
+            ends = {} if radius is None else {"interval": [score - radius, score + radius]}
+            yield round_floats({"score": score, **ends}, DIGITS)
+
+    return answer
+
+
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
 """From rows to the prediction for each."""
 
 BATCH_SIZES: Mapping[OutputType, int] = {
     "classification": 64,
     "multi_label": 64,
+    "regression": 64,
     "retrieval": 32,
     "generation": 32,
 }
@@ -204,6 +220,7 @@ BATCH_SIZES: Mapping[OutputType, int] = {
 SERVED: Mapping[OutputType, Callable[[Any, int, int | None], Answer]] = {
     "classification": serve_classes,
     "multi_label": serve_labels,
+    "regression": serve_scores,
     "retrieval": serve_embeddings,
     "generation": serve_answers,
 }

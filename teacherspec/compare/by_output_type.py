@@ -6,12 +6,14 @@ from teacherspec.compare.classification.predictions import compare_predictions a
 from teacherspec.compare.generation.predictions import compare_predictions as compare_generation
 from teacherspec.compare.multi_label.predictions import compare_predictions as compare_multi_label
 from teacherspec.compare.prediction_diff import Compare
+from teacherspec.compare.regression.predictions import compare_predictions as compare_regression
 from teacherspec.compare.retrieval.predictions import compare_predictions as compare_retrieval
 
 COMPARE: Mapping[str, Compare] = {
     "classification": compare_classification,
     "generation": compare_generation,
     "multi_label": compare_multi_label,
+    "regression": compare_regression,
     "retrieval": compare_retrieval,
 }
 """Output type → the comparison of its predictions."""

@@ -9,6 +9,7 @@ from teacherspec.evaluate.context import EvaluationContext, Paths, log_progress
 from teacherspec.evaluate.generation.evaluate import evaluate_generation
 from teacherspec.evaluate.latency import measure_latency
 from teacherspec.evaluate.multi_label.evaluate import evaluate_multi_label
+from teacherspec.evaluate.regression.evaluate import evaluate_regression
 from teacherspec.evaluate.retrieval.evaluate import evaluate_retrieval
 from teacherspec.inference.load import load_model, load_untrained
 from teacherspec.runtime import distributed
@@ -25,6 +26,7 @@ OUTPUT_TYPES: Mapping[OutputType, Callable[[EvaluationContext], str | None]] = {
     "classification": evaluate_classification,
     "generation": evaluate_generation,
     "multi_label": evaluate_multi_label,
+    "regression": evaluate_regression,
     "retrieval": evaluate_retrieval,
 }
 """Type of output → predicts every split, writes predictions and reports, and returns the headline."""

@@ -49,7 +49,9 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     "axolotl": Format(export_axolotl, TOKENS, "axolotl's KD plugin, offline log-probabilities"),
     "distillkit": Format(export_distillkit, TOKENS, "DistillKit, offline teacher"),
-    "safetensors-logits": Format(export_safetensors_logits, frozenset({"logits"}), "plain loops, as tensors"),
+    "safetensors-logits": Format(
+        export_safetensors_logits, frozenset({"label", "logits"}), "plain loops, as tensors"
+    ),
     "timm": Format(export_timm, frozenset({"logits"}), "timm's --kd-model-name and create_model", TIMM),
     "trl": Format(export_trl, TOKENS, "TRL's DistillationTrainer and GKDTrainer, as data"),
 }

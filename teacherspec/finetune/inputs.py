@@ -109,7 +109,7 @@ def load_inputs(training: Training) -> TrainingInputs:
         layout = machine.batch_layout(section.batch_size)
         data = ((train, inputs.train), (validation, inputs.validation))
         compute_frozen_images(task, model, processor, data, layout.micro_batch)
-    if not task.row_schema().label_details:
+    if not task.row_schema().label_details or task.row_schema().scores():
         return inputs
     return replace(
         inputs,

@@ -100,6 +100,25 @@ def objective(
     return compute_loss
 
 
+def row_objective(
+    row_losses: "Callable[[Any, torch.Tensor], torch.Tensor]",
+) -> Callable[..., "torch.Tensor"]:
+    """The same function of a task whose rows have a loss of its own, such as the squared error.
+
+    Args:
+        row_losses: the task's method that gives the losses `[B]` of outputs and labels `[B]`.
+    """
+
+    def compute_loss(
+        outputs: Any, labels: "torch.Tensor", num_items_in_batch: "torch.Tensor | int | None" = None
+    ) -> "torch.Tensor":
+        counted = labels != IGNORE_INDEX
+        total = (row_losses(outputs, labels) * counted).sum()
+        return total / (num_items_in_batch if num_items_in_batch is not None else counted.sum())
+
+    return compute_loss
+
+
 def balanced_weights(labels: "torch.Tensor", classes: int) -> "torch.Tensor":
     """Weights `[C]` inverse to class frequency, scaled so that the mean over the rows is 1.
 

@@ -17,13 +17,13 @@ from teacherspec.finetune.checkpoints import LogBeforeSaving, MarkComplete, chec
 from teacherspec.finetune.contrastive_trainer import ContrastiveTrainer
 from teacherspec.finetune.inputs import Training, TrainingInputs, initial_model, load_inputs
 from teacherspec.finetune.linear_probe_first import fit_head
-from teacherspec.finetune.losses import balanced_weights, objective
+from teacherspec.finetune.losses import balanced_weights, objective, row_objective
 from teacherspec.finetune.micro_batches import MicroBatches
 from teacherspec.finetune.save_model import write_outcome
 from teacherspec.finetune.trainer import DeterministicTrainer, consolidated_model
 from teacherspec.runtime import distributed, machine
 from teacherspec.spec.finetune import BinaryLoss, Contrastive
-from teacherspec.tasks.shared.interfaces.capabilities import SupervisedLoss
+from teacherspec.tasks.shared.interfaces.capabilities import RowLosses, SupervisedLoss
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
@@ -120,6 +120,8 @@ def _trainer(training: Training, inputs: TrainingInputs, **given: Any) -> Determ
     }
     if isinstance(loss, Contrastive):
         return ContrastiveTrainer(pairing=loss.pairing, **given)
+    if own := task.capability(RowLosses):
+        return DeterministicTrainer(compute_loss_func=row_objective(own.row_losses), **given)
     weights = None
     if training.section.class_weights == "balanced":
         weights = balanced_weights(inputs.train_labels, inputs.n_classes)

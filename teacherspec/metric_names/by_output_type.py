@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from teacherspec.metric_names.classification import classification_names
 from teacherspec.metric_names.generation import generation_names
 from teacherspec.metric_names.multi_label import multi_label_names
+from teacherspec.metric_names.regression import regression_names
 from teacherspec.metric_names.reported_names import ReportedNames
 from teacherspec.metric_names.retrieval import retrieval_names
 
@@ -16,6 +17,7 @@ NAMES: Mapping[str, Callable[[Mapping[str, str], Collection[str]], ReportedNames
     "classification": classification_names,
     "generation": generation_names,
     "multi_label": multi_label_names,
+    "regression": regression_names,
     "retrieval": retrieval_names,
 }
 """Output type → its names."""

@@ -13,6 +13,7 @@ ABOUT = nested(("recommended",), ("calibrated", "epochs", "temperature", "weight
 SCORED: Mapping[str, tuple[str, ...]] = {
     "classification": ("accuracy", "ece", "nll"),
     "generation": ("accuracy", "ece", "nll"),
+    "regression": ("pearson", "mse"),
     "retrieval": (*(f"recall_at_{k}" for k in RECALLED), "nll"),
 }
 """Output type → what is reported of a student on one set with the teacher and without; its score first."""

@@ -90,8 +90,10 @@ def label_names_sha256(names: Sequence[str]) -> str:
     return sha256_bytes("".join(f"{name}\n" for name in names).encode())
 
 
-def _estimate(outputs: StageOutputs, metric: str) -> dict[str, float | None]:
-    return asdict(outputs.number(metric))
+def _estimate(outputs: StageOutputs, metric: str) -> dict[str, float | None] | None:
+    """The number with this dotted name; None where teachers of this output type report none."""
+    reports_scores = find(outputs.reports, "evaluate.test.rmse") is not None
+    return None if reports_scores else asdict(outputs.number(metric))
 
 
 def _calibration(outputs: StageOutputs) -> dict[str, Any]:

@@ -83,11 +83,11 @@ class Calibration(Section):
     method: str
     """Name of the method."""
 
-    ece_before: Estimate
-    """Expected calibration error on the test split at temperature 1."""
+    ece_before: Estimate | None
+    """Expected calibration error on the test split at temperature 1; null of a teacher of scores."""
 
-    ece_after: Estimate
-    """Expected calibration error on the test split after calibration."""
+    ece_after: Estimate | None
+    """Expected calibration error on the test split after calibration; null of a teacher of scores."""
 
     ece_noise: float | None
     """95 % point of the error that a perfectly calibrated model shows on as many rows."""
@@ -157,17 +157,17 @@ class Metadata(Section):
     label_smoothing: float
     """Label smoothing in training; above 0 it erases what students learn from wrong classes."""
 
-    validation_accuracy: Estimate
-    """Accuracy on the validation split, which chose the checkpoint."""
+    validation_accuracy: Estimate | None
+    """Accuracy on the validation split, which chose the checkpoint; null of a teacher of scores."""
 
-    test_accuracy: Estimate
-    """Accuracy on the test split, which chose nothing."""
+    test_accuracy: Estimate | None
+    """Accuracy on the test split, which chose nothing; null of a teacher of scores."""
 
     loss_ratio: float
     """Validation loss over train loss, both plain negative log-likelihood in eval mode."""
 
-    ece: Estimate
-    """Expected calibration error on the test split after calibration."""
+    ece: Estimate | None
+    """Expected calibration error on the test split after calibration; null of a teacher of scores."""
 
     calibration: Calibration
     """How it was calibrated."""

@@ -84,6 +84,8 @@ def pack_image_processor(folder: Path) -> None:
 
 def label_names(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the classes in a `config.json`, in the order of the logits; none where it has none."""
+    if config.get("problem_type") == "regression":  # its one output is a score
+        return ()
     if "id2label" in config:
         return tuple(config["id2label"][str(index)] for index in range(len(config["id2label"])))
     return tuple(config.get("label_names", ()))

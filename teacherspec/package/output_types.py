@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from teacherspec.package.card import gain
 from teacherspec.package.card.usage_snippets import calibrated_code
 from teacherspec.package.classification import card as classification_card
 from teacherspec.package.classification import golden as classification_golden
@@ -28,9 +29,16 @@ from teacherspec.package.multi_label import target_statistics as multi_label_sta
 from teacherspec.package.multi_label import usage as multi_label_usage
 from teacherspec.package.multi_label import verify as multi_label_verify
 from teacherspec.package.package_inputs import PackageInputs
+from teacherspec.package.page import reliability, worth
 from teacherspec.package.page.content import Headline, Section
 from teacherspec.package.page.next_steps import Rule
 from teacherspec.package.page.page_inputs import PageInputs
+from teacherspec.package.regression import card as regression_card
+from teacherspec.package.regression import golden as regression_golden
+from teacherspec.package.regression import page as regression_page
+from teacherspec.package.regression import soft_targets as regression_targets
+from teacherspec.package.regression import target_statistics as regression_statistics
+from teacherspec.package.regression import verify as regression_verify
 from teacherspec.package.retrieval import card as retrieval_card
 from teacherspec.package.retrieval import golden as retrieval_golden
 from teacherspec.package.retrieval import page as retrieval_page
@@ -41,6 +49,7 @@ from teacherspec.package.soft_targets_metadata import SoftTargets
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
+from teacherspec.tasks.shared.interfaces.kind import Kind
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,9 @@ class PackagedOutputs:
         page_sections: its sections, that on quality first.
         next_steps: rules of what to do next.
         calibrated_code: from the kind of calibrator to the lines on the card from logits to probabilities.
+        card_gain: what fine-tuning gained, for the card; by default in accuracy and NLL.
+        page_gain: the same for the page.
+        page_calibration: the section of the page on calibration; by default of probabilities.
     """
 
     golden_mismatch: Callable[[PackageInputs, GoldenOutputs], str | None]
@@ -76,6 +88,9 @@ class PackagedOutputs:
     page_sections: Callable[[PageInputs], Sequence[Section]]
     next_steps: Sequence[Rule]
     calibrated_code: Callable[[str], str] = calibrated_code
+    card_gain: Callable[[Kind, StageOutputs], str] = gain.gain_section
+    page_gain: Callable[[PageInputs], Section] = worth.gain_section
+    page_calibration: Callable[[PageInputs], Section] = reliability.calibration_section
 
 
 OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
@@ -121,6 +136,23 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
         multi_label_page.sections,
         (),
         multi_label_usage.calibrated_code,
+    ),
+    "regression": PackagedOutputs(
+        regression_golden.golden_mismatch,
+        regression_targets.write_targets,
+        lambda _: regression_targets.TEXT,
+        regression_statistics.target_statistics,
+        regression_verify.check_labels,
+        regression_verify.check_targets,
+        regression_verify.check_calibration,
+        regression_card.card_sections,
+        regression_card.model_index,
+        regression_page.headlines,
+        regression_page.sections,
+        (),
+        card_gain=lambda _, outputs: regression_card.gain_section(outputs),
+        page_gain=regression_page.gain_section,
+        page_calibration=regression_page.calibration_section,
     ),
     "retrieval": PackagedOutputs(
         retrieval_golden.golden_mismatch,

@@ -35,7 +35,9 @@ class RowIndexer:
     def __init__(self, fields: RowSchema) -> None:
         """For rows of these fields."""
         self._content = fields.content
-        self._answers = fields.answers
+        # A score tells rows of equal content apart, as an answer does.
+        self._scores = fields.scores()
+        self._answers = (*fields.answers, *self._scores)
         self._pair_order = fields.pair_order
         self._images = [(fields.content.index(column), column) for column in fields.images()]
 
@@ -44,7 +46,7 @@ class RowIndexer:
         return b"".join(
             (
                 _hash(self._content_keys(row), 16),
-                _hash(_keys(self._answers, row.answers), 8) if self._answers else _NO_HASH,
+                self._answer_hash(row),
                 _hash([row.identity.encode()], 8) if row.identity is not None else _NO_HASH,
                 self._group_hash(row),
                 *[column.perceptual_hash(row.content[place]) for place, column in self._images],
@@ -55,6 +57,12 @@ class RowIndexer:
         """The key of each column; those of a pair in either order are sorted."""
         keys = _keys(self._content, row.content)
         return sorted(keys) if self._pair_order == "either" else keys
+
+    def _answer_hash(self, row: CheckedRow) -> bytes:
+        given = (*row.answers, *(row.label_details if self._scores else ()))
+        if not given or len(given) < len(self._answers):  # rows for students alone have no score
+            return _NO_HASH
+        return _hash(_keys(self._answers, given), 8)
 
     def _group_hash(self, row: CheckedRow) -> bytes:
         """That of the declared group, else of the first text of a pair."""

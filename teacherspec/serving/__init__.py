@@ -15,16 +15,18 @@ from teacherspec.package.verification.static_checks import require_sound
 from teacherspec.serving.classification import ClassificationTeacher
 from teacherspec.serving.generation import GenerationTeacher
 from teacherspec.serving.multi_label import MultiLabelTeacher
+from teacherspec.serving.regression import RegressionTeacher
 from teacherspec.serving.retrieval import RetrievalTeacher
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
-Teacher = ClassificationTeacher | GenerationTeacher | MultiLabelTeacher | RetrievalTeacher
+Teacher = ClassificationTeacher | GenerationTeacher | MultiLabelTeacher | RegressionTeacher | RetrievalTeacher
 
 LOADERS: Mapping[OutputType, Callable[[Path, Mapping[str, Any], Kind], Teacher]] = {
     "classification": ClassificationTeacher.load,
     "generation": GenerationTeacher.load,
     "multi_label": MultiLabelTeacher.load,
+    "regression": RegressionTeacher.load,
     "retrieval": RetrievalTeacher.load,
 }
 """Output type → from folder, declaration and task of a package to its teacher."""
@@ -41,8 +43,8 @@ def load_teacher(folder: Path, *, unchecked: bool = False) -> Teacher:
 
     Returns:
         By the output type of the package: `ClassificationTeacher` (`logits`, `probs`), `GenerationTeacher`
-        (`answers`, `log_probs`), `MultiLabelTeacher` (`logits`, `probs`, `labels`) or `RetrievalTeacher`
-        (`images`, `texts`, `probs`).
+        (`answers`, `log_probs`), `MultiLabelTeacher` (`logits`, `probs`, `labels`), `RegressionTeacher`
+        (`scores`) or `RetrievalTeacher` (`images`, `texts`, `probs`).
 
     Raises:
         UserError: `folder` is no package, fails a check, or its model does not load.

@@ -8,13 +8,16 @@ from pydantic import Discriminator, Field, Tag
 from teacherspec.spec.base import Base, PretrainedModel, Reproducibility
 from teacherspec.spec.section import Section
 
-Score = Literal["linear_probe", "nearest_neighbours", "logme", "h_score", "bits_per_byte", "recall_at_1"]
+Score = Literal[
+    "linear_probe", "nearest_neighbours", "logme", "h_score", "bits_per_byte", "recall_at_1", "ridge_mse"
+]
 """What an untrained base can be ranked by."""
 
 SCORES: Mapping[str, tuple[Score, ...]] = {
     "classification": ("linear_probe", "nearest_neighbours", "logme", "h_score"),
     "generation": ("bits_per_byte",),
     "multi_label": ("linear_probe",),
+    "regression": ("ridge_mse",),
     "retrieval": ("recall_at_1",),
 }
 """Type of output → the scores that are measured; the first ranks unless another is declared."""
@@ -32,7 +35,7 @@ class BaseChoice(Section):
 
     rank_by: Score | None = None
     """The score that ranks; omit for `linear_probe` (classification, also multi-label), `bits_per_byte`
-    (generation) or `recall_at_1` (retrieval). The others are reported."""
+    (generation), `recall_at_1` (retrieval) or `ridge_mse` (regression). The others are reported."""
 
     undecided: Literal["smallest", "first"] = "smallest"
     """What is taken where the intervals of several ranks hold the first rank: the candidate with the fewest

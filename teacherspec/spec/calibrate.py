@@ -88,8 +88,26 @@ class Auto(Section):
     """Seed of the order in which rows are assigned to the folds."""
 
 
+class Conformal(Section):
+    """Intervals that hold the score of a share of rows like the calibration split (split conformal
+    prediction, Vovk et al. 2005; Lei et al. 2018), around scores that are corrected by a line where that
+    helps. For regression.
+    """
+
+    kind: Literal["conformal"]
+    """The method."""
+
+    level: float = Field(default=0.9, gt=0.5, lt=1.0)
+    """Share of rows whose score lies in the interval. n calibration rows can give at most n / (n + 1)."""
+
+    affine: bool = True
+    """Whether scores are corrected by slope and intercept, where cross-validation on the calibration split
+    finds a smaller squared error by more than its noise."""
+
+
 Method = Annotated[
     NoCalibration
+    | Conformal
     | TemperatureScaling
     | ClassTemperatureScaling
     | VectorScaling

@@ -46,9 +46,13 @@ GAIN_GATE = Gate(metric="evaluate.gain.test.accuracy", at_least=0.0)
 was not worth its training. It holds for every declaration that has no limit of its own for this number."""
 
 
+SCORE_GAINS = tuple(f"evaluate.gain.test.{name}" for name in ("mse", "rmse", "mae", "pearson", "spearman"))
+"""Gains of a teacher of scores, which has no accuracy: a gate on one of them stands in for `GAIN_GATE`."""
+
+
 def with_gain_gate(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
-    """The gates, with `GAIN_GATE` where none of them limits its number."""
-    named = any(gate.metric == GAIN_GATE.metric for gate in gates)
+    """The gates, with `GAIN_GATE` where none of them limits its number, or a gain of scores."""
+    named = any(gate.metric in (GAIN_GATE.metric, *SCORE_GAINS) for gate in gates)
     return gates if named else (*gates, GAIN_GATE)
 
 
@@ -108,7 +112,8 @@ class Package(Section):
 
     gates: tuple[Gate, ...] = Field(default=DEFAULT_GATES, min_length=1)
     """All must pass for the verdict `ready`. One more holds where none of them names
-    `evaluate.gain.test.accuracy`: a teacher that loses to its own untrained base is not ready."""
+    `evaluate.gain.test.accuracy`: a teacher that loses to its own untrained base is not ready. For regression
+    name `evaluate.gain.test.rmse` or another gain."""
 
     on_not_ready: Literal["warn", "fail"] = "warn"
     """Whether the stage fails when a gate does. `warn` writes the package with its verdict."""

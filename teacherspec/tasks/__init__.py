@@ -16,6 +16,7 @@ from teacherspec.tasks.plugins import with_installed
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.text_classification.task import TextClassification
 from teacherspec.tasks.text_pair_classification.task import TextPairClassification
+from teacherspec.tasks.text_pair_regression.task import TextPairRegression
 from teacherspec.tasks.vision_language.task import VisionLanguage
 
 KINDS: tuple[type[Kind], ...] = (
@@ -27,6 +28,7 @@ KINDS: tuple[type[Kind], ...] = (
     MultiLabelTextClassification,
     TextClassification,
     TextPairClassification,
+    TextPairRegression,
     VisionLanguage,
 )
 """Every kind. A new one is added here, by one name, and nowhere else."""

@@ -54,7 +54,8 @@ def output_type_supports_the_calibration(spec: Spec) -> Iterator[Finding]:
         what = f"only rows with several labels have thresholds, no {spec.task.kind} task: drop it"
         yield Finding(("calibrate", "thresholds"), what)
     if allowed is not None and given not in allowed:
-        what = f"{given} is for classes (allowed for a {spec.task.kind} task: {', '.join(allowed)})"
+        of = "scores" if given == "conformal" else "classes"
+        what = f"{given} is for {of} (allowed for a {spec.task.kind} task: {', '.join(allowed)})"
         yield Finding(("calibrate", "method", "kind"), what)
 
 

@@ -6,7 +6,12 @@ from teacherspec.check.declaration import Spec
 from teacherspec.check.parsing.diagnostics import Where
 from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule
-from teacherspec.tasks.shared.interfaces.capabilities import PairEmbeddings, RecordedViews, SupervisedLoss
+from teacherspec.tasks.shared.interfaces.capabilities import (
+    PairEmbeddings,
+    RecordedViews,
+    RowLosses,
+    SupervisedLoss,
+)
 
 BINARY = ("binary_cross_entropy", "asymmetric")
 """Losses with a term for each label of a row."""
@@ -20,6 +25,8 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
     without = f"a {spec.task.kind} task has no labels"
     if spec.finetune.class_weights != "none":
         yield Finding(("finetune", "class_weights"), f"{without} to weigh: drop it")
+    if spec.task.capability(RowLosses) is not None:
+        return  # see `scores_are_trained_by_their_own_loss`
     if spec.finetune.loss.kind == "focal":
         yield Finding(("finetune", "loss", "kind"), f"{without}, which focal loss needs: use cross_entropy")
     elif spec.finetune.loss.kind == "cross_entropy" and spec.finetune.loss.label_smoothing > 0:
@@ -46,10 +53,11 @@ def losses_fit_several_labels(spec: Spec) -> Iterator[Finding]:
 
 def contrastive_loss_has_pairs(spec: Spec) -> Iterator[Finding]:
     """A contrastive loss needs pairs, unmixed and unweighted; a task that has only pairs needs it."""
-    if spec.task.capability(SupervisedLoss) is None and spec.finetune.loss.kind != "contrastive":
+    has_own_loss = spec.task.capability(SupervisedLoss) or spec.task.capability(RowLosses)
+    if not has_own_loss and spec.finetune.loss.kind != "contrastive":
         what = f"a {spec.task.kind} task has only pairs to learn from: use contrastive"
         yield Finding(("finetune", "loss", "kind"), what)
-    if spec.finetune.loss.kind == "contrastive":
+    if spec.finetune.loss.kind == "contrastive" and spec.task.capability(RowLosses) is None:
         if spec.task.capability(PairEmbeddings) is None:
             plain = "cross_entropy" if spec.task.row_schema().label_set() is None else BINARY[0]
             what = f"a {spec.task.kind} task has no pairs to contrast: use {plain}"
@@ -63,11 +71,26 @@ def contrastive_loss_has_pairs(spec: Spec) -> Iterator[Finding]:
             yield Finding(("finetune", "augmentation", "mix"), what)
 
 
+def scores_are_trained_by_their_own_loss(spec: Spec) -> Iterator[Finding]:
+    """Options that need classes, where a row has a score."""
+    if spec.task.capability(RowLosses) is None:
+        return
+    what = f"a {spec.task.kind} task"
+    finetune = spec.finetune
+    if "loss" in finetune.model_fields_set:
+        yield Finding(("finetune", "loss"), f"{what} is trained by the squared error of its scores: drop it")
+    if finetune.linear_probe_first:
+        where = ("finetune", "linear_probe_first")
+        yield Finding(where, f"{what} has no classes for a linear probe to start from: drop it")
+    if finetune.seeds is not None:
+        yield Finding(("finetune", "seeds"), f"{what} is trained with one seed for now: drop it")
+
+
 def label_columns_can_be_trained_on(spec: Spec) -> Iterator[Finding]:
     """What describes a row's label enters losses with a term a row, of unmixed rows."""
     schema = spec.task.row_schema()
     details = [column.name for column in schema.label_details]
-    if not details or schema.label_set() is not None:
+    if not details or schema.label is None:
         return
     why = f"task.label_columns: {listed(details)}"
     if spec.finetune.loss.kind == "contrastive":
@@ -223,6 +246,7 @@ RULES = (
     Rule(("task", "finetune"), losses_need_labels),
     Rule(("task", "finetune"), losses_fit_several_labels),
     Rule(("task", "finetune"), contrastive_loss_has_pairs),
+    Rule(("task", "finetune"), scores_are_trained_by_their_own_loss),
     Rule(("task", "finetune"), label_columns_can_be_trained_on),
     Rule(("task", "finetune"), recorded_views_are_supported),
     Rule(("task", "base", "finetune"), weight_interpolation_has_two_ends),

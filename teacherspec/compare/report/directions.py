@@ -11,6 +11,7 @@ SMALLER = frozenset(
         "ece_equal_mass", "classwise_ece", "smooth_ece", "mce", "rmsce", "debiased_squared", "aurc", "augrc",
         "flip_rate", "fpr_at_95_in_recall", "fpr_at_95_out_recall", "median_rank", "repetition", "empty",
         "accuracy_sd", "nll_sd", "cross_entropy", "kl", "ranking_loss", "labels_never_predicted",
+        "mse", "rmse", "mae", "error",
     }
 )  # fmt: skip
 """Names of metrics of which a smaller value is better."""
@@ -23,6 +24,7 @@ LARGER = frozenset(
         "micro_f1", "sample_f1", "subset_accuracy", "mean_average_precision", "macro_precision",
         "macro_recall",
         "win_rate_where_different", "lift", "lifts", "nll_gain", "dark_knowledge", "over_smoothing",
+        "pearson", "spearman",
     }
 )  # fmt: skip
 """Names of metrics of which a larger value is better."""
@@ -30,7 +32,9 @@ LARGER = frozenset(
 WHEN = frozenset({"before", "after"})
 """Last part of the name of a metric that is measured before and after calibration."""
 
-UNITS = {"bleu": "points of 100", "chrf": "points of 100", "perplexity": "perplexity", "median_rank": "rank"}
+UNITS = {"bleu": "points of 100", "chrf": "points of 100", "perplexity": "perplexity", "median_rank": "rank",
+         "mse": "squares of the scale", "rmse": "the scale", "mae": "the scale",
+         "pearson": "correlation", "spearman": "correlation"}  # fmt: skip
 """Name of a metric → its unit, where that is neither a share nor nats."""
 
 Verdict = Literal["better", "worse", "changed", "no clear change", "within seed noise"]

@@ -28,6 +28,9 @@ TEMPERATURES = (
 )
 
 
+SCORES = "Train students to `teacher_score` by the squared error."
+
+
 def strengths(outputs: StageOutputs) -> list[str]:
     """What students can rely on."""
     return [finding["sentence"] for finding in outputs.findings if finding["kind"] == "strength"]
@@ -55,8 +58,8 @@ def advice(
             a language model.
         vocabulary: of the packaged model, None where it reads no text.
     """
-    ratio = outputs.number("evaluate.loss_ratio").value
-    sentences = advice_of(outputs.reports["probe"]) or [TEMPERATURES]
+    ratio, entropies = outputs.number("evaluate.loss_ratio").value, soft_targets["entropy"]
+    sentences = advice_of(outputs.reports["probe"]) or [TEMPERATURES if entropies else SCORES]
     if label_smoothing > 0:
         sentences.append(
             f"Trained with label smoothing {label_smoothing:g}, which erases part of what wrong classes "

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from teacherspec.package.card import card_findings
-from teacherspec.package.card.gain import gain_section
 from teacherspec.package.card.hub_license import hub_license
 from teacherspec.package.card.human_eval_card import human_evaluation
 from teacherspec.package.card.markdown_table import markdown_table
@@ -15,7 +14,7 @@ from teacherspec.package.card.usage_snippets import loading_code
 from teacherspec.package.metadata import Metadata
 from teacherspec.package.output_types import OUTPUT_TYPES
 from teacherspec.package.package_inputs import PackageInputs
-from teacherspec.package.quality_gates import GateResult
+from teacherspec.package.quality_gates import GateResult, find
 from teacherspec.package.stage_outputs import StageOutputs
 from teacherspec.runtime.escaping import markdown_code as code
 from teacherspec.spec.package import Package
@@ -48,7 +47,7 @@ def model_card(inputs: PackageInputs, gates: Sequence[GateResult], metadata: Met
         _load(task, outputs, metadata),
         _data(section, metadata),
         _training(outputs, metadata),
-        gain_section(task, outputs),
+        OUTPUT_TYPES[task.output_type].card_gain(task, outputs),
         seeds_section(outputs),
         students_section(outputs),
         *OUTPUT_TYPES[task.output_type].card_sections(outputs),
@@ -140,13 +139,16 @@ def _training(outputs: StageOutputs, metadata: Metadata) -> str:
     source = ", ".join(f"{key} {code(value)}" for key, value in sorted(texts.items()))
     if layers := outputs.manifest.get("layers"):
         source += f"; its first {layers} layers"
+    loss = ", ".join(f"{key} {value}" for key, value in declared["loss"].items())
+    if find(outputs.reports, "evaluate.test.rmse"):
+        loss = "squared error of the scores"
     early = " (stopped early)" if outputs.training["stopped_early"] else ""
     rows = [
         ("base", f"{code(metadata.base_model.architecture)}: {source}"),
         *_stored_as(metadata),
         ("parameters", f"{metadata.parameters:,} ({outputs.training['trainable_parameters']:,} trained)"),
         ("method", declared["method"]["kind"]),
-        ("loss", ", ".join(f"{key} {value}" for key, value in declared["loss"].items())),
+        ("loss", loss),
         ("epochs", f"{metadata.epochs:g}{early}; checkpoint of epoch {metadata.best_epoch:g} kept"),
         ("learning rate", f"{metadata.learning_rate:g}, {declared['schedule']}"),
         ("batch size", metadata.batch_size),

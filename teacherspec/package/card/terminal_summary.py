@@ -19,8 +19,14 @@ QUALITY = {
     "accuracy": "accuracy",
     "image → text": "image_to_text.recall_at_1",
     "text → image": "text_to_image.recall_at_1",
+    "Pearson": "pearson",
+    "RMSE": "rmse",
 }
 """Printed measures of quality, where they are reported; in retrieval, accuracy is that of candidate sets."""
+
+
+GAINED = {"accuracy": "accuracy", "rmse": "RMSE, as much lower,"}
+"""Measures of the gain, of which the first that is reported is printed."""
 
 
 def print_summary(packaged: PackageResult, timing: Path) -> None:
@@ -66,8 +72,9 @@ def _quality(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
             if measured is not None:
                 yield words if name == "test" else "", interval(measured), name
     for name in names:
-        gained = interval(outputs.number(f"evaluate.gain.{name}.accuracy"))
-        yield "gain" if name == "test" else "", gained, f"{name}; accuracy over its untrained base"
+        what = next(one for one in GAINED if find(outputs.reports, f"evaluate.gain.{name}.{one}"))
+        gained = interval(outputs.number(f"evaluate.gain.{name}.{what}"))
+        yield "gain" if name == "test" else "", gained, f"{name}; {GAINED[what]} over its untrained base"
     if answers := find(outputs.reports, "evaluate.gain.test.generated.exact_match"):
         yield "", interval(answers), "test; exact match of answers over its untrained base"
     if mean := find(outputs.reports, "evaluate.seeds.test.accuracy"):
@@ -85,15 +92,23 @@ def _reliability(outputs: StageOutputs) -> Iterator[tuple[str, str, str]]:
     """How far its probabilities can be trusted."""
     if accepted := find(outputs.reports, "calibrate.test.abstention.coverage"):
         yield "abstains", f"{1 - accepted.value:.3f}", f"test; {_risk(outputs)}"
-    before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
-    noise = outputs.number("calibrate.test.ece.noise_after").value
-    yield "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise{_harm(outputs)}"
+    if within := find(outputs.reports, "calibrate.test.interval.coverage"):
+        level, noise = (outputs.number(f"calibrate.test.interval.{one}").value for one in ("level", "noise"))
+        yield "interval", interval(within), f"test; of level {level:g}, {noise:.4f} may be noise"
+    if find(outputs.reports, "calibrate.test.ece.after"):
+        yield _ece(outputs)
     if unseen := find(outputs.reports, "evaluate.loss_ratio_out_of_fold"):
         yield "loss ratio", f"{unseen.value:.3f}", "validation over train rows out of fold"
     yield "loss ratio", f"{outputs.number('evaluate.loss_ratio').value:.3f}", "validation over train"
     for split in outputs.prepared.of_role("ood"):
         auroc = outputs.number(f"calibrate.{split.name}.max_probability.after.auroc")
         yield "AUROC", interval(auroc), f"test against {split.name}"
+
+
+def _ece(outputs: StageOutputs) -> tuple[str, str, str]:
+    before, after = (outputs.number(f"calibrate.test.ece.{when}").value for when in ("before", "after"))
+    noise = outputs.number("calibrate.test.ece.noise_after").value
+    return "ECE", f"{before:.4f} → {after:.4f}", f"test; {noise:.4f} may be noise{_harm(outputs)}"
 
 
 def _risk(outputs: StageOutputs) -> str:

@@ -5,6 +5,10 @@ from typing import Any
 
 CALIBRATED = {
     "none": "probs = logits.softmax(-1)\n",
+    "score_interval": (
+        'scores = c["slope"] * logits[:, 0] + c["intercept"]\n'
+        'radius = c["radius"]  # the score of a row lies within it in a share c["level"] of cases\n'
+    ),
     "temperature": 'probs = (logits / c["temperature"]).softmax(-1)\n',
     "class_temperature": (
         't = torch.tensor(c["temperatures"], dtype=torch.float64)[logits.argmax(-1)]\n'

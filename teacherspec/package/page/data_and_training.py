@@ -134,12 +134,21 @@ def _curves(inputs: PageInputs) -> Sequence[Chart]:
     best = (float(inputs.outputs.training["best_epoch"]), "checkpoint")
     lines = [
         Line("train, as optimised", [(row["epoch"], row["loss"]) for row in steps], "second"),
-        Line("validation, NLL", [(row["epoch"], row["nll"]) for row in evaluations], "main", marked=True),
+        *(
+            Line(
+                f"validation, {title}",
+                [(row["epoch"], row[name]) for row in evaluations],
+                "main",
+                marked=True,
+            )
+            for name, title in {"nll": "NLL", "mse": "squared error"}.items()
+            if evaluations and name in evaluations[0]
+        ),
     ]
     charts = [
         Chart("Loss while training", "epoch", "loss (nats)", [line for line in lines if line.points], best)
     ]
-    accuracy = [(row["epoch"], row["accuracy"]) for row in evaluations]
+    accuracy = [(row["epoch"], row["accuracy"]) for row in evaluations if "accuracy" in row]
     charts.append(
         Chart(
             "Accuracy while training",

@@ -16,9 +16,8 @@ from teacherspec.package.page.content import Headline, Item, Section
 from teacherspec.package.page.data_and_training import data_section, training_section
 from teacherspec.package.page.next_steps import next_section
 from teacherspec.package.page.page_inputs import PageInputs
-from teacherspec.package.page.reliability import calibration_section
 from teacherspec.package.page.verdict import common_headlines, gates_section
-from teacherspec.package.page.worth import gain_section, students_section
+from teacherspec.package.page.worth import students_section
 from teacherspec.runtime.escaping import printable
 from teacherspec.runtime.html_pages import csp_digest, inline_markdown, page_templates
 
@@ -67,10 +66,10 @@ def page_content(inputs: PageInputs) -> tuple[Sequence[Section], Sequence[Headli
     sections = (
         gates_section(inputs),
         next_section(inputs, of_type.next_steps),
-        gain_section(inputs),
+        of_type.page_gain(inputs),
         students_section(inputs),
         quality,
-        calibration_section(inputs),
+        of_type.page_calibration(inputs),
         *others,
         _findings(inputs),
         data_section(inputs),

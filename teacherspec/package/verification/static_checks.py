@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from teacherspec.calibrators.fitted import apply
+from teacherspec.calibrators.score_interval import parse_score_interval
 from teacherspec.errors import UserError
 from teacherspec.package.resumable_shards import CONFIG, shard_name
 from teacherspec.package.verification.file_allowlist import check_checksums, check_files
@@ -69,15 +70,27 @@ def _metadata_problems(opened: OpenedPackage) -> Iterator[str]:
         yield f"metadata.json: task is {metadata.task}, provenance/spec.json declares {opened.task.kind}"
     if len(set(metadata.label_names)) < len(metadata.label_names):
         yield "metadata.json: label_names names a label twice"
-    calibrator = opened.calibrator()
-    logits = np.eye(2, max(2, len(metadata.label_names)))
-    if not np.isfinite(apply(calibrator, logits)).all():
-        yield "calibration: gives no finite probabilities"
+    yield from CALIBRATORS.get(opened.task.output_type, _probabilities)(opened)
     # Calibrators of several numbers start from a temperature that is not among them.
-    own = getattr(calibrator, "temperature", None)
+    own = saved["calibrator"].get("temperature")
     if own is not None and saved["temperature"] != own:
         yield "calibration: temperature is not that of the calibrator"
     yield from _shard_problems(opened)
+
+
+def _probabilities(opened: OpenedPackage) -> Iterator[str]:
+    logits = np.eye(2, max(2, len(opened.metadata.label_names)))
+    if not np.isfinite(apply(opened.calibrator(), logits)).all():
+        yield "calibration: gives no finite probabilities"
+
+
+def _scores(opened: OpenedPackage) -> Iterator[str]:
+    if not np.isfinite(parse_score_interval(opened.calibration()["calibrator"]).corrected(np.eye(2))).all():
+        yield "calibration: gives no finite scores"
+
+
+CALIBRATORS: Mapping[str, Callable[[OpenedPackage], Iterator[str]]] = {"regression": _scores}
+"""Output type → what is checked of its calibrator; by default that it gives probabilities."""
 
 
 def _shard_problems(opened: OpenedPackage) -> Iterator[str]:

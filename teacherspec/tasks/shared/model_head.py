@@ -141,3 +141,17 @@ def _label_dependent(model: "PreTrainedModel") -> list[str]:
 def _module_of(parameter: str, model: "PreTrainedModel") -> str:
     child = parameter.partition(".")[0]
     return parameter.rpartition(".")[0] if child == model.base_model_prefix else child
+
+
+def centre_output(model: "PreTrainedModel", value: float) -> None:
+    """Let a new head of one output start at `value`: its bias would need thousands of steps to get there.
+
+    Heads without a bias stay as they are.
+    """
+    from torch import nn
+
+    for _, module in reversed(list(model.named_modules())):
+        if isinstance(module, nn.Linear) and module.out_features == 1:
+            if module.bias is not None:
+                nn.init.constant_(module.bias, value)
+            return

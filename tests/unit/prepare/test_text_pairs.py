@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from teacherspec.tasks.text_pair_classification.task import TextPairClassification
+from teacherspec.tasks.text_pair_regression.task import TextPairRegression
 from tests.unit.prepare.test_run import ONE_FILE
 from tests.unit.prepare.toy_data import Workshop, jsonl
 
@@ -105,3 +106,40 @@ def test_all_that_is_wrong_is_named_at_once_by_line_and_column(workshop: Worksho
     ]
     for place, what in expected:
         assert any(place in line and what in line for line in problems), (place, what, problems)
+
+
+def scored(question: str, score: object) -> dict[str, Any]:
+    return {"question": question, "passage": f"a passage for {question}", "score": score}
+
+
+def test_scores_that_are_none_are_named_at_once(workshop: Workshop) -> None:
+    task = TextPairRegression(kind="text_pair_regression", texts=("question", "passage"), range=(0.0, 5.0))
+    workshop.fields = task.row_schema()
+    bad = ("high", 5.1, -0.1, None, True, "NaN", "inf", [3])
+    lines = jsonl(scored(f"bad {number}", value) for number, value in enumerate(bad))
+    missing = jsonl([{"question": "no score", "passage": "at all"}])
+    good = jsonl(scored(f"question {number} about {WORDS[number % 8]}", number % 6) for number in range(60))
+    workshop.write("data/rows.jsonl", lines.replace('"NaN"', "NaN") + missing + good)
+    problems = workshop.refusal(ONE_FILE)
+    for number, value in enumerate(bad, start=1):
+        what = "outside the scale" if value in (5.1, -0.1) else ""
+        assert any(f"rows.jsonl:{number}:" in line and what in line for line in problems), (value, problems)
+    assert any("rows.jsonl:9" in line and "score: missing" in line for line in problems)
+    assert sum("must be a number from 0 to 5" in line for line in problems) >= 4
+    workshop.write("data/rows.jsonl", good)
+    workshop.prepare(ONE_FILE, **KEEP_ALL)
+    stored = [one["score"] for rows in workshop.all_rows().values() for one in rows]
+    assert sorted(stored) == sorted(float(number % 6) for number in range(60))
+    assert workshop.metrics()["label_details"]["score"]["train"]["largest"] == 5.0
+
+
+def test_the_same_pair_may_have_several_scores_and_is_then_no_duplicate(workshop: Workshop) -> None:
+    task = TextPairRegression(kind="text_pair_regression", texts=("question", "passage"), range=(0.0, 5.0))
+    workshop.fields = task.row_schema()
+    rows = [scored(f"question {number}", number % 6) for number in range(60)]
+    again = [scored("question 0", 0), scored("question 0", 3)]
+    workshop.write("data/rows.jsonl", jsonl([*rows, *again]))
+    workshop.prepare(ONE_FILE, **KEEP_ALL)
+    found = [one for part in workshop.all_rows().values() for one in part if one["question"] == "question 0"]
+    assert sorted(one["score"] for one in found) == [0.0, 3.0]
+    assert len({one["id"] for one in found}) == 2

@@ -72,6 +72,10 @@ class RowSchema:
         """The column with the labels of a row where it may have several; `label` is None then."""
         return next((one for one in self.label_details if isinstance(one, LabelSetColumn)), None)
 
+    def scores(self) -> tuple[LabelDetail, ...]:
+        """The columns with scores, of rows that have these in place of classes."""
+        return self.label_details if self.label is None and self.label_set() is None else ()
+
     def read_columns(self) -> tuple[Column, ...]:
         """The columns that are read from files: all, but no label where a distribution gives it."""
         derived = self.distribution() is not None

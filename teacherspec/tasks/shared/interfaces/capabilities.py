@@ -41,6 +41,14 @@ class SupervisedLoss(ABC):
         """
 
 
+class RowLosses(ABC):
+    """Kinds with a loss of their own for each row, in place of one over classes."""
+
+    @abstractmethod
+    def row_losses(self, outputs: Mapping[str, "torch.Tensor"], labels: "torch.Tensor") -> "torch.Tensor":
+        """Losses `[B]`, from the model's outputs and the labels of a batch."""
+
+
 class Pairs(NamedTuple):
     """Images and the texts that belong to them, embedded in one space.
 

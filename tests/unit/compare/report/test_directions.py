@@ -16,6 +16,7 @@ WITHOUT = (
     "length_ratio", "candidate_set_size", "worsened", "wins", "ties", "losses", "ratings", "skipped",
     "outdated", "raters", "left_preferred", "preference", "rating", "shown", "rated", "identical", "pairs",
     "teacher", "opponent", "difference", "trainings",
+    "slope", "intercept", "radius", "level", "coverage", "noise", "width", "change",
     "entropy", "out_of_fold_rows", "effective_rows", "disagreement",
 )  # fmt: skip
 """Counts, targets and parameters, of which neither more nor less is better."""
@@ -23,7 +24,7 @@ WITHOUT = (
 PARTLY = ("abstention", "loss_ratio_", "floor_", "noise_", "chance_at_")
 
 
-@pytest.mark.parametrize("output_type", ["classification", "generation", "retrieval"])
+@pytest.mark.parametrize("output_type", ["classification", "generation", "regression", "retrieval"])
 def test_every_reported_metric_has_a_direction_or_is_known_to_have_none(output_type: str) -> None:
     names = reported_names(output_type, {"test": "test", "other": "shifted", "far": "ood"}, ["case"]).all
     unknown = {

@@ -1,0 +1,139 @@
+"""Evaluation of scores, compared with a ridge regression on the features of the untrained base."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teacherspec.evaluate.common_report import RISK_COLUMNS, write_metrics
+from teacherspec.evaluate.context import EvaluationContext, log_progress
+from teacherspec.evaluate.regression.findings import all_findings
+from teacherspec.evaluate.regression.metrics import score_gain, score_quality
+from teacherspec.inference.regression import labels_of, predict_scores
+from teacherspec.inference.ridge import fit_ridge
+from teacherspec.inference.row_outputs import row_outputs
+from teacherspec.metrics.loss_ratio import loss_ratio
+from teacherspec.plots.regression import score_figure
+from teacherspec.plots.style import drawing, save_png
+from teacherspec.predictions.index import PredictionIndex, save_index
+from teacherspec.predictions.regression import OUTPUT_TYPE, ScorePredictions, save_scores
+from teacherspec.runtime import distributed
+from teacherspec.runtime.atomic_io import new_folder, write_tsv
+from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+HARDEST = 50
+HARDEST_COLUMNS = ("id", "label", "score", "error", "text")
+
+
+def evaluate_regression(context: EvaluationContext) -> str | None:
+    """Score every split, and the reported ones by the base too; write predictions and reports.
+
+    Returns:
+        The headline: correlation and error on the test split; None in a process that only helped to compute.
+
+    Raises:
+        UserError: the model gives a score that is not finite.
+    """
+    section, splits = context.section, context.splits
+    predictions = {}
+    for name, rows in splits.items():
+        log_progress(f"{name}, {len(rows)} rows")
+        predictions[name] = predict_scores(context.task, *context.teacher, rows, section.batch_size)
+    log_progress("a ridge regression on the untrained base")
+    shifted = tuple(split.name for split in context.data.of_role("shifted"))
+    base = base_scores(context, ("test", *shifted))
+    distributed.shutdown()  # what follows is arithmetic, writing, and timing without other processes
+    if not distributed.is_main_process():
+        return None
+    metrics = all_metrics(context, predictions, base)
+    _write_predictions(context, predictions)
+    log_progress("reports")
+    write_metrics(context.paths.report, metrics, all_findings(metrics, shifted))
+    _write_tables(context, {name: predictions[name] for name in ("test", *shifted)}, metrics)
+    return headline(metrics)
+
+
+def base_scores(
+    context: EvaluationContext, names: tuple[str, ...]
+) -> "dict[str, np.typing.NDArray[np.float64]]":
+    """Name of a split → scores `[N]` by a ridge regression on the frozen features of the base."""
+    model, processor = context.load_base()
+    features = context.task.require(FrozenFeatures).features
+
+    def computed(rows: "Dataset") -> Any:
+        return row_outputs(context.task, features, model, processor, rows, context.section.batch_size)
+
+    train = context.splits["train"]
+    fitted_on = computed(train), labels_of(train)
+    return {name: fit_ridge(fitted_on, computed(context.splits[name])) for name in names}
+
+
+def all_metrics(
+    context: EvaluationContext, predictions: Mapping[str, ScorePredictions], base: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Content of `metrics.json`."""
+    found: dict[str, Any] = {}
+    for name, part in predictions.items():
+        labelled = context.data.splits[name].role != "transfer"
+        found[name] = (
+            score_quality(part.scores.astype(np.float64), part.labels, **context.intervals)
+            if labelled
+            else {"rows": len(part.ids)}
+        )
+    found["loss_ratio"] = loss_ratio(*(found[name]["mse"]["value"] for name in ("validation", "train")))
+    found["base"], found["gain"] = {}, {}
+    for name, scores in base.items():
+        own = predictions[name]
+        found["base"][name] = score_quality(scores, own.labels, **context.intervals)
+        found["gain"][name] = score_gain(
+            own.scores.astype(np.float64), scores, own.labels, **context.intervals
+        )
+    return found
+
+
+def headline(metrics: Mapping[str, Any]) -> str:
+    """Correlation and error on the test split."""
+    pearson, rmse = (metrics["test"][name] for name in ("pearson", "rmse"))
+    return (
+        f"test: Pearson {pearson['value']:.3f} ({pearson['low']:.3f} to {pearson['high']:.3f}), "
+        f"RMSE {rmse['value']:.3f} ({rmse['low']:.3f} to {rmse['high']:.3f})"
+    )
+
+
+def _write_predictions(context: EvaluationContext, predictions: Mapping[str, ScorePredictions]) -> None:
+    with new_folder(context.paths.output) as folder:
+        for name, part in predictions.items():
+            save_scores(folder / "predictions" / f"{name}.parquet", part)
+        roles = {name: split.role for name, split in context.data.splits.items()}
+        rows = {name: split.rows for name, split in context.data.splits.items()}
+        save_index(folder, PredictionIndex((), roles, rows, OUTPUT_TYPE))
+
+
+def _write_tables(
+    context: EvaluationContext, reported: Mapping[str, ScorePredictions], metrics: Mapping[str, Any]
+) -> None:
+    """`risk_coverage.tsv`, of which scores have one point alone, and the folder `plots`."""
+    risks = [(name, 1.0, round(metrics[name]["mse"]["value"], 6)) for name in reported]
+    write_tsv(context.paths.report / "risk_coverage.tsv", RISK_COLUMNS, risks)
+    with new_folder(context.paths.plots) as plots:
+        write_tsv(plots / "hardest.tsv", HARDEST_COLUMNS, _hardest(context, reported["test"]))
+        with drawing():
+            test = reported["test"]
+            save_png(score_figure(test.scores, test.labels, "test"), plots / "scores.png")
+
+
+def _hardest(context: EvaluationContext, test: ScorePredictions) -> list[tuple[object, ...]]:
+    """The test rows with the largest errors."""
+    errors = test.scores.astype(np.float64) - test.labels
+    worst = np.argsort(-np.abs(errors), kind="stable")[:HARDEST].tolist()
+    rows = context.splits["test"].select(worst)
+    content = context.task.row_schema().content
+    texts = [" | ".join(column.text(row[column.name]) for column in content) for row in rows]
+    return [
+        (test.ids[at], *(round(float(one[at]), 4) for one in (test.labels, test.scores, errors)),
+         " ".join(text.split()))
+        for at, text in zip(worst, texts, strict=True)
+    ]  # fmt: skip
