@@ -19,6 +19,8 @@ from teacherspec.base.regression import candidate_scores as regression_scores
 from teacherspec.base.report import write_report
 from teacherspec.base.retrieval import baseline as retrieval
 from teacherspec.base.retrieval import candidate_scores as retrieval_scores
+from teacherspec.base.tagging import baseline as tagging
+from teacherspec.base.tagging import candidate_scores as tagging_scores
 from teacherspec.model_files.manifest import CACHE
 from teacherspec.runtime.atomic_io import round_floats, write_json, write_text
 from teacherspec.spec.base import Base
@@ -59,6 +61,12 @@ BASELINES: Mapping[OutputType, Baseline] = {
         scores=retrieval_scores.candidate_scores,
         headline=retrieval.headline,
         refuse_splits=retrieval.refuse_splits,
+    ),
+    "tagging": Baseline(
+        measure=tagging.measure_baseline,
+        describe=tagging.describe_baseline,
+        scores=tagging_scores.candidate_scores,
+        headline=tagging.headline,
     ),
 }
 """How a base is measured untrained: one entry for each type of output."""

@@ -23,7 +23,7 @@ RELIABILITY_COLUMNS = (
 HEADLINE = (
     "calibration.temperature", "calibration.fitted", "test.ece.before", "*.ece.after", "*.nll.after",
     "*.worsened", "*.max_probability.after.auroc", "test.abstention.*",
-    "*.classwise_ece.after", "test.thresholds.*",
+    "*.classwise_ece.after", "test.thresholds.*", "test.spans.ece.*",
 )  # fmt: skip
 """Names of the numbers of `headline.json`."""
 

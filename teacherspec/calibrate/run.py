@@ -11,6 +11,7 @@ from teacherspec.calibrate.regression.calibrate import calibrate_regression
 from teacherspec.calibrate.report import write_report
 from teacherspec.calibrate.result import Calibrated
 from teacherspec.calibrate.retrieval.calibrate import calibrate_retrieval
+from teacherspec.calibrate.tagging.calibrate import calibrate_tagging
 from teacherspec.calibrate.temperature_sweep import temperature_sweep
 from teacherspec.predictions.index import PredictionIndex, load_index
 from teacherspec.runtime.atomic_io import new_folder, write_json
@@ -60,5 +61,6 @@ OUTPUT_TYPES: Mapping[str, Callable[[Calibrate, PredictionIndex, Path, Path, Pat
     "multi_label": partial(calibrate_probabilities, calibrate_multi_label),
     "regression": calibrate_regression,
     "retrieval": partial(calibrate_probabilities, calibrate_retrieval),
+    "tagging": partial(calibrate_probabilities, calibrate_tagging),
 }
 """Output type → what fits, measures and writes."""

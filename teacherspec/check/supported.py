@@ -74,5 +74,6 @@ SUPPORTED: Mapping[OutputType, Supported] = {
         "shifted",
         students={ImageColumn: ("dual_encoder",)},
     ),
+    "tagging": Supported(perturbations=False),
 }
 """One entry for each output type."""

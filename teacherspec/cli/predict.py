@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from teacherspec.serving.multi_label import MultiLabelTeacher
     from teacherspec.serving.regression import RegressionTeacher
     from teacherspec.serving.retrieval import RetrievalTeacher
+    from teacherspec.serving.tagging import TaggingTeacher
 
 DIGITS = 6
 BATCHES_OF_A_FILE = 64
@@ -34,7 +35,7 @@ BATCHES_OF_A_FILE = 64
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
-    help="Rows per forward pass, at most; default: 64 of a classifier, 32 of others.",
+    help="Rows per forward pass, at most; default: 64 of a classifier or tagger, 32 of others.",
 )
 @click.option("--max-new-tokens", type=click.IntRange(1), help="Longest answer; default: as in evaluation.")
 @click.option("--unchecked", is_flag=True, help="Go without the checks of files, checksums and metadata.")
@@ -53,6 +54,8 @@ def command(
     Language models: the greedy answer, its length, the mean calibrated log-probability of its tokens (nats),
     and the confidence that it is right, where that was fitted. Regression: the score and its interval.
     Retrieval: the embedding of the image and, if the row has a text, that of the text and their cosine.
+    Entities: start, end, label, text and confidence of each, offsets in characters; of tokens also the first
+    and the one after the last.
     """
     from teacherspec.serving import load_teacher
 
@@ -205,6 +208,24 @@ def serve_scores(teacher: "RegressionTeacher", batch_size: int, max_new_tokens: 
     return answer
 
 
+def serve_entities(teacher: "TaggingTeacher", batch_size: int, max_new_tokens: int | None) -> "Answer":
+    """From rows to the entities of each, and how many words the model did not read, where there are any."""
+    if max_new_tokens is not None:
+        raise click.UsageError("--max-new-tokens: this teacher finds entities and writes no answers")
+
+    def answer(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for row, tagged in zip(rows, teacher.probs(rows, batch_size=batch_size), strict=True):
+            found = []
+            for one in teacher.entities_of(row, tagged):
+                at = {"first": one.first, "last": one.last} if "tokens" in row else {}
+                shown = {"start": one.start, "end": one.end, **at, "label": one.label, "text": one.text}
+                found.append({**shown, "confidence": round(one.confidence, DIGITS)})
+            unread = int((~tagged.read).sum())
+            yield {"entities": found, **({"words_unread": unread} if unread else {})}
+
+    return answer
+
+
 Answer = Callable[[list[dict[str, Any]]], Iterator[dict[str, Any]]]
 """From rows to the prediction for each."""
 
@@ -214,6 +235,7 @@ BATCH_SIZES: Mapping[OutputType, int] = {
     "regression": 64,
     "retrieval": 32,
     "generation": 32,
+    "tagging": 64,
 }
 """Output type → rows per forward pass, unless another number is given."""
 
@@ -223,5 +245,6 @@ SERVED: Mapping[OutputType, Callable[[Any, int, int | None], Answer]] = {
     "regression": serve_scores,
     "retrieval": serve_embeddings,
     "generation": serve_answers,
+    "tagging": serve_entities,
 }
 """Output type → from a teacher, `--batch-size` and `--max-new-tokens` to its predictions."""

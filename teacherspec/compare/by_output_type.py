@@ -8,6 +8,9 @@ from teacherspec.compare.multi_label.predictions import compare_predictions as c
 from teacherspec.compare.prediction_diff import Compare
 from teacherspec.compare.regression.predictions import compare_predictions as compare_regression
 from teacherspec.compare.retrieval.predictions import compare_predictions as compare_retrieval
+from teacherspec.compare.tagging.predictions import (
+    compare_predictions as compare_tagging,
+)
 
 COMPARE: Mapping[str, Compare] = {
     "classification": compare_classification,
@@ -15,5 +18,6 @@ COMPARE: Mapping[str, Compare] = {
     "multi_label": compare_multi_label,
     "regression": compare_regression,
     "retrieval": compare_retrieval,
+    "tagging": compare_tagging,
 }
 """Output type → the comparison of its predictions."""

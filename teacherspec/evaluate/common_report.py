@@ -17,7 +17,7 @@ from teacherspec.runtime.atomic_io import read_json, round_floats, write_json, w
 from teacherspec.runtime.headline_metrics import write_headline
 
 HEADLINE = (
-    "*.accuracy", "*.rmse", "*.pearson", "gain.*", "loss_ratio", "test.nll", "test.macro_f1",
+    "*.accuracy", "*.f1", "*.rmse", "*.pearson", "gain.*", "loss_ratio", "test.nll", "test.macro_f1",
     "test.nll_per_answer",
     "test.perplexity", "test.generated.exact_match", "test.generated.chrf",
     "test.*.recall_at_1", "seeds.test.*_sd", "test.subset_accuracy", "test.micro_f1",

@@ -11,6 +11,7 @@ from teacherspec.evaluate.latency import measure_latency
 from teacherspec.evaluate.multi_label.evaluate import evaluate_multi_label
 from teacherspec.evaluate.regression.evaluate import evaluate_regression
 from teacherspec.evaluate.retrieval.evaluate import evaluate_retrieval
+from teacherspec.evaluate.tagging.evaluate import evaluate_tagging
 from teacherspec.inference.load import load_model, load_untrained
 from teacherspec.runtime import distributed
 from teacherspec.runtime.atomic_io import write_json
@@ -28,6 +29,7 @@ OUTPUT_TYPES: Mapping[OutputType, Callable[[EvaluationContext], str | None]] = {
     "multi_label": evaluate_multi_label,
     "regression": evaluate_regression,
     "retrieval": evaluate_retrieval,
+    "tagging": evaluate_tagging,
 }
 """Type of output → predicts every split, writes predictions and reports, and returns the headline."""
 

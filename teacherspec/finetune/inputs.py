@@ -109,7 +109,8 @@ def load_inputs(training: Training) -> TrainingInputs:
         layout = machine.batch_layout(section.batch_size)
         data = ((train, inputs.train), (validation, inputs.validation))
         compute_frozen_images(task, model, processor, data, layout.micro_batch)
-    if not task.row_schema().label_details or task.row_schema().scores():
+    schema = task.row_schema()
+    if not schema.label_details or schema.scores() or schema.token_labels() is not None:
         return inputs
     return replace(
         inputs,

@@ -12,6 +12,7 @@ from teacherspec.metric_names.multi_label import multi_label_names
 from teacherspec.metric_names.regression import regression_names
 from teacherspec.metric_names.reported_names import ReportedNames
 from teacherspec.metric_names.retrieval import retrieval_names
+from teacherspec.metric_names.tagging import tagging_names
 
 NAMES: Mapping[str, Callable[[Mapping[str, str], Collection[str]], ReportedNames]] = {
     "classification": classification_names,
@@ -19,6 +20,7 @@ NAMES: Mapping[str, Callable[[Mapping[str, str], Collection[str]], ReportedNames
     "multi_label": multi_label_names,
     "regression": regression_names,
     "retrieval": retrieval_names,
+    "tagging": tagging_names,
 }
 """Output type → its names."""
 

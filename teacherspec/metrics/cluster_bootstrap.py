@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from teacherspec.metrics.binning import bin_index
-from teacherspec.metrics.calibration import ECE_BINNINGS
+from teacherspec.metrics.calibration import ECE_BINNINGS, top_label_confidence
+from teacherspec.metrics.scores.proper_scores import nll_per_row
+from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.metrics.scores.validation import FloatArray, IntArray
 
 
@@ -24,6 +27,19 @@ class ClusteredScores:
     nll: FloatArray
     confidences: FloatArray
     correct: IntArray
+
+
+def score_clusters(cluster: IntArray, logits: npt.ArrayLike, labels: IntArray) -> ClusteredScores:
+    """The measures of observations that are choices among classes.
+
+    Args:
+        cluster: `[T]` that each observation belongs to, from 0 on.
+        logits: `[T, C]`, at the temperature to measure.
+        labels: `[T]`.
+    """
+    log_probs = log_softmax(logits)
+    confidences, correct = top_label_confidence(np.exp(log_probs), labels)
+    return ClusteredScores(cluster, nll_per_row(log_probs, labels), confidences, correct.astype(np.int64))
 
 
 class ClusteredStatistic:

@@ -130,10 +130,10 @@ def largest_mismatch(
     tolerance: float,
     name: str,
 ) -> str | None:
-    """Which row's output `[N, C]` differs most; None where all are within `tolerance`."""
+    """Which row's output `[N, …]` differs most; None where all are within `tolerance`."""
     if expected.shape != found.shape:
         return f"{name} have shape {list(found.shape)}, expected {list(expected.shape)}"
-    difference = np.abs(expected.astype(np.float64) - found).max(axis=1)
+    difference = np.abs(expected.astype(np.float64) - found).reshape(len(ids), -1).max(axis=1)
     worst = int(np.nan_to_num(difference, nan=np.inf).argmax())
     if difference[worst] <= tolerance:
         return None

@@ -47,6 +47,12 @@ from teacherspec.package.retrieval import target_statistics as retrieval_statist
 from teacherspec.package.retrieval import verify as retrieval_verify
 from teacherspec.package.soft_targets_metadata import SoftTargets
 from teacherspec.package.stage_outputs import StageOutputs
+from teacherspec.package.tagging import card as tagging_card
+from teacherspec.package.tagging import golden as tagging_golden
+from teacherspec.package.tagging import page as tagging_page
+from teacherspec.package.tagging import soft_targets as tagging_targets
+from teacherspec.package.tagging import target_statistics as tagging_statistics
+from teacherspec.package.tagging import verify as tagging_verify
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
@@ -167,6 +173,20 @@ OUTPUT_TYPES: Mapping[OutputType, PackagedOutputs] = {
         retrieval_page.headlines,
         retrieval_page.sections,
         (),
+    ),
+    "tagging": PackagedOutputs(
+        tagging_golden.golden_mismatch,
+        tagging_targets.write_targets,
+        lambda _: tagging_targets.TEXT,
+        tagging_statistics.target_statistics,
+        tagging_verify.check_labels,
+        tagging_verify.check_targets,
+        tagging_verify.check_calibration,
+        tagging_card.card_sections,
+        tagging_card.model_index,
+        tagging_page.headlines,
+        tagging_page.sections,
+        tagging_page.RULES,
     ),
 }
 """Output type → its functions."""

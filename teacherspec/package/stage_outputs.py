@@ -22,6 +22,9 @@ CLASSES = "evaluate/plots/classes.tsv"
 LABELS = "calibrate/plots/labels.tsv"
 """Quality and calibration of each label, among the reports; only multi-label teachers have it."""
 
+TYPES = "evaluate/plots/types.tsv"
+"""Quality of each type of entity, among the reports; only token classification has it."""
+
 RATINGS = "ratings/metrics.json"
 """Results of the human evaluation, among the reports."""
 
@@ -40,7 +43,7 @@ STUDENT = "check_rows/student.json"
 REPORTS = ("evaluate/findings.json", "evaluate/metrics.json", "calibrate/metrics.json", PLOT)
 """Reports that go into `eval/` of a package, one folder a stage."""
 
-OPTIONAL_REPORTS = (CLASSES, LABELS, LIFT_PLOT, PROBED, RATINGS, SLICES)
+OPTIONAL_REPORTS = (CLASSES, LABELS, LIFT_PLOT, PROBED, RATINGS, SLICES, TYPES)
 """Reports that go there where they exist."""
 
 
@@ -98,6 +101,7 @@ class StageOutputs:
         classes: one mapping a class: `label`, `support`, `recall`, `recall_low`, …; None where undefined,
             and empty for other types of output.
         labels: one mapping a label of a multi-label teacher: `label`, `rows`, `threshold`, `f1`, ….
+        types: one mapping a type of entity: `type`, `entities`, `f1`, …; empty for other types of output.
     """
 
     prepared: Prepared
@@ -109,6 +113,7 @@ class StageOutputs:
     classes: Sequence[Mapping[str, Any]]
     student: Mapping[str, Any]
     labels: Sequence[Mapping[str, Any]] = ()
+    types: Sequence[Mapping[str, Any]] = ()
 
     def number(self, metric: str) -> Measurement:
         """The number with this dotted name.
@@ -163,6 +168,7 @@ def load_stage_outputs(stages: Stages) -> StageOutputs:
         classes=read_classes(classes),
         student=read_student(reports),
         labels=read_classes(reports / LABELS),
+        types=read_types(reports / TYPES),
     )
 
 
@@ -189,11 +195,20 @@ def read_classes(path: Path) -> list[dict[str, Any]]:
     return [_class(row) for row in _read_tsv(path)] if path.is_file() else []
 
 
+def read_types(path: Path) -> list[dict[str, Any]]:
+    """Quality of each type of entity, from the table at `path`; empty where there is none."""
+    rows = _read_tsv(path) if path.is_file() else []
+    return [{**_numbers(row, "type"), "type": row["type"]} for row in rows]
+
+
 def _read_tsv(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def _class(row: Mapping[str, str]) -> dict[str, Any]:
-    numbers = {name: float(cell) if cell else None for name, cell in row.items() if name != "label"}
-    return {"label": row["label"], **numbers}
+    return {"label": row["label"], **_numbers(row, "label")}
+
+
+def _numbers(row: Mapping[str, str], title: str) -> dict[str, float | None]:
+    return {name: float(cell) if cell else None for name, cell in row.items() if name != title}

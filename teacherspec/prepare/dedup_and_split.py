@@ -124,7 +124,8 @@ def assign_splits(
     is_stored = np.array([role != "external" for role in roles])
     keep, unsampled = sampled_rows(ingested, hashes, label, section, workspace)
     digest = _digests(ingested, fields, repeated(hashes.content, keep, workspace), workspace)
-    keys = RowKeys(hashes.content, hashes.content_low, hashes.answer, label, split, digest)
+    one_answer = fields.token_labels() is not None
+    keys = RowKeys(hashes.content, hashes.content_low, hashes.answer, label, split, digest, one_answer)
     overlap = find_overlap(keys, keep, workspace)
     distinct = workspace.column(len(keep), bool)
     distinct[:] = keep

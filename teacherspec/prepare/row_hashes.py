@@ -18,8 +18,8 @@ class Hashes(NamedTuple):
     """Hashes of N rows, each `[N]`.
 
     `content` and `content_low` together are 128 bits of the normalised content; 64 bits each of the
-    normalised answers, the given id and the group; 0 where a row has none. The group of a pair of texts is
-    its first text, where no other is given.
+    normalised answers or labels of tokens, the given id and the group; 0 where a row has none. The group of a
+    pair of texts is its first text, where no other is given.
     """
 
     content: Words
@@ -35,8 +35,9 @@ class RowIndexer:
     def __init__(self, fields: RowSchema) -> None:
         """For rows of these fields."""
         self._content = fields.content
-        # A score tells rows of equal content apart, as an answer does.
-        self._scores = fields.scores()
+        # Scores and labels of tokens tell rows of equal content apart, as answers do.
+        tokens = fields.token_labels()
+        self._scores = fields.scores() if tokens is None else (tokens,)
         self._answers = (*fields.answers, *self._scores)
         self._pair_order = fields.pair_order
         self._images = [(fields.content.index(column), column) for column in fields.images()]
@@ -60,7 +61,7 @@ class RowIndexer:
 
     def _answer_hash(self, row: CheckedRow) -> bytes:
         given = (*row.answers, *(row.label_details if self._scores else ()))
-        if not given or len(given) < len(self._answers):  # rows for students alone have no score
+        if not given or len(given) < len(self._answers):  # rows for students alone have none
             return _NO_HASH
         return _hash(_keys(self._answers, given), 8)
 

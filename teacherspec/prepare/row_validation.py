@@ -90,6 +90,7 @@ class RowChecker:
         reads_label = needed.label is not None and self._distribution is None
         self._label = (needed.label, column(needed.label.name)) if needed.label and reads_label else None
         self._label_details = [(rule, read_from(rule)) for rule in needed.label_details]
+        self._checks = needed.checks
         self._keep = [(name, column(name)) for name in extra_columns.keep]
         self._group = column(extra_columns.group) if extra_columns.group else None
         self._id = column("id")
@@ -176,6 +177,8 @@ class RowChecker:
             tuple([self._extra(name, column, values, wrong) for name, column in self._keep]),
             tuple([self._value(rule, column, values, wrong) for rule, column in self._label_details]),
         )
+        if self._checks and not wrong:
+            row = self._compared(row, wrong)
         if not values.keys() <= self.known:
             wrong += self._unused(values)
             wrong += self._dropped(values)
@@ -189,6 +192,19 @@ class RowChecker:
         if self._label_set is not None:
             return row._replace(label=self._label_set.as_label(details[self._label_set.name]))
         return row
+
+    def _compared(self, row: CheckedRow, wrong: list[str]) -> CheckedRow:
+        """The row with its label details as they are stored, once they are checked with its content."""
+        content = dict(zip((rule.name for rule, _ in self._content), row.content, strict=True))
+        details = dict(zip((rule.name for rule, _ in self._label_details), row.label_details, strict=True))
+        columns = {rule.name: column for rule, column in self._label_details}
+        for check in self._checks:
+            of_content, of_label = check.columns
+            try:
+                details[of_label] = check.read(content[of_content], details[of_label])
+            except ColumnError as error:
+                wrong.append(f"{columns[of_label]}: {error}")
+        return row._replace(label_details=tuple(details.values()))
 
     def _value(self, rule: ValueReader, column: str, values: dict[str, Any], wrong: list[str]) -> Any:
         if column not in values and rule.optional:

@@ -71,7 +71,9 @@ def write_splits(
             splits[name] = Split(name, role, int(sizes[number]), sha256_file(path), out / path.name)
             _write_places(places_file(root, splits[name].sha256), ingested, assignment, number)
         details = tuple(rule.name for rule in layout.fields.label_details)
-        prepared = Prepared(layout.task, assignment.class_names, splits, details)
+        tokens = layout.fields.token_labels()
+        names = assignment.class_names if tokens is None else tokens.label_names
+        prepared = Prepared(layout.task, names, splits, details)
         save_index(folder, prepared)
         for extra in extras:
             shutil.copyfile(extra, folder / extra.name)

@@ -17,10 +17,18 @@ from teacherspec.serving.generation import GenerationTeacher
 from teacherspec.serving.multi_label import MultiLabelTeacher
 from teacherspec.serving.regression import RegressionTeacher
 from teacherspec.serving.retrieval import RetrievalTeacher
+from teacherspec.serving.tagging import TaggingTeacher
 from teacherspec.tasks.shared.interfaces.declaration import OutputType
 from teacherspec.tasks.shared.interfaces.kind import Kind
 
-Teacher = ClassificationTeacher | GenerationTeacher | MultiLabelTeacher | RegressionTeacher | RetrievalTeacher
+Teacher = (
+    ClassificationTeacher
+    | GenerationTeacher
+    | MultiLabelTeacher
+    | RegressionTeacher
+    | RetrievalTeacher
+    | TaggingTeacher
+)
 
 LOADERS: Mapping[OutputType, Callable[[Path, Mapping[str, Any], Kind], Teacher]] = {
     "classification": ClassificationTeacher.load,
@@ -28,6 +36,7 @@ LOADERS: Mapping[OutputType, Callable[[Path, Mapping[str, Any], Kind], Teacher]]
     "multi_label": MultiLabelTeacher.load,
     "regression": RegressionTeacher.load,
     "retrieval": RetrievalTeacher.load,
+    "tagging": TaggingTeacher.load,
 }
 """Output type → from folder, declaration and task of a package to its teacher."""
 
@@ -44,7 +53,7 @@ def load_teacher(folder: Path, *, unchecked: bool = False) -> Teacher:
     Returns:
         By the output type of the package: `ClassificationTeacher` (`logits`, `probs`), `GenerationTeacher`
         (`answers`, `log_probs`), `MultiLabelTeacher` (`logits`, `probs`, `labels`), `RegressionTeacher`
-        (`scores`) or `RetrievalTeacher` (`images`, `texts`, `probs`).
+        (`scores`), `RetrievalTeacher` (`images`, `texts`, `probs`) or `TaggingTeacher` (`entities`, `probs`).
 
     Raises:
         UserError: `folder` is no package, fails a check, or its model does not load.

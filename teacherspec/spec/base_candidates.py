@@ -19,6 +19,7 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
     "multi_label": ("linear_probe",),
     "regression": ("ridge_mse",),
     "retrieval": ("recall_at_1",),
+    "tagging": ("linear_probe",),
 }
 """Type of output → the scores that are measured; the first ranks unless another is declared."""
 
@@ -34,7 +35,7 @@ class BaseChoice(Section):
     """How the base is chosen among the candidates."""
 
     rank_by: Score | None = None
-    """The score that ranks; omit for `linear_probe` (classification, also multi-label), `bits_per_byte`
+    """The score that ranks; omit for `linear_probe` (labels of rows, tags of words), `bits_per_byte`
     (generation), `recall_at_1` (retrieval) or `ridge_mse` (regression). The others are reported."""
 
     undecided: Literal["smallest", "first"] = "smallest"

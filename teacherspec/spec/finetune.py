@@ -15,7 +15,7 @@ CHANCES: tuple[Chance, ...] = get_args(Chance)
 SelectionMetric = Literal[
     "nll", "accuracy", "macro_f1", "brier", "recall_at_1", "recall_at_5", "recall_at_10",
     "micro_f1", "subset_accuracy", "mean_average_precision",
-    "mse", "mae", "pearson", "spearman",
+    "mse", "mae", "pearson", "spearman", "f1",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.text_classification.task import TextClassification
 from teacherspec.tasks.text_pair_classification.task import TextPairClassification
 from teacherspec.tasks.text_pair_regression.task import TextPairRegression
+from teacherspec.tasks.token_classification.task import TokenClassification
 from teacherspec.tasks.vision_language.task import VisionLanguage
 
 KINDS: tuple[type[Kind], ...] = (
@@ -29,6 +30,7 @@ KINDS: tuple[type[Kind], ...] = (
     TextClassification,
     TextPairClassification,
     TextPairRegression,
+    TokenClassification,
     VisionLanguage,
 )
 """Every kind. A new one is added here, by one name, and nowhere else."""

@@ -16,6 +16,9 @@ _OTHERS = (
 )
 _END_OF_MARKS = 0x20000
 """No later character modifies the one before it, but for variation selectors."""
+_JOINER = "\u200d"
+_EXTENDING = {_JOINER, *map(chr, range(0x1F3FB, 0x1F400)), *map(chr, range(0xE0020, 0xE0080))}
+_REGIONAL = {*map(chr, range(0x1F1E6, 0x1F200))}
 _ASCII_WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(rf"(?=\w)[{HAN}{_OTHERS}]")
 _HAN = re.compile(f"[{HAN}]")
@@ -30,6 +33,40 @@ def words(text: str) -> list[str]:
 def words_and_punctuation(text: str) -> list[str]:
     """The words of a text and, each on its own, the other characters but white space."""
     return _token_pattern().findall(text)
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Where each of `words_and_punctuation` begins and ends, in characters.
+
+    What a reader sees as one character, such as an emoji with a skin tone, is never divided.
+    """
+    spans: list[tuple[int, int]] = []
+    for match in _token_pattern().finditer(text):
+        first, end = match.span()
+        if spans and spans[-1][1] == first and not is_visible_boundary(text, first):
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((first, end))
+    return spans
+
+
+def is_visible_boundary(text: str, at: int) -> bool:
+    """Whether what a reader sees as one character ends before index `at`, not inside it.
+
+    The rules of Unicode (UAX 29) for marks, joiners, emoji modifiers and flags; not for Hangul and Indic
+    letters that are written apart, which one word holds anyway.
+    """
+    if not 0 < at < len(text):
+        return True
+    before, after = text[at - 1], text[at]
+    if after in _EXTENDING or before == _JOINER or unicodedata.category(after).startswith("M"):
+        return False
+    if before in _REGIONAL and after in _REGIONAL:
+        first = at
+        while first > 0 and text[first - 1] in _REGIONAL:
+            first -= 1
+        return (at - first) % 2 == 0
+    return not (before == "\r" and after == "\n")
 
 
 def is_unspaced(word: str) -> bool:

@@ -32,10 +32,12 @@ from teacherspec.tasks.multi_label_text_classification.task import MultiLabelTex
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
+from teacherspec.tasks.token_classification.task import TokenClassification
 from tests.pipeline.causal_lm import toys as causal_lm
 from tests.pipeline.test_clip_retrieval import ROLES, SAID, captioned
 from tests.pipeline.vision_language import toys as vision_language
 from tests.toys.clip import CONTEXT, toy_dual_base
+from tests.toys.entities import TYPES, entity_prepared
 from tests.toys.image import LABELS as COLOURS
 from tests.toys.image import toy_image_base, toy_image_prepared
 from tests.toys.multi_label import toy_label_image_prepared, toy_label_prepared
@@ -104,6 +106,12 @@ TOYS = {
         pairs,
         lambda folder: toy_dual_base(folder, SAID),
         finetune={"loss": {"kind": "contrastive"}, "selection_metric": "recall_at_1"},
+    ),
+    "token_classification": Toy(
+        TokenClassification(kind="token_classification", entity_types=TYPES, max_length=16),
+        lambda folder: entity_prepared(folder, 64, 24),
+        toy_base,
+        finetune={"selection_metric": "f1", "epochs": 6, "learning_rate": 5e-3},
     ),
     "causal_lm": Toy(
         causal_lm.task(),

@@ -22,6 +22,11 @@ def losses_need_labels(spec: Spec) -> Iterator[Finding]:
     schema = spec.task.row_schema()
     if schema.label is not None or schema.label_set() is not None:
         return
+    if spec.task.row_schema().token_labels() is not None:
+        if spec.finetune.class_weights != "none":
+            what = "classes of words cannot be weighed yet: drop it, or use loss: {kind: focal}"
+            yield Finding(("finetune", "class_weights"), what)
+        return
     without = f"a {spec.task.kind} task has no labels"
     if spec.finetune.class_weights != "none":
         yield Finding(("finetune", "class_weights"), f"{without} to weigh: drop it")
@@ -134,6 +139,8 @@ def linear_probe_has_a_head(spec: Spec) -> Iterator[Finding]:
     where, method = ("finetune", "linear_probe_first"), spec.finetune.method
     if not spec.task.has_new_head:
         yield Finding(where, f"a {spec.task.kind} task gets no new head to train first: drop it")
+    elif spec.task.row_schema().token_labels() is not None:
+        yield Finding(where, "the head of a task that labels words is not fitted first yet: drop it")
     elif _starts_from_random_weights(spec):
         yield Finding(where, "a base without weights has no features to protect from a new head: drop it")
     elif method.kind == "full" and method.freeze == "backbone":
@@ -220,7 +227,7 @@ def selection_metric_is_measured(spec: Spec) -> Iterator[Finding]:
 
 def pooling_needs_a_new_head(spec: Spec) -> Iterator[Finding]:
     """Pooling sums up an input for a new head."""
-    if not spec.task.has_new_head:
+    if not spec.task.has_new_head or spec.task.row_schema().token_labels() is not None:
         for place in _pooling_means(spec):
             yield Finding(place, f"a {spec.task.kind} task reads every token: drop it")
 

@@ -24,7 +24,7 @@ LARGER = frozenset(
         "micro_f1", "sample_f1", "subset_accuracy", "mean_average_precision", "macro_precision",
         "macro_recall",
         "win_rate_where_different", "lift", "lifts", "nll_gain", "dark_knowledge", "over_smoothing",
-        "pearson", "spearman",
+        "pearson", "spearman", "f1", "precision", "recall",
     }
 )  # fmt: skip
 """Names of metrics of which a larger value is better."""

@@ -11,11 +11,8 @@ from teacherspec.compare.paired_predictions import Sides
 from teacherspec.compare.paired_tests import PairedTest, Statistics, mcnemar, resampled
 from teacherspec.compare.retrieval.pairing import Queries
 from teacherspec.metric_names.retrieval import DIRECTIONS
-from teacherspec.metrics.calibration import top_label_confidence
-from teacherspec.metrics.cluster_bootstrap import ClusteredScores
-from teacherspec.metrics.scores.proper_scores import nll_per_row
+from teacherspec.metrics.cluster_bootstrap import score_clusters
 from teacherspec.metrics.scores.retrieval import RECALLED
-from teacherspec.metrics.scores.softmax import log_softmax
 from teacherspec.metrics.scores.validation import FloatArray, IntArray
 from teacherspec.predictions.retrieval import Comparison, EmbeddingPredictions
 
@@ -67,12 +64,6 @@ def candidate_set_tests(
     raw, calibrated = [], []
     for predictions, comparison, side in zip(rows, comparisons, sides.both, strict=True):
         logits, labels = candidate_logits(predictions, comparison)
-        raw.append(_scores(row, logits, labels))
-        calibrated.append(_scores(row, logits / side.temperature, labels))
+        raw.append(score_clusters(row, logits, labels))
+        calibrated.append(score_clusters(row, logits / side.temperature, labels))
     yield from clustered_tests(split, raw, calibrated, int(row.max()) + 1)
-
-
-def _scores(row: IntArray, logits: FloatArray, labels: IntArray) -> ClusteredScores:
-    log_probs = log_softmax(logits)
-    confidences, correct = top_label_confidence(np.exp(log_probs), labels)
-    return ClusteredScores(row, nll_per_row(log_probs, labels), confidences, correct.astype(np.int64))

@@ -25,6 +25,16 @@ def check_labels(opened: OpenedPackage) -> Iterator[str]:
     import pyarrow.parquet as pq
     from datasets import Features
 
+    yield from check_names_of_model(opened)
+    names = opened.metadata.label_names
+    for path in sorted((opened.folder / "distill" / CONFIG).glob("*.parquet")):
+        features = Features.from_arrow_schema(pq.read_schema(path))
+        if tuple(features["label"].names) != names or features["logits"].length != len(names):
+            yield f"distill/{CONFIG}/{path.name}: its labels differ from the label names of metadata.json"
+
+
+def check_names_of_model(opened: OpenedPackage) -> Iterator[str]:
+    """The label names of `metadata.json` are those of the model, and have their hash."""
     names = opened.metadata.label_names
     if opened.metadata.label_names_sha256 != label_names_sha256(names):
         yield "metadata.json: label_names_sha256 is not that of label_names"
@@ -33,10 +43,6 @@ def check_labels(opened: OpenedPackage) -> Iterator[str]:
         yield "model/config.json: id2label differs from the label names of metadata.json"
     if config["label2id"] != {name: index for index, name in enumerate(names)}:
         yield "model/config.json: label2id differs from the label names of metadata.json"
-    for path in sorted((opened.folder / "distill" / CONFIG).glob("*.parquet")):
-        features = Features.from_arrow_schema(pq.read_schema(path))
-        if tuple(features["label"].names) != names or features["logits"].length != len(names):
-            yield f"distill/{CONFIG}/{path.name}: its labels differ from the label names of metadata.json"
 
 
 def check_targets(opened: OpenedPackage) -> Iterator[str]:

@@ -17,10 +17,12 @@ from teacherspec.package.resumable_shards import shard_paths
 from teacherspec.package.stage_outputs import (
     CLASSES,
     LABELS,
+    TYPES,
     StageOutputs,
     Stages,
     read_classes,
     read_student,
+    read_types,
 )
 from teacherspec.package.verification.package_reader import OpenedPackage
 from teacherspec.runtime.atomic_io import read_json, round_floats
@@ -57,6 +59,7 @@ def parts_of(opened: OpenedPackage) -> Parts:
         classes=read_classes(folder / "eval" / CLASSES),
         student=read_student(folder / "eval"),
         labels=read_classes(folder / "eval" / LABELS),
+        types=read_types(folder / "eval" / TYPES),
     )
     inputs = PackageInputs(opened.task, opened.section, outputs, Stages(folder, folder / "eval"), (), folder)
     data = {name: split.sha256 for name, split in splits.items()}

@@ -22,10 +22,11 @@ class RowKeys:
 
     Attributes:
         content, content_low: `[N]` hash of the content.
-        answer: `[N]` hash of the answers, 0 for tasks without.
+        answer: `[N]` hash of the answers or of the labels of tokens, 0 for tasks without.
         label: `[N]` index of the label, -1 without.
         split: `[N]` index of the split; a higher one is nearer to the report.
         digest: `[N]` hash of all values of the row, to choose among rows of equal content.
+        one_answer: whether equal content has one right answer, as labels of tokens are.
     """
 
     content: Words
@@ -34,6 +35,7 @@ class RowKeys:
     label: npt.NDArray[np.int32]
     split: npt.NDArray[np.int8]
     digest: Words
+    one_answer: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def find_overlap(keys: RowKeys, among: Mask, workspace: Workspace) -> Overlap:
 
     A duplicate has the content, answers and label of another row of its split; of equal rows the one with
     the smallest digest stays. A leak has content that is also in a split nearer to the report. A conflict
-    has the content of another row of its split but another label; all rows of a conflict are listed.
+    has the content of another row of its split but another label (or labels of tokens); all rows of a
+    conflict are listed.
     """
     parts = parts_by_word(keys.content, all_of(among), workspace.rows_at_once(_ROW_BYTES))
     overlaps = [_overlap_of(keys, part) for part in parts]
@@ -121,8 +124,10 @@ def _overlap_of(keys: RowKeys, chosen: Indices) -> Overlap:
 
     order, same_content = order[~leaked], same_content[~leaked]
     first, last = _run_ends(same_content)
-    disagrees = keys.label[order[first]] != keys.label[order[last]]
-    other = np.where(keys.label[order] == keys.label[order[first]], last, first)
+    # Sorted by label and answer within equal content: where first and last agree, all do.
+    labels = keys.answer if keys.one_answer else keys.label
+    disagrees = labels[order[first]] != labels[order[last]]
+    other = np.where(labels[order] == labels[order[first]], last, first)
     conflicts = Matches(order[disagrees], order[other[disagrees]])
     return Overlap(duplicates, leaks, conflicts)
 

@@ -75,6 +75,9 @@ class FindingMessages:
         return shown(content_text(self._fields.content, values))
 
     def _label(self, row: int) -> str:
+        if (tokens := self._fields.token_labels()) is not None:
+            values = self._ingested.row_store.gather(np.array([row]), [tokens.name]).to_pylist()[0]
+            return tokens.text(values[tokens.name]) or "no entities"
         return shown(self._assignment.label_names[self._assignment.label[row]])
 
     def _split(self, row: int) -> str:

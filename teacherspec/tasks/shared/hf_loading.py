@@ -178,8 +178,15 @@ def load_image_processor(folder: Path) -> Any:
         raise BaseModelError(f"{folder}: the image processor does not load: {first_line(error)}") from error
 
 
-def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
+def load_tokenizer(
+    folder: Path, max_length: int, *, split_into_words: bool = False
+) -> "PreTrainedTokenizerBase":
     """Load the tokenizer and make `max_length` (tokens) its own limit, so that all users truncate alike.
+
+    Args:
+        folder: with its files.
+        max_length: longest input, tokens.
+        split_into_words: whether it is given words: a byte-level one then puts a space before each.
 
     Raises:
         BaseModelError: there is no tokenizer, or it has no padding token.
@@ -189,6 +196,8 @@ def load_tokenizer(folder: Path, max_length: int) -> "PreTrainedTokenizerBase":
     quiet_libraries()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **SAFE)
+        if split_into_words and getattr(tokenizer, "add_prefix_space", None) is False:
+            tokenizer = AutoTokenizer.from_pretrained(folder, add_prefix_space=True, **SAFE)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaseModelError(f"{folder}: the tokenizer does not load: {first_line(error)}") from error
     set_max_length(tokenizer, folder, max_length)

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field, StringConstraints
 from teacherspec.text.look_alikes import difference, look_alikes, seen, spelt_out
 
 
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+def distinct_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names as given. Raises `ValueError` where two are equal, or look equal to a reader."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"names {', '.join(twice)} twice: every class needs a name of its own")
@@ -18,5 +19,5 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 LabelName = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$")]
-LabelNames = Annotated[tuple[LabelName, ...], Field(min_length=2), AfterValidator(_distinct)]
+LabelNames = Annotated[tuple[LabelName, ...], Field(min_length=2), AfterValidator(distinct_names)]
 """At least two distinct names, none blank or with spaces around it."""

@@ -28,8 +28,9 @@ def name(kind: type[Kind]) -> str:
 
 def declared(kind: type[Kind]) -> str:
     """As little as a declaration of the kind may hold."""
-    names = {"label_names": ["a", "b"]} if "label_names" in kind.model_fields else {}
-    required = {key: value for key, value in names.items() if kind.model_fields[key].is_required()}
+    names = {"label_names": ["a", "b"], "entity_types": ["a"]}
+    fields = kind.model_fields
+    required = {key: names[key] for key in names.keys() & fields.keys() if fields[key].is_required()}
     return json.dumps({"kind": name(kind), **required})
 
 

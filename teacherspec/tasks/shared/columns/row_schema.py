@@ -8,6 +8,8 @@ from teacherspec.tasks.shared.columns.base import Column, LabelDetail, VisualCol
 from teacherspec.tasks.shared.columns.label import LabelColumn
 from teacherspec.tasks.shared.columns.label_distribution import LabelDistributionColumn
 from teacherspec.tasks.shared.columns.label_set import LabelSetColumn
+from teacherspec.tasks.shared.columns.row_checks import RowCheck
+from teacherspec.tasks.shared.columns.token_labels import TokenLabelsColumn
 
 PairOrder = Literal["fixed", "either"]
 """Of two texts that are one content: what each of them is, or nothing but that they belong together."""
@@ -26,10 +28,12 @@ class RowSchema:
             equal content may have several.
         conditions: columns that programs read as part of the prompt, and this task does not: values in them
             are never ignored. Each with how to declare it, in words.
-        label_details: what else is known of the label, such as a weight. Rows without a label have none.
+        label_details: what else is known of the label, such as a weight; or, of a task without classes of
+            rows, the labels of the tokens. Rows without a label have none.
         pair_order: of a content that is a pair of texts, None for any other. The first text, and not the
             whole content, then decides the split of a row, and each text is compared with its own in the
             search for near duplicates. In `either` order, pairs of the same two texts are equal.
+        checks: what the columns have to do with each other, of rows with a label.
     """
 
     content: tuple[Column, ...]
@@ -38,10 +42,11 @@ class RowSchema:
     conditions: Mapping[str, str] = field(default_factory=dict)
     label_details: tuple[LabelDetail, ...] = ()
     pair_order: PairOrder | None = None
+    checks: tuple[RowCheck, ...] = ()
 
     def without_label(self) -> "RowSchema":
         """The same row where no class is known."""
-        return replace(self, label=None, label_details=())
+        return replace(self, label=None, label_details=(), checks=())
 
     def compared_exactly(self) -> "RowSchema":
         """The same row, where texts that differ in case or white space are different content."""
@@ -74,7 +79,12 @@ class RowSchema:
 
     def scores(self) -> tuple[LabelDetail, ...]:
         """The columns with scores, of rows that have these in place of classes."""
-        return self.label_details if self.label is None and self.label_set() is None else ()
+        others = self.label is not None or self.label_set() is not None or self.token_labels() is not None
+        return () if others else self.label_details
+
+    def token_labels(self) -> TokenLabelsColumn | None:
+        """The column with the labels of the tokens."""
+        return next((one for one in self.label_details if isinstance(one, TokenLabelsColumn)), None)
 
     def read_columns(self) -> tuple[Column, ...]:
         """The columns that are read from files: all, but no label where a distribution gives it."""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 
-OutputType = Literal["classification", "generation", "multi_label", "regression", "retrieval"]
+OutputType = Literal["classification", "generation", "multi_label", "regression", "retrieval", "tagging"]
 """What predictions hold: `classification`, one logit a class and one label a row; `generation`, statistics of
 the logits of each supervised token; `multi_label`, one logit a label and any number of labels a row;
-`regression`, one score a row; `retrieval`, the embeddings of the image and the text of a row."""
+`regression`, one score a row; `retrieval`, the embeddings of the image and the text of a row; `tagging`, one
+logit a tag and one tag for each word of a row."""
 
 
 class Declaration(ABC):
