@@ -19,6 +19,7 @@ from teacherspec.prepare.problem_log import Problems
 from teacherspec.prepare.row_hashes import Hashes, hash_text
 from teacherspec.prepare.row_sampling import sampled_rows
 from teacherspec.prepare.split_assignment import assign, split_keys
+from teacherspec.prepare.stratified_splits import stratified
 from teacherspec.runtime.atomic_io import WHOLE_NUMBER, number_first
 from teacherspec.spec.prepare.prepare import Prepare
 from teacherspec.spec.prepare.split_names import BY_HASH, FIXED_SPLITS, TRANSFER
@@ -120,7 +121,10 @@ def assign_splits(
     """Decide about every row. Findings are recorded here; whether they are refused depends on the section."""
     names, label = _labels(ingested, fields, problems, workspace)
     hashes = ingested.hashes()
+    sets = label_sets(fields.label_set(), names)
     split_names, roles, split = _splits(ingested, hashes, section, workspace)
+    if section.stratify_labels and sets is not None and section.fractions is not None:
+        _stratify(ingested, hashes, label, sets, section, split_names, split)
     is_stored = np.array([role != "external" for role in roles])
     keep, unsampled = sampled_rows(ingested, hashes, label, section, workspace)
     digest = _digests(ingested, fields, repeated(hashes.content, keep, workspace), workspace)
@@ -149,10 +153,27 @@ def assign_splits(
     for name, policy in section.policies().items():
         if policy.action != "keep":
             keep[matches[name].rows] = False
-    sets = label_sets(fields.label_set(), names)
     return Assignment(
         names, split_names, roles, split, label, hashes, keep, matches, unsampled, workspace, sets
     )
+
+
+def _stratify(
+    ingested: Ingested,
+    hashes: Hashes,
+    label: npt.NDArray[np.int32],
+    sets: LabelSets,
+    section: Prepare,
+    split_names: Sequence[str],
+    split: npt.NDArray[np.int8],
+) -> None:
+    """Distribute the rows of sources that are split by hash anew, so that each label has its share."""
+    by_hash = np.array([section.sources[source].split == BY_HASH for source in ingested.sources])
+    rows = np.flatnonzero(by_hash[ingested.row_store.numbers("table")[:]])
+    of_fixed = np.array([split_names.index(name) for name in FIXED_SPLITS], np.int8)
+    keys = split_keys(hashes.content[rows], hashes.group[rows])
+    fractions = section.fractions.in_order() if section.fractions else ()
+    split[rows] = of_fixed[stratified(keys, label[rows], sets, fractions, section.seed)]
 
 
 def _near(

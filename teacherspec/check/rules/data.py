@@ -43,6 +43,13 @@ def out_of_scope_rows_need_labels(spec: Spec) -> Iterator[Finding]:
                 yield Finding(("prepare", "sources", index, "role"), what)
 
 
+def stratified_rows_have_several_labels(spec: Spec) -> Iterator[Finding]:
+    """Only labels of which a row may have several are stratified."""
+    if spec.prepare.stratify_labels and spec.task.row_schema().label_set() is None:
+        what = f"rows of a {spec.task.kind} task do not have several labels: drop it"
+        yield Finding(("prepare", "stratify_labels"), what)
+
+
 def transfer_rows_can_be_answered(spec: Spec) -> Iterator[Finding]:
     """Not every output type has rows that students alone can use."""
     if reason := SUPPORTED[spec.task.output_type].transfer:
@@ -56,5 +63,6 @@ RULES = (
     Rule(("task", "prepare"), columns_belong_to_the_task),
     Rule(("task", "prepare"), keep_columns_are_extra),
     Rule(("task", "prepare"), out_of_scope_rows_need_labels),
+    Rule(("task", "prepare"), stratified_rows_have_several_labels),
     Rule(("task", "prepare"), transfer_rows_can_be_answered),
 )

@@ -103,6 +103,12 @@ class Prepare(Section):
     fractions: Fractions | None = None
     """Fractions of the splits; required exactly when a source is split `by_hash`."""
 
+    # Left out of what packages record where it is not declared: they keep the bytes that they had without it.
+    stratify_labels: bool = Field(default=False, exclude_if=lambda stratify: not stratify)
+    """Give each split its share of every label, where rows may have several (iterative stratification,
+    Sechidis et al. 2011), for labels that few rows have. A row's split then depends on the other rows: rows
+    that are added later may move others, from test into train too."""
+
     keep_columns: tuple[str, ...] = ()
     """Additional columns of the files to keep with each row (texts or numbers), for slices in `evaluate`."""
 
@@ -164,6 +170,8 @@ class Prepare(Section):
             raise ValueError("a source is split by_hash: declare `fractions`")
         if not hashed and self.fractions is not None:
             raise ValueError("no source is split by_hash: drop `fractions`")
+        if not hashed and self.stratify_labels:
+            raise ValueError("no source is split by_hash: drop `stratify_labels`")
         given = {source.split for source in self.sources}
         shares = self.fractions.in_order() if self.fractions else (0.0,) * len(FIXED_SPLITS)
         missing = [

@@ -105,3 +105,13 @@ def test_thresholds_and_binary_losses_are_for_several_labels_alone(tmp_path: Pat
     message = str(caught.value)
     assert "binary_cross_entropy is for rows with several labels" in message
     assert "only rows with several labels have thresholds" in message
+
+
+def test_stratification_needs_several_labels(tmp_path: Path) -> None:
+    stratified = DECLARATION.replace("  fractions:", "  stratify_labels: true\n  fractions:")
+    (tmp_path / "params.yaml").write_text(stratified)
+    check(tmp_path / "params.yaml")
+    one = stratified.replace("multi_label_text_classification", "text_classification")
+    (tmp_path / "params.yaml").write_text(one)
+    with pytest.raises(DeclarationError, match="do not have several labels"):
+        check(tmp_path / "params.yaml")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from teacherspec.prepare.label_sets import LabelSets
+from teacherspec.prepare.stratified_splits import stratified
 from teacherspec.splits import load_prepared
 from teacherspec.tasks.multi_label_text_classification.task import MultiLabelTextClassification
 from tests.unit.prepare.toy_data import Workshop, jsonl
@@ -157,6 +159,40 @@ def test_a_label_that_no_row_of_a_split_has_is_refused(several: Workshop) -> Non
     problems = "\n".join(several.refusal([SOURCE]))
     assert "'cat' has 0 rows in" in problems
     assert "the first at data/rows.jsonl:1" in problems
+
+
+def test_stratified_labels_have_their_share_of_each_split_whatever_the_order_of_rows(
+    several: Workshop,
+) -> None:
+    rare = [
+        {**row, "labels": [*row["labels"][:1], *(["cat"] if at % 20 == 0 else [])]}
+        for at, row in enumerate([{**row, "labels": row["labels"][:1]} for row in rows(200)])
+    ]
+    rare = [{**row, "labels": sorted(set(row["labels"]))} for row in rare]
+    fractions = {"train": 0.5, "validation": 0.1, "calibration": 0.2, "test": 0.2}
+    found = []
+    for given in (rare, rare[::-1]):
+        several.write("data/rows.jsonl", jsonl(given))
+        several.prepare([SOURCE], stratify_labels=True, fractions=fractions)
+        found.append({name: {row["text"] for row in part} for name, part in several.all_rows().items()})
+    assert found[0] == found[1]
+    classes = several.metrics()["classes"]
+    for name in NAMES:
+        total = sum(classes[name].values())
+        for split, share in fractions.items():
+            assert abs(classes[name][split] - share * total) <= 1, (name, split)
+    for split, share in fractions.items():
+        assert abs(len(found[0][split]) - share * 200) <= 2
+
+
+def test_equal_keys_are_not_divided() -> None:
+    draw = np.random.default_rng(0)
+    keys = draw.integers(0, 60, 300).astype(np.uint64)
+    sets = LabelSets(NAMES, np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]]))
+    split = stratified(keys, draw.integers(-1, 4, 300).astype(np.int32), sets, (0.6, 0.0, 0.2, 0.2), 1)
+    assert all(len(set(split[keys == key].tolist())) == 1 for key in np.unique(keys))
+    assert set(split.tolist()) == {0, 2, 3}
+    assert np.bincount(split, minlength=4)[0] == pytest.approx(180, abs=15)
 
 
 def test_rows_of_transfer_have_no_labels(several: Workshop) -> None:
