@@ -100,5 +100,6 @@ def stage_pages(folder: Path) -> None:
 
 if __name__ == "__main__":
     stage_pages(PAGES)
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", str(CONFIG)]
+    # Not `--quiet`: mkdocs would not count the warnings that `--strict` refuses.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(CONFIG)]
     raise SystemExit(subprocess.run(command, check=False).returncode)

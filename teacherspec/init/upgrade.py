@@ -22,8 +22,8 @@ from teacherspec.init.repository import (
 )
 from teacherspec.init.requirements import WHEELS, installed_wheel
 from teacherspec.run_records.dvc_yaml import DVC_YAML, PARAMS, declared_artifacts, parsed
-from teacherspec.run_records.library_versions import VERSIONS
-from teacherspec.run_records.teachers import IN_ROOT, teachers
+from teacherspec.run_records.library_versions import VERSIONS, installed_versions, plugin_versions
+from teacherspec.run_records.teachers import IN_ROOT, TEACHERS, teachers
 from teacherspec.runtime.atomic_io import write_text
 from teacherspec.runtime.project_root import OWN, inherits
 
@@ -51,6 +51,7 @@ def upgrade(root: Path) -> tuple[dict[str, str], str]:
 def _files(root: Path, found: Mapping[str, Path]) -> dict[str, str]:
     """File → text, of all that belongs to the installed library; helpers that the user removed stay away."""
     kinds = {name: _kind(root / folder) for name, folder in found.items()}
+    _refuse_unknown(kinds)
     starts = {name: BY_NAME.get(kind) for name, kind in kinds.items()}
     registered = list(declared_artifacts(root))
     others = sorted(
@@ -74,6 +75,23 @@ def _kind(folder: Path) -> str:
     if not isinstance(declared.get("task"), dict):
         raise UserError(f"{folder / PARAMS}: declares no task; see `teacherspec check`")
     return str(declared["task"].get("kind", ""))
+
+
+def _refuse_unknown(kinds: Mapping[str, str]) -> None:
+    """Raise `UserError` where a kind is not here, whose package would be dropped from the files.
+
+    Args:
+        kinds: teacher → its kind of task.
+    """
+    known = {*installed_versions()["tasks"], *plugin_versions(sorted(set(kinds.values())))}
+    problems = [
+        f"{PARAMS if name == IN_ROOT else TEACHERS / name / PARAMS}: task.kind {kind} is neither built in "
+        "nor of an installed package; install that package, or correct it (`teacherspec check`)"
+        for name, kind in kinds.items()
+        if kind not in known
+    ]
+    if problems:
+        raise UserError(problems)
 
 
 def sources(folder: Path) -> list[str]:

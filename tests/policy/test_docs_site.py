@@ -53,6 +53,14 @@ def test_a_link_that_leads_nowhere_stops_the_build(monkeypatch: pytest.MonkeyPat
         stage_pages(tmp_path / "pages")
 
 
+def test_the_build_refuses_warnings() -> None:
+    source = (ROOT / "docs/site/__main__.py").read_text(encoding="utf-8")
+    assert '"--strict", "--config-file"' in source, "with --quiet mkdocs counts no warnings"
+    levels = config()["validation"]["links"]
+    assert set(levels.values()) == {"warn"}
+    assert {"not_found", "anchors"} <= levels.keys()
+
+
 def test_nothing_is_fetched_to_view_it() -> None:
     found = config()
     assert found["theme"]["font"] is False

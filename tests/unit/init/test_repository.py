@@ -60,6 +60,16 @@ def test_edits_that_git_lacks_stop_an_upgrade(tmp_path: Path) -> None:
     assert (root / "dvc.yaml").read_text() == "mine\n"
 
 
+def test_a_kind_that_is_not_installed_stops_an_upgrade(tmp_path: Path) -> None:
+    """Else its package would be dropped from `versions.yaml` and `requirements.txt`."""
+    root = made(tmp_path)
+    (root / "params.yaml").write_text("task: {kind: ticket}\n")
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: task\.kind ticket is neither built in nor of an inst"
+    ):
+        upgrade(root)
+
+
 def test_a_folder_that_init_did_not_make_has_no_upgrade(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="made no repository here"):
         upgrade(tmp_path)
