@@ -134,7 +134,8 @@ def no_gain(inputs: PageInputs) -> Iterator[Step]:
             f"({POINTS * gained.low:+.1f} to {POINTS * gained.high:+.1f}), which may be nothing."
         )
         probed = inputs.task.has_new_head
-        if probed and not declared.get("linear_probe_first"):
+        of_words = inputs.task.row_schema().token_labels() is not None  # no head of these is fitted first
+        if probed and not of_words and not declared.get("linear_probe_first"):
             yield Step("Declare `finetune.linear_probe_first: true`.", reason)
         elif declared.get("weight_interpolation") is None and (
             not probed or declared.get("linear_probe_first")
