@@ -4,9 +4,12 @@ import json
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from transformers import (
+    AutoImageProcessor,
     AutoModelForImageTextToText,
     BitImageProcessorPil,
     Dinov2Config,
@@ -62,6 +65,37 @@ def test_texts_and_images_are_read_as_by_the_parts(parts: tuple[Path, Path], joi
         expected = Dinov2Model.from_pretrained(parts[0])(pixels).last_hidden_state
     torch.testing.assert_close(given, wanted)
     torch.testing.assert_close(seen, expected)
+
+
+def test_a_scaled_projector_tells_photos_apart(parts: tuple[Path, Path], tmp_path: Path) -> None:
+    """States with a large mean: only after scaling do tokens of different photos differ, in the size of words."""
+    module = program(f"{EXAMPLE}/join_parts.py")
+    shifted = Dinov2Model.from_pretrained(parts[0])
+    with torch.no_grad():
+        shifted.encoder.layer[-1].mlp.fc2.bias.add_(20.0)
+    tower = tmp_path / "tower"
+    shifted.save_pretrained(tower)
+    BitImageProcessorPil.from_pretrained(parts[0]).save_pretrained(tower)
+    photos = [
+        Image.fromarray(noise)
+        for noise in np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), np.uint8)
+    ]
+
+    def tokens(name: str, given: list[Image.Image]) -> tuple[torch.Tensor, float]:
+        module.join(tower, parts[1], tmp_path / name, given, side=SIDE, resized=32)
+        model = AutoModelForImageTextToText.from_pretrained(tmp_path / name)
+        pixels = AutoImageProcessor.from_pretrained(tmp_path / name)(photos, return_tensors="pt")[
+            "pixel_values"
+        ]
+        with torch.no_grad():
+            found = torch.cat(list(model.get_image_features(pixels).pooler_output)).flatten(0, -2)
+            words = float(model.get_input_embeddings().weight.norm(dim=1).mean())
+        return found, words
+
+    (plain, _), (scaled, words) = tokens("plain", []), tokens("scaled", photos)
+    assert (plain - plain.mean(0)).norm() < 0.2 * plain.norm()
+    assert (scaled - scaled.mean(0)).norm() > 0.5 * scaled.norm()
+    assert float(scaled.norm(dim=1).mean()) == pytest.approx(words, rel=0.01)
 
 
 def test_the_declaration_supervises_the_answer_and_its_end(joined: Path) -> None:
