@@ -68,7 +68,7 @@ def test_texts_and_images_are_read_as_by_the_parts(parts: tuple[Path, Path], joi
 
 
 def test_a_scaled_projector_tells_photos_apart(parts: tuple[Path, Path], tmp_path: Path) -> None:
-    """States with a large mean: only after scaling do tokens of different photos differ, in the size of words."""
+    """States with a large mean: only after scaling do tokens differ, and have the size of words."""
     module = program(f"{EXAMPLE}/join_parts.py")
     shifted = Dinov2Model.from_pretrained(parts[0])
     with torch.no_grad():

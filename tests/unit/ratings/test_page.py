@@ -13,25 +13,18 @@ from teacherspec.generated_answers import AnswerPair
 from teacherspec.ratings.load_ratings import load_ratings
 from teacherspec.ratings.sheet import QUESTION, save_sheet
 from teacherspec.ratings.sheet_key import encode_key, load_keys, save_key, sheet_id
+from tests.toys.browser import started_browser
 from tests.unit.ratings.toy_ratings import Sheet, answered, make_sheet
 
 pytestmark = pytest.mark.slow
 
 ATTACK = "</script><script>window.owned = 1</script><img src=x onerror='window.owned = 1'>\u202e<b>bold</b>"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is in the dev group")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed; `apt-get install chromium` brings one")
-    with api.sync_playwright() as playwright:
-        # Root in a container may not have the sandbox; the page is our own.
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    with started_browser() as started:
         yield started
-        started.close()
 
 
 class Page:

@@ -1,6 +1,5 @@
 """The page of a teacher in a real browser: keys, themes, a phone, paper, hostile labels, and no network."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ import pytest
 from teacherspec.package.page.page_inputs import read_tsv
 from teacherspec.package.page.render import render_page
 from teacherspec.runtime.atomic_io import read_json
+from tests.toys.browser import started_browser
 from tests.toys.packaged_teacher import PackagedTeacher
 from tests.unit.package.page.test_render import HOSTILE, inputs_of, renamed
 
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 360, "height": 740}
 CONTRAST = 4.5
 """Least contrast of text and background (WCAG 2.2, level AA)."""
@@ -23,15 +22,8 @@ CONTRAST = 4.5
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is in the dev group")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed; `apt-get install chromium` brings one")
-    with api.sync_playwright() as playwright:
-        # Root in a container may not have the sandbox; the page is our own.
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    with started_browser() as started:
         yield started
-        started.close()
 
 
 class Opened:
