@@ -13,8 +13,9 @@ from teacherspec.evaluate.context import Paths
 from teacherspec.evaluate.run import run_evaluate
 from teacherspec.finetune.inputs import Training
 from teacherspec.finetune.seeds import finetune_seeds, write_teacher
+from teacherspec.finetune.train import finetune
 from teacherspec.metric_names.by_output_type import reported_names
-from teacherspec.metric_names.perturbations import IMAGE, TEXT
+from teacherspec.metric_names.perturbations import IMAGE, PAIR, TEXT
 from teacherspec.metric_names.reported_names import over_seeds
 from teacherspec.run_records.report_agreement import disagreements
 from teacherspec.runtime import machine
@@ -32,6 +33,8 @@ from teacherspec.tasks.multi_label_text_classification.task import MultiLabelTex
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
 from teacherspec.tasks.text_classification.task import TextClassification
+from teacherspec.tasks.text_pair_classification.task import TextPairClassification
+from teacherspec.tasks.text_pair_regression.task import TextPairRegression
 from teacherspec.tasks.token_classification.task import TokenClassification
 from tests.pipeline.causal_lm import toys as causal_lm
 from tests.pipeline.test_clip_retrieval import ROLES, SAID, captioned
@@ -42,6 +45,7 @@ from tests.toys.image import LABELS as COLOURS
 from tests.toys.image import toy_image_base, toy_image_prepared
 from tests.toys.multi_label import toy_label_image_prepared, toy_label_prepared
 from tests.toys.text import LABELS, toy_base, toy_prepared
+from tests.toys.text_pairs import pair_base, pair_prepared
 
 GENERATION = {"generation": {"rows": 8, "max_new_tokens": 8, "sampling": {"temperature": 1.0}}}
 
@@ -55,6 +59,7 @@ class Toy(NamedTuple):
     finetune: Mapping[str, Any] = MappingProxyType({})
     evaluate: Mapping[str, Any] = MappingProxyType({})
     perturbations: tuple[str, ...] = ()
+    calibrate: Mapping[str, Any] = MappingProxyType({})
 
 
 def pairs(folder: Path) -> Prepared:
@@ -107,6 +112,19 @@ TOYS = {
         lambda folder: toy_dual_base(folder, SAID),
         finetune={"loss": {"kind": "contrastive"}, "selection_metric": "recall_at_1"},
     ),
+    "text_pair_classification": Toy(
+        TextPairClassification(kind="text_pair_classification", max_length=32, symmetric=True),
+        lambda folder: pair_prepared(folder, "text_pair_classification", scored=False),
+        pair_base,
+        perturbations=(*TEXT, *PAIR),
+    ),
+    "text_pair_regression": Toy(
+        TextPairRegression(kind="text_pair_regression", max_length=32, range=(0.0, 5.0)),
+        lambda folder: pair_prepared(folder, "text_pair_regression", scored=True),
+        pair_base,
+        finetune={"selection_metric": "mse", "seeds": None},
+        calibrate={"method": {"kind": "conformal", "level": 0.8}},
+    ),
     "token_classification": Toy(
         TokenClassification(kind="token_classification", entity_types=TYPES, max_length=16),
         lambda folder: entity_prepared(folder, 64, 24),
@@ -154,15 +172,19 @@ def test_a_build_reports_the_numbers_that_gates_may_name(
     declared = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "seeds": 2, **toy.finetune}
     section = Finetune.model_validate_json(json.dumps(declared))
     training = Training(toy.task, section, base, prepared, ModelInit())
-    trained = finetune_seeds(training, 2, tmp_path / "seeds")
-    write_teacher(training, trained, tmp_path / "run", tmp_path / "finetune", ())
+    if section.seeds is None:
+        finetune(training, tmp_path / "run", tmp_path / "finetune")
+    else:
+        trained = finetune_seeds(training, 2, tmp_path / "seeds")
+        write_teacher(training, trained, tmp_path / "run", tmp_path / "finetune", ())
     evaluate = Evaluate.model_validate_json(
         json.dumps({"resamples": 100, "latency_examples": 10, **toy.evaluate})
     )
     reports, predictions = tmp_path / "reports", tmp_path / "evaluate"
     paths = Paths(data, tmp_path / "finetune", predictions, reports / "evaluate", reports / "latency.json")
     run_evaluate(toy.task, evaluate, paths, lambda: base)
-    run_calibrate(Calibrate(resamples=100), predictions, tmp_path / "calibrate", reports / "calibrate")
+    calibrate = Calibrate.model_validate_json(json.dumps({"resamples": 100, **toy.calibrate}))
+    run_calibrate(calibrate, predictions, tmp_path / "calibrate", reports / "calibrate")
 
     assert not list(disagreements(tmp_path))
 
@@ -173,4 +195,4 @@ def test_a_build_reports_the_numbers_that_gates_may_name(
     names = reported_names(toy.task.output_type, roles, toy.perturbations)
     assert found - names.all == set(), "reported, but no gate may name them"
     assert names.always - found == set(), "promised, but not reported"
-    assert over_seeds(roles).sometimes <= found
+    assert section.seeds is None or over_seeds(roles).sometimes <= found

@@ -114,6 +114,7 @@ def build(place: Path, kind: str, method: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "method"), [("text_pair_classification", "probs"), ("text_pair_regression", "scores")]
 )
