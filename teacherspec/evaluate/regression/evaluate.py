@@ -5,27 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.evaluate.common_report import RISK_COLUMNS, write_metrics
+from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.context import EvaluationContext, log_progress
 from teacherspec.evaluate.regression.findings import all_findings
 from teacherspec.evaluate.regression.metrics import score_gain, score_quality
+from teacherspec.evaluate.regression.report import write_tables
 from teacherspec.inference.regression import labels_of, predict_scores
 from teacherspec.inference.ridge import fit_ridge
 from teacherspec.inference.row_outputs import row_outputs
 from teacherspec.metrics.loss_ratio import loss_ratio
-from teacherspec.plots.regression import score_figure
-from teacherspec.plots.style import drawing, save_png
 from teacherspec.predictions.index import PredictionIndex, save_index
 from teacherspec.predictions.regression import OUTPUT_TYPE, ScorePredictions, save_scores
 from teacherspec.runtime import distributed
-from teacherspec.runtime.atomic_io import new_folder, write_tsv
+from teacherspec.runtime.atomic_io import new_folder
 from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-HARDEST = 50
-HARDEST_COLUMNS = ("id", "label", "score", "error", "text")
 
 
 def evaluate_regression(context: EvaluationContext) -> str | None:
@@ -52,7 +48,7 @@ def evaluate_regression(context: EvaluationContext) -> str | None:
     _write_predictions(context, predictions)
     log_progress("reports")
     write_metrics(context.paths.report, metrics, all_findings(metrics, shifted))
-    _write_tables(context, {name: predictions[name] for name in ("test", *shifted)}, metrics)
+    write_tables(context, {name: predictions[name] for name in ("test", *shifted)}, metrics)
     return headline(metrics)
 
 
@@ -110,30 +106,3 @@ def _write_predictions(context: EvaluationContext, predictions: Mapping[str, Sco
         roles = {name: split.role for name, split in context.data.splits.items()}
         rows = {name: split.rows for name, split in context.data.splits.items()}
         save_index(folder, PredictionIndex((), roles, rows, OUTPUT_TYPE))
-
-
-def _write_tables(
-    context: EvaluationContext, reported: Mapping[str, ScorePredictions], metrics: Mapping[str, Any]
-) -> None:
-    """`risk_coverage.tsv`, of which scores have one point alone, and the folder `plots`."""
-    risks = [(name, 1.0, round(metrics[name]["mse"]["value"], 6)) for name in reported]
-    write_tsv(context.paths.report / "risk_coverage.tsv", RISK_COLUMNS, risks)
-    with new_folder(context.paths.plots) as plots:
-        write_tsv(plots / "hardest.tsv", HARDEST_COLUMNS, _hardest(context, reported["test"]))
-        with drawing():
-            test = reported["test"]
-            save_png(score_figure(test.scores, test.labels, "test"), plots / "scores.png")
-
-
-def _hardest(context: EvaluationContext, test: ScorePredictions) -> list[tuple[object, ...]]:
-    """The test rows with the largest errors."""
-    errors = test.scores.astype(np.float64) - test.labels
-    worst = np.argsort(-np.abs(errors), kind="stable")[:HARDEST].tolist()
-    rows = context.splits["test"].select(worst)
-    content = context.task.row_schema().content
-    texts = [" | ".join(column.text(row[column.name]) for column in content) for row in rows]
-    return [
-        (test.ids[at], *(round(float(one[at]), 4) for one in (test.labels, test.scores, errors)),
-         " ".join(text.split()))
-        for at, text in zip(worst, texts, strict=True)
-    ]  # fmt: skip
