@@ -32,7 +32,14 @@ def tf_idf() -> Any:
     """Words and pairs of words, and pieces of words, each with its own weight."""
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
-    linear = LogisticRegressionCV(Cs=[1, 10, 100, 1000], cv=5, scoring="neg_log_loss", max_iter=1000)
+    linear = LogisticRegressionCV(
+        Cs=[1, 10, 100, 1000],
+        cv=5,
+        l1_ratios=(0.0,),
+        max_iter=1000,
+        scoring="neg_log_loss",
+        use_legacy_attributes=False,
+    )
     return make_pipeline(make_union(words, pieces), OneVsRestClassifier(linear))
 
 
