@@ -1,6 +1,6 @@
 """The plain way beside the teacher: transformers' Trainer on the same splits, without calibration.
 
-    python examples/logistics/baseline.py        after `teacherspec repro`, in the same folder
+    python examples/logistics/baseline.py .scratch/base/*/    after `teacherspec repro`, in its folder
 
 Same base, epochs, batch size and learning rate; the last epoch is kept, as Trainer does. Prints F1 of
 entities by seqeval and the ECE of words and of entities on test and on the shifted set.
