@@ -7,6 +7,8 @@ from teacherspec.check.parsing.yaml_scalars import did_you_mean, listed
 from teacherspec.check.rule import Finding, Rule
 from teacherspec.check.supported import SUPPORTED
 from teacherspec.spec.prepare.split_names import TRANSFER
+from teacherspec.tasks.shared.regression_task import RegressionTask
+from teacherspec.text.packing import IGNORE_INDEX
 
 
 def columns_belong_to_the_task(spec: Spec) -> Iterator[Finding]:
@@ -32,6 +34,15 @@ def keep_columns_are_extra(spec: Spec) -> Iterator[Finding]:
             yield Finding(
                 ("prepare", "keep_columns", index), f"{name} is a column of the task, always kept: drop it"
             )
+
+
+def scores_are_not_the_ignored_label(spec: Spec) -> Iterator[Finding]:
+    """No score is the label that training leaves out."""
+    scored = spec.task.capability(RegressionTask)
+    if scored is not None and scored.range[0] <= IGNORE_INDEX <= scored.range[1]:
+        low, high = scored.range
+        what = f"a score of {IGNORE_INDEX} would be left out of training (given {low:g} to {high:g}"
+        yield Finding(("task", "range"), f"{what}; use another scale, such as one from 0 on)")
 
 
 def out_of_scope_rows_need_labels(spec: Spec) -> Iterator[Finding]:
@@ -62,6 +73,7 @@ def transfer_rows_can_be_answered(spec: Spec) -> Iterator[Finding]:
 RULES = (
     Rule(("task", "prepare"), columns_belong_to_the_task),
     Rule(("task", "prepare"), keep_columns_are_extra),
+    Rule(("task",), scores_are_not_the_ignored_label),
     Rule(("task", "prepare"), out_of_scope_rows_need_labels),
     Rule(("task", "prepare"), stratified_rows_have_several_labels),
     Rule(("task", "prepare"), transfer_rows_can_be_answered),

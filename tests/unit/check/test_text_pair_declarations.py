@@ -31,6 +31,7 @@ def refused(folder: Path, text: str, *edits: tuple[str, str]) -> list[str]:
         ("[message, article]", "[message, score]", "score names no text of a row"),
         ("[0, 5]", "[5, 0]", "the least score comes first (given 5, 0)"),
         ("[0, 5]", "[0, .inf]", "range"),
+        ("[0, 5]", "[-200, 5]", "a score of -100 would be left out of training"),
         ("only_second", "first", "truncation"),
         ("{kind: conformal, level: 0.9}", "{kind: temperature}", "temperature is for classes"),
         ("selection_metric: mse", "selection_metric: nll", "does not measure it (given nll; allowed mae"),
