@@ -23,7 +23,10 @@ ERRORS = {"BaseModelError", "DataError", "UserError"}
 EARLY = {
     "calibrate/classification/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "calibrate/generation/calibrate.py:check_splits": "teacherspec.splits:check_splits",
+    "calibrate/multi_label/calibrate.py:check_splits": "teacherspec.splits:check_splits",
+    "calibrate/regression/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "calibrate/retrieval/calibrate.py:check_splits": "teacherspec.splits:check_splits",
+    "calibrate/tagging/calibrate.py:check_splits": "teacherspec.splits:check_splits",
     "evaluate/generation/text_metrics.py:is_correct": "teacherspec.check_rows.run:pattern_problems",
     "evaluate/retrieval/evaluate.py:candidate_set_size": "teacherspec.base.retrieval.baseline:refuse_splits",
     "evaluation_rows/slice_features.py:by_edges": "teacherspec.check_rows.run:column_problems",
@@ -57,9 +60,11 @@ BEFORE_THE_FIRST_STEP = {
 ONLY_RESULTS_SHOW = {
     "finetune/callbacks.py:on_log": "the loss is not finite",
     "finetune/lora.py:merge": "merging rounds the logits away",
-    "inference/classification.py:_checked": "a logit is not finite",
+    "inference/finite_logits.py:refuse_non_finite": "a logit is not finite",
     "inference/generation.py:_score": "a logit is not finite",
+    "inference/regression.py:predict_scores": "a score is not finite",
     "inference/retrieval.py:predict_pairs": "an embedding is not finite",
+    "inference/tagging.py:predict_tags": "a logit is not finite",
     "probe/retrieval/rows.py:load_pairs": "the teacher's embeddings are narrower, or its train images few",
     "probe/training_loop.py:train_arms": "the loss of a student is not finite",
     "package/golden_examples.py:write_golden": "the packaged model gives other outputs",
@@ -68,6 +73,7 @@ ONLY_RESULTS_SHOW = {
 
 TOUCHED_BY_HAND = {
     "evaluate/classification/evaluate.py:check_classes",
+    "evaluate/multi_label/evaluate.py:check_labels",
     "finetune/train.py:train",
     "package/aligned_rows.py:aligned_batches",
     "probe/classification/rows.py:_embedded",

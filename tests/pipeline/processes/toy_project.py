@@ -60,7 +60,10 @@ def workplace(folder: Path, kind: str, evaluate: Mapping[str, Any] | None = None
     PREPARED[kind](folder / "prepared", train=ODD_TRAIN, other=ODD_OTHER)
     source = {"kind": "path", "folder": "base"}
     base = Base.model_validate({"source": source, "license": "mit"})
-    files = {path.name: {"sha256": sha256_file(path)} for path in (folder / "base").iterdir()}
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        for path in (folder / "base").iterdir()
+    }
     write_json(folder / "manifest.json", {**base.model_dump(exclude={"sha256"}), "files": files})
     declared = {
         "task": TASKS[kind],

@@ -6,6 +6,7 @@ import torch
 from pydantic import TypeAdapter
 
 from teacherspec.calibrators.fitted import Calibrator, apply
+from teacherspec.calibrators.score_interval import parse_score_interval
 from teacherspec.package.card.usage_snippets import CALIBRATED, calibrated_code
 
 FITTED = [
@@ -24,9 +25,18 @@ FITTED = [
 
 
 def test_every_calibrator_has_code() -> None:
-    assert sorted(fitted["kind"] for fitted in FITTED) == sorted(CALIBRATED)
     kinds = TypeAdapter(Calibrator).json_schema()["discriminator"]["mapping"]
-    assert sorted(kinds) == sorted(CALIBRATED)
+    assert sorted(fitted["kind"] for fitted in FITTED) == sorted(kinds)
+    assert CALIBRATED.keys() == {*kinds, "score_interval"}
+
+
+def test_the_code_for_scores_corrects_as_the_library_does() -> None:
+    fitted = {"kind": "score_interval", "slope": 0.8, "intercept": 0.3, "radius": 1.25, "level": 0.9}
+    logits = np.random.default_rng(0).normal(scale=3.0, size=(50, 1))
+    names = {"torch": torch, "np": np, "logits": torch.tensor(logits), "c": fitted}
+    exec(calibrated_code("score_interval"), names)  # noqa: S102 the code under test
+    np.testing.assert_allclose(names["scores"], parse_score_interval(fitted).corrected(logits[:, 0]))
+    assert names["radius"] == 1.25
 
 
 @pytest.mark.parametrize("fitted", FITTED, ids=lambda fitted: fitted["kind"])
