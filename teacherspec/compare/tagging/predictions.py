@@ -1,5 +1,4 @@
-"""Compare two taggers on the same rows: entities and words; flips by whether all entities of a row are "
-"right."""
+"""Compare two taggers on the same rows: entities, words, and rows all of whose entities are right."""
 
 from collections.abc import Iterator, Sequence
 
