@@ -46,8 +46,8 @@ REFUSES_ONLY = (
     "teacherspec/spec/",
     "teacherspec/tracking/",
 )
-"""Code that can refuse a run and never alters a result: the check of the declaration, the records, and where the
-numbers of a training are shown."""
+"""Code that can refuse a run and never alters a result: the check of the declaration, the records, and where
+the numbers of a training are shown."""
 
 
 def undeclared(root: Path, stage: DeclaredStage, read: set[str], exempt: frozenset[str]) -> set[str]:
