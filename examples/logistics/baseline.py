@@ -1,4 +1,4 @@
-"""The plain way beside the teacher: transformers' Trainer on the same splits, without calibration.
+"""The baseline of the teacher: transformers' Trainer on the same splits, without calibration.
 
     python examples/logistics/baseline.py .scratch/base/*/    after `teacherspec repro`, in its folder
 
