@@ -58,8 +58,7 @@ def predict_tags(
     if len(broken := found.row[~np.isfinite(found.logits).all(axis=1)]):
         raise UserError(
             f"the model's logits for row {ids[broken[0]]} are not finite ({len(broken)} such words); the "
-            "weights are "
-            "broken or overflow: fine-tune again with a lower learning rate"
+            "weights are broken or overflow: fine-tune again with a lower learning rate"
         )
     return found
 

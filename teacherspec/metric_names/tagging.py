@@ -15,8 +15,7 @@ from teacherspec.metric_names.reported_names import (
 ROWS = ReportedNames(frozenset({"rows"}))
 COUNTS = frozenset({"rows", "words", "words_unread", "entities"})
 QUALITY = ReportedNames(COUNTS | {"f1", "precision", "recall", "macro_f1", "accuracy", "nll", "brier", "ece"})
-"""What `evaluate` reports of every split with labels; accuracy, NLL, Brier score and ECE are those of "
-"words."""
+"""What `evaluate` reports of every split with labels; accuracy, NLL, Brier score and ECE are of words."""
 
 SPANS = ReportedNames(
     frozenset({"spans.predicted"}),

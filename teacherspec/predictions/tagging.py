@@ -89,8 +89,7 @@ class TagPredictions:
 
 
 def save_tag_predictions(path: Path, predictions: TagPredictions) -> None:
-    """Write one split as Parquet: `id`, and lists of `tags`, `read` (each word) and `logits` (each that "
-    "is read)."""
+    """Write one split as Parquet: `id`, lists of `tags` and `read` of each word, `logits` of those read."""
     import pyarrow as pa
 
     words = _offsets(predictions.words)

@@ -35,7 +35,7 @@ class RowIndexer:
     def __init__(self, fields: RowSchema) -> None:
         """For rows of these fields."""
         self._content = fields.content
-        # Scores and labels of tokens tell rows of equal content apart, as answers do.
+        # Rows of equal content with other scores or labels of tokens are different rows, as with answers.
         tokens = fields.token_labels()
         self._scores = fields.scores() if tokens is None else (tokens,)
         self._answers = (*fields.answers, *self._scores)

@@ -54,7 +54,7 @@ def is_visible_boundary(text: str, at: int) -> bool:
     """Whether what a reader sees as one character ends before index `at`, not inside it.
 
     The rules of Unicode (UAX 29) for marks, joiners, emoji modifiers and flags; not for Hangul and Indic
-    letters that are written apart, which one word holds anyway.
+    letters that are written as several characters, which one word holds anyway.
     """
     if not 0 < at < len(text):
         return True

@@ -33,8 +33,7 @@ def _entities_gained(metrics: Mapping[str, Any], opponent: str) -> Iterator[Find
         found, own, base = gained["f1"], metrics[split]["f1"], metrics["base"][split]["f1"]
         sentence = (
             f"F1 of entities on {split} is {own['value']:.3f} ({own['low']:.3f} to {own['high']:.3f}), "
-            "that of "
-            f"{opponent} {base['value']:.3f}: {found['value']:+.3f} ({found['low']:.3f} to "
+            f"that of {opponent} {base['value']:.3f}: {found['value']:+.3f} ({found['low']:.3f} to "
             f"{found['high']:.3f})."
         )
         if found["low"] > 0:
@@ -79,7 +78,6 @@ def _further_sets(metrics: Mapping[str, Any]) -> Iterator[Finding]:
         if f1["high"] < test["low"]:
             sentence = (
                 f"Finds fewer entities in {name}: F1 {f1['value']:.3f} ({f1['low']:.3f} to "
-                f"{f1['high']:.3f}) against "
-                f"{test['value']:.3f} on test."
+                f"{f1['high']:.3f}) against {test['value']:.3f} on test."
             )
             yield Finding("weakness", name, sentence, dict(f1))

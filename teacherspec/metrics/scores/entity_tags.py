@@ -66,8 +66,7 @@ def tags_of(found: Sequence[Entity], tokens: int, scheme: Scheme) -> list[str]:
 
 
 def repaired(tags: Sequence[str], scheme: Scheme) -> list[str]:
-    """Valid tags of the entities that a lenient reader sees: runs of one type, which `B` and `U` begin "
-    "anew."""
+    """Valid tags of the entities of a lenient reader: runs of one type; `B` and `U` begin a new one."""
     runs = [Entity(first, end, tags[first].partition("-")[2]) for first, end in _runs(tags)]
     return tags_of(runs, len(tags), scheme)
 

@@ -48,13 +48,11 @@ def _results(outputs: StageOutputs) -> str:
     of_words = int(outputs.number("evaluate.test.words").value)
     return (
         "## Results\n\nAn entity counts as found where first word, last word and type are exactly right, "
-        "as in "
-        "conlleval and seqeval. Intervals in brackets, rows resampled; before calibration.\n\n"
+        "as in conlleval and seqeval. Intervals in brackets, rows resampled; before calibration.\n\n"
         f"{markdown_table(('split', 'rows', 'entities', *names.values()), rows)}\n\n"
         f"Gain in F1 on test over a linear probe of the untrained base, paired: {gained}. Of {of_words} "
-        "words of "
-        f"test {unread} are not read; entities in them count as missed. Validation loss over train loss: "
-        f"{ratio:.3f}.\n\n{calibration_results(outputs)}\n\n{_spans(outputs)}"
+        f"words of test {unread} are not read; entities in them count as missed. Validation loss over train "
+        f"loss: {ratio:.3f}.\n\n{calibration_results(outputs)}\n\n{_spans(outputs)}"
     )
 
 
@@ -67,11 +65,9 @@ def _spans(outputs: StageOutputs) -> str:
     predicted = int(outputs.number("calibrate.test.spans.predicted").value)
     return (
         "The confidence of a predicted entity is the product of the calibrated probabilities of the tags "
-        "of its "
-        f"words. On the {predicted} predicted entities of test its ECE is {errors[0].value:.4f} → "
+        f"of its words. On the {predicted} predicted entities of test its ECE is {errors[0].value:.4f} → "
         f"{errors[1].value:.4f}; mean confidence less precision after calibration: {signed}. It says how "
-        "likely a "
-        "predicted entity is right, and nothing of entities that are not predicted."
+        "likely a predicted entity is right, and nothing of entities that are not predicted."
     )
 
 

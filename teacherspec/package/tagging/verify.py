@@ -1,5 +1,4 @@
-"""Whether the packaged model gives what is stored of it: tags, logits of words, reported F1, calibrated "
-"loss."""
+"""Whether the packaged model gives what is stored: tags, logits of words, reported F1, calibrated loss."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,8 +39,7 @@ def check_labels(opened: OpenedPackage) -> Iterator[str]:
 
 
 def check_targets(opened: OpenedPackage) -> Iterator[str]:
-    """Words and tags are those of the content; the model gives the stored logits, and they the reported "
-    "F1."""
+    """Words and tags are those of the content; the model gives the stored logits, these the reported F1."""
     model, processor = opened.model_and_processor
     task = opened.task.require(TaggingTask)
     for split, places in opened.rows_again(WORK, AT_LEAST).items():

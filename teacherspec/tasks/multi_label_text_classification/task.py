@@ -9,12 +9,11 @@ from pydantic import Field as Param
 
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn
-from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
 from teacherspec.tasks.shared.multi_label_task import MultiLabelTask
-from teacherspec.tasks.shared.text_encoder_task import TextEncoderTask
+from teacherspec.tasks.shared.single_text_task import SingleTextTask
 
 
-class MultiLabelTextClassification(MultiLabelTask, TextEncoderTask):
+class MultiLabelTextClassification(MultiLabelTask, SingleTextTask):
     """Assign any of the label names to a text."""
 
     hub_task: ClassVar[str] = "text-classification"
@@ -29,20 +28,3 @@ class MultiLabelTextClassification(MultiLabelTask, TextEncoderTask):
     def row_schema(self) -> RowSchema:
         """A text, which decides the split of a row, and its labels."""
         return self.labelled_rows((TextColumn("text"),))
-
-    def text_columns(self) -> tuple[str, ...]:
-        """The text."""
-        return ("text",)
-
-    def usage_snippet(self) -> UsageSnippet:
-        """Logits of a text."""
-        return UsageSnippet(
-            "import torch\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n",
-            (
-                'tokenizer = AutoTokenizer.from_pretrained("model")\n'
-                'model = AutoModelForSequenceClassification.from_pretrained("model").eval()\n'
-                'batch = tokenizer(["a text"], truncation=True, padding=True, return_tensors="pt")\n'
-                "with torch.inference_mode():\n"
-                "    logits = model(**batch).logits\n"
-            ),
-        )

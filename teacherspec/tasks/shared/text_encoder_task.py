@@ -4,15 +4,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import uuid4
-
-import numpy as np
 
 from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
 from teacherspec.tasks.shared.interfaces.capabilities import FrozenFeatures
 from teacherspec.tasks.shared.interfaces.kind import Kind
 from teacherspec.tasks.shared.interfaces.model import ModelInit
+from teacherspec.tasks.shared.longest_texts import TOKENS, longest_texts
+from teacherspec.tasks.shared.map_rows import map_rows
 from teacherspec.tasks.shared.mean_pooling import append_mean_pooling
 from teacherspec.tasks.shared.processor_probe import probe_texts
 from teacherspec.tasks.shared.text_report import (
@@ -33,13 +32,6 @@ ROWS_AT_ONCE = 10_000
 
 ROWS_OF_A_BATCH = 256
 """Rows that are padded together for their lengths."""
-
-PROBE_CANDIDATES = 2_000
-"""Rows among which the longest are searched."""
-
-PROBE_ROWS = 2
-PROBE_TOKENS = 512
-"""Longest input of the measured forward pass, tokens: enough to extrapolate, small enough for any machine."""
 
 
 class TextEncoderTask(Kind, FrozenFeatures):
@@ -132,14 +124,7 @@ class TextEncoderTask(Kind, FrozenFeatures):
                 "length": [len(ids) for ids in inputs["input_ids"]],
             }
 
-        return rows.map(
-            encode_batch,
-            batched=True,
-            remove_columns=rows.column_names,
-            keep_in_memory=True,
-            load_from_cache_file=False,
-            new_fingerprint=uuid4().hex,  # by default datasets pickles the whole tokenizer to name the result
-        )
+        return map_rows(rows, encode_batch, batched=True)
 
     def collate(
         self, tokenizer: "PreTrainedTokenizerBase"
@@ -203,12 +188,10 @@ class TextEncoderTask(Kind, FrozenFeatures):
 
     def memory_probe(self, processor: "PreTrainedTokenizerBase", rows: "Dataset") -> MemoryProbe:
         """The longest of some rows; activations are taken to grow with the padded tokens."""
-        short = self.model_copy(update={"max_length": min(self.max_length, PROBE_TOKENS)})
-        encoded = short.encode(processor, rows.select(range(min(len(rows), PROBE_CANDIDATES))))
-        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:PROBE_ROWS]
-        batch = dict(self.collate(processor)([encoded[int(row)] for row in longest]))
-        del batch["labels"]
-        return MemoryProbe(batch, batch["input_ids"].numel(), self.max_length)
+        short = self.model_copy(update={"max_length": min(self.max_length, TOKENS)})
+        return longest_texts(
+            rows, lambda some: short.encode(processor, some), self.collate(processor), self.max_length
+        )
 
     def features(self, model: "PreTrainedModel", batch: "Mapping[str, torch.Tensor]") -> "torch.Tensor":
         """Frozen features `[B, H]`: the mean of the backbone's last hidden states over real tokens."""

@@ -29,7 +29,7 @@ RESERVED = frozenset(
 """Columns that are no text, in prepared rows or among the inputs of a model."""
 
 SEGMENTS = "token_type_ids"
-"""Input that numbers the text of each token, 0 or 1, where a base tells both apart in this way."""
+"""Input that numbers the text of each token, 0 or 1, where a base distinguishes them in this way."""
 
 TOO_SHORT = "Sequence to truncate too short"
 """What the library of tokenizers says where the text to be cut is shorter than what is to be cut off."""

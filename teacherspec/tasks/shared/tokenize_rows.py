@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from teacherspec.errors import DataError
+from teacherspec.tasks.shared.map_rows import map_rows
 from teacherspec.text.conversation import Conversation
 from teacherspec.text.tokenization import Encoded, Encoder
 
@@ -43,13 +43,7 @@ def encode_rows(
             problems.append(f"row {row['id']}: {error}")
             return Encoded([], [], answer_start=0, cut=0, split=False, unlearned=0)._asdict()
 
-    encoded = rows.map(
-        encode_row,
-        remove_columns=rows.column_names,
-        keep_in_memory=True,
-        load_from_cache_file=False,
-        new_fingerprint=uuid4().hex,  # by default datasets pickles the whole tokenizer to name the result
-    )
+    encoded = map_rows(rows, encode_row, batched=False)
     if problems:
         more = f"{len(problems)} of {len(rows)} rows cannot be encoded"
         raise DataError([*problems[:SHOWN], *([more] if len(problems) > SHOWN else [])])

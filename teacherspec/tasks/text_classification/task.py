@@ -10,11 +10,10 @@ from pydantic import Field as Param
 from teacherspec.tasks.shared.classification_task import ClassificationTask
 from teacherspec.tasks.shared.columns.row_schema import RowSchema
 from teacherspec.tasks.shared.columns.text import TextColumn
-from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
-from teacherspec.tasks.shared.text_encoder_task import TextEncoderTask
+from teacherspec.tasks.shared.single_text_task import SingleTextTask
 
 
-class TextClassification(TextEncoderTask, ClassificationTask):
+class TextClassification(SingleTextTask, ClassificationTask):
     """Assign one of the label names to a text."""
 
     hub_task: ClassVar[str] = "text-classification"
@@ -29,20 +28,3 @@ class TextClassification(TextEncoderTask, ClassificationTask):
     def row_schema(self) -> RowSchema:
         """A text, which decides the split of a row, and one of the labels."""
         return self.labelled_rows((TextColumn("text"),))
-
-    def text_columns(self) -> tuple[str, ...]:
-        """The text."""
-        return ("text",)
-
-    def usage_snippet(self) -> UsageSnippet:
-        """Logits of a text."""
-        return UsageSnippet(
-            "import torch\nfrom transformers import AutoModelForSequenceClassification, AutoTokenizer\n",
-            (
-                'tokenizer = AutoTokenizer.from_pretrained("model")\n'
-                'model = AutoModelForSequenceClassification.from_pretrained("model").eval()\n'
-                'batch = tokenizer(["a text"], truncation=True, padding=True, return_tensors="pt")\n'
-                "with torch.inference_mode():\n"
-                "    logits = model(**batch).logits\n"
-            ),
-        )

@@ -10,9 +10,7 @@ A word gets its tag from its first subword; the others have no label (Devlin et 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from uuid import uuid4
 
-import numpy as np
 from pydantic import Field as Param
 
 from teacherspec.errors import BaseModelError
@@ -20,6 +18,8 @@ from teacherspec.tasks.shared import hf_loading
 from teacherspec.tasks.shared.interfaces.base_fit import BaseSummary, MemoryProbe
 from teacherspec.tasks.shared.interfaces.model import ModelInit, Row
 from teacherspec.tasks.shared.interfaces.packaging import UsageSnippet
+from teacherspec.tasks.shared.longest_texts import TOKENS, longest_texts
+from teacherspec.tasks.shared.map_rows import map_rows
 from teacherspec.tasks.shared.processor_probe import probe_texts
 from teacherspec.tasks.shared.tagging_task import (
     IGNORE_INDEX,
@@ -40,13 +40,6 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 10_000
 """Rows that are tokenised together for their lengths; the tokens are not kept."""
-
-PROBE_CANDIDATES = 2_000
-"""Rows among which the longest are searched."""
-
-PROBE_ROWS = 2
-PROBE_TOKENS = 512
-"""Longest input of the measured forward pass, tokens: enough to extrapolate, small enough for any machine."""
 
 ONLY_HERE = ("labels", "length", "words")
 """Columns of encoded rows that are no inputs of the model."""
@@ -112,14 +105,13 @@ class TokenClassification(TaggingTask):
     def _load_tokenizer(self, folder: Path) -> "PreTrainedTokenizerBase":
         """The tokenizer, which knows of each token which word it is of, padding and cutting at the end.
 
-        Byte-level ones take a word without a space before it for the rest of another, unless told otherwise.
+        By default byte-level ones take a word without a space before it for the rest of another.
         """
         tokenizer = hf_loading.load_tokenizer(folder, self.max_length, split_into_words=True)
         if not tokenizer.is_fast:
             raise BaseModelError(
-                f"{folder}: {type(tokenizer).__name__} does not tell which word a token is of; choose a "
-                "base with a "
-                "tokenizer.json"
+                f"{folder}: {type(tokenizer).__name__} does not know which word a token is of; choose a base "
+                "with a tokenizer.json"
             )
         tokenizer.padding_side = type(tokenizer).padding_side
         tokenizer.truncation_side = "right"
@@ -165,14 +157,7 @@ class TokenClassification(TaggingTask):
             length = [len(ids) for ids in inputs["input_ids"]]
             return {**inputs, "labels": labels, "words": words, "length": length}
 
-        return rows.map(
-            encode_batch,
-            batched=True,
-            remove_columns=rows.column_names,
-            keep_in_memory=True,
-            load_from_cache_file=False,
-            new_fingerprint=uuid4().hex,  # by default datasets pickles the whole tokenizer to name the result
-        )
+        return map_rows(rows, encode_batch, batched=True)
 
     def collate(
         self, tokenizer: "PreTrainedTokenizerBase"
@@ -248,19 +233,17 @@ class TokenClassification(TaggingTask):
             if data["words_cut"] or data["words_lost"]:
                 lines.append(
                     f"- of {data['words']} words of {name}, {data['words_cut']} are cut off (raise "
-                    "task.max_length) and "
-                    f"the tokenizer makes nothing of {data['words_lost']}; entities in them are missed.\n"
+                    f"task.max_length) and the tokenizer makes nothing of {data['words_lost']}; entities in "
+                    "them are missed.\n"
                 )
         return tuple(lines)
 
     def memory_probe(self, processor: "PreTrainedTokenizerBase", rows: "Dataset") -> MemoryProbe:
         """The longest of some rows; activations are taken to grow with the padded tokens."""
-        short = self.model_copy(update={"max_length": min(self.max_length, PROBE_TOKENS)})
-        encoded = short.encode(processor, rows.select(range(min(len(rows), PROBE_CANDIDATES))))
-        longest = np.argsort(-np.asarray(encoded["length"]), kind="stable")[:PROBE_ROWS]
-        batch = dict(self.collate(processor)([encoded[int(row)] for row in longest]))
-        del batch["labels"]
-        return MemoryProbe(batch, batch["input_ids"].numel(), self.max_length)
+        short = self.model_copy(update={"max_length": min(self.max_length, TOKENS)})
+        return longest_texts(
+            rows, lambda some: short.encode(processor, some), self.collate(processor), self.max_length
+        )
 
     def usage_snippet(self) -> UsageSnippet:
         """Logits of the tokens of a text."""

@@ -116,8 +116,8 @@ def _where(text: str, at: int, spans: Sequence[tuple[int, int]]) -> str:
     if not is_visible_boundary(text, at):
         return f"inside what a reader sees as one character, in {word}; move it to its border"
     return (
-        f"inside the word {word}; move it to its border, or give the row as tokens of your own (`task.rows: "
-        "tokens`)"
+        f"inside the word {word}; move it to its border, or give the row as tokens of your own "
+        "(`task.rows: tokens`)"
     )
 
 

@@ -1,20 +1,20 @@
 """The column that holds the score of a row, a number on a declared scale."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.tasks.shared.columns.base import ColumnError, LabelDetail, shown
+from teacherspec.tasks.shared.columns.base import ColumnError, shown
+from teacherspec.tasks.shared.columns.number import NumberDetail, finite_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 @dataclass(frozen=True)
-class ScoreColumn(LabelDetail):
+class ScoreColumn(NumberDetail):
     """A number between two ends, which both occur.
 
     Attributes:
@@ -32,8 +32,8 @@ class ScoreColumn(LabelDetail):
             ColumnError: no number, not finite, or outside the declared range.
         """
         allowed = f"a number from {self.low:g} to {self.high:g}"
-        given = _number(value)
-        if given is None or not math.isfinite(given):
+        given = finite_number(value)
+        if given is None:
             raise ColumnError(f"must be {allowed} (given {shown(value)}); give one, or take the row out")
         if not self.low <= given <= self.high:
             raise ColumnError(
@@ -41,20 +41,6 @@ class ScoreColumn(LabelDetail):
                 "another `task.range`"
             )
         return given
-
-    def arrow_type(self) -> "pa.DataType":
-        """A number as given, not scaled."""
-        import pyarrow as pa
-
-        return pa.float64()
-
-    def key(self, value: Any) -> bytes:
-        """The number as Python writes it."""
-        return repr(float(value)).encode()
-
-    def text(self, value: Any) -> str:
-        """The number in few digits."""
-        return f"{value:g}"
 
     def measures(self, parts: "Iterable[pa.ChunkedArray]") -> dict[str, float]:
         """Mean, standard deviation and extremes of the scores."""
@@ -71,13 +57,3 @@ class ScoreColumn(LabelDetail):
         if measures["largest"] > measures["smallest"]:
             return None
         return f"every score is {measures['smallest']:g}, so nothing can be learned or correlated; add rows"
-
-
-def _number(value: Any) -> float | None:
-    """A number, or a text of one; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.tasks.shared.columns.base import ColumnError, LabelDetail, shown
+from teacherspec.tasks.shared.columns.base import ColumnError, shown
+from teacherspec.tasks.shared.columns.number import NumberDetail, finite_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,7 +17,7 @@ ALLOWED = "a number of at least 0, such as 1 for a row like any other"
 
 
 @dataclass(frozen=True)
-class WeightColumn(LabelDetail):
+class WeightColumn(NumberDetail):
     """How much a row counts, relative to the others; a row of weight 0 counts nothing."""
 
     def read(self, value: Any) -> float:
@@ -25,28 +26,14 @@ class WeightColumn(LabelDetail):
         Raises:
             ColumnError: not a number, not finite or below 0.
         """
-        given = _number(value)
-        if given is None or not math.isfinite(given):
+        given = finite_number(value)
+        if given is None:
             raise ColumnError(f"must be {ALLOWED} (given {shown(value)})")
         if given < 0:
             raise ColumnError(
                 f"is below 0 (given {shown(value)}); give {ALLOWED}, or take the row out, as weight 0 does"
             )
         return given
-
-    def arrow_type(self) -> "pa.DataType":
-        """A number as given, not scaled."""
-        import pyarrow as pa
-
-        return pa.float64()
-
-    def key(self, value: Any) -> bytes:
-        """The number as Python writes it."""
-        return repr(float(value)).encode()
-
-    def text(self, value: Any) -> str:
-        """The number in few digits."""
-        return f"{value:g}"
 
     def measures(self, parts: "Iterable[pa.ChunkedArray]") -> dict[str, float]:
         """Sum, extremes, rows of weight 0, and how many rows of equal weight tell as much."""
@@ -67,13 +54,3 @@ class WeightColumn(LabelDetail):
         if measures["sum"] > 0:
             return None
         return "every row weighs 0, so nothing is left of them; give a weight above 0 to rows that count"
-
-
-def _number(value: Any) -> float | None:
-    """A number, or a text of one; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
