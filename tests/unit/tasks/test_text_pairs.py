@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset
 from pydantic import ValidationError
 
 from teacherspec.tasks.shared.interfaces.model import ModelInit
-from teacherspec.tasks.shared.text_pair_task import PairsInEitherOrder, separated
+from teacherspec.tasks.shared.text_pair_task import PairsInEitherOrder, separated, swaps
 from teacherspec.tasks.text_pair_classification.task import TextPairClassification
 from tests.toys.text_pairs import pair_base, pair_tokenizer
 
@@ -106,6 +107,20 @@ def test_features_are_those_of_both_texts_and_their_interaction(tmp_path: Path) 
     with torch.inference_mode():
         again = declared.features(model, declared.batch(tokenizer, same))
     torch.testing.assert_close(again.chunk(4, dim=1)[0], u)  # the first text does not see the second
+
+
+def test_seed_epoch_and_row_decide_the_order_as_often_as_not() -> None:
+    """Each of the three alone changes about half of the draws; the same three give the same draw."""
+    ids = [f"r{row}" for row in range(2_000)]
+    drawn = np.array([swaps(0, 0, name) for name in ids])
+    others = {
+        "seed": [swaps(1, 0, name) for name in ids],
+        "epoch": [swaps(0, 1, name) for name in ids],
+        "row": [swaps(0, 0, f"{name}x") for name in ids],
+    }
+    assert 0.45 < drawn.mean() < 0.55
+    assert all(0.45 < (drawn != np.array(other)).mean() < 0.55 for other in others.values())
+    assert [swaps(0, 0, name) for name in ids] == drawn.tolist()
 
 
 def test_the_order_is_drawn_for_each_row_and_epoch() -> None:
