@@ -1,5 +1,7 @@
 """Ridge regression on frozen features: what a base knows of scores before fine-tuning."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,17 +12,23 @@ Features = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
 
 
-def fit_ridge(train: tuple[Features, Scores], features: Features) -> Scores:
-    """Scores `[M]` of features `[M, H]` by a ridge regression, whose penalty leaving one row out chooses.
+def fit_ridge(features: Features, scores: Scores) -> Callable[[Features], Scores]:
+    """From features `[M, H]` to scores `[M]` by a ridge regression, whose penalty leaving one row out chooses.
 
     Args:
-        train: features `[N, H]` and scores `[N]` that it is fitted on.
-        features: `[M, H]` of the rows to predict.
+        features: `[N, H]` of the rows that it is fitted on.
+        scores: `[N]`.
     """
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(StandardScaler(), RidgeCV(alphas=PENALTIES))
-    predicted: Scores = model.fit(train[0].astype(np.float64), train[1]).predict(features.astype(np.float64))
-    return predicted
+    model = make_pipeline(StandardScaler(), RidgeCV(alphas=PENALTIES)).fit(
+        features.astype(np.float64), scores
+    )
+
+    def predict(others: Features) -> Scores:
+        predicted: Scores = model.predict(others.astype(np.float64))
+        return predicted
+
+    return predict

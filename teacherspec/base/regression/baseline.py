@@ -37,7 +37,7 @@ def measure_baseline(
     labels = [labels_of(rows) for rows in sampled]
     predicted = {
         "mean_score": np.full(len(labels[1]), labels[0].mean()),
-        "ridge": fit_ridge((inputs[0], labels[0]), inputs[1]),
+        "ridge": fit_ridge(inputs[0], labels[0])(inputs[1]),
     }
     scores = {name: score_metrics(one, labels[1]) for name, one in predicted.items()}
     return {"fitted_on": len(labels[0]), "measured_on": len(labels[1]), "scores": scores}

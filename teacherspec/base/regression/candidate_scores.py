@@ -33,5 +33,5 @@ def candidate_scores(
     features = task.require(FrozenFeatures).features
     inputs = [row_outputs(task, features, model, processor, rows, BATCH) for rows in sampled]
     labels = [labels_of(rows) for rows in sampled]
-    errors = (fit_ridge((inputs[0], labels[0]), inputs[1]) - labels[1]) ** 2
+    errors = (fit_ridge(inputs[0], labels[0])(inputs[1]) - labels[1]) ** 2
     return {"ridge_mse": mean_over_rows(errors, np.ones(len(errors)), higher_is_better=False)}

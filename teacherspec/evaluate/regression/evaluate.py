@@ -7,6 +7,7 @@ import numpy as np
 
 from teacherspec.evaluate.common_report import write_metrics
 from teacherspec.evaluate.context import EvaluationContext, log_progress
+from teacherspec.evaluate.probe_features import sample_rows
 from teacherspec.evaluate.regression.findings import all_findings
 from teacherspec.evaluate.regression.metrics import score_gain, score_quality
 from teacherspec.evaluate.regression.report import write_tables
@@ -62,9 +63,9 @@ def base_scores(
     def computed(rows: "Dataset") -> Any:
         return row_outputs(context.task, features, model, processor, rows, context.section.batch_size)
 
-    train = context.splits["train"]
-    fitted_on = computed(train), labels_of(train)
-    return {name: fit_ridge(fitted_on, computed(context.splits[name])) for name in names}
+    train = sample_rows(context.splits["train"], context.section.seed)
+    ridge = fit_ridge(computed(train), labels_of(train))
+    return {name: ridge(computed(context.splits[name])) for name in names}
 
 
 def all_metrics(
