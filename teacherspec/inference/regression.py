@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teacherspec.errors import UserError
+from teacherspec.inference.finite_logits import refuse_non_finite
 from teacherspec.inference.row_outputs import row_outputs
 from teacherspec.predictions.regression import ScorePredictions
 from teacherspec.tasks.shared.regression_task import SCORE
@@ -38,14 +38,10 @@ def predict_scores(
         DataError: there are no rows.
         UserError: a score is not finite; the message names the row.
     """
-    scores = row_outputs(task, task.logits, model, processor, rows, batch_size, finished)[:, 0]
+    logits = row_outputs(task, task.logits, model, processor, rows, batch_size, finished)
     ids = rows["id"][:]
-    if bad := np.flatnonzero(~np.isfinite(scores)).tolist():
-        raise UserError(
-            f"evaluate: the model's score for row {ids[bad[0]]} is not finite ({len(bad)} such rows of "
-            f"{len(ids)}); the weights are broken or overflow: fine-tune again with a lower learning rate"
-        )
-    return ScorePredictions(ids, labels_of(rows), scores)
+    refuse_non_finite(ids, logits)
+    return ScorePredictions(ids, labels_of(rows), logits[:, 0])
 
 
 def labels_of(rows: "Dataset") -> "np.typing.NDArray[np.float64]":

@@ -13,7 +13,7 @@ Scores = npt.NDArray[np.float64]
 
 
 def fit_ridge(features: Features, scores: Scores) -> Callable[[Features], Scores]:
-    """From features `[M, H]` to scores `[M]` by a ridge regression, whose penalty leaving one row out chooses.
+    """A ridge regression, from features `[M, H]` to scores `[M]`; leaving one row out chooses its penalty.
 
     Args:
         features: `[N, H]` of the rows that it is fitted on.

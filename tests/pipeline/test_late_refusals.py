@@ -62,7 +62,6 @@ ONLY_RESULTS_SHOW = {
     "finetune/lora.py:merge": "merging rounds the logits away",
     "inference/finite_logits.py:refuse_non_finite": "a logit is not finite",
     "inference/generation.py:_score": "a logit is not finite",
-    "inference/regression.py:predict_scores": "a score is not finite",
     "inference/retrieval.py:predict_pairs": "an embedding is not finite",
     "inference/tagging.py:predict_tags": "a logit is not finite",
     "probe/retrieval/rows.py:load_pairs": "the teacher's embeddings are narrower, or its train images few",
